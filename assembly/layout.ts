@@ -1,0 +1,321 @@
+// The one description of the shared memory. PORTABLE: asc and tsc both compile this very file, so
+//  * no type annotations, decorators or imports; integers in 0..2^31-1; only + * << and earlier names;
+//  * every offset is the previous offset plus the previous size;
+//  * each line ends with what it is and who writes it: host (control thread), worker (datapath), fixed (once, at start).
+// Pages of the compiler come first, then: header, VNI index, overlays, VNICs, sockets, endpoints, worker areas, FDB.
+// The FDB is last because its size is chosen at start (`--fdb-size`); everything before it has a constant address.
+
+export const CACHE_LINE = 64;
+export const PAGE_SIZE = 65536; // a WebAssembly page
+
+// ---- limits ---------------------------------------------------------------------------------------------------
+export const OVERLAYS_MAX = 4096; // overlay index 0 means none
+export const VNICS_MAX = 1024; // VNIC index 0 means none
+export const SOCKETS_MAX = 64; // one per (listen address, port)
+export const ENDPOINTS_MAX = 65536; // endpoint index 0 means none
+export const WORKERS_MAX = 16;
+export const DROP_REASONS_MAX = 64;
+export const BATCH_MAX = 64; // frames per read batch, datagrams per recvmmsg
+export const HELD_KEYS_MAX = 256; // upcalls in flight, per worker
+export const HELD_BYTES_PER_KEY_MAX = 128 << 10; // bytes waiting for one (overlay, MAC)
+export const HELD_BYTES_MAX = 8 << 20; // bytes waiting in all, per worker
+export const UPCALLS_PER_SECOND_MAX = 1000; // token bucket of one VNIC
+export const LOOKUP_DEADLINE_MS = 3000; // then held frames drop as lookup_timeout
+export const PROXY_FRAME_MAX = 2048; // a frame handed to a proxy is never larger
+export const FRAME_MAX = 9216; // inner Ethernet frame without FCS: MTU 8900 + headers + two tags, and room to spare
+export const VXLAN_HLEN = 8; // bytes of the VXLAN header, RFC 7348 section 5
+export const HEADROOM = 64; // bytes free before every frame; the VXLAN header is built there
+export const SLOT_SIZE = 9344; // HEADROOM + FRAME_MAX + 64, a multiple of the cache line
+
+// ---- enums ----------------------------------------------------------------------------------------------------
+// What the datapath decides about one frame.
+export enum Verdict {
+  Forward,
+  Drop,
+  Upcall,
+}
+
+// Why a frame was dropped. The text of each stands in src/datapath/drops.ts, by the same name.
+export enum Drop {
+  none,
+  truncated,
+  oversized,
+  bad_source,
+  spoofed_source,
+  bad_vlan,
+  vlan_discarded,
+  bad_vxlan_header,
+  reserved_bits,
+  unknown_vni,
+  no_local_port,
+  hairpin,
+  no_such_mac,
+  drop_entry,
+  no_flood_list,
+  bad_arp,
+  arp_gratuitous,
+  arp_unknown,
+  bad_ndp,
+  ndp_unknown,
+  bad_dhcp,
+  dhcp_unknown,
+  owner_answers,
+  lookup_timeout,
+  lookup_failed,
+  hold_full,
+  upcall_limited,
+  upcall_ring_full,
+  inject_ring_full,
+  overlay_gone,
+  exceeds_pmtu,
+  underlay_busy,
+  underlay_unreachable,
+  underlay_error,
+  tap_error,
+}
+
+// What an FDB entry says of a MAC.
+export enum FdbKind {
+  none,
+  remote,
+  local,
+  drop,
+}
+
+// Record types of the upcall ring (worker to host).
+export enum Upcall {
+  pad,
+  miss,
+  arp,
+  ndp,
+  dhcp_request,
+  dhcp_reply,
+}
+
+// Record types of the inject ring (host to worker).
+export enum Inject {
+  pad,
+  deliver,
+  encap,
+}
+
+// What to do with an inner 802.1Q tag (RFC 7348 section 6.1 leaves it to configuration).
+export enum VlanPolicy {
+  pass,
+  strip,
+  discard,
+}
+
+// ---- header ---------------------------------------------------------------------------------------------------
+export const REGION = PAGE_SIZE; // the compiler keeps page 0
+export const HDR_STAMP = REGION; // u32 layout stamp (fixed)
+export const HDR_MEMORY_BASE = HDR_STAMP + 8; // u64 address of byte 0 of this memory in the process (fixed)
+export const HDR_FDB_BASE = HDR_MEMORY_BASE + 8; // u32 offset of the FDB slots (fixed)
+export const HDR_FDB_MASK = HDR_FDB_BASE + 4; // u32 number of slots - 1, slots a power of two (fixed)
+export const HDR_FDB_LIMIT = HDR_FDB_MASK + 4; // u32 most entries that may be live (fixed)
+export const HDR_WORKERS = HDR_FDB_LIMIT + 4; // u32 number of workers (fixed)
+export const HDR_CONFIG_GENERATION = HDR_STAMP + CACHE_LINE; // u32, raised when sockets or VNICs change (host)
+export const HDR_FDB_GENERATION = HDR_CONFIG_GENERATION + 4; // u32, raised after FDB changes that may free held frames (host)
+export const HDR_STOP = HDR_FDB_GENERATION + 4; // u32, 1 asks every worker to end (host)
+export const HDR_FDB_COUNT = HDR_STOP + 4; // u32 live entries (host)
+export const HDR_FDB_TOMBSTONES = HDR_FDB_COUNT + 4; // u32 removed slots not yet reusable as empty (host)
+export const HDR_SIZE = 4096;
+
+// ---- VNI index: open addressing, slot = VNI + 1 in the low, overlay index in the high 32 bits (host) ------------
+export const VNI_SLOTS = OVERLAYS_MAX * 2;
+export const VNI_MASK = VNI_SLOTS + -1;
+export const VNI_SLOT_SIZE = 8;
+export const VNI_BASE = REGION + HDR_SIZE;
+export const VNI_SIZE = VNI_SLOTS * VNI_SLOT_SIZE;
+
+// ---- overlays (all written by host) -----------------------------------------------------------------------------
+export const OVERLAYS_BASE = VNI_BASE + VNI_SIZE;
+export const OVL_VNI = 0; // u32
+export const OVL_SOCKET = OVL_VNI + 4; // u32 socket index frames of this overlay leave and arrive by
+export const OVL_FLAGS = OVL_SOCKET + 4; // u32 OVL_FLAG_*, 0 = slot is free
+export const OVL_VLAN = OVL_FLAGS + 4; // u32 VlanPolicy
+export const OVL_POINT = OVL_VLAN + 4; // u32 endpoint of a point plugin, else 0
+export const OVL_FIRST_VNIC = OVL_POINT + 4; // u32 head of the list of local VNICs
+export const OVL_ANY_MAC_VNIC = OVL_FIRST_VNIC + 4; // u32 the VNIC behind which other MACs live, else 0
+export const OVL_SIZE = 64;
+export const OVL_FLAG_LIVE = 1;
+export const OVL_FLAG_STRICT_HEADER = 2; // drop datagrams with reserved bits set
+export const OVL_FLAG_PROXY_ARP = 4; // the plugin knows IPv4 addresses
+export const OVL_FLAG_PROXY_NDP = 8; // the plugin knows IPv6 addresses
+export const OVL_FLAG_PROXY_DHCP = 16; // the plugin knows DHCP servers
+export const OVL_FLAG_LOOKUP = 32; // misses may be asked of the plugin
+export const OVERLAYS_SIZE = OVERLAYS_MAX * OVL_SIZE;
+
+// ---- VNICs (all written by host) ----------------------------------------------------------------------------------
+export const VNICS_BASE = OVERLAYS_BASE + OVERLAYS_SIZE;
+export const VNIC_MAC = 0; // u64 48-bit MAC, first byte on the wire most significant
+export const VNIC_OVERLAY = VNIC_MAC + 8; // u32 overlay index
+export const VNIC_FD = VNIC_OVERLAY + 4; // i32 file descriptor of the TAP
+export const VNIC_FLAGS = VNIC_FD + 4; // u32 VNIC_FLAG_*, 0 = slot is free
+export const VNIC_NEXT = VNIC_FLAGS + 4; // u32 next VNIC of the same overlay, 0 ends the list
+export const VNIC_SIZE = 64;
+export const VNIC_FLAG_LIVE = 1;
+export const VNIC_FLAG_ANY_MAC = 2;
+export const VNICS_SIZE = VNICS_MAX * VNIC_SIZE;
+
+// ---- underlay sockets (all written by host) -------------------------------------------------------------------------
+export const SOCKETS_BASE = VNICS_BASE + VNICS_SIZE;
+export const SOCK_FD = 0; // i32 file descriptor
+export const SOCK_LIVE = SOCK_FD + 4; // u32, 0 = slot is free
+export const SOCK_SIZE = 16;
+export const SOCKETS_SIZE = SOCKETS_MAX * SOCK_SIZE;
+
+// ---- endpoints: a ready sockaddr used as msg_name (all written by host) ---------------------------------------------
+export const ENDPOINTS_BASE = SOCKETS_BASE + SOCKETS_SIZE;
+export const EP_SOCKADDR = 0; // 28 bytes sockaddr_in or sockaddr_in6
+export const EP_SOCKADDR_MAX = 28;
+export const EP_SOCKADDR_LEN = EP_SOCKADDR + EP_SOCKADDR_MAX; // u32 16 or 28
+export const EP_SIZE = 32;
+export const ENDPOINTS_SIZE = ENDPOINTS_MAX * EP_SIZE;
+
+// ---- one worker's area: all written by that worker, but for the lines that say otherwise ----------------------------
+export const WORKERS_BASE = ENDPOINTS_BASE + ENDPOINTS_SIZE;
+export const W_TURN = 0; // u32 turns of the loop so far; the host waits on it to know that a change was seen
+export const W_CONFIG_SEEN = W_TURN + CACHE_LINE; // u32 config generation the poll set was built from
+export const W_TIMESPEC = W_CONFIG_SEEN + CACHE_LINE; // timespec for the monotonic clock and the poll timeout
+
+// totals; the books: in + copies + injected = out + delivered + drops + held + upcalled
+export const W_COUNTERS = W_TIMESPEC + CACHE_LINE;
+export const C_ENCAP_IN = 0; // u64 frames read from TAPs
+export const C_DECAP_IN = C_ENCAP_IN + 8; // u64 datagrams read from the underlay
+export const C_INJECTED = C_DECAP_IN + 8; // u64 frames from the inject ring
+export const C_COPIES = C_INJECTED + 8; // u64 extra copies made of group frames
+export const C_ENCAP_OUT = C_COPIES + 8; // u64 datagrams sent
+export const C_DELIVERED = C_ENCAP_OUT + 8; // u64 frames written to TAPs
+export const C_UPCALLED = C_DELIVERED + 8; // u64 frames handed to the host for a proxy
+export const C_HELD = C_UPCALLED + 8; // u64 frames held now
+export const C_HELD_BYTES = C_HELD + 8; // u64 bytes held now
+export const C_UPCALLS = C_HELD_BYTES + 8; // u64 misses asked of the host
+export const C_ENCAP_OUT_BYTES = C_UPCALLS + 8; // u64 frame bytes sent
+export const C_ENCAP_IN_BYTES = C_ENCAP_OUT_BYTES + 8; // u64 frame bytes read from TAPs
+export const C_DECAP_IN_BYTES = C_ENCAP_IN_BYTES + 8; // u64 datagram bytes read from the underlay
+export const C_DELIVERED_BYTES = C_DECAP_IN_BYTES + 8; // u64 frame bytes written to TAPs
+export const C_SIZE = 128;
+
+// counters of one overlay; drops of frames that belong to no overlay count under overlay 0
+export const W_OVERLAY_COUNTERS = W_COUNTERS + C_SIZE;
+export const OC_ENCAP_FRAMES = 0; // u64 datagrams sent
+export const OC_ENCAP_BYTES = OC_ENCAP_FRAMES + 8; // u64 frame bytes sent
+export const OC_DECAP_FRAMES = OC_ENCAP_BYTES + 8; // u64 datagrams received for it
+export const OC_DECAP_BYTES = OC_DECAP_FRAMES + 8; // u64 frame bytes received for it
+export const OC_DROPS = OC_DECAP_BYTES + 8; // u64 per Drop
+export const OC_SIZE = OC_DROPS + DROP_REASONS_MAX * 8 + 32;
+export const W_OVERLAY_COUNTERS_SIZE = OVERLAYS_MAX * OC_SIZE;
+
+// counters of one VNIC, named as its owner sees them
+export const W_VNIC_COUNTERS = W_OVERLAY_COUNTERS + W_OVERLAY_COUNTERS_SIZE;
+export const VC_TX_FRAMES = 0; // u64 frames read from the TAP
+export const VC_TX_BYTES = VC_TX_FRAMES + 8; // u64
+export const VC_RX_FRAMES = VC_TX_BYTES + 8; // u64 frames written to the TAP
+export const VC_RX_BYTES = VC_RX_FRAMES + 8; // u64
+export const VC_DROPS = VC_RX_BYTES + 8; // u64 frames of this VNIC's sending that were dropped
+export const VC_TOKENS = VC_DROPS + 8; // u32 upcalls the VNIC may cause now, in thousandths
+export const VC_REFILLED = VC_TOKENS + 4; // u32 low bits of the millisecond of the last refill
+export const VC_SIZE = 64;
+export const W_VNIC_COUNTERS_SIZE = VNICS_MAX * VC_SIZE;
+
+// counters of one endpoint
+export const W_ENDPOINT_COUNTERS = W_VNIC_COUNTERS + W_VNIC_COUNTERS_SIZE;
+export const EC_FRAMES = 0; // u64 datagrams sent to it
+export const EC_BYTES = EC_FRAMES + 8; // u64 frame bytes
+export const EC_SIZE = 16;
+export const W_ENDPOINT_COUNTERS_SIZE = ENDPOINTS_MAX * EC_SIZE;
+
+// rings: head is the producer's byte count, tail the consumer's; both run freely modulo 2^32
+export const RING_HEAD = 0; // u32 (producer)
+export const RING_TAIL = CACHE_LINE; // u32 (consumer)
+export const RING_DATA = RING_TAIL + CACHE_LINE;
+export const RING_CAPACITY = 1 << 20; // bytes, a power of two
+export const RING_SIZE = RING_DATA + RING_CAPACITY;
+export const W_UPCALL_RING = W_ENDPOINT_COUNTERS + W_ENDPOINT_COUNTERS_SIZE; // worker to host
+export const W_INJECT_RING = W_UPCALL_RING + RING_SIZE; // host to worker
+
+// a ring record; its bytes follow, and the next record starts at a multiple of 8
+export const REC_SIZE = 0; // u32 whole record in bytes, header included
+export const REC_TYPE = REC_SIZE + 4; // u32 Upcall or Inject
+export const REC_OVERLAY = REC_TYPE + 4; // u32 overlay index
+export const REC_VNIC = REC_OVERLAY + 4; // u32 VNIC index (0: the frame came from the underlay)
+export const REC_MAC = REC_VNIC + 4; // u64 the MAC that is asked for
+export const REC_SOURCE_MAC = REC_MAC + 8; // u64 source MAC of the frame
+export const REC_ETHERTYPE = REC_SOURCE_MAC + 8; // u32 EtherType inside the tag, if any
+export const REC_VLAN = REC_ETHERTYPE + 4; // u32 VLAN id, 0 untagged
+export const REC_FRAME_LEN = REC_VLAN + 4; // u32 bytes of frame
+export const REC_FRAME = REC_FRAME_LEN + 4 + HEADROOM; // the frame, after room for a VXLAN header
+
+// held frames: a key slot is a header and one linear arena
+export const W_HELD = W_INJECT_RING + RING_SIZE;
+export const HK_KEY = 0; // u64 FDB key, 0 = slot is free
+export const HK_SINCE = HK_KEY + 8; // f64 ms when the first frame was held
+export const HK_USED = HK_SINCE + 8; // u32 bytes of the arena in use
+export const HK_COUNT = HK_USED + 4; // u32 frames
+export const HK_RELEASED = HK_COUNT + 4; // u32 arena bytes already sent on
+export const HK_VNIC = HK_RELEASED + 4; // u32 VNIC that caused the upcall
+export const HK_SIZE = 64;
+export const W_HELD_ARENAS = W_HELD + HELD_KEYS_MAX * HK_SIZE;
+export const HELD_FRAME_LEN = 0; // u32
+export const HELD_FRAME_VNIC = HELD_FRAME_LEN + 4; // u32 0: from the underlay
+export const HELD_FRAME = HELD_FRAME_VNIC + 4 + 8; // frame, after 8 bytes of room for the VXLAN header
+export const W_HELD_ARENAS_SIZE = HELD_KEYS_MAX * HELD_BYTES_PER_KEY_MAX;
+
+// I/O descriptors of the mmsg engine, in the kernel's own layout (64-bit Linux)
+export const POLLFD_SIZE = 8; // struct pollfd { i32 fd; i16 events; i16 revents }
+export const POLLFDS_MAX = 1 + SOCKETS_MAX + VNICS_MAX;
+export const IOVEC_SIZE = 16; // struct iovec { u64 base; u64 len }
+export const MMSGHDR_SIZE = 64; // struct mmsghdr: msghdr of 56 bytes, u32 msg_len, padding
+export const W_POLLFDS = W_HELD_ARENAS + W_HELD_ARENAS_SIZE;
+export const W_POLL_INDEX = W_POLLFDS + POLLFDS_MAX * POLLFD_SIZE; // u32 per pollfd: socket or VNIC index
+export const W_RX_MMSG = W_POLL_INDEX + POLLFDS_MAX * 4 + 4; // mmsghdr[BATCH_MAX] for recvmmsg
+export const W_RX_IOV = W_RX_MMSG + BATCH_MAX * MMSGHDR_SIZE; // iovec[BATCH_MAX] into the datagram slots
+export const W_TAP_IOV = W_RX_IOV + BATCH_MAX * IOVEC_SIZE; // iovec[BATCH_MAX] into the frame slots
+export const W_TAP_LEN = W_TAP_IOV + BATCH_MAX * IOVEC_SIZE; // i32[BATCH_MAX] what readv answered
+export const TX_MAX = BATCH_MAX * 2; // datagrams queued between two flushes
+export const W_TX_COUNT = W_TAP_LEN + BATCH_MAX * 4; // u32 datagrams queued
+export const W_TX_MMSG = W_TX_COUNT + CACHE_LINE; // mmsghdr[TX_MAX] for sendmmsg
+export const W_TX_IOV = W_TX_MMSG + TX_MAX * MMSGHDR_SIZE; // iovec[TX_MAX]
+export const TX_SOCKET_FD = 0; // i32
+export const TX_OVERLAY = TX_SOCKET_FD + 4; // u32
+export const TX_ENDPOINT = TX_OVERLAY + 4; // u32
+export const TX_VNIC = TX_ENDPOINT + 4; // u32
+export const TX_META_SIZE = 16;
+export const W_TX_META = W_TX_IOV + TX_MAX * IOVEC_SIZE; // per queued datagram
+export const DELIVER_MAX = VNICS_MAX * 2; // TAP writes queued between two flushes
+export const W_DELIVER_COUNT = W_TX_META + TX_MAX * TX_META_SIZE; // u32
+export const W_DELIVER = W_DELIVER_COUNT + CACHE_LINE; // per queued TAP write
+export const DLV_IOV = 0; // iovec
+export const DLV_FD = DLV_IOV + IOVEC_SIZE; // i32
+export const DLV_VNIC = DLV_FD + 4; // u32
+export const DLV_OVERLAY = DLV_VNIC + 4; // u32
+export const DLV_SIZE = DLV_OVERLAY + 4 + 4;
+export const W_SLOTS = W_DELIVER + DELIVER_MAX * DLV_SIZE; // frame buffers
+export const W_TAP_SLOTS = W_SLOTS + CACHE_LINE; // BATCH_MAX slots for frames from TAPs
+export const W_RX_SLOTS = W_TAP_SLOTS + BATCH_MAX * SLOT_SIZE; // BATCH_MAX slots for datagrams
+export const W_SIZE = W_RX_SLOTS + BATCH_MAX * SLOT_SIZE;
+
+// ---- FDB: open addressing, linear probing; the place is in HDR_FDB_BASE ---------------------------------------------
+// A slot: key u64 = overlay index << 48 | MAC, then value u64 = index << 32 | generation << 16 | flags << 8 | FdbKind.
+// Written by host alone. A reader loads key, value, and key again; a value is written before its key is published.
+export const FDB_SLOT_SIZE = 16;
+export const FDB_KEY = 0;
+export const FDB_VALUE = FDB_KEY + 8;
+export const FDB_FLAG_STATIC = 1; // set by the operator or a local VNIC: never evicted, never replaced by a plugin
+export const FDB_FLAG_NEGATIVE = 2; // "no such MAC", forgotten soon
+// after the slots: u32 per slot and worker, the tenth of a second in which the worker last used it (worker)
+export const FDB_USED_SIZE = 4;
+
+export const LAYOUT_VERSION = 1;
+// Any change of the sizes above changes this number (host and module compare it at load).
+export const LAYOUT_STAMP =
+  LAYOUT_VERSION +
+  OVERLAYS_BASE +
+  VNICS_BASE * 3 +
+  ENDPOINTS_BASE * 5 +
+  (WORKERS_BASE & 0xffff) * 7 +
+  (W_UPCALL_RING & 0xffff) * 11 +
+  (W_POLLFDS & 0xffff) * 13 +
+  (W_SIZE & 0xffff) * 17 +
+  FDB_SLOT_SIZE * 19;

@@ -1,0 +1,88 @@
+/** MAC addresses, IP addresses and underlay endpoints: text in, one canonical form out. A leaf: any room may import it. */
+import ipaddr from 'ipaddr.js';
+
+/** `ip:port` of a VTEP on the underlay. `ip` is canonical text (dotted IPv4, or compressed lower-case IPv6). */
+export interface Endpoint {
+  readonly ip: string;
+  /** UDP port, 1..65535. */
+  readonly port: number;
+}
+
+/** IANA's port for VXLAN, RFC 7348 section 8. */
+export const VXLAN_PORT = 4789;
+
+const MAC_TEXT = /^([0-9a-f]{1,2})([:-])([0-9a-f]{1,2})(?:\2([0-9a-f]{1,2})){4}$/i;
+
+/**
+ * Any usual spelling (`DE-AD-BE-EF-0-1`, `de:ad:be:ef:0:1`, `dead.beef.0001`, `deadbeef0001`) to `de:ad:be:ef:00:01`;
+ * null when it is not a MAC.
+ */
+export function parseMac(text: string): string | null {
+  const compact = /^[0-9a-f]{12}$/i.test(text) ? text : dottedTriplet(text);
+  if (compact !== null) return (compact.toLowerCase().match(/../g) as string[]).join(':');
+  if (!MAC_TEXT.test(text)) return null;
+  return text
+    .toLowerCase()
+    .split(/[:-]/)
+    .map((group) => group.padStart(2, '0'))
+    .join(':');
+}
+
+function dottedTriplet(text: string): string | null {
+  return /^[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}$/i.test(text) ? text.replaceAll('.', '') : null;
+}
+
+/** A canonical MAC as a 48-bit integer, first byte on the wire most significant. */
+export function macToNumber(mac: string): number {
+  return Number.parseInt(mac.replaceAll(':', ''), 16);
+}
+
+/** The inverse of {@link macToNumber}. */
+export function macFromNumber(value: number): string {
+  return (value.toString(16).padStart(12, '0').match(/../g) as string[]).join(':');
+}
+
+/** True for broadcast and multicast: the low bit of the first byte (IEEE 802 I/G bit). */
+export function isGroupMac(mac: string): boolean {
+  return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1;
+}
+
+/** Canonical text of an IPv4 or IPv6 address, or null. IPv4 must have four parts; zones are refused. */
+export function parseIp(text: string): string | null {
+  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text).toString();
+  if (!text.includes(':') || text.includes('%') || !ipaddr.IPv6.isValid(text)) return null;
+  const address = ipaddr.IPv6.parse(text);
+  return address.isIPv4MappedAddress() ? address.toIPv4Address().toString() : address.toRFC5952String();
+}
+
+/** 4 or 6. `ip` must be canonical. */
+export function ipFamily(ip: string): 4 | 6 {
+  return ip.includes(':') ? 6 : 4;
+}
+
+/** The 4 or 16 bytes of a canonical address, network byte order. */
+export function ipBytes(ip: string): Uint8Array {
+  return Uint8Array.from(ipaddr.parse(ip).toByteArray());
+}
+
+/** Canonical text of 4 or 16 bytes in network byte order. */
+export function ipFromBytes(bytes: Uint8Array): string {
+  const address = ipaddr.fromByteArray([...bytes]);
+  return address instanceof ipaddr.IPv6 ? address.toRFC5952String() : address.toString();
+}
+
+/** `10.0.0.1`, `10.0.0.1:4790`, `[fd00::1]:4789`, `fd00::1` to an endpoint (default port 4789), or null. */
+export function parseEndpoint(text: string): Endpoint | null {
+  const bracketed = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(text);
+  const dotted = /^([^:]+)(?::(\d{1,5}))?$/.exec(text);
+  const [, host, portText] = bracketed ?? dotted ?? [null, text, undefined];
+  const ip = parseIp(host as string);
+  const port = portText === undefined ? VXLAN_PORT : Number(portText);
+  if (ip === null || port < 1 || port > 65535) return null;
+  return { ip, port };
+}
+
+/** `10.0.0.1:4789` or `[fd00::1]:4789`. */
+export function formatEndpoint(endpoint: Endpoint): string {
+  return ipFamily(endpoint.ip) === 6 ? `[${endpoint.ip}]:${endpoint.port}` : `${endpoint.ip}:${endpoint.port}`;
+}

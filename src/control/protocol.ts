@@ -1,0 +1,170 @@
+/**
+ * What crosses the control socket: HTTP + JSON under `/v1`, so that curl works. Requests are zod schemas (validated by the
+ * server), replies are types. `Controller` is what the daemon implements; the server turns routes into its calls.
+ *
+ *   GET    /v1/daemon                              DaemonView
+ *   GET    /v1/overlays                            OverlayView[]
+ *   POST   /v1/overlays                            CreateOverlay -> OverlayView
+ *   GET    /v1/overlays/NAME                       OverlayView
+ *   PATCH  /v1/overlays/NAME                       ModifyOverlay -> OverlayView
+ *   DELETE /v1/overlays/NAME
+ *   GET    /v1/overlays/NAME/targets               TargetView[]
+ *   DELETE /v1/overlays/NAME/targets               flush
+ *   PUT    /v1/overlays/NAME/targets/MAC           SetTarget
+ *   DELETE /v1/overlays/NAME/targets/MAC
+ *   GET    /v1/overlays/NAME/lookup/MAC            LookupView
+ *   GET    /v1/vnics                               VnicView[]
+ *   POST   /v1/vnics                               CreateVnic -> VnicView
+ *   DELETE /v1/vnics/NAME
+ *   GET    /v1/stats                               StatsView (?overlay=NAME, repeatable)
+ *
+ * A refusal is `{ "error": { "code", "message" } }` with status 400 (bad request), 404 (no such object) or 409 (refused).
+ */
+import { z } from 'zod';
+
+/** Where the daemon listens unless told otherwise. */
+export const DEFAULT_SOCKET = '/run/vxlane/vxlane.sock';
+
+/** Overlay and VNIC names are interface names: what the kernel's dev_valid_name takes, and no colon. */
+export const LinkName = z.string().regex(/^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,15}$/, {
+  error: (issue) => `bad link name ${JSON.stringify(issue.input)}: expected 1 to 15 of A-Z a-z 0-9 _ . -`,
+});
+
+export const CreateOverlay = z.strictObject({
+  name: LinkName,
+  encap: z.string(),
+  vni: z.number().int(),
+  search: z.string(),
+  /** As typed; the daemon parses them by the property tables. */
+  properties: z.record(z.string(), z.string()),
+  temporary: z.boolean().default(false),
+});
+export type CreateOverlay = z.infer<typeof CreateOverlay>;
+
+export const ModifyOverlay = z.strictObject({
+  properties: z.record(z.string(), z.string()).optional(),
+  /** Swap the search plugin. */
+  search: z.string().optional(),
+});
+export type ModifyOverlay = z.infer<typeof ModifyOverlay>;
+
+/** `drop`, `IP:PORT` or `[IP6]:PORT`. */
+export const SetTarget = z.strictObject({ destination: z.string() });
+export type SetTarget = z.infer<typeof SetTarget>;
+
+export const CreateVnic = z.strictObject({
+  name: LinkName,
+  overlay: z.string(),
+  mac: z.string(),
+  /** Name under /run/netns, or an absolute path to a namespace file; absent: the daemon's own. */
+  netns: z.string().optional(),
+  allowAnyMac: z.boolean().default(false),
+  temporary: z.boolean().default(false),
+});
+export type CreateVnic = z.infer<typeof CreateVnic>;
+
+export interface DaemonView {
+  version: string;
+  pid: number;
+  engine: string;
+  workers: number;
+  fdbSize: number;
+  fdbEntries: number;
+  workerRestarts: number;
+  uptimeSeconds: number;
+}
+
+export interface PropertyView {
+  name: string;
+  perm: 'rw' | 'r-';
+  required: boolean;
+  /** null: not set. A secret shows as `********`. */
+  value: string | null;
+  default: string | null;
+  /** `576-8900`, `pass,strip,discard`, or empty. */
+  possible: string;
+}
+
+export interface OverlayView {
+  name: string;
+  vni: number;
+  encap: string;
+  search: string;
+  temporary: boolean;
+  status: 'ONLINE' | 'DEGRADED';
+  /** The reason of DEGRADED, else empty. */
+  details: string;
+  properties: PropertyView[];
+}
+
+export interface TargetView {
+  /** Canonical MAC, or `*:*:*:*:*:*` for a point plugin's one destination. */
+  mac: string;
+  /** `IP:PORT`, `drop`, or `vnic NAME`. */
+  destination: string;
+  /** Who said so: `static`, `vnic`, or the plugin's name. */
+  source: string;
+  /** Seconds since it was said. */
+  ageSeconds: number;
+  /** Seconds since a frame last used it; null: never. */
+  idleSeconds: number | null;
+}
+
+export interface LookupView {
+  overlay: string;
+  mac: string;
+  /** What the datapath does with a frame to that MAC. */
+  verdict: 'forward' | 'local' | 'drop';
+  /** As in TargetView; for a drop the reason's name. */
+  destination: string;
+  /** `static`, `vnic`, or the plugin's name. */
+  source: string;
+  /** Found in the FDB (true), or asked of the plugin just now. */
+  cached: boolean;
+}
+
+export interface VnicView {
+  name: string;
+  overlay: string;
+  mac: string;
+  mtu: number;
+  netns: string | null;
+  allowAnyMac: boolean;
+  temporary: boolean;
+  /** `up`, or why frames do not flow. */
+  state: string;
+}
+
+export interface Traffic {
+  frames: number;
+  bytes: number;
+}
+
+export interface StatsView {
+  /** Frame books of the whole daemon: in + copies + injected = out + delivered + drops + held + upcalled. */
+  totals: Record<string, number>;
+  /** By name of the reason; `text` says what it means. Zero counts are left out. */
+  drops: { reason: string; frames: number; text: string }[];
+  overlays: { name: string; encap: Traffic; decap: Traffic; drops: Record<string, number> }[];
+  vnics: { name: string; overlay: string; tx: Traffic; rx: Traffic; drops: number }[];
+  endpoints: { endpoint: string; encap: Traffic }[];
+}
+
+/** What the daemon does for a client. Every call throws a VxlaneError to refuse. */
+export interface Controller {
+  daemon(): DaemonView;
+  overlays(): OverlayView[];
+  overlay(name: string): OverlayView;
+  createOverlay(request: CreateOverlay): Promise<OverlayView>;
+  modifyOverlay(name: string, request: ModifyOverlay): Promise<OverlayView>;
+  deleteOverlay(name: string): Promise<void>;
+  targets(name: string): TargetView[];
+  setTarget(name: string, mac: string, request: SetTarget): Promise<void>;
+  deleteTarget(name: string, mac: string): Promise<void>;
+  flushTargets(name: string): Promise<void>;
+  lookup(name: string, mac: string): Promise<LookupView>;
+  vnics(): VnicView[];
+  createVnic(request: CreateVnic): Promise<VnicView>;
+  deleteVnic(name: string): Promise<void>;
+  stats(overlays: string[]): StatsView;
+}

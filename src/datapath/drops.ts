@@ -1,0 +1,41 @@
+/** One sentence for each drop reason of the layout; a reason without a text does not compile. */
+import type { Drop } from '../../assembly/layout.js';
+
+type Reason = Exclude<keyof typeof Drop, 'none'>;
+
+export const DROP_TEXT: Readonly<Record<Reason, string>> = {
+  truncated: 'shorter than its own headers say',
+  oversized: 'longer than the largest frame vxlane carries',
+  bad_source: 'source MAC is a group address or all zero',
+  spoofed_source: "source MAC is not the VNIC's (see create-vnic --allow-any-mac)",
+  bad_vlan: 'more than two VLAN tags',
+  vlan_discarded: 'carries a VLAN tag and the overlay has vlan=discard',
+  bad_vxlan_header: 'the I flag of the VXLAN header is not set (RFC 7348 section 5)',
+  reserved_bits: 'reserved bits of the VXLAN header are set and the overlay has strict-header=true',
+  unknown_vni: 'no overlay with this VNI listens on the address the datagram came to',
+  no_local_port: 'no VNIC here has the destination MAC, and it may not go back to the underlay',
+  hairpin: 'the destination is behind the VNIC the frame came from',
+  no_such_mac: 'the search plugin knows no such MAC',
+  drop_entry: 'the table says drop for this MAC',
+  no_flood_list: 'broadcast or multicast, and the search plugin does not flood',
+  bad_arp: 'malformed ARP',
+  arp_gratuitous: 'ARP announcement or other gratuitous ARP, which is not forwarded',
+  arp_unknown: 'ARP request for an address the search plugin does not know',
+  bad_ndp: 'neighbour solicitation that RFC 4861 section 7.1.1 forbids',
+  ndp_unknown: 'neighbour solicitation for an address the search plugin does not know',
+  bad_dhcp: 'malformed DHCPv4',
+  dhcp_unknown: 'DHCPv4 broadcast of a client without a dhcp-proxy',
+  owner_answers: 'the owner of the address is the asker or a VNIC here, which answers itself',
+  lookup_timeout: 'no answer from the search plugin within the deadline',
+  lookup_failed: 'the search plugin failed or is not there',
+  hold_full: 'too many bytes already wait for this MAC or in all',
+  upcall_limited: 'too many lookups in flight, or too many per second from this VNIC',
+  upcall_ring_full: 'the control thread did not keep up with upcalls',
+  inject_ring_full: 'the datapath did not keep up with answers of the proxies',
+  overlay_gone: 'the overlay or VNIC was removed meanwhile',
+  exceeds_pmtu: 'the datagram does not fit the underlay path, and VXLAN must not be fragmented',
+  underlay_busy: 'the underlay socket buffer is full',
+  underlay_unreachable: 'no route to the endpoint',
+  underlay_error: 'the kernel refused the datagram',
+  tap_error: 'the kernel refused the frame (VNIC interface down?)',
+};
