@@ -1,0 +1,79 @@
+// The Ethernet header (IEEE 802.3), without preamble and FCS.
+//
+//  0                   1                   2                   3
+//  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+// +-------------------------------+-------------------------------+
+// |               destination MAC address ...                     |
+// +-------------------------------+-------------------------------+
+// |          ... destination      |        source MAC address ... |
+// +-------------------------------+-------------------------------+
+// |                  ... source MAC address                       |
+// +-------------------------------+-------------------------------+
+// |           EtherType           |
+// +-------------------------------+
+//
+// A MAC address is a u64 whose low 48 bits are the address, first byte on the wire most significant.
+
+import { load16be, load64be, store16be, store48be } from './bytes';
+
+/** Bytes of a MAC address. */
+export const ETH_ALEN: u32 = 6;
+const DESTINATION: usize = 0;
+const SOURCE: usize = DESTINATION + ETH_ALEN;
+const ETHER_TYPE: usize = SOURCE + ETH_ALEN;
+/** Bytes of the header. */
+export const ETH_HLEN: u32 = <u32>ETHER_TYPE + 2;
+
+export const ETH_P_IP: u32 = 0x0800;
+export const ETH_P_ARP: u32 = 0x0806;
+export const ETH_P_8021Q: u32 = 0x8100; // customer VLAN tag, IEEE 802.1Q
+export const ETH_P_IPV6: u32 = 0x86dd;
+export const ETH_P_8021AD: u32 = 0x88a8; // service VLAN tag, IEEE 802.1ad
+
+/** ff:ff:ff:ff:ff:ff */
+export const BROADCAST: u64 = 0xffff_ffff_ffff;
+
+/** Whether `len` bytes hold the header; every other function of this file may be used only after this. */
+@inline
+export function ethCheck(len: u32): bool {
+  return len >= ETH_HLEN;
+}
+
+/** Destination MAC address. Reads 8 bytes: the header has 14, and one load is cheaper than two. */
+@inline
+export function ethDst(frame: usize): u64 {
+  return load64be(frame, DESTINATION) >> 16;
+}
+
+/** Source MAC address. */
+@inline
+export function ethSrc(frame: usize): u64 {
+  return load64be(frame, SOURCE) >> 16;
+}
+
+/** The 16 bits after the addresses: an EtherType, a tag's TPID, or an 802.3 length below 0x0600. */
+@inline
+export function ethType(frame: usize): u32 {
+  return load16be(frame, ETHER_TYPE);
+}
+
+@inline
+export function ethSetDst(frame: usize, mac: u64): void {
+  store48be(frame, DESTINATION, mac);
+}
+
+@inline
+export function ethSetSrc(frame: usize, mac: u64): void {
+  store48be(frame, SOURCE, mac);
+}
+
+@inline
+export function ethSetType(frame: usize, etherType: u32): void {
+  store16be(frame, ETHER_TYPE, etherType);
+}
+
+/** Whether the group bit (I/G, the first bit on the wire) is set: multicast or broadcast. */
+@inline
+export function isGroup(mac: u64): bool {
+  return (mac & 0x0100_0000_0000) != 0;
+}

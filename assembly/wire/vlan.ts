@@ -1,0 +1,80 @@
+// VLAN tags (IEEE 802.1Q, 802.1ad) between the source address and the EtherType.
+//
+//  0                   1                   2                   3
+//  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+// +-------------------------------+-----+-+-----------------------+
+// |   TPID = 0x8100 or 0x88a8     | PCP |D|        VLAN id        |   repeated once for a double tag;
+// +-------------------------------+-----+-+-----------------------+   then the EtherType
+//   byte 12                         byte 14
+
+import { load16be } from './bytes';
+import { ETH_ALEN, ETH_HLEN, ETH_P_8021AD, ETH_P_8021Q } from './ethernet';
+
+const TAG: usize = ETH_ALEN + ETH_ALEN; // the outermost tag, if there is one
+const TCI: usize = TAG + 2; // its priority, drop eligibility and VLAN id
+/** Bytes of one tag. */
+export const VLAN_HLEN: u32 = 4;
+/** `vlanDepth` of a frame with more tags than any switch makes. */
+export const VLAN_TOWER: i32 = 3;
+/** `vlanDepth` of a frame that ends before its EtherType. */
+export const VLAN_TRUNCATED: i32 = -1;
+
+/** Whether an EtherType is a tag's TPID. */
+@inline
+export function isVlanTag(etherType: u32): bool {
+  return etherType == ETH_P_8021Q || etherType == ETH_P_8021AD;
+}
+
+/**
+ * How many tags a frame of `len` bytes carries: 0, 1 or 2, else VLAN_TOWER (more) or VLAN_TRUNCATED. This is the
+ * check of the room for everything up to and including the EtherType inside the tags; it reads only inside `len`.
+ */
+@inline
+export function vlanDepth(frame: usize, len: u32): i32 {
+  if (len < ETH_HLEN) return VLAN_TRUNCATED;
+  if (!isVlanTag(load16be(frame, TAG))) return 0;
+  return taggedDepth(frame, len);
+}
+
+/** The rare rest of `vlanDepth`, kept out of line: the frame has a tag. */
+function taggedDepth(frame: usize, len: u32): i32 {
+  assert(len >= ETH_HLEN && isVlanTag(load16be(frame, TAG)));
+  if (len < ETH_HLEN + VLAN_HLEN) return VLAN_TRUNCATED;
+  if (!isVlanTag(load16be(frame, TAG + VLAN_HLEN))) return 1;
+  if (len < ETH_HLEN + 2 * VLAN_HLEN) return VLAN_TRUNCATED;
+  return isVlanTag(load16be(frame, TAG + 2 * VLAN_HLEN)) ? VLAN_TOWER : 2;
+}
+
+/** The EtherType inside `depth` tags (0..2, from `vlanDepth`). */
+@inline
+export function innerEtherType(frame: usize, depth: i32): u32 {
+  assert(depth >= 0 && depth < VLAN_TOWER);
+  return load16be(frame + <usize>depth * VLAN_HLEN, TAG);
+}
+
+/** VLAN id of the outermost tag, 0 for an untagged frame (and for a tag that only carries a priority). */
+@inline
+export function vlanId(frame: usize): u32 {
+  return isVlanTag(load16be(frame, TAG)) ? load16be(frame, TCI) & 0x0fff : 0;
+}
+
+/** Where the layer 3 header starts, in bytes from the start of a frame with `depth` tags (0..2). */
+@inline
+export function l3Offset(depth: i32): u32 {
+  assert(depth >= 0 && depth < VLAN_TOWER);
+  return ETH_HLEN + <u32>depth * VLAN_HLEN;
+}
+
+/**
+ * Removes the outermost tag of a frame with `vlanDepth` 1 or 2 by moving its addresses 4 bytes on. Answers where the
+ * frame starts now; it is VLAN_HLEN shorter, and the 4 bytes before it are free for whoever owned the frame.
+ */
+@inline
+export function stripTag(frame: usize, len: u32): usize {
+  assert(len >= ETH_HLEN + VLAN_HLEN && isVlanTag(load16be(frame, TAG)));
+  const low = load<u64>(frame);
+  const high = load<u32>(frame, 8);
+  store<u64>(frame, low, 4);
+  store<u32>(frame, high, 12);
+  return frame + VLAN_HLEN;
+}

@@ -1,0 +1,4 @@
+// What the tests call inside the module: re-exports of internals, one file per room.
+
+export * from './table';
+export * from './wire';

@@ -1,0 +1,2 @@
+// Internals of assembly/table and assembly/ring for the tests.
+export {};
