@@ -1,0 +1,117 @@
+/**
+ * The C library, bound once. Nothing else in the project loads a native library.
+ *
+ * Two ways of passing a pointer:
+ *  * an address inside the shared Wasm memory is a JS number and goes as `uintptr_t` (the hot calls);
+ *  * a small structure is built in a Buffer and goes as `void *`: koffi hands over the Buffer's own bytes, not a copy,
+ *    so what the kernel writes is there afterwards.
+ *
+ * `ioctl` and `open` are variadic in C. They are bound with a fixed list of integer arguments, which the System V
+ * calling conventions of x86-64 and arm64 Linux pass in the same registers.
+ *
+ * Every call is synchronous and runs on the calling thread: namespaces and errno belong to the thread.
+ */
+import koffi from 'koffi';
+import { libcMissing } from '../errors.js';
+
+function load(): ReturnType<typeof koffi.load> {
+  try {
+    return koffi.load('libc.so.6');
+  } catch (cause) {
+    throw libcMissing(cause);
+  }
+}
+
+const library = load();
+
+type Call<Arguments extends (number | string | Uint8Array)[], Result = number> = (...values: Arguments) => Result;
+
+/** errno of the calling thread's last libc call. Read it at once: the next call may change it. */
+export const lastErrno: () => number = () => koffi.errno();
+
+/** The address of the first byte. A typed array must outlive every use of its address. */
+export function pointerTo(bytes: Uint8Array): number {
+  return Number(koffi.address(bytes));
+}
+
+// ---- hot: memory arguments are addresses in the shared memory ---------------------------------------------------
+type Address = number;
+
+export const readv: Call<[fd: number, iov: Address, count: number]> = library.func('readv', 'int64_t', [
+  'int',
+  'uintptr_t',
+  'int',
+]);
+export const writev: Call<[fd: number, iov: Address, count: number]> = library.func('writev', 'int64_t', [
+  'int',
+  'uintptr_t',
+  'int',
+]);
+export const recvmmsg: Call<[fd: number, messages: Address, count: number, flags: number, timeout: Address]> =
+  library.func('recvmmsg', 'int', ['int', 'uintptr_t', 'uint', 'int', 'uintptr_t']);
+export const sendmmsg: Call<[fd: number, messages: Address, count: number, flags: number]> = library.func(
+  'sendmmsg',
+  'int',
+  ['int', 'uintptr_t', 'uint', 'int'],
+);
+export const ppoll: Call<[pollfds: Address, count: number, timeout: Address, signalMask: Address]> = library.func(
+  'ppoll',
+  'int',
+  ['uintptr_t', 'ulong', 'uintptr_t', 'uintptr_t'],
+);
+export const clockGettime: Call<[clock: number, timespec: Address]> = library.func('clock_gettime', 'int', [
+  'int',
+  'uintptr_t',
+]);
+
+// ---- set-up: memory arguments are Buffers ------------------------------------------------------------------------
+export const open: Call<[path: string, flags: number]> = library.func('open', 'int', ['str', 'int']);
+export const close: Call<[fd: number]> = library.func('close', 'int', ['int']);
+export const read: Call<[fd: number, bytes: Uint8Array, length: number]> = library.func('read', 'int64_t', [
+  'int',
+  'void *',
+  'size_t',
+]);
+export const write: Call<[fd: number, bytes: Uint8Array, length: number]> = library.func('write', 'int64_t', [
+  'int',
+  'void *',
+  'size_t',
+]);
+export const ioctl: Call<[fd: number, request: number, argument: Uint8Array]> = library.func('ioctl', 'int', [
+  'int',
+  'ulong',
+  'void *',
+]);
+/** ioctl whose argument is a number, not a pointer. */
+export const ioctlValue: Call<[fd: number, request: number, argument: number]> = library.func('ioctl', 'int', [
+  'int',
+  'ulong',
+  'uintptr_t',
+]);
+export const socket: Call<[domain: number, type: number, protocol: number]> = library.func('socket', 'int', [
+  'int',
+  'int',
+  'int',
+]);
+export const bind: Call<[fd: number, address: Uint8Array, length: number]> = library.func('bind', 'int', [
+  'int',
+  'void *',
+  'uint',
+]);
+export const setsockopt: Call<[fd: number, level: number, option: number, value: Uint8Array, length: number]> =
+  library.func('setsockopt', 'int', ['int', 'int', 'int', 'void *', 'uint']);
+export const eventfd: Call<[initial: number, flags: number]> = library.func('eventfd', 'int', ['uint', 'int']);
+export const setns: Call<[fd: number, type: number]> = library.func('setns', 'int', ['int', 'int']);
+export const strerror: Call<[errno: number], string> = library.func('strerror', 'str', ['int']);
+
+// ---- constants of the kernel's interface, the same on every Linux this runs on ------------------------------------
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+export const SOCK_DGRAM = 2;
+export const SOCK_NONBLOCK = 0o4000;
+export const SOCK_CLOEXEC = 0o2000000;
+export const O_RDONLY = 0;
+export const O_RDWR = 2;
+export const O_NONBLOCK = 0o4000;
+export const O_CLOEXEC = 0o2000000;
+export const CLOCK_MONOTONIC = 1;
