@@ -117,3 +117,88 @@ export const portInUse = (endpoint: string, holder: string | null) =>
 
 export const addressNotLocal = (ip: string, port: number) =>
   refused('address_not_local', `listen on port ${port}/udp`, 'EADDRNOTAVAIL', `no interface here has address ${ip}`);
+
+// ---- demo ------------------------------------------------------------------------------------------------------
+
+/** The laboratory makes network namespaces and TAPs. */
+export function needsRoot(what: string): VxlaneError {
+  return new VxlaneError('needs_root', `${what} makes network namespaces and TAP interfaces: run it as root`);
+}
+
+export function noTunDevice(): VxlaneError {
+  return new VxlaneError('no_tun_device', 'no /dev/net/tun on this machine: load the kernel module (modprobe tun)');
+}
+
+/** `packages` are Debian's names, for those who have apt-get but did not let us use it. */
+export function toolsMissing(tools: readonly string[], packages: readonly string[]): VxlaneError {
+  const names = [...new Set(packages)].join(' ');
+  return new VxlaneError('tools_missing', `not installed: ${tools.join(', ')} (Debian: apt-get install ${names})`);
+}
+
+/** A command of the laboratory that should have worked; `output` is what it printed. */
+export function commandFailed(argv: readonly string[], reason: string, output: string): VxlaneError {
+  const said = output.trim() === '' ? 'it printed nothing' : output.trim().replaceAll('\n', ' | ');
+  return new VxlaneError('command_failed', `"${argv.join(' ')}" ${reason}: ${said}`);
+}
+
+export function daemonNotReady(host: string, reason: string, logFile: string): VxlaneError {
+  return new VxlaneError('daemon_not_ready', `the daemon of ${host} ${reason}; its log is ${logFile}`);
+}
+
+// ---- control ---------------------------------------------------------------------------------------------------
+// The control API derives the HTTP status from the code: `no_such_…` is 404, `bad_…` is 400, all others are 409.
+
+export const noSuchOverlay = (name: string) => new VxlaneError('no_such_overlay', `no such overlay: ${name}`);
+
+export const noSuchVnic = (name: string) => new VxlaneError('no_such_vnic', `no such VNIC: ${name}`);
+
+export const badMac = (text: string) =>
+  new VxlaneError(
+    'bad_mac',
+    `not a MAC address: ${JSON.stringify(text)} (expected six hexadecimal bytes, as in de:ad:be:ef:00:01)`,
+  );
+
+export const noSuchRoute = (method: string, path: string) =>
+  new VxlaneError('no_such_route', `${method} ${path}: no such route (see src/control/protocol.ts)`);
+
+/** `problems`: one text a field, each naming it. */
+export const badRequest = (problems: readonly string[]) =>
+  new VxlaneError('bad_request', `bad request: ${problems.join('; ')}`);
+
+/** The path of a Unix socket does not fit `sun_path`. */
+export const socketPathTooLong = (path: string, bytes: number) =>
+  new VxlaneError('socket_path_too_long', `socket path ${path} is ${bytes} bytes long; the kernel takes 107`);
+
+export const socketPathTaken = (path: string) =>
+  new VxlaneError('socket_path_taken', `${path} exists and is not a socket; remove it or choose another --socket`);
+
+/** `pid`: of the daemon; null when something answers that is not a vxlane daemon. */
+export const socketAnswers = (path: string, pid: number | null) =>
+  new VxlaneError(
+    'socket_answers',
+    pid === null
+      ? `another process answers on ${path}; stop it or choose another --socket`
+      : `another vxlane daemon (pid ${pid}) answers on ${path}; stop it or choose another --socket`,
+  );
+
+export const socketUnusable = (path: string, cause: unknown) =>
+  new VxlaneError('socket_unusable', `cannot listen on ${path}: ${messageOf(cause)}`, { cause });
+
+export const daemonAbsent = (socket: string) =>
+  new VxlaneError(
+    'daemon_absent',
+    `no vxlane daemon answers on ${socket} (start one with "vxlane daemon", or name its socket with --socket)`,
+  );
+
+export const daemonNotPermitted = (socket: string) =>
+  new VxlaneError('daemon_not_permitted', `permission denied on ${socket}: run as root or as a member of its group`);
+
+export const daemonSilent = (socket: string, seconds: number) =>
+  new VxlaneError('daemon_silent', `the vxlane daemon on ${socket} did not answer within ${seconds} s`);
+
+export const daemonFailed = (socket: string, cause: unknown) =>
+  new VxlaneError('daemon_failed', `talking to the vxlane daemon on ${socket} failed: ${messageOf(cause)}`, { cause });
+
+/** What a client hears of a bug; the daemon's log has the stack. */
+export const internalError = () =>
+  new VxlaneError('internal_error', 'the daemon failed on this request (a bug); its log has the details');

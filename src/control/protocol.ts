@@ -18,12 +18,12 @@
  *   DELETE /v1/vnics/NAME
  *   GET    /v1/stats                               StatsView (?overlay=NAME, repeatable)
  *
- * A refusal is `{ "error": { "code", "message" } }` with status 400 (bad request), 404 (no such object) or 409 (refused).
+ * A refusal is `{ "error": { "code", "message" } }` with status 400 (code `bad_…`), 404 (`no_such_…`) or 409 (refused);
+ * 500 (`internal_error`) is a bug, and the daemon's log has its stack.
  */
 import { z } from 'zod';
 
-/** Where the daemon listens unless told otherwise. */
-export const DEFAULT_SOCKET = '/run/vxlane/vxlane.sock';
+export { DEFAULT_SOCKET } from './default-socket.js';
 
 /** Overlay and VNIC names are interface names: what the kernel's dev_valid_name takes, and no colon. */
 export const LinkName = z.string().regex(/^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,15}$/, {
