@@ -202,3 +202,14 @@ export const daemonFailed = (socket: string, cause: unknown) =>
 /** What a client hears of a bug; the daemon's log has the stack. */
 export const internalError = () =>
   new VxlaneError('internal_error', 'the daemon failed on this request (a bug); its log has the details');
+
+// ---- search ----------------------------------------------------------------------------------------------------
+
+/** Everything that is wrong with the properties of one command. */
+export const badProperties = (problems: readonly string[]) => new VxlaneError('bad_properties', problems.join('; '));
+
+export const unknownSearchPlugin = (name: string, known: readonly string[]) =>
+  new VxlaneError(
+    'unknown_search_plugin',
+    `unknown search plugin ${JSON.stringify(name)}: expected one of ${known.join(', ')}`,
+  );

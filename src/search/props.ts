@@ -1,0 +1,164 @@
+/**
+ * Properties: text as typed to values, by the declarative tables of the host and the plugins. Everything that is wrong with
+ * one command is said at once.
+ *
+ * Booleans are strings with `values: ['true', 'false']`.
+ */
+import { parseIp } from '../address.js';
+import { badProperties } from '../errors.js';
+import type { PropertySpec, PropertyValue } from './api.js';
+
+/** A string may be this long, in bytes of UTF-8. */
+export const STRING_BYTES_MAX = 256;
+
+const SECRET_TEXT = '********';
+const DECIMAL = { int: /^-?(0|[1-9]\d*)$/, uint: /^(0|[1-9]\d*)$/ } as const;
+/** Names of a near miss that are worth naming. */
+const SUGGESTIONS_MAX = 3;
+
+type Values = Record<string, PropertyValue>;
+
+/**
+ * The values of a new object: `given` as typed, defaults filled in, properties without either left out. Throws one
+ * VxlaneError that names every unknown, missing and wrong property.
+ */
+export function parseProperties(specs: readonly PropertySpec[], given: Readonly<Record<string, string>>): Values {
+  const problems: string[] = [];
+  const values = parseGiven(specs, given, problems);
+  for (const spec of specs) {
+    if (Object.hasOwn(given, spec.name)) continue;
+    if (spec.default !== undefined) values[spec.name] = spec.default;
+    else if (spec.required) problems.push(`${spec.name} is required: ${spec.help}`);
+  }
+  if (problems.length > 0) throw badProperties(problems);
+  return values;
+}
+
+/** The values of a change to a running object: only what is given, and only what may change. */
+export function parseChanges(specs: readonly PropertySpec[], given: Readonly<Record<string, string>>): Values {
+  const problems: string[] = [];
+  const values = parseGiven(specs, given, problems);
+  for (const name of Object.keys(values)) {
+    const spec = specs.find((each) => each.name === name);
+    if (spec?.mutable !== true) problems.push(`${name} cannot change while the overlay exists`);
+  }
+  if (problems.length > 0) throw badProperties(problems);
+  return values;
+}
+
+/** A value as users see it; a secret never shows. null: not set. */
+export function formatValue(spec: PropertySpec, value: PropertyValue | undefined): string | null {
+  if (value === undefined) return null;
+  return spec.type === 'secret' ? SECRET_TEXT : String(value);
+}
+
+/** The default as users see it, or null. */
+export function defaultText(spec: PropertySpec): string | null {
+  return formatValue(spec, spec.default);
+}
+
+/** `576-8900`, `pass,strip,discard`, or empty when only the type bounds the value. */
+export function possibleText(spec: PropertySpec): string {
+  if (spec.values !== undefined) return spec.values.join(',');
+  return spec.range === undefined ? '' : `${spec.range[0]}-${spec.range[1]}`;
+}
+
+function parseGiven(specs: readonly PropertySpec[], given: Readonly<Record<string, string>>, problems: string[]) {
+  const values: Values = {};
+  for (const [name, text] of Object.entries(given)) {
+    const spec = specs.find((each) => each.name === name);
+    if (spec === undefined) {
+      problems.push(unknownText(name, specs));
+      continue;
+    }
+    const parsed = parseValue(spec, text);
+    if ('problem' in parsed) problems.push(parsed.problem);
+    else values[name] = parsed.value;
+  }
+  return values;
+}
+
+type Parsed = { readonly value: PropertyValue } | { readonly problem: string };
+
+function parseValue(spec: PropertySpec, text: string): Parsed {
+  switch (spec.type) {
+    case 'int':
+    case 'uint':
+      return parseNumber(spec, text, DECIMAL[spec.type]);
+    case 'ip': {
+      const ip = parseIp(text);
+      return ip === null ? wrong(spec, text, 'an IPv4 or IPv6 address') : { value: ip };
+    }
+    case 'string':
+    case 'secret':
+      return parseString(spec, text);
+  }
+}
+
+function parseNumber(spec: PropertySpec, text: string, syntax: RegExp): Parsed {
+  const [low, high] = spec.range ?? [spec.type === 'uint' ? 0 : Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER];
+  const value = Number(text);
+  if (syntax.test(text) && value >= low && value <= high) return { value: value + 0 };
+  const range = spec.range === undefined ? '' : ` from ${low} to ${high}`;
+  return wrong(spec, text, `a decimal whole number${range}`);
+}
+
+function parseString(spec: PropertySpec, text: string): Parsed {
+  if (spec.values !== undefined) {
+    return spec.values.includes(text) ? { value: text } : wrong(spec, text, `one of ${spec.values.join(', ')}`);
+  }
+  const size = Buffer.byteLength(text);
+  if (size < 1 || size > STRING_BYTES_MAX) {
+    return { problem: `${spec.name} has ${size} bytes: expected 1 to ${STRING_BYTES_MAX}` };
+  }
+  if (/\p{Cc}/u.test(text)) return wrong(spec, text, 'text without control characters');
+  return { value: text };
+}
+
+function wrong(spec: PropertySpec, text: string, expected: string): Parsed {
+  const shown = spec.type === 'secret' ? SECRET_TEXT : JSON.stringify(clip(text));
+  return { problem: `${spec.name} is ${shown}: expected ${expected}` };
+}
+
+function clip(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}
+
+function unknownText(name: string, specs: readonly PropertySpec[]): string {
+  const shown = JSON.stringify(clip(name));
+  const near = nearestNames(
+    name,
+    specs.map((spec) => spec.name),
+  );
+  if (near.length > 0) return `unknown property ${shown}: did you mean ${near.join(' or ')}?`;
+  return `unknown property ${shown}: known are ${specs.map((spec) => spec.name).join(', ')}`;
+}
+
+/** Names a few keystrokes away, nearest first; also those whose part after the `/` is what was typed. */
+function nearestNames(name: string, known: readonly string[]): string[] {
+  const wanted = name.toLowerCase().slice(0, 80);
+  const scored = known.map((each) => {
+    const local = each.slice(each.indexOf('/') + 1);
+    return { each, distance: Math.min(editDistance(wanted, each), editDistance(wanted, local)) };
+  });
+  const limit = Math.max(1, Math.floor(wanted.length / 3));
+  return scored
+    .filter(({ distance }) => distance <= limit)
+    .sort((a, b) => a.distance - b.distance)
+    .slice(0, SUGGESTIONS_MAX)
+    .map(({ each }) => each);
+}
+
+/** Levenshtein distance. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substituted = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substituted, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] as number;
+}
