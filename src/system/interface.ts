@@ -1,0 +1,130 @@
+/** Network interfaces by name, through `struct ifreq` ioctls: MAC, MTU, flags, driver. The thread's namespace counts. */
+import { check, ENODEV, systemError } from './errno.js';
+import { AF_INET, ioctl, lastErrno, close as libcClose, pointerTo, SOCK_CLOEXEC, SOCK_DGRAM, socket } from './libc.js';
+
+//  struct ifreq, 64-bit:   0                15 16               39
+//                         | name, NUL-padded  | a union by ioctl  |
+export const IFNAMSIZ = 16;
+const IFREQ_SIZE = 40;
+/** Where the union of `struct ifreq` starts. */
+export const IFR_DATA = IFNAMSIZ;
+
+const SIOCGIFFLAGS = 0x8913;
+const SIOCSIFFLAGS = 0x8914;
+const SIOCGIFMTU = 0x8921;
+const SIOCSIFMTU = 0x8922;
+const SIOCSIFHWADDR = 0x8924;
+const SIOCGIFHWADDR = 0x8927;
+const SIOCGIFINDEX = 0x8933;
+const SIOCETHTOOL = 0x8946;
+
+const IFF_UP = 1;
+const ARPHRD_ETHER = 1;
+const MAC_LEN = 6;
+
+// struct ethtool_drvinfo: u32 cmd, then char[32] driver, version, fw_version, bus_info, ...
+const ETHTOOL_GDRVINFO = 3;
+const DRVINFO_SIZE = 196;
+const DRVINFO_DRIVER = 4;
+const DRVINFO_TEXT_LEN = 32;
+const DRVINFO_BUS_INFO = DRVINFO_DRIVER + 3 * DRVINFO_TEXT_LEN;
+
+/** True for a name the kernel takes as it stands: no `%`, which it would replace by a number. */
+export function isInterfaceName(name: string): boolean {
+  return /^[^\s/:%\0]+$/.test(name) && name !== '.' && name !== '..' && Buffer.byteLength(name) < IFNAMSIZ;
+}
+
+/** A `struct ifreq` that names an interface. */
+export function ifreq(name: string): Buffer {
+  const request = Buffer.alloc(IFREQ_SIZE);
+  request.write(name, 0, IFNAMSIZ - 1);
+  return request;
+}
+
+/** NUL-terminated text in at most `size` bytes. */
+export function cString(bytes: Buffer, offset: number, size: number): string {
+  const end = bytes.indexOf(0, offset);
+  return bytes.toString('utf8', offset, end === -1 ? offset + size : Math.min(end, offset + size));
+}
+
+/** Runs `action` with a socket for interface ioctls, made in the thread's namespace; it is closed afterwards. */
+export function withControlSocket<T>(action: (control: number) => T): T {
+  const control = check('socket for interface settings', socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  try {
+    return action(control);
+  } finally {
+    libcClose(control);
+  }
+}
+
+export function interfaceExists(control: number, name: string): boolean {
+  if (ioctl(control, SIOCGIFINDEX, ifreq(name)) >= 0) return true;
+  const errno = lastErrno();
+  if (errno === ENODEV) return false;
+  throw systemError(`look for interface ${name}`, errno);
+}
+
+/** Canonical text of the MAC. */
+export function interfaceMac(control: number, name: string): string {
+  const request = ifreq(name);
+  check(`read MAC of ${name}`, ioctl(control, SIOCGIFHWADDR, request));
+  const mac = request.subarray(IFR_DATA + 2, IFR_DATA + 2 + MAC_LEN);
+  return (mac.toString('hex').match(/../g) as string[]).join(':');
+}
+
+/** `fd` is a control socket, or the descriptor of the TAP itself. */
+export function setInterfaceMac(fd: number, name: string, mac: string): void {
+  const request = ifreq(name);
+  request.writeUInt16LE(ARPHRD_ETHER, IFR_DATA);
+  request.write(mac.replaceAll(':', ''), IFR_DATA + 2, MAC_LEN, 'hex');
+  check(`set MAC of ${name} to ${mac}`, ioctl(fd, SIOCSIFHWADDR, request));
+}
+
+/** Bytes. */
+export function interfaceMtu(control: number, name: string): number {
+  const request = ifreq(name);
+  check(`read MTU of ${name}`, ioctl(control, SIOCGIFMTU, request));
+  return request.readInt32LE(IFR_DATA);
+}
+
+export function setInterfaceMtu(control: number, name: string, mtu: number): void {
+  const request = ifreq(name);
+  request.writeInt32LE(mtu, IFR_DATA);
+  check(`set MTU of ${name} to ${mtu}`, ioctl(control, SIOCSIFMTU, request));
+}
+
+export function isInterfaceUp(control: number, name: string): boolean {
+  return (interfaceFlags(control, name).readUInt16LE(IFR_DATA) & IFF_UP) !== 0;
+}
+
+/** Changes the administrative state and no other flag. */
+export function setInterfaceUp(control: number, name: string, isUp: boolean): void {
+  const request = interfaceFlags(control, name);
+  const flags = request.readUInt16LE(IFR_DATA);
+  request.writeUInt16LE(isUp ? flags | IFF_UP : flags & ~IFF_UP, IFR_DATA);
+  check(`set ${name} ${isUp ? 'up' : 'down'}`, ioctl(control, SIOCSIFFLAGS, request));
+}
+
+function interfaceFlags(control: number, name: string): Buffer {
+  const request = ifreq(name);
+  check(`read flags of ${name}`, ioctl(control, SIOCGIFFLAGS, request));
+  return request;
+}
+
+/** The driver's name and its bus text (the tun driver says `tun` or `tap` there); null where the driver tells nothing. */
+export function interfaceDriver(control: number, name: string): { driver: string; bus: string } | null {
+  const info = Buffer.alloc(DRVINFO_SIZE);
+  info.writeUInt32LE(ETHTOOL_GDRVINFO, 0);
+  const request = ifreq(name);
+  request.writeBigUInt64LE(BigInt(pointerTo(info)), IFR_DATA);
+  if (ioctl(control, SIOCETHTOOL, request) < 0) return null;
+  return {
+    driver: cString(info, DRVINFO_DRIVER, DRVINFO_TEXT_LEN),
+    bus: cString(info, DRVINFO_BUS_INFO, DRVINFO_TEXT_LEN),
+  };
+}
+
+/** True for a TAP of the tun driver, whoever made it. */
+export function isTap(driver: { driver: string; bus: string } | null): boolean {
+  return driver !== null && driver.driver === 'tun' && driver.bus === 'tap';
+}

@@ -1,0 +1,20 @@
+/** What the underlay's interfaces say. */
+import { networkInterfaces } from 'node:os';
+import { parseIp } from '../address.js';
+import { interfaceMtu, withControlSocket } from './interface.js';
+
+/**
+ * MTU in bytes of the interface that has this (canonical) address, in the thread's namespace; null for a wildcard,
+ * and for an address that no interface which is up has.
+ */
+export function underlayMtu(ip: string): number | null {
+  const name = interfaceWithAddress(ip);
+  return name === null ? null : withControlSocket((control) => interfaceMtu(control, name));
+}
+
+function interfaceWithAddress(ip: string): string | null {
+  for (const [name, addresses] of Object.entries(networkInterfaces())) {
+    if (addresses?.some(({ address }) => parseIp(address) === ip)) return name;
+  }
+  return null;
+}
