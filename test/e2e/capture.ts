@@ -1,0 +1,53 @@
+/** Captures: tcpdump writes them, tshark reads them back. */
+import { join } from 'node:path';
+import type { Host } from '../../src/demo/host.js';
+import type { Running } from '../../src/demo/processes.js';
+
+let captures = 0;
+
+/** One layer of a packet as `tshark -T json` tells it: field name to text, nested. */
+export type Packet = Readonly<Record<string, string[]>>;
+
+export class Capture {
+  readonly file: string;
+  #host: Host;
+  #tcpdump: Running;
+
+  private constructor(host: Host, file: string, tcpdump: Running) {
+    this.#host = host;
+    this.file = file;
+    this.#tcpdump = tcpdump;
+  }
+
+  /**
+   * Captures on an interface of a host from now on. `filter` is libpcap's; `direction` as the interface sees it.
+   */
+  static async start(host: Host, device: string, filter: string, direction: 'in' | 'out' | 'inout' = 'inout') {
+    captures += 1;
+    const file = join(host.dir, `capture-${captures}.pcap`);
+    const argv = ['tcpdump', '-Z', 'root', '--immediate-mode', '-U', '-n', '-i', device, '-Q', direction, '-w', file];
+    const tcpdump = host.spawn([...argv, ...(filter === '' ? [] : [filter])], { timeoutMs: 120_000 });
+    await tcpdump.printed(/listening on/);
+    return new Capture(host, file, tcpdump);
+  }
+
+  /** Ends the capture; answers the fields of every packet that the display filter lets through. */
+  async stop(fields: readonly string[], display = '', ...options: string[]): Promise<Packet[]> {
+    if (!this.#tcpdump.ended) await this.#tcpdump.stop('SIGINT');
+    const columns = fields.flatMap((field) => ['-e', field]);
+    const only = display === '' ? [] : ['-Y', display];
+    const argv = ['tshark', '-r', this.file, '-n', '-T', 'fields', '-E', 'separator=/t', '-E', 'aggregator=;'];
+    const text = await this.#host.exec(...argv, ...options, ...only, ...columns);
+    return text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => packet(fields, line));
+  }
+}
+
+function packet(fields: readonly string[], line: string): Packet {
+  const cells = line.split('\t');
+  return Object.fromEntries(
+    fields.map((field, i) => [field, (cells[i] ?? '').split(';').filter((cell) => cell !== '')]),
+  );
+}

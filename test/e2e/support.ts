@@ -1,0 +1,140 @@
+/** What every end-to-end test uses: a laboratory that always goes away, and waiting for what takes its time. */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Host } from '../../src/demo/host.js';
+import { Lab } from '../../src/demo/lab.js';
+
+export type { Host } from '../../src/demo/host.js';
+export { Lab } from '../../src/demo/lab.js';
+
+/** Why an end-to-end test cannot run here, or null. */
+export function cannotRun(): string | null {
+  if (process.getuid?.() !== 0) return 'needs root (network namespaces and TAP interfaces)';
+  if (!existsSync('/dev/net/tun')) return 'needs /dev/net/tun (modprobe tun)';
+  return null;
+}
+
+/** A test with a laboratory of its own. Without what it needs it is skipped by name, and under CI it fails. */
+export function labTest(name: string, body: (t: TestContext, lab: Lab) => Promise<void>, mtu = 1500): void {
+  const reason = cannotRun();
+  const skip = reason !== null && !process.env.CI ? reason : false;
+  test(name, { skip, timeout: 240_000 }, async (t) => {
+    assert.equal(reason, null, `end-to-end tests must run under CI: ${reason}`);
+    const lab = await Lab.create({ mtu });
+    t.after(() => lab.close());
+    try {
+      await body(t, lab);
+    } catch (error) {
+      process.stderr.write(lab.logs());
+      throw error;
+    }
+  });
+}
+
+/** Asks again until `look` answers something; fails with the last complaint when the time is over. */
+export async function eventually<T>(what: string, look: () => Promise<T | null | false>, timeoutMs = 10_000) {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const seen = await look();
+    if (seen !== null && seen !== false) return seen;
+    if (performance.now() > deadline) assert.fail(`not within ${timeoutMs} ms: ${what}`);
+    await sleep(50);
+  }
+}
+
+/** `de:ad:be:ef:00:nn`. */
+export function mac(last: number): string {
+  return `de:ad:be:ef:00:${last.toString(16).padStart(2, '0')}`;
+}
+
+/** What iproute2 says of one address of an interface. */
+export interface AddressInfo {
+  local: string;
+  prefixlen: number;
+  tentative?: boolean;
+  dadfailed?: boolean;
+}
+
+/** Addresses of an interface, as `ip -j addr` tells them. */
+export async function addressesOf(host: Host, device: string): Promise<AddressInfo[]> {
+  const links = await host.json<{ addr_info: AddressInfo[] }[]>('ip', '-j', 'addr', 'show', 'dev', device);
+  return links[0]?.addr_info ?? [];
+}
+
+/** The MAC that the kernel's neighbour table has for an address, or null. */
+export async function neighbourOf(host: Host, device: string, address: string): Promise<string | null> {
+  const argv = ['ip', '-j', 'neigh', 'show', 'dev', device, 'to', address];
+  const found = await host.json<{ lladdr?: string }[]>(...argv);
+  return found[0]?.lladdr ?? null;
+}
+
+/** Adds an IPv6 link-local address alone: without the generated one, it is the source of whatever leaves. */
+export async function setLinkLocal(host: Host, device: string, address: string): Promise<void> {
+  await host.exec('ip', '-6', 'addr', 'flush', 'dev', device, 'scope', 'link');
+  await host.exec('ip', '-6', 'addr', 'add', `${address}/64`, 'dev', device);
+}
+
+/** Waits until duplicate address detection has passed for every address of the interface. */
+export async function untilUsable(host: Host, device: string): Promise<void> {
+  await eventually(`${host.name}: addresses of ${device} pass duplicate address detection`, async () => {
+    const all = await addressesOf(host, device);
+    const failed = all.find((address) => address.dadfailed);
+    assert.equal(failed, undefined, `${host.name}: ${failed?.local} is a duplicate`);
+    return all.every((address) => !address.tentative);
+  });
+}
+
+/** Sends echo requests; every one must be answered. `extra`: more options of ping. */
+export async function pingAll(host: Host, target: string, ...extra: string[]): Promise<void> {
+  const outcome = await host.try(['ping', '-n', '-c', '3', '-i', '0.05', '-W', '5', ...extra, target]);
+  const said = outcome.stdout + outcome.stderr;
+  assert.equal(outcome.code, 0, `${host.name}: ping ${target}: ${said}`);
+  assert.match(outcome.stdout, / 0% packet loss/, `${host.name}: ping ${target}: ${said}`);
+}
+
+/** Nobody may answer. */
+export async function pingNone(host: Host, target: string, ...extra: string[]): Promise<void> {
+  const outcome = await host.try(['ping', '-n', '-c', '3', '-i', '0.2', '-W', '1', ...extra, target]);
+  assert.equal(outcome.code, 1, `${host.name}: ping ${target} was answered: ${outcome.stdout}${outcome.stderr}`);
+}
+
+/** The part of `iperf3 -J` that the tests read. */
+export interface IperfReport {
+  error?: string;
+  end: {
+    sum_received: { bytes: number; bits_per_second: number };
+    sum_sent: { bytes: number; retransmits?: number };
+    sum?: { lost_percent: number; packets: number };
+  };
+}
+
+/** One iperf3 run from `client` to a server on `server`, `extra` being options of the client (`-R`, `-u`, ...). */
+export async function iperf(client: Host, server: Host, address: string, ...extra: string[]): Promise<IperfReport> {
+  const listener = server.spawn(['iperf3', '--server', '--one-off', '--forceflush'], { timeoutMs: 60_000 });
+  await listener.printed(/Server listening/);
+  const argv = ['iperf3', '--client', address, '--json', '--time', '2', '--connect-timeout', '5000', ...extra];
+  const outcome = await client.try(argv, { timeoutMs: 40_000 });
+  const report = JSON.parse(outcome.stdout) as IperfReport;
+  assert.equal(report.error, undefined, `${argv.join(' ')}: ${report.error}`);
+  assert.equal(outcome.code, 0, outcome.stderr);
+  await listener.stop();
+  return report;
+}
+
+/** `123 Mbit/s`. */
+export function rate(report: IperfReport): string {
+  return `${Math.round(report.end.sum_received.bits_per_second / 1e6)} Mbit/s`;
+}
+
+/** A drop counter of the daemon, 0 when it never dropped for that reason. */
+export async function drops(host: Host, reason: string): Promise<number> {
+  const stats = await host.vxlaneJson<{ drops: { reason: string; frames: number }[] }>('show-stats');
+  return stats.drops.find((drop) => drop.reason === reason)?.frames ?? 0;
+}
+
+/** The text of a file of this repository's build. */
+export function read(path: string): string {
+  return readFileSync(path, 'utf8');
+}
