@@ -72,6 +72,7 @@ export enum Drop {
   underlay_unreachable,
   underlay_error,
   tap_error,
+  worker_restarted,
 }
 
 // What an FDB entry says of a MAC.
@@ -119,6 +120,8 @@ export const HDR_FDB_GENERATION = HDR_CONFIG_GENERATION + 4; // u32, raised afte
 export const HDR_STOP = HDR_FDB_GENERATION + 4; // u32, 1 asks every worker to end (host)
 export const HDR_FDB_COUNT = HDR_STOP + 4; // u32 live entries (host)
 export const HDR_FDB_TOMBSTONES = HDR_FDB_COUNT + 4; // u32 removed slots not yet reusable as empty (host)
+export const VICTIMS_MAX = 64; // entries one eviction scan finds
+export const HDR_VICTIMS = HDR_CONFIG_GENERATION + CACHE_LINE; // u32 slot, u32 last use per victim, oldest first (host)
 export const HDR_SIZE = 4096;
 
 // ---- VNI index: open addressing, slot = VNI + 1 in the low, overlay index in the high 32 bits (host) ------------
@@ -144,6 +147,7 @@ export const OVL_FLAG_PROXY_ARP = 4; // the plugin knows IPv4 addresses
 export const OVL_FLAG_PROXY_NDP = 8; // the plugin knows IPv6 addresses
 export const OVL_FLAG_PROXY_DHCP = 16; // the plugin knows DHCP servers
 export const OVL_FLAG_LOOKUP = 32; // misses may be asked of the plugin
+export const OVL_FLAG_POINT = 64; // every frame goes to OVL_POINT (0 there: is dropped)
 export const OVERLAYS_SIZE = OVERLAYS_MAX * OVL_SIZE;
 
 // ---- VNICs (all written by host) ----------------------------------------------------------------------------------
@@ -177,10 +181,12 @@ export const ENDPOINTS_SIZE = ENDPOINTS_MAX * EP_SIZE;
 export const WORKERS_BASE = ENDPOINTS_BASE + ENDPOINTS_SIZE;
 export const W_TURN = 0; // u32 turns of the loop so far; the host waits on it to know that a change was seen
 export const W_CONFIG_SEEN = W_TURN + CACHE_LINE; // u32 config generation the poll set was built from
-export const W_TIMESPEC = W_CONFIG_SEEN + CACHE_LINE; // timespec for the monotonic clock and the poll timeout
+export const W_EVENTFD = W_CONFIG_SEEN + 4; // i32 descriptor that wakes the worker (fixed)
+export const W_CLOCK = W_CONFIG_SEEN + CACHE_LINE; // struct timespec of the monotonic clock
+export const W_TIMEOUT = W_CLOCK + 16; // struct timespec for ppoll
 
 // totals; the books: in + copies + injected = out + delivered + drops + held + upcalled
-export const W_COUNTERS = W_TIMESPEC + CACHE_LINE;
+export const W_COUNTERS = W_CLOCK + CACHE_LINE;
 export const C_ENCAP_IN = 0; // u64 frames read from TAPs
 export const C_DECAP_IN = C_ENCAP_IN + 8; // u64 datagrams read from the underlay
 export const C_INJECTED = C_DECAP_IN + 8; // u64 frames from the inject ring
@@ -227,8 +233,10 @@ export const EC_SIZE = 16;
 export const W_ENDPOINT_COUNTERS_SIZE = ENDPOINTS_MAX * EC_SIZE;
 
 // rings: head is the producer's byte count, tail the consumer's; both run freely modulo 2^32
-export const RING_HEAD = 0; // u32 (producer)
-export const RING_TAIL = CACHE_LINE; // u32 (consumer)
+export const RING_HEAD = 0; // u32 published (producer)
+export const RING_RESERVED = RING_HEAD + 4; // u32 reserved, not yet published (producer)
+export const RING_TAIL = CACHE_LINE; // u32 given back (consumer)
+export const RING_READ = RING_TAIL + 4; // u32 read, not yet given back (consumer)
 export const RING_DATA = RING_TAIL + CACHE_LINE;
 export const RING_CAPACITY = 1 << 20; // bytes, a power of two
 export const RING_SIZE = RING_DATA + RING_CAPACITY;
@@ -247,52 +255,65 @@ export const REC_VLAN = REC_ETHERTYPE + 4; // u32 VLAN id, 0 untagged
 export const REC_FRAME_LEN = REC_VLAN + 4; // u32 bytes of frame
 export const REC_FRAME = REC_FRAME_LEN + 4 + HEADROOM; // the frame, after room for a VXLAN header
 
-// held frames: a key slot is a header and one linear arena
-export const W_HELD = W_INJECT_RING + RING_SIZE;
-export const HK_KEY = 0; // u64 FDB key, 0 = slot is free
-export const HK_SINCE = HK_KEY + 8; // f64 ms when the first frame was held
+// held frames: a slot is a key, a header and one linear arena
+export const HELD_FILTER_SLOTS = 1024;
+export const W_HELD_FILTER = W_INJECT_RING + RING_SIZE; // u16 per hash: held keys with that hash
+export const W_HELD_KEYS = W_HELD_FILTER + HELD_FILTER_SLOTS * 2; // u64 FDB key per slot, 0 = free
+export const W_HELD = W_HELD_KEYS + HELD_KEYS_MAX * 8;
+export const HK_SINCE = 0; // f64 ms when the first frame was held
 export const HK_USED = HK_SINCE + 8; // u32 bytes of the arena in use
 export const HK_COUNT = HK_USED + 4; // u32 frames
 export const HK_RELEASED = HK_COUNT + 4; // u32 arena bytes already sent on
-export const HK_VNIC = HK_RELEASED + 4; // u32 VNIC that caused the upcall
+export const HK_FREED = HK_RELEASED + 4; // u32 pass in which the slot was freed: its bytes may be queued until the next
 export const HK_SIZE = 64;
 export const W_HELD_ARENAS = W_HELD + HELD_KEYS_MAX * HK_SIZE;
 export const HELD_FRAME_LEN = 0; // u32
-export const HELD_FRAME_VNIC = HELD_FRAME_LEN + 4; // u32 0: from the underlay
-export const HELD_FRAME = HELD_FRAME_VNIC + 4 + 8; // frame, after 8 bytes of room for the VXLAN header
+export const HELD_FRAME_VNIC = HELD_FRAME_LEN + 4; // u32 its sender, 0: the underlay
+export const HELD_FRAME = HELD_FRAME_VNIC + 4 + VXLAN_HLEN; // the frame, after room for a VXLAN header
 export const W_HELD_ARENAS_SIZE = HELD_KEYS_MAX * HELD_BYTES_PER_KEY_MAX;
+
+// what the datapath decided to send, in order; the engine turns it into I/O descriptors and empties it
+export const OUT_MAX = VNICS_MAX * 2; // a pass stops taking frames when fewer than VNICS_MAX places are left
+export const W_OUT_COUNT = W_HELD_ARENAS + W_HELD_ARENAS_SIZE; // u32
+export const W_OUT = W_OUT_COUNT + CACHE_LINE;
+export const OUT_FRAME = 0; // u32 where the frame starts; VXLAN_HLEN bytes before it may be written
+export const OUT_LEN = OUT_FRAME + 4; // u32 bytes of frame
+export const OUT_ENDPOINT = OUT_LEN + 4; // u32 endpoint to send it to, or 0: it goes to a VNIC
+export const OUT_VNIC = OUT_ENDPOINT + 4; // u32 that VNIC
+export const OUT_OVERLAY = OUT_VNIC + 4; // u32
+export const OUT_SENDER = OUT_OVERLAY + 4; // u32 VNIC that sent it, 0: the underlay or a proxy
+export const OUT_SIZE = 32;
 
 // I/O descriptors of the mmsg engine, in the kernel's own layout (64-bit Linux)
 export const POLLFD_SIZE = 8; // struct pollfd { i32 fd; i16 events; i16 revents }
-export const POLLFDS_MAX = 1 + SOCKETS_MAX + VNICS_MAX;
+export const POLLFDS_MAX = 1 + SOCKETS_MAX + VNICS_MAX; // the eventfd, the sockets, the VNICs
 export const IOVEC_SIZE = 16; // struct iovec { u64 base; u64 len }
 export const MMSGHDR_SIZE = 64; // struct mmsghdr: msghdr of 56 bytes, u32 msg_len, padding
-export const W_POLLFDS = W_HELD_ARENAS + W_HELD_ARENAS_SIZE;
+export const MSG_NAME = 0; // u64 address of a sockaddr
+export const MSG_NAMELEN = MSG_NAME + 8; // u32, and padding
+export const MSG_IOV = MSG_NAMELEN + 8; // u64 address of the iovecs
+export const MSG_IOVLEN = MSG_IOV + 8; // u64
+export const MSG_CONTROL = MSG_IOVLEN + 8; // u64
+export const MSG_CONTROLLEN = MSG_CONTROL + 8; // u64
+export const MSG_FLAGS = MSG_CONTROLLEN + 8; // i32, and padding
+export const MSG_LEN = MSG_FLAGS + 8; // u32 bytes received or sent
+export const W_POLLFDS = W_OUT + OUT_MAX * OUT_SIZE; // pollfd[POLLFDS_MAX]
 export const W_POLL_INDEX = W_POLLFDS + POLLFDS_MAX * POLLFD_SIZE; // u32 per pollfd: socket or VNIC index
 export const W_RX_MMSG = W_POLL_INDEX + POLLFDS_MAX * 4 + 4; // mmsghdr[BATCH_MAX] for recvmmsg
 export const W_RX_IOV = W_RX_MMSG + BATCH_MAX * MMSGHDR_SIZE; // iovec[BATCH_MAX] into the datagram slots
 export const W_TAP_IOV = W_RX_IOV + BATCH_MAX * IOVEC_SIZE; // iovec[BATCH_MAX] into the frame slots
 export const W_TAP_LEN = W_TAP_IOV + BATCH_MAX * IOVEC_SIZE; // i32[BATCH_MAX] what readv answered
-export const TX_MAX = BATCH_MAX * 2; // datagrams queued between two flushes
-export const W_TX_COUNT = W_TAP_LEN + BATCH_MAX * 4; // u32 datagrams queued
-export const W_TX_MMSG = W_TX_COUNT + CACHE_LINE; // mmsghdr[TX_MAX] for sendmmsg
-export const W_TX_IOV = W_TX_MMSG + TX_MAX * MMSGHDR_SIZE; // iovec[TX_MAX]
-export const TX_SOCKET_FD = 0; // i32
-export const TX_OVERLAY = TX_SOCKET_FD + 4; // u32
-export const TX_ENDPOINT = TX_OVERLAY + 4; // u32
-export const TX_VNIC = TX_ENDPOINT + 4; // u32
-export const TX_META_SIZE = 16;
-export const W_TX_META = W_TX_IOV + TX_MAX * IOVEC_SIZE; // per queued datagram
-export const DELIVER_MAX = VNICS_MAX * 2; // TAP writes queued between two flushes
-export const W_DELIVER_COUNT = W_TX_META + TX_MAX * TX_META_SIZE; // u32
-export const W_DELIVER = W_DELIVER_COUNT + CACHE_LINE; // per queued TAP write
-export const DLV_IOV = 0; // iovec
-export const DLV_FD = DLV_IOV + IOVEC_SIZE; // i32
-export const DLV_VNIC = DLV_FD + 4; // u32
-export const DLV_OVERLAY = DLV_VNIC + 4; // u32
-export const DLV_SIZE = DLV_OVERLAY + 4 + 4;
-export const W_SLOTS = W_DELIVER + DELIVER_MAX * DLV_SIZE; // frame buffers
-export const W_TAP_SLOTS = W_SLOTS + CACHE_LINE; // BATCH_MAX slots for frames from TAPs
+export const W_TX_COUNT = W_TAP_LEN + BATCH_MAX * 4; // u32 datagrams to send
+export const W_TX_MMSG = W_TX_COUNT + CACHE_LINE; // mmsghdr[OUT_MAX] for sendmmsg
+export const W_TX_IOV = W_TX_MMSG + OUT_MAX * MMSGHDR_SIZE; // iovec[OUT_MAX]
+export const W_TX_FD = W_TX_IOV + OUT_MAX * IOVEC_SIZE; // i32[OUT_MAX] socket of each
+export const W_TX_OUT = W_TX_FD + OUT_MAX * 4; // u32[OUT_MAX] its index in W_OUT
+export const W_DELIVER_COUNT = W_TX_OUT + OUT_MAX * 4; // u32 frames to write to TAPs
+export const W_DELIVER_IOV = W_DELIVER_COUNT + CACHE_LINE; // iovec[OUT_MAX]
+export const W_DELIVER_FD = W_DELIVER_IOV + OUT_MAX * IOVEC_SIZE; // i32[OUT_MAX] TAP of each
+export const W_DELIVER_OUT = W_DELIVER_FD + OUT_MAX * 4; // u32[OUT_MAX] its index in W_OUT
+export const W_DELIVER_RESULT = W_DELIVER_OUT + OUT_MAX * 4; // i32[OUT_MAX] what writev answered
+export const W_TAP_SLOTS = W_DELIVER_RESULT + OUT_MAX * 4; // BATCH_MAX slots for frames from TAPs
 export const W_RX_SLOTS = W_TAP_SLOTS + BATCH_MAX * SLOT_SIZE; // BATCH_MAX slots for datagrams
 export const W_SIZE = W_RX_SLOTS + BATCH_MAX * SLOT_SIZE;
 
@@ -304,8 +325,9 @@ export const FDB_KEY = 0;
 export const FDB_VALUE = FDB_KEY + 8;
 export const FDB_FLAG_STATIC = 1; // set by the operator or a local VNIC: never evicted, never replaced by a plugin
 export const FDB_FLAG_NEGATIVE = 2; // "no such MAC", forgotten soon
-// after the slots: u32 per slot and worker, the tenth of a second in which the worker last used it (worker)
-export const FDB_USED_SIZE = 4;
+// After the slots, one u32 per slot, a tenth of a second of the monotonic clock: when it was written (host) ...
+export const FDB_STAMP_SIZE = 4;
+// ... and then, per worker, another such array: when a frame last used it (worker).
 
 export const LAYOUT_VERSION = 1;
 // Any change of the sizes above changes this number (host and module compare it at load).

@@ -1,0 +1,109 @@
+// Decap: a datagram from the underlay (UDP -> TAP).
+//
+//  1. size      a VXLAN header and a whole Ethernet header, and not cut off by the kernel
+//  2. header    the I flag; the VNI picks an overlay that listens on this socket; reserved bits as configured
+//  3. frame     a unicast source, at most two tags, the overlay's VLAN policy
+//  4. group     to every local VNIC of the overlay
+//  5. unicast   to the VNIC that has the MAC; a VNIC that carries any MAC may have to be asked for
+//
+// Nothing that came from the underlay goes back to it.
+
+import {
+  Drop,
+  FRAME_MAX,
+  OC_DECAP_BYTES,
+  OC_DECAP_FRAMES,
+  OVL_ANY_MAC_VNIC,
+  OVL_FIRST_VNIC,
+  OVL_FLAGS,
+  OVL_FLAG_LIVE,
+  OVL_FLAG_LOOKUP,
+  OVL_FLAG_STRICT_HEADER,
+  OVL_SOCKET,
+  OVL_VLAN,
+  VNIC_NEXT,
+  VXLAN_HLEN,
+  VlanPolicy,
+} from '../layout';
+import { fdbFind, fdbKey } from '../table/fdb';
+import { overlayAt, vnicAt } from '../table/records';
+import { overlayOfVni } from '../table/vnis';
+import { ETH_HLEN, ethDst, ethSrc, isGroup } from '../wire/ethernet';
+import { vlanDepth } from '../wire/vlan';
+import { vxlanHasVni, vxlanReservedBits, vxlanVni } from '../wire/vxlan';
+import { bump, countCopy, drop, overlayCounters } from './counters';
+import { refusedTags, stripTags } from './encap';
+import { forward } from './forward';
+import { hold, isHeld } from './hold';
+import { outDeliver, outHasRoom } from './output';
+
+// False: there was no room in the output list; call again with the same datagram after it was sent.
+export function decapDatagram(datagram: usize, len: u32, truncated: bool, socket: u32): bool {
+  if (!outHasRoom()) return false;
+  if (len < <u32>VXLAN_HLEN + ETH_HLEN) return dropped(Drop.truncated, 0);
+  if (truncated || len > <u32>(VXLAN_HLEN + FRAME_MAX)) return dropped(Drop.oversized, 0);
+  if (!vxlanHasVni(datagram)) return dropped(Drop.bad_vxlan_header, 0);
+  const overlay = overlayOfVni(vxlanVni(datagram));
+  const record = overlayAt(overlay);
+  const flags = load<u32>(record, OVL_FLAGS);
+  if (overlay == 0 || !(flags & OVL_FLAG_LIVE) || load<u32>(record, OVL_SOCKET) != socket) {
+    return dropped(Drop.unknown_vni, 0);
+  }
+  if (flags & OVL_FLAG_STRICT_HEADER && vxlanReservedBits(datagram)) return dropped(Drop.reserved_bits, overlay);
+  return decapFrame(datagram + VXLAN_HLEN, len - VXLAN_HLEN, overlay);
+}
+
+function dropped(reason: Drop, overlay: u32): bool {
+  drop(reason, overlay, 0);
+  return true;
+}
+
+function decapFrame(frame: usize, len: u32, overlay: u32): bool {
+  const source = ethSrc(frame);
+  if (isGroup(source) || source == 0) return dropped(Drop.bad_source, overlay);
+  const policy = load<u32>(overlayAt(overlay), OVL_VLAN);
+  const depth = vlanDepth(frame, len);
+  const refused = refusedTags(depth, policy);
+  if (refused != Drop.none) return dropped(refused, overlay);
+  const start = depth > 0 && policy == VlanPolicy.strip ? stripTags(frame, len, depth) : frame;
+  const size = len - <u32>(start - frame);
+  if (isGroup(ethDst(start))) return group(start, size, overlay);
+  return unicast(start, size, overlay);
+}
+
+function group(frame: usize, len: u32, overlay: u32): bool {
+  let vnic = load<u32>(overlayAt(overlay), OVL_FIRST_VNIC);
+  if (vnic == 0) return dropped(Drop.no_local_port, overlay);
+  count(overlay, len);
+  outDeliver(frame, len, overlay, vnic, 0);
+  for (vnic = load<u32>(vnicAt(vnic), VNIC_NEXT); vnic != 0; vnic = load<u32>(vnicAt(vnic), VNIC_NEXT)) {
+    outDeliver(frame, len, overlay, vnic, 0);
+    countCopy();
+  }
+  return true;
+}
+
+function unicast(frame: usize, len: u32, overlay: u32): bool {
+  const key = fdbKey(overlay, ethDst(frame));
+  count(overlay, len);
+  const value = isHeld(key) ? 0 : fdbFind(key); // behind those that wait, even if the answer has just come
+  if (value == 0) return miss(frame, len, key, overlay);
+  forward(frame, len, overlay, 0, value);
+  return true;
+}
+
+// Only behind a VNIC that carries any MAC may a MAC live here that the FDB does not name: the plugin is asked whether
+// it maps to this host.
+function miss(frame: usize, len: u32, key: u64, overlay: u32): bool {
+  const record = overlayAt(overlay);
+  if (load<u32>(record, OVL_ANY_MAC_VNIC) == 0 || !(load<u32>(record, OVL_FLAGS) & OVL_FLAG_LOOKUP)) {
+    return dropped(Drop.no_local_port, overlay);
+  }
+  const reason = hold(key, frame, len, overlay, 0);
+  return reason == Drop.none || dropped(reason, overlay);
+}
+
+function count(overlay: u32, bytes: u32): void {
+  bump(overlayCounters(overlay), OC_DECAP_FRAMES, 1);
+  bump(overlayCounters(overlay), OC_DECAP_BYTES, bytes);
+}

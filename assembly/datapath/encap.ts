@@ -1,0 +1,152 @@
+// Encap: a frame that a VNIC sent (TAP -> UDP).
+//
+//  1. size      a whole Ethernet header, and no more than FRAME_MAX
+//  2. source    a unicast address, the VNIC's own unless it carries any MAC
+//  3. tags      at most two; the overlay's VLAN policy
+//  4. group     copies to every other local VNIC, then the overlay's rules once: point, proxy, or no flood list
+//  5. unicast   FDB: remote, local or drop; nothing there: the point, or hold and ask
+//
+// A frame ends in exactly one of: output list, drop counter, hold, upcall ring. False from encapFrame: there was no room
+// in the output list; call again with the same frame after it was sent.
+
+import {
+  Drop,
+  FRAME_MAX,
+  OVL_FIRST_VNIC,
+  OVL_FLAGS,
+  OVL_FLAG_LIVE,
+  OVL_FLAG_LOOKUP,
+  OVL_FLAG_POINT,
+  OVL_POINT,
+  OVL_VLAN,
+  Upcall,
+  VNIC_FLAGS,
+  VNIC_FLAG_ANY_MAC,
+  VNIC_FLAG_LIVE,
+  VNIC_MAC,
+  VNIC_NEXT,
+  VNIC_OVERLAY,
+  VlanPolicy,
+} from '../layout';
+import { fdbFind, fdbKey } from '../table/fdb';
+import { overlayAt, vnicAt } from '../table/records';
+import { ethCheck, ethDst, ethSrc, isGroup } from '../wire/ethernet';
+import { stripTag, VLAN_HLEN, VLAN_TOWER, VLAN_TRUNCATED, vlanDepth } from '../wire/vlan';
+import { Class, classify } from './classify';
+import { countCopy, drop } from './counters';
+import { forward } from './forward';
+import { hold, isHeld } from './hold';
+import { outDeliver, outEncap, outHasRoom } from './output';
+import { upcallFrame } from './upcall';
+
+// `frame` has VXLAN_HLEN bytes of room before it.
+export function encapFrame(frame: usize, len: u32, vnic: u32): bool {
+  if (!outHasRoom()) return false;
+  const port = vnicAt(vnic);
+  const overlay = load<u32>(port, VNIC_OVERLAY);
+  if (!(load<u32>(port, VNIC_FLAGS) & VNIC_FLAG_LIVE)) return dropped(Drop.overlay_gone, overlay, vnic);
+  if (!ethCheck(len)) return dropped(Drop.truncated, overlay, vnic);
+  if (len > <u32>FRAME_MAX) return dropped(Drop.oversized, overlay, vnic);
+  const source = ethSrc(frame);
+  if (isGroup(source) || source == 0) return dropped(Drop.bad_source, overlay, vnic);
+  if (source != load<u64>(port, VNIC_MAC) && !(load<u32>(port, VNIC_FLAGS) & VNIC_FLAG_ANY_MAC)) {
+    return dropped(Drop.spoofed_source, overlay, vnic);
+  }
+  const depth = vlanDepth(frame, len);
+  const refused = refusedTags(depth, load<u32>(overlayAt(overlay), OVL_VLAN));
+  if (refused != Drop.none) return dropped(refused, overlay, vnic);
+  let start = frame;
+  if (depth > 0 && load<u32>(overlayAt(overlay), OVL_VLAN) == VlanPolicy.strip) {
+    start = stripTags(frame, len, depth);
+  }
+  return route(start, len - <u32>(start - frame), overlay, vnic);
+}
+
+// Steps 4 and 5: where a frame goes whose header has been checked. The DHCP proxy's frames enter here as well.
+export function route(frame: usize, len: u32, overlay: u32, vnic: u32): bool {
+  if (!outHasRoom()) return false;
+  if (!(load<u32>(overlayAt(overlay), OVL_FLAGS) & OVL_FLAG_LIVE)) return dropped(Drop.overlay_gone, overlay, vnic);
+  const destination = ethDst(frame);
+  if (isGroup(destination)) return group(frame, len, overlay, vnic);
+  return unicast(frame, len, fdbKey(overlay, destination), overlay, vnic);
+}
+
+function dropped(reason: Drop, overlay: u32, vnic: u32): bool {
+  drop(reason, overlay, vnic);
+  return true;
+}
+
+export function refusedTags(depth: i32, policy: u32): Drop {
+  if (depth == 0) return Drop.none;
+  if (depth == VLAN_TRUNCATED) return Drop.truncated;
+  if (depth == VLAN_TOWER) return Drop.bad_vlan;
+  return policy == VlanPolicy.discard ? Drop.vlan_discarded : Drop.none;
+}
+
+export function stripTags(frame: usize, len: u32, depth: i32): usize {
+  let start = frame;
+  for (let tag = 0; tag < depth; tag++) start = stripTag(start, len - <u32>tag * VLAN_HLEN);
+  return start;
+}
+
+// Every VNIC of the overlay but the sender gets the frame; each is a copy beyond the frame's own fate.
+function copyToVnics(frame: usize, len: u32, overlay: u32, sender: u32): void {
+  let vnic = load<u32>(overlayAt(overlay), OVL_FIRST_VNIC);
+  while (vnic != 0) {
+    if (vnic != sender) {
+      outDeliver(frame, len, overlay, vnic, sender);
+      countCopy();
+    }
+    vnic = load<u32>(vnicAt(vnic), VNIC_NEXT);
+  }
+}
+
+function group(frame: usize, len: u32, overlay: u32, vnic: u32): bool {
+  copyToVnics(frame, len, overlay, vnic);
+  const flags = load<u32>(overlayAt(overlay), OVL_FLAGS);
+  if (flags & OVL_FLAG_POINT) return toPoint(frame, len, overlay, vnic);
+  const kind = classify(frame, len, flags);
+  const upcall = upcallOf(kind);
+  const reason = upcall == Upcall.pad ? dropOf(kind) : upcallFrame(upcall, frame, len, overlay, vnic);
+  if (reason != Drop.none) drop(reason, overlay, vnic);
+  return true;
+}
+
+function upcallOf(kind: Class): Upcall {
+  if (kind == Class.Arp) return Upcall.arp;
+  if (kind == Class.Ndp) return Upcall.ndp;
+  if (kind == Class.DhcpRequest) return Upcall.dhcp_request;
+  if (kind == Class.DhcpReply) return Upcall.dhcp_reply;
+  return Upcall.pad;
+}
+
+function dropOf(kind: Class): Drop {
+  if (kind == Class.ArpGratuitous) return Drop.arp_gratuitous;
+  if (kind == Class.ArpBad) return Drop.bad_arp;
+  if (kind == Class.NdpBad) return Drop.bad_ndp;
+  if (kind == Class.DhcpBad) return Drop.bad_dhcp;
+  return Drop.no_flood_list;
+}
+
+function toPoint(frame: usize, len: u32, overlay: u32, vnic: u32): bool {
+  const endpoint = load<u32>(overlayAt(overlay), OVL_POINT);
+  if (endpoint == 0) return dropped(Drop.drop_entry, overlay, vnic);
+  outEncap(frame, len, overlay, endpoint, vnic);
+  return true;
+}
+
+function unicast(frame: usize, len: u32, key: u64, overlay: u32, vnic: u32): bool {
+  const value = isHeld(key) ? 0 : fdbFind(key); // behind those that wait, even if the answer has just come
+  if (value == 0) return miss(frame, len, key, overlay, vnic);
+  forward(frame, len, overlay, vnic, value);
+  return true;
+}
+
+function miss(frame: usize, len: u32, key: u64, overlay: u32, vnic: u32): bool {
+  const flags = load<u32>(overlayAt(overlay), OVL_FLAGS);
+  if (flags & OVL_FLAG_POINT) return toPoint(frame, len, overlay, vnic);
+  if (!(flags & OVL_FLAG_LOOKUP)) return dropped(Drop.lookup_failed, overlay, vnic);
+  const reason = hold(key, frame, len, overlay, vnic);
+  if (reason != Drop.none) drop(reason, overlay, vnic);
+  return true;
+}

@@ -1,0 +1,202 @@
+// Frames that wait for the FDB to say where their MAC is.
+//
+//  1. hold      a miss keeps the frame and asks the host once per (overlay, MAC); later frames of the key queue behind
+//  2. release   at the start of a turn, if the FDB has an answer, the queue goes out in order; a frame that comes before
+//               that queues behind, so none overtakes
+//  3. expire    after LOOKUP_DEADLINE_MS the queue drops as lookup_timeout
+//
+// A key owns a slot: its place in the key array, a header, and one linear arena of HELD_BYTES_PER_KEY_MAX bytes. The
+// arena of a freed slot may still be listed for output, so the slot is not used again in the same pass.
+
+import {
+  C_HELD,
+  C_HELD_BYTES,
+  Drop,
+  HELD_BYTES_MAX,
+  HELD_BYTES_PER_KEY_MAX,
+  HELD_FILTER_SLOTS,
+  HELD_FRAME,
+  HELD_FRAME_LEN,
+  HELD_FRAME_VNIC,
+  HELD_KEYS_MAX,
+  HK_COUNT,
+  HK_FREED,
+  HK_RELEASED,
+  HK_SINCE,
+  HK_SIZE,
+  HK_USED,
+  LOOKUP_DEADLINE_MS,
+  OVL_FLAGS,
+  VNIC_FLAGS,
+  W_COUNTERS,
+  W_HELD,
+  W_HELD_ARENAS,
+  W_HELD_FILTER,
+  W_HELD_KEYS,
+} from '../layout';
+import { fdbFind } from '../table/fdb';
+import { hash64 } from '../table/hash';
+import { overlayAt, vnicAt } from '../table/records';
+import { drop, total } from './counters';
+import { forward } from './forward';
+import { outHasRoom } from './output';
+import { upcallAllowed, upcallMiss } from './upcall';
+import { currentPass, nowMs, w } from './worker';
+
+const NONE: u32 = u32.MAX_VALUE;
+
+@inline
+function headerOf(slot: u32): usize {
+  return w() + W_HELD + <usize>slot * HK_SIZE;
+}
+
+@inline
+function arenaOf(slot: u32): usize {
+  return w() + W_HELD_ARENAS + <usize>slot * HELD_BYTES_PER_KEY_MAX;
+}
+
+@inline
+function keyAt(slot: u32): usize {
+  return w() + W_HELD_KEYS + ((<usize>slot) << 3);
+}
+
+@inline
+function filterOf(key: u64): usize {
+  return w() + W_HELD_FILTER + ((<usize>(hash64(key) & (HELD_FILTER_SLOTS - 1))) << 1);
+}
+
+@inline
+export function heldFrames(): u64 {
+  return load<u64>(w() + W_COUNTERS, C_HELD);
+}
+
+// Whether frames of this key wait. Nearly always no, and then it costs one load.
+@inline
+export function isHeld(key: u64): bool {
+  return load<u16>(filterOf(key)) != 0 && find(key) != NONE;
+}
+
+function find(key: u64): u32 {
+  for (let slot: u32 = 0; slot < <u32>HELD_KEYS_MAX; slot++) {
+    if (load<u64>(keyAt(slot)) == key) return slot;
+  }
+  return NONE;
+}
+
+// Keeps a copy of the frame until the key is known. Answers Drop.none, or why the frame cannot wait.
+export function hold(key: u64, frame: usize, len: u32, overlay: u32, vnic: u32): Drop {
+  const known = load<u16>(filterOf(key)) != 0 ? find(key) : NONE;
+  if (load<u64>(w() + W_COUNTERS, C_HELD_BYTES) + len > <u64>HELD_BYTES_MAX) return Drop.hold_full;
+  if (known != NONE) return append(known, frame, len, vnic) ? Drop.none : Drop.hold_full;
+  const slot = findFree();
+  if (slot == NONE || !upcallAllowed(vnic)) return Drop.upcall_limited;
+  if (!upcallMiss(key & 0xffff_ffff_ffff, frame, len, overlay, vnic)) return Drop.upcall_ring_full;
+  open(slot, key);
+  append(slot, frame, len, vnic);
+  return Drop.none;
+}
+
+function findFree(): u32 {
+  for (let slot: u32 = 0; slot < <u32>HELD_KEYS_MAX; slot++) {
+    if (load<u64>(keyAt(slot)) == 0 && load<u32>(headerOf(slot), HK_FREED) != currentPass()) return slot;
+  }
+  return NONE;
+}
+
+function open(slot: u32, key: u64): void {
+  const header = headerOf(slot);
+  store<u64>(keyAt(slot), key);
+  store<f64>(header, nowMs(), HK_SINCE);
+  store<u32>(header, 0, HK_USED);
+  store<u32>(header, 0, HK_COUNT);
+  store<u32>(header, 0, HK_RELEASED);
+  const filter = filterOf(key);
+  store<u16>(filter, load<u16>(filter) + 1);
+}
+
+function append(slot: u32, frame: usize, len: u32, vnic: u32): bool {
+  const header = headerOf(slot);
+  const used = load<u32>(header, HK_USED);
+  const size: u32 = (HELD_FRAME + len + 7) & ~7;
+  if (used + size > <u32>HELD_BYTES_PER_KEY_MAX) return false;
+  const held = arenaOf(slot) + used;
+  store<u32>(held, len, HELD_FRAME_LEN);
+  store<u32>(held, vnic, HELD_FRAME_VNIC);
+  memory.copy(held + HELD_FRAME, frame, len);
+  store<u32>(header, used + size, HK_USED);
+  store<u32>(header, load<u32>(header, HK_COUNT) + 1, HK_COUNT);
+  total(C_HELD, 1);
+  total(C_HELD_BYTES, len);
+  return true;
+}
+
+// Sends what waits on its way by `value` (0: the deadline passed). False when the output list is full.
+function release(slot: u32, key: u64, value: u64): bool {
+  const header = headerOf(slot);
+  const arena = arenaOf(slot);
+  const overlay = <u32>(key >> 48);
+  let at = load<u32>(header, HK_RELEASED);
+  const end = load<u32>(header, HK_USED);
+  while (at < end) {
+    if (!outHasRoom()) {
+      store<u32>(header, at, HK_RELEASED);
+      return false;
+    }
+    const held = arena + at;
+    const len = load<u32>(held, HELD_FRAME_LEN);
+    total(C_HELD, -1);
+    total(C_HELD_BYTES, -(<u64>len));
+    sendHeld(held + HELD_FRAME, len, overlay, load<u32>(held, HELD_FRAME_VNIC), value);
+    at += (HELD_FRAME + len + 7) & ~7;
+  }
+  free(slot, key);
+  return true;
+}
+
+function free(slot: u32, key: u64): void {
+  store<u64>(keyAt(slot), 0);
+  store<u32>(headerOf(slot), currentPass(), HK_FREED);
+  const filter = filterOf(key);
+  store<u16>(filter, load<u16>(filter) - 1);
+}
+
+// One verdict for a frame whose key was looked up late: the same as if the entry had been there when it came.
+function sendHeld(frame: usize, len: u32, overlay: u32, vnic: u32, value: u64): void {
+  if (value == 0) return drop(Drop.lookup_timeout, overlay, vnic);
+  if (load<u32>(overlayAt(overlay), OVL_FLAGS) == 0) return drop(Drop.overlay_gone, overlay, vnic);
+  if (vnic != 0 && load<u32>(vnicAt(vnic), VNIC_FLAGS) == 0) return drop(Drop.overlay_gone, overlay, vnic);
+  forward(frame, len, overlay, vnic, value);
+}
+
+// Releases every key the FDB now knows, and drops those whose deadline has passed or whose overlay is gone. False when
+// the output list is full: call again after it was sent.
+export function settleHeld(): bool {
+  if (heldFrames() == 0) return true;
+  for (let slot: u32 = 0; slot < <u32>HELD_KEYS_MAX; slot++) {
+    const key = load<u64>(keyAt(slot));
+    if (key == 0) continue;
+    const value = fdbFind(key);
+    const expired = nowMs() - load<f64>(headerOf(slot), HK_SINCE) >= LOOKUP_DEADLINE_MS;
+    const gone = load<u32>(overlayAt(<u32>(key >> 48)), OVL_FLAGS) == 0;
+    if (value == 0 && !expired && !gone) continue;
+    if (!release(slot, key, gone ? 1 : value)) return false;
+  }
+  return true;
+}
+
+// A new instance takes over this worker's memory after a trap: what was held is lost, and counted.
+export function abandonHeld(): void {
+  for (let slot: u32 = 0; slot < <u32>HELD_KEYS_MAX; slot++) {
+    const key = load<u64>(keyAt(slot));
+    if (key == 0) continue;
+    const header = headerOf(slot);
+    for (let at = load<u32>(header, HK_RELEASED); at < load<u32>(header, HK_USED); ) {
+      const held = arenaOf(slot) + at;
+      drop(Drop.worker_restarted, <u32>(key >> 48), load<u32>(held, HELD_FRAME_VNIC));
+      at += (HELD_FRAME + load<u32>(held, HELD_FRAME_LEN) + 7) & ~7;
+    }
+    free(slot, key);
+  }
+  store<u64>(w() + W_COUNTERS, 0, C_HELD);
+  store<u64>(w() + W_COUNTERS, 0, C_HELD_BYTES);
+}

@@ -1,0 +1,50 @@
+// Frames from the host: answers of the proxies for a VNIC, and frames that a VNIC sent and a proxy redirected.
+
+import {
+  C_INJECTED,
+  Drop,
+  Inject,
+  REC_FRAME,
+  REC_FRAME_LEN,
+  REC_OVERLAY,
+  REC_TYPE,
+  REC_VNIC,
+  VNIC_FLAGS,
+  VNIC_OVERLAY,
+  W_INJECT_RING,
+} from '../layout';
+import { ringRead, ringRelease } from '../ring/spsc';
+import { vnicAt } from '../table/records';
+import { drop, total } from './counters';
+import { route } from './encap';
+import { outDeliver, outHasRoom } from './output';
+import { w } from './worker';
+
+// Records read in the last pass have been sent by now: their bytes may be overwritten.
+export function injectRelease(): void {
+  ringRelease(w() + W_INJECT_RING);
+}
+
+// Takes what the host injected. False when the output list is full: call again after it was sent.
+export function injectAll(): bool {
+  while (outHasRoom()) {
+    const record = ringRead(w() + W_INJECT_RING);
+    if (record == 0) return true;
+    total(C_INJECTED, 1);
+    injectOne(record);
+  }
+  return false;
+}
+
+function injectOne(record: usize): void {
+  const frame = record + REC_FRAME;
+  const len = load<u32>(record, REC_FRAME_LEN);
+  const vnic = load<u32>(record, REC_VNIC);
+  const overlay = load<u32>(record, REC_OVERLAY);
+  const port = vnicAt(vnic);
+  if (load<u32>(port, VNIC_FLAGS) == 0 || load<u32>(port, VNIC_OVERLAY) != overlay) {
+    return drop(Drop.overlay_gone, overlay, 0);
+  }
+  if (load<u32>(record, REC_TYPE) == Inject.deliver) outDeliver(frame, len, overlay, vnic, 0);
+  else route(frame, len, overlay, vnic);
+}

@@ -1,0 +1,58 @@
+// The output list: what is to be sent, in order, for the engine to turn into I/O descriptors.
+// borrowed: a listed frame's bytes belong to whoever listed it (a frame slot, a held arena, the inject ring) and stay
+// as they are until the engine has sent the list, which it does before the next pass begins.
+
+import {
+  OUT_ENDPOINT,
+  OUT_FRAME,
+  OUT_LEN,
+  OUT_MAX,
+  OUT_OVERLAY,
+  OUT_SENDER,
+  OUT_SIZE,
+  OUT_VNIC,
+  OVL_VNI,
+  VNICS_MAX,
+  VXLAN_HLEN,
+  W_OUT,
+  W_OUT_COUNT,
+} from '../layout';
+import { overlayAt } from '../table/records';
+import { vxlanStamp } from '../wire/vxlan';
+import { w } from './worker';
+
+// Whether one more frame may be taken: even a broadcast to every VNIC fits then.
+@inline
+export function outHasRoom(): bool {
+  return load<u32>(w() + W_OUT_COUNT) + VNICS_MAX <= <u32>OUT_MAX;
+}
+
+@inline
+function append(frame: usize, len: u32, overlay: u32, sender: u32): usize {
+  const count = load<u32>(w() + W_OUT_COUNT);
+  assert(count < <u32>OUT_MAX);
+  store<u32>(w() + W_OUT_COUNT, count + 1);
+  const out = w() + W_OUT + <usize>count * OUT_SIZE;
+  store<u32>(out, <u32>frame, OUT_FRAME);
+  store<u32>(out, len, OUT_LEN);
+  store<u32>(out, overlay, OUT_OVERLAY);
+  store<u32>(out, sender, OUT_SENDER);
+  return out;
+}
+
+// The frame goes to an endpoint of the underlay; its VXLAN header is written here.
+export function outEncap(frame: usize, len: u32, overlay: u32, endpoint: u32, sender: u32): void {
+  assert(endpoint != 0);
+  vxlanStamp(frame - VXLAN_HLEN, load<u32>(overlayAt(overlay), OVL_VNI));
+  const out = append(frame, len, overlay, sender);
+  store<u32>(out, endpoint, OUT_ENDPOINT);
+  store<u32>(out, 0, OUT_VNIC);
+}
+
+// The frame goes to a VNIC of this host.
+export function outDeliver(frame: usize, len: u32, overlay: u32, vnic: u32, sender: u32): void {
+  assert(vnic != 0);
+  const out = append(frame, len, overlay, sender);
+  store<u32>(out, 0, OUT_ENDPOINT);
+  store<u32>(out, vnic, OUT_VNIC);
+}

@@ -1,0 +1,17 @@
+// What a failed send means for the frame (Linux errno values).
+
+import { Drop } from '../layout';
+
+const EAGAIN: i32 = 11;
+const EMSGSIZE: i32 = 90;
+const ENETDOWN: i32 = 100;
+const ENETUNREACH: i32 = 101;
+const ENOBUFS: i32 = 105;
+const EHOSTUNREACH: i32 = 113;
+
+export function dropOfErrno(errno: i32): Drop {
+  if (errno == EMSGSIZE) return Drop.exceeds_pmtu;
+  if (errno == EAGAIN || errno == ENOBUFS) return Drop.underlay_busy;
+  if (errno == ENETUNREACH || errno == EHOSTUNREACH || errno == ENETDOWN) return Drop.underlay_unreachable;
+  return Drop.underlay_error;
+}

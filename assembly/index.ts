@@ -1,0 +1,109 @@
+// THE exports. A worker's instance uses start and the engine; the host's own instance, over the same memory, uses start,
+// the tables and the rings. MAC addresses cross as two halves: 16 high bits and 32 low bits.
+
+import {
+  FdbKind,
+  HDR_STAMP,
+  LAYOUT_STAMP,
+  OVERLAYS_MAX,
+  REGION,
+  RING_HEAD,
+  RING_RESERVED,
+  RING_TAIL,
+  RING_READ,
+  W_INJECT_RING,
+  W_OUT_COUNT,
+  W_UPCALL_RING,
+} from './layout';
+import { abandonHeld } from './datapath/hold';
+import { beginPass, w, workerAttach } from './datapath/worker';
+import { mmsgStart } from './engine/mmsg';
+import { TOMBSTONE, fdbAttach, fdbClock, fdbKey, fdbSlot } from './table/fdb';
+import * as table from './table/fdb-write';
+
+export {
+  decapBatch,
+  delivered,
+  encapBatch,
+  messageRun,
+  pollSet,
+  pollSetChanged,
+  prepare,
+  sendFailed,
+  sent,
+  turn,
+} from './engine/mmsg';
+export { heldFrames } from './datapath/hold';
+export { ringAbort, ringPublish, ringRead, ringRelease, ringReserve } from './ring/spsc';
+export { vniPut, vniRemove } from './table/vnis';
+
+// What the module was compiled with; the host compares it with its own.
+export function layoutStamp(): u32 {
+  return LAYOUT_STAMP;
+}
+
+// Binds this instance to a worker's area and makes it ready for the engine. A second start over the same area (after a
+// trap) drops, and counts, what the first one held.
+export function startWorker(index: u32): void {
+  assert(__heap_base <= <usize>REGION);
+  assert(load<u32>(HDR_STAMP) == LAYOUT_STAMP);
+  workerAttach(index);
+  beginPass(0);
+  store<u32>(w() + W_OUT_COUNT, 0);
+  restartRing(w() + W_UPCALL_RING, RING_RESERVED, RING_HEAD);
+  restartRing(w() + W_INJECT_RING, RING_READ, RING_TAIL);
+  abandonHeld();
+  mmsgStart();
+}
+
+// A trap may have come between reserving and publishing, or reading and giving back.
+function restartRing(ring: usize, ahead: usize, settled: usize): void {
+  store<u32>(ring + ahead, load<u32>(ring + settled));
+}
+
+// Binds the host's instance to the tables.
+export function startHost(): void {
+  fdbAttach(0);
+}
+
+@inline
+function key(overlay: u32, macHigh: u32, macLow: u32): u64 {
+  assert(overlay > 0 && overlay < <u32>OVERLAYS_MAX);
+  return fdbKey(overlay, ((<u64>macHigh) << 32) | macLow);
+}
+
+export function fdbPut(
+  overlay: u32,
+  macHigh: u32,
+  macLow: u32,
+  kind: u32,
+  flags: u32,
+  target: u32,
+  nowMs: f64,
+): bool {
+  fdbClock(nowMs);
+  return table.fdbPut(key(overlay, macHigh, macLow), <FdbKind>kind, flags, target);
+}
+
+export function fdbRemove(overlay: u32, macHigh: u32, macLow: u32): bool {
+  return table.fdbRemove(key(overlay, macHigh, macLow));
+}
+
+// The slot index of an entry, 0xffffffff when there is none.
+export function fdbLocate(overlay: u32, macHigh: u32, macLow: u32): u32 {
+  return table.fdbLocate(key(overlay, macHigh, macLow));
+}
+
+// The first slot from `from` on that holds an entry of `overlay`, 0xffffffff when there is none.
+export function fdbWalk(overlay: u32, from: u32, slots: u32): u32 {
+  for (let index = from; index < slots; index++) {
+    const found = load<u64>(fdbSlot(index));
+    if (found != TOMBSTONE && <u32>(found >> 48) == overlay) return index;
+  }
+  return u32.MAX_VALUE;
+}
+
+// Tenths of a second of the monotonic clock when a frame last used the slot's entry, 0: never.
+export function fdbLastUse(slot: u32): u32 {
+  return table.fdbLastUse(slot);
+}

@@ -1,0 +1,74 @@
+// A ring of byte records between one producer and one consumer, in shared memory.
+//
+// Producer: reserve a record (0: full, a normal answer), write it, then publish everything reserved with one atomic
+// store, or abort it. Consumer: read record after record (0: nothing there), then give back everything read with one
+// atomic store; a record's bytes stay valid until then.
+// Counts run freely modulo 2^32; a record never wraps: a `pad` record fills what is left before the end.
+
+import {
+  REC_SIZE,
+  REC_TYPE,
+  RING_CAPACITY,
+  RING_DATA,
+  RING_HEAD,
+  RING_READ,
+  RING_RESERVED,
+  RING_TAIL,
+} from '../layout';
+
+const PAD: u32 = 0;
+const OFFSET_MASK: u32 = RING_CAPACITY - 1;
+
+@inline
+function align8(size: u32): u32 {
+  return (size + 7) & ~7;
+}
+
+// Room for a record of `size` bytes, its REC_SIZE and REC_TYPE written; 0 when the ring is full.
+export function ringReserve(ring: usize, type: u32, size: u32): usize {
+  assert(size <= <u32>(RING_CAPACITY / 4));
+  const whole = align8(size);
+  let at = load<u32>(ring, RING_RESERVED);
+  const untilEnd = <u32>RING_CAPACITY - (at & OFFSET_MASK);
+  const padding: u32 = untilEnd < whole ? untilEnd : 0;
+  const free = <u32>RING_CAPACITY - (at - atomic.load<u32>(ring, RING_TAIL));
+  if (free < padding + whole) return 0;
+  if (padding > 0) {
+    writeHeader(ring + RING_DATA + (at & OFFSET_MASK), PAD, padding);
+    at += padding;
+  }
+  const record = ring + RING_DATA + (at & OFFSET_MASK);
+  writeHeader(record, type, whole);
+  store<u32>(ring, at + whole, RING_RESERVED);
+  return record;
+}
+
+@inline
+function writeHeader(record: usize, type: u32, size: u32): void {
+  store<u32>(record, size, REC_SIZE);
+  store<u32>(record, type, REC_TYPE);
+}
+
+export function ringPublish(ring: usize): void {
+  atomic.store<u32>(ring, load<u32>(ring, RING_RESERVED), RING_HEAD);
+}
+
+export function ringAbort(ring: usize): void {
+  store<u32>(ring, load<u32>(ring, RING_HEAD), RING_RESERVED);
+}
+
+// The next published record, 0 when there is none.
+export function ringRead(ring: usize): usize {
+  while (true) {
+    const at = load<u32>(ring, RING_READ);
+    if (at == atomic.load<u32>(ring, RING_HEAD)) return 0;
+    const record = ring + RING_DATA + (at & OFFSET_MASK);
+    store<u32>(ring, at + load<u32>(record, REC_SIZE), RING_READ);
+    if (load<u32>(record, REC_TYPE) != PAD) return record;
+  }
+}
+
+// Everything read may be overwritten from now on.
+export function ringRelease(ring: usize): void {
+  atomic.store<u32>(ring, load<u32>(ring, RING_READ), RING_TAIL);
+}

@@ -1,0 +1,221 @@
+// The host's half of the FDB: put, remove, evict. One thread writes; the rules of publication are in fdb.ts.
+
+import {
+  FDB_FLAG_STATIC,
+  FDB_KEY,
+  FDB_STAMP_SIZE,
+  FDB_VALUE,
+  FdbKind,
+  HDR_FDB_COUNT,
+  HDR_FDB_LIMIT,
+  HDR_FDB_TOMBSTONES,
+  HDR_VICTIMS,
+  HDR_WORKERS,
+  VICTIMS_MAX,
+} from '../layout';
+import {
+  EMPTY,
+  TOMBSTONE,
+  fdbFlags,
+  fdbHome,
+  fdbNext,
+  fdbNow,
+  fdbPrevious,
+  fdbSince,
+  fdbSlot,
+  fdbSlots,
+  fdbUsed,
+} from './fdb';
+
+const NOWHERE: u32 = u32.MAX_VALUE;
+
+let generation: u32 = 0;
+let victims: u32 = 0; // found by the last scan
+let nextVictim: u32 = 0;
+
+function count(delta: i32): void {
+  store<u32>(HDR_FDB_COUNT, load<u32>(HDR_FDB_COUNT) + delta);
+}
+
+function tombstones(delta: i32): void {
+  store<u32>(HDR_FDB_TOMBSTONES, load<u32>(HDR_FDB_TOMBSTONES) + delta);
+}
+
+function locate(key: u64): u32 {
+  let index = fdbHome(key);
+  while (true) {
+    const found = load<u64>(fdbSlot(index), FDB_KEY);
+    if (found == key) return index;
+    if (found == EMPTY) return NOWHERE;
+    index = fdbNext(index);
+  }
+}
+
+// The value for a key without marking it used; 0 when there is none.
+export function fdbPeek(key: u64): u64 {
+  const index = locate(key);
+  return index == NOWHERE ? 0 : load<u64>(fdbSlot(index), FDB_VALUE);
+}
+
+// The slot of a key, or 0xffffffff.
+export function fdbLocate(key: u64): u32 {
+  return locate(key);
+}
+
+// The tenth of a second of the last use of a slot by any worker; 0 when no frame used what it now holds.
+export function fdbLastUse(index: u32): u32 {
+  const since = load<u32>(fdbSince() + <usize>index * FDB_STAMP_SIZE);
+  let last: u32 = 0;
+  for (let worker: u32 = 0; worker < load<u32>(HDR_WORKERS); worker++) {
+    last = max(last, load<u32>(fdbUsed(worker) + <usize>index * FDB_STAMP_SIZE));
+  }
+  return last < since ? 0 : last;
+}
+
+// Inserts or replaces. A full table first evicts the least recently used entry that is not static; false when every
+// entry is static.
+export function fdbPut(key: u64, kind: FdbKind, flags: u32, target: u32): bool {
+  generation = (generation + 1) & 0xffff;
+  const value = ((<u64>target) << 32) | (generation << 16) | (flags << 8) | <u32>kind;
+  let index = locate(key);
+  if (index == NOWHERE) {
+    if (load<u32>(HDR_FDB_COUNT) >= load<u32>(HDR_FDB_LIMIT) && !evict()) return false;
+    compactIfCrowded();
+    index = claim(key);
+    count(1);
+  }
+  store<u32>(fdbSince() + <usize>index * FDB_STAMP_SIZE, fdbNow());
+  atomic.store<u64>(fdbSlot(index), value, FDB_VALUE);
+  atomic.store<u64>(fdbSlot(index), key, FDB_KEY);
+  return true;
+}
+
+// The slot a new key goes to: the first tombstone on its way, else the empty slot that ends it.
+function claim(key: u64): u32 {
+  let index = fdbHome(key);
+  while (true) {
+    const found = load<u64>(fdbSlot(index), FDB_KEY);
+    if (found == EMPTY) return index;
+    if (found == TOMBSTONE) {
+      tombstones(-1);
+      return index;
+    }
+    index = fdbNext(index);
+  }
+}
+
+export function fdbRemove(key: u64): bool {
+  const index = locate(key);
+  if (index == NOWHERE) return false;
+  clear(index);
+  count(-1);
+  return true;
+}
+
+function clear(index: u32): void {
+  atomic.store<u64>(fdbSlot(index), TOMBSTONE, FDB_KEY);
+  atomic.store<u64>(fdbSlot(index), 0, FDB_VALUE);
+  tombstones(1);
+  sweep(index);
+}
+
+// A run of tombstones that ends at an empty slot guards nothing: it becomes empty, last first.
+function sweep(last: u32): void {
+  if (load<u64>(fdbSlot(fdbNext(last)), FDB_KEY) != EMPTY) return;
+  let index = last;
+  while (load<u64>(fdbSlot(index), FDB_KEY) == TOMBSTONE) {
+    atomic.store<u64>(fdbSlot(index), EMPTY, FDB_KEY);
+    tombstones(-1);
+    index = fdbPrevious(index);
+  }
+}
+
+// Keeps at least a quarter of the slots empty, so that every search ends. Once no entry has a tombstone on its way,
+// tombstones guard nothing and become empty. A reader that passes just while an entry moves may miss it once: it then
+// asks, and is answered.
+function compactIfCrowded(): void {
+  const live = load<u32>(HDR_FDB_COUNT);
+  if (live + load<u32>(HDR_FDB_TOMBSTONES) < (fdbSlots() >> 2) * 3) return;
+  let moved = true;
+  while (moved) {
+    moved = false;
+    for (let index: u32 = 0; index < fdbSlots(); index++) {
+      if (moveHome(index)) moved = true;
+    }
+  }
+  for (let index: u32 = 0; index < fdbSlots(); index++) {
+    if (load<u64>(fdbSlot(index), FDB_KEY) == TOMBSTONE) atomic.store<u64>(fdbSlot(index), EMPTY, FDB_KEY);
+  }
+  store<u32>(HDR_FDB_TOMBSTONES, 0);
+  victims = 0;
+  nextVictim = 0;
+}
+
+function moveHome(index: u32): bool {
+  const key = load<u64>(fdbSlot(index), FDB_KEY);
+  if (key == EMPTY || key == TOMBSTONE) return false;
+  let better = fdbHome(key);
+  while (better != index && load<u64>(fdbSlot(better), FDB_KEY) != TOMBSTONE) better = fdbNext(better);
+  if (better == index) return false;
+  copyStamps(index, better);
+  atomic.store<u64>(fdbSlot(better), load<u64>(fdbSlot(index), FDB_VALUE), FDB_VALUE);
+  atomic.store<u64>(fdbSlot(better), key, FDB_KEY);
+  atomic.store<u64>(fdbSlot(index), TOMBSTONE, FDB_KEY);
+  return true;
+}
+
+// The last uses belong to the workers, so a moved entry counts as used when it was last written or used, by `since`.
+function copyStamps(from: u32, to: u32): void {
+  const since = load<u32>(fdbSince() + <usize>from * FDB_STAMP_SIZE);
+  store<u32>(fdbSince() + <usize>to * FDB_STAMP_SIZE, max(since, fdbLastUse(from)));
+}
+
+@inline
+function victimAt(place: u32): usize {
+  return <usize>HDR_VICTIMS + <usize>place * 8;
+}
+
+// Removes the least recently used entry that is not static. One scan finds the 64 oldest; they serve the next
+// evictions as long as nobody has used them meanwhile.
+function evict(): bool {
+  for (let scans = 0; scans < 2; scans++) {
+    while (nextVictim < victims) {
+      const at = victimAt(nextVictim);
+      nextVictim++;
+      const index = load<u32>(at);
+      if (!evictable(index) || lastTouched(index) != load<u32>(at, 4)) continue;
+      clear(index);
+      count(-1);
+      return true;
+    }
+    findVictims();
+  }
+  return false;
+}
+
+function evictable(index: u32): bool {
+  const key = load<u64>(fdbSlot(index), FDB_KEY);
+  if (key == EMPTY || key == TOMBSTONE) return false;
+  return !(fdbFlags(load<u64>(fdbSlot(index), FDB_VALUE)) & FDB_FLAG_STATIC);
+}
+
+function lastTouched(index: u32): u32 {
+  return max(load<u32>(fdbSince() + <usize>index * FDB_STAMP_SIZE), fdbLastUse(index));
+}
+
+function findVictims(): void {
+  victims = 0;
+  nextVictim = 0;
+  for (let index: u32 = 0; index < fdbSlots(); index++) {
+    if (!evictable(index)) continue;
+    const touched = lastTouched(index);
+    if (victims == <u32>VICTIMS_MAX && touched >= load<u32>(victimAt(VICTIMS_MAX - 1), 4)) continue;
+    let place = victims < <u32>VICTIMS_MAX ? victims++ : VICTIMS_MAX - 1;
+    while (place > 0 && load<u32>(victimAt(place - 1), 4) > touched) {
+      store<u64>(victimAt(place), load<u64>(victimAt(place - 1)));
+      place--;
+    }
+    store<u32>(victimAt(place), index);
+    store<u32>(victimAt(place), touched, 4);
+  }
+}

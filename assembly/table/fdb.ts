@@ -1,0 +1,112 @@
+// The forwarding database: (overlay, MAC) -> remote endpoint | local VNIC | drop. Read by every worker without a lock.
+//
+// Reading: load the key, the value, and the key again. A slot is only ever rewritten value first, key last, and a removed
+// key becomes TOMBSTONE before its value changes, so an unchanged key proves that the value belongs to it.
+// Writing (fdb-write.ts) is the host's alone.
+
+import {
+  FDB_KEY,
+  FDB_SLOT_SIZE,
+  FDB_STAMP_SIZE,
+  FDB_VALUE,
+  HDR_FDB_BASE,
+  HDR_FDB_MASK,
+} from '../layout';
+import { hash64 } from './hash';
+
+export const EMPTY: u64 = 0; // overlay 0 does not exist, so no key is 0
+export const TOMBSTONE: u64 = u64.MAX_VALUE; // nor does overlay 65535
+
+let base: usize = 0;
+let mask: u32 = 0;
+let used: usize = 0; // this worker's array of last uses
+let now: u32 = 0; // tenths of a second
+
+// Binds this instance to the table; `worker` picks the array of last uses.
+export function fdbAttach(worker: u32): void {
+  base = load<u32>(HDR_FDB_BASE);
+  mask = load<u32>(HDR_FDB_MASK);
+  used = fdbUsed(worker);
+}
+
+export function fdbClock(nowMs: f64): void {
+  now = <u32>(nowMs / 100);
+}
+
+@inline
+export function fdbNow(): u32 {
+  return now;
+}
+
+@inline
+export function fdbSlots(): u32 {
+  return mask + 1;
+}
+
+@inline
+export function fdbSlot(index: u32): usize {
+  return base + <usize>index * FDB_SLOT_SIZE;
+}
+
+@inline
+export function fdbHome(key: u64): u32 {
+  return hash64(key) & mask;
+}
+
+@inline
+export function fdbNext(index: u32): u32 {
+  return (index + 1) & mask;
+}
+
+@inline
+export function fdbPrevious(index: u32): u32 {
+  return (index - 1) & mask;
+}
+
+// When each slot was written; the arrays of last uses follow, one per worker.
+export function fdbSince(): usize {
+  return fdbSlot(mask + 1);
+}
+
+export function fdbUsed(worker: u32): usize {
+  return fdbSince() + <usize>(worker + 1) * (mask + 1) * FDB_STAMP_SIZE;
+}
+
+@inline
+export function fdbKey(overlay: u32, mac: u64): u64 {
+  return ((<u64>overlay) << 48) | mac;
+}
+
+@inline
+export function fdbKind(value: u64): u32 {
+  return <u32>value & 0xff;
+}
+
+@inline
+export function fdbFlags(value: u64): u32 {
+  return (<u32>value >> 8) & 0xff;
+}
+
+// Endpoint, VNIC or Drop, by the entry's kind.
+@inline
+export function fdbIndex(value: u64): u32 {
+  return <u32>(value >> 32);
+}
+
+// The value for a key, 0 when there is none; marks the entry as used.
+export function fdbFind(key: u64): u64 {
+  let index = fdbHome(key);
+  while (true) {
+    const slot = fdbSlot(index);
+    const found = atomic.load<u64>(slot, FDB_KEY);
+    if (found == key) {
+      const value = atomic.load<u64>(slot, FDB_VALUE);
+      if (atomic.load<u64>(slot, FDB_KEY) != key) continue; // the slot changed under us: look at it again
+      const stamp = used + <usize>index * FDB_STAMP_SIZE;
+      if (load<u32>(stamp) != now) store<u32>(stamp, now); // at most one write per entry and tenth of a second
+      return value;
+    }
+    if (found == EMPTY) return 0;
+    index = fdbNext(index);
+  }
+}

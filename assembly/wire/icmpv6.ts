@@ -1,0 +1,139 @@
+// ICMPv6 (RFC 4443) and of it the two messages of neighbour discovery that resolve addresses (RFC 4861 4.3, 4.4).
+//
+//  0                   1                   2                   3
+//  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+// +---------------+---------------+-------------------------------+
+// |  type 135/136 |    code = 0   |           checksum            |
+// +-+-+-+---------+---------------+-------------------------------+
+// |R|S|O|                       reserved                          |   flags of an advertisement (136);
+// +-+-+-+---------------------------------------------------------+   all zero in a solicitation (135)
+// |                   target address, 16 bytes                    |
+// +---------------+---------------+-------------------------------+
+// |  option type  |  option len   |  option data ...              |   len in units of 8 bytes, both bytes included
+// +---------------+---------------+-------------------------------+
+
+import { load16be, load32be, load48be, load64be, store16be, store32be, store48be, store64be } from './bytes';
+import { checksum } from './checksum';
+import { IPPROTO_ICMPV6, ipv6IsMulticast, ipv6PseudoSum } from './ipv6';
+
+const TYPE: usize = 0;
+const CODE: usize = TYPE + 1;
+const CHECKSUM: usize = CODE + 1;
+/** Bytes that every ICMPv6 message has. */
+export const ICMPV6_HLEN: u32 = <u32>CHECKSUM + 2;
+const ND_FLAGS: usize = CHECKSUM + 2;
+const ND_TARGET: usize = ND_FLAGS + 4;
+/** Bytes of a solicitation or advertisement without options. */
+export const ND_HLEN: u32 = <u32>ND_TARGET + 16;
+const OPTION_LEN: usize = 1;
+const OPTION_DATA: usize = OPTION_LEN + 1;
+const OPTION_UNIT: u32 = 8;
+/** Bytes of a link-layer address option on Ethernet. */
+export const ND_OPTION_LLADDR_LEN: u32 = OPTION_UNIT;
+
+export const NEIGHBOUR_SOLICITATION: u32 = 135;
+export const NEIGHBOUR_ADVERTISEMENT: u32 = 136;
+export const ND_OPTION_SOURCE_LLADDR: u32 = 1;
+export const ND_OPTION_TARGET_LLADDR: u32 = 2;
+export const NA_ROUTER: u32 = 0x8000_0000;
+export const NA_SOLICITED: u32 = 0x4000_0000;
+export const NA_OVERRIDE: u32 = 0x2000_0000;
+
+/** Whether `len` bytes hold type, code and checksum. */
+@inline
+export function icmpv6Check(len: u32): bool {
+  return len >= ICMPV6_HLEN;
+}
+
+@inline
+export function icmpv6Type(message: usize): u32 {
+  return load<u8>(message, TYPE);
+}
+
+@inline
+export function icmpv6Code(message: usize): u32 {
+  return load<u8>(message, CODE);
+}
+
+@inline
+export function icmpv6Checksum(message: usize): u32 {
+  return load16be(message, CHECKSUM);
+}
+
+/** Whether the checksum of a message of `len` bytes is right; `packet` is its IPv6 header. */
+@inline
+export function icmpv6Verify(packet: usize, message: usize, len: u32): bool {
+  return checksum(message, len, ipv6PseudoSum(packet, IPPROTO_ICMPV6, len)) == 0;
+}
+
+/** Makes the checksum right; the last thing after every other change. */
+@inline
+export function icmpv6FillChecksum(packet: usize, message: usize, len: u32): void {
+  store16be(message, CHECKSUM, 0);
+  store16be(message, CHECKSUM, checksum(message, len, ipv6PseudoSum(packet, IPPROTO_ICMPV6, len)));
+}
+
+/**
+ * The message's own part of RFC 4861 7.1.1 and 7.1.2: code 0, room for the target, a target that is not multicast, and
+ * options that have a length and end where the message ends. The nd functions may be used only after this.
+ */
+export function ndCheck(message: usize, len: u32): bool {
+  if (len < ND_HLEN || icmpv6Code(message) != 0 || ipv6IsMulticast(ndTargetHigh(message))) return false;
+  let offset = ND_HLEN;
+  while (offset < len) {
+    if (len - offset < OPTION_UNIT) return false;
+    const optionLen = <u32>load<u8>(message + offset, OPTION_LEN) * OPTION_UNIT;
+    if (optionLen == 0 || optionLen > len - offset) return false;
+    offset += optionLen;
+  }
+  return true;
+}
+
+/** The first option of a type in a message of `len` bytes that passed `ndCheck`, or 0. */
+export function ndOption(message: usize, len: u32, type: u32): usize {
+  assert(ndCheck(message, len));
+  let offset = ND_HLEN;
+  while (offset < len) {
+    const option = message + offset;
+    if (load<u8>(option) == type) return option;
+    offset += <u32>load<u8>(option, OPTION_LEN) * OPTION_UNIT;
+  }
+  return 0;
+}
+
+/** The MAC address in a link-layer address option. */
+@inline
+export function ndOptionMac(option: usize): u64 {
+  return load48be(option, OPTION_DATA);
+}
+
+@inline
+export function ndTargetHigh(message: usize): u64 {
+  return load64be(message, ND_TARGET);
+}
+
+@inline
+export function ndTargetLow(message: usize): u64 {
+  return load64be(message, ND_TARGET + 8);
+}
+
+/** NA_* flags of an advertisement. */
+@inline
+export function ndFlags(message: usize): u32 {
+  return load32be(message, ND_FLAGS);
+}
+
+/** Writes type, code, flags and target; the checksum is still zero. */
+export function ndStamp(message: usize, type: u32, flags: u32, targetHigh: u64, targetLow: u64): void {
+  store32be(message, TYPE, type << 24);
+  store32be(message, ND_FLAGS, flags);
+  store64be(message, ND_TARGET, targetHigh);
+  store64be(message, ND_TARGET + 8, targetLow);
+}
+
+/** Writes a link-layer address option of ND_OPTION_LLADDR_LEN bytes. */
+@inline
+export function ndStampOption(option: usize, type: u32, mac: u64): void {
+  store16be(option, 0, (type << 8) | 1);
+  store48be(option, OPTION_DATA, mac);
+}

@@ -1,0 +1,158 @@
+// The IPv4 header, RFC 791.
+//
+//  0                   1                   2                   3
+//  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+// +-------+-------+---------------+-------------------------------+
+// | ver=4 |  IHL  |      TOS      |          total length         |   IHL in words of 4 bytes
+// +-------+-------+---------------+-----+-------------------------+
+// |         identification        |0 D M|     fragment offset     |   M: more fragments follow
+// +---------------+---------------+-----+-------------------------+
+// |      TTL      |   protocol    |        header checksum        |
+// +---------------+---------------+-------------------------------+
+// |                         source address                        |
+// +---------------------------------------------------------------+
+// |                      destination address                      |
+// +---------------------------------------------------------------+   options up to IHL * 4
+
+import { load16be, load32be, store16be, store32be } from './bytes';
+import { checksum, foldSum } from './checksum';
+
+const VERSION_IHL: usize = 0;
+const TOS: usize = VERSION_IHL + 1;
+const TOTAL_LENGTH: usize = TOS + 1;
+const IDENTIFICATION: usize = TOTAL_LENGTH + 2;
+const FRAGMENT: usize = IDENTIFICATION + 2;
+const TTL: usize = FRAGMENT + 2;
+const PROTOCOL: usize = TTL + 1;
+const CHECKSUM: usize = PROTOCOL + 1;
+const SOURCE: usize = CHECKSUM + 2;
+const DESTINATION: usize = SOURCE + 4;
+/** Bytes of the header without options. */
+export const IPV4_HLEN: u32 = <u32>DESTINATION + 4;
+
+export const IPPROTO_TCP: u32 = 6;
+export const IPPROTO_UDP: u32 = 17;
+const MORE_FRAGMENTS: u32 = 0x2000;
+const FRAGMENT_OFFSET: u32 = 0x1fff;
+
+/**
+ * Whether `len` bytes hold the header with its options, and the header's own lengths agree with each other: the check
+ * before every other function here. It does not say that the packet is whole (`ipv4IsWhole`) or right (`ipv4Verify`).
+ */
+@inline
+export function ipv4Check(packet: usize, len: u32): bool {
+  return (
+    len >= IPV4_HLEN &&
+    load<u8>(packet, VERSION_IHL) >> 4 == 4 &&
+    ipv4HeaderLength(packet) >= IPV4_HLEN &&
+    ipv4HeaderLength(packet) <= len &&
+    ipv4HeaderLength(packet) <= ipv4TotalLength(packet)
+  );
+}
+
+/** Whether all of the packet is inside `len` bytes, which may end with padding. */
+@inline
+export function ipv4IsWhole(packet: usize, len: u32): bool {
+  return ipv4TotalLength(packet) <= len;
+}
+
+/** Whether the header checksum is right. */
+@inline
+export function ipv4Verify(packet: usize): bool {
+  return checksum(packet, ipv4HeaderLength(packet), 0) == 0;
+}
+
+/** Bytes of the header with its options. */
+@inline
+export function ipv4HeaderLength(packet: usize): u32 {
+  return <u32>(load<u8>(packet, VERSION_IHL) & 0x0f) << 2;
+}
+
+/** Type of service: DSCP and ECN. */
+@inline
+export function ipv4Tos(packet: usize): u32 {
+  return load<u8>(packet, TOS);
+}
+
+/** Bytes of header and payload. */
+@inline
+export function ipv4TotalLength(packet: usize): u32 {
+  return load16be(packet, TOTAL_LENGTH);
+}
+
+@inline
+export function ipv4Id(packet: usize): u32 {
+  return load16be(packet, IDENTIFICATION);
+}
+
+/** Whether this is a part of a datagram, the first one included. */
+@inline
+export function ipv4IsFragment(packet: usize): bool {
+  return (load16be(packet, FRAGMENT) & (MORE_FRAGMENTS | FRAGMENT_OFFSET)) != 0;
+}
+
+/** Where the payload stands in its datagram, in bytes; 0 for the first fragment and for what is not fragmented. */
+@inline
+export function ipv4FragmentOffset(packet: usize): u32 {
+  return (load16be(packet, FRAGMENT) & FRAGMENT_OFFSET) << 3;
+}
+
+@inline
+export function ipv4Ttl(packet: usize): u32 {
+  return load<u8>(packet, TTL);
+}
+
+@inline
+export function ipv4Protocol(packet: usize): u32 {
+  return load<u8>(packet, PROTOCOL);
+}
+
+@inline
+export function ipv4Checksum(packet: usize): u32 {
+  return load16be(packet, CHECKSUM);
+}
+
+@inline
+export function ipv4Src(packet: usize): u32 {
+  return load32be(packet, SOURCE);
+}
+
+@inline
+export function ipv4Dst(packet: usize): u32 {
+  return load32be(packet, DESTINATION);
+}
+
+/** Sum of the pseudo header (RFC 768, RFC 9293 section 3.1) for `len` bytes of an upper layer. */
+export function ipv4PseudoSum(packet: usize, protocol: u32, len: u32): u32 {
+  return foldSum(<u64>ipv4Src(packet) + <u64>ipv4Dst(packet) + <u64>protocol + <u64>len);
+}
+
+/** Writes a header without options, not fragmented, DF set, whose checksum is still zero: `ipv4FillChecksum`. */
+export function ipv4Stamp(packet: usize, protocol: u32, totalLength: u32, src: u32, dst: u32): void {
+  assert(totalLength >= IPV4_HLEN && totalLength <= 0xffff && protocol <= 0xff);
+  store16be(packet, VERSION_IHL, 0x4500);
+  store16be(packet, TOTAL_LENGTH, totalLength);
+  store32be(packet, IDENTIFICATION, 0x4000);
+  store16be(packet, TTL, (64 << 8) | protocol);
+  store16be(packet, CHECKSUM, 0);
+  store32be(packet, SOURCE, src);
+  store32be(packet, DESTINATION, dst);
+}
+
+@inline
+export function ipv4SetTotalLength(packet: usize, totalLength: u32): void {
+  assert(totalLength >= ipv4HeaderLength(packet) && totalLength <= 0xffff);
+  store16be(packet, TOTAL_LENGTH, totalLength);
+}
+
+@inline
+export function ipv4SetId(packet: usize, id: u32): void {
+  store16be(packet, IDENTIFICATION, id);
+}
+
+/** Makes the header checksum right; the last thing after every other change. */
+@inline
+export function ipv4FillChecksum(packet: usize): void {
+  store16be(packet, CHECKSUM, 0);
+  store16be(packet, CHECKSUM, checksum(packet, ipv4HeaderLength(packet), 0));
+}

@@ -1,0 +1,139 @@
+// The IPv6 header, RFC 8200 section 3.
+//
+//  0                   1                   2                   3
+//  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+// +-------+---------------+---------------------------------------+
+// | ver=6 | traffic class |              flow label               |
+// +-------+---------------+-------+---------------+---------------+
+// |         payload length        |  next header  |   hop limit   |
+// +-------------------------------+---------------+---------------+
+// |                   source address, 16 bytes                    |
+// +---------------------------------------------------------------+
+// |                destination address, 16 bytes                  |
+// +---------------------------------------------------------------+
+//
+// An address is read as two u64, high and low, the first byte on the wire most significant.
+
+import { load16be, load64be, store16be, store32be, store64be } from './bytes';
+import { foldSum, sum } from './checksum';
+
+const VERSION_CLASS_FLOW: usize = 0;
+const PAYLOAD_LENGTH: usize = VERSION_CLASS_FLOW + 4;
+const NEXT_HEADER: usize = PAYLOAD_LENGTH + 2;
+const HOP_LIMIT: usize = NEXT_HEADER + 1;
+const SOURCE: usize = HOP_LIMIT + 1;
+const DESTINATION: usize = SOURCE + 16;
+/** Bytes of the header; extension headers follow. */
+export const IPV6_HLEN: u32 = <u32>DESTINATION + 16;
+
+export const IPPROTO_ICMPV6: u32 = 58;
+const SOLICITED_NODE_HIGH: u64 = 0xff02_0000_0000_0000; // ff02::1:ffXX:XXXX, RFC 4291 section 2.7.1
+const SOLICITED_NODE_LOW: u64 = 0x0000_0001_ff00_0000;
+const SOLICITED_NODE_LOW_MASK: u64 = 0xffff_ffff_ff00_0000;
+
+/**
+ * Whether `len` bytes hold the header and it is one of IPv6: the check before every other function here. It does not
+ * say that the packet is whole (`ipv6IsWhole`).
+ */
+@inline
+export function ipv6Check(packet: usize, len: u32): bool {
+  return len >= IPV6_HLEN && load<u8>(packet, VERSION_CLASS_FLOW) >> 4 == 6;
+}
+
+/** Whether all of the packet is inside `len` bytes, which may end with padding. */
+@inline
+export function ipv6IsWhole(packet: usize, len: u32): bool {
+  return IPV6_HLEN + ipv6PayloadLength(packet) <= len;
+}
+
+/** DSCP and ECN. */
+@inline
+export function ipv6TrafficClass(packet: usize): u32 {
+  return (load16be(packet, VERSION_CLASS_FLOW) >> 4) & 0xff;
+}
+
+/** Bytes after the header. */
+@inline
+export function ipv6PayloadLength(packet: usize): u32 {
+  return load16be(packet, PAYLOAD_LENGTH);
+}
+
+/** Protocol of the first extension header or of the payload. */
+@inline
+export function ipv6NextHeader(packet: usize): u32 {
+  return load<u8>(packet, NEXT_HEADER);
+}
+
+@inline
+export function ipv6HopLimit(packet: usize): u32 {
+  return load<u8>(packet, HOP_LIMIT);
+}
+
+@inline
+export function ipv6SrcHigh(packet: usize): u64 {
+  return load64be(packet, SOURCE);
+}
+
+@inline
+export function ipv6SrcLow(packet: usize): u64 {
+  return load64be(packet, SOURCE + 8);
+}
+
+@inline
+export function ipv6DstHigh(packet: usize): u64 {
+  return load64be(packet, DESTINATION);
+}
+
+@inline
+export function ipv6DstLow(packet: usize): u64 {
+  return load64be(packet, DESTINATION + 8);
+}
+
+/** Whether an address is ::, "unspecified". */
+@inline
+export function ipv6IsUnspecified(high: u64, low: u64): bool {
+  return (high | low) == 0;
+}
+
+/** Whether an address is a multicast one, ff00::/8. */
+@inline
+export function ipv6IsMulticast(high: u64): bool {
+  return high >> 56 == 0xff;
+}
+
+/** Whether an address is in ff02::1:ff00:0/104, the solicited-node multicast groups. */
+@inline
+export function ipv6IsSolicitedNode(high: u64, low: u64): bool {
+  return high == SOLICITED_NODE_HIGH && (low & SOLICITED_NODE_LOW_MASK) == SOLICITED_NODE_LOW;
+}
+
+/** Sum of the pseudo header (RFC 8200 section 8.1) for `len` bytes of an upper layer. */
+export function ipv6PseudoSum(packet: usize, nextHeader: u32, len: u32): u32 {
+  return sum(packet + SOURCE, IPV6_HLEN - <u32>SOURCE, foldSum(<u64>len + <u64>nextHeader));
+}
+
+/** Writes everything before the addresses; traffic class and flow label zero. */
+export function ipv6Stamp(packet: usize, payloadLength: u32, nextHeader: u32, hopLimit: u32): void {
+  assert(payloadLength <= 0xffff && nextHeader <= 0xff && hopLimit <= 0xff);
+  store32be(packet, VERSION_CLASS_FLOW, 6 << 28);
+  store16be(packet, PAYLOAD_LENGTH, payloadLength);
+  store16be(packet, NEXT_HEADER, (nextHeader << 8) | hopLimit);
+}
+
+@inline
+export function ipv6SetPayloadLength(packet: usize, payloadLength: u32): void {
+  assert(payloadLength <= 0xffff);
+  store16be(packet, PAYLOAD_LENGTH, payloadLength);
+}
+
+@inline
+export function ipv6SetSrc(packet: usize, high: u64, low: u64): void {
+  store64be(packet, SOURCE, high);
+  store64be(packet, SOURCE + 8, low);
+}
+
+@inline
+export function ipv6SetDst(packet: usize, high: u64, low: u64): void {
+  store64be(packet, DESTINATION, high);
+  store64be(packet, DESTINATION + 8, low);
+}
