@@ -1,0 +1,71 @@
+/** One HTTP request over a Unix socket, and what can go wrong with it in words. */
+import { type IncomingMessage, request } from 'node:http';
+import { daemonAbsent, daemonFailed, daemonNotPermitted, daemonSilent, VxlaneError } from '../errors.js';
+
+export interface ControlRequest {
+  socket: string;
+  method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
+  path: string;
+  /** Sent as JSON. */
+  body?: unknown;
+  timeoutMs: number;
+}
+
+/** The parsed reply (undefined when it has no body). A refusal of the daemon is thrown with its own code and text. */
+export async function sendRequest(options: ControlRequest): Promise<unknown> {
+  const { status, text } = await exchange(options);
+  if (status === 204) return undefined;
+  let reply: unknown;
+  try {
+    reply = JSON.parse(text);
+  } catch (cause) {
+    throw daemonFailed(options.socket, cause);
+  }
+  if (status >= 200 && status < 300) return reply;
+  const { error } = reply as { error?: { code?: unknown; message?: unknown } };
+  if (typeof error?.code === 'string' && typeof error.message === 'string') {
+    throw new VxlaneError(error.code, error.message);
+  }
+  throw daemonFailed(options.socket, `HTTP status ${status}`);
+}
+
+function exchange(options: ControlRequest): Promise<{ status: number; text: string }> {
+  const body = options.body === undefined ? null : JSON.stringify(options.body);
+  return new Promise((resolve, reject) => {
+    const sent = request({
+      socketPath: options.socket,
+      method: options.method,
+      path: options.path,
+      headers: body === null ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+      // A command makes one request or few; a kept connection would only delay its exit.
+      agent: false,
+    });
+    const timer = setTimeout(
+      () => sent.destroy(daemonSilent(options.socket, options.timeoutMs / 1000)),
+      options.timeoutMs,
+    );
+    sent.once('close', () => clearTimeout(timer));
+    sent.once('error', (error) => reject(explain(error, options.socket)));
+    sent.once('response', (response) => {
+      readText(response).then(
+        (text) => resolve({ status: response.statusCode ?? 0, text }),
+        (error) => reject(explain(error, options.socket)),
+      );
+    });
+    sent.end(body ?? undefined);
+  });
+}
+
+async function readText(response: IncomingMessage): Promise<string> {
+  response.setEncoding('utf8');
+  const parts: string[] = [];
+  for await (const part of response) parts.push(part);
+  return parts.join('');
+}
+
+function explain(error: NodeJS.ErrnoException, socket: string): VxlaneError {
+  if (error instanceof VxlaneError) return error;
+  if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT' || error.code === 'ENOTDIR') return daemonAbsent(socket);
+  if (error.code === 'EACCES' || error.code === 'EPERM') return daemonNotPermitted(socket);
+  return daemonFailed(socket, error);
+}

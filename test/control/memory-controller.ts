@@ -1,0 +1,186 @@
+/** A small working controller: state in Maps, the refusals of a daemon, no interfaces and no packets. */
+import { formatEndpoint, parseEndpoint, parseMac } from '../../src/address.js';
+import type {
+  Controller,
+  CreateOverlay,
+  CreateVnic,
+  DaemonView,
+  LookupView,
+  ModifyOverlay,
+  OverlayView,
+  PropertyView,
+  SetTarget,
+  StatsView,
+  TargetView,
+  VnicView,
+} from '../../src/control/protocol.js';
+import { badMac, noSuchOverlay, noSuchVnic, VxlaneError } from '../../src/errors.js';
+
+interface Overlay {
+  readonly request: CreateOverlay;
+  search: string;
+  properties: Map<string, string>;
+  readonly targets: Map<string, TargetView>;
+}
+
+export class MemoryController implements Controller {
+  readonly overlaysByName = new Map<string, Overlay>();
+  readonly vnicsByName = new Map<string, VnicView>();
+  /** Reason of DEGRADED, by overlay. */
+  readonly degraded = new Map<string, string>();
+  /** What the search plugin would answer. */
+  readonly directory = new Map<string, string>();
+  statsView: StatsView = { totals: {}, drops: [], overlays: [], vnics: [], endpoints: [] };
+  /** Thrown by the next call of `daemon()`. */
+  bug: unknown = null;
+  /** Set: lookups wait for it. */
+  lookupGate: Promise<void> | null = null;
+
+  daemon(): DaemonView {
+    if (this.bug !== null) throw this.bug;
+    return {
+      version: '0.0.0-test',
+      pid: process.pid,
+      engine: 'mmsg',
+      workers: 1,
+      fdbSize: 65536,
+      fdbEntries: 0,
+      workerRestarts: 0,
+      uptimeSeconds: 1,
+    };
+  }
+
+  overlays(): OverlayView[] {
+    return [...this.overlaysByName.keys()].sort().map((name) => this.overlay(name));
+  }
+
+  overlay(name: string): OverlayView {
+    const overlay = this.#find(name);
+    const details = this.degraded.get(name) ?? '';
+    return {
+      name,
+      vni: overlay.request.vni,
+      encap: overlay.request.encap,
+      search: overlay.search,
+      temporary: overlay.request.temporary,
+      status: details === '' ? 'ONLINE' : 'DEGRADED',
+      details,
+      properties: propertiesOf(overlay),
+    };
+  }
+
+  async createOverlay(request: CreateOverlay): Promise<OverlayView> {
+    const { name } = request;
+    if (this.overlaysByName.has(name)) throw new VxlaneError('overlay_exists', `overlay ${name} already exists`);
+    const properties = new Map(Object.entries(request.properties));
+    this.overlaysByName.set(name, { request, search: request.search, properties, targets: new Map() });
+    return this.overlay(name);
+  }
+
+  async modifyOverlay(name: string, request: ModifyOverlay): Promise<OverlayView> {
+    const overlay = this.#find(name);
+    if (request.search !== undefined) overlay.search = request.search;
+    for (const [key, value] of Object.entries(request.properties ?? {})) overlay.properties.set(key, value);
+    return this.overlay(name);
+  }
+
+  async deleteOverlay(name: string): Promise<void> {
+    this.#find(name);
+    const users = [...this.vnicsByName.values()].filter((vnic) => vnic.overlay === name).map((vnic) => vnic.name);
+    if (users.length > 0) throw new VxlaneError('overlay_busy', `overlay ${name} has VNICs: ${users.join(', ')}`);
+    this.overlaysByName.delete(name);
+  }
+
+  targets(name: string): TargetView[] {
+    return [...this.#find(name).targets.values()].sort((a, b) => (a.mac < b.mac ? -1 : 1));
+  }
+
+  async setTarget(name: string, mac: string, request: SetTarget): Promise<void> {
+    const { targets } = this.#find(name);
+    const endpoint = parseEndpoint(request.destination);
+    if (endpoint === null && request.destination !== 'drop') {
+      throw new VxlaneError('bad_destination', `bad destination ${request.destination}`);
+    }
+    const destination = endpoint === null ? 'drop' : formatEndpoint(endpoint);
+    targets.set(mac, { mac, destination, source: 'static', ageSeconds: 0, idleSeconds: null });
+  }
+
+  async deleteTarget(name: string, mac: string): Promise<void> {
+    if (!this.#find(name).targets.delete(mac)) {
+      throw new VxlaneError('no_such_target', `overlay ${name} has no target ${mac}`);
+    }
+  }
+
+  async flushTargets(name: string): Promise<void> {
+    this.#find(name).targets.clear();
+  }
+
+  async lookup(name: string, mac: string): Promise<LookupView> {
+    const known = this.#find(name).targets.get(mac);
+    await this.lookupGate;
+    const destination = known?.destination ?? this.directory.get(mac) ?? 'no_such_mac';
+    const verdict = destination === 'drop' || destination === 'no_such_mac' ? 'drop' : 'forward';
+    const isLocal = destination.startsWith('vnic ');
+    return {
+      overlay: name,
+      mac,
+      verdict: isLocal ? 'local' : verdict,
+      destination: destination === 'drop' ? 'drop_entry' : destination,
+      source: known?.source ?? (isLocal ? 'vnic' : 'files'),
+      cached: known !== undefined || isLocal,
+    };
+  }
+
+  vnics(): VnicView[] {
+    return [...this.vnicsByName.values()];
+  }
+
+  async createVnic(request: CreateVnic): Promise<VnicView> {
+    const { name, overlay, netns = null, allowAnyMac, temporary } = request;
+    this.#find(overlay);
+    const mac = parseMac(request.mac);
+    if (mac === null) throw badMac(request.mac);
+    const vnic = { name, overlay, mac, mtu: 1450, netns, allowAnyMac, temporary, state: 'up' };
+    this.vnicsByName.set(name, vnic);
+    return vnic;
+  }
+
+  async deleteVnic(name: string): Promise<void> {
+    if (!this.vnicsByName.delete(name)) throw noSuchVnic(name);
+  }
+
+  stats(overlays: string[]): StatsView {
+    for (const name of overlays) this.#find(name);
+    if (overlays.length === 0) return this.statsView;
+    return { ...this.statsView, overlays: this.statsView.overlays.filter(({ name }) => overlays.includes(name)) };
+  }
+
+  #find(name: string): Overlay {
+    const overlay = this.overlaysByName.get(name);
+    if (overlay === undefined) throw noSuchOverlay(name);
+    return overlay;
+  }
+}
+
+function propertiesOf(overlay: Overlay): PropertyView[] {
+  const { request, search, properties } = overlay;
+  const row = (name: string, value: string | null, rest: Partial<PropertyView> = {}): PropertyView => ({
+    name,
+    perm: 'r-',
+    required: false,
+    value,
+    default: null,
+    possible: '',
+    ...rest,
+  });
+  const rest = [...properties]
+    .filter(([name]) => name !== 'mtu')
+    .map(([name, value]) => row(name, value, { required: true }));
+  return [
+    row('mtu', properties.get('mtu') ?? null, { perm: 'rw', default: '1400', possible: '576-8900' }),
+    row('vnetid', String(request.vni)),
+    row('encap', request.encap),
+    ...rest,
+    row('search', search),
+  ];
+}

@@ -1,0 +1,99 @@
+/** Each route once through the client that operators' commands use. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { type Harness, startHarness } from './harness.js';
+
+let harness: Harness;
+before(async () => {
+  harness = await startHarness();
+});
+after(() => harness.close());
+
+const OVERLAY = { encap: 'vxlan', vni: 23, search: 'files', properties: { 'vxlan/listen_ip': '10.88.88.69' } };
+
+test('the daemon describes itself', async () => {
+  assert.equal((await harness.client.daemon()).pid, process.pid);
+});
+
+test('an overlay is created, listed, shown, changed and deleted', async () => {
+  const { client } = harness;
+  const created = await client.createOverlay({ ...OVERLAY, name: 'life0' });
+  assert.equal(created.vni, 23);
+  assert.equal(created.temporary, false);
+  assert.deepEqual(await client.overlay('life0'), created);
+  assert.ok((await client.overlays()).some(({ name }) => name === 'life0'));
+  const changed = await client.modifyOverlay('life0', { search: 'direct', properties: { mtu: '1400' } });
+  assert.equal(changed.search, 'direct');
+  assert.equal(changed.properties.find(({ name }) => name === 'mtu')?.value, '1400');
+  assert.equal(await client.deleteOverlay('life0'), undefined);
+  await assert.rejects(client.overlay('life0'), { code: 'no_such_overlay' });
+});
+
+test('targets are set, listed, deleted and flushed; any MAC spelling in the URL will do', async () => {
+  const { client } = harness;
+  await client.createOverlay({ ...OVERLAY, name: 'targets0' });
+  await client.setTarget('targets0', 'DE-AD-BE-EF-0-1', '10.0.0.1:4790');
+  await client.setTarget('targets0', 'dead.beef.0002', '[fd00::1]:4789');
+  await client.setTarget('targets0', 'deadbeef0003', 'drop');
+  const listed = (await client.targets('targets0')).map(({ mac, destination }) => `${mac} ${destination}`);
+  assert.deepEqual(listed, [
+    'de:ad:be:ef:00:01 10.0.0.1:4790',
+    'de:ad:be:ef:00:02 [fd00::1]:4789',
+    'de:ad:be:ef:00:03 drop',
+  ]);
+  await client.deleteTarget('targets0', 'de:ad:be:ef:0:1');
+  assert.equal((await client.targets('targets0')).length, 2);
+  await client.flushTargets('targets0');
+  assert.deepEqual(await client.targets('targets0'), []);
+});
+
+test('a lookup answers, canonical MAC included', async () => {
+  const { client, controller } = harness;
+  await client.createOverlay({ ...OVERLAY, name: 'lookup0' });
+  controller.directory.set('de:ad:be:ef:00:09', '10.0.0.9:4789');
+  assert.deepEqual(await client.lookup('lookup0', 'DE:AD:BE:EF:0:9'), {
+    overlay: 'lookup0',
+    mac: 'de:ad:be:ef:00:09',
+    verdict: 'forward',
+    destination: '10.0.0.9:4789',
+    source: 'files',
+    cached: false,
+  });
+});
+
+test('VNICs are created, listed and deleted', async () => {
+  const { client } = harness;
+  await client.createOverlay({ ...OVERLAY, name: 'vnics0' });
+  const vnic = await client.createVnic({ name: 'foo0', overlay: 'vnics0', mac: 'de:ad:be:ef:0:1', netns: 'zlan' });
+  assert.deepEqual(
+    [vnic.mac, vnic.netns, vnic.allowAnyMac, vnic.temporary],
+    ['de:ad:be:ef:00:01', 'zlan', false, false],
+  );
+  assert.deepEqual(await client.vnics(), [vnic]);
+  await assert.rejects(client.deleteOverlay('vnics0'), { message: 'overlay vnics0 has VNICs: foo0' });
+  await client.deleteVnic('foo0');
+  assert.deepEqual(await client.vnics(), []);
+});
+
+test('statistics of all overlays, or of the named ones', async () => {
+  const { client, controller } = harness;
+  const none = { frames: 0, bytes: 0 };
+  await client.createOverlay({ ...OVERLAY, name: 'stats0' });
+  await client.createOverlay({ ...OVERLAY, name: 'stats1' });
+  const row = (name: string) => ({ name, encap: none, decap: none, drops: {} });
+  controller.statsView = { ...controller.statsView, overlays: [row('stats0'), row('stats1'), row('stats2')] };
+  assert.equal((await client.stats()).overlays.length, 3);
+  assert.deepEqual((await client.stats(['stats0'])).overlays, [row('stats0')]);
+  assert.deepEqual((await client.stats(['stats0', 'stats1'])).overlays, [row('stats0'), row('stats1')]);
+});
+
+test('curl creates an overlay with nothing but -d', async () => {
+  const body = JSON.stringify({ ...OVERLAY, name: 'curl0' });
+  const curl = ['-sS', '--max-time', '5', '--unix-socket', harness.socket, '-w', '%{http_code}'];
+  const run = promisify(execFile);
+  const { stdout } = await run('curl', [...curl, '-d', body, 'http://vxlane/v1/overlays']);
+  assert.ok(stdout.endsWith('}201'), stdout);
+  assert.equal((await harness.client.overlay('curl0')).search, 'files');
+});

@@ -1,0 +1,157 @@
+/** The socket as a file: who may hold its path, its mode, and what a client hears when nobody answers. */
+import assert from 'node:assert/strict';
+import { execFile, spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { ControlClient } from '../../src/control/client.js';
+import { sendRequest } from '../../src/control/request.js';
+import { startControlServer } from '../../src/control/server.js';
+import { type Harness, startHarness } from './harness.js';
+import { MemoryController } from './memory-controller.js';
+
+let directory: string;
+before(() => {
+  directory = mkdtempSync(join(tmpdir(), 'vxlane-socket-'));
+});
+after(() => rmSync(directory, { recursive: true }));
+
+const start = (socket: string) =>
+  startControlServer({ socket, controller: new MemoryController(), log: { error: () => {} } });
+
+/** A socket file as a killed daemon leaves it. */
+function leaveStaleSocket(path: string): void {
+  const script = `require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`;
+  spawnSync(process.execPath, ['-e', script, path]);
+  assert.ok(statSync(path).isSocket());
+}
+
+async function withHarness(action: (harness: Harness) => Promise<void>): Promise<void> {
+  const harness = await startHarness();
+  try {
+    await action(harness);
+  } finally {
+    await harness.close();
+  }
+}
+
+test('the socket has mode 0660 and its directory is made 0755', () =>
+  withHarness(async ({ socket, directory: parent }) => {
+    assert.equal((statSync(socket).mode & 0o777).toString(8), '660');
+    assert.equal((statSync(join(parent, 'run')).mode & 0o777).toString(8), '755');
+  }));
+
+test('closing does not wait for a client that stays connected, and removes the socket', async () => {
+  const socket = join(directory, 'closing.sock');
+  const server = await start(socket);
+  const idle = connect(socket);
+  await new Promise((resolve) => idle.once('connect', resolve));
+  await server.close();
+  idle.destroy();
+  assert.equal(existsSync(socket), false);
+});
+
+test('a stale socket is replaced', async () => {
+  const socket = join(directory, 'stale.sock');
+  leaveStaleSocket(socket);
+  const server = await start(socket);
+  assert.equal((await new ControlClient(socket).daemon()).pid, process.pid);
+  await server.close();
+});
+
+test('a socket on which a daemon answers is refused, and stays', () =>
+  withHarness(async ({ socket, client }) => {
+    await assert.rejects(start(socket), {
+      message: `another vxlane daemon (pid ${process.pid}) answers on ${socket}; stop it or choose another --socket`,
+    });
+    assert.equal((await client.daemon()).pid, process.pid);
+  }));
+
+test('a socket on which something else answers is refused', async () => {
+  const socket = join(directory, 'other.sock');
+  const other = createServer((connection) =>
+    connection
+      .on('error', () => {})
+      .resume()
+      .end('220 hello\r\n'),
+  );
+  await new Promise<void>((resolve) => other.listen(socket, resolve));
+  await assert.rejects(start(socket), {
+    message: `another process answers on ${socket}; stop it or choose another --socket`,
+  });
+  await new Promise((resolve) => other.close(resolve));
+});
+
+test('a file that is not a socket is refused, and stays', async () => {
+  const socket = join(directory, 'precious');
+  writeFileSync(socket, 'data');
+  await assert.rejects(start(socket), {
+    message: `${socket} exists and is not a socket; remove it or choose another --socket`,
+  });
+  assert.equal(readFileSync(socket, 'utf8'), 'data');
+});
+
+test('a path longer than sun_path is refused before the kernel cuts it', async () => {
+  const socket = join(directory, 'x'.repeat(120));
+  const bytes = Buffer.byteLength(socket);
+  await assert.rejects(start(socket), {
+    message: `socket path ${socket} is ${bytes} bytes long; the kernel takes 107`,
+  });
+});
+
+test('a directory that cannot be made is named', async () => {
+  writeFileSync(join(directory, 'file'), '');
+  const socket = join(directory, 'file', 'vxlane.sock');
+  await assert.rejects(start(socket), { code: 'socket_unusable', message: /^cannot listen on .*file\/vxlane\.sock: / });
+});
+
+test('a client without a daemon says how to get one: no socket, and a stale one', async () => {
+  const stale = join(directory, 'stale2.sock');
+  leaveStaleSocket(stale);
+  for (const socket of [join(directory, 'absent.sock'), stale]) {
+    await assert.rejects(new ControlClient(socket).daemon(), {
+      code: 'daemon_absent',
+      message: `no vxlane daemon answers on ${socket} (start one with "vxlane daemon", or name its socket with --socket)`,
+    });
+  }
+});
+
+test('a client that may not connect says so', { skip: process.getuid?.() !== 0 && 'needs root to become nobody' }, () =>
+  withHarness(async ({ socket, directory: parent }) => {
+    chmodSync(parent, 0o755);
+    const script =
+      `process.setgid(65534); process.setgroups([]); process.setuid(65534);` +
+      `const { ControlClient } = await import(${JSON.stringify(new URL('../../src/control/client.js', import.meta.url))});` +
+      `await new ControlClient(${JSON.stringify(socket)}).daemon().catch((e) => console.log(e.message));`;
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
+    assert.equal(stdout, `permission denied on ${socket}: run as root or as a member of its group\n`);
+  }),
+);
+
+test('a client gives up on a daemon that is silent, and on one that hangs up', () =>
+  withHarness(async ({ client, controller, socket }) => {
+    await client.createOverlay({ name: 'o', encap: 'vxlan', vni: 1, search: 'files', properties: {} });
+    let open = () => {};
+    controller.lookupGate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const path = '/v1/overlays/o/lookup/de:ad:be:ef:00:01';
+    await assert.rejects(sendRequest({ socket, method: 'GET', path, timeoutMs: 50 }), {
+      code: 'daemon_silent',
+      message: `the vxlane daemon on ${socket} did not answer within 0.05 s`,
+    });
+    open();
+    const rude = join(directory, 'rude.sock');
+    const server = createServer((connection) =>
+      connection
+        .on('error', () => {})
+        .resume()
+        .end(),
+    );
+    await new Promise<void>((resolve) => server.listen(rude, resolve));
+    await assert.rejects(new ControlClient(rude).daemon(), { code: 'daemon_failed' });
+    await new Promise((resolve) => server.close(resolve));
+  }));
