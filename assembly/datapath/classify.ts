@@ -11,7 +11,7 @@ import { ARP_REQUEST, arpCheck, arpOperation, arpSpa, arpTpa } from '../wire/arp
 import { BOOTREPLY, BOOTREQUEST, DHCP_CLIENT_PORT, DHCP_SERVER_PORT, dhcpCheck, dhcpOp } from '../wire/dhcp';
 import { BROADCAST, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, ethDst, isGroup } from '../wire/ethernet';
 import {
-  ICMPV6_HLEN, icmpv6Type, icmpv6Verify, ND_OPTION_SOURCE_LLADDR, ndCheck, ndOption, NEIGHBOUR_SOLICITATION,
+  icmpv6Type, icmpv6Verify, ND_OPTION_SOURCE_LLADDR, ndCheck, ndOption, NEIGHBOUR_SOLICITATION,
 } from '../wire/icmpv6';
 import {
   IPPROTO_UDP, IPV4_HLEN, ipv4Check, ipv4FragmentOffset, ipv4HeaderLength, ipv4IsFragment, ipv4IsWhole, ipv4Protocol,
@@ -77,7 +77,7 @@ function classifyArp(message: usize, room: u32, fits: bool): Class {
 
 /** IPv6: a solicitation directly after the header. It is recognised before the header is known to be right. */
 function classifyIpv6(packet: usize, room: u32, fits: bool): Class {
-  if (room < IPV6_HLEN + ICMPV6_HLEN || ipv6NextHeader(packet) != IPPROTO_ICMPV6) return Class.Plain;
+  if (room <= IPV6_HLEN || ipv6NextHeader(packet) != IPPROTO_ICMPV6) return Class.Plain;
   if (icmpv6Type(packet + IPV6_HLEN) != NEIGHBOUR_SOLICITATION) return Class.Plain;
   return fits && solicitationIsValid(packet, room) ? Class.Ndp : Class.NdpBad;
 }

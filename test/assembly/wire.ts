@@ -2,6 +2,13 @@
 
 export * from '../../assembly/datapath/classify';
 export * from '../../assembly/wire/arp';
+export * from '../../assembly/wire/checksum';
+export * from '../../assembly/wire/ipv4';
+export * from '../../assembly/wire/ipv6';
+export * from '../../assembly/wire/icmpv6';
+export * from '../../assembly/wire/udp';
+export * from '../../assembly/wire/tcp';
+export * from '../../assembly/wire/dhcp';
 export * from '../../assembly/wire/bytes';
 export * from '../../assembly/wire/ethernet';
 export * from '../../assembly/wire/vlan';
