@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { SystemError } from '../errors.js';
 import { lastErrno, strerror } from './libc.js';
 
-export const { EAGAIN, EBADF, EBUSY, EINVAL, ENODEV, ENOENT, EPERM, EACCES, ENXIO, EADDRINUSE, EADDRNOTAVAIL } =
+export const { EAGAIN, EBUSY, EINVAL, ENODEV, ENOENT, EPERM, EACCES, ENXIO, EADDRINUSE, EADDRNOTAVAIL } =
   constants.errno;
 /** File descriptor in a bad state: what a TAP descriptor answers once its interface is gone. Node has no name for it. */
 export const EBADFD = 77;

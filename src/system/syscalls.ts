@@ -43,7 +43,10 @@ export function ppoll(pollfdAddress: number, count: number, timespecAddressOr0: 
   return answerOf(libcPpoll(pollfdAddress, count, timespecAddressOr0, 0));
 }
 
-/** Writes CLOCK_MONOTONIC as a timespec (i64 seconds, i64 nanoseconds) to the address. */
+/**
+ * Writes CLOCK_MONOTONIC as a timespec (i64 seconds, i64 nanoseconds). No system call happens (vDSO), so a wrong address
+ * is no -EFAULT but the end of the process.
+ */
 export function clockMonotonic(timespecAddress: number): number {
   return answerOf(libcClockGettime(CLOCK_MONOTONIC, timespecAddress));
 }

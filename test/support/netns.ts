@@ -1,5 +1,6 @@
 /** Network namespaces for tests: unique names, and gone afterwards whatever happens. */
 import { execFileSync, spawnSync } from 'node:child_process';
+import { constants } from 'node:os';
 
 const COMMAND_TIMEOUT_MS = 10_000;
 
@@ -8,6 +9,10 @@ const alive = new Set<TestNetns>();
 process.on('exit', () => {
   for (const netns of alive) netns.delete();
 });
+// A signal ends a process without its exit handlers unless somebody listens.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => process.exit(128 + constants.signals[signal]));
+}
 
 /** A name that no other test process uses; short enough for an interface too. */
 export function uniqueName(prefix: string): string {
