@@ -55,7 +55,7 @@ export class Lab {
     const lab = new Lab(options.mtu ?? 1500);
     openLabs.add(lab);
     try {
-      lab.#underlay = await lab.addNetns('underlay');
+      lab.#underlay = await lab.#addNetns('underlay');
       await lab.ip('-n', lab.#underlay, 'link', 'add', 'br0', 'type', 'bridge', 'mcast_snooping', '0');
       await lab.ip('-n', lab.#underlay, 'link', 'set', 'br0', 'up');
       return lab;
@@ -67,7 +67,8 @@ export class Lab {
 
   /** A host with its cable in the underlay. No daemon runs yet. */
   async addHost(name: string, options: HostOptions): Promise<Host> {
-    const netns = await this.addNetns(name);
+    const host = await this.addMachine(name);
+    const { netns } = host;
     const mtu = String(this.#mtu);
     const port = ['type', 'veth', 'peer', 'name', name, 'mtu', mtu, 'netns', this.#underlay];
     await this.ip('link', 'add', 'eth0', 'mtu', mtu, 'netns', netns, ...port);
@@ -80,13 +81,18 @@ export class Lab {
       const nodad = address.includes(':') ? ['nodad'] : [];
       await this.ip('-n', netns, 'addr', 'add', address, 'dev', 'eth0', ...nodad);
     }
+    return host;
+  }
+
+  /** A host without a cable: a virtual machine, say, that gets a VNIC. */
+  async addMachine(name: string): Promise<Host> {
+    const netns = await this.#addNetns(name);
     const host = new Host(name, netns, join(this.dir, name), this.processes);
     this.hosts.push(host);
     return host;
   }
 
-  /** A bare network namespace (a virtual machine, say); answers its name under /run/netns. */
-  async addNetns(name: string): Promise<string> {
+  async #addNetns(name: string): Promise<string> {
     const netns = `${name}-${this.#suffix}`;
     this.#namespaces.push(netns);
     await this.ip('netns', 'add', netns);

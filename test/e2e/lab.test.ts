@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { eventually, Lab, labTest, pingAll } from './support.js';
 
-labTest('hosts reach each other over the underlay and over kernel vxlan devices', async (_t, lab) => {
+labTest('hosts reach each other over the underlay and over kernel vxlan devices', async ({ lab }) => {
   const one = await lab.addHost('one', { addresses: ['10.88.88.1/24', 'fd88::1/64'] });
   const two = await lab.addHost('two', { addresses: ['10.88.88.2/24', 'fd88::2/64'], likeOnTheWire: true });
   await pingAll(one, '10.88.88.2');
@@ -20,7 +20,7 @@ labTest('hosts reach each other over the underlay and over kernel vxlan devices'
   await pingAll(one, '10.7.0.2');
 });
 
-labTest('a closed laboratory leaves no process, namespace or file', async (_t, outer) => {
+labTest('a closed laboratory leaves no process, namespace or file', async ({ lab: outer }) => {
   const lab = await Lab.create();
   const host = await lab.addHost('gone', { addresses: ['10.88.88.1/24'] });
   const sleeper = host.spawn(['sleep', '1000']);
@@ -42,7 +42,7 @@ const lastLines = {
 };
 
 for (const [how, lastLine] of Object.entries(lastLines)) {
-  labTest(`a laboratory goes away when its process ends by ${how}`, async (_t, outer) => {
+  labTest(`a laboratory goes away when its process ends by ${how}`, async ({ lab: outer }) => {
     const labModule = new URL('../../src/demo/lab.js', import.meta.url).href;
     const script = `
       const { Lab } = await import(${JSON.stringify(labModule)});

@@ -1,7 +1,7 @@
 /** What every end-to-end test uses: a laboratory that always goes away, and waiting for what takes its time. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
-import { type TestContext, test } from 'node:test';
+import { existsSync } from 'node:fs';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Host } from '../../src/demo/host.js';
 import { Lab } from '../../src/demo/lab.js';
@@ -16,20 +16,33 @@ export function cannotRun(): string | null {
   return null;
 }
 
+/** What the body of a {@link labTest} gets. */
+export interface LabTest {
+  readonly lab: Lab;
+  /** A named part of the test, reported on its own. The test goes on after a part that failed. */
+  step(name: string, body: () => Promise<void>): Promise<void>;
+  /** A line for the report: a measured value, not a judgement. */
+  note(line: string): void;
+}
+
 /** A test with a laboratory of its own. Without what it needs it is skipped by name, and under CI it fails. */
-export function labTest(name: string, body: (t: TestContext, lab: Lab) => Promise<void>, mtu = 1500): void {
+export function labTest(name: string, body: (context: LabTest) => Promise<void>, mtu = 1500): void {
   const reason = cannotRun();
   const skip = reason !== null && !process.env.CI ? reason : false;
   test(name, { skip, timeout: 240_000 }, async (t) => {
     assert.equal(reason, null, `end-to-end tests must run under CI: ${reason}`);
     const lab = await Lab.create({ mtu });
     t.after(() => lab.close());
-    try {
-      await body(t, lab);
-    } catch (error) {
-      process.stderr.write(lab.logs());
-      throw error;
-    }
+    const showingLogs = async (part: () => Promise<void>): Promise<void> => {
+      try {
+        await part();
+      } catch (error) {
+        t.diagnostic(lab.logs());
+        throw error;
+      }
+    };
+    const step = (what: string, part: () => Promise<void>) => t.test(what, () => showingLogs(part));
+    await showingLogs(() => body({ lab, step, note: (line) => t.diagnostic(line) }));
   });
 }
 
@@ -132,9 +145,4 @@ export function rate(report: IperfReport): string {
 export async function drops(host: Host, reason: string): Promise<number> {
   const stats = await host.vxlaneJson<{ drops: { reason: string; frames: number }[] }>('show-stats');
   return stats.drops.find((drop) => drop.reason === reason)?.frames ?? 0;
-}
-
-/** The text of a file of this repository's build. */
-export function read(path: string): string {
-  return readFileSync(path, 'utf8');
 }

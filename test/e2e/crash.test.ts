@@ -1,0 +1,121 @@
+/** kill -9 under traffic: the interface outlives the daemon, and the next daemon takes up where it was. */
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Host, type Lab, type LabTest, labTest, mac, pingAll } from './support.js';
+
+const STATIC = '02:00:00:00:00:99';
+
+interface Setup {
+  one: Host;
+  two: Host;
+  /** VNIC v1 of host one, 10.6.0.1. */
+  vm1: Host;
+  /** VNIC v2 of host two, 10.6.0.2. */
+  vm2: Host;
+}
+
+async function build(lab: Lab): Promise<Setup> {
+  const one = await lab.addHost('one', { addresses: ['10.88.88.1/24'] });
+  const two = await lab.addHost('two', { addresses: ['10.88.88.2/24'] });
+  await Promise.all([one.startDaemon(), two.startDaemon()]);
+  const file = join(lab.dir, 'hosts.json');
+  const entry = (n: number) => [mac(n), { ip: `10.88.88.${n}`, arp: `10.6.0.${n}`, ndp: `fd06::${n}` }];
+  writeFileSync(file, JSON.stringify(Object.fromEntries([entry(1), entry(2)])));
+  const attach = async (host: Host, n: number) => {
+    const vm = await lab.addMachine(`vm${n}`);
+    const properties = ['-p', `vxlan/listen_ip=10.88.88.${n}`, '-p', `files/config=${file}`];
+    await host.vxlane('create-overlay', '-v', '6', '-e', 'vxlan', '-s', 'files', ...properties, 'ov0');
+    await host.vxlane('create-vnic', '-m', mac(n), '-l', 'ov0', '-n', vm.netns, `v${n}`);
+    await vm.exec('ip', 'addr', 'add', `10.6.0.${n}/24`, 'dev', `v${n}`);
+    await vm.exec('ip', 'addr', 'add', `fd06::${n}/64`, 'dev', `v${n}`, 'nodad');
+    await vm.exec('ip', 'route', 'add', '10.66.0.0/16', 'via', `10.6.0.${3 - n}`);
+    return vm;
+  };
+  return { one, two, vm1: await attach(one, 1), vm2: await attach(two, 2) };
+}
+
+labTest('a daemon that is killed leaves its interfaces, and comes back to them', async ({ lab, step, note }) => {
+  const setup = await build(lab);
+  const { one, vm1, vm2 } = setup;
+  await pingAll(vm1, '10.6.0.2');
+  await pingAll(vm1, 'fd06::2');
+  await one.vxlane('modify-overlay', '-s', `${STATIC}=10.88.88.9:4790`, 'ov0');
+
+  await step('kill -9 under traffic', () => killUnderTraffic(setup, note));
+
+  await step('overlays and static targets are back', async () => {
+    const rows = await one.vxlaneJson<{ mac: string; destination: string; source: string }[]>(
+      'show-overlay',
+      '-t',
+      'ov0',
+    );
+    const row = rows.find(({ mac }) => mac === STATIC);
+    assert.deepEqual([row?.destination, row?.source], ['10.88.88.9:4790', 'static']);
+    assert.match(await one.vxlane('show-overlay', '-f', 'ov0'), /ov0 +ONLINE/);
+    assert.match(await one.vxlane('show-vnic', 'v1'), /de:ad:be:ef:00:01/);
+    await pingAll(vm1, '10.6.0.2');
+    await pingAll(vm2, 'fd06::1');
+  });
+
+  await step('SIGTERM ends it in order: temporary things go, the rest stays', async () => {
+    const temp = await lab.addMachine('temp');
+    await one.vxlane('create-vnic', '-t', '-m', mac(7), '-l', 'ov0', '-n', temp.netns, 'v7');
+    const before = await interfaceOf(vm1, 'v1');
+    const ended = await one.stopDaemon();
+    assert.equal(ended?.code, 0, one.daemonLog());
+    assert.deepEqual(await interfaceOf(vm1, 'v1'), before);
+    assert.equal((await temp.try(['ip', 'link', 'show', 'dev', 'v7'])).code, 1);
+    await one.startDaemon();
+    assert.doesNotMatch(await one.vxlane('show-vnic'), /v7/);
+    await pingAll(vm2, '10.6.0.1');
+  });
+
+  await step('a corrupt state file is moved aside and said, and the daemon starts', async () => {
+    await one.stopDaemon();
+    const state = join(one.dir, 'state');
+    const [file] = (await one.exec('find', state, '-name', '*.json')).trim().split('\n');
+    writeFileSync(file as string, '{"half of');
+    await one.startDaemon();
+    const left = await one.exec('find', state, '-type', 'f');
+    const aside = left.split('\n').find((path) => path !== '' && readFileSync(path, 'utf8') === '{"half of');
+    assert.ok(aside !== undefined && aside !== file, left);
+    assert.ok(one.daemonLog().includes(aside), one.daemonLog());
+  });
+});
+
+/** What must outlive the daemon: the interface itself (its index), MAC, MTU, addresses and routes. */
+async function interfaceOf(vm: Host, device: string): Promise<object> {
+  const [link] = await vm.json<{ ifindex: number; address: string; mtu: number }[]>('ip', '-j', 'link', 'show', device);
+  const { ifindex, address, mtu } = link as { ifindex: number; address: string; mtu: number };
+  const [has] = await vm.json<{ addr_info: { local: string }[] }[]>('ip', '-j', 'addr', 'show', device);
+  const addresses = has?.addr_info.map(({ local }) => local).sort();
+  const routes = await vm.json<{ dst: string }[]>('ip', '-j', 'route', 'show', 'dev', device);
+  return { ifindex, address, mtu, addresses, routes: routes.map(({ dst }) => dst).sort() };
+}
+
+async function killUnderTraffic({ one, vm1, vm2 }: Setup, note: LabTest['note']): Promise<void> {
+  const before = await interfaceOf(vm1, 'v1');
+  const server = vm2.spawn(['iperf3', '--server', '--one-off', '--forceflush']);
+  await server.printed(/Server listening/);
+  const tcp = vm1.spawn(['iperf3', '--client', '10.6.0.2', '--json', '--time', '8', '--bitrate', '20M'], {
+    timeoutMs: 60_000,
+  });
+  const ping = vm2.spawn(['ping', '-n', '-D', '-i', '0.01', '-c', '600', '-W', '1', '10.6.0.1'], { timeoutMs: 60_000 });
+  await ping.printed(/icmp_seq=100 /);
+  await one.stopDaemon('SIGKILL');
+  assert.deepEqual(await interfaceOf(vm1, 'v1'), before);
+  const started = performance.now();
+  await one.startDaemon();
+  note(`the daemon was ready ${Math.round(performance.now() - started)} ms after it was started again`);
+  assert.deepEqual(await interfaceOf(vm1, 'v1'), before);
+  const { stdout } = await ping.done;
+  const times = [...stdout.matchAll(/^\[([\d.]+)\].*icmp_seq=(\d+) /gm)].map((match) => Number(match[1]) * 1000);
+  const gap = Math.max(...times.slice(1).map((time, i) => time - (times[i] as number)));
+  assert.match(stdout, /icmp_seq=600 /, 'traffic did not resume by itself');
+  note(`gap seen by ping every 10 ms: ${Math.round(gap)} ms, from before the kill until traffic flowed again`);
+  assert.ok(gap < 10_000, `${gap} ms`);
+  const report = JSON.parse((await tcp.done).stdout) as { error?: string; end: { sum_received: { bytes: number } } };
+  assert.equal(report.error, undefined);
+  note(`a TCP connection survived it and moved ${report.end.sum_received.bytes} bytes`);
+}
