@@ -5,7 +5,7 @@ import { lastErrno, strerror } from './libc.js';
 
 export const { EAGAIN, EBUSY, EINVAL, ENODEV, ENOENT, EPERM, EACCES, ENXIO, EADDRINUSE, EADDRNOTAVAIL } =
   constants.errno;
-/** File descriptor in a bad state: what a TAP descriptor answers once its interface is gone. Node has no name for it. */
+/** What a TAP descriptor answers once its interface is gone. Node has no name for it. */
 export const EBADFD = 77;
 
 // Second names of a value; the first is the usual one.

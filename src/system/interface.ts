@@ -1,4 +1,4 @@
-/** Network interfaces by name, through `struct ifreq` ioctls: MAC, MTU, flags, driver. The thread's namespace counts. */
+/** Network interfaces by name, in the thread's namespace, through `struct ifreq` ioctls: MAC, MTU, flags, driver. */
 import { check, ENODEV, systemError } from './errno.js';
 import { AF_INET, ioctl, lastErrno, close as libcClose, pointerTo, SOCK_CLOEXEC, SOCK_DGRAM, socket } from './libc.js';
 
@@ -111,7 +111,7 @@ function interfaceFlags(control: number, name: string): Buffer {
   return request;
 }
 
-/** The driver's name and its bus text (the tun driver says `tun` or `tap` there); null where the driver tells nothing. */
+/** The driver's name and bus text (the tun driver says `tun` or `tap` there); null where the driver tells nothing. */
 export function interfaceDriver(control: number, name: string): { driver: string; bus: string } | null {
   const info = Buffer.alloc(DRVINFO_SIZE);
   info.writeUInt32LE(ETHTOOL_GDRVINFO, 0);

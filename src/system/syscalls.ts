@@ -44,14 +44,14 @@ export function ppoll(pollfdAddress: number, count: number, timespecAddressOr0: 
 }
 
 /**
- * Writes CLOCK_MONOTONIC as a timespec (i64 seconds, i64 nanoseconds). No system call happens (vDSO), so a wrong address
- * is no -EFAULT but the end of the process.
+ * Writes CLOCK_MONOTONIC as a timespec (i64 seconds, i64 nanoseconds). No system call happens (vDSO), so a wrong
+ * address is no -EFAULT but the end of the process.
  */
 export function clockMonotonic(timespecAddress: number): number {
   return answerOf(libcClockGettime(CLOCK_MONOTONIC, timespecAddress));
 }
 
-/** Closes a descriptor. Never call it again with the same number, whatever the answer: it may be another file by then. */
+/** Closes a descriptor. Never twice with the same number, whatever the answer: it may be another file by then. */
 export function closeFd(fd: number): number {
   return answerOf(libcClose(fd));
 }

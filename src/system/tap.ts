@@ -33,7 +33,8 @@ const TUN_DEVICE = '/dev/net/tun';
 const TUNSETIFF = 0x400454ca;
 const TUNSETPERSIST = 0x400454cb;
 const TUNGETIFF = 0x800454d2;
-const TUNGETDEVNETNS = 0x54e3; // since Linux 5.8; SIOCGSKNS answers where the descriptor was opened, not where the TAP is
+// Since Linux 5.8. SIOCGSKNS would answer where the descriptor was opened, not where the TAP is now.
+const TUNGETDEVNETNS = 0x54e3;
 
 const IFF_TAP = 0x0002;
 const IFF_NO_PI = 0x1000;

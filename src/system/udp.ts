@@ -40,7 +40,8 @@ export interface UdpSocket {
 
 /**
  * A bound UDP socket: non-blocking, close-on-exec, IPv6 sockets for IPv6 alone. VXLAN packets must not be fragmented
- * (RFC 7348 section 4.3), so DF is set: what exceeds the path MTU answers EMSGSIZE. UDP checksums are the kernel's default (on).
+ * (RFC 7348 section 4.3), so DF is set: what exceeds the path MTU answers EMSGSIZE. UDP checksums are the kernel's
+ * default (on).
  */
 export function openUdp(endpoint: Endpoint): UdpSocket {
   const isIpv4 = ipFamily(endpoint.ip) === 4;

@@ -87,7 +87,9 @@ describe('withNetns', { skip: needsRoot() }, () => {
       import { withNetns } from ${JSON.stringify(NETNS_MODULE)};
       const isNamespace = (fd) => { try { return readlinkSync('/proc/self/fd/' + fd).startsWith('net:['); } catch {} };
       try {
-        withNetns(process.argv[1], () => readdirSync('/proc/self/fd').filter(isNamespace).forEach((fd) => closeSync(+fd)));
+        withNetns(process.argv[1], () => {
+          for (const fd of readdirSync('/proc/self/fd').filter(isNamespace)) closeSync(Number(fd));
+        });
       } finally {
         console.log('still alive');
       }`;

@@ -70,7 +70,7 @@ describe('the kernel table of UDP ports', () => {
   const HEAD =
     '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer\n';
   const row = (address: string, inode: number) =>
-    `  277: ${address} 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 ${inode} 2 0000000000000000 0\n`;
+    `  277: ${address} 00000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 ${inode} 2 0000000000000000 0\n`;
 
   it('gives addresses in any family', () => {
     const table =
