@@ -15,7 +15,7 @@ import {
   W_OUT_COUNT,
   W_UPCALL_RING,
 } from './layout';
-import { abandonHeld } from './datapath/hold';
+import { abandonHeld, heldFrames } from './datapath/hold';
 import { beginPass, w, workerAttach } from './datapath/worker';
 import { mmsgStart } from './engine/mmsg';
 import { TOMBSTONE, fdbAttach, fdbClock, fdbKey, fdbSlot } from './table/fdb';
@@ -33,7 +33,6 @@ export {
   sent,
   turn,
 } from './engine/mmsg';
-export { heldFrames } from './datapath/hold';
 export { ringAbort, ringPublish, ringRead, ringRelease, ringReserve } from './ring/spsc';
 export { vniPut, vniRemove } from './table/vnis';
 
@@ -54,6 +53,11 @@ export function startWorker(index: u32): void {
   restartRing(w() + W_INJECT_RING, RING_READ, RING_TAIL);
   abandonHeld();
   mmsgStart();
+}
+
+// Whether frames wait for an answer, so that deadlines have to be looked at.
+export function isHolding(): bool {
+  return heldFrames() != 0;
 }
 
 // A trap may have come between reserving and publishing, or reading and giving back.

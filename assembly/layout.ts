@@ -183,7 +183,8 @@ export const W_TURN = 0; // u32 turns of the loop so far; the host waits on it t
 export const W_CONFIG_SEEN = W_TURN + CACHE_LINE; // u32 config generation the poll set was built from
 export const W_EVENTFD = W_CONFIG_SEEN + 4; // i32 descriptor that wakes the worker (fixed)
 export const W_CLOCK = W_CONFIG_SEEN + CACHE_LINE; // struct timespec of the monotonic clock
-export const W_TIMEOUT = W_CLOCK + 16; // struct timespec for ppoll
+export const W_HOLD_TIMEOUT = W_CLOCK + 16; // struct timespec: how long to wait while frames are held
+export const W_NO_WAIT = W_HOLD_TIMEOUT + 16; // struct timespec of zero: only look
 
 // totals; the books: in + copies + injected = out + delivered + drops + held + upcalled
 export const W_COUNTERS = W_CLOCK + CACHE_LINE;
@@ -286,7 +287,7 @@ export const OUT_SIZE = 32;
 
 // I/O descriptors of the mmsg engine, in the kernel's own layout (64-bit Linux)
 export const POLLFD_SIZE = 8; // struct pollfd { i32 fd; i16 events; i16 revents }
-export const POLLFDS_MAX = 1 + SOCKETS_MAX + VNICS_MAX; // the eventfd, the sockets, the VNICs
+export const POLLFDS_MAX = 16 + SOCKETS_MAX + VNICS_MAX; // the eventfd (and room to a whole cache line), the sockets, the VNICs
 export const IOVEC_SIZE = 16; // struct iovec { u64 base; u64 len }
 export const MMSGHDR_SIZE = 64; // struct mmsghdr: msghdr of 56 bytes, u32 msg_len, padding
 export const MSG_NAME = 0; // u64 address of a sockaddr
@@ -299,7 +300,7 @@ export const MSG_FLAGS = MSG_CONTROLLEN + 8; // i32, and padding
 export const MSG_LEN = MSG_FLAGS + 8; // u32 bytes received or sent
 export const W_POLLFDS = W_OUT + OUT_MAX * OUT_SIZE; // pollfd[POLLFDS_MAX]
 export const W_POLL_INDEX = W_POLLFDS + POLLFDS_MAX * POLLFD_SIZE; // u32 per pollfd: socket or VNIC index
-export const W_RX_MMSG = W_POLL_INDEX + POLLFDS_MAX * 4 + 4; // mmsghdr[BATCH_MAX] for recvmmsg
+export const W_RX_MMSG = W_POLL_INDEX + POLLFDS_MAX * 4; // mmsghdr[BATCH_MAX] for recvmmsg
 export const W_RX_IOV = W_RX_MMSG + BATCH_MAX * MMSGHDR_SIZE; // iovec[BATCH_MAX] into the datagram slots
 export const W_TAP_IOV = W_RX_IOV + BATCH_MAX * IOVEC_SIZE; // iovec[BATCH_MAX] into the frame slots
 export const W_TAP_LEN = W_TAP_IOV + BATCH_MAX * IOVEC_SIZE; // i32[BATCH_MAX] what readv answered

@@ -1,0 +1,188 @@
+/**
+ * Reading the counters of all workers. A worker never resets one: when an index names something new, the host remembers
+ * what it stood at (`restart`), and counts from there.
+ */
+import {
+  C_COPIES,
+  C_DECAP_IN,
+  C_DECAP_IN_BYTES,
+  C_DELIVERED,
+  C_DELIVERED_BYTES,
+  C_ENCAP_IN,
+  C_ENCAP_IN_BYTES,
+  C_ENCAP_OUT,
+  C_ENCAP_OUT_BYTES,
+  C_HELD,
+  C_HELD_BYTES,
+  C_INJECTED,
+  C_UPCALLED,
+  C_UPCALLS,
+  Drop,
+  EC_BYTES,
+  EC_FRAMES,
+  EC_SIZE,
+  OC_DECAP_BYTES,
+  OC_DECAP_FRAMES,
+  OC_DROPS,
+  OC_ENCAP_BYTES,
+  OC_ENCAP_FRAMES,
+  OC_SIZE,
+  OVERLAYS_MAX,
+  VC_DROPS,
+  VC_RX_BYTES,
+  VC_RX_FRAMES,
+  VC_SIZE,
+  VC_TX_BYTES,
+  VC_TX_FRAMES,
+  W_COUNTERS,
+  W_ENDPOINT_COUNTERS,
+  W_OVERLAY_COUNTERS,
+  W_SIZE,
+  W_VNIC_COUNTERS,
+  WORKERS_BASE,
+} from '../../assembly/layout.js';
+import { DROP_TEXT } from './drops.js';
+import type { Views } from './memory.js';
+import type { DropReason, OverlayCounters, TrafficCount, VnicCounters } from './types.js';
+
+const TOTALS = {
+  encapIn: C_ENCAP_IN,
+  encapInBytes: C_ENCAP_IN_BYTES,
+  encapOut: C_ENCAP_OUT,
+  encapOutBytes: C_ENCAP_OUT_BYTES,
+  decapIn: C_DECAP_IN,
+  decapInBytes: C_DECAP_IN_BYTES,
+  delivered: C_DELIVERED,
+  deliveredBytes: C_DELIVERED_BYTES,
+  injected: C_INJECTED,
+  copies: C_COPIES,
+  held: C_HELD,
+  heldBytes: C_HELD_BYTES,
+  upcalls: C_UPCALLS,
+  upcalled: C_UPCALLED,
+} as const;
+
+const REASONS = Object.keys(DROP_TEXT) as DropReason[];
+
+export class Counters {
+  readonly #views: Views;
+  readonly #workers: number;
+  readonly #zeros = new Map<number, Float64Array>();
+  readonly #hostDrops = new Map<number, number>(); // overlay << 8 | reason: frames the host dropped
+  #answered = 0;
+
+  constructor(views: Views, workers: number) {
+    this.#views = views;
+    this.#workers = workers;
+  }
+
+  /** A u64 of the worker areas at `offset`, summed. Exact up to 2^53. */
+  #sum(offset: number): number {
+    let total = 0;
+    for (let worker = 0; worker < this.#workers; worker++) {
+      total += Number(this.#views.u64[(WORKERS_BASE + worker * W_SIZE + offset) >> 3]!);
+    }
+    return total;
+  }
+
+  #since(block: number, field: number): number {
+    return this.#sum(block + field) - (this.#zeros.get(block)?.[field >> 3] ?? 0);
+  }
+
+  #restart(block: number, size: number): void {
+    const zeros = Float64Array.from({ length: size >> 3 }, (_, word) => this.#sum(block + word * 8));
+    if (zeros.some((zero) => zero > 0)) this.#zeros.set(block, zeros);
+  }
+
+  restartOverlay(index: number): void {
+    this.#restart(W_OVERLAY_COUNTERS + index * OC_SIZE, OC_SIZE);
+    for (const key of [...this.#hostDrops.keys()].filter((key) => key >> 8 === index)) {
+      this.#hostDrops.set(key & 0xff, (this.#hostDrops.get(key & 0xff) ?? 0) + this.#hostDrops.get(key)!);
+      this.#hostDrops.delete(key);
+    }
+  }
+
+  restartVnic(index: number): void {
+    this.#restart(W_VNIC_COUNTERS + index * VC_SIZE, VC_DROPS + 8);
+  }
+
+  restartEndpoint(index: number): void {
+    this.#restart(W_ENDPOINT_COUNTERS + index * EC_SIZE, EC_SIZE);
+  }
+
+  /** The host dropped a frame that was handed to it for a proxy. */
+  countDrop(overlay: number, reason: DropReason): void {
+    const key = (overlay << 8) | Drop[reason];
+    this.#hostDrops.set(key, (this.#hostDrops.get(key) ?? 0) + 1);
+  }
+
+  /** The host answered or redirected a frame that was handed to it for a proxy. */
+  countAnswered(): void {
+    this.#answered++;
+  }
+
+  /**
+   * Frames, bytes and upcalls of the whole datapath. Two books balance, give or take what is under way:
+   * encapIn + decapIn + injected + copies = encapOut + delivered + dropped + held + upcalled, and
+   * upcalled = answered + proxyDropped.
+   */
+  totals(): Record<string, number> {
+    const totals: Record<string, number> = {};
+    for (const [name, offset] of Object.entries(TOTALS)) totals[name] = this.#sum(W_COUNTERS + offset);
+    totals.dropped = REASONS.reduce((sum, reason) => sum + this.#workerDrops(reason), 0);
+    totals.answered = this.#answered;
+    totals.proxyDropped = [...this.#hostDrops.values()].reduce((sum, count) => sum + count, 0);
+    return totals;
+  }
+
+  #workerDrops(reason: DropReason): number {
+    let sum = 0;
+    for (let overlay = 0; overlay < OVERLAYS_MAX; overlay++) {
+      sum += this.#sum(W_OVERLAY_COUNTERS + overlay * OC_SIZE + OC_DROPS + Drop[reason] * 8);
+    }
+    return sum;
+  }
+
+  /** Drops since the start, of every overlay there ever was and of frames that belong to none. */
+  drops(): Partial<Record<DropReason, number>> {
+    const drops: Partial<Record<DropReason, number>> = {};
+    for (const reason of REASONS) {
+      let count = this.#workerDrops(reason);
+      for (const [key, frames] of this.#hostDrops) if ((key & 0xff) === Drop[reason]) count += frames;
+      if (count > 0) drops[reason] = count;
+    }
+    return drops;
+  }
+
+  overlay(index: number): OverlayCounters {
+    const block = W_OVERLAY_COUNTERS + index * OC_SIZE;
+    const drops: Partial<Record<DropReason, number>> = {};
+    for (const reason of REASONS) {
+      const host = this.#hostDrops.get((index << 8) | Drop[reason]) ?? 0;
+      const count = this.#since(block, OC_DROPS + Drop[reason] * 8) + host;
+      if (count > 0) drops[reason] = count;
+    }
+    return {
+      encap: this.#traffic(block, OC_ENCAP_FRAMES, OC_ENCAP_BYTES),
+      decap: this.#traffic(block, OC_DECAP_FRAMES, OC_DECAP_BYTES),
+      drops,
+    };
+  }
+
+  vnic(index: number): VnicCounters {
+    const block = W_VNIC_COUNTERS + index * VC_SIZE;
+    return {
+      tx: this.#traffic(block, VC_TX_FRAMES, VC_TX_BYTES),
+      rx: this.#traffic(block, VC_RX_FRAMES, VC_RX_BYTES),
+      drops: this.#since(block, VC_DROPS),
+    };
+  }
+
+  endpoint(index: number): TrafficCount {
+    return this.#traffic(W_ENDPOINT_COUNTERS + index * EC_SIZE, EC_FRAMES, EC_BYTES);
+  }
+
+  #traffic(block: number, frames: number, bytes: number): TrafficCount {
+    return { frames: this.#since(block, frames), bytes: this.#since(block, bytes) };
+  }
+}

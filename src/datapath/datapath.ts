@@ -1,0 +1,278 @@
+/**
+ * The datapath as the daemon holds it: tables to fill, upcalls to answer, frames to inject, counters to read. The packet
+ * path itself runs in the workers and never waits for this object.
+ */
+import { HDR_FDB_GENERATION, Inject } from '../../assembly/layout.js';
+import type { Endpoint } from '../address.js';
+import { Counters } from './counters.js';
+import { Endpoints } from './endpoints.js';
+import { Fdb } from './fdb.js';
+import { createMemory, type Views, viewsOf } from './memory.js';
+import { compileModule, type DatapathExports, instantiate } from './module.js';
+import { Rings } from './rings.js';
+import { Tables } from './tables.js';
+import type {
+  DropReason,
+  FdbEntry,
+  FdbTarget,
+  OverlayConfig,
+  OverlayCounters,
+  OverlayIndex,
+  SocketIndex,
+  UpcallRecord,
+  VnicConfig,
+  VnicCounters,
+  VnicIndex,
+} from './types.js';
+import { Workers } from './workers.js';
+
+const UPCALLS_PER_TICK_MAX = 256; // then the event loop has its turn
+
+export interface DatapathOptions {
+  /** Most FDB entries, 1..16777216. */
+  readonly fdbSize: number;
+  readonly workers: number;
+  /** Microseconds a worker looks for work without sleeping after it had some; 0 sleeps at once. */
+  readonly busyPollUs: number;
+  readonly log: {
+    info(message: string, fields?: object): void;
+    warn(message: string, fields?: object): void;
+    error(message: string, fields?: object): void;
+  };
+}
+
+export class Datapath {
+  readonly engine = 'mmsg';
+  readonly fdbSize: number;
+  /** Called for every upcall; assign it before the first VNIC is added. */
+  onUpcall: (record: UpcallRecord) => void = () => {};
+  /** Called when a VNIC's interface was deleted behind our back. */
+  onVnicGone: (vnic: VnicIndex) => void = () => {};
+
+  readonly #views: Views;
+  readonly #datapath: DatapathExports;
+  readonly #tables: Tables;
+  readonly #endpoints: Endpoints;
+  readonly #fdb: Fdb;
+  readonly #counters: Counters;
+  readonly #rings: Rings[];
+  readonly #workers: Workers;
+  readonly #vnis = new Map<OverlayIndex, number>();
+  readonly #vnics = new Map<VnicIndex, { overlay: OverlayIndex; mac: string }>();
+  #closed = false;
+  #sweeping = false;
+
+  static async start(options: DatapathOptions): Promise<Datapath> {
+    return new Datapath(options);
+  }
+
+  private constructor(options: DatapathOptions) {
+    const module = compileModule();
+    const memory = createMemory(options.workers, options.fdbSize);
+    this.fdbSize = options.fdbSize;
+    this.#views = viewsOf(memory);
+    this.#datapath = instantiate(module, memory);
+    this.#datapath.startHost();
+    this.#tables = new Tables(this.#views);
+    this.#counters = new Counters(this.#views, options.workers);
+    this.#endpoints = new Endpoints(this.#views, (index) => this.#counters.restartEndpoint(index));
+    this.#fdb = new Fdb(this.#datapath, this.#views, this.#endpoints);
+    this.#rings = Array.from(
+      { length: options.workers },
+      (_, worker) => new Rings(this.#datapath, this.#views, worker),
+    );
+    this.#workers = new Workers(
+      options.workers,
+      this.#views,
+      { memory, module, busyPollUs: options.busyPollUs },
+      {
+        onRestart: (worker, reason) => options.log.error('datapath worker restarted', { worker, reason }),
+        onVnicGone: (vnic) => this.onVnicGone(vnic),
+      },
+    );
+    for (const rings of this.#rings) void this.#readUpcalls(rings);
+  }
+
+  get workers(): number {
+    return this.#workers.count;
+  }
+
+  get workerRestarts(): number {
+    return this.#workers.restarts;
+  }
+
+  async #readUpcalls(rings: Rings): Promise<void> {
+    while (!this.#closed) {
+      for (let count = 0; count < UPCALLS_PER_TICK_MAX; count++) {
+        const upcall = rings.read();
+        if (upcall === null) break;
+        this.onUpcall(upcall);
+      }
+      await new Promise(setImmediate);
+      await rings.moved();
+    }
+  }
+
+  /** Milliseconds of the monotonic clock, the one the workers stamp FDB entries with. */
+  nowMs(): number {
+    return Number(process.hrtime.bigint() / 1000n) / 1000;
+  }
+
+  addSocket(fd: number): SocketIndex {
+    const index = this.#tables.addSocket(fd);
+    this.#workers.wake();
+    return index;
+  }
+
+  async removeSocket(index: SocketIndex): Promise<void> {
+    this.#tables.removeSocket(index);
+    await this.#workers.quiesce();
+    this.#tables.releaseSocket(index);
+  }
+
+  addOverlay(config: OverlayConfig): OverlayIndex {
+    const index = this.#tables.addOverlay(config, this.#point(config));
+    this.#counters.restartOverlay(index);
+    this.#datapath.vniPut(config.vni, index);
+    this.#vnis.set(index, config.vni);
+    return index;
+  }
+
+  /** Changes everything but the VNI. */
+  setOverlay(index: OverlayIndex, config: OverlayConfig): void {
+    this.#tables.setOverlay(index, config, this.#point(config));
+    this.#settle();
+  }
+
+  #point(config: OverlayConfig): number {
+    return config.point === null || config.point === 'drop' ? 0 : this.#endpoints.intern(config.point);
+  }
+
+  async removeOverlay(index: OverlayIndex): Promise<void> {
+    this.#datapath.vniRemove(this.#vnis.get(index)!);
+    this.#vnis.delete(index);
+    this.#tables.removeOverlay(index);
+    for (const { mac } of this.#fdb.entries(index)) this.#fdb.remove(index, mac);
+    this.#settle();
+    await this.#workers.quiesce();
+    this.#tables.releaseOverlay(index);
+  }
+
+  /** Adds a VNIC and the static FDB entry of its MAC. */
+  addVnic(config: VnicConfig): VnicIndex {
+    const index = this.#tables.addVnic(config);
+    this.#counters.restartVnic(index);
+    this.#vnics.set(index, { overlay: config.overlay, mac: config.mac });
+    this.fdbPut(config.overlay, config.mac, { kind: 'local', vnic: index }, { isStatic: true });
+    this.#workers.wake();
+    return index;
+  }
+
+  async removeVnic(index: VnicIndex): Promise<void> {
+    const { overlay, mac } = this.#vnics.get(index)!;
+    this.#vnics.delete(index);
+    for (const entry of this.#fdb.entries(overlay)) {
+      if (entry.mac === mac || (entry.target.kind === 'local' && entry.target.vnic === index)) {
+        this.#fdb.remove(overlay, entry.mac);
+      }
+    }
+    this.#tables.removeVnic(index);
+    await this.#workers.quiesce();
+    this.#tables.releaseVnic(index);
+  }
+
+  /**
+   * Inserts or replaces an FDB entry; frames held for it go on their way. A full table first evicts the least recently
+   * used entry that is not static. False when there is no room even so.
+   */
+  fdbPut(overlay: OverlayIndex, mac: string, target: FdbTarget, options: { isStatic?: boolean } = {}): boolean {
+    const stored = this.#fdb.put(overlay, mac, target, options.isStatic ?? false, this.nowMs());
+    this.#settle();
+    if (this.#endpoints.isLow) void this.#sweepEndpoints();
+    return stored;
+  }
+
+  #settle(): void {
+    Atomics.add(this.#views.u32, HDR_FDB_GENERATION >> 2, 1);
+    this.#workers.wake();
+  }
+
+  async #sweepEndpoints(): Promise<void> {
+    if (this.#sweeping) return;
+    this.#sweeping = true;
+    const unused = this.#endpoints.forgetUnused(
+      new Set([...this.#fdb.endpointsInUse(), ...this.#tables.pointsInUse()]),
+    );
+    await this.#workers.quiesce();
+    this.#endpoints.release(unused);
+    this.#sweeping = false;
+  }
+
+  fdbRemove(overlay: OverlayIndex, mac: string): boolean {
+    return this.#fdb.remove(overlay, mac);
+  }
+
+  fdbGet(overlay: OverlayIndex, mac: string): FdbEntry | null {
+    return this.#fdb.get(overlay, mac);
+  }
+
+  /** Sorted by MAC. */
+  fdbEntries(overlay: OverlayIndex): FdbEntry[] {
+    return this.#fdb.entries(overlay);
+  }
+
+  get fdbCount(): number {
+    return this.#fdb.count;
+  }
+
+  /** Writes a frame to a VNIC. False when the inject ring is full (counted as inject_ring_full by the caller). */
+  deliver(vnic: VnicIndex, frame: Uint8Array): boolean {
+    return this.#inject(Inject.deliver, vnic, frame);
+  }
+
+  /** Sends a frame as if the VNIC had, without the checks of its source and without a proxy. */
+  encap(vnic: VnicIndex, frame: Uint8Array): boolean {
+    return this.#inject(Inject.encap, vnic, frame);
+  }
+
+  #inject(type: Inject.deliver | Inject.encap, vnic: VnicIndex, frame: Uint8Array): boolean {
+    const injected = this.#rings[0]!.inject(type, this.#tables.overlayOf(vnic), vnic, frame);
+    if (injected) this.#workers.wake();
+    return injected;
+  }
+
+  countDrop(overlay: OverlayIndex, reason: DropReason): void {
+    this.#counters.countDrop(overlay, reason);
+  }
+
+  countAnswered(): void {
+    this.#counters.countAnswered();
+  }
+
+  totals(): Record<string, number> {
+    return this.#counters.totals();
+  }
+
+  drops(): Partial<Record<DropReason, number>> {
+    return this.#counters.drops();
+  }
+
+  overlayCounters(index: OverlayIndex): OverlayCounters {
+    return this.#counters.overlay(index);
+  }
+
+  vnicCounters(index: VnicIndex): VnicCounters {
+    return this.#counters.vnic(index);
+  }
+
+  endpointCounters(): { endpoint: Endpoint; frames: number; bytes: number }[] {
+    return [...this.#endpoints.all()].map(([index, endpoint]) => ({ endpoint, ...this.#counters.endpoint(index) }));
+  }
+
+  /** Stops the workers. The descriptors of sockets and TAPs stay open: they are the caller's. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#workers.stop();
+    for (const rings of this.#rings) rings.wakeReader();
+  }
+}

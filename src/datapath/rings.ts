@@ -1,0 +1,87 @@
+/** The host's ends of a worker's rings: upcalls are read, frames are injected. */
+import {
+  type Inject,
+  REC_ETHERTYPE,
+  REC_FRAME,
+  REC_FRAME_LEN,
+  REC_MAC,
+  REC_OVERLAY,
+  REC_SOURCE_MAC,
+  REC_TYPE,
+  REC_VLAN,
+  REC_VNIC,
+  RING_HEAD,
+  RING_READ,
+  Upcall,
+  W_INJECT_RING,
+  W_SIZE,
+  W_UPCALL_RING,
+  WORKERS_BASE,
+} from '../../assembly/layout.js';
+import { macFromNumber } from '../address.js';
+import type { Views } from './memory.js';
+import type { DatapathExports } from './module.js';
+import type { OverlayIndex, ProxyUpcall, UpcallRecord, VnicIndex } from './types.js';
+
+export class Rings {
+  readonly #datapath: DatapathExports;
+  readonly #views: Views;
+  readonly #upcalls: number;
+  readonly #inject: number;
+
+  constructor(datapath: DatapathExports, views: Views, worker: number) {
+    this.#datapath = datapath;
+    this.#views = views;
+    this.#upcalls = WORKERS_BASE + worker * W_SIZE + W_UPCALL_RING;
+    this.#inject = WORKERS_BASE + worker * W_SIZE + W_INJECT_RING;
+  }
+
+  /** The next upcall, null when there is none. Frames are copied, so the ring's bytes are given back at once. */
+  read(): UpcallRecord | null {
+    const record = this.#datapath.ringRead(this.#upcalls);
+    if (record === 0) return null;
+    const upcall = this.#decode(record);
+    this.#datapath.ringRelease(this.#upcalls);
+    return upcall;
+  }
+
+  #decode(record: number): UpcallRecord {
+    const { u32, u8 } = this.#views;
+    const field = (offset: number): number => u32[(record + offset) >> 2]!;
+    const mac = (offset: number): string => macFromNumber(field(offset + 4) * 2 ** 32 + field(offset));
+    const kind = Upcall[field(REC_TYPE)] as UpcallRecord['kind'];
+    const common = {
+      overlay: field(REC_OVERLAY),
+      vnic: field(REC_VNIC),
+      sourceMac: mac(REC_SOURCE_MAC),
+      vlan: field(REC_VLAN),
+    };
+    if (kind === 'miss') return { kind, ...common, mac: mac(REC_MAC), etherType: field(REC_ETHERTYPE) };
+    const start = record + REC_FRAME;
+    return { kind, ...common, frame: u8.slice(start, start + field(REC_FRAME_LEN)) } satisfies ProxyUpcall;
+  }
+
+  /** Resolves when there is more to read, or someone called `wakeReader`. */
+  async moved(): Promise<void> {
+    const { i32 } = this.#views;
+    const wait = Atomics.waitAsync(i32, (this.#upcalls + RING_HEAD) >> 2, i32[(this.#upcalls + RING_READ) >> 2]!);
+    if (wait.async) await wait.value;
+  }
+
+  wakeReader(): void {
+    Atomics.notify(this.#views.i32, (this.#upcalls + RING_HEAD) >> 2);
+  }
+
+  /** Puts a frame into the inject ring; false when it is full. The worker has to be woken. */
+  inject(type: Inject.deliver | Inject.encap, overlay: OverlayIndex, vnic: VnicIndex, frame: Uint8Array): boolean {
+    const record = this.#datapath.ringReserve(this.#inject, type, REC_FRAME + frame.length) >>> 0;
+    if (record === 0) return false;
+    const { u32, u8 } = this.#views;
+    u32[(record + REC_OVERLAY) >> 2] = overlay;
+    u32[(record + REC_VNIC) >> 2] = vnic;
+    u32[(record + REC_FRAME_LEN) >> 2] = frame.length;
+    u8.set(frame, record + REC_FRAME);
+    this.#datapath.ringPublish(this.#inject);
+    return true;
+  }
+}

@@ -1,0 +1,184 @@
+/** The host's end of the fixed tables: sockets, overlays and VNICs, and the indexes they are known by. */
+import {
+  HDR_CONFIG_GENERATION,
+  OVERLAYS_BASE,
+  OVERLAYS_MAX,
+  OVL_ANY_MAC_VNIC,
+  OVL_FIRST_VNIC,
+  OVL_FLAG_LIVE,
+  OVL_FLAG_LOOKUP,
+  OVL_FLAG_POINT,
+  OVL_FLAG_PROXY_ARP,
+  OVL_FLAG_PROXY_DHCP,
+  OVL_FLAG_PROXY_NDP,
+  OVL_FLAG_STRICT_HEADER,
+  OVL_FLAGS,
+  OVL_POINT,
+  OVL_SIZE,
+  OVL_SOCKET,
+  OVL_VLAN,
+  OVL_VNI,
+  SOCK_FD,
+  SOCK_LIVE,
+  SOCK_SIZE,
+  SOCKETS_BASE,
+  SOCKETS_MAX,
+  VlanPolicy,
+  VNIC_FD,
+  VNIC_FLAG_ANY_MAC,
+  VNIC_FLAG_LIVE,
+  VNIC_FLAGS,
+  VNIC_MAC,
+  VNIC_NEXT,
+  VNIC_OVERLAY,
+  VNIC_SIZE,
+  VNICS_BASE,
+  VNICS_MAX,
+} from '../../assembly/layout.js';
+import { macToNumber } from '../address.js';
+import { tableFull } from '../errors.js';
+import { Indexes } from './indexes.js';
+import type { Views } from './memory.js';
+import type { OverlayConfig, OverlayIndex, SocketIndex, VnicConfig, VnicIndex } from './types.js';
+
+const overlayAt = (index: OverlayIndex): number => (OVERLAYS_BASE + index * OVL_SIZE) >> 2;
+const vnicAt = (index: VnicIndex): number => (VNICS_BASE + index * VNIC_SIZE) >> 2;
+const socketAt = (index: SocketIndex): number => (SOCKETS_BASE + index * SOCK_SIZE) >> 2;
+
+export class Tables {
+  readonly #views: Views;
+  readonly #sockets = new Indexes(SOCKETS_MAX);
+  readonly #overlays = new Indexes(OVERLAYS_MAX);
+  readonly #vnics = new Indexes(VNICS_MAX);
+
+  constructor(views: Views) {
+    this.#views = views;
+  }
+
+  #set(base: number, field: number, value: number): void {
+    Atomics.store(this.#views.u32, base + (field >> 2), value);
+  }
+
+  #get(base: number, field: number): number {
+    return this.#views.u32[base + (field >> 2)]!;
+  }
+
+  #changed(): void {
+    Atomics.add(this.#views.u32, HDR_CONFIG_GENERATION >> 2, 1);
+  }
+
+  addSocket(fd: number): SocketIndex {
+    const index = this.#sockets.take();
+    if (index === 0) throw tableFull('underlay sockets', SOCKETS_MAX - 1);
+    this.#set(socketAt(index), SOCK_FD, fd);
+    this.#set(socketAt(index), SOCK_LIVE, 1);
+    this.#changed();
+    return index;
+  }
+
+  removeSocket(index: SocketIndex): void {
+    this.#set(socketAt(index), SOCK_LIVE, 0);
+    this.#changed();
+  }
+
+  /** `point` is the index of the point's endpoint, 0 for none. */
+  addOverlay(config: OverlayConfig, point: number): OverlayIndex {
+    const index = this.#overlays.take();
+    if (index === 0) throw tableFull('overlays', OVERLAYS_MAX - 1);
+    this.#set(overlayAt(index), OVL_FIRST_VNIC, 0);
+    this.#set(overlayAt(index), OVL_ANY_MAC_VNIC, 0);
+    this.setOverlay(index, config, point);
+    return index;
+  }
+
+  setOverlay(index: OverlayIndex, config: OverlayConfig, point: number): void {
+    const record = overlayAt(index);
+    this.#set(record, OVL_VNI, config.vni);
+    this.#set(record, OVL_SOCKET, config.socket);
+    this.#set(record, OVL_VLAN, VlanPolicy[config.vlan]);
+    this.#set(record, OVL_POINT, point);
+    this.#set(record, OVL_FLAGS, overlayFlags(config));
+  }
+
+  removeOverlay(index: OverlayIndex): void {
+    this.#set(overlayAt(index), OVL_FLAGS, 0);
+  }
+
+  addVnic(config: VnicConfig): VnicIndex {
+    const index = this.#vnics.take();
+    if (index === 0) throw tableFull('VNICs', VNICS_MAX - 1);
+    const record = vnicAt(index);
+    const overlay = overlayAt(config.overlay);
+    this.#views.u64[((record << 2) + VNIC_MAC) >> 3] = BigInt(macToNumber(config.mac));
+    this.#set(record, VNIC_OVERLAY, config.overlay);
+    this.#set(record, VNIC_FD, config.fd);
+    this.#set(record, VNIC_NEXT, this.#get(overlay, OVL_FIRST_VNIC));
+    this.#set(record, VNIC_FLAGS, VNIC_FLAG_LIVE | (config.allowAnyMac ? VNIC_FLAG_ANY_MAC : 0));
+    this.#set(overlay, OVL_FIRST_VNIC, index);
+    if (config.allowAnyMac) this.#set(overlay, OVL_ANY_MAC_VNIC, index);
+    this.#changed();
+    return index;
+  }
+
+  /** The VNIC leaves its overlay's list; its own link stays, for a worker that is just following it. */
+  removeVnic(index: VnicIndex): void {
+    const overlay = overlayAt(this.#get(vnicAt(index), VNIC_OVERLAY));
+    const next = this.#get(vnicAt(index), VNIC_NEXT);
+    if (this.#get(overlay, OVL_FIRST_VNIC) === index) this.#set(overlay, OVL_FIRST_VNIC, next);
+    else this.#set(vnicAt(this.#before(index, overlay)), VNIC_NEXT, next);
+    this.#set(vnicAt(index), VNIC_FLAGS, 0);
+    if (this.#get(overlay, OVL_ANY_MAC_VNIC) === index) this.#set(overlay, OVL_ANY_MAC_VNIC, this.#anyMacVnic(overlay));
+    this.#changed();
+  }
+
+  #before(index: VnicIndex, overlay: number): VnicIndex {
+    let vnic = this.#get(overlay, OVL_FIRST_VNIC);
+    while (this.#get(vnicAt(vnic), VNIC_NEXT) !== index) vnic = this.#get(vnicAt(vnic), VNIC_NEXT);
+    return vnic;
+  }
+
+  #anyMacVnic(overlay: number): VnicIndex {
+    let vnic = this.#get(overlay, OVL_FIRST_VNIC);
+    while (vnic !== 0 && !(this.#get(vnicAt(vnic), VNIC_FLAGS) & VNIC_FLAG_ANY_MAC)) {
+      vnic = this.#get(vnicAt(vnic), VNIC_NEXT);
+    }
+    return vnic;
+  }
+
+  overlayOf(vnic: VnicIndex): OverlayIndex {
+    return this.#get(vnicAt(vnic), VNIC_OVERLAY);
+  }
+
+  releaseSocket(index: SocketIndex): void {
+    this.#sockets.give(index);
+  }
+
+  releaseOverlay(index: OverlayIndex): void {
+    this.#overlays.give(index);
+  }
+
+  releaseVnic(index: VnicIndex): void {
+    this.#vnics.give(index);
+  }
+
+  /** The endpoints that overlays point to. */
+  pointsInUse(): Set<number> {
+    const used = new Set<number>();
+    for (let index = 1; index < OVERLAYS_MAX; index++) {
+      if (this.#get(overlayAt(index), OVL_FLAGS) !== 0) used.add(this.#get(overlayAt(index), OVL_POINT));
+    }
+    return used;
+  }
+}
+
+function overlayFlags(config: OverlayConfig): number {
+  return (
+    OVL_FLAG_LIVE |
+    (config.strictHeader ? OVL_FLAG_STRICT_HEADER : 0) |
+    (config.proxyArp ? OVL_FLAG_PROXY_ARP : 0) |
+    (config.proxyNdp ? OVL_FLAG_PROXY_NDP : 0) |
+    (config.proxyDhcp ? OVL_FLAG_PROXY_DHCP : 0) |
+    (config.lookup ? OVL_FLAG_LOOKUP : 0) |
+    (config.point === null ? 0 : OVL_FLAG_POINT)
+  );
+}

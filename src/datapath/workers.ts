@@ -1,0 +1,103 @@
+/** The datapath threads: started, woken, waited for, restarted after a trap, stopped. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { HDR_STOP, W_EVENTFD, W_SIZE, W_TURN, WORKERS_BASE } from '../../assembly/layout.js';
+import { messageOf } from '../errors.js';
+import { openEventfd, signalEventfd } from '../system/eventfd.js';
+import { closeFd } from '../system/syscalls.js';
+import type { Views } from './memory.js';
+import type { VnicGone, WorkerStart } from './worker.js';
+
+const RESTART_DELAY_MS = 100; // a worker that traps at once must not spin
+
+interface Thread {
+  readonly eventfd: number;
+  worker: Worker | null;
+}
+
+export interface WorkerEvents {
+  onRestart(worker: number, reason: string): void;
+  onVnicGone(vnic: number): void;
+}
+
+export class Workers {
+  readonly #views: Views;
+  readonly #start: Omit<WorkerStart, 'worker'>;
+  readonly #events: WorkerEvents;
+  readonly #threads: Thread[] = [];
+  #stopping = false;
+  restarts = 0;
+
+  constructor(count: number, views: Views, start: Omit<WorkerStart, 'worker'>, events: WorkerEvents) {
+    this.#views = views;
+    this.#start = start;
+    this.#events = events;
+    for (let index = 0; index < count; index++) {
+      const eventfd = openEventfd();
+      views.i32[this.#word(index, W_EVENTFD)] = eventfd;
+      this.#threads.push({ eventfd, worker: null });
+      this.#spawn(index);
+    }
+  }
+
+  get count(): number {
+    return this.#threads.length;
+  }
+
+  #word(index: number, offset: number): number {
+    return (WORKERS_BASE + index * W_SIZE + offset) >> 2;
+  }
+
+  #turn(index: number): number {
+    return Atomics.load(this.#views.u32, this.#word(index, W_TURN));
+  }
+
+  #spawn(index: number): void {
+    const worker = new Worker(new URL('./worker.js', import.meta.url), {
+      workerData: { ...this.#start, worker: index },
+    });
+    const thread = this.#threads[index]!;
+    thread.worker = worker;
+    let reason = 'it ended';
+    worker.on('message', ({ vnicGone }: VnicGone) => this.#events.onVnicGone(vnicGone));
+    worker.on('error', (error) => {
+      reason = messageOf(error);
+    });
+    worker.on('exit', () => {
+      thread.worker = null;
+      if (!this.#stopping) void this.#restart(index, reason);
+    });
+  }
+
+  async #restart(index: number, reason: string): Promise<void> {
+    this.restarts++;
+    this.#events.onRestart(index, reason);
+    await delay(RESTART_DELAY_MS);
+    if (!this.#stopping) this.#spawn(index);
+  }
+
+  /** Makes every worker look at the tables again. */
+  wake(): void {
+    for (const { eventfd } of this.#threads) signalEventfd(eventfd);
+  }
+
+  /** Resolves when every worker has begun a new turn: none still works with what the tables said before the call. */
+  async quiesce(): Promise<void> {
+    const before = this.#threads.map((_, index) => this.#turn(index));
+    this.wake();
+    for (const [index, thread] of this.#threads.entries()) {
+      while (thread.worker !== null && this.#turn(index) === before[index]) await delay(1);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    Atomics.store(this.#views.u32, HDR_STOP >> 2, 1);
+    this.wake();
+    for (const thread of this.#threads) {
+      const { worker } = thread;
+      if (worker !== null) await new Promise((resolve) => worker.once('exit', resolve));
+      closeFd(thread.eventfd);
+    }
+  }
+}
