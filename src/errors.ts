@@ -213,3 +213,207 @@ export const unknownSearchPlugin = (name: string, known: readonly string[]) =>
     'unknown_search_plugin',
     `unknown search plugin ${JSON.stringify(name)}: expected one of ${known.join(', ')}`,
   );
+
+// ---- daemon ----------------------------------------------------------------------------------------------------
+
+export const badEncap = (name: string, known: readonly string[]) =>
+  new VxlaneError('bad_encap', `unknown encapsulation ${JSON.stringify(name)}: expected ${known.join(' or ')}`);
+
+export const badVni = (vni: number, most: number) =>
+  new VxlaneError('bad_vni', `bad virtual network id ${vni}: expected 0 to ${most}`);
+
+export const vniTaken = (vni: number, overlay: string) =>
+  new VxlaneError('vni_taken', `virtual network id ${vni} is in use by overlay ${overlay}`);
+
+/** `what`: the kind of object that has the name. */
+export const nameTaken = (name: string, what: 'overlay' | 'VNIC') =>
+  new VxlaneError(
+    'name_taken',
+    `the name ${name} is taken: there is ${what === 'overlay' ? 'an' : 'a'} ${what} ${name}`,
+  );
+
+export const overlayHasVnics = (name: string, vnics: readonly string[]) =>
+  new VxlaneError(
+    'overlay_has_vnics',
+    `overlay ${name} still has VNICs: ${vnics.join(', ')} (remove them with delete-vnic first)`,
+  );
+
+/** Nothing can be done with an overlay whose socket or plugin is not there. */
+export const overlayNotUp = (name: string, details: string) =>
+  new VxlaneError('overlay_not_up', `overlay ${name} is not up: ${details}`);
+
+/** `kind`: as ipaddr.js names the range. */
+export const badListenIp = (ip: string, kind: string) =>
+  new VxlaneError(
+    'bad_listen_ip',
+    `vxlan/listen_ip is ${ip}, a ${kind} address: expected an address of this host, 0.0.0.0 or ::`,
+  );
+
+export const mtuDoesNotFit = (mtu: number, underlay: number, listenIp: string, largest: number) =>
+  new VxlaneError(
+    'mtu_does_not_fit',
+    `mtu ${mtu} does not fit: the interface of ${listenIp} has MTU ${underlay}, so at most ${largest}`,
+  );
+
+export const underlayTooSmall = (underlay: number, listenIp: string, least: number) =>
+  new VxlaneError(
+    'underlay_too_small',
+    `the interface of ${listenIp} has MTU ${underlay}: too small for any overlay (expected ${least} or more)`,
+  );
+
+export const noSuchTarget = (overlay: string, mac: string) =>
+  new VxlaneError('no_such_target', `overlay ${overlay} has no target for ${mac}`);
+
+export const targetIsVnic = (overlay: string, mac: string, vnic: string) =>
+  new VxlaneError('target_is_vnic', `${mac} is the MAC of VNIC ${vnic} on overlay ${overlay}: it has no other target`);
+
+export const targetsOfPoint = (overlay: string, plugin: string) =>
+  new VxlaneError(
+    'targets_of_point',
+    `overlay ${overlay} has one destination for every MAC (search plugin ${plugin}): change its properties instead`,
+  );
+
+export const badDestination = (text: string) =>
+  new VxlaneError(
+    'bad_destination',
+    `bad destination ${JSON.stringify(text)}: expected drop, IP:PORT or [IPV6]:PORT, as in 10.88.88.70:4789`,
+  );
+
+export const badTargetMac = (mac: string) =>
+  new VxlaneError('bad_target_mac', `${mac} is not the MAC of one host: a target needs a unicast MAC`);
+
+export const wrongFamily = (destination: string, listenIp: string) =>
+  new VxlaneError('wrong_family', `${destination} cannot be reached from ${listenIp}: one is IPv4, the other IPv6`);
+
+export const pointsToItself = (overlay: string, destination: string) =>
+  new VxlaneError(
+    'points_to_itself',
+    `${destination} is where overlay ${overlay} itself listens: every frame would come back`,
+  );
+
+export const fdbFull = (size: number) =>
+  new VxlaneError('fdb_full', `the forwarding table is full of static targets (${size}; see daemon --fdb-size)`);
+
+export const pluginFailed = (overlay: string, reason: string, cause: unknown) =>
+  new VxlaneError('plugin_failed', `overlay ${overlay}: ${reason}`, { cause });
+
+export const propertyFixed = (names: readonly string[], plugin: string) =>
+  new VxlaneError(
+    'property_fixed',
+    `search plugin ${plugin} takes no change of ${names.join(', ')} while it runs: re-create the overlay`,
+  );
+
+export const searchSwapNotYet = () =>
+  new VxlaneError(
+    'search_swap_not_yet',
+    'not yet: swapping the search plugin comes with the plugin threads; re-create the overlay meanwhile',
+  );
+
+export const nothingToModify = (overlay: string) =>
+  new VxlaneError('bad_modify', `nothing to modify on overlay ${overlay}: expected properties`);
+
+export const badVnicMac = (mac: string) =>
+  new VxlaneError('bad_vnic_mac', `${mac} cannot be the MAC of a VNIC: expected a unicast address that is not zero`);
+
+export const macTaken = (mac: string, overlay: string, vnic: string) =>
+  new VxlaneError('mac_taken', `VNIC ${vnic} on overlay ${overlay} has MAC ${mac} already`);
+
+export const macIsTarget = (mac: string, overlay: string) =>
+  new VxlaneError(
+    'mac_is_target',
+    `overlay ${overlay} has a static target for ${mac}: delete it first (modify-overlay -d ${mac} ${overlay})`,
+  );
+
+export const anyMacTaken = (overlay: string, vnic: string) =>
+  new VxlaneError(
+    'any_mac_taken',
+    `VNIC ${vnic} already takes any MAC on overlay ${overlay}: only one VNIC of an overlay may`,
+  );
+
+export const interfaceTaken = (name: string, netns: string | null) =>
+  new VxlaneError('interface_taken', `an interface ${name} exists already${inNetns(netns)}: choose another name`);
+
+export const stateDirUnusable = (path: string, cause: unknown) =>
+  new VxlaneError('state_dir_unusable', `cannot use state directory ${path}: ${messageOf(cause)}`, { cause });
+
+export const stateNotWritten = (path: string, cause: unknown) =>
+  new VxlaneError('state_not_written', `cannot keep ${path}: ${messageOf(cause)}`, { cause });
+
+// ---- command line ----------------------------------------------------------------------------------------------
+
+/** A command typed wrongly: exit status 2, and the CLI adds where to find help. */
+const usage = (code: string, message: string) => new VxlaneError(code, message, { exitCode: 2 });
+
+export const unknownCommand = (name: string) => usage('unknown_command', `unknown command: ${name}`);
+
+/** `options`: as typed, dashes included. */
+export const unknownOptions = (options: readonly string[]) =>
+  usage('unknown_option', `unknown option${options.length === 1 ? '' : 's'}: ${options.join(', ')}`);
+
+/** `option`: every spelling, as in `-v/--vnetid`. */
+export const optionTwice = (option: string) => usage('option_twice', `option ${option} was given twice`);
+
+export const optionWithoutValue = (option: string) =>
+  usage('option_without_value', `option ${option} needs a value after it`);
+
+export const flagWithValue = (option: string) => usage('flag_with_value', `option ${option} takes no value`);
+
+/** `what`: in words, as in `vnetid`; `how`: as in `-v VNID`. */
+export const optionMissing = (what: string, how: string) =>
+  usage('option_missing', `missing ${what}: give it as ${how}`);
+
+export const argumentMissing = (what: string) => usage('argument_missing', `missing ${what}`);
+
+export const argumentUnexpected = (text: string) =>
+  usage('argument_unexpected', `unexpected argument: ${JSON.stringify(text)}`);
+
+export const numberBad = (what: string, text: string, min: number, max: number) =>
+  usage('number_bad', `bad ${what} ${JSON.stringify(text)}: expected a whole number from ${min} to ${max}`);
+
+export const choiceBad = (what: string, text: string, choices: readonly string[]) =>
+  usage('choice_bad', `bad ${what} ${JSON.stringify(text)}: expected one of ${choices.join(', ')}`);
+
+export const intervalBad = (text: string) =>
+  usage('interval_bad', `bad interval ${JSON.stringify(text)}: expected seconds from 0.1 to 86400`);
+
+export const macBad = (text: string) => usage('mac_bad', badMac(text).message);
+
+export const propertyBad = (text: string) =>
+  usage('property_bad', `bad property ${JSON.stringify(text)}: expected NAME=VALUE, as in mtu=1400`);
+
+export const propertyTwice = (name: string) => usage('property_twice', `property ${name} was given twice`);
+
+export const targetBad = (text: string) =>
+  usage('target_bad', `bad target ${JSON.stringify(text)}: expected MAC=IP:PORT, MAC=[IPV6]:PORT or MAC=drop`);
+
+export const optionsExclusive = (options: readonly string[]) =>
+  usage('options_exclusive', `options ${options.join(' and ')} exclude each other: give one of them`);
+
+export const modificationMissing = () =>
+  usage(
+    'nothing_to_modify',
+    'nothing to modify: give -d MAC, -f, -s MAC=IP:PORT|drop, --search PLUGIN or -p NAME=VALUE',
+  );
+
+export const fieldUnknown = (field: string, fields: readonly string[]) =>
+  usage('field_unknown', `unknown field ${JSON.stringify(field)}: expected some of ${fields.join(',')}`);
+
+export const parsableWithoutFields = () =>
+  usage('parsable_without_fields', '--parsable needs its fields named with -o, and not all of them by "all"');
+
+/** An option of the daemon's contract that this version refuses. */
+export const notYet = (option: string, text: string) => new VxlaneError('not_yet', `${option}: not yet: ${text}`);
+
+export const benchMissing = (path: string) =>
+  new VxlaneError('bench_missing', `no benchmarks in this installation: ${path} does not exist`);
+
+// ---- datapath --------------------------------------------------------------------------------------------------
+
+export const staleModule = (found: number, expected: number): VxlaneError =>
+  new VxlaneError(
+    'stale_module',
+    `the WebAssembly module has memory layout ${found}, the host ${expected}: run "npm run build"`,
+  );
+
+export const tableFull = (what: string, limit: number): VxlaneError =>
+  new VxlaneError('table_full', `too many ${what}: at most ${limit}`);

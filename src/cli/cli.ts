@@ -1,0 +1,62 @@
+/** The command line: from words to an exit status. Separate from main.ts, so that nothing here touches the process. */
+import { ControlClient } from '../control/client.js';
+import { DEFAULT_SOCKET } from '../control/default-socket.js';
+import { VxlaneError } from '../errors.js';
+import type { Context } from './command.js';
+import { COMMANDS } from './commands/index.js';
+import type { Paint } from './table.js';
+import { argsOf } from './values.js';
+import { parseCommandLine } from './yargs.js';
+
+/** What the process lends to the CLI. */
+export interface Terminal {
+  print(text: string): void;
+  printError(text: string): void;
+  /** stdout is a terminal. */
+  readonly isTerminal: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Answers the exit status: 0 done, 1 refused, 2 usage. Throws on a bug only. */
+export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
+  let helpOf = 'vxlane';
+  const complain = (message: string) => terminal.printError(`vxlane: ${message.replaceAll('\n', ' ')}\n`);
+  try {
+    const name = argv.find((word) => COMMANDS.some((command) => command.name === word));
+    if (name !== undefined) helpOf = `vxlane ${name}`;
+    const parsed = parseCommandLine(COMMANDS, argv);
+    if ('text' in parsed) {
+      terminal.print(parsed.text);
+      return 0;
+    }
+    const { command, typed } = parsed;
+    const args = argsOf(command, typed);
+    const context = await contextOf(terminal, args.socket, complain);
+    return await command.run(args as never, context);
+  } catch (error) {
+    if (!(error instanceof VxlaneError)) throw error;
+    complain(error.exitCode === 2 ? `${error.message} (see "${helpOf} --help")` : error.message);
+    return error.exitCode;
+  }
+}
+
+async function contextOf(terminal: Terminal, socketTyped: unknown, complain: Context['complain']): Promise<Context> {
+  const socket = (socketTyped as string | undefined) ?? (terminal.env.VXLANE_SOCKET || DEFAULT_SOCKET);
+  return {
+    print: terminal.print,
+    complain,
+    paint: await painter(terminal),
+    isTerminal: terminal.isTerminal,
+    socket,
+    client: new ControlClient(socket),
+  };
+}
+
+/** Colours on a terminal only, and not when NO_COLOR says so (https://no-color.org). */
+async function painter({ isTerminal, env }: Terminal): Promise<Paint> {
+  if (!isTerminal || env.NO_COLOR) return (_, text) => text;
+  const { createColors } = (await import('picocolors')).default;
+  const { green, red, dim } = createColors(true);
+  const paints = { good: green, bad: red, faint: dim, plain: String };
+  return (tint, text) => paints[tint](text);
+}

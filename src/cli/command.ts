@@ -1,0 +1,128 @@
+/** A command is data: its name, one sentence, what it takes and what it does. `yargs.ts` turns the data into a parser. */
+import type { ControlClient } from '../control/client.js';
+import type { Tint } from './table.js';
+
+interface OptionBase {
+  /** Other spellings: one letter is `-x`, more are `--xyz`. The first letter is shown in messages. */
+  readonly aliases?: readonly string[];
+  /** One line for --help. */
+  readonly help: string;
+}
+
+interface ValueOption extends OptionBase {
+  /** In words, for messages: `vnetid`, `search plugin`. */
+  readonly what: string;
+  /** What stands for the value in help and messages: `VNID`. */
+  readonly value: string;
+  readonly required?: boolean;
+}
+
+export type Flag = OptionBase & { readonly type: 'flag' };
+export type Text = ValueOption & { readonly type: 'text'; readonly default?: string };
+/** May be given any number of times. */
+export type List = ValueOption & { readonly type: 'list' };
+/** `--watch` and `--watch=2`: the value may be left out, and is then ''. */
+export type Maybe = ValueOption & { readonly type: 'maybe' };
+export type Integer = ValueOption & {
+  readonly type: 'integer';
+  /** Inclusive. */
+  readonly range: readonly [min: number, max: number];
+  readonly default?: number;
+};
+export type Choice = ValueOption & {
+  readonly type: 'choice';
+  readonly choices: readonly string[];
+  readonly default: string;
+};
+export type Option = Flag | Text | List | Maybe | Integer | Choice;
+/** By long name. */
+export type Options = Readonly<Record<string, Option>>;
+
+export interface Positional {
+  /** What stands for it in help: `NAME`. */
+  readonly label: string;
+  /** In words, for messages: `overlay name`. */
+  readonly what: string;
+  /** Takes all the rest, also none; only the last may. */
+  readonly rest?: true;
+}
+export type Positionals = Readonly<Record<string, Positional>>;
+
+type Presence<O, T> = O extends { required: true } | { default: unknown } ? T : T | undefined;
+
+type ValueOf<O extends Option> = O extends Flag
+  ? boolean
+  : O extends List
+    ? string[]
+    : O extends Integer
+      ? Presence<O, number>
+      : Presence<O, string>;
+
+/** What a handler gets: every option and positional by its name, checked. */
+export type Args<O extends Options, P extends Positionals> = {
+  readonly [K in keyof O]: ValueOf<O[K]>;
+} & { readonly [K in keyof P]: P[K] extends { rest: true } ? string[] : string };
+
+/** The world of a command. */
+export interface Context {
+  /** To stdout, as it is. */
+  print(text: string): void;
+  /** One problem, one line on stderr. */
+  complain(message: string): void;
+  /** Colours a text when the terminal wants colours. */
+  paint(tint: Tint, text: string): string;
+  /** stdout is a terminal. */
+  readonly isTerminal: boolean;
+  /** Path of the control socket. */
+  readonly socket: string;
+  readonly client: ControlClient;
+}
+
+interface CommandOf<O extends Options, P extends Positionals> {
+  readonly name: string;
+  /** One sentence for --help. */
+  readonly sentence: string;
+  readonly options: O;
+  readonly positionals: P;
+  readonly example: string;
+  /** Answers the exit status: 0 done, 1 refused. A VxlaneError is printed as one line and gives its own. */
+  run(args: Args<O, P>, context: Context): Promise<number>;
+}
+
+/** A command whose argument types are forgotten: {@link defineCommand} checked them. */
+export type Command = CommandOf<Options, Positionals>;
+
+/** Infers the types of a handler's arguments from the tables beside it. */
+export function defineCommand<const O extends Options, const P extends Positionals>(command: CommandOf<O, P>): Command {
+  return command as unknown as Command;
+}
+
+/** For every command that talks to a daemon. */
+export const SOCKET: Option = {
+  type: 'text',
+  what: 'socket',
+  value: 'PATH',
+  help: 'control socket of the daemon (or VXLANE_SOCKET; default /run/vxlane/vxlane.sock)',
+};
+
+/** For every command that prints. */
+export const JSON_FLAG = { type: 'flag', help: 'print JSON' } as const satisfies Option;
+
+/** Repeatable and comma-separated; see properties.ts. */
+export const PROPERTIES = {
+  type: 'list',
+  aliases: ['p'],
+  what: 'property',
+  value: 'NAME=VALUE',
+  help: 'set a property; repeatable, or several with commas between',
+} as const satisfies Option;
+
+/** `-v/--vnetid`: every spelling of an option, for messages. */
+export function spellings(name: string, option: Option): string {
+  return [...(option.aliases ?? []), name].map(dashed).join('/');
+}
+
+/** `-v` or `--vnetid`. */
+export function dashed(name: string): string {
+  return name.length === 1 ? `-${name}` : `--${name}`;
+}

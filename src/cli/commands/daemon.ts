@@ -1,0 +1,69 @@
+import { notYet } from '../../errors.js';
+import { defineCommand } from '../command.js';
+
+/** As many as the shared memory has areas for. */
+const WORKERS_MAX = 16;
+
+export const daemon = defineCommand({
+  name: 'daemon',
+  sentence: 'Run the daemon in the foreground; it is ready when its socket answers, and SIGTERM ends it.',
+  options: {
+    'state-dir': {
+      type: 'text',
+      what: 'state directory',
+      value: 'DIR',
+      default: '/var/lib/vxlane',
+      help: 'where overlays and VNICs are kept over a restart',
+    },
+    config: { type: 'text', what: 'configuration file', value: 'FILE', help: 'declarative configuration (not yet)' },
+    workers: {
+      type: 'integer',
+      what: 'number of workers',
+      value: 'N',
+      range: [1, WORKERS_MAX],
+      default: 1,
+      help: 'datapath threads (this version: 1)',
+    },
+    engine: {
+      type: 'choice',
+      what: 'engine',
+      value: 'ENGINE',
+      choices: ['auto', 'uring', 'mmsg'],
+      default: 'auto',
+      help: 'how frames cross the kernel border (this version: mmsg)',
+    },
+    'fdb-size': {
+      type: 'integer',
+      what: 'FDB size',
+      value: 'N',
+      range: [16, 1 << 24],
+      default: 65536,
+      help: 'most forwarding entries of all overlays together',
+    },
+    'busy-poll': {
+      type: 'integer',
+      what: 'busy-poll time',
+      value: 'USEC',
+      range: [0, 1000],
+      default: 0,
+      help: 'microseconds a worker spins before it sleeps',
+    },
+  },
+  positionals: {},
+  example: 'vxlane daemon --fdb-size 1048576',
+  async run(args, { socket }) {
+    if (args.config !== undefined) throw notYet('--config', 'it comes with declarative configuration');
+    if (args.engine === 'uring') throw notYet('--engine uring', 'this version has mmsg only; use --engine auto');
+    if (args.workers > 1) throw notYet(`--workers ${args.workers}`, 'this version has one worker; use --workers 1');
+    const { runDaemon } = await import('../../daemon/main.js');
+    await runDaemon({
+      socket,
+      stateDir: args['state-dir'],
+      fdbSize: args['fdb-size'],
+      workers: args.workers,
+      engine: 'mmsg',
+      busyPollUs: args['busy-poll'],
+    });
+    return 0;
+  },
+});

@@ -1,0 +1,105 @@
+import type { OverlayView, PropertyView, TargetView } from '../../control/protocol.js';
+import { noSuchOverlay, optionsExclusive } from '../../errors.js';
+import { type Context, defineCommand } from '../command.js';
+import { duration } from '../duration.js';
+import { OUTPUT, printerOf, printJson } from '../output.js';
+import { selectNamed } from '../select.js';
+import type { Column } from '../table.js';
+
+interface PropertyRow {
+  readonly link: string;
+  readonly property: PropertyView;
+}
+
+const PROPERTY_COLUMNS: readonly Column<PropertyRow>[] = [
+  { title: 'LINK', value: ({ link }) => link },
+  { title: 'PROPERTY', value: ({ property }) => property.name },
+  { title: 'PERM', value: ({ property }) => property.perm },
+  { title: 'REQ', value: ({ property }) => (property.required ? 'y' : '-') },
+  { title: 'VALUE', value: ({ property }) => property.value ?? '' },
+  { title: 'DEFAULT', value: ({ property }) => property.default ?? '' },
+  { title: 'POSSIBLE', value: ({ property }) => property.possible },
+];
+
+const HEALTH_COLUMNS: readonly Column<OverlayView>[] = [
+  { title: 'LINK', value: ({ name }) => name },
+  { title: 'STATUS', value: ({ status }) => status, tint: ({ status }) => (status === 'ONLINE' ? 'good' : 'bad') },
+  { title: 'DETAILS', value: ({ details }) => details },
+];
+
+interface TargetRow extends TargetView {
+  readonly overlay: string;
+}
+
+const TARGET_COLUMNS: readonly Column<TargetRow>[] = [
+  { title: 'LINK', value: ({ overlay }) => overlay },
+  { title: 'TARGET', value: ({ mac }) => mac },
+  {
+    title: 'DESTINATION',
+    value: ({ destination }) => destination,
+    tint: ({ destination }) => (destination === 'drop' ? 'bad' : 'plain'),
+  },
+  { title: 'SOURCE', value: ({ source }) => source },
+  { title: 'AGE', value: ({ ageSeconds }) => duration(ageSeconds), raw: ({ ageSeconds }) => seconds(ageSeconds) },
+  {
+    title: 'IDLE',
+    value: ({ idleSeconds }) => (idleSeconds === null ? '' : duration(idleSeconds)),
+    raw: ({ idleSeconds }) => (idleSeconds === null ? '' : seconds(idleSeconds)),
+    isExtra: true,
+  },
+];
+
+const seconds = (value: number): string => String(Math.floor(value));
+
+export const showOverlay = defineCommand({
+  name: 'show-overlay',
+  sentence: 'Show the properties of overlays, their health (-f), or their targets (-t).',
+  options: {
+    fma: { type: 'flag', aliases: ['f'], help: 'health: LINK STATUS DETAILS' },
+    target: { type: 'flag', aliases: ['t'], help: 'targets: LINK TARGET DESTINATION SOURCE AGE (and IDLE by -o)' },
+    ...OUTPUT,
+  },
+  positionals: { names: { label: 'NAME', what: 'overlay name', rest: true } },
+  example: 'vxlane show-overlay -t overlay0',
+  async run(args, context) {
+    if (args.fma && args.target) throw optionsExclusive(['-f/--fma', '-t/--target']);
+    if (args.fma) {
+      const print = printerOf(HEALTH_COLUMNS, args, (overlays) =>
+        overlays.map(({ name, status, details }) => ({ name, status, details })),
+      );
+      return show(context, args.names, async (overlays) => print(context, overlays));
+    }
+    if (args.target) {
+      const print = printerOf(TARGET_COLUMNS, args, (targets) => targets);
+      return show(context, args.names, async (overlays) => print(context, await targetsOf(context, overlays)));
+    }
+    // The objects themselves are the JSON of the plain form; the rows are for tables.
+    const print = printerOf(PROPERTY_COLUMNS, args, (rows) => rows);
+    return show(context, args.names, async (overlays) => {
+      if (args.json) printJson(context, overlays);
+      else print(context, overlays.flatMap(propertyRows));
+    });
+  },
+});
+
+async function show(
+  context: Context,
+  names: readonly string[],
+  print: (overlays: readonly OverlayView[]) => Promise<void>,
+): Promise<number> {
+  const { found, status } = selectNamed(context, await context.client.overlays(), names, noSuchOverlay);
+  if (found.length > 0 || names.length === 0) await print(found);
+  return status;
+}
+
+async function targetsOf(context: Context, overlays: readonly OverlayView[]): Promise<TargetRow[]> {
+  const rows: TargetRow[] = [];
+  for (const { name } of overlays) {
+    for (const target of await context.client.targets(name)) rows.push({ overlay: name, ...target });
+  }
+  return rows;
+}
+
+function propertyRows({ name, properties }: OverlayView): PropertyRow[] {
+  return properties.map((property) => ({ link: name, property }));
+}

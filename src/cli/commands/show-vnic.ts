@@ -1,0 +1,33 @@
+import type { VnicView } from '../../control/protocol.js';
+import { noSuchVnic } from '../../errors.js';
+import { defineCommand } from '../command.js';
+import { OUTPUT, printerOf } from '../output.js';
+import { selectNamed } from '../select.js';
+import type { Column } from '../table.js';
+
+const yesNo = (value: boolean): string => (value ? 'yes' : 'no');
+
+const COLUMNS: readonly Column<VnicView>[] = [
+  { title: 'LINK', value: ({ name }) => name },
+  { title: 'OVER', value: ({ overlay }) => overlay },
+  { title: 'MACADDRESS', value: ({ mac }) => mac },
+  { title: 'MTU', value: ({ mtu }) => String(mtu), isNumber: true },
+  { title: 'NETNS', value: ({ netns }) => netns ?? '' },
+  { title: 'STATE', value: ({ state }) => state, tint: ({ state }) => (state === 'up' ? 'good' : 'bad') },
+  { title: 'ANYMAC', value: ({ allowAnyMac }) => yesNo(allowAnyMac), isExtra: true },
+  { title: 'TEMPORARY', value: ({ temporary }) => yesNo(temporary), isExtra: true },
+];
+
+export const showVnic = defineCommand({
+  name: 'show-vnic',
+  sentence: 'Show VNICs: LINK OVER MACADDRESS MTU NETNS STATE (and ANYMAC, TEMPORARY by -o).',
+  options: OUTPUT,
+  positionals: { names: { label: 'NAME', what: 'VNIC name', rest: true } },
+  example: 'vxlane show-vnic -o link,macaddress',
+  async run(args, context) {
+    const print = printerOf(COLUMNS, args, (vnics) => vnics);
+    const { found, status } = selectNamed(context, await context.client.vnics(), args.names, noSuchVnic);
+    if (found.length > 0 || args.names.length === 0) print(context, found);
+    return status;
+  },
+});

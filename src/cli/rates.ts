@@ -1,0 +1,47 @@
+/** The difference of two readings of the counters, a second. */
+import type { StatsView, Traffic } from '../control/protocol.js';
+
+/** As `next`, with rates in place of counts. What is new, or counts from zero again (a restarted daemon), starts at 0. */
+export function ratesOf(last: StatsView, next: StatsView, seconds: number): StatsView {
+  const rate = (before: number | undefined, now: number): number => {
+    const base = before === undefined || before > now ? 0 : before;
+    return Math.round((now - base) / seconds);
+  };
+  const traffic = (before: Traffic | undefined, now: Traffic): Traffic => ({
+    frames: rate(before?.frames, now.frames),
+    bytes: rate(before?.bytes, now.bytes),
+  });
+  const counts = (before: Record<string, number> | undefined, now: Record<string, number>): Record<string, number> =>
+    Object.fromEntries(Object.entries(now).map(([name, count]) => [name, rate(before?.[name], count)]));
+
+  const dropsBefore = new Map(last.drops.map((drop) => [drop.reason, drop.frames]));
+  const overlaysBefore = new Map(last.overlays.map((overlay) => [overlay.name, overlay]));
+  const vnicsBefore = new Map(last.vnics.map((vnic) => [vnic.name, vnic]));
+  const endpointsBefore = new Map(last.endpoints.map(({ endpoint, encap }) => [endpoint, encap]));
+  return {
+    totals: counts(last.totals, next.totals),
+    drops: next.drops.map((drop) => ({ ...drop, frames: rate(dropsBefore.get(drop.reason), drop.frames) })),
+    overlays: next.overlays.map((overlay) => {
+      const before = overlaysBefore.get(overlay.name);
+      return {
+        name: overlay.name,
+        encap: traffic(before?.encap, overlay.encap),
+        decap: traffic(before?.decap, overlay.decap),
+        drops: counts(before?.drops, overlay.drops),
+      };
+    }),
+    vnics: next.vnics.map((vnic) => {
+      const before = vnicsBefore.get(vnic.name);
+      return {
+        ...vnic,
+        tx: traffic(before?.tx, vnic.tx),
+        rx: traffic(before?.rx, vnic.rx),
+        drops: rate(before?.drops, vnic.drops),
+      };
+    }),
+    endpoints: next.endpoints.map(({ endpoint, encap }) => ({
+      endpoint,
+      encap: traffic(endpointsBefore.get(endpoint), encap),
+    })),
+  };
+}

@@ -1,0 +1,73 @@
+/** The tables of show-stats. */
+import type { StatsView, Traffic } from '../control/protocol.js';
+import { type Column, formatTable, type Paint, type Tint } from './table.js';
+
+type OverlayRow = StatsView['overlays'][number];
+type VnicRow = StatsView['vnics'][number];
+type EndpointRow = StatsView['endpoints'][number];
+type DropRow = StatsView['drops'][number];
+
+/** `unit`: '' for counts since the daemon started, `/S` for rates. Tables without rows are left out. */
+export function formatStats(stats: StatsView, paint: Paint, unit: '' | '/S'): string {
+  const tables = [
+    stats.overlays.length > 0 && formatTable(overlayColumns(unit), stats.overlays, paint),
+    stats.vnics.length > 0 && formatTable(vnicColumns(unit), stats.vnics, paint),
+    stats.endpoints.length > 0 && formatTable(endpointColumns(unit), stats.endpoints, paint),
+    stats.drops.length > 0 && formatTable(dropColumns(unit), stats.drops, paint),
+  ];
+  return tables.filter((table) => table !== false).join('\n') || 'no overlays and no frames yet\n';
+}
+
+function traffic<Row>(name: string, unit: string, of: (row: Row) => Traffic): Column<Row>[] {
+  return [
+    { title: `${name}-FRAMES${unit}`, value: (row) => String(of(row).frames), isNumber: true },
+    { title: `${name}-BYTES${unit}`, value: (row) => String(of(row).bytes), isNumber: true },
+  ];
+}
+
+const dropTint = (frames: number): Tint => (frames > 0 ? 'bad' : 'plain');
+
+function overlayColumns(unit: string): Column<OverlayRow>[] {
+  const drops = (row: OverlayRow) => Object.values(row.drops).reduce((sum, frames) => sum + frames, 0);
+  return [
+    { title: 'OVERLAY', value: ({ name }) => name },
+    ...traffic<OverlayRow>('ENCAP', unit, ({ encap }) => encap),
+    ...traffic<OverlayRow>('DECAP', unit, ({ decap }) => decap),
+    { title: `DROPS${unit}`, value: (row) => String(drops(row)), isNumber: true, tint: (row) => dropTint(drops(row)) },
+  ];
+}
+
+function vnicColumns(unit: string): Column<VnicRow>[] {
+  return [
+    { title: 'VNIC', value: ({ name }) => name },
+    { title: 'OVER', value: ({ overlay }) => overlay },
+    ...traffic<VnicRow>('TX', unit, ({ tx }) => tx),
+    ...traffic<VnicRow>('RX', unit, ({ rx }) => rx),
+    {
+      title: `DROPS${unit}`,
+      value: ({ drops }) => String(drops),
+      isNumber: true,
+      tint: ({ drops }) => dropTint(drops),
+    },
+  ];
+}
+
+function endpointColumns(unit: string): Column<EndpointRow>[] {
+  return [
+    { title: 'ENDPOINT', value: ({ endpoint }) => endpoint },
+    ...traffic<EndpointRow>('ENCAP', unit, ({ encap }) => encap),
+  ];
+}
+
+function dropColumns(unit: string): Column<DropRow>[] {
+  return [
+    { title: 'DROPPED', value: ({ reason }) => reason },
+    {
+      title: `FRAMES${unit}`,
+      value: ({ frames }) => String(frames),
+      isNumber: true,
+      tint: ({ frames }) => dropTint(frames),
+    },
+    { title: 'BECAUSE', value: ({ text }) => text },
+  ];
+}
