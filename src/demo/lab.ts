@@ -75,7 +75,7 @@ export class Lab {
     if (options.likeOnTheWire === true) {
       await this.processes.run(['ip', 'netns', 'exec', netns, 'ethtool', '-K', 'eth0', 'tx', 'off']);
     }
-    await this.ip('-n', this.#underlay, 'link', 'set', name, 'master', 'br0', 'up');
+    await this.ip('-n', this.#underlay, 'link', 'set', 'dev', name, 'master', 'br0', 'up');
     await this.ip('-n', netns, 'link', 'set', 'eth0', 'up');
     for (const address of options.addresses) {
       const nodad = address.includes(':') ? ['nodad'] : [];
