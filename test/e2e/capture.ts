@@ -34,6 +34,11 @@ export class Capture {
   /** Ends the capture; answers the fields of every packet that the display filter lets through. */
   async stop(fields: readonly string[], display = '', ...options: string[]): Promise<Packet[]> {
     if (!this.#tcpdump.ended) await this.#tcpdump.stop('SIGINT');
+    return this.dissect(fields, display, ...options);
+  }
+
+  /** The same from what lies in the file now. */
+  async dissect(fields: readonly string[], display = '', ...options: string[]): Promise<Packet[]> {
     const columns = fields.flatMap((field) => ['-e', field]);
     const only = display === '' ? [] : ['-Y', display];
     const argv = ['tshark', '-r', this.file, '-n', '-T', 'fields', '-E', 'separator=/t', '-E', 'aggregator=;'];

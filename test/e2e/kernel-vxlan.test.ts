@@ -1,5 +1,6 @@
 /** The other side is the kernel's own vxlan device: both directions, both underlays, and what tshark says of our datagrams. */
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { Capture, type Packet } from './capture.js';
 import { type Host, iperf, type Lab, labTest, mac, pingAll, rate, setLinkLocal, untilUsable } from './support.js';
 
@@ -7,6 +8,12 @@ const UNDERLAYS = [
   { family: 4, ours: '10.88.88.1', kernels: '10.88.88.2', prefix: 24, mtu: 1450 },
   { family: 6, ours: 'fd88::1', kernels: 'fd88::2', prefix: 64, mtu: 1430 },
 ] as const;
+
+const STATUS = ['ip', 'udp', 'tcp', 'icmp', 'icmpv6'].map((layer) => `${layer}.checksum.status`);
+const CHECKING = ['ip', 'tcp', 'udp'].flatMap((layer) => ['-o', `${layer}.check_checksum:TRUE`]);
+const FIELDS = ['frame.number', 'vxlan.flags', 'vxlan.vni', '_ws.malformed', ...STATUS];
+const GOOD = '1';
+const UDP = ['--udp', '--bitrate', '10M', '--length', '1200'];
 
 type Underlay = (typeof UNDERLAYS)[number];
 
@@ -62,17 +69,7 @@ for (const underlay of UNDERLAYS) {
       const back = await iperf(ours, kernels, '10.9.0.2', '--reverse');
       note(`TCP to the kernel ${rate(there)}, from it ${rate(back)}`);
       for (const direction of [[], ['--reverse']]) {
-        const udp = await iperf(
-          ours,
-          kernels,
-          '10.9.0.2',
-          '--udp',
-          '--bitrate',
-          '10M',
-          '--length',
-          '1200',
-          ...direction,
-        );
+        const udp = await iperf(ours, kernels, '10.9.0.2', ...UDP, ...direction);
         assert.ok(udp.end.sum !== undefined && udp.end.sum.packets > 1000);
         assert.ok(udp.end.sum.lost_percent < 1, `lost ${udp.end.sum.lost_percent} %`);
       }
@@ -82,31 +79,13 @@ for (const underlay of UNDERLAYS) {
   });
 }
 
-const STATUS = ['ip', 'udp', 'tcp', 'icmp', 'icmpv6'].map((layer) => `${layer}.checksum.status`);
-const CHECKING = ['ip', 'tcp', 'udp'].flatMap((layer) => ['-o', `${layer}.check_checksum:TRUE`]);
-const GOOD = '1';
-
 async function wellFormed({ ours, kernels }: Pair, underlay: Underlay): Promise<void> {
-  const capture = await Capture.start(kernels, 'eth0', `udp dst port 4789`, 'in');
+  const capture = await Capture.start(kernels, 'eth0', 'udp dst port 4789', 'in');
   await pingAll(ours, '10.9.0.2');
   await pingAll(ours, 'fe80::b%v0');
-  await iperf(ours, kernels, '10.9.0.2', '--bytes', '200K', '--time', '0');
-  await iperf(
-    ours,
-    kernels,
-    '10.9.0.2',
-    '--udp',
-    '--bitrate',
-    '10M',
-    '--length',
-    '1200',
-    '--bytes',
-    '200K',
-    '--time',
-    '0',
-  );
-  const fields = ['frame.number', 'vxlan.flags', 'vxlan.vni', '_ws.malformed', ...STATUS];
-  const packets = await capture.stop(fields, '', ...CHECKING);
+  await iperf(ours, kernels, '10.9.0.2', '--bytes', '200K');
+  await iperf(ours, kernels, '10.9.0.2', ...UDP, '--bytes', '200K');
+  const packets = await capture.stop(FIELDS, '', ...CHECKING);
   assert.ok(packets.length > 200, `only ${packets.length} datagrams`);
   for (const packet of packets) datagramIsGood(packet);
   // inner TCP, UDP, ICMP and ICMPv6 must all have been among them
@@ -117,6 +96,16 @@ async function wellFormed({ ours, kernels }: Pair, underlay: Underlay): Promise<
   assert.ok(inner('icmp.checksum.status', 0) >= 3);
   assert.ok(inner('icmpv6.checksum.status', 0) >= 3);
   assert.ok(inner('ip.checksum.status', underlay.family === 4 ? 1 : 0) > 100);
+  await flippedBitShows(capture);
+}
+
+/** What we rely on tshark for: a bit that is wrong shows. */
+async function flippedBitShows(capture: Capture): Promise<void> {
+  const bytes = readFileSync(capture.file);
+  bytes[bytes.length - 1] = (bytes.at(-1) as number) ^ 1;
+  writeFileSync(capture.file, bytes);
+  const packets = await capture.dissect(FIELDS, '', ...CHECKING);
+  assert.throws(() => datagramIsGood(packets.at(-1) as Packet), /checksum\.status/);
 }
 
 function datagramIsGood(packet: Packet): void {
