@@ -1,12 +1,13 @@
 /** The command line: from words to an exit status. Separate from main.ts, so that nothing here touches the process. */
 import { ControlClient } from '../control/client.js';
 import { DEFAULT_SOCKET } from '../control/default-socket.js';
-import { VxlaneError } from '../errors.js';
-import type { Context } from './command.js';
+import { unknownCommand, VxlaneError } from '../errors.js';
+import type { Command, Context } from './command.js';
 import { COMMANDS } from './commands/index.js';
 import type { Paint } from './table.js';
 import { argsOf } from './values.js';
-import { parseCommandLine } from './yargs.js';
+import { version } from './version.js';
+import { helpText, parseOptions, splitCommand } from './yargs.js';
 
 /** What the process lends to the CLI. */
 export interface Terminal {
@@ -19,25 +20,35 @@ export interface Terminal {
 
 /** Answers the exit status: 0 done, 1 refused, 2 usage. Throws on a bug only. */
 export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
-  let helpOf = 'vxlane';
+  let helpAt = 'vxlane --help';
   const complain = (message: string) => terminal.printError(`vxlane: ${message.replaceAll('\n', ' ')}\n`);
   try {
-    const name = argv.find((word) => COMMANDS.some((command) => command.name === word));
-    if (name !== undefined) helpOf = `vxlane ${name}`;
-    const parsed = parseCommandLine(COMMANDS, argv);
-    if ('text' in parsed) {
-      terminal.print(parsed.text);
+    const { name, rest } = splitCommand(argv);
+    const command = name === null ? null : await load(name);
+    if (command !== null) helpAt = `vxlane ${name} --help`;
+    const typed = parseOptions(command, rest);
+    if (typed.options.version !== undefined) {
+      terminal.print(`${version()}\n`);
       return 0;
     }
-    const { command, typed } = parsed;
+    if (command === null || typed.options.help !== undefined) {
+      terminal.print(await helpText(command, await Promise.all(Object.keys(COMMANDS).map(load))));
+      return 0;
+    }
     const args = argsOf(command, typed);
     const context = await contextOf(terminal, args.socket, complain);
     return await command.run(args as never, context);
   } catch (error) {
     if (!(error instanceof VxlaneError)) throw error;
-    complain(error.exitCode === 2 ? `${error.message} (see "${helpOf} --help")` : error.message);
+    complain(error.exitCode === 2 ? `${error.message} (see "${helpAt}")` : error.message);
     return error.exitCode;
   }
+}
+
+async function load(name: string): Promise<Command> {
+  const loader = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (loader === undefined) throw unknownCommand(name);
+  return loader();
 }
 
 async function contextOf(terminal: Terminal, socketTyped: unknown, complain: Context['complain']): Promise<Context> {

@@ -52,8 +52,8 @@ export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly
 
 /** Fields with colons between and no header. As in dladm, nothing is escaped when there is but one field. */
 export function formatParsable<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
-  const escape = columns.length > 1 ? (text: string) => text.replace(/[\\:]/g, '\\$&') : (text: string) => text;
-  const field = (column: Column<Row>, row: Row) => escape(printable((column.raw ?? column.value)(row)));
+  const escaped = (text: string) => (columns.length > 1 ? text.replace(/[\\:]/g, '\\$&') : text);
+  const field = (column: Column<Row>, row: Row) => escaped(printable((column.raw ?? column.value)(row)));
   return rows.map((row) => `${columns.map((column) => field(column, row)).join(':')}\n`).join('');
 }
 

@@ -1,14 +1,19 @@
-/** The only file that knows yargs. It splits a command line into words and options and prints help; `values.ts` checks. */
-import yargs, { type Argv } from 'yargs';
-import { flagWithValue, optionWithoutValue, unknownCommand, unknownOptions, VxlaneError } from '../errors.js';
+/**
+ * The only file that knows yargs: its parser splits a command line into words and options, and it lays out --help.
+ * `values.ts` checks what was typed. Help is loaded when asked for, because its layout library costs 100 ms of start.
+ */
+import parser from 'yargs-parser';
+import { flagWithValue, optionWithoutValue, unknownOptions, VxlaneError } from '../errors.js';
 import { type Command, dashed, type Option, type Options, SOCKET, spellings } from './command.js';
 import type { Typed } from './values.js';
-import { version } from './version.js';
 
-/** Either a text to print, or a command to run. */
-export type Parsed = { readonly text: string } | { readonly command: Command; readonly typed: Typed };
+const COMMON: Options = {
+  socket: SOCKET,
+  help: { type: 'flag', aliases: ['h'], help: 'show help' },
+  version: { type: 'flag', help: 'show the version' },
+};
 
-const PARSER = {
+const CONFIGURATION = {
   'boolean-negation': false,
   'camel-case-expansion': false,
   'dot-notation': false,
@@ -19,73 +24,63 @@ const PARSER = {
   'strip-aliased': true,
 };
 
-/** yargs tells failures as texts only, so its texts are made easy to take apart: a word, a line break, the subject. */
-const MARKS = {
-  'Not enough arguments following: %s': 'needs-value\n%s',
-  'Argument unexpected for: %s': 'takes-none\n%s',
-  'Unknown argument: %s': { one: 'unknown\n%s', other: 'unknown\n%s' },
-};
+const HELP_WIDTH = 100;
 
-/** Throws a VxlaneError of exit status 2 for an unknown command or option, or an option without its value. */
-export function parseCommandLine(commands: readonly Command[], argv: readonly string[]): Parsed {
-  const { error, words, options, output } = parse(commands, argv);
-  const [name, ...rest] = words;
-  const command = commands.find((candidate) => candidate.name === name);
-  if (name !== undefined && command === undefined) throw unknownCommand(name);
-  if (error !== null) throw explain(error, { socket: SOCKET, ...command?.options });
-  if (output !== '') return { text: `${output}\n` };
-  if (command === undefined) return { text: `${parse(commands, ['--help']).output}\n` };
-  return { command, typed: { options, words: rest } };
+/** The command's name (null: none was given), and all else that was typed, in its order. */
+export function splitCommand(argv: readonly string[]): { name: string | null; rest: string[] } {
+  const { words } = parse(COMMON, argv, { 'halt-at-non-option': true });
+  const [name = null, ...after] = words;
+  return { name, rest: [...argv.slice(0, argv.length - words.length), ...after] };
 }
 
-interface Split {
-  error: Error | null;
-  words: string[];
-  options: Record<string, unknown>;
-  output: string;
+/** Throws a VxlaneError of exit status 2 for an unknown option, or one with a value too few or too many. */
+export function parseOptions(command: Command | null, argv: readonly string[]): Typed {
+  return parse({ ...COMMON, ...command?.options }, argv);
 }
 
-function parse(commands: readonly Command[], argv: readonly string[]): Split {
-  const split: Split = { error: null, words: [], options: {}, output: '' };
-  build(commands).parse([...argv], {}, (error: unknown, args: Record<string, unknown>, output: string) => {
-    const { _, $0, ...options } = args;
-    split.error = error instanceof Error ? error : null;
-    split.words = (_ as (string | number)[]).map(String);
-    split.options = options;
-    split.output = split.error === null ? output : '';
+function parse(table: Options, argv: readonly string[], more: Record<string, boolean> = {}): Typed {
+  const of = (...types: Option['type'][]) => Object.keys(table).filter((name) => types.includes(table[name]!.type));
+  const flags = of('flag');
+  const valued = of('text', 'list', 'integer', 'choice');
+  const { argv: parsed, error } = parser.detailed([...argv], {
+    boolean: flags,
+    string: [...valued, ...of('maybe')],
+    // A flag eats nothing, or `-t true` would lose a name.
+    narg: Object.fromEntries([...flags.map((name) => [name, 0]), ...valued.map((name) => [name, 1])]),
+    alias: Object.fromEntries(Object.entries(table).map(([name, { aliases = [] }]) => [name, [...aliases]])),
+    configuration: { ...CONFIGURATION, ...more },
   });
-  return split;
+  const { _: words, ...options } = parsed;
+  const unknown = Object.keys(options).filter((name) => !Object.hasOwn(table, name));
+  if (unknown.length > 0) throw unknownOptions(unknown.map(dashed));
+  if (error !== null) throw explain(error, table);
+  return { words: words.map(String), options };
 }
 
-function build(commands: readonly Command[]): Argv {
-  const parser = yargs()
-    .scriptName('vxlane')
-    .usage('Usage: vxlane COMMAND [options]\n\nA userspace VXLAN tunnel endpoint for Linux.')
-    .parserConfiguration(PARSER)
-    .updateStrings(MARKS as never)
-    .wrap(100)
-    .version(version())
-    .help()
-    .alias('help', 'h')
-    .strictOptions()
-    .showHelpOnFail(false)
-    .exitProcess(false);
-  addOption(parser, 'socket', SOCKET);
-  for (const command of commands) {
-    parser.command(command.name, command.sentence, (own) => {
-      own.usage(usageOf(command)).version(false).example(command.example, '');
-      for (const [name, option] of Object.entries(command.options)) addOption(own, name, option);
-      return own;
-    });
+/** The parser tells failures by English texts only. */
+function explain(error: Error, table: Options): VxlaneError {
+  const [, text, subject = ''] = /^(.*): (.*)$/.exec(error.message) ?? [];
+  const named = Object.entries(table).find(([name, { aliases = [] }]) => [name, ...aliases].includes(subject));
+  const label = named === undefined ? dashed(subject) : spellings(...named);
+  if (text === 'Not enough arguments following') return optionWithoutValue(label);
+  if (text === 'Argument unexpected for') return flagWithValue(label);
+  return new VxlaneError('bad_command_line', error.message, { exitCode: 2 });
+}
+
+/** Help on one command, or on all when it is null. */
+export async function helpText(command: Command | null, commands: readonly Command[]): Promise<string> {
+  const { default: yargs } = await import('yargs');
+  const help = yargs().scriptName('vxlane').locale('en').wrap(HELP_WIDTH).help(false).version(false);
+  if (command === null) {
+    help.usage('Usage: vxlane COMMAND [options]\n\nA userspace VXLAN tunnel endpoint for Linux.');
+    for (const { name, sentence } of commands) help.command(name, sentence);
+    help.epilogue('vxlane COMMAND --help tells more. Exit status: 0 done, 1 refused, 2 usage.');
+  } else help.usage(usageOf(command)).example(command.example, '');
+  for (const [name, option] of Object.entries({ ...command?.options, ...COMMON })) {
+    help.option(name, { alias: option.aliases, description: helpOf(option), type: 'boolean' });
   }
-  return parser;
-}
-
-function addOption(parser: Argv, name: string, option: Option): void {
-  const common = { alias: option.aliases, description: helpOf(option) };
-  if (option.type === 'flag') parser.option(name, { ...common, type: 'boolean', nargs: 0 });
-  else if (option.type === 'maybe') parser.option(name, { ...common, type: 'string' });
-  else parser.option(name, { ...common, type: 'string', nargs: 1 });
+  // yargs writes the type of each option at its line's end; ours all stand as flags there, and their text says more.
+  return `${(await help.getHelp()).replaceAll(/ +\[boolean\]$/gm, '')}\n`;
 }
 
 function helpOf(option: Option): string {
@@ -101,14 +96,4 @@ function helpOf(option: Option): string {
 function usageOf({ name, sentence, positionals }: Command): string {
   const labels = Object.values(positionals).map(({ label, rest }) => (rest === true ? `[${label}...]` : label));
   return `Usage: ${['vxlane', name, '[options]', ...labels].join(' ')}\n\n${sentence}`;
-}
-
-function explain(error: Error, options: Options): VxlaneError {
-  const [mark, subject] = error.message.split('\n', 2) as [string, string];
-  if (mark === 'unknown') return unknownOptions(subject.split(', ').map(dashed));
-  const named = Object.entries(options).find(([name, { aliases }]) => [name, ...(aliases ?? [])].includes(subject));
-  const label = named === undefined ? dashed(subject) : spellings(...named);
-  if (mark === 'needs-value') return optionWithoutValue(label);
-  if (mark === 'takes-none') return flagWithValue(label);
-  return new VxlaneError('bad_command_line', error.message, { exitCode: 2 });
 }

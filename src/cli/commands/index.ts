@@ -1,29 +1,17 @@
-/** Every command, in the order of --help. */
+/** Every command, in the order of --help. Each is loaded when it is needed: every command pays for its start. */
 import type { Command } from '../command.js';
-import { bench } from './bench.js';
-import { createOverlay } from './create-overlay.js';
-import { createVnic } from './create-vnic.js';
-import { daemon } from './daemon.js';
-import { deleteOverlay } from './delete-overlay.js';
-import { deleteVnic } from './delete-vnic.js';
-import { demo } from './demo.js';
-import { lookup } from './lookup.js';
-import { modifyOverlay } from './modify-overlay.js';
-import { showOverlay } from './show-overlay.js';
-import { showStats } from './show-stats.js';
-import { showVnic } from './show-vnic.js';
 
-export const COMMANDS: readonly Command[] = [
-  daemon,
-  createOverlay,
-  modifyOverlay,
-  showOverlay,
-  deleteOverlay,
-  createVnic,
-  deleteVnic,
-  showVnic,
-  showStats,
-  lookup,
-  demo,
-  bench,
-];
+export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  daemon: async () => (await import('./daemon.js')).daemon,
+  'create-overlay': async () => (await import('./create-overlay.js')).createOverlay,
+  'modify-overlay': async () => (await import('./modify-overlay.js')).modifyOverlay,
+  'show-overlay': async () => (await import('./show-overlay.js')).showOverlay,
+  'delete-overlay': async () => (await import('./delete-overlay.js')).deleteOverlay,
+  'create-vnic': async () => (await import('./create-vnic.js')).createVnic,
+  'delete-vnic': async () => (await import('./delete-vnic.js')).deleteVnic,
+  'show-vnic': async () => (await import('./show-vnic.js')).showVnic,
+  'show-stats': async () => (await import('./show-stats.js')).showStats,
+  lookup: async () => (await import('./lookup.js')).lookup,
+  demo: async () => (await import('./demo.js')).demo,
+  bench: async () => (await import('./bench.js')).bench,
+};
