@@ -25,8 +25,9 @@ export class Capture {
   static async start(host: Host, device: string, filter: string, direction: 'in' | 'out' | 'inout' = 'inout') {
     captures += 1;
     const file = join(host.dir, `capture-${captures}.pcap`);
-    const argv = ['tcpdump', '-Z', 'root', '--immediate-mode', '-U', '-n', '-i', device, '-Q', direction, '-w', file];
-    const tcpdump = host.spawn([...argv, ...(filter === '' ? [] : [filter])], { timeoutMs: 120_000 });
+    const sizes = ['-s', '2048', '-B', '8192']; // without the first, few frames fit in the buffer, and bursts are lost
+    const argv = ['tcpdump', '-Z', 'root', '--immediate-mode', '-U', '-n', ...sizes, '-i', device, '-Q', direction];
+    const tcpdump = host.spawn([...argv, '-w', file, ...(filter === '' ? [] : [filter])], { timeoutMs: 120_000 });
     await tcpdump.printed(/listening on/);
     return new Capture(host, file, tcpdump);
   }
