@@ -2,7 +2,7 @@
  * The datapath as the daemon holds it: tables to fill, upcalls to answer, frames to inject, counters to read. The packet
  * path itself runs in the workers and never waits for this object.
  */
-import { HDR_FDB_GENERATION, Inject } from '../../assembly/layout.js';
+import { Inject } from '../../assembly/layout.js';
 import type { Endpoint } from '../address.js';
 import { Counters } from './counters.js';
 import { Endpoints } from './endpoints.js';
@@ -141,7 +141,7 @@ export class Datapath {
   /** Changes everything but the VNI. */
   setOverlay(index: OverlayIndex, config: OverlayConfig): void {
     this.#tables.setOverlay(index, config, this.#point(config));
-    this.#settle();
+    this.#workers.wake();
   }
 
   #point(config: OverlayConfig): number {
@@ -153,7 +153,7 @@ export class Datapath {
     this.#vnis.delete(index);
     this.#tables.removeOverlay(index);
     for (const { mac } of this.#fdb.entries(index)) this.#fdb.remove(index, mac);
-    this.#settle();
+    this.#workers.wake();
     await this.#workers.quiesce();
     this.#tables.releaseOverlay(index);
   }
@@ -187,14 +187,9 @@ export class Datapath {
    */
   fdbPut(overlay: OverlayIndex, mac: string, target: FdbTarget, options: { isStatic?: boolean } = {}): boolean {
     const stored = this.#fdb.put(overlay, mac, target, options.isStatic ?? false, this.nowMs());
-    this.#settle();
+    this.#workers.wake();
     if (this.#endpoints.isLow) void this.#sweepEndpoints();
     return stored;
-  }
-
-  #settle(): void {
-    Atomics.add(this.#views.u32, HDR_FDB_GENERATION >> 2, 1);
-    this.#workers.wake();
   }
 
   async #sweepEndpoints(): Promise<void> {

@@ -1,2 +1,6 @@
 // Internals of assembly/table and assembly/ring for the tests.
-export {};
+
+export * from '../../assembly/ring/spsc';
+export { fdbAttach, fdbClock, fdbFind } from '../../assembly/table/fdb';
+export { fdbLastUse, fdbLocate, fdbPeek, fdbPut, fdbRemove } from '../../assembly/table/fdb-write';
+export * from '../../assembly/table/vnis';
