@@ -1,0 +1,210 @@
+/**
+ * The daemon: what a client may ask for, done one command at a time. Joins the datapath, the overlays with their search
+ * plugins, the VNICs and what is kept over restarts.
+ */
+import type {
+  Controller,
+  CreateOverlay,
+  CreateVnic,
+  DaemonView,
+  LookupView,
+  ModifyOverlay,
+  OverlayView,
+  SetTarget,
+  StatsView,
+  TargetView,
+  VnicView,
+} from '../control/protocol.js';
+import type { Datapath } from '../datapath/datapath.js';
+import type { UpcallRecord, VnicIndex } from '../datapath/types.js';
+import { messageOf } from '../errors.js';
+import { plugins } from '../search/registry.js';
+import { version } from '../version.js';
+import { Deadlines } from './deadlines.js';
+import type { DaemonLog } from './log.js';
+import { lookup } from './lookup.js';
+import type { Overlay } from './overlay.js';
+import { createOverlay, deleteOverlay, modifyOverlay } from './overlay-commands.js';
+import { needsRepair, repair, restore } from './repair.js';
+import { Serial } from './serial.js';
+import { Sockets } from './sockets.js';
+import type { State } from './state.js';
+import { statsView } from './stats.js';
+import { deleteTarget, flushTargets, setTarget } from './target-commands.js';
+import { overlayView, targetViews, vnicView } from './views.js';
+import type { Vnic } from './vnic.js';
+import { createVnic, deleteVnic } from './vnic-commands.js';
+import { overlayOf, sorted, type World } from './world.js';
+
+export interface DaemonOptions {
+  readonly datapath: Datapath;
+  readonly state: State;
+  readonly log: DaemonLog;
+  /** Milliseconds of the monotonic clock; the datapath's by default. */
+  readonly now?: () => number;
+}
+
+export class Daemon implements Controller {
+  readonly #world: World;
+  readonly #serial = new Serial();
+  readonly #startedAtMs: number;
+  #isRepairing = false;
+
+  /** Nothing is restored yet; see {@link restore}. */
+  constructor({ datapath, state, log, now = () => datapath.nowMs() }: DaemonOptions) {
+    const deadlines = new Deadlines(now);
+    const sockets = new Sockets(datapath);
+    const objects = { overlays: new Map(), overlayByIndex: new Map(), vnics: new Map() };
+    this.#world = { datapath, state, log, now, deadlines, sockets, ...objects };
+    this.#startedAtMs = now();
+    datapath.onUpcall = (record) => this.#upcall(record);
+    datapath.onVnicGone = (index) => void this.#serial.run(() => this.#vnicGone(index));
+  }
+
+  /** Resolves when everything that was kept is there again, or has been tried. Slow plugins need `tick` meanwhile. */
+  restore(): Promise<void> {
+    return this.#serial.run(() => restore(this.#world));
+  }
+
+  /** Time has passed. To be called about ten times a second. */
+  tick(): void {
+    const nowMs = this.#world.now();
+    this.#world.deadlines.tick(nowMs);
+    for (const overlay of this.#world.overlays.values()) overlay.tick(nowMs);
+    if (!this.#isRepairing && needsRepair(this.#world, nowMs)) void this.#repair();
+  }
+
+  /** SIGHUP: whatever is not up is tried at once, and running plugins re-read their sources. */
+  reload(): Promise<void> {
+    return this.#serial.run(async () => {
+      const running = sorted(this.#world.overlays).filter((overlay) => overlay.isUp);
+      await repair(this.#world, () => true);
+      await Promise.all(running.map((overlay) => overlay.search.reload()));
+    });
+  }
+
+  /** Orderly end: plugins stop, the datapath stops, interfaces of temporary VNICs go and all others stay. */
+  stop(): Promise<void> {
+    return this.#serial.run(async () => {
+      const { datapath, sockets, overlays, vnics } = this.#world;
+      await Promise.all([...overlays.values()].map((overlay) => overlay.search.stop()));
+      for (const overlay of overlays.values()) overlay.attachment?.upcalls.close();
+      await datapath.close();
+      for (const vnic of vnics.values()) vnic.close();
+      sockets.closeAll();
+    });
+  }
+
+  daemon(): DaemonView {
+    const { datapath, now } = this.#world;
+    return {
+      version: version(),
+      pid: process.pid,
+      engine: datapath.engine,
+      workers: datapath.workers,
+      fdbSize: datapath.fdbSize,
+      fdbEntries: datapath.fdbCount,
+      workerRestarts: datapath.workerRestarts,
+      uptimeSeconds: Math.floor((now() - this.#startedAtMs) / 1000),
+    };
+  }
+
+  overlays(): OverlayView[] {
+    return sorted(this.#world.overlays).map((overlay) => this.#view(overlay));
+  }
+
+  overlay(name: string): OverlayView {
+    return this.#view(overlayOf(this.#world, name));
+  }
+
+  createOverlay(request: CreateOverlay): Promise<OverlayView> {
+    return this.#serial.run(async () => this.#view(await createOverlay(this.#world, request)));
+  }
+
+  modifyOverlay(name: string, request: ModifyOverlay): Promise<OverlayView> {
+    return this.#serial.run(async () => this.#view(await modifyOverlay(this.#world, name, request)));
+  }
+
+  deleteOverlay(name: string): Promise<void> {
+    return this.#serial.run(() => deleteOverlay(this.#world, name));
+  }
+
+  targets(name: string): TargetView[] {
+    return targetViews(overlayOf(this.#world, name), this.#world.now());
+  }
+
+  setTarget(name: string, mac: string, request: SetTarget): Promise<void> {
+    return this.#serial.run(() => setTarget(this.#world, name, mac, request.destination));
+  }
+
+  deleteTarget(name: string, mac: string): Promise<void> {
+    return this.#serial.run(() => deleteTarget(this.#world, name, mac));
+  }
+
+  flushTargets(name: string): Promise<void> {
+    return this.#serial.run(() => flushTargets(this.#world, name));
+  }
+
+  /** Does not wait for commands: it asks as a frame would. */
+  async lookup(name: string, mac: string): Promise<LookupView> {
+    return lookup(overlayOf(this.#world, name), mac);
+  }
+
+  vnics(): VnicView[] {
+    return sorted(this.#world.vnics).map((vnic) => this.#vnicView(vnic));
+  }
+
+  createVnic(request: CreateVnic): Promise<VnicView> {
+    return this.#serial.run(async () => this.#vnicView(await createVnic(this.#world, request)));
+  }
+
+  deleteVnic(name: string): Promise<void> {
+    return this.#serial.run(() => deleteVnic(this.#world, name));
+  }
+
+  stats(names: string[]): StatsView {
+    const { datapath, overlays, vnics } = this.#world;
+    const isAll = names.length === 0;
+    const shown = isAll ? sorted(overlays) : names.map((name) => overlayOf(this.#world, name));
+    const onShown = sorted(vnics).filter((vnic) => shown.some(({ name }) => name === vnic.identity.overlay));
+    return statsView(datapath, shown, onShown, isAll);
+  }
+
+  #view(overlay: Overlay): OverlayView {
+    return overlayView(overlay, [...plugins.keys()]);
+  }
+
+  #vnicView(vnic: Vnic): VnicView {
+    return vnicView(vnic, this.#world.overlays.get(vnic.identity.overlay));
+  }
+
+  #upcall(record: UpcallRecord): void {
+    const { datapath, overlayByIndex, log } = this.#world;
+    try {
+      const attachment = overlayByIndex.get(record.overlay)?.attachment;
+      if (attachment) attachment.upcalls.handle(record);
+      else if (record.kind !== 'miss') datapath.countDrop(0, 'overlay_gone');
+    } catch (thrown) {
+      log.error('bug while handling an upcall', { stack: thrown instanceof Error ? thrown.stack : thrown });
+    }
+  }
+
+  async #repair(): Promise<void> {
+    this.#isRepairing = true;
+    const isDue = ({ backoff }: Overlay | Vnic) => backoff.isDue(this.#world.now());
+    await this.#serial
+      .run(() => repair(this.#world, isDue))
+      .catch((thrown: unknown) => this.#world.log.error('bug while repairing', { reason: messageOf(thrown) }));
+    this.#isRepairing = false;
+  }
+
+  /** Somebody deleted the interface of a VNIC, or its namespace. */
+  async #vnicGone(index: VnicIndex): Promise<void> {
+    const { vnics, overlays, datapath, log } = this.#world;
+    const vnic = [...vnics.values()].find((each) => each.index === index);
+    if (vnic === undefined) return;
+    log.warn('the interface of a VNIC was deleted', { vnic: vnic.name });
+    await vnic.remove(overlays.get(vnic.identity.overlay), datapath);
+    vnic.problem = 'its interface was deleted (SIGHUP of the daemon makes it again; delete-vnic forgets it)';
+  }
+}

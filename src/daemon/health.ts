@@ -1,0 +1,35 @@
+/** Why an overlay is DEGRADED: one reason per part that can fail, so that each part clears only its own. */
+
+/**
+ * `underlay`: the overlay's socket. `start`: the plugin is not running. `reload`: it could not re-read its sources.
+ * `lookup`: the last question to it failed. `push`: it handed over nonsense unasked. `plugin`: its own word.
+ */
+export type HealthPart = 'underlay' | 'start' | 'reload' | 'plugin' | 'lookup' | 'push';
+
+const ORDER: readonly HealthPart[] = ['underlay', 'start', 'reload', 'plugin', 'lookup', 'push'];
+
+export class Health {
+  readonly #reasons = new Map<HealthPart, string>();
+
+  degrade(part: HealthPart, reason: string): void {
+    this.#reasons.set(part, reason);
+  }
+
+  restore(part: HealthPart): void {
+    this.#reasons.delete(part);
+  }
+
+  /** Whether this part is the trouble, or a part of it. */
+  has(part: HealthPart): boolean {
+    return this.#reasons.has(part);
+  }
+
+  get status(): 'ONLINE' | 'DEGRADED' {
+    return this.#reasons.size === 0 ? 'ONLINE' : 'DEGRADED';
+  }
+
+  /** The reasons on one line, empty when there are none. */
+  get details(): string {
+    return ORDER.flatMap((part) => this.#reasons.get(part) ?? []).join('; ');
+  }
+}

@@ -1,0 +1,33 @@
+/** The daemon's log: JSON lines, or readable text on a terminal. */
+import { type Logger, pino } from 'pino';
+import pretty from 'pino-pretty';
+import type { PluginLog } from '../search/api.js';
+
+/** Levels below: the daemon's own log and a plugin's have one shape. */
+export interface DaemonLog extends PluginLog {
+  fatal(message: string, fields?: object): void;
+  /** A log whose lines all carry `fields`. */
+  child(fields: object): DaemonLog;
+}
+
+/** `level`: least level that is written, `info` when absent. */
+export function createLog(level = 'info'): DaemonLog {
+  const base = { name: 'vxlane', pid: process.pid };
+  if (process.stdout.isTTY) {
+    return wrap(pino({ level, base }, pretty({ ignore: 'pid,name', singleLine: true, sync: true })));
+  }
+  return wrap(
+    pino({ level, base, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 1, sync: true })),
+  );
+}
+
+function wrap(logger: Logger): DaemonLog {
+  return {
+    debug: (message, fields) => logger.debug(fields ?? {}, message),
+    info: (message, fields) => logger.info(fields ?? {}, message),
+    warn: (message, fields) => logger.warn(fields ?? {}, message),
+    error: (message, fields) => logger.error(fields ?? {}, message),
+    fatal: (message, fields) => logger.fatal(fields ?? {}, message),
+    child: (fields) => wrap(logger.child(fields)),
+  };
+}

@@ -1,0 +1,92 @@
+/** The daemon process: start order, signals, end. */
+import { startControlServer } from '../control/server.js';
+import { claimSocketPath } from '../control/socket-file.js';
+import { Datapath } from '../datapath/datapath.js';
+import { version } from '../version.js';
+import { Daemon } from './daemon.js';
+import { createLog, type DaemonLog } from './log.js';
+import { State } from './state.js';
+
+export interface RunOptions {
+  /** Path of the control socket. */
+  readonly socket: string;
+  /** Directory of what is kept over restarts. */
+  readonly stateDir: string;
+  /** Most FDB entries of all overlays together. */
+  readonly fdbSize: number;
+  /** Datapath threads. */
+  readonly workers: number;
+  readonly engine: 'auto' | 'mmsg';
+  /** Microseconds a worker spins before it sleeps. */
+  readonly busyPollUs: number;
+}
+
+/** Ten ticks a second are fine enough for every deadline and time to live there is. */
+const TICK_MS = 100;
+
+/**
+ * Runs until SIGTERM or SIGINT, then ends in order and resolves. Ready when the socket answers: by then everything that was
+ * kept is restored. Rejects when it cannot start; then nothing is left open.
+ */
+export async function runDaemon(options: RunOptions): Promise<void> {
+  const log = createLog(process.env.VXLANE_LOG_LEVEL);
+  dieOfBugs(log);
+  // before anything is touched: another daemon may be at work on the same interfaces
+  await claimSocketPath(options.socket);
+  const state = await State.open(options.stateDir, log);
+  const { fdbSize, workers, busyPollUs } = options;
+  const datapath = await Datapath.start({ fdbSize, workers, busyPollUs, log });
+  const daemon = new Daemon({ datapath, state, log });
+  const timer = setInterval(() => daemon.tick(), TICK_MS);
+  const signals = listenForSignals(daemon, log);
+  try {
+    await daemon.restore();
+    const server = await startControlServer({ socket: options.socket, controller: daemon, log });
+    log.info('ready', { version: version(), socket: options.socket, engine: datapath.engine, workers });
+    log.info('ending', { signal: await signals.ended });
+    await server.close();
+  } finally {
+    await daemon.stop();
+    clearInterval(timer);
+    signals.close();
+  }
+  log.info('ended');
+}
+
+interface Signals {
+  /** Resolves with the name of the signal that ends the daemon. */
+  readonly ended: Promise<string>;
+  close(): void;
+}
+
+function listenForSignals(daemon: Daemon, log: DaemonLog): Signals {
+  const reload = () => {
+    log.info('reloading');
+    daemon.reload().then(
+      () => log.info('reloaded'),
+      (thrown: unknown) => log.error('reload failed', { stack: stackOf(thrown) }),
+    );
+  };
+  let end = (_signal: string) => {};
+  const ended = new Promise<string>((resolve) => {
+    end = resolve;
+  });
+  // Listened to until the very end: a second SIGTERM does not cut the orderly end short.
+  process.on('SIGTERM', end).on('SIGINT', end).on('SIGHUP', reload);
+  return {
+    ended,
+    close: () => void process.off('SIGTERM', end).off('SIGINT', end).off('SIGHUP', reload),
+  };
+}
+
+/** A bug may have left anything behind: better to start afresh. Interfaces of VNICs stay, and so do their addresses. */
+function dieOfBugs(log: DaemonLog): void {
+  process.on('uncaughtException', (thrown) => {
+    log.fatal('bug: the daemon ends', { stack: stackOf(thrown) });
+    process.exit(1);
+  });
+}
+
+function stackOf(thrown: unknown): string {
+  return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+}

@@ -1,0 +1,93 @@
+/**
+ * After a restart: what was kept is there again. What cannot be yet (an address that is not up, a namespace that is not
+ * there, a plugin whose source is gone) is there with its reason, and is tried again: with back-off, and on SIGHUP.
+ */
+import { parseEndpoint } from '../address.js';
+import { messageOf, noSuchOverlay, overlayNotUp } from '../errors.js';
+import type { Plugin, Target } from '../search/api.js';
+import { plugins } from '../search/registry.js';
+import { Overlay } from './overlay.js';
+import { configurationOf } from './overlay-props.js';
+import type { StoredOverlay } from './state.js';
+import { Vnic } from './vnic.js';
+import { sorted, vnicsOn, type World } from './world.js';
+
+/** Never throws for what a state file says: that is moved aside. */
+export async function restore(world: World): Promise<void> {
+  for (const stored of await world.state.overlays.load()) {
+    try {
+      world.overlays.set(stored.name, restoredOverlay(world, stored));
+    } catch (thrown) {
+      await world.state.overlays.moveAside(stored.name, messageOf(thrown));
+    }
+  }
+  for (const { version: _, ...identity } of await world.state.vnics.load()) {
+    world.vnics.set(identity.name, new Vnic({ ...identity, temporary: false }));
+  }
+  await repair(world, () => true);
+}
+
+function restoredOverlay(world: World, stored: StoredOverlay): Overlay {
+  const { name, vni, encap, search } = stored;
+  const other = [...world.overlays.values()].find((overlay) => overlay.identity.vni === vni);
+  if (other !== undefined) throw new Error(`virtual network id ${vni} is that of overlay ${other.name}`);
+  const plugin: Plugin | null = plugins.get(search) ?? null;
+  const configuration = configurationOf(plugin, stored.properties);
+  const overlay = new Overlay({ name, vni, encap, search, temporary: false }, plugin, configuration, world);
+  for (const [mac, text] of Object.entries(stored.targets)) overlay.statics.set(mac, targetOf(text));
+  return overlay;
+}
+
+function targetOf(text: string): Target {
+  const endpoint = text === 'drop' ? 'drop' : parseEndpoint(text);
+  if (endpoint === null) throw new Error(`not a destination: ${text}`);
+  return endpoint;
+}
+
+/** Tries again whatever is not up and `isDue`. Overlays do not wait for each other: a plugin may be slow to start. */
+export async function repair(world: World, isDue: (object: Overlay | Vnic) => boolean): Promise<void> {
+  const orphans = sorted(world.vnics).filter((vnic) => !world.overlays.has(vnic.identity.overlay));
+  for (const vnic of orphans.filter(isDue)) reattach(world, vnic);
+  await Promise.all(sorted(world.overlays).map((overlay) => repairOverlay(world, overlay, isDue)));
+}
+
+/** The overlay first: its VNICs are no use without its socket, and of little use without its plugin. */
+async function repairOverlay(world: World, overlay: Overlay, isDue: (object: Overlay | Vnic) => boolean) {
+  const hadSocket = overlay.attachment !== null;
+  if (!overlay.isUp && isDue(overlay)) await overlay.bringUp().catch((thrown: unknown) => warn(world, overlay, thrown));
+  const isNew = !hadSocket && overlay.attachment !== null;
+  for (const vnic of vnicsOn(world, overlay.name)) {
+    if (!vnic.isAttached && (isNew || isDue(vnic))) reattach(world, vnic);
+  }
+}
+
+/** Something waits for its time to be tried again. */
+export function needsRepair(world: World, nowMs: number): boolean {
+  const isDue = ({ backoff }: Overlay | Vnic) => backoff.isDue(nowMs);
+  return [...world.overlays.values()].some(isDue) || [...world.vnics.values()].some(isDue);
+}
+
+export function reattachVnics(world: World, overlay: Overlay): void {
+  for (const vnic of vnicsOn(world, overlay.name)) {
+    if (!vnic.isAttached) reattach(world, vnic);
+  }
+}
+
+function reattach(world: World, vnic: Vnic): void {
+  const overlay = world.overlays.get(vnic.identity.overlay);
+  try {
+    if (overlay === undefined) throw noSuchOverlay(vnic.identity.overlay);
+    if (overlay.attachment === null) throw overlayNotUp(overlay.name, overlay.health.details);
+    vnic.reattach(overlay, world.datapath, world.now());
+    world.log.info('VNIC attached', { vnic: vnic.name, overlay: overlay.name, netns: vnic.netns });
+  } catch (thrown) {
+    if (vnic.problem !== messageOf(thrown)) warn(world, vnic, thrown);
+    vnic.problem = messageOf(thrown);
+    vnic.backoff.failed(world.now());
+  }
+}
+
+function warn(world: World, object: Overlay | Vnic, thrown: unknown): void {
+  const kind = object instanceof Vnic ? 'VNIC' : 'overlay';
+  world.log.warn(`${kind} is not up`, { name: object.name, reason: messageOf(thrown) });
+}

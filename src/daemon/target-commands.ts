@@ -1,0 +1,115 @@
+/** Commands on the targets of an overlay: where the operator, or the plugin, says MACs are. */
+import { type Endpoint, formatEndpoint, ipFamily, isGroupMac, parseEndpoint, parseMac } from '../address.js';
+import {
+  badDestination,
+  badMac,
+  badTargetMac,
+  fdbFull,
+  noSuchTarget,
+  pointsToItself,
+  targetIsVnic,
+  targetsOfPoint,
+  wrongFamily,
+} from '../errors.js';
+import type { Target } from '../search/api.js';
+import type { Overlay } from './overlay.js';
+import { isOwnEndpoint } from './overlay-props.js';
+import { checkIp } from './plugin-answers.js';
+import { allOrNothing } from './undo.js';
+import { overlayOf, saveOverlay, vnicsOn, type World } from './world.js';
+
+export async function setTarget(world: World, name: string, macText: string, destination: string): Promise<void> {
+  const overlay = dynamicOverlay(world, name);
+  const mac = canonical(macText);
+  if (isGroupMac(mac)) throw badTargetMac(mac);
+  refuseVnic(world, overlay, mac);
+  const target = parseTarget(overlay, destination);
+  const before = overlay.statics.get(mac);
+  await allOrNothing(world.log, async (undo) => {
+    undo.push(`set target ${mac} back`, () => {
+      if (before === undefined) forget(overlay, mac);
+      else put(world, overlay, mac, before);
+    });
+    put(world, overlay, mac, target);
+    await saveOverlay(world, overlay);
+  });
+}
+
+export async function deleteTarget(world: World, name: string, macText: string): Promise<void> {
+  const overlay = dynamicOverlay(world, name);
+  const mac = canonical(macText);
+  refuseVnic(world, overlay, mac);
+  const before = overlay.statics.get(mac);
+  if (!forget(overlay, mac)) throw noSuchTarget(name, mac);
+  if (before === undefined) return;
+  await allOrNothing(world.log, async (undo) => {
+    undo.push(`set target ${mac} back`, () => put(world, overlay, mac, before));
+    await saveOverlay(world, overlay);
+  });
+}
+
+/** Forgets every target, static ones included; a VNIC's own MAC is not a target. */
+export async function flushTargets(world: World, name: string): Promise<void> {
+  const overlay = dynamicOverlay(world, name);
+  const before = new Map(overlay.statics);
+  const local = new Set([...overlay.vnics.values()].map((vnic) => vnic.mac));
+  const known = overlay.attachment?.targets.entries().map((entry) => entry.mac) ?? [];
+  for (const mac of [...known, ...before.keys()]) {
+    if (!local.has(mac)) forget(overlay, mac);
+  }
+  if (before.size === 0) return;
+  await allOrNothing(world.log, async (undo) => {
+    undo.push(`set targets of ${name} back`, () => {
+      for (const [mac, target] of before) put(world, overlay, mac, target);
+    });
+    await saveOverlay(world, overlay);
+  });
+}
+
+function dynamicOverlay(world: World, name: string): Overlay {
+  const overlay = overlayOf(world, name);
+  if (overlay.search.isPoint) throw targetsOfPoint(name, overlay.identity.search);
+  return overlay;
+}
+
+function canonical(text: string): string {
+  const mac = parseMac(text);
+  if (mac === null) throw badMac(text);
+  return mac;
+}
+
+function refuseVnic(world: World, overlay: Overlay, mac: string): void {
+  const vnic = vnicsOn(world, overlay.name).find((each) => each.identity.mac === mac);
+  if (vnic !== undefined) throw targetIsVnic(overlay.name, mac, vnic.name);
+}
+
+function parseTarget(overlay: Overlay, text: string): Target {
+  if (text.toLowerCase() === 'drop') return 'drop';
+  const endpoint = parseEndpoint(text);
+  if (endpoint === null || !isHost(endpoint)) throw badDestination(text);
+  const { listen } = overlay.configuration.settings;
+  if (ipFamily(endpoint.ip) !== ipFamily(listen.ip)) throw wrongFamily(formatEndpoint(endpoint), listen.ip);
+  const takesOwn = [...overlay.vnics.values()].some((vnic) => vnic.allowAnyMac);
+  if (isOwnEndpoint(listen, endpoint) && !takesOwn) throw pointsToItself(overlay.name, formatEndpoint(endpoint));
+  return endpoint;
+}
+
+function isHost({ ip }: Endpoint): boolean {
+  try {
+    return checkIp(ip) === ip;
+  } catch {
+    return false;
+  }
+}
+
+function put(world: World, overlay: Overlay, mac: string, target: Target): void {
+  if (overlay.attachment?.upcalls.setStatic(mac, target) === false) throw fdbFull(world.datapath.fdbSize);
+  overlay.statics.set(mac, target);
+}
+
+/** False when nothing was known. */
+function forget(overlay: Overlay, mac: string): boolean {
+  const wasStatic = overlay.statics.delete(mac);
+  const wasKnown = overlay.attachment?.upcalls.withdraw(mac) === true;
+  return wasStatic || wasKnown;
+}

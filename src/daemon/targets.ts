@@ -1,0 +1,137 @@
+/**
+ * What has been said of the MACs of one overlay, by whom and when: the decisions behind its FDB entries. The only writer of
+ * those entries, but for the ones of local VNICs, which the datapath keeps itself.
+ */
+import type { Endpoint } from '../address.js';
+import type { FdbEntry, FdbTarget, OverlayIndex, VnicIndex } from '../datapath/types.js';
+import type { Target } from '../search/api.js';
+import { Expiry } from './expiry.js';
+
+/** The part of the datapath that is written here. */
+export interface Fdb {
+  fdbPut(overlay: OverlayIndex, mac: string, target: FdbTarget, options?: { isStatic?: boolean }): boolean;
+  fdbRemove(overlay: OverlayIndex, mac: string): boolean;
+  fdbGet(overlay: OverlayIndex, mac: string): FdbEntry | null;
+  fdbEntries(overlay: OverlayIndex): FdbEntry[];
+}
+
+/** Why a question has no target. */
+export type Refusal = 'no_such_mac' | 'lookup_failed';
+
+export interface Decision {
+  readonly target: Target | Refusal;
+  /** Set by the operator. */
+  readonly isStatic: boolean;
+  /** When it was said. */
+  readonly atMs: number;
+}
+
+export interface TargetsOptions {
+  readonly fdb: Fdb;
+  readonly overlay: OverlayIndex;
+  /** Most FDB entries there can be, of all overlays. */
+  readonly fdbSize: number;
+  /** True for an endpoint that is this overlay's own socket. */
+  readonly isOwn: (endpoint: Endpoint) => boolean;
+  /** The VNIC behind which MACs of the own endpoint live. */
+  readonly anyMacVnic: () => VnicIndex | null;
+  readonly nowMs: number;
+}
+
+export class Targets {
+  readonly #options: TargetsOptions;
+  readonly #decisions = new Map<string, Decision>();
+  readonly #expiry: Expiry;
+
+  constructor(options: TargetsOptions) {
+    this.#options = options;
+    this.#expiry = new Expiry(options.nowMs);
+  }
+
+  decision(mac: string): Decision | undefined {
+    return this.#decisions.get(mac);
+  }
+
+  entry(mac: string): FdbEntry | null {
+    return this.#options.fdb.fdbGet(this.#options.overlay, mac);
+  }
+
+  /** All entries, those of VNICs included, sorted by MAC. */
+  entries(): FdbEntry[] {
+    return this.#options.fdb.fdbEntries(this.#options.overlay);
+  }
+
+  /** A static entry. False: the table is full of static ones. */
+  putStatic(mac: string, target: Target, nowMs: number): boolean {
+    return this.#write(mac, { target, isStatic: true, atMs: nowMs });
+  }
+
+  /** The plugin's word; never replaces a static entry. False: that, or the table is full of static ones. */
+  put(mac: string, target: Target | Refusal, nowMs: number, ttlMs?: number): boolean {
+    if (this.entry(mac)?.isStatic === true) return false;
+    if (!this.#write(mac, { target, isStatic: false, atMs: nowMs })) return false;
+    if (ttlMs !== undefined) this.#expiry.set(mac, nowMs + ttlMs);
+    return true;
+  }
+
+  /** Forgets a MAC. False when nothing was known. */
+  remove(mac: string): boolean {
+    this.forget(mac);
+    return this.#options.fdb.fdbRemove(this.#options.overlay, mac);
+  }
+
+  /** The entry of a MAC is somebody else's now (a VNIC's): it stays, what was said before does not. */
+  forget(mac: string): void {
+    this.#decisions.delete(mac);
+    this.#expiry.delete(mac);
+  }
+
+  /** The plugin is another one, or has changed its mind: what had no answer is asked again at once. */
+  forgetRefusals(): void {
+    for (const [mac, { target }] of this.#decisions) {
+      if (target === 'no_such_mac' || target === 'lookup_failed') this.remove(mac);
+    }
+  }
+
+  /** Forgets what has outlived its time. */
+  tick(nowMs: number): void {
+    for (const mac of this.#expiry.due(nowMs)) this.remove(mac);
+  }
+
+  /** The any-mac VNIC came or went: entries of the own endpoint lead somewhere else now. */
+  redirectOwn(): void {
+    for (const [mac, decision] of this.#decisions) {
+      const { target } = decision;
+      if (typeof target === 'object' && this.#options.isOwn(target)) this.#store(mac, decision);
+    }
+  }
+
+  #write(mac: string, decision: Decision): boolean {
+    if (!this.#store(mac, decision)) return false;
+    this.#expiry.delete(mac);
+    this.#decisions.set(mac, decision);
+    this.#sweep();
+    return true;
+  }
+
+  #store(mac: string, { target, isStatic }: Decision): boolean {
+    const { fdb, overlay } = this.#options;
+    return fdb.fdbPut(overlay, mac, this.#resolve(target), { isStatic });
+  }
+
+  #resolve(target: Target | Refusal): FdbTarget {
+    if (target === 'drop') return { kind: 'drop', reason: 'drop_entry' };
+    if (typeof target === 'string') return { kind: 'drop', reason: target };
+    if (!this.#options.isOwn(target)) return { kind: 'remote', endpoint: target };
+    const vnic = this.#options.anyMacVnic();
+    return vnic === null ? { kind: 'drop', reason: 'no_local_port' } : { kind: 'local', vnic };
+  }
+
+  /** The FDB evicts on its own; what it no longer has is forgotten here when that has become worth a walk. */
+  #sweep(): void {
+    if (this.#decisions.size <= this.#options.fdbSize * 2) return;
+    for (const mac of this.#decisions.keys()) {
+      if (this.entry(mac) === null) this.forget(mac);
+    }
+  }
+}

@@ -1,0 +1,195 @@
+/**
+ * What one overlay's datapath cannot decide: it asks, the search plugin is asked, the FDB says the answer. With
+ * proxies.ts the only caller of a plugin's questions.
+ *
+ * Rules: one question in flight per MAC. The latest decision wins, not the latest arrival: whatever is pushed, set or
+ * withdrawn while a question is in flight overtakes its answer. A failure costs its own frames and degrades the overlay
+ * until a later question succeeds. No answer at all is left to the datapath, which drops what waits as lookup_timeout.
+ */
+import type { DropReason, MissUpcall, OverlayIndex, UpcallRecord, VnicIndex } from '../datapath/types.js';
+import type { Answer, PluginLog, Query, Target } from '../search/api.js';
+import type { Health } from './health.js';
+import { type Askable, LOOKUP_DEADLINE_MS, PluginFault } from './plugin-host.js';
+import { Proxies } from './proxies.js';
+import type { Fdb, Refusal, Targets } from './targets.js';
+
+/** A failed question is not repeated for this long. */
+export const FAILED_TTL_MS = 1000;
+
+/** The part of the datapath that upcalls need. */
+export interface UpcallDatapath extends Fdb {
+  deliver(vnic: VnicIndex, frame: Uint8Array): boolean;
+  encap(vnic: VnicIndex, frame: Uint8Array): boolean;
+  countDrop(overlay: OverlayIndex, reason: DropReason): void;
+  countAnswered(): void;
+}
+
+export interface LocalVnic {
+  readonly index: VnicIndex;
+  readonly mac: string;
+}
+
+/** What upcalls need to know of their overlay. */
+export interface UpcallOverlay {
+  readonly index: OverlayIndex;
+  readonly vni: number;
+  readonly log: PluginLog;
+  readonly health: Health;
+  /** The running plugin, or null while there is none. */
+  readonly plugin: Askable | null;
+  readonly negativeTtlMs: number;
+  /** VNICs that frames flow through. Each keeps its identity (===) while it does. */
+  readonly vnics: ReadonlyMap<VnicIndex, LocalVnic>;
+}
+
+export interface UpcallsOptions {
+  readonly datapath: UpcallDatapath;
+  readonly overlay: UpcallOverlay;
+  readonly targets: Targets;
+  /** Milliseconds of the monotonic clock. */
+  readonly now: () => number;
+}
+
+/** What became of a question: a target, or why there is none. */
+export type Outcome = Target | Refusal | 'lookup_timeout';
+
+interface Question {
+  readonly query: Query;
+  readonly askedAtMs: number;
+  /** What was said of the MAC since: the answer no longer counts. */
+  overtaken: 'put' | 'withdrawn' | null;
+  outcome: Promise<Outcome>;
+}
+
+export class Upcalls {
+  readonly #options: UpcallsOptions;
+  readonly #proxies: Proxies;
+  readonly #questions = new Map<string, Question>();
+  #isClosed = false;
+
+  constructor(options: UpcallsOptions) {
+    this.#options = options;
+    this.#proxies = new Proxies(options);
+  }
+
+  handle(record: UpcallRecord): void {
+    if (record.kind !== 'miss') this.#proxies.handle(record);
+    else if (this.#options.targets.entry(record.mac) === null)
+      void this.ask(queryOf(record, this.#options.overlay.vni));
+  }
+
+  /** Asks the plugin and writes the answer to the FDB; joins a question that is in flight. Never rejects. */
+  ask(query: Query): Promise<Outcome> {
+    const asked = this.#questions.get(query.mac);
+    if (asked !== undefined) return asked.outcome;
+    const question: Question = {
+      query,
+      askedAtMs: this.#options.now(),
+      overtaken: null,
+      outcome: Promise.resolve('lookup_timeout' as const),
+    };
+    this.#questions.set(query.mac, question);
+    question.outcome = this.#run(question);
+    return question.outcome;
+  }
+
+  /** The plugin says so unasked. */
+  put(mac: string, target: Target, ttlMs: number | undefined): void {
+    this.#options.targets.put(mac, target, this.#options.now(), ttlMs);
+    this.#overtake(mac, 'put');
+  }
+
+  /** The plugin, or the operator, wants a MAC forgotten. False when nothing was known. */
+  withdraw(mac: string): boolean {
+    this.#overtake(mac, 'withdrawn');
+    return this.#options.targets.remove(mac);
+  }
+
+  /** The operator sets a target. False: the table is full of static entries. */
+  setStatic(mac: string, target: Target): boolean {
+    if (!this.#options.targets.putStatic(mac, target, this.#options.now())) return false;
+    this.#overtake(mac, 'put');
+    return true;
+  }
+
+  /** A local VNIC has the MAC now. */
+  tookLocally(mac: string): void {
+    this.#overtake(mac, 'put');
+  }
+
+  /** An IP address has a new owner: VNICs here that may remember the old one are told. */
+  moved(ip: string, mac: string): void {
+    if (!this.#isClosed) this.#proxies.announce(ip, mac);
+  }
+
+  /** The overlay goes: answers that are still to come count for nothing. */
+  close(): void {
+    this.#isClosed = true;
+    this.#proxies.close();
+  }
+
+  #overtake(mac: string, by: 'put' | 'withdrawn'): void {
+    const question = this.#questions.get(mac);
+    if (question !== undefined) question.overtaken = by;
+  }
+
+  /** One question to its end. One that was overtaken by a withdrawal is asked again: its frames are still waiting. */
+  async #run(question: Question): Promise<Outcome> {
+    const { query, askedAtMs } = question;
+    let outcome: Outcome;
+    do {
+      question.overtaken = null;
+      outcome = await this.#askOnce(question);
+    } while (
+      (question.overtaken as Question['overtaken']) === 'withdrawn' &&
+      !this.#isClosed &&
+      this.#options.now() - askedAtMs < LOOKUP_DEADLINE_MS
+    );
+    this.#questions.delete(query.mac);
+    if (question.overtaken === null) return outcome;
+    return this.#options.targets.decision(query.mac)?.target ?? outcome;
+  }
+
+  async #askOnce(question: Question): Promise<Outcome> {
+    const { overlay } = this.#options;
+    try {
+      if (overlay.plugin === null) throw new PluginFault('the search plugin is not running', false, null);
+      const answer = await overlay.plugin.lookup(question.query);
+      if (this.#isClosed) return 'lookup_failed';
+      overlay.health.restore('lookup');
+      return this.#answered(question, answer);
+    } catch (thrown) {
+      return this.#failed(question, thrown);
+    }
+  }
+
+  #answered(question: Question, answer: Answer | null): Outcome {
+    const target = answer === null ? 'no_such_mac' : answer.target;
+    const ttlMs = answer === null ? this.#options.overlay.negativeTtlMs : answer.ttlMs;
+    this.#decide(question, target, ttlMs);
+    return target;
+  }
+
+  #failed(question: Question, thrown: unknown): Outcome {
+    const { overlay } = this.#options;
+    if (this.#isClosed) return 'lookup_failed';
+    if (!(thrown instanceof PluginFault)) {
+      overlay.log.error('bug while handling an upcall', { stack: thrown instanceof Error ? thrown.stack : thrown });
+    } else if (overlay.plugin !== null) {
+      overlay.health.degrade('lookup', thrown.message);
+      // What waits in the datapath drops as lookup_timeout about now, and the next frame asks again.
+      if (thrown.isTimeout) return 'lookup_timeout';
+    }
+    this.#decide(question, 'lookup_failed', FAILED_TTL_MS);
+    return 'lookup_failed';
+  }
+
+  #decide(question: Question, target: Target | Refusal, ttlMs: number | undefined): void {
+    if (question.overtaken !== null) return;
+    this.#options.targets.put(question.query.mac, target, this.#options.now(), ttlMs);
+  }
+}
+
+function queryOf({ mac, sourceMac, etherType, vlan }: MissUpcall, vni: number): Query {
+  return { vni, mac, sourceMac, etherType, vlan };
+}

@@ -1,0 +1,136 @@
+/**
+ * One VNIC: a TAP with a MAC on an overlay. The interface outlives the daemon unless the VNIC is temporary; after a restart
+ * it is found again wherever the user has moved it. A VNIC whose interface or overlay is not there exists all the same
+ * and says why in `problem`.
+ */
+import { isGroupMac } from '../address.js';
+import type { Datapath } from '../datapath/datapath.js';
+import { badVnicMac, interfaceTaken } from '../errors.js';
+import { interfaceExists, withControlSocket } from '../system/interface.js';
+import { findInterface, withNetns } from '../system/netns.js';
+import { openTap, type Tap } from '../system/tap.js';
+import { Backoff } from './backoff.js';
+import type { AttachedVnic, Overlay } from './overlay.js';
+import { MTU_DEFAULT } from './overlay-props.js';
+
+const ZERO_MAC = '00:00:00:00:00:00';
+
+export interface VnicIdentity {
+  readonly name: string;
+  /** Name of its overlay. */
+  readonly overlay: string;
+  /** Canonical text. */
+  readonly mac: string;
+  /** Where it was created: a name under /run/netns, an absolute path, or null for the daemon's own namespace. */
+  readonly netns: string | null;
+  readonly allowAnyMac: boolean;
+  /** The interface goes with the daemon. */
+  readonly temporary: boolean;
+}
+
+export class Vnic {
+  readonly identity: VnicIdentity;
+  readonly backoff = new Backoff();
+  /** Why it is not attached; empty while it is. */
+  problem = 'not attached yet';
+  #tap: Tap | null = null;
+  #attached: AttachedVnic | null = null;
+  #netns: string | null;
+
+  constructor(identity: VnicIdentity) {
+    this.identity = identity;
+    this.#netns = identity.netns;
+  }
+
+  get name(): string {
+    return this.identity.name;
+  }
+
+  get isAttached(): boolean {
+    return this.#attached !== null;
+  }
+
+  /** Its index in the datapath, null while it is not attached. */
+  get index(): number | null {
+    return this.#attached?.index ?? null;
+  }
+
+  /** Where the interface was when it was last attached. */
+  get netns(): string | null {
+    return this.#netns;
+  }
+
+  /** Refuses a MAC no VNIC may have, and a name that an interface of its namespace has. */
+  checkNew(): void {
+    const { name, mac, netns } = this.identity;
+    if (isGroupMac(mac) || mac === ZERO_MAC) throw badVnicMac(mac);
+    const isTaken = withNetns(netns, () => withControlSocket((control) => interfaceExists(control, name)));
+    if (isTaken) throw interfaceTaken(name, netns);
+  }
+
+  /** A new VNIC: makes its interface and hands it to the datapath. All or nothing. */
+  create(overlay: Overlay, datapath: Datapath, nowMs: number): void {
+    const tap = this.#open(overlay, this.identity.netns);
+    try {
+      this.#join(overlay, datapath, tap, nowMs);
+    } catch (thrown) {
+      tap.remove();
+      throw thrown;
+    }
+  }
+
+  /** A VNIC of an earlier life: finds its interface, or makes it anew (the machine was restarted). */
+  reattach(overlay: Overlay, datapath: Datapath, nowMs: number): void {
+    const found = findInterface(this.name, this.identity.mac);
+    this.#netns = found === undefined ? this.identity.netns : found;
+    const tap = this.#open(overlay, this.#netns);
+    try {
+      this.#join(overlay, datapath, tap, nowMs);
+    } catch (thrown) {
+      tap.close();
+      throw thrown;
+    }
+  }
+
+  /** Takes it out of the datapath and makes the interface vanish, wherever it is. */
+  async remove(overlay: Overlay | undefined, datapath: Datapath): Promise<void> {
+    const attached = this.#attached;
+    const tap = this.#tap ?? this.#openLeftOver();
+    this.#attached = null;
+    this.#tap = null;
+    if (attached !== null) {
+      overlay?.removeVnic(attached);
+      await datapath.removeVnic(attached.index);
+    }
+    tap?.remove();
+  }
+
+  /** The datapath has ended: lets go of the interface, which stays unless the VNIC is temporary. */
+  close(): void {
+    if (this.identity.temporary) this.#tap?.remove();
+    else this.#tap?.close();
+    this.#tap = null;
+  }
+
+  #open(overlay: Overlay, netns: string | null): Tap {
+    const { name, mac, temporary } = this.identity;
+    return openTap({ name, mac, mtu: overlay.mtu, netns, persist: !temporary });
+  }
+
+  #join(overlay: Overlay, datapath: Datapath, tap: Tap, nowMs: number): void {
+    const { name, mac, allowAnyMac } = this.identity;
+    const index = datapath.addVnic({ overlay: overlay.attached().index, fd: tap.fd, mac, allowAnyMac });
+    this.#attached = { index, mac, name, allowAnyMac, attachedAtMs: nowMs, setMtu: (mtu) => tap.setMtu(mtu) };
+    this.#tap = tap;
+    overlay.addVnic(this.#attached);
+    this.problem = '';
+    this.backoff.succeeded();
+  }
+
+  /** The interface of a VNIC that could not be attached, should there be one. */
+  #openLeftOver(): Tap | null {
+    const { name, mac } = this.identity;
+    const netns = findInterface(name, mac);
+    return netns === undefined ? null : openTap({ name, mac, mtu: MTU_DEFAULT, netns, persist: false });
+  }
+}

@@ -1,0 +1,77 @@
+/** Everything the daemon has, in one place: what commands read and change, one command at a time. */
+import { formatEndpoint } from '../address.js';
+import type { Datapath } from '../datapath/datapath.js';
+import type { OverlayIndex } from '../datapath/types.js';
+import { noSuchOverlay, noSuchVnic } from '../errors.js';
+import type { Deadlines } from './deadlines.js';
+import type { DaemonLog } from './log.js';
+import type { Overlay } from './overlay.js';
+import type { Sockets } from './sockets.js';
+import { STATE_VERSION, type State, type StoredOverlay, type StoredVnic } from './state.js';
+import type { Vnic } from './vnic.js';
+
+export interface World {
+  readonly datapath: Datapath;
+  readonly sockets: Sockets;
+  readonly deadlines: Deadlines;
+  readonly state: State;
+  readonly log: DaemonLog;
+  /** Milliseconds of the monotonic clock. */
+  readonly now: () => number;
+  readonly overlays: Map<string, Overlay>;
+  /** Those that the datapath knows. */
+  readonly overlayByIndex: Map<OverlayIndex, Overlay>;
+  readonly vnics: Map<string, Vnic>;
+}
+
+export function overlayOf(world: World, name: string): Overlay {
+  const overlay = world.overlays.get(name);
+  if (overlay === undefined) throw noSuchOverlay(name);
+  return overlay;
+}
+
+export function vnicOf(world: World, name: string): Vnic {
+  const vnic = world.vnics.get(name);
+  if (vnic === undefined) throw noSuchVnic(name);
+  return vnic;
+}
+
+/** The VNICs of an overlay, attached or not, sorted by name. */
+export function vnicsOn(world: World, overlay: string): Vnic[] {
+  return sorted(world.vnics).filter((vnic) => vnic.identity.overlay === overlay);
+}
+
+export function sorted<T extends { readonly name: string }>(objects: ReadonlyMap<string, T>): T[] {
+  return [...objects.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Keeps an overlay over restarts; a temporary one is not kept. */
+export async function saveOverlay(world: World, overlay: Overlay): Promise<void> {
+  if (!overlay.identity.temporary) await world.state.overlays.save(storedOverlay(overlay));
+}
+
+export async function saveVnic(world: World, vnic: Vnic): Promise<void> {
+  if (!vnic.identity.temporary) await world.state.vnics.save(storedVnic(vnic));
+}
+
+function storedOverlay(overlay: Overlay): StoredOverlay {
+  const { name, vni, search } = overlay.identity;
+  const targets = [...overlay.statics].map(([mac, target]) => [
+    mac,
+    target === 'drop' ? target : formatEndpoint(target),
+  ]);
+  return {
+    version: STATE_VERSION,
+    name,
+    vni,
+    encap: 'vxlan',
+    search,
+    properties: { ...overlay.configuration.given },
+    targets: Object.fromEntries(targets),
+  };
+}
+
+function storedVnic(vnic: Vnic): StoredVnic {
+  const { name, overlay, mac, netns, allowAnyMac } = vnic.identity;
+  return { version: STATE_VERSION, name, overlay, mac, netns, allowAnyMac };
+}
