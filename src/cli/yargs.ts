@@ -80,7 +80,7 @@ export async function helpText(command: Command | null, commands: readonly Comma
     help.option(name, { alias: option.aliases, description: helpOf(option), type: 'boolean' });
   }
   // yargs writes the type of each option at its line's end; ours all stand as flags there, and their text says more.
-  return `${(await help.getHelp()).replaceAll(/ +\[boolean\]$/gm, '')}\n`;
+  return `${(await help.getHelp()).replaceAll(/\s+\[boolean\]$/gm, '')}\n`;
 }
 
 function helpOf(option: Option): string {

@@ -1,0 +1,56 @@
+/** Help and version. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { COMMANDS } from '../../src/cli/commands/index.js';
+import { vxlaneAt } from './vxlane.js';
+
+const vxlane = vxlaneAt('/nonexistent/vxlane.sock');
+
+describe('help', { concurrency: 3 }, () => {
+  test('vxlane alone prints the commands, each with its sentence', async () => {
+    const { status, stdout, stderr } = await vxlane();
+    assert.deepEqual([status, stderr], [0, '']);
+    for (const [name, load] of Object.entries(COMMANDS)) {
+      const command = await load();
+      assert.equal(command.name, name);
+      // Sentences wrap: their first words stand on the command's line.
+      const start = command.sentence.split(' ').slice(0, 4).join(' ');
+      assert.match(stdout, new RegExp(`^ {2}vxlane ${name} +${start.replaceAll(/[()]/g, '\\$&')}`, 'm'));
+    }
+    assert.equal((await vxlane('--help')).stdout, stdout);
+  });
+
+  test('--help of a command wins over what is missing', async () => {
+    const { status, stdout } = await vxlane('create-vnic', '--help');
+    assert.equal(status, 0);
+    assert.equal(
+      stdout,
+      `Usage: vxlane create-vnic [options] NAME
+
+Create a VNIC: a TAP interface with a MAC on an overlay, up and ready for addresses.
+
+Options:
+  -m, --mac            MAC: its MAC address; required
+  -l, --link           OVERLAY: its overlay; required
+  -n, --netns          NETNS: network namespace of the interface: a name of \`ip netns\`, or a path
+                       (default: the daemon's)
+      --allow-any-mac  let other MACs send through it: a bridge with virtual machines behind
+  -t, --temporary      do not keep it over a restart of the daemon
+      --json           print JSON
+      --socket         PATH: control socket of the daemon (or VXLANE_SOCKET; default
+                       /run/vxlane/vxlane.sock)
+  -h, --help           show help
+      --version        show the version
+
+Examples:
+  vxlane create-vnic -m de:ad:be:ef:00:00 -l overlay0 foo0
+`,
+    );
+  });
+
+  test('--version prints the version of package.json', async () => {
+    const manifest = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
+    assert.equal((await vxlane('--version')).stdout, `${manifest.version}\n`);
+  });
+});

@@ -1,0 +1,137 @@
+/** show-stats: tables, rates, JSON lines, Ctrl-C. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { ratesOf } from '../../src/cli/rates.js';
+import type { StatsView } from '../../src/control/protocol.js';
+import { type Harness, startHarness } from '../control/harness.js';
+import { outcomeOf, type Run, start, vxlaneAt } from './vxlane.js';
+
+const traffic = (frames: number, bytes: number) => ({ frames, bytes });
+
+const STATS: StatsView = {
+  totals: { encap_in: 10 },
+  drops: [
+    { reason: 'unknown_vni', frames: 3, text: 'no overlay with this VNI listens on the address the datagram came to' },
+    { reason: 'no_such_mac', frames: 1200, text: 'the search plugin knows no such MAC' },
+  ],
+  overlays: [
+    { name: 'overlay0', encap: traffic(10, 1000), decap: traffic(20, 2000), drops: { no_such_mac: 1200, bad_arp: 1 } },
+    { name: 'overlay1', encap: traffic(0, 0), decap: traffic(0, 0), drops: {} },
+  ],
+  vnics: [{ name: 'foo0', overlay: 'overlay0', tx: traffic(11, 1100), rx: traffic(20, 2000), drops: 1 }],
+  endpoints: [{ endpoint: '[fd00::2]:4789', encap: traffic(10, 1000) }],
+};
+
+const TABLES = `\
+OVERLAY   ENCAP-FRAMES  ENCAP-BYTES  DECAP-FRAMES  DECAP-BYTES  DROPS
+overlay0            10         1000            20         2000   1201
+overlay1             0            0             0            0      0
+
+VNIC  OVER      TX-FRAMES  TX-BYTES  RX-FRAMES  RX-BYTES  DROPS
+foo0  overlay0         11      1100         20      2000      1
+
+ENDPOINT        ENCAP-FRAMES  ENCAP-BYTES
+[fd00::2]:4789            10         1000
+
+DROPPED      FRAMES  BECAUSE
+unknown_vni       3  no overlay with this VNI listens on the address the datagram came to
+no_such_mac    1200  the search plugin knows no such MAC
+`;
+
+let harness: Harness;
+let vxlane: Run;
+before(async () => {
+  harness = await startHarness();
+  vxlane = vxlaneAt(harness.socket);
+  const overlay = { encap: 'vxlan', vni: 23, search: 'files', properties: {} };
+  await harness.client.createOverlay({ ...overlay, name: 'overlay0' });
+  await harness.client.createOverlay({ ...overlay, name: 'overlay1' });
+  harness.controller.statsView = STATS;
+});
+after(() => harness.close());
+
+/** Runs a command that does not end by itself until `until` holds of its stdout, then presses Ctrl-C. */
+async function interrupted(typed: string[], until: (stdout: string) => boolean) {
+  const child = start(typed, { VXLANE_SOCKET: harness.socket });
+  let stdout = '';
+  child.stdout.on('data', (text) => {
+    stdout += text;
+    if (until(stdout)) child.kill('SIGINT');
+  });
+  return outcomeOf(child);
+}
+
+describe('show-stats', { concurrency: 3 }, () => {
+  test('prints overlays, VNICs, endpoints and drops with their sentences', async () => {
+    assert.deepEqual(await vxlane('show-stats'), { status: 0, stdout: TABLES, stderr: '' });
+  });
+
+  test('of the named overlays; a missing one is complained of', async () => {
+    const { status, stdout, stderr } = await vxlane('show-stats', 'overlay1', 'nix');
+    assert.deepEqual([status, stderr], [1, 'vxlane: no such overlay: nix\n']);
+    assert.match(stdout, /^OVERLAY .*\noverlay1 /);
+    assert.doesNotMatch(stdout, /^overlay0 /m);
+    assert.deepEqual(await vxlane('show-stats', 'nix'), {
+      status: 1,
+      stdout: '',
+      stderr: 'vxlane: no such overlay: nix\n',
+    });
+  });
+
+  test('--json prints the object of the API', async () => {
+    assert.deepEqual(JSON.parse((await vxlane('show-stats', '--json')).stdout), STATS);
+  });
+
+  test('--watch prints counts, then rates a second, until Ctrl-C', async () => {
+    const { status, stdout, stderr } = await interrupted(['show-stats', '--watch', '0.1', 'overlay0'], (text) =>
+      /\/S[\s\S]*BECAUSE[\s\S]*MAC\n/.test(text),
+    );
+    assert.deepEqual([status, stderr], [0, '']);
+    const [counts, rates] = stdout.split('\nOVERLAY');
+    assert.match(counts!, /^OVERLAY +ENCAP-FRAMES +[\s\S]*overlay0 +10 +1000 /);
+    assert.match(rates!, /^ +ENCAP-FRAMES\/S +[\s\S]*overlay0 +0 +0 +0 +0 +0\n/);
+    assert.doesNotMatch(stdout, /overlay1/);
+  });
+
+  test('--watch without seconds leaves a name behind it a name', async () => {
+    const { status, stdout } = await interrupted(['show-stats', '--watch', 'overlay1'], (text) =>
+      text.includes('MAC\n'),
+    );
+    assert.equal(status, 0);
+    assert.match(stdout, /^OVERLAY .*\noverlay1 +0 /);
+  });
+
+  test('--watch --json prints one line each time', async () => {
+    const { stdout } = await interrupted(
+      ['show-stats', '--json', '--watch=0.1'],
+      (text) => text.split('\n').length > 2,
+    );
+    const [first, second] = stdout.split('\n');
+    assert.deepEqual([JSON.parse(first!), JSON.parse(second!)], [STATS, STATS]);
+  });
+});
+
+test('rates: differences a second; what is new or has restarted counts from zero', () => {
+  const before: StatsView = {
+    totals: { encap_in: 4, held: 9 },
+    drops: [{ reason: 'unknown_vni', frames: 1, text: '' }],
+    overlays: [{ name: 'overlay0', encap: traffic(4, 400), decap: traffic(40, 4000), drops: { no_such_mac: 200 } }],
+    vnics: [{ name: 'foo0', overlay: 'overlay0', tx: traffic(1, 100), rx: traffic(0, 0), drops: 1 }],
+    endpoints: [{ endpoint: '[fd00::2]:4789', encap: traffic(0, 0) }],
+  };
+  const rates = ratesOf(before, STATS, 2);
+  assert.deepEqual(rates.totals, { encap_in: 3 });
+  assert.deepEqual(
+    rates.drops.map(({ frames }) => frames),
+    [1, 600],
+  );
+  assert.deepEqual(rates.overlays[0], {
+    name: 'overlay0',
+    encap: traffic(3, 300),
+    decap: traffic(10, 1000),
+    drops: { no_such_mac: 500, bad_arp: 1 },
+  });
+  assert.deepEqual(rates.overlays[1]?.encap, traffic(0, 0));
+  assert.deepEqual([rates.vnics[0]?.tx, rates.vnics[0]?.drops], [traffic(5, 500), 0]);
+  assert.deepEqual(rates.endpoints[0]?.encap, traffic(5, 500));
+});
