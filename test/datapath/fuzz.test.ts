@@ -1,0 +1,156 @@
+// A million random and mutated frames through encap and decap: no trap, and every frame accounted for.
+// The debug build runs fewer, but with its asserts. VXLANE_FUZZ_SEED repeats a run, VXLANE_FUZZ_FRAMES sets its length.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BUILDS, type Build, Core } from '../support/core.js';
+import { datagram } from '../support/frames.js';
+import * as golden from '../wire/frames.js';
+
+const SEED = Number(process.env.VXLANE_FUZZ_SEED ?? Date.now() & 0x7fff_ffff);
+const FRAMES: Record<Build, number> = {
+  debug: Number(process.env.VXLANE_FUZZ_FRAMES ?? 200_000),
+  release: Number(process.env.VXLANE_FUZZ_FRAMES ?? 1_000_000),
+};
+const BATCH = 64;
+const corpus = Object.values(golden).filter((value) => value instanceof Uint8Array);
+
+/** Mulberry32: small, seeded, good enough to reach every branch. */
+function generator(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+}
+
+type Random = ReturnType<typeof generator>;
+
+/** One frame: a real one, with its addresses made to fit half of the time, then damaged in one of several ways. */
+function mutant(random: Random, macs: readonly Uint8Array[]): Uint8Array {
+  const base = corpus[random(corpus.length)]!;
+  const bytes = Uint8Array.from(base);
+  if (random(2) === 0) bytes.set(macs[random(macs.length)]!, 0);
+  if (random(8) !== 0) bytes.set(macs[0]!, 6);
+  const damage = random(8);
+  if (damage === 0) return bytes.subarray(0, random(bytes.length + 1));
+  if (damage === 1) return withTags(bytes, random);
+  if (damage === 2) return Uint8Array.from({ length: random(9400) }, () => random(256));
+  if (damage === 3) return Buffer.concat([bytes, Buffer.alloc(random(9000), random(256))]);
+  for (let flips = damage - 3; flips > 0; flips--) bytes[random(bytes.length)] = random(256);
+  return bytes;
+}
+
+function withTags(bytes: Uint8Array, random: Random): Uint8Array {
+  const tags = Array.from({ length: 1 + random(4) }, () => [
+    random(2) ? 0x81 : 0x88,
+    random(2) ? 0 : 0xa8,
+    random(16),
+    7,
+  ]);
+  return Buffer.concat([bytes.subarray(0, 12), Uint8Array.from(tags.flat()), bytes.subarray(12)]);
+}
+
+const macText = (mac: Uint8Array): string => Buffer.from(mac).toString('hex').match(/../g)!.join(':');
+
+class Fuzz {
+  readonly #core: Core;
+  readonly #random: Random;
+  readonly #overlays: number[];
+  readonly #vnics: number[];
+  readonly #macs: Uint8Array[];
+
+  constructor(build: Build, random: Random) {
+    this.#core = new Core(build, 64);
+    this.#core.quiet = true;
+    this.#random = random;
+    this.#macs = Array.from({ length: 40 }, (_, n) => Uint8Array.from([2, 0, 0, 0, 0, n]));
+    this.#overlays = [
+      this.#core.overlay({ vni: 1 }),
+      this.#core.overlay({ vni: 2, vlan: 'strip', strictHeader: true }),
+      this.#core.overlay({ vni: 3, vlan: 'discard' }),
+      this.#core.overlay({ vni: 4, point: { ip: '10.0.0.1', port: 4789 }, lookup: false }),
+    ];
+    this.#vnics = this.#overlays.flatMap((overlay) =>
+      [0, 1, 2].map((n) => this.#core.vnic(overlay, macText(this.#macs[n]!), n === 2)),
+    );
+  }
+
+  run(frames: number): void {
+    for (let done = 0; done < frames; done += BATCH) {
+      const batch = Array.from({ length: BATCH }, () => mutant(this.#random, this.#macs));
+      if (this.#random(2) === 0) this.#core.encap(this.#vnics[this.#random(this.#vnics.length)]!, batch);
+      else
+        this.#core.decap(
+          batch.map((bytes) => this.#wrap(bytes)),
+          { truncated: this.#random(100) === 0 },
+        );
+      this.#host();
+    }
+    this.#settle();
+  }
+
+  #wrap(bytes: Uint8Array): Uint8Array {
+    if (this.#random(50) === 0) return bytes;
+    const flags = this.#random(10) === 0 ? this.#random(256) : 8;
+    const whole = datagram(this.#random(6), bytes, { flags, reserved: this.#random(20) === 0 ? 1 : 0 });
+    return whole.subarray(0, 9224);
+  }
+
+  /** What the daemon does meanwhile: answers, forgets, injects; and time goes by. */
+  #host(): void {
+    const core = this.#core;
+    for (const upcall of core.upcalls()) {
+      if (upcall.kind === 'miss') this.#answer(upcall.overlay, upcall.mac);
+      else core.rings.inject(this.#random(2) === 0 ? 1 : 2, upcall.overlay, upcall.vnic, upcall.frame);
+    }
+    if (this.#random(4) === 0) core.fdb.remove(this.#overlays[0]!, macText(this.#macs[3 + this.#random(37)]!));
+    core.nowMs += this.#random(40);
+    core.turn();
+  }
+
+  #answer(overlay: number, mac: string): void {
+    const choice = this.#random(4);
+    if (choice === 0) this.#core.put(overlay, mac, { kind: 'drop', reason: 'no_such_mac' });
+    if (choice === 1) this.#core.remote(overlay, mac, { ip: `10.0.0.${this.#random(200)}`, port: 4789 });
+    if (choice === 2) this.#core.remote(overlay, mac, { ip: 'fd00::9', port: 1 + this.#random(65535) });
+  }
+
+  #settle(): void {
+    this.#core.nowMs += 10_000;
+    this.#core.turn();
+    this.#core.checkBooks();
+    const totals = this.#core.counters.totals();
+    assert.equal(totals.held, 0, 'nothing is held after every deadline has passed');
+    assert.equal(totals.heldBytes, 0);
+  }
+
+  /** The drop reasons and outcomes that this run has met. */
+  outcomes(): Set<string> {
+    const totals = this.#core.counters.totals();
+    return new Set([
+      ...Object.keys(this.#core.counters.drops()),
+      ...Object.keys(totals).filter((name) => totals[name]! > 0),
+    ]);
+  }
+}
+
+const MUST_MEET = [
+  ['encapOut', 'delivered', 'upcalled', 'upcalls', 'injected', 'copies'],
+  ['truncated', 'oversized', 'bad_source', 'spoofed_source', 'bad_vlan', 'vlan_discarded', 'bad_vxlan_header'],
+  ['reserved_bits', 'unknown_vni', 'hairpin', 'no_such_mac', 'no_flood_list', 'lookup_timeout'],
+  ['bad_arp', 'arp_gratuitous', 'bad_ndp', 'bad_dhcp', 'no_local_port'],
+].flat();
+
+for (const build of BUILDS) {
+  test(`${build}: ${FRAMES[build]} random and mutated frames (seed ${SEED})`, (t) => {
+    const fuzz = new Fuzz(build, generator(SEED));
+    fuzz.run(FRAMES[build]);
+    const outcomes = fuzz.outcomes();
+    const missed = MUST_MEET.filter((name) => !outcomes.has(name));
+    t.diagnostic(`seed ${SEED}, outcomes met: ${[...outcomes].sort().join(' ')}`);
+    assert.deepEqual(missed, [], 'a run that never meets these tests nothing');
+  });
+}
