@@ -2,11 +2,11 @@
 import { ControlClient } from '../control/client.js';
 import { DEFAULT_SOCKET } from '../control/default-socket.js';
 import { unknownCommand, VxlaneError } from '../errors.js';
+import { version } from '../version.js';
 import type { Command, Context } from './command.js';
 import { COMMANDS } from './commands/index.js';
 import type { Paint } from './table.js';
 import { argsOf } from './values.js';
-import { version } from './version.js';
 import { helpText, parseOptions, splitCommand } from './yargs.js';
 
 /** What the process lends to the CLI. */
