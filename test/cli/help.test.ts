@@ -49,6 +49,14 @@ Examples:
     );
   });
 
+  test('docs/cli.md shows every command and names every option of the daemon', async () => {
+    const text = readFileSync(new URL('../../../docs/cli.md', import.meta.url), 'utf8');
+    for (const name of Object.keys(COMMANDS))
+      assert.match(text, new RegExp(`^#.*vxlane.* ${name}\\b|^#.*, ${name}\\b`, 'm'));
+    const { options } = await COMMANDS.daemon!();
+    for (const name of Object.keys(options)) assert.ok(text.includes(`\`--${name} `), name);
+  });
+
   test('--version prints the version of package.json', async () => {
     const manifest = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
     assert.equal((await vxlane('--version')).stdout, `${manifest.version}\n`);
