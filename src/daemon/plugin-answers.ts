@@ -19,6 +19,11 @@ export function shown(value: unknown): string {
   return line.length > SHOWN_MAX ? `${line.slice(0, SHOWN_MAX)}…` : line;
 }
 
+/** Whatever a plugin threw, as {@link shown}. */
+export function wordsOf(thrown: unknown): string {
+  return shown(thrown instanceof Error ? thrown.message : thrown);
+}
+
 /** A canonical unicast MAC. */
 export function checkMac(value: unknown): string {
   if (typeof value !== 'string' || parseMac(value) !== value) {

@@ -27,6 +27,7 @@ import {
   checkTarget,
   checkTtl,
   shown,
+  wordsOf,
 } from './plugin-answers.js';
 
 /** A question is answered within this time, or it counts as failed. */
@@ -153,19 +154,23 @@ export class PluginHost implements Askable {
   lookup(query: Query): Promise<Answer | null> {
     const frozen = Object.freeze({ ...query });
     const check = (value: unknown) => checkAnswer(value, this.#options.family);
-    return this.#question(`lookup of ${query.mac}`, (instance) => instance.lookup?.(frozen) ?? null, check);
+    return this.#question(
+      `lookup of ${query.mac}`,
+      (instance) => (instance.lookup ? instance.lookup(frozen) : null),
+      check,
+    );
   }
 
   arp(ip: string, vlan: number): Promise<Owner | null> {
-    return this.#question(`arp of ${ip}`, (instance) => instance.arp?.(ip, vlan) ?? null, checkOwner);
+    return this.#question(`arp of ${ip}`, (instance) => (instance.arp ? instance.arp(ip, vlan) : null), checkOwner);
   }
 
   ndp(ip: string, vlan: number): Promise<Owner | null> {
-    return this.#question(`ndp of ${ip}`, (instance) => instance.ndp?.(ip, vlan) ?? null, checkOwner);
+    return this.#question(`ndp of ${ip}`, (instance) => (instance.ndp ? instance.ndp(ip, vlan) : null), checkOwner);
   }
 
   dhcp(mac: string): Promise<string | null> {
-    return this.#question(`dhcp of ${mac}`, (instance) => instance.dhcp?.(mac) ?? null, checkServer);
+    return this.#question(`dhcp of ${mac}`, (instance) => (instance.dhcp ? instance.dhcp(mac) : null), checkServer);
   }
 
   #question<T>(what: string, call: (instance: AnyInstance) => unknown, check: (value: unknown) => T): Promise<T> {
@@ -195,7 +200,7 @@ export class PluginHost implements Askable {
     if (thrown instanceof DeadlinePassed) {
       return new PluginFault(`search plugin ${this.name}: ${thrown.message}`, true, thrown);
     }
-    return new PluginFault(`search plugin ${this.name}: ${what}: ${shown(messageOf(thrown))}`, false, thrown);
+    return new PluginFault(`search plugin ${this.name}: ${what}: ${wordsOf(thrown)}`, false, thrown);
   }
 
   #context(): PluginContext {
@@ -221,7 +226,7 @@ export class PluginHost implements Askable {
         action();
         health.restore('push');
       } catch (thrown) {
-        health.degrade('push', `search plugin ${this.name}: ${what}: ${shown(messageOf(thrown))}`);
+        health.degrade('push', `search plugin ${this.name}: ${what}: ${wordsOf(thrown)}`);
       }
     });
   }

@@ -24,7 +24,7 @@ export class StateFiles {
     try {
       await mkdir(directory, { recursive: true, mode: 0o700 });
       for (const file of await readdir(directory)) {
-        if (file.endsWith(SUFFIX + TEMPORARY)) await rm(join(directory, file), { force: true });
+        if (file.endsWith(SUFFIX + TEMPORARY)) await rm(join(directory, file), { force: true, recursive: true });
       }
     } catch (cause) {
       throw stateDirUnusable(directory, cause);

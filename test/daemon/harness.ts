@@ -1,0 +1,134 @@
+/** One overlay's upcalls around a small plugin, over a recording datapath and a clock that only the test moves. */
+import assert from 'node:assert/strict';
+import { Deadlines } from '../../src/daemon/deadlines.js';
+import { Health } from '../../src/daemon/health.js';
+import { isOwnEndpoint } from '../../src/daemon/overlay-props.js';
+import { PluginHost } from '../../src/daemon/plugin-host.js';
+import { Targets } from '../../src/daemon/targets.js';
+import { type LocalVnic, Upcalls } from '../../src/daemon/upcalls.js';
+import type { FdbTarget, MissUpcall, ProxyUpcall } from '../../src/datapath/types.js';
+import type { DynamicInstance, DynamicPlugin, PluginContext, PluginLog } from '../../src/search/api.js';
+import { OVERLAY, RecordingDatapath } from './recording-datapath.js';
+
+export const LISTEN = { ip: '10.88.88.69', port: 4789 };
+export const PEER = { ip: '10.88.88.70', port: 4789 };
+export const OTHER_PEER = { ip: '10.88.88.71', port: 4789 };
+export const OWN_MAC = 'de:ad:be:ef:00:00';
+export const MAC = 'de:ad:be:ef:00:01';
+export const NEGATIVE_TTL_MS = 1000;
+
+export const silentLog: PluginLog = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** A plugin whose instance is whatever `parts` has; the rest does nothing. `context` is there once it was created. */
+export function pluginOf(parts: Partial<DynamicInstance>): DynamicPlugin & { context(): PluginContext } {
+  let created: PluginContext | undefined;
+  return {
+    name: 'small',
+    mode: 'dynamic',
+    properties: [],
+    create(context) {
+      created = context;
+      return { start() {}, stop() {}, lookup: () => null, ...parts };
+    },
+    context() {
+      assert(created !== undefined);
+      return created;
+    },
+  };
+}
+
+export interface Harness {
+  readonly datapath: RecordingDatapath;
+  readonly health: Health;
+  readonly targets: Targets;
+  readonly upcalls: Upcalls;
+  readonly host: PluginHost;
+  readonly vnics: Map<number, LocalVnic>;
+  readonly context: PluginContext;
+  /** Lets everything ready happen, moves the clock and tells everyone. */
+  pass(ms: number): Promise<void>;
+  fdb(mac: string): FdbTarget | undefined;
+}
+
+export interface HarnessOptions {
+  anyMacVnic?: number | null;
+  fdbSize?: number;
+  hasPlugin?: boolean;
+}
+
+export function harness(parts: Partial<DynamicInstance>, options: HarnessOptions = {}): Harness {
+  let nowMs = 1_000_000;
+  const now = () => nowMs;
+  const datapath = new RecordingDatapath();
+  const deadlines = new Deadlines(now);
+  const health = new Health();
+  const vnics = new Map<number, LocalVnic>([[1, { index: 1, mac: OWN_MAC }]]);
+  datapath.fdbPut(OVERLAY, OWN_MAC, { kind: 'local', vnic: 1 }, { isStatic: true });
+  const targets = new Targets({
+    fdb: datapath,
+    overlay: OVERLAY,
+    fdbSize: options.fdbSize ?? 1024,
+    isOwn: (endpoint) => isOwnEndpoint(LISTEN, endpoint),
+    anyMacVnic: () => options.anyMacVnic ?? null,
+    nowMs,
+  });
+  const plugin = pluginOf(parts);
+  const sink = {
+    put: (...args: Parameters<Upcalls['put']>) => upcalls.put(...args),
+    withdraw: (mac: string) => void upcalls.withdraw(mac),
+    moved: (ip: string, mac: string) => upcalls.moved(ip, mac),
+  };
+  const host = new PluginHost({ plugin, values: {}, vni: 23, family: 4, log: silentLog, health, deadlines, sink });
+  const asked = options.hasPlugin === false ? null : host;
+  const overlay = {
+    index: OVERLAY,
+    vni: 23,
+    log: silentLog,
+    health,
+    plugin: asked,
+    negativeTtlMs: NEGATIVE_TTL_MS,
+    vnics,
+  };
+  const upcalls = new Upcalls({ datapath, overlay, targets, now });
+  return {
+    datapath,
+    health,
+    targets,
+    upcalls,
+    host,
+    vnics,
+    context: plugin.context(),
+    async pass(ms) {
+      await settled();
+      nowMs += ms;
+      deadlines.tick(nowMs);
+      targets.tick(nowMs);
+      await settled();
+    },
+    fdb: (mac) => datapath.fdb.get(mac)?.target,
+  };
+}
+
+/** Everything that was ready to happen has happened. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+export function miss(mac: string): MissUpcall {
+  return { kind: 'miss', overlay: OVERLAY, vnic: 1, mac, sourceMac: OWN_MAC, etherType: 0x0800, vlan: 0 };
+}
+
+export function proxyRecord(kind: ProxyUpcall['kind'], frame: Uint8Array, sourceMac = OWN_MAC, vnic = 1): ProxyUpcall {
+  return { kind, overlay: OVERLAY, vnic, sourceMac, vlan: 0, frame };
+}
+
+/** A promise that the test settles when it likes. */
+export function deferred<T>() {
+  let resolve: (value: T) => void = () => {};
+  let reject: (reason: unknown) => void = () => {};
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
+}

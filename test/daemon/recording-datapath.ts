@@ -1,0 +1,54 @@
+/** The narrow datapath that upcalls need, with a Map for the FDB: everything done to it can be looked at afterwards. */
+
+import type { UpcallDatapath } from '../../src/daemon/upcalls.js';
+import type { DropReason, FdbEntry, FdbTarget, OverlayIndex, VnicIndex } from '../../src/datapath/types.js';
+
+export const OVERLAY: OverlayIndex = 1;
+
+export class RecordingDatapath implements UpcallDatapath {
+  readonly fdb = new Map<string, FdbEntry>();
+  readonly delivered: { vnic: VnicIndex; frame: Uint8Array }[] = [];
+  readonly encapped: { vnic: VnicIndex; frame: Uint8Array }[] = [];
+  readonly drops: { overlay: OverlayIndex; reason: DropReason }[] = [];
+  answered = 0;
+  /** Most entries; a put beyond that is refused. */
+  capacity = Number.POSITIVE_INFINITY;
+  /** The inject ring takes frames. */
+  hasRoom = true;
+
+  fdbPut(_overlay: OverlayIndex, mac: string, target: FdbTarget, options: { isStatic?: boolean } = {}): boolean {
+    if (!this.fdb.has(mac) && this.fdb.size >= this.capacity) return false;
+    this.fdb.set(mac, { mac, target, isStatic: options.isStatic ?? false, usedAtMs: null });
+    return true;
+  }
+
+  fdbRemove(_overlay: OverlayIndex, mac: string): boolean {
+    return this.fdb.delete(mac);
+  }
+
+  fdbGet(_overlay: OverlayIndex, mac: string): FdbEntry | null {
+    return this.fdb.get(mac) ?? null;
+  }
+
+  fdbEntries(): FdbEntry[] {
+    return [...this.fdb.values()].sort((a, b) => (a.mac < b.mac ? -1 : 1));
+  }
+
+  deliver(vnic: VnicIndex, frame: Uint8Array): boolean {
+    if (this.hasRoom) this.delivered.push({ vnic, frame });
+    return this.hasRoom;
+  }
+
+  encap(vnic: VnicIndex, frame: Uint8Array): boolean {
+    if (this.hasRoom) this.encapped.push({ vnic, frame });
+    return this.hasRoom;
+  }
+
+  countDrop(overlay: OverlayIndex, reason: DropReason): void {
+    this.drops.push({ overlay, reason });
+  }
+
+  countAnswered(): void {
+    this.answered++;
+  }
+}

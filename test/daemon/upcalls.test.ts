@@ -1,0 +1,335 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Answer, Query } from '../../src/search/api.js';
+import {
+  deferred,
+  harness,
+  LISTEN,
+  MAC,
+  miss,
+  NEGATIVE_TTL_MS,
+  OTHER_PEER,
+  OWN_MAC,
+  PEER,
+  type pluginOf,
+  settled,
+} from './harness.js';
+
+const remote = (endpoint: { ip: string; port: number }) => ({ kind: 'remote', endpoint });
+const dropped = (reason: string) => ({ kind: 'drop', reason });
+
+describe('an answer', () => {
+  it('becomes the FDB entry, and the plugin saw the question as plain frozen data', async () => {
+    const seen: Query[] = [];
+    const { upcalls, fdb } = harness({
+      lookup(query) {
+        seen.push(query);
+        return { target: PEER };
+      },
+    });
+    upcalls.handle(miss(MAC));
+    await settled();
+    assert.deepEqual(fdb(MAC), remote(PEER));
+    assert.deepEqual(seen, [{ vni: 23, mac: MAC, sourceMac: OWN_MAC, etherType: 0x0800, vlan: 0 }]);
+    assert(Object.isFrozen(seen[0]));
+  });
+
+  it('drop becomes drop_entry and stays', async () => {
+    const { upcalls, fdb, pass } = harness({ lookup: () => ({ target: 'drop' }) });
+    upcalls.handle(miss(MAC));
+    await pass(60_000);
+    assert.deepEqual(fdb(MAC), dropped('drop_entry'));
+  });
+
+  it('null drops as no_such_mac for lookup/negative_ttl', async () => {
+    const { upcalls, fdb, pass } = harness({ lookup: () => null });
+    upcalls.handle(miss(MAC));
+    await settled();
+    assert.deepEqual(fdb(MAC), dropped('no_such_mac'));
+    await pass(NEGATIVE_TTL_MS - 100);
+    assert.deepEqual(fdb(MAC), dropped('no_such_mac'));
+    await pass(200);
+    assert.equal(fdb(MAC), undefined);
+  });
+
+  it('with a time to live is forgotten after it, and asked again', async () => {
+    let asked = 0;
+    const { upcalls, fdb, pass } = harness({
+      lookup() {
+        asked++;
+        return { target: PEER, ttlMs: 5000 };
+      },
+    });
+    upcalls.handle(miss(MAC));
+    await pass(4900);
+    assert.deepEqual(fdb(MAC), remote(PEER));
+    await pass(300);
+    assert.equal(fdb(MAC), undefined);
+    upcalls.handle(miss(MAC));
+    await settled();
+    assert.equal(asked, 2);
+  });
+
+  it('without one forgets the time to live of an earlier one', async () => {
+    const { upcalls, context, fdb, pass } = harness({ lookup: () => ({ target: PEER, ttlMs: 1000 }) });
+    upcalls.handle(miss(MAC));
+    await settled();
+    context.put(MAC, OTHER_PEER);
+    await pass(10_000);
+    assert.deepEqual(fdb(MAC), remote(OTHER_PEER));
+  });
+
+  it('that is our own endpoint leads to the any-mac VNIC', async () => {
+    const { upcalls, fdb } = harness({ lookup: () => ({ target: LISTEN }) }, { anyMacVnic: 7 });
+    upcalls.handle(miss(MAC));
+    await settled();
+    assert.deepEqual(fdb(MAC), { kind: 'local', vnic: 7 });
+  });
+
+  it('that is our own endpoint drops as no_local_port without one', async () => {
+    const { upcalls, fdb } = harness({ lookup: () => ({ target: LISTEN }) });
+    upcalls.handle(miss(MAC));
+    await settled();
+    assert.deepEqual(fdb(MAC), dropped('no_local_port'));
+  });
+});
+
+describe('one question in flight per MAC', () => {
+  it('however many upcalls and lookups there are', async () => {
+    let asked = 0;
+    const answer = deferred<Answer | null>();
+    const { upcalls, fdb } = harness({
+      lookup() {
+        asked++;
+        return answer.promise;
+      },
+    });
+    for (let i = 0; i < 100; i++) upcalls.handle(miss(MAC));
+    const outcome = upcalls.ask({ ...miss(MAC), vni: 23 });
+    answer.resolve({ target: PEER });
+    assert.deepEqual(await outcome, PEER);
+    assert.equal(asked, 1);
+    assert.deepEqual(fdb(MAC), remote(PEER));
+  });
+
+  it('and none when the table has learnt it meanwhile', () => {
+    let asked = 0;
+    const { upcalls } = harness({
+      lookup() {
+        asked++;
+        return null;
+      },
+    });
+    upcalls.setStatic(MAC, PEER);
+    upcalls.handle(miss(MAC));
+    assert.equal(asked, 0);
+  });
+});
+
+describe('the latest decision wins, not the latest arrival', () => {
+  const overtakers = {
+    'a put': (h: ReturnType<typeof harness>) => h.context.put(MAC, OTHER_PEER),
+    'a static set': (h: ReturnType<typeof harness>) => void h.upcalls.setStatic(MAC, OTHER_PEER),
+  };
+  for (const [what, overtake] of Object.entries(overtakers)) {
+    it(`${what} while the question is in flight makes its answer void`, async () => {
+      const answer = deferred<Answer | null>();
+      const h = harness({ lookup: () => answer.promise });
+      h.upcalls.handle(miss(MAC));
+      overtake(h);
+      answer.resolve({ target: PEER });
+      await settled();
+      assert.deepEqual(h.fdb(MAC), remote(OTHER_PEER));
+    });
+
+    it(`${what} makes its failure void as well`, async () => {
+      const answer = deferred<Answer | null>();
+      const h = harness({ lookup: () => answer.promise });
+      h.upcalls.handle(miss(MAC));
+      overtake(h);
+      answer.reject(new Error('late trouble'));
+      await settled();
+      assert.deepEqual(h.fdb(MAC), remote(OTHER_PEER));
+    });
+  }
+
+  it('a withdrawal makes the answer void and the question is asked again for the frames that wait', async () => {
+    const answers = [deferred<Answer | null>(), deferred<Answer | null>()];
+    let asked = 0;
+    const { upcalls, context, fdb } = harness({ lookup: () => answers[asked++]!.promise });
+    upcalls.handle(miss(MAC));
+    context.withdraw(MAC);
+    answers[0]!.resolve({ target: PEER });
+    await settled();
+    assert.equal(fdb(MAC), undefined);
+    assert.equal(asked, 2);
+    answers[1]!.resolve({ target: OTHER_PEER });
+    await settled();
+    assert.deepEqual(fdb(MAC), remote(OTHER_PEER));
+  });
+
+  it('a withdrawal after a put forgets the put', async () => {
+    const { context, fdb } = harness({});
+    context.put(MAC, PEER);
+    context.withdraw(MAC);
+    assert.equal(fdb(MAC), undefined);
+  });
+
+  it('a put never replaces a static entry, nor a VNIC', () => {
+    const { upcalls, context, fdb } = harness({});
+    upcalls.setStatic(MAC, PEER);
+    context.put(MAC, OTHER_PEER);
+    context.put(OWN_MAC, OTHER_PEER);
+    assert.deepEqual(fdb(MAC), remote(PEER));
+    assert.deepEqual(fdb(OWN_MAC), { kind: 'local', vnic: 1 });
+  });
+
+  it('what an answer replaced in place is void after the overlay has closed', async () => {
+    const answer = deferred<Answer | null>();
+    const { upcalls, fdb } = harness({ lookup: () => answer.promise });
+    upcalls.handle(miss(MAC));
+    upcalls.close();
+    answer.resolve({ target: PEER });
+    await settled();
+    assert.equal(fdb(MAC), undefined);
+  });
+});
+
+const failures = {
+  throws: () => {
+    throw new Error('no table');
+  },
+  rejects: async () => {
+    throw new Error('no table');
+  },
+} as const;
+
+describe('a lookup that fails', () => {
+  for (const [how, lookup] of Object.entries(failures)) {
+    it(`${how}: lookup_failed for a second, and the overlay says why`, async () => {
+      const { upcalls, fdb, health, pass } = harness({ lookup });
+      upcalls.handle(miss(MAC));
+      await settled();
+      assert.deepEqual(fdb(MAC), dropped('lookup_failed'));
+      assert.equal(health.details, `search plugin small: lookup of ${MAC}: no table`);
+      await pass(1200);
+      assert.equal(fdb(MAC), undefined);
+      assert.equal(health.status, 'DEGRADED');
+    });
+  }
+
+  it('is forgiven when a later one succeeds', async () => {
+    let isBroken = true;
+    const { upcalls, health, pass } = harness({
+      lookup() {
+        if (isBroken) throw new Error('no table');
+        return null;
+      },
+    });
+    upcalls.handle(miss(MAC));
+    await pass(1200);
+    isBroken = false;
+    upcalls.handle(miss(MAC));
+    await settled();
+    assert.equal(health.status, 'ONLINE');
+  });
+
+  it('does not forgive what the plugin itself has said', async () => {
+    const { upcalls, context, health } = harness({ lookup: () => null });
+    context.degrade('the table is old');
+    upcalls.handle(miss(MAC));
+    await settled();
+    assert.equal(health.details, 'the table is old');
+    context.restore();
+    assert.equal(health.status, 'ONLINE');
+  });
+
+  it('hangs: nothing is decided, the overlay says so at the deadline, and the next upcall asks again', async () => {
+    let asked = 0;
+    const { upcalls, fdb, health, pass } = harness({
+      lookup() {
+        asked++;
+        return new Promise<null>(() => {});
+      },
+    });
+    upcalls.handle(miss(MAC));
+    await pass(2900);
+    assert.equal(health.status, 'ONLINE');
+    await pass(100);
+    assert.equal(health.details, `search plugin small: lookup of ${MAC}: no answer within 3 s`);
+    assert.equal(fdb(MAC), undefined);
+    upcalls.handle(miss(MAC));
+    await settled();
+    assert.equal(asked, 2);
+  });
+
+  it('answers after the deadline: ignored', async () => {
+    const answer = deferred<Answer | null>();
+    const { upcalls, fdb, pass } = harness({ lookup: () => answer.promise });
+    upcalls.handle(miss(MAC));
+    await pass(3000);
+    answer.resolve({ target: PEER });
+    await settled();
+    assert.equal(fdb(MAC), undefined);
+  });
+
+  it('costs nothing of a destination that is known', async () => {
+    const { upcalls, context, fdb } = harness({ lookup: failures.throws });
+    context.put(MAC, PEER);
+    upcalls.handle(miss('de:ad:be:ef:00:99'));
+    await settled();
+    assert.deepEqual(fdb(MAC), remote(PEER));
+  });
+
+  it('for want of a running plugin: lookup_failed', async () => {
+    const { upcalls, fdb, health } = harness({}, { hasPlugin: false });
+    upcalls.handle(miss(MAC));
+    await settled();
+    assert.deepEqual(fdb(MAC), dropped('lookup_failed'));
+    assert.equal(health.status, 'ONLINE', 'why it is not running is said where it is started');
+  });
+});
+
+describe('nonsense', () => {
+  const answers: Record<string, unknown> = {
+    'no endpoint': { target: 'nowhere' },
+    undefined: undefined,
+    'a port of 0': { target: { ip: '10.88.88.70', port: 0 } },
+    'a port as text': { target: { ip: '10.88.88.70', port: '4789' } },
+    'a multicast address': { target: { ip: '239.1.1.1', port: 4789 } },
+    'the broadcast address': { target: { ip: '255.255.255.255', port: 4789 } },
+    'no address': { target: { ip: '0.0.0.0', port: 4789 } },
+    'an address in another spelling': { target: { ip: '10.088.88.70', port: 4789 } },
+    'an address of the other family': { target: { ip: 'fd00::1', port: 4789 } },
+    'a negative time to live': { target: 'drop', ttlMs: -1 },
+    'a time to live that is no number': { target: 'drop', ttlMs: Number.NaN },
+  };
+  for (const [what, answer] of Object.entries(answers)) {
+    it(`as an answer (${what}) counts as a failure that names the plugin`, async () => {
+      const { upcalls, fdb, health } = harness({ lookup: () => answer as Answer });
+      upcalls.handle(miss(MAC));
+      await settled();
+      assert.deepEqual(fdb(MAC), dropped('lookup_failed'));
+      assert.match(health.details, /^search plugin small: lookup of de:ad:be:ef:00:01: /);
+    });
+  }
+
+  const words: Record<string, (context: ReturnType<ReturnType<typeof pluginOf>['context']>) => void> = {
+    'put of a group MAC': (context) => context.put('ff:ff:ff:ff:ff:ff', PEER),
+    'put of a MAC in capitals': (context) => context.put('DE:AD:BE:EF:00:01', PEER),
+    'put of no target': (context) => context.put(MAC, { ip: 'x', port: 1 }),
+    'withdrawal of nothing': (context) => context.withdraw(undefined as unknown as string),
+    'move of no address': (context) => context.moved('10.0.0', MAC),
+  };
+  for (const [what, say] of Object.entries(words)) {
+    it(`said unasked (${what}) degrades until something sensible is said`, () => {
+      const { context, health, datapath } = harness({});
+      const before = datapath.fdb.size;
+      say(context);
+      assert.match(health.details, /^search plugin small: (put|withdraw|moved): /);
+      assert.equal(datapath.fdb.size, before);
+      context.put(MAC, PEER);
+      assert.equal(health.status, 'ONLINE');
+    });
+  }
+});
