@@ -28,6 +28,16 @@ function generator(seed: number): (below: number) => number {
 
 type Random = ReturnType<typeof generator>;
 
+const fixed = generator(1);
+const NOISE = Uint8Array.from({ length: 65536 }, () => fixed(256));
+
+/** Random bytes, mostly few, now and then more than a frame may have. */
+function noise(random: Random): Uint8Array {
+  const length = random(10) === 0 ? random(9400) : random(120);
+  const start = random(NOISE.length - length);
+  return NOISE.subarray(start, start + length);
+}
+
 /** One frame: a real one, with its addresses made to fit half of the time, then damaged in one of several ways. */
 function mutant(random: Random, macs: readonly Uint8Array[]): Uint8Array {
   const base = corpus[random(corpus.length)]!;
@@ -37,8 +47,8 @@ function mutant(random: Random, macs: readonly Uint8Array[]): Uint8Array {
   const damage = random(8);
   if (damage === 0) return bytes.subarray(0, random(bytes.length + 1));
   if (damage === 1) return withTags(bytes, random);
-  if (damage === 2) return Uint8Array.from({ length: random(9400) }, () => random(256));
-  if (damage === 3) return Buffer.concat([bytes, Buffer.alloc(random(9000), random(256))]);
+  if (damage === 2) return noise(random);
+  if (damage === 3) return Buffer.concat([bytes, noise(random)]);
   for (let flips = damage - 3; flips > 0; flips--) bytes[random(bytes.length)] = random(256);
   return bytes;
 }

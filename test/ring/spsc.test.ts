@@ -87,8 +87,14 @@ for (const build of BUILDS) {
   test(`${build}: any interleaving keeps every record whole and in order`, async () => {
     const m = await ring(build, NEAR_OVERFLOW);
     const step = fc.oneof(
-      { weight: 5, arbitrary: fc.record({ do: fc.constant('push' as const), size: fc.integer({ min: 16, max: 60_000 }) }) },
-      { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('publish' as const, 'abort' as const, 'release' as const) }) },
+      {
+        weight: 5,
+        arbitrary: fc.record({ do: fc.constant('push' as const), size: fc.integer({ min: 16, max: 60_000 }) }),
+      },
+      {
+        weight: 2,
+        arbitrary: fc.record({ do: fc.constantFrom('publish' as const, 'abort' as const, 'release' as const) }),
+      },
       { weight: 4, arbitrary: fc.record({ do: fc.constant('pull' as const) }) },
     );
     fc.assert(

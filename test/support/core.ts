@@ -59,6 +59,7 @@ export const OVERLAY: OverlayConfig = {
 };
 
 export class Core {
+  readonly memory: WebAssembly.Memory;
   readonly module: DatapathExports;
   readonly views: Views;
   readonly tables: Tables;
@@ -71,11 +72,11 @@ export class Core {
   quiet = false;
   #nextFd = 100;
 
-  constructor(build: Build, fdbSize = 1024) {
-    const memory = createMemory(1, fdbSize);
+  constructor(build: Build, fdbSize = 1024, socketFd = 3) {
+    this.memory = createMemory(1, fdbSize);
     const file = new URL(`../../../build/${build}.wasm`, import.meta.url);
-    this.module = instantiate(new WebAssembly.Module(readFileSync(file)), memory);
-    this.views = viewsOf(memory);
+    this.module = instantiate(new WebAssembly.Module(readFileSync(file)), this.memory);
+    this.views = viewsOf(this.memory);
     this.module.startHost();
     this.module.startWorker(0);
     this.tables = new Tables(this.views);
@@ -83,7 +84,7 @@ export class Core {
     this.fdb = new Fdb(this.module, this.views, this.endpoints);
     this.rings = new Rings(this.module, this.views, 0);
     this.counters = new Counters(this.views, 1);
-    assert.equal(this.tables.addSocket(3), OVERLAY.socket);
+    assert.equal(this.tables.addSocket(socketFd), OVERLAY.socket);
   }
 
   overlay(config: Partial<OverlayConfig> = {}): number {

@@ -82,7 +82,9 @@ function checkEqual(m: TestModule, twin: Map<number, Entry>, macs: number): void
 const steps = (macs: number): fc.Arbitrary<Step[]> =>
   fc.array(
     fc.record({
-      do: fc.constantFrom('put', 'put', 'put', 'static', 'remove', 'remove', 'find', 'find') as fc.Arbitrary<Step['do']>,
+      do: fc.constantFrom('put', 'put', 'put', 'static', 'remove', 'remove', 'find', 'find') as fc.Arbitrary<
+        Step['do']
+      >,
       mac: fc.nat(macs - 1),
       target: fc.integer({ min: 1, max: 65535 }),
     }),
