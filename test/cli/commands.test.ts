@@ -17,7 +17,7 @@ after(() => harness.close());
 const create = (name: string, ...more: string[]) =>
   vxlane('create-overlay', '-v', '23', '-e', 'vxlan', '-s', 'files', ...more, name);
 
-describe('commands', { concurrency: 3 }, () => {
+describe('overlays', { concurrency: 3 }, () => {
   test('the command of the announcement, as written', async () => {
     const typed =
       'create-overlay -v 23 -e vxlan -s files -p vxlan/listen_ip=10.88.88.69 ' +
@@ -70,7 +70,9 @@ describe('commands', { concurrency: 3 }, () => {
     }
     assert.equal((await vxlane('show-overlay', '-t', 'true')).status, 0);
   });
+});
 
+describe('targets and properties', { concurrency: 3 }, () => {
   test('targets: set with IPv4, IPv6 and drop, delete, flush', async () => {
     await create('targets0');
     const set = (entry: string) => vxlane('modify-overlay', '-s', entry, 'targets0');
@@ -107,7 +109,9 @@ describe('commands', { concurrency: 3 }, () => {
       ['direct', { 'direct/dest_ip': '10.0.0.2', mtu: '1300' }],
     );
   });
+});
 
+describe('VNICs, lookups, refusals', { concurrency: 3 }, () => {
   test('a VNIC in a namespace, for a bridge, temporary; a MAC that looks like a number', async () => {
     await create('vnics0');
     const typed = 'create-vnic -m 001122334455 -l vnics0 -n zlan --allow-any-mac -t --json bridge0';

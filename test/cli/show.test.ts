@@ -137,7 +137,9 @@ describe('show commands', { concurrency: 3 }, () => {
     assert.deepEqual(await json('show-overlay', '-t'), targets);
     assert.deepEqual(await json('show-vnic', 'foo0'), [controller.vnicsByName.get('foo0')]);
   });
+});
 
+describe('what stdout is', { concurrency: 3 }, () => {
   test('on a terminal the state is coloured, unless NO_COLOR is set', async () => {
     const command = `${process.execPath} ${MAIN} show-overlay -f --socket ${harness.socket}`;
     const onTerminal = (env: Record<string, string>) =>
