@@ -1,8 +1,8 @@
 /**
  * Tables as `dladm` prints them: a header line, columns two spaces apart, no borders. Columns are data.
  *
- * Padding is done here: the table libraries measure cells in quadratic time (14 s for 16,000 rows of cli-table3), and
- * an overlay may have a million targets.
+ * Padding is done here: cli-table3 lays out in quadratic time (14 s for 16,000 rows), and an overlay may have a million
+ * targets.
  */
 
 export type Tint = 'good' | 'bad' | 'faint' | 'plain';
