@@ -34,7 +34,8 @@ export function isWhole(reaches: readonly Reach[]): boolean {
 /** The table: a row for the sender, a column for the receiver. */
 export function renderMatrix(machines: readonly SeedMachine[], reaches: readonly Reach[]): string {
   const names = machines.map(({ seed }) => seed.name);
-  const table = new Table({ head: ['ping', ...names.map((name) => `to ${name}`)], style: { head: ['cyan'] } });
+  const head = ['ping', ...names.map((name) => pc.cyan(`to ${name}`))];
+  const table = new Table({ head, style: { head: [], border: [] } }); // its own colours would not ask whether to
   for (const from of names) {
     const cells = names.map((to) => cell(reaches.find((reach) => reach.from === from && reach.to === to)));
     table.push([pc.cyan(`from ${from}`), ...cells]);

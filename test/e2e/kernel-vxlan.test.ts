@@ -70,7 +70,7 @@ for (const underlay of UNDERLAYS) {
       note(`TCP to the kernel ${rate(there)}, from it ${rate(back)}`);
       for (const direction of [[], ['--reverse']]) {
         const udp = await iperf(ours, kernels, '10.9.0.2', ...UDP, ...direction);
-        assert.ok(udp.end.sum !== undefined && udp.end.sum.packets > 1000);
+        assert.ok(udp.end.sum !== undefined && udp.end.sum.packets > 500);
         assert.ok(udp.end.sum.lost_percent < 1, `lost ${udp.end.sum.lost_percent} %`);
       }
     });

@@ -69,8 +69,10 @@ labTest('VNICs of one overlay on one host', async ({ lab, step }) => {
     const before = await drops(one, 'spoofed_source');
     await vm1.exec('ip', 'link', 'add', 'mv0', 'link', 'v1', 'address', mac(0x41), 'type', 'macvlan');
     await vm1.exec('ip', 'link', 'set', 'mv0', 'up');
+    await vm1.exec('ip', 'addr', 'add', '10.5.0.41/32', 'dev', 'mv0');
     const local = await Capture.start(vm2, 'v2', `ether src ${mac(0x41)}`, 'in');
-    await vm1.try(['arping', '-b', '-c', '3', '-w', '3', '-I', 'mv0', '-s', '10.5.0.41', '10.5.0.2']);
+    const asked = await vm1.try(['arping', '-b', '-c', '3', '-w', '3', '-I', 'mv0', '-s', '10.5.0.41', '10.5.0.2']);
+    assert.match(asked.stdout, /Sent 3 probes.*\nReceived 0 response/, asked.stderr);
     assert.deepEqual(await local.stop(['frame.number']), []);
     assert.equal((await drops(one, 'spoofed_source')) - before, 3);
   });

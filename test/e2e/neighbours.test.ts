@@ -78,14 +78,16 @@ async function arpSteps({ host, seed }: SeedMachine, step: Step): Promise<void> 
     assert.deepEqual(await arpAnswers(host, ['-D', '-c', '1', '-w', '1', seed.ipv4], 0), []);
   });
 
-  for (const [kind, option] of [
-    ['request', '-U'],
-    ['reply', '-A'],
+  // the kernel sends other group frames now and then, and those too count as no_flood_list
+  for (const [kind, option, reason, noise] of [
+    ['request', '-U', 'arp_gratuitous', 0],
+    ['reply', '-A', 'no_flood_list', 10],
   ] as const) {
-    await step(`ARP announcement as a ${kind}: not answered and not forwarded`, async () => {
-      const before = await drops(host, 'arp_gratuitous');
+    await step(`ARP announcement as a ${kind}: not answered and not forwarded, counted as ${reason}`, async () => {
+      const before = await drops(host, reason);
       assert.deepEqual(await arpAnswers(host, [option, '-c', '1', '-w', '1', seed.ipv4], null), []);
-      assert.equal(await drops(host, 'arp_gratuitous'), before + 1);
+      const counted = (await drops(host, reason)) - before;
+      assert.ok(counted >= 1 && counted <= 1 + noise, `${counted} frames`);
     });
   }
 }

@@ -113,11 +113,11 @@ export interface IperfReport {
   };
 }
 
-/** One iperf3 run of 2 s from `client` to a server on `server`; `extra` are long options of the client (`--reverse`). */
+/** One iperf3 run of 1 s from `client` to a server on `server`; `extra` are long options of the client (`--reverse`). */
 export async function iperf(client: Host, server: Host, address: string, ...extra: string[]): Promise<IperfReport> {
   const listener = server.spawn(['iperf3', '--server', '--one-off', '--forceflush'], { timeoutMs: 60_000 });
   await listener.printed(/Server listening/);
-  const until = extra.includes('--bytes') ? [] : ['--time', '2'];
+  const until = extra.includes('--bytes') ? [] : ['--time', '1'];
   const argv = ['iperf3', '--client', address, '--json', '--connect-timeout', '5000', ...until, ...extra];
   const outcome = await client.try(argv, { timeoutMs: 40_000 });
   const report = JSON.parse(outcome.stdout) as IperfReport;
