@@ -33,7 +33,7 @@ export {
   sent,
   turn,
 } from './engine/mmsg';
-export { ringAbort, ringPublish, ringRead, ringRelease, ringReserve } from './ring/spsc';
+export { ringPublish, ringRead, ringRelease, ringReserve } from './ring/spsc';
 export { vniPut, vniRemove } from './table/vnis';
 
 // What the module was compiled with; the host compares it with its own.

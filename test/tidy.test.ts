@@ -1,0 +1,229 @@
+// Style is a test: import directions, the shape of the Wasm module, lengths, words, scripts. A failure says file:line.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const LINE_LENGTH_MAX = 120;
+const FILE_LINES_MAX = 300;
+const FUNCTION_LINES_MAX = 70;
+
+// Files that are one long table or one long contract.
+const LONG_FILES = new Set(['assembly/layout.ts', 'src/errors.ts', 'assembly/engine/mmsg.ts']);
+
+/** Tracked and new files, not ignored ones, as paths from the root. */
+const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+  cwd: root,
+  encoding: 'utf8',
+})
+  .split('\n')
+  .filter((path) => path !== '');
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+const sources = files.filter((path) => /^(assembly|src|bench|test)\/.*\.ts$/.test(path) && !path.endsWith('.d.ts'));
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+  readonly line: number;
+}
+
+/** Relative imports of a file, resolved to source paths without extension. */
+function importsOf(path: string): Import[] {
+  const lines = read(path).split('\n');
+  return lines.flatMap((text, index) => {
+    const found = /(?:from|import\()\s*'(\.[^']+)'/.exec(text);
+    if (found === null) return [];
+    const to = normalize(join(dirname(path), found[1]!)).replace(/\.(js|ts)$/, '');
+    return [{ from: path, to, line: index + 1 }];
+  });
+}
+
+/** What each room may import, besides itself. Longest prefix wins. LEAVES may be imported by all of src. */
+const ROOMS: Record<string, readonly string[]> = {
+  'assembly/layout': [],
+  'assembly/wire': ['assembly/layout'],
+  'assembly/table': ['assembly/layout', 'assembly/wire'],
+  'assembly/ring': ['assembly/layout', 'assembly/wire'],
+  'assembly/datapath': ['assembly/layout', 'assembly/wire', 'assembly/table', 'assembly/ring'],
+  'assembly/engine': ['assembly/layout', 'assembly/wire', 'assembly/table', 'assembly/ring', 'assembly/datapath'],
+  'assembly/index': ['assembly'],
+  'src/errors': [],
+  'src/address': [],
+  'src/version': [],
+  'src/system': [],
+  'src/datapath': ['src/system', 'assembly/layout', 'build/release'],
+  'src/search/api': [],
+  'src/search/props': ['src/search/api'],
+  'src/search/registry': ['src/search/api', 'src/search/plugins'],
+  'src/search/plugins': ['src/search/api'],
+  'src/proxy': [],
+  'src/control/protocol': ['src/control/default-socket'],
+  'src/control': ['src/control/protocol'],
+  'src/daemon': ['src/datapath', 'src/system', 'src/proxy', 'src/search', 'src/control'],
+  'src/demo': ['src/control'],
+  'src/cli': ['src/control'],
+  'src/cli/commands/daemon': ['src/control', 'src/cli', 'src/daemon/main'],
+  'src/cli/commands/demo': ['src/control', 'src/cli', 'src/demo/demo'],
+  'src/main': ['src/cli'],
+};
+const LEAVES = ['src/errors', 'src/address', 'src/version'];
+const SYSTEM_ONLY = /from '(koffi|node:ffi)'/;
+
+const inside = (path: string, prefix: string): boolean => path === prefix || path.startsWith(`${prefix}/`);
+
+function roomOf(path: string): string | undefined {
+  const name = path.replace(/\.ts$/, '');
+  return Object.keys(ROOMS)
+    .filter((room) => inside(name, room))
+    .sort((a, b) => b.length - a.length)[0];
+}
+
+function isAllowed({ from, to }: Import): boolean {
+  const room = roomOf(from);
+  if (room === undefined) return false;
+  if (inside(to, room) || ROOMS[room]!.some((allowed) => inside(to, allowed))) return true;
+  return from.startsWith('src/') && LEAVES.includes(to) && !LEAVES.includes(room);
+}
+
+test('imports run left to right only', () => {
+  const rooms = sources.filter((path) => /^(assembly|src)\//.test(path));
+  const homeless = rooms.filter((path) => roomOf(path) === undefined);
+  assert.deepEqual(homeless, [], 'files in no room');
+  const wrong = rooms
+    .flatMap(importsOf)
+    .filter((one) => !isAllowed(one))
+    .map(({ from, to, line }) => `${from}:${line} must not import ${to}`);
+  assert.deepEqual(wrong, []);
+});
+
+test('nothing imports bench or test, and only src/system knows libc', () => {
+  const wrong = sources
+    .filter((path) => /^(assembly|src)\//.test(path))
+    .filter((path) => importsOf(path).some(({ to }) => /^(bench|test)\//.test(to)))
+    .concat(sources.filter((path) => SYSTEM_ONLY.test(read(path)) && !path.startsWith('src/system/')));
+  assert.deepEqual(wrong, []);
+});
+
+test('the release module imports its memory and nothing else, and has no data section', () => {
+  const module = new WebAssembly.Module(readFileSync(join(root, 'build/release.wasm')));
+  assert.deepEqual(
+    WebAssembly.Module.imports(module).map(({ module: from, name }) => `${from}.${name}`),
+    ['env.memory'],
+  );
+  assert.equal(sectionIds(readFileSync(join(root, 'build/release.wasm'))).includes(11), false, 'section 11 is data');
+});
+
+/** The section ids of a Wasm binary, in order. */
+function sectionIds(wasm: Buffer): number[] {
+  const ids: number[] = [];
+  for (let at = 8; at < wasm.length; ) {
+    ids.push(wasm[at++]!);
+    let size = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = wasm[at++]!;
+      size |= (byte & 0x7f) << shift;
+      if (byte < 0x80) break;
+    }
+    at += size;
+  }
+  return ids;
+}
+
+test('the release module exports what assembly/index.ts lists, and the host calls every export', () => {
+  const module = new WebAssembly.Module(readFileSync(join(root, 'build/release.wasm')));
+  const exported = WebAssembly.Module.exports(module)
+    .map(({ name }) => name)
+    .filter((name) => name !== 'memory');
+  const index = read('assembly/index.ts');
+  const host = sources
+    .filter((path) => path.startsWith('src/datapath/'))
+    .map(read)
+    .join('\n');
+  for (const name of exported) {
+    assert.match(index, new RegExp(`\\b${name}\\b`), `${name} is not in assembly/index.ts`);
+    assert.ok(host.includes(`.${name}(`), `no file of src/datapath calls ${name}`);
+  }
+});
+
+test('lines, functions and files have a bounded length', () => {
+  const wrong = sources.flatMap((path) => {
+    const lines = read(path).split('\n');
+    const long = lines.flatMap((text, index) =>
+      text.length > LINE_LENGTH_MAX ? [`${path}:${index + 1} is too long`] : [],
+    );
+    if (lines.length > FILE_LINES_MAX && !LONG_FILES.has(path)) long.push(`${path} has ${lines.length} lines`);
+    return [...long, ...longFunctions(path, lines)];
+  });
+  assert.deepEqual(wrong, []);
+});
+
+/** Functions and methods, found by their indentation: the formatter closes each on a line of its own. */
+function longFunctions(path: string, lines: readonly string[]): string[] {
+  if (path.startsWith('test/') || path === 'src/datapath/loop.ts') return [];
+  const found: string[] = [];
+  for (const [start, text] of lines.entries()) {
+    const head = /^(\s*)(?:export |async |static |private |function |#?\w+\()[^;]*\{$/.exec(text);
+    if (head === null || /\b(class|interface|enum|namespace)\b/.test(text)) continue;
+    const end = lines.indexOf(`${head[1]}}`, start);
+    if (end - start > FUNCTION_LINES_MAX) found.push(`${path}:${start + 1} is ${end - start} lines long`);
+  }
+  return found;
+}
+
+// Each with what to write instead. Built from pieces so that this file does not contain them.
+const BANNED: readonly [word: RegExp, instead: string][] = [
+  [new RegExp(`\\b${'TO'}${'DO'}\\b|\\b${'FIX'}${'ME'}\\b|\\b${'XX'}${'X'}\\b`), 'do it, or write an issue'],
+  [new RegExp(`\\b${'pack'}${'et'} (is|goes|arrives)\\b`), 'frame (Ethernet) or datagram (UDP)'],
+  [new RegExp(`\\b(${'black'}${'list'}|${'white'}${'list'})`, 'i'), 'deny list, allow list'],
+  [new RegExp(`\\b${'simp'}${'ly'}\\b|\\b${'obvious'}${'ly'}\\b`, 'i'), 'leave it out'],
+  [new RegExp(`@ts-${'nocheck'}|eslint-${'disable'}`), 'mend the code'],
+  [new RegExp(`\\b(test|it)\\.${'only'}\\(`), 'run the one file instead'],
+];
+
+test('no banned words', () => {
+  const prose = files.filter((path) => /\.(ts|md|mjs|sh)$/.test(path));
+  const wrong = prose.flatMap((path) =>
+    read(path)
+      .split('\n')
+      .flatMap((text, index) =>
+        BANNED.filter(([word]) => word.test(text)).map(
+          ([, instead]) => `${path}:${index + 1}: write instead: ${instead}`,
+        ),
+      ),
+  );
+  assert.deepEqual(wrong, []);
+});
+
+test('every script of package.json names files that exist or are built', () => {
+  const scripts = Object.values((JSON.parse(read('package.json')) as { scripts: Record<string, string> }).scripts);
+  const known = new Set(files);
+  for (const script of scripts) {
+    for (const [, path] of script.matchAll(/\b((?:assembly|test|bench|src)\/[\w/.-]+\.ts)\b/g)) {
+      assert.ok(known.has(path!), `${path} of "${script}"`);
+    }
+    for (const [, built] of script.matchAll(/node dist\/([\w/.-]+)\.js/g)) {
+      assert.ok(known.has(`${built}.ts`), `dist/${built}.js of "${script}"`);
+    }
+  }
+});
+
+test('every drop reason of the layout has a sentence, and is used by the datapath or the daemon', () => {
+  const layout = read('assembly/layout.ts');
+  const reasons = /export enum Drop \{([^}]*)\}/
+    .exec(layout)![1]!
+    .match(/\w+/g)!
+    .filter((name) => name !== 'none');
+  const texts = read('src/datapath/drops.ts');
+  const users = sources
+    .filter((path) => /^(assembly\/(datapath|engine)|src\/daemon)\//.test(path))
+    .map(read)
+    .join('\n');
+  for (const reason of reasons) {
+    assert.match(texts, new RegExp(`\\b${reason}: '`), `${reason} has no text`);
+    assert.match(users, new RegExp(`Drop\\.${reason}\\b|'${reason}'`), `${reason} is never used`);
+  }
+});
