@@ -1,5 +1,5 @@
-// THE exports. A worker's instance uses start and the engine; the host's own instance, over the same memory, uses start,
-// the tables and the rings. MAC addresses cross as two halves: 16 high bits and 32 low bits.
+// THE exports. A worker's instance uses start and the engine; the host's own instance, over the same memory, uses
+// start, the tables and the rings. MAC addresses cross as two halves: 16 high bits and 32 low bits.
 
 import {
   FdbKind,
@@ -21,18 +21,9 @@ import { mmsgStart } from './engine/mmsg';
 import { TOMBSTONE, fdbAttach, fdbClock, fdbKey, fdbSlot } from './table/fdb';
 import * as table from './table/fdb-write';
 
-export {
-  decapBatch,
-  delivered,
-  encapBatch,
-  messageRun,
-  pollSet,
-  pollSetChanged,
-  prepare,
-  sendFailed,
-  sent,
-  turn,
-} from './engine/mmsg';
+export { delivered, messageRun, sendFailed, sent } from './engine/accounting';
+export { decapBatch, encapBatch, prepare, turn } from './engine/mmsg';
+export { pollSet, pollSetChanged } from './engine/poll';
 export { ringPublish, ringRead, ringRelease, ringReserve } from './ring/spsc';
 export { vniPut, vniRemove } from './table/vnis';
 

@@ -1,9 +1,9 @@
 // The one description of the shared memory. PORTABLE: asc and tsc both compile this very file, so
 //  * no type annotations, decorators or imports; integers in 0..2^31-1; only + * << and earlier names;
 //  * every offset is the previous offset plus the previous size;
-//  * each line ends with what it is and who writes it: host (control thread), worker (datapath), fixed (once, at start).
-// Pages of the compiler come first, then: header, VNI index, overlays, VNICs, sockets, endpoints, worker areas, FDB.
-// The FDB is last because its size is chosen at start (`--fdb-size`); everything before it has a constant address.
+//  * each line ends with what it is and who writes it: host (control thread), worker (datapath), fixed (once, at
+// start). Pages of the compiler come first, then: header, VNI index, overlays, VNICs, sockets, endpoints, worker areas,
+// FDB. The FDB is last because its size is chosen at start (`--fdb-size`); everything before it has a constant address.
 
 export const CACHE_LINE = 64;
 export const PAGE_SIZE = 65536; // a WebAssembly page
@@ -286,7 +286,7 @@ export const OUT_SIZE = 32;
 
 // I/O descriptors of the mmsg engine, in the kernel's own layout (64-bit Linux)
 export const POLLFD_SIZE = 8; // struct pollfd { i32 fd; i16 events; i16 revents }
-export const POLLFDS_MAX = 16 + SOCKETS_MAX + VNICS_MAX; // the eventfd (and room to a whole cache line), the sockets, the VNICs
+export const POLLFDS_MAX = 16 + SOCKETS_MAX + VNICS_MAX; // the eventfd (a cache line), sockets, VNICs
 export const IOVEC_SIZE = 16; // struct iovec { u64 base; u64 len }
 export const MMSGHDR_SIZE = 64; // struct mmsghdr: msghdr of 56 bytes, u32 msg_len, padding
 export const MSG_NAME = 0; // u64 address of a sockaddr

@@ -1,4 +1,6 @@
-/** MAC addresses, IP addresses and underlay endpoints: text in, one canonical form out. A leaf: any room may import it. */
+/**
+ * MAC addresses, IP addresses and underlay endpoints: text in, one canonical form out. A leaf: any room may import it.
+ */
 import ipaddr from 'ipaddr.js';
 
 /** `ip:port` of a VTEP on the underlay. `ip` is canonical text (dotted IPv4, or compressed lower-case IPv6). */

@@ -13,7 +13,7 @@ const FILE_LINES_MAX = 300;
 const FUNCTION_LINES_MAX = 70;
 
 // Files that are one long table or one long contract.
-const LONG_FILES = new Set(['assembly/layout.ts', 'src/errors.ts', 'assembly/engine/mmsg.ts']);
+const LONG_FILES = new Set(['assembly/layout.ts', 'src/errors.ts', 'test/tidy.test.ts']);
 
 /** Tracked and new files, not ignored ones, as paths from the root. */
 const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {

@@ -6,8 +6,8 @@
 //  4. group     copies to every other local VNIC, then the overlay's rules once: point, proxy, or no flood list
 //  5. unicast   FDB: remote, local or drop; nothing there: the point, or hold and ask
 //
-// A frame ends in exactly one of: output list, drop counter, hold, upcall ring. False from encapFrame: there was no room
-// in the output list; call again with the same frame after it was sent.
+// A frame ends in exactly one of: output list, drop counter, hold, upcall ring. False from encapFrame: there was no
+// room in the output list; call again with the same frame after it was sent.
 
 import {
   Drop,

@@ -1,8 +1,8 @@
 // Frames that wait for the FDB to say where their MAC is.
 //
 //  1. hold      a miss keeps the frame and asks the host once per (overlay, MAC); later frames of the key queue behind
-//  2. release   at the start of a turn, if the FDB has an answer, the queue goes out in order; a frame that comes before
-//               that queues behind, so none overtakes
+//  2. release   at the start of a turn, if the FDB has an answer, the queue goes out in order; a frame that comes
+//               before that queues behind, so none overtakes
 //  3. expire    after LOOKUP_DEADLINE_MS the queue drops as lookup_timeout
 //
 // A key owns a slot: its place in the key array, a header, and one linear arena of HELD_BYTES_PER_KEY_MAX bytes. The

@@ -27,12 +27,18 @@ export function outHasRoom(): bool {
   return load<u32>(w() + W_OUT_COUNT) + VNICS_MAX <= <u32>OUT_MAX;
 }
 
+// An entry of the list; it stays readable until the next pass lists something in its place.
+@inline
+export function outAt(index: u32): usize {
+  return w() + W_OUT + <usize>index * OUT_SIZE;
+}
+
 @inline
 function append(frame: usize, len: u32, overlay: u32, sender: u32): usize {
   const count = load<u32>(w() + W_OUT_COUNT);
   assert(count < <u32>OUT_MAX);
   store<u32>(w() + W_OUT_COUNT, count + 1);
-  const out = w() + W_OUT + <usize>count * OUT_SIZE;
+  const out = outAt(count);
   store<u32>(out, <u32>frame, OUT_FRAME);
   store<u32>(out, len, OUT_LEN);
   store<u32>(out, overlay, OUT_OVERLAY);

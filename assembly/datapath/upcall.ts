@@ -35,7 +35,8 @@ export function upcallAllowed(vnic: u32): bool {
   const millisecond = <u32>(<u64>nowMs()) | 1; // never 0, which marks a bucket that was never filled
   const refilled = load<u32>(counters, VC_REFILLED);
   const elapsed = min(millisecond - refilled, 1000);
-  const tokens = refilled == 0 ? BUCKET : min(load<u32>(counters, VC_TOKENS) + elapsed * UPCALLS_PER_SECOND_MAX, BUCKET);
+  const refill = load<u32>(counters, VC_TOKENS) + elapsed * UPCALLS_PER_SECOND_MAX;
+  const tokens = refilled == 0 ? BUCKET : min(refill, BUCKET);
   store<u32>(counters, millisecond, VC_REFILLED);
   const allowed = tokens >= TOKEN;
   store<u32>(counters, allowed ? tokens - TOKEN : tokens, VC_TOKENS);

@@ -1,7 +1,7 @@
 // The forwarding database: (overlay, MAC) -> remote endpoint | local VNIC | drop. Read by every worker without a lock.
 //
-// Reading: load the key, the value, and the key again. A slot is only ever rewritten value first, key last, and a removed
-// key becomes TOMBSTONE before its value changes, so an unchanged key proves that the value belongs to it.
+// Reading: load the key, the value, and the key again. A slot is only ever rewritten value first, key last, and a
+// removed key becomes TOMBSTONE before its value changes, so an unchanged key proves that the value belongs to it.
 // Writing (fdb-write.ts) is the host's alone.
 
 import {

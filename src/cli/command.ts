@@ -1,4 +1,6 @@
-/** A command is data: its name, one sentence, what it takes and what it does. `yargs.ts` turns the data into a parser. */
+/**
+ * A command is data: its name, one sentence, what it takes and what it does. `yargs.ts` turns the data into a parser.
+ */
 import type { ControlClient } from '../control/client.js';
 import type { Tint } from './table.js';
 

@@ -1,7 +1,9 @@
 /** The difference of two readings of the counters, a second. */
 import type { StatsView, Traffic } from '../control/protocol.js';
 
-/** As `next`, with rates in place of counts. What is new, or counts from zero again (a restarted daemon), starts at 0. */
+/**
+ * As `next`, with rates in place of counts. What is new, or counts from zero again (a restarted daemon), starts at 0.
+ */
 export function ratesOf(last: StatsView, next: StatsView, seconds: number): StatsView {
   const rate = (before: number | undefined, now: number): number => {
     const base = before === undefined || before > now ? 0 : before;

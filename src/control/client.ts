@@ -1,4 +1,6 @@
-/** The other side of the control socket: a method per route. Loads no validation library, so that commands start fast. */
+/**
+ * The other side of the control socket: a method per route. Loads no validation library, so that commands start fast.
+ */
 import type {
   CreateOverlay,
   CreateVnic,

@@ -1,6 +1,6 @@
 /**
- * What crosses the control socket: HTTP + JSON under `/v1`, so that curl works. Requests are zod schemas (validated by the
- * server), replies are types. `Controller` is what the daemon implements; the server turns routes into its calls.
+ * What crosses the control socket: HTTP + JSON under `/v1`, so that curl works. Requests are zod schemas (validated by
+ * the server), replies are types. `Controller` is what the daemon implements; the server turns routes into its calls.
  *
  *   GET    /v1/daemon                              DaemonView
  *   GET    /v1/overlays                            OverlayView[]

@@ -1,6 +1,6 @@
 /**
- * The datapath as the daemon holds it: tables to fill, upcalls to answer, frames to inject, counters to read. The packet
- * path itself runs in the workers and never waits for this object.
+ * The datapath as the daemon holds it: tables to fill, upcalls to answer, frames to inject, counters to read. The
+ * packet path itself runs in the workers and never waits for this object.
  */
 import { Inject } from '../../assembly/layout.js';
 import type { Endpoint } from '../address.js';

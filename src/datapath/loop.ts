@@ -1,6 +1,6 @@
 /**
- * The loop of one worker with the mmsg engine, in the packet's order: wait, answer what waited, decap what came from the
- * underlay, encap what came from the VNICs; after each step send what it listed. The Wasm module decides; this file
+ * The loop of one worker with the mmsg engine, in the packet's order: wait, answer what waited, decap what came from
+ * the underlay, encap what came from the VNICs; after each step send what it listed. The Wasm module decides; this file
  * only makes the system calls, a few per batch, and hands over their results. borrowed: every buffer and descriptor is
  * inside the shared memory and belongs to this worker.
  */

@@ -46,8 +46,8 @@ function slotsFor(fdbSize: number): number {
 }
 
 /**
- * A memory for `workers` workers and an FDB of `fdbSize` entries, its header filled. It never grows: the kernel is handed
- * addresses inside it.
+ * A memory for `workers` workers and an FDB of `fdbSize` entries, its header filled. It never grows: the kernel is
+ * handed addresses inside it.
  */
 export function createMemory(workers: number, fdbSize: number): WebAssembly.Memory {
   const slots = slotsFor(fdbSize);

@@ -24,6 +24,8 @@ const ARP = IP;
 const ICMPV6 = IP + 40;
 const UDP = IP + 20;
 const BOOTP = UDP + 8;
+/** From byte 1 of an IPv4 header: a UDP packet to 0.68.0.67. */
+const ADDRESS_LIKE_PORTS = [0, 1, 0x48, 0, 0, 0, 0, 64, 17, 0, 0, 0, 0, 0, 0, 0, 68, 0, 67] as const;
 const BROADCAST = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff] as const;
 
 type Case = [hazard: string, frame: Uint8Array, expected: string];
@@ -109,7 +111,7 @@ const dhcpCases: Case[] = [
   ['half a UDP header', DHCP_DISCOVER.slice(0, UDP + 4), 'Plain'],
   ['half an IPv4 header', DHCP_DISCOVER.slice(0, IP + 10), 'Plain'],
   ['a later fragment whose bytes look like ports', fixed(withBytes(DHCP_DISCOVER, IP + 6, 0, 7)), 'Plain'],
-  ['an IHL of 4 words', fixed(withBytes(DHCP_DISCOVER, IP, 0x44)), 'Plain'],
+  ['an IHL of 4 words, ports in the address', withBytes(DHCP_DISCOVER, IP, 0x44, ...ADDRESS_LIKE_PORTS), 'Plain'],
   ['an IHL beyond the frame', withBytes(DHCP_DISCOVER.slice(0, IP + 40), IP, 0x4f), 'Plain'],
   ['the same ports over TCP', fixed(withBytes(DHCP_DISCOVER, IP + 9, 6)), 'Plain'],
   ['68 to 68', fixed(withBytes(DHCP_DISCOVER, UDP + 2, 0, 68)), 'Plain'],

@@ -19,8 +19,8 @@ import { needsRoot } from '../support/root.js';
 
 const WARM_UP_FRAMES = 30_000;
 const FRAMES = 100_000;
-// The smallest JavaScript object, a boxed number, has 12 bytes: below that, not every frame made one. What is left comes
-// per turn and per system call of a batch (a time, an address above 2^31), and from code compiled late.
+// The smallest JavaScript object, a boxed number, has 12 bytes: below that, not every frame made one. What is left
+// comes per turn and per system call of a batch (a time, an address above 2^31), and from code compiled late.
 const BYTES_PER_FRAME_MAX = 6;
 const MACS = ['02:00:00:00:00:0a', '02:00:00:00:00:0b'] as const;
 const FAR = '02:00:00:00:00:0c';

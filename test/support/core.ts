@@ -1,5 +1,5 @@
-// The real datapath module in this thread, without a worker and without I/O: frames are placed where readv would have put
-// them, and the output list is read where sendmmsg and writev would have found it. Time is an argument.
+// The real datapath module in this thread, without a worker and without I/O: frames are placed where readv would have
+// put them, and the output list is read where sendmmsg and writev would have found it. Time is an argument.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
