@@ -1,6 +1,6 @@
 /**
- * Keys with a time to die, bucketed by time: setting, moving and removing one costs the same however many there are, and a
- * tick touches only what is due.
+ * Keys with a time to die, bucketed by time: setting, moving and removing one costs the same however many there are,
+ * and a tick touches only what is due.
  */
 
 /** Width of a bucket: a key dies at most this much late, never early. */

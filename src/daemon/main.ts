@@ -25,8 +25,8 @@ export interface RunOptions {
 const TICK_MS = 100;
 
 /**
- * Runs until SIGTERM or SIGINT, then ends in order and resolves. Ready when the socket answers: by then everything that was
- * kept is restored. Rejects when it cannot start; then nothing is left open.
+ * Runs until SIGTERM or SIGINT, then ends in order and resolves. Ready when the socket answers: by then everything
+ * that was kept is restored. Rejects when it cannot start; then nothing is left open.
  */
 export async function runDaemon(options: RunOptions): Promise<void> {
   const log = createLog(process.env.VXLANE_LOG_LEVEL);

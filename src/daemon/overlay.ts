@@ -149,8 +149,8 @@ export class Overlay {
   }
 
   /**
-   * Takes a new configuration in which `names` may differ. The plugin is told first, so that its refusal changes nothing
-   * here. A change is taken back by applying the old configuration.
+   * Takes a new configuration in which `names` may differ. The plugin is told first, so that its refusal changes
+   * nothing here. A change is taken back by applying the old configuration.
    */
   async apply(configuration: Configuration, names: readonly string[]): Promise<void> {
     await this.search.change(configuration, this.search.ownNames(names));

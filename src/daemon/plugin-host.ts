@@ -1,6 +1,6 @@
 /**
- * Runs one instance of a search plugin for one overlay. Every call into the plugin has a fence (a throw, a rejection and
- * a hang become a PluginFault) and every value out of it is checked. Only plain data crosses, in either direction.
+ * Runs one instance of a search plugin for one overlay. Every call into the plugin has a fence (a throw, a rejection
+ * and a hang become a PluginFault) and every value out of it is checked. Only plain data crosses, in either direction.
  *
  * A host lives once: create, start, stop. Another try is another host.
  */

@@ -1,4 +1,4 @@
-/** One directory of small JSON files, one an object. A file is there whole or not at all, also after a power failure. */
+/** A directory of small JSON files, one an object. A file is there whole or not at all, also after a power failure. */
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stateDirUnusable, stateNotWritten } from '../errors.js';

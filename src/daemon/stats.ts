@@ -9,7 +9,7 @@ import type { Vnic } from './vnic.js';
 
 type Drops = Partial<Record<DropReason, number>>;
 
-/** `isAll`: of the whole daemon; else drops are those of the given overlays. Totals and endpoints are always the daemon's. */
+/** `isAll`: of the whole daemon; else drops are those of the overlays. Totals and endpoints are always the daemon's. */
 export function statsView(datapath: Datapath, overlays: readonly Overlay[], vnics: readonly Vnic[], isAll: boolean) {
   const counted = overlays.flatMap((overlay) => {
     const index = overlay.attachment?.index;

@@ -1,6 +1,6 @@
 /**
- * What has been said of the MACs of one overlay, by whom and when: the decisions behind its FDB entries. The only writer of
- * those entries, but for the ones of local VNICs, which the datapath keeps itself.
+ * What has been said of the MACs of one overlay, by whom and when: the decisions behind its FDB entries. The only
+ * writer of those entries, but for the ones of local VNICs, which the datapath keeps itself.
  */
 import type { Endpoint } from '../address.js';
 import type { FdbEntry, FdbTarget, OverlayIndex, VnicIndex } from '../datapath/types.js';

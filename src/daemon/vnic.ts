@@ -1,6 +1,6 @@
 /**
- * One VNIC: a TAP with a MAC on an overlay. The interface outlives the daemon unless the VNIC is temporary; after a restart
- * it is found again wherever the user has moved it. A VNIC whose interface or overlay is not there exists all the same
+ * One VNIC: a TAP with a MAC on an overlay. The interface outlives the daemon unless the VNIC is temporary; after a
+ * restart it is found again wherever the user has moved it. A VNIC whose interface or overlay is not there exists all the same
  * and says why in `problem`.
  */
 import { isGroupMac } from '../address.js';

@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import type { CreateOverlay } from '../../src/control/protocol.js';
+import { needsRoot } from '../support/root.js';
+import { daemonFixture } from './fixture.js';
+import { freePort, tunnelDescriptors } from './running.js';
+
+describe('commands on overlays', { skip: needsRoot() }, () => {
+  const fixture = daemonFixture();
+
+  it('create-overlay shows every property in order, with what may be and what is by default', async () => {
+    const view = await fixture().daemon.createOverlay(fixture().overlay({ properties: { mtu: '8000' } }));
+    const names = view.properties.map(({ name }) => name);
+    const general = ['mtu', 'vnetid', 'encap', 'vxlan/listen_ip', 'vxlan/listen_port', 'vlan', 'strict-header'];
+    assert.deepEqual(names, [...general, 'lookup/negative_ttl', 'search', 'files/config']);
+    const [mtu, vnetid] = view.properties;
+    // loopback has 65536
+    const expected = { perm: 'rw', required: false, value: '8000', default: '8900', possible: '576-8900' };
+    assert.deepEqual(mtu, { name: 'mtu', ...expected });
+    assert.equal(vnetid?.perm, 'r-');
+    assert.equal(view.status, 'ONLINE');
+    assert.deepEqual(fixture().daemon.overlay('overlay0'), view);
+  });
+
+  const refused: Record<string, { change: () => Partial<CreateOverlay>; code: string; message: RegExp }> = {
+    'an unknown encapsulation': {
+      change: () => ({ encap: 'nvgre' }),
+      code: 'bad_encap',
+      message: /"nvgre": expected vxlan/,
+    },
+    'an unknown plugin': { change: () => ({ search: 'svp' }), code: 'unknown_search_plugin', message: /direct, files/ },
+    'a VNI too large': { change: () => ({ vni: 1 << 24 }), code: 'bad_vni', message: /0 to 16777215/ },
+    'a negative VNI': { change: () => ({ vni: -1 }), code: 'bad_vni', message: /-1/ },
+    'a multicast listen address': {
+      change: () => ({ properties: { 'vxlan/listen_ip': '239.1.1.1' } }),
+      code: 'bad_listen_ip',
+      message: /multicast/,
+    },
+    'the broadcast address': {
+      change: () => ({ properties: { 'vxlan/listen_ip': '255.255.255.255' } }),
+      code: 'bad_listen_ip',
+      message: /broadcast/,
+    },
+    'an address that is not here': {
+      change: () => ({ properties: { 'vxlan/listen_ip': '192.0.2.1' } }),
+      code: 'address_not_local',
+      message: /192\.0\.2\.1/,
+    },
+    'an MTU too large': {
+      change: () => ({ properties: { mtu: '9000' } }),
+      code: 'bad_properties',
+      message: /mtu is "9000": expected .* from 576 to 8900/,
+    },
+    'a missing file': {
+      change: () => ({ properties: { 'files/config': '/nonexistent/hosts.json' } }),
+      code: 'plugin_failed',
+      message: /overlay overlay0: search plugin files: start: .*\/nonexistent\/hosts\.json/,
+    },
+  };
+  for (const [what, { change, code, message }] of Object.entries(refused)) {
+    it(`create-overlay with ${what} is refused and leaves nothing`, async () => {
+      await assert.rejects(fixture().daemon.createOverlay(fixture().overlay(change())), { code, message });
+      assert.deepEqual(fixture().daemon.overlays(), []);
+      assert.deepEqual(fixture().leftBehind(), fixture().nothing);
+    });
+  }
+
+  it('create-overlay names every missing and wrong property at once', async () => {
+    const request = { ...fixture().overlay(), properties: { vlan: 'maybe', 'files/confg': 'x' } };
+    await assert.rejects(fixture().daemon.createOverlay(request), ({ message }: Error) => {
+      for (const part of ['vlan', 'files/confg', 'vxlan/listen_ip is required', 'files/config is required']) {
+        assert(message.includes(part), message);
+      }
+      return true;
+    });
+  });
+
+  it('create-overlay refuses a name or a VNI that is taken, naming the holder', async () => {
+    await fixture().daemon.createOverlay(fixture().overlay());
+    await assert.rejects(fixture().daemon.createOverlay(fixture().overlay({ vni: 24 })), { code: 'name_taken' });
+    const twin = fixture().daemon.createOverlay(fixture().overlay({ name: 'overlay1' }));
+    await assert.rejects(twin, { code: 'vni_taken', message: /23 is in use by overlay overlay0/ });
+  });
+
+  it('create-overlay when its state cannot be kept leaves no socket', async () => {
+    await fixture().withUnwritable('overlays', 'overlay0', async () => {
+      await assert.rejects(fixture().daemon.createOverlay(fixture().overlay()), { code: 'state_not_written' });
+    });
+    assert.deepEqual(fixture().leftBehind(), fixture().nothing);
+  });
+
+  it('overlays that listen on one address and port share one socket', async () => {
+    const port = { 'vxlan/listen_port': String(freePort()) };
+    const sockets = () => tunnelDescriptors().length - fixture().nothing.descriptors.length;
+    await fixture().daemon.createOverlay(fixture().overlay({ properties: port }));
+    await fixture().daemon.createOverlay(fixture().overlay({ name: 'overlay1', vni: 24, properties: port }));
+    assert.equal(sockets(), 1);
+    await fixture().daemon.deleteOverlay('overlay0');
+    assert.equal(sockets(), 1);
+    await fixture().daemon.deleteOverlay('overlay1');
+    assert.equal(sockets(), 0);
+  });
+
+  it('delete-overlay is refused while there are VNICs, and names them', async () => {
+    await fixture().daemon.createOverlay(fixture().overlay());
+    const { name } = await fixture().daemon.createVnic(fixture().vnic());
+    await assert.rejects(fixture().daemon.deleteOverlay('overlay0'), {
+      code: 'overlay_has_vnics',
+      message: new RegExp(`: ${name} `),
+    });
+  });
+
+  it('modify-overlay -p changes what may change, at once and for good', async () => {
+    const { daemon } = fixture();
+    await daemon.createOverlay(fixture().overlay());
+    const { name } = await daemon.createVnic(fixture().vnic());
+    const properties = { mtu: '1280', vlan: 'strip', 'strict-header': 'true', 'lookup/negative_ttl': '0' };
+    const view = await daemon.modifyOverlay('overlay0', { properties });
+    for (const [property, value] of Object.entries(properties)) {
+      assert.equal(view.properties.find((each) => each.name === property)?.value, value);
+    }
+    assert.equal(fixture().netns.link(name).mtu, 1280);
+    const stored = JSON.parse(readFileSync(fixture().directory.file('overlays', 'overlay0'), 'utf8'));
+    assert.equal(stored.properties.mtu, '1280');
+    assert.equal(stored.properties['vxlan/listen_ip'], '127.0.0.1');
+  });
+
+  it('modify-overlay refuses by name what may not change, and then changes nothing', async () => {
+    const { daemon } = fixture();
+    const before = await daemon.createOverlay(fixture().overlay());
+    const properties = { mtu: '1280', 'vxlan/listen_port': '4790' };
+    await assert.rejects(daemon.modifyOverlay('overlay0', { properties }), { message: /vxlan\/listen_port cannot/ });
+    await assert.rejects(daemon.modifyOverlay('overlay0', {}), { code: 'bad_modify' });
+    await assert.rejects(daemon.modifyOverlay('overlay0', { search: 'direct' }), { message: /^not yet/ });
+    assert.deepEqual(daemon.overlay('overlay0'), before);
+  });
+
+  it('modify-overlay that cannot be kept is taken back', async () => {
+    const { daemon } = fixture();
+    const before = await daemon.createOverlay(fixture().direct());
+    const { name } = await daemon.createVnic(fixture().vnic());
+    const mtu = fixture().netns.link(name).mtu;
+    const properties = { mtu: '1280', 'direct/dest_ip': '127.0.0.8' };
+    await fixture().withUnwritable('overlays', 'overlay0', async () => {
+      await assert.rejects(daemon.modifyOverlay('overlay0', { properties }), { code: 'state_not_written' });
+    });
+    assert.deepEqual(daemon.overlay('overlay0'), before);
+    assert.equal(fixture().netns.link(name).mtu, mtu);
+    assert.equal(daemon.targets('overlay0')[0]?.destination, '127.0.0.9:4789');
+    fixture().running.log.lines.length = 0; // the undo of the state file could not be written either, and said so
+  });
+});

@@ -1,0 +1,167 @@
+/** The daemon as a process: when it is ready, what signals do, what stays when it goes. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { ControlClient } from '../../src/control/client.js';
+import { TestNetns, uniqueName } from '../support/netns.js';
+import { needsRoot } from '../support/root.js';
+import { freePort, StateDirectory, until } from './running.js';
+
+const PROGRAM = fileURLToPath(new URL('./run-daemon.js', import.meta.url));
+const MAC = 'de:ad:be:ef:00:01';
+const OTHER_MAC = 'de:ad:be:ef:00:02';
+
+interface DaemonProcess {
+  readonly child: ChildProcess;
+  /** Lines of the log so far. */
+  readonly log: { msg: string; [field: string]: unknown }[];
+  stderr: string;
+  /** The exit code, or the signal that ended it. */
+  readonly ended: Promise<number | string>;
+}
+
+describe('the daemon process', { skip: needsRoot() }, () => {
+  let directory: StateDirectory;
+  let netns: TestNetns;
+  let socket: string;
+  let client: ControlClient;
+  let alive: DaemonProcess[];
+
+  beforeEach(() => {
+    directory = new StateDirectory();
+    netns = new TestNetns();
+    socket = join(directory.path, 'run', 'vxlane.sock');
+    client = new ControlClient(socket);
+    alive = [];
+  });
+  afterEach(async () => {
+    for (const { child, ended } of alive) {
+      child.kill('SIGKILL');
+      await ended;
+    }
+    netns.delete();
+    directory.delete();
+  });
+
+  function spawnDaemon(stateDir = directory.path): DaemonProcess {
+    const options = { socket, stateDir, fdbSize: 1024, workers: 1, engine: 'auto', busyPollUs: 0 };
+    const child = spawn(process.execPath, [PROGRAM, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const ended = new Promise<number | string>((resolve) => {
+      child.on('exit', (code, signal) => resolve(code ?? signal ?? 'unknown'));
+    });
+    const daemon: DaemonProcess = { child, log: [], stderr: '', ended };
+    let rest = '';
+    child.stdout?.on('data', (chunk: Buffer) => {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() ?? '';
+      daemon.log.push(...lines.map((line) => JSON.parse(line)));
+    });
+    child.stderr?.on('data', (chunk: Buffer) => {
+      daemon.stderr += chunk;
+    });
+    alive.push(daemon);
+    return daemon;
+  }
+
+  async function ready(daemon: DaemonProcess): Promise<void> {
+    await until(() => daemon.log.some(({ msg }) => msg === 'ready') || daemon.child.exitCode !== null);
+    assert.equal(daemon.child.exitCode, null, daemon.stderr);
+  }
+
+  async function createObjects(hosts: string): Promise<{ kept: string; temporary: string }> {
+    const properties = {
+      'vxlan/listen_ip': '127.0.0.1',
+      'vxlan/listen_port': String(freePort()),
+      'files/config': hosts,
+    };
+    writeFileSync(hosts, JSON.stringify({ [OTHER_MAC]: { ip: '127.0.0.9' } }));
+    await client.createOverlay({
+      name: 'overlay0',
+      encap: 'vxlan',
+      vni: 23,
+      search: 'files',
+      temporary: false,
+      properties,
+    });
+    const vnic = { overlay: 'overlay0', netns: netns.name, allowAnyMac: false };
+    const [kept, temporary] = [uniqueName('k'), uniqueName('t')];
+    await client.createVnic({ ...vnic, name: kept, mac: MAC, temporary: false });
+    await client.createVnic({ ...vnic, name: temporary, mac: OTHER_MAC, temporary: true });
+    return { kept, temporary };
+  }
+
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    it(`${signal} ends it in order: the interface of a VNIC stays, that of a temporary one goes`, async () => {
+      const daemon = spawnDaemon();
+      await ready(daemon);
+      const { kept, temporary } = await createObjects(join(directory.path, 'hosts.json'));
+      daemon.child.kill(signal);
+      daemon.child.kill(signal); // an impatient operator
+      assert.equal(await daemon.ended, 0, daemon.stderr);
+      assert.equal(netns.link(kept)?.address, MAC);
+      assert.equal(netns.link(temporary), undefined);
+      assert.equal(existsSync(socket), false);
+      assert.deepEqual(
+        daemon.log.slice(-2).map(({ msg, signal: by }) => [msg, by]),
+        [
+          ['ending', signal],
+          ['ended', undefined],
+        ],
+      );
+    });
+  }
+
+  it('kill -9 leaves the interface, and the next one takes it up again', async () => {
+    const first = spawnDaemon();
+    await ready(first);
+    const { kept } = await createObjects(join(directory.path, 'hosts.json'));
+    const { ifindex } = netns.link(kept);
+    first.child.kill('SIGKILL');
+    assert.equal(await first.ended, 'SIGKILL');
+    assert.equal(netns.link(kept).ifindex, ifindex);
+    const second = spawnDaemon();
+    await ready(second);
+    assert.equal(netns.link(kept).ifindex, ifindex);
+    const vnics = await client.vnics();
+    assert.deepEqual(
+      vnics.map(({ name, state }) => [name, state]),
+      [[kept, 'up']],
+    );
+  });
+
+  it('SIGHUP makes the plugins re-read their sources', async () => {
+    const daemon = spawnDaemon();
+    await ready(daemon);
+    const hosts = join(directory.path, 'hosts.json');
+    await createObjects(hosts);
+    writeFileSync(hosts, JSON.stringify({ 'de:ad:be:ef:00:03': { ip: '127.0.0.8' } }));
+    daemon.child.kill('SIGHUP');
+    await until(() => daemon.log.some(({ msg }) => msg === 'reloaded'));
+    const { destination } = await client.lookup('overlay0', 'de:ad:be:ef:00:03');
+    assert.equal(destination, '127.0.0.8:4789');
+  });
+
+  it('a second one on the same socket is refused before it touches anything', async () => {
+    const first = spawnDaemon();
+    await ready(first);
+    const other = join(directory.path, 'other-state');
+    const second = spawnDaemon(other);
+    assert.equal(await second.ended, 1);
+    assert.match(JSON.stringify(second.log) + second.stderr, new RegExp(`pid ${first.child.pid}`));
+    assert.equal(existsSync(other), false);
+    assert.equal((await client.daemon()).pid, first.child.pid);
+  });
+
+  it('says what it is', async () => {
+    const daemon = spawnDaemon();
+    await ready(daemon);
+    const view = await client.daemon();
+    const { pid, workers, fdbSize, fdbEntries, workerRestarts } = view;
+    const expected = { pid: daemon.child.pid, workers: 1, fdbSize: 1024, fdbEntries: 0, workerRestarts: 0 };
+    assert.deepEqual({ pid, workers, fdbSize, fdbEntries, workerRestarts }, expected);
+    assert.equal(daemon.log.find(({ msg }) => msg === 'ready')?.version, view.version);
+  });
+});

@@ -1,0 +1,108 @@
+/** A daemon in this process over the real datapath, TAPs and sockets, on loopback, with its own state directory. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Daemon } from '../../src/daemon/daemon.js';
+import type { DaemonLog } from '../../src/daemon/log.js';
+import { State } from '../../src/daemon/state.js';
+import { Datapath } from '../../src/datapath/datapath.js';
+
+const TICK_MS = 20;
+
+/** What was logged, oldest first: `warn text`. */
+export class RecordingLog implements DaemonLog {
+  readonly lines: string[] = [];
+
+  debug(): void {}
+  info(message: string): void {
+    this.lines.push(`info ${message}`);
+  }
+  warn(message: string): void {
+    this.lines.push(`warn ${message}`);
+  }
+  error(message: string, fields?: object): void {
+    this.lines.push(`error ${message} ${JSON.stringify(fields ?? {})}`);
+  }
+  fatal(message: string): void {
+    this.lines.push(`fatal ${message}`);
+  }
+  child(): DaemonLog {
+    return this;
+  }
+}
+
+export interface Running {
+  readonly daemon: Daemon;
+  readonly datapath: Datapath;
+  readonly log: RecordingLog;
+  /** Moves the daemon's clock forward. */
+  pass(ms: number): void;
+  stop(): Promise<void>;
+}
+
+export async function startDaemon(stateDir: string, fdbSize = 1024): Promise<Running> {
+  const log = new RecordingLog();
+  const state = await State.open(stateDir, log);
+  const datapath = await Datapath.start({ fdbSize, workers: 1, busyPollUs: 0, log });
+  let skippedMs = 0;
+  const daemon = new Daemon({ datapath, state, log, now: () => datapath.nowMs() + skippedMs });
+  const pass = (ms: number) => {
+    skippedMs += ms;
+  };
+  const timer = setInterval(() => daemon.tick(), TICK_MS);
+  await daemon.restore();
+  const stop = async () => {
+    await daemon.stop();
+    clearInterval(timer);
+  };
+  return { daemon, datapath, log, pass, stop };
+}
+
+export class StateDirectory {
+  readonly path = mkdtempSync(join(tmpdir(), 'vxlane-daemon-'));
+
+  file(kind: 'overlays' | 'vnics', name: string): string {
+    return join(this.path, kind, `${name}.json`);
+  }
+
+  /** `overlays/overlay0.json`, … */
+  files(): string[] {
+    return ['overlays', 'vnics'].flatMap((kind) => readdirSync(join(this.path, kind)).map((file) => `${kind}/${file}`));
+  }
+
+  delete(): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
+
+/** Descriptors of TAPs and of sockets, by what they point to: those that a command may leave behind. */
+export function tunnelDescriptors(): string[] {
+  return readdirSync('/proc/self/fd')
+    .flatMap((fd) => {
+      try {
+        return [readlinkSync(`/proc/self/fd/${fd}`)];
+      } catch {
+        return []; // the descriptor that read the list
+      }
+    })
+    .filter((link) => link === '/dev/net/tun' || link.startsWith('socket:'))
+    .sort();
+}
+
+let port = 20_000 + (process.pid % 20_000);
+
+/** A UDP port that no other overlay of this process has, and most likely nobody else. */
+export function freePort(): number {
+  port += 1;
+  return port;
+}
+
+/** Waits for the kernel, a worker or another process: a real event, with a limit. */
+export async function until(isDone: () => boolean | Promise<boolean>): Promise<void> {
+  const limit = Date.now() + 10_000;
+  while (!(await isDone())) {
+    assert(Date.now() < limit, 'did not happen within 10 s');
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
