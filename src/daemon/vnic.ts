@@ -1,7 +1,7 @@
 /**
  * One VNIC: a TAP with a MAC on an overlay. The interface outlives the daemon unless the VNIC is temporary; after a
- * restart it is found again wherever the user has moved it. A VNIC whose interface or overlay is not there exists all the same
- * and says why in `problem`.
+ * restart it is found again wherever the user has moved it. A VNIC whose interface or overlay is not there exists all
+ * the same and says why in `problem`.
  */
 import { isGroupMac } from '../address.js';
 import type { Datapath } from '../datapath/datapath.js';
