@@ -67,7 +67,8 @@ class TooDeep extends Error {}
 class Walker implements JSONVisitor {
   readonly #sink: EntrySink;
   readonly #syntax: Report;
-  readonly #fields = new Map<string, FieldValue>();
+  /** A new one for each entry: V8 chains the tables of a Map that is cleared, and garbage then outlives its time. */
+  #fields = new Map<string, FieldValue>();
   #depth = 0;
   #key = '';
   #field = '';
@@ -81,7 +82,7 @@ class Walker implements JSONVisitor {
   }
 
   onObjectBegin = (_offset: number, _length: number, line: number, column: number): void => {
-    if (this.#depth === 1) this.#fields.clear();
+    if (this.#depth === 1) this.#fields = new Map();
     else if (this.#depth > 1) this.#value(OBJECT);
     this.#enter(line, column);
   };

@@ -11,22 +11,26 @@ export interface ReadonlyIndex<Key> extends Iterable<[Key, number]> {
 }
 
 const SLOTS_MIN = 16;
-const FREE = -1;
+const VALUE_WORDS = 2;
 
+/**
+ * A slot is the words of its key and two of its value plus one, high then low: a key and its value share a cache line, and
+ * zeroed memory is free slots.
+ */
 export abstract class FlatMap<Key> implements ReadonlyIndex<Key> {
   /** 32-bit words of a key. */
   readonly #width: number;
   /** The key that is looked for. */
   readonly #wanted: Uint32Array;
-  #keys: Uint32Array;
-  #values: Float64Array;
+  #slots: Uint32Array;
+  /** Number of slots - 1, slots a power of two. */
+  #mask = SLOTS_MIN - 1;
   #size = 0;
 
   constructor(width: number) {
     this.#width = width;
     this.#wanted = new Uint32Array(width);
-    this.#keys = new Uint32Array(SLOTS_MIN * width);
-    this.#values = new Float64Array(SLOTS_MIN).fill(FREE);
+    this.#slots = new Uint32Array(SLOTS_MIN * (width + VALUE_WORDS));
   }
 
   get size(): number {
@@ -35,8 +39,7 @@ export abstract class FlatMap<Key> implements ReadonlyIndex<Key> {
 
   get(key: Key): number | undefined {
     this.encode(key, this.#wanted);
-    const value = this.#values[this.#slotOfWanted()] as number;
-    return value === FREE ? undefined : value;
+    return this.#valueAt(this.#find());
   }
 
   has(key: Key): boolean {
@@ -45,54 +48,58 @@ export abstract class FlatMap<Key> implements ReadonlyIndex<Key> {
 
   /** Adds the key unless it is there; answers the value it had, which stays. */
   add(key: Key, value: number): number | undefined {
-    if ((this.#size + 1) * 8 > this.#values.length * 5) this.#grow();
+    if ((this.#size + 1) * 8 > (this.#mask + 1) * 5) this.#grow();
     this.encode(key, this.#wanted);
-    const slot = this.#slotOfWanted();
-    const present = this.#values[slot] as number;
-    if (present !== FREE) return present;
-    this.#write(slot, value);
-    this.#size++;
-    return undefined;
+    const at = this.#find();
+    const present = this.#valueAt(at);
+    if (present === undefined) {
+      for (let i = 0; i < this.#width; i++) this.#slots[at + i] = this.#wanted[i] as number;
+      this.#slots[at + this.#width] = Math.floor((value + 1) / 2 ** 32);
+      this.#slots[at + this.#width + 1] = value + 1;
+      this.#size++;
+    }
+    return present;
   }
 
   /** In no useful order. */
   *[Symbol.iterator](): Generator<[Key, number], void> {
-    for (let slot = 0; slot < this.#values.length; slot++) {
-      const value = this.#values[slot] as number;
-      if (value !== FREE) yield [this.decode(this.#keys, slot * this.#width), value];
+    const stride = this.#width + VALUE_WORDS;
+    for (let at = 0; at < this.#slots.length; at += stride) {
+      const value = this.#valueAt(at);
+      if (value !== undefined) yield [this.decode(this.#slots, at), value];
     }
   }
 
   protected abstract encode(key: Key, words: Uint32Array): void;
   protected abstract decode(words: Uint32Array, offset: number): Key;
 
-  /** Where the wanted key is, or the free slot where it would go. */
-  #slotOfWanted(): number {
-    const [keys, values, wanted, width] = [this.#keys, this.#values, this.#wanted, this.#width];
-    const mask = values.length - 1;
-    let slot = hash(wanted) & mask;
-    for (; values[slot] !== FREE; slot = (slot + 1) & mask) {
-      let same = true;
-      for (let i = 0; i < width && same; i++) same = keys[slot * width + i] === wanted[i];
-      if (same) break;
-    }
-    return slot;
+  /** undefined: the slot that begins at this word is free. */
+  #valueAt(at: number): number | undefined {
+    const high = this.#slots[at + this.#width] as number;
+    const low = this.#slots[at + this.#width + 1] as number;
+    return high === 0 && low === 0 ? undefined : high * 2 ** 32 + low - 1;
   }
 
-  #write(slot: number, value: number): void {
-    for (let i = 0; i < this.#width; i++) this.#keys[slot * this.#width + i] = this.#wanted[i] as number;
-    this.#values[slot] = value;
+  /** First word of the slot that has the wanted key, or of the free one where it would go. */
+  #find(): number {
+    const [slots, wanted, width, mask] = [this.#slots, this.#wanted, this.#width, this.#mask];
+    for (let slot = hash(wanted) & mask; ; slot = (slot + 1) & mask) {
+      const at = slot * (width + VALUE_WORDS);
+      let same = 0;
+      while (same < width && slots[at + same] === wanted[same]) same++;
+      if (same === width || (slots[at + width] === 0 && slots[at + width + 1] === 0)) return at;
+    }
   }
 
   #grow(): void {
-    const [keys, values, width] = [this.#keys, this.#values, this.#width];
-    this.#keys = new Uint32Array(keys.length * 2);
-    this.#values = new Float64Array(values.length * 2).fill(FREE);
-    for (let slot = 0; slot < values.length; slot++) {
-      const value = values[slot] as number;
-      if (value === FREE) continue;
-      for (let i = 0; i < width; i++) this.#wanted[i] = keys[slot * width + i] as number;
-      this.#write(this.#slotOfWanted(), value);
+    const [old, stride] = [this.#slots, this.#width + VALUE_WORDS];
+    this.#slots = new Uint32Array(old.length * 2);
+    this.#mask = this.#mask * 2 + 1;
+    for (let from = 0; from < old.length; from += stride) {
+      if (old[from + stride - 2] === 0 && old[from + stride - 1] === 0) continue;
+      for (let i = 0; i < this.#width; i++) this.#wanted[i] = old[from + i] as number;
+      const at = this.#find();
+      for (let i = 0; i < stride; i++) this.#slots[at + i] = old[from + i] as number;
     }
   }
 }
