@@ -1,0 +1,50 @@
+// The FDB: filled with random MACs, then asked.
+
+import { FdbKind } from '../../assembly/layout';
+import { fdbAttach, fdbClock, fdbFind, fdbKey } from '../../assembly/table/fdb';
+import { fdbPut } from '../../assembly/table/fdb-write';
+import { keyAt, randomMac, shuffle } from './random';
+
+// Binds this instance to the table of the memory.
+export function attach(nowMs: f64): void {
+  fdbAttach(0);
+  fdbClock(nowMs);
+}
+
+// Puts `count` remote entries of an overlay, over endpoints 1 to `endpoints`, and writes their keys to `keys`,
+// shuffled. False: the table is too small.
+export function fill(keys: usize, overlay: u32, count: u32, endpoints: u32): bool {
+  for (let index: u32 = 0; index < count; index++) {
+    const key = fdbKey(overlay, randomMac());
+    store<u64>(keyAt(keys, index), key);
+    if (!fdbPut(key, FdbKind.remote, 0, 1 + (index % endpoints))) return false;
+  }
+  shuffle(keys, count);
+  return true;
+}
+
+// Keys of an overlay of which the table knows nothing.
+export function strangers(keys: usize, overlay: u32, count: u32): void {
+  for (let index: u32 = 0; index < count; index++) store<u64>(keyAt(keys, index), fdbKey(overlay, randomMac()));
+}
+
+// How many of `count` keys the table knows. The lookups are independent of each other, as those of a batch are.
+export function lookups(keys: usize, count: u32): u32 {
+  let found: u32 = 0;
+  for (let index: u32 = 0; index < count; index++) {
+    if (fdbFind(load<u64>(keyAt(keys, index))) != 0) found++;
+  }
+  return found;
+}
+
+// The same, but no lookup can begin before the last one has answered: no answer has all bits of `never` set, which the
+// compiler does not know.
+export function lookupsInTurn(keys: usize, count: u32, never: u64): u32 {
+  let found: u32 = 0;
+  let value: u64 = 0;
+  for (let index: u32 = 0; index < count; index++) {
+    value = fdbFind(load<u64>(keyAt(keys, index)) ^ u64((value & never) == never));
+    if (value != 0) found++;
+  }
+  return found;
+}

@@ -1,0 +1,133 @@
+/**
+ * The datapath as a daemon sets it up (release module, tables, a full FDB), with its worker's instance started in this
+ * thread and nobody making system calls: a case puts frames where readv or recvmmsg would, and says that what the
+ * module wants sent was sent.
+ */
+import {
+  BATCH_MAX,
+  C_DELIVERED,
+  C_ENCAP_OUT,
+  FdbKind,
+  HEADROOM,
+  MMSGHDR_SIZE,
+  MSG_LEN,
+  SLOT_SIZE,
+  VXLAN_HLEN,
+  W_COUNTERS,
+  W_OUT_COUNT,
+  W_RX_MMSG,
+  W_RX_SLOTS,
+  W_TAP_LEN,
+  W_TAP_SLOTS,
+  WORKERS_BASE,
+} from '../assembly/layout.js';
+import { Endpoints } from '../src/datapath/endpoints.js';
+import { compileModule, type DatapathExports, instantiate } from '../src/datapath/module.js';
+import { Tables } from '../src/datapath/tables.js';
+import { expect, type Ground, prepareGround, SCRATCH } from './ground.js';
+
+const ENTRIES = 65_536;
+const ENDPOINTS = 256;
+const VNICS = 64;
+const VNI = 23;
+const FRAME_LEN = 1414; // bytes: MTU 1400
+const KEY_SIZE = 8;
+const KEYS = SCRATCH;
+const VNIC_KEYS = SCRATCH + (8 << 20);
+const DRAWN = SCRATCH + (16 << 20);
+const DRAWN_COUNT = 1 << 20;
+const NOT_A_DESCRIPTOR = -1; // nothing is sent
+/** Bytes of a datagram of these benches. */
+const DATAGRAM_LEN = VXLAN_HLEN + FRAME_LEN;
+const TAP_FRAMES = WORKERS_BASE + W_TAP_SLOTS + HEADROOM;
+const OUT_COUNT = (WORKERS_BASE + W_OUT_COUNT) >> 2;
+const DATAGRAMS = WORKERS_BASE + W_RX_SLOTS;
+
+export const NOW_MS = 1000;
+export const BATCH = BATCH_MAX;
+/** Batches of one timed call. */
+export const RUN_BATCHES = 256;
+
+export interface Batches {
+  readonly worker: DatapathExports;
+  readonly socket: number;
+  /** The VNIC that sends in the encap bench. */
+  readonly vnic: number;
+  /** Gives the 64 frames in the TAP slots their next destinations. */
+  nextFrames(): void;
+  /** Gives the 64 datagrams in the receive slots their next inner destinations. */
+  nextDatagrams(): void;
+  /** Empties the output list without doing anything with it. */
+  forget(): void;
+  /** Datagrams sent and frames delivered so far, by the worker's own counters. */
+  readonly sent: bigint;
+  readonly delivered: bigint;
+}
+
+/** `to`: the frames go to MACs behind remote endpoints, or to those of 64 VNICs of this host. */
+export function prepareBatches(to: 'endpoints' | 'vnics'): Batches {
+  const ground = prepareGround(ENTRIES);
+  const { memory, views, loops } = ground;
+  const module = compileModule();
+  const host = instantiate(module, memory);
+  host.startHost();
+  const worker = instantiate(module, memory);
+  worker.startWorker(0);
+  const { overlay, socket, vnics } = fillTables(ground, host);
+  expect(Boolean(loops.fill(KEYS, overlay, ENTRIES - VNICS, ENDPOINTS)), true, 'the FDB takes every entry');
+  if (to === 'endpoints') loops.draw(KEYS, ENTRIES - VNICS, DRAWN, DRAWN_COUNT);
+  else loops.draw(VNIC_KEYS, VNICS, DRAWN, DRAWN_COUNT);
+  shapeSlots(ground);
+  let turn = 0;
+  const nextKeys = (): number => (turn = (turn + BATCH) % DRAWN_COUNT);
+  const counter = (offset: number): bigint => views.u64[(WORKERS_BASE + W_COUNTERS + offset) >> 3]!;
+  return {
+    worker,
+    socket,
+    vnic: vnics[0]!,
+    nextFrames: () => loops.addressFrames(TAP_FRAMES, SLOT_SIZE, BATCH, DRAWN, nextKeys()),
+    nextDatagrams: () => loops.addressFrames(DATAGRAMS + VXLAN_HLEN, SLOT_SIZE, BATCH, DRAWN, nextKeys()),
+    forget: () => void views.u32.fill(0, OUT_COUNT, OUT_COUNT + 1),
+    get sent() {
+      return counter(C_ENCAP_OUT);
+    },
+    get delivered() {
+      return counter(C_DELIVERED);
+    },
+  };
+}
+
+/** One overlay on one socket, 256 endpoints, 64 VNICs with their static entries. */
+function fillTables({ views }: Ground, host: DatapathExports): { overlay: number; socket: number; vnics: number[] } {
+  const tables = new Tables(views);
+  const endpoints = new Endpoints(views, () => {});
+  for (let index = 0; index < ENDPOINTS; index++) endpoints.intern({ ip: `10.0.0.${index}`, port: 4789 });
+  const socket = tables.addSocket(NOT_A_DESCRIPTOR);
+  const proxies = { proxyArp: true, proxyNdp: true, proxyDhcp: true };
+  const rules = { strictHeader: false, vlan: 'pass', point: null, lookup: true } as const;
+  const overlay = tables.addOverlay({ vni: VNI, socket, ...rules, ...proxies }, 0);
+  host.vniPut(VNI, overlay);
+  const vnics = Array.from({ length: VNICS }, (_, index) => {
+    const mac = macOfVnic(index);
+    const vnic = tables.addVnic({ overlay, fd: NOT_A_DESCRIPTOR, mac, allowAnyMac: false });
+    const stored = host.fdbPut(overlay, 0x0200, index, FdbKind.local, 1, vnic, NOW_MS);
+    expect(Boolean(stored), true, 'the FDB takes the VNIC');
+    views.u64[(VNIC_KEYS + index * KEY_SIZE) >> 3] = (BigInt(overlay) << 48n) | (0x0200n << 32n) | BigInt(index);
+    return vnic;
+  });
+  return { overlay, socket, vnics };
+}
+
+const macOfVnic = (index: number): string => `02:00:00:00:00:${index.toString(16).padStart(2, '0')}`;
+
+/** Frames of the first VNIC in the TAP slots; datagrams from a remote MAC in the receive slots. */
+function shapeSlots({ views }: Ground): void {
+  for (let slot = 0; slot < BATCH; slot++) {
+    views.u32[((WORKERS_BASE + W_TAP_LEN) >> 2) + slot] = FRAME_LEN;
+    views.u32[(WORKERS_BASE + W_RX_MMSG + slot * MMSGHDR_SIZE + MSG_LEN) >> 2] = DATAGRAM_LEN;
+    const source = (at: number, last: number): void => views.u8.set([0x02, 0, 0, 0, 0, last, 0x08, 0x00], at + 6);
+    source(TAP_FRAMES + slot * SLOT_SIZE, 0);
+    source(DATAGRAMS + slot * SLOT_SIZE + VXLAN_HLEN, 0xff);
+    views.u8.set([0x08, 0, 0, 0, 0, 0, VNI, 0], DATAGRAMS + slot * SLOT_SIZE);
+  }
+}

@@ -1,0 +1,39 @@
+/** How long does the FDB take to answer a MAC it knows? */
+import { expect } from './ground.js';
+import { knownKeys, RUN, SIZES } from './keys.js';
+import { measure, type Row } from './measure.js';
+
+const NEVER = 0xffff_ffff_ffff_ffffn;
+
+const tables = SIZES.map(({ entries, name }) => ({ name, keys: knownKeys(entries) }));
+const rows: Row[] = [
+  {
+    name: 'reading the keys (baseline)',
+    operations: RUN,
+    run: () => void tables[0]!.keys.loops.emptyKeys(tables[0]!.keys.next(), RUN),
+  },
+];
+for (const { name, keys } of tables) {
+  rows.push({
+    name: `${name}, one after the other as in a batch`,
+    operations: RUN,
+    run: () => expect(keys.loops.lookups(keys.next(), RUN), RUN, 'hits'),
+  });
+}
+for (const { name, keys } of tables) {
+  rows.push({
+    name: `${name}, each waits for the last one`,
+    operations: RUN,
+    run: () => expect(keys.loops.lookupsInTurn(keys.next(), RUN, NEVER), RUN, 'hits'),
+  });
+}
+
+await measure({
+  question: 'How long does the FDB take to answer a MAC it knows?',
+  operation: 'lookup',
+  setting: [
+    'A full table (every second slot or fewer is used) of random MACs over 256 endpoints. The MACs that are asked',
+    'are drawn at random from all of it, 2^20 before the first comes again.',
+  ],
+  rows,
+});

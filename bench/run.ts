@@ -1,0 +1,126 @@
+/**
+ * `npm run bench`: every case file (`*.bench.ts`) in a process of its own, so that one case's compiled code and heap
+ * are not the next one's; all of them `--runs` times over, so that a disturbance hits one run of each and not all runs
+ * of one. Then, once, how long a large `files` table takes to load (files-load.ts).
+ */
+import { execFileSync, fork } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import pc from 'picocolors';
+import { describe, environment } from './environment.js';
+import type { CaseResult } from './measure.js';
+import { printCase } from './report.js';
+import { median, writeResult } from './results.js';
+
+const CASE = '.bench.js';
+const FILES_LOAD = 'files-load';
+const TIMEOUT_MS = 180_000;
+const here = fileURLToPath(new URL('.', import.meta.url));
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    runs: { type: 'string', default: '5' },
+    time: { type: 'string', default: '200' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+});
+const isWanted = (name: string): boolean => positionals.length === 0 || positionals.includes(name);
+const all = readdirSync(here)
+  .filter((file) => file.endsWith(CASE))
+  .sort();
+const known = [...all.map((file) => basename(file, CASE)), FILES_LOAD];
+const cases = all.filter((file) => isWanted(basename(file, CASE)));
+
+if (values.help || !positionals.every((name) => known.includes(name))) usage();
+else await runAll(positive('runs'), positive('time'));
+
+function usage(): void {
+  process.stdout.write(
+    'npm run bench -- [--runs N] [--time MS] [CASE…]\n' +
+      '  --runs  processes a case, the medians of which are taken (default 5)\n' +
+      '  --time  milliseconds a row is timed, and before that warmed up (default 200)\n' +
+      `  CASE    ${known.join(', ')}\n`,
+  );
+  process.exitCode = values.help ? 0 : 2;
+}
+
+function positive(name: 'runs' | 'time'): number {
+  const value = Number(values[name]);
+  if (Number.isInteger(value) && value > 0) return value;
+  process.stderr.write(`--${name}: "${values[name]}" is not a positive integer\n`);
+  process.exit(2);
+}
+
+async function runAll(runs: number, timeMs: number): Promise<void> {
+  const where = environment();
+  process.stdout.write(`${describe(where)}\n`);
+  const results = new Map<string, CaseResult[]>(cases.map((file) => [file, []]));
+  for (let run = 1; run <= runs; run++) {
+    for (const file of cases) {
+      progress(`run ${run} of ${runs}: ${basename(file, CASE)}`);
+      results.get(file)!.push(await runCase(file, timeMs));
+    }
+  }
+  progress('');
+  const summaries = [...results].map(([file, every]) => ({
+    case: basename(file, CASE),
+    ...summarise(every),
+    runs: every,
+  }));
+  for (const summary of summaries) process.stdout.write(`\n${printCase(summary)}\n`);
+  const filesLoad = isWanted(FILES_LOAD) ? loadFiles() : null;
+  const path = writeResult('bench', where.date, { environment: where, timeMs, cases: summaries, filesLoad });
+  process.stdout.write(`\nEvery run: ${path}\n`);
+}
+
+/** What files-load.ts prints, line by line. */
+function loadFiles(): string[] {
+  const argv = ['--expose-gc', `${here}${FILES_LOAD}.js`];
+  const text = execFileSync(process.execPath, argv, { encoding: 'utf8', timeout: TIMEOUT_MS }).trimEnd();
+  process.stdout.write(`\n${pc.bold('How long does a files table of a million MACs take to load?')}\n${text}\n`);
+  return text.split('\n');
+}
+
+/** A line that the next one replaces, on a terminal only. */
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
+}
+
+function runCase(file: string, timeMs: number): Promise<CaseResult> {
+  const child = fork(`${here}${file}`, { env: { ...process.env, VXLANE_BENCH_MS: String(timeMs) } });
+  const timer = setTimeout(() => child.kill('SIGKILL'), TIMEOUT_MS);
+  let result: CaseResult | null = null;
+  child.on('message', (message) => {
+    result = message as CaseResult;
+  });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => {
+      clearTimeout(timer);
+      if (result !== null && code === 0) resolve(result);
+      else reject(new Error(`${file} ended with ${signal ?? code} and no result`));
+    });
+  });
+}
+
+/** The median over the processes, row by row, and how far the processes lie apart. */
+function summarise(results: readonly CaseResult[]): CaseResult {
+  const [first] = results as [CaseResult, ...CaseResult[]];
+  const rows = first.rows.map((row, index) => {
+    const same = results.map((result) => result.rows[index]!);
+    const medians = same.map((other) => other.median);
+    const middle = median(medians);
+    return {
+      ...row,
+      median: middle,
+      fastest: Math.min(...same.map((other) => other.fastest)),
+      net: row.net === null ? null : median(same.map((other) => other.net!)),
+      spread: (Math.max(...medians) - Math.min(...medians)) / 2 / middle,
+      samples: same.reduce((sum, other) => sum + other.samples, 0),
+    };
+  });
+  return { ...first, rows };
+}
