@@ -37,7 +37,8 @@ const FRAGMENT_OFFSET: u32 = 0x1fff;
 
 /**
  * Whether `len` bytes hold the header with its options, and the header's own lengths agree with each other: the check
- * before every other function here. It does not say that the packet is whole (`ipv4IsWhole`) or right (`ipv4Verify`).
+ * before every other function here. It does not say that all of the payload is there (`ipv4IsWhole`) or that the header
+ * is right (`ipv4Verify`).
  */
 @inline
 export function ipv4Check(packet: usize, len: u32): bool {
@@ -50,7 +51,7 @@ export function ipv4Check(packet: usize, len: u32): bool {
   );
 }
 
-/** Whether all of the packet is inside `len` bytes, which may end with padding. */
+/** Whether header and payload are inside `len` bytes, which may end with padding. */
 @inline
 export function ipv4IsWhole(packet: usize, len: u32): bool {
   return ipv4TotalLength(packet) <= len;

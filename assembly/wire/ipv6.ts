@@ -33,14 +33,14 @@ const SOLICITED_NODE_LOW_MASK: u64 = 0xffff_ffff_ff00_0000;
 
 /**
  * Whether `len` bytes hold the header and it is one of IPv6: the check before every other function here. It does not
- * say that the packet is whole (`ipv6IsWhole`).
+ * say that all of the payload is there (`ipv6IsWhole`).
  */
 @inline
 export function ipv6Check(packet: usize, len: u32): bool {
   return len >= IPV6_HLEN && load<u8>(packet, VERSION_CLASS_FLOW) >> 4 == 6;
 }
 
-/** Whether all of the packet is inside `len` bytes, which may end with padding. */
+/** Whether header and payload are inside `len` bytes, which may end with padding. */
 @inline
 export function ipv6IsWhole(packet: usize, len: u32): bool {
   return IPV6_HLEN + ipv6PayloadLength(packet) <= len;

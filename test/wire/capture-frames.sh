@@ -1,5 +1,6 @@
 #!/bin/bash
-# Captures the frames of frames.ts from this machine's kernel and tools, in two network namespaces, and writes that file.
+# Captures the frames of frames.ts from this machine's kernel and tools, in two network namespaces, and writes that
+# file.
 # Needs root, iproute2, arping, iputils ping, socat, dnsmasq, busybox, tcpdump, tshark, jq, ethtool.
 # Checksum offload is off, so that every checksum in the capture is the one that would be on a wire.
 set -euo pipefail
@@ -75,22 +76,31 @@ cat > "$OUT" << END
 
 const frame = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex.replace(/\s+/g, ''), 'hex'));
 END
-frame ARP_REQUEST 'arp.opcode == 1 && !vlan && !vxlan && arp.dst.proto_ipv4 == 10.0.0.2' 'Who has 10.0.0.2? Tell 10.0.0.1.'
-frame ARP_REPLY 'arp.opcode == 2 && arp.src.proto_ipv4 == 10.0.0.2' '10.0.0.2 is at 02:00:00:00:00:0b, to 02:00:00:00:00:0a.'
-frame ARP_PROBE 'arp.src.proto_ipv4 == 0.0.0.0 && arp.dst.proto_ipv4 == 10.0.0.9' 'arping -D: sender 0.0.0.0 asks for 10.0.0.9.'
-frame ARP_ANNOUNCEMENT 'arp.opcode == 1 && arp.src.proto_ipv4 == 10.0.0.1 && arp.dst.proto_ipv4 == 10.0.0.1' 'arping -U: 10.0.0.1 announces itself.'
-frame NS 'icmpv6.type == 135 && ipv6.src == fe80::ff:fe00:a && ipv6.dst == ff02::1:ff00:b' 'Who has fe80::ff:fe00:b? From fe80::ff:fe00:a, with a source link-layer option.'
-frame NS_DAD 'icmpv6.type == 135 && ipv6.src == ::' 'Duplicate address detection: from ::, with a nonce option (RFC 3971).'
-frame NA 'icmpv6.type == 136 && icmpv6.nd.na.target_address == fe80::ff:fe00:b && icmpv6.nd.na.flag.s == 1' 'fe80::ff:fe00:b is at 02:00:00:00:00:0b: solicited, override.'
+frame ARP_REQUEST 'arp.opcode == 1 && !vlan && !vxlan && arp.dst.proto_ipv4 == 10.0.0.2' \
+  'Who has 10.0.0.2? Tell 10.0.0.1.'
+frame ARP_REPLY 'arp.opcode == 2 && arp.src.proto_ipv4 == 10.0.0.2' \
+  '10.0.0.2 is at 02:00:00:00:00:0b, to 02:00:00:00:00:0a.'
+frame ARP_PROBE 'arp.src.proto_ipv4 == 0.0.0.0 && arp.dst.proto_ipv4 == 10.0.0.9' \
+  'arping -D: sender 0.0.0.0 asks for 10.0.0.9.'
+frame ARP_ANNOUNCEMENT 'arp.opcode == 1 && arp.src.proto_ipv4 == 10.0.0.1 && arp.dst.proto_ipv4 == 10.0.0.1' \
+  'arping -U: 10.0.0.1 announces itself.'
+frame NS 'icmpv6.type == 135 && ipv6.src == fe80::ff:fe00:a && ipv6.dst == ff02::1:ff00:b' \
+  'Who has fe80::ff:fe00:b? From fe80::ff:fe00:a, with a source link-layer option.'
+frame NS_DAD 'icmpv6.type == 135 && ipv6.src == ::' \
+  'Duplicate address detection: from ::, with a nonce option (RFC 3971).'
+frame NA 'icmpv6.type == 136 && icmpv6.nd.na.target_address == fe80::ff:fe00:b && icmpv6.nd.na.flag.s == 1' \
+  'fe80::ff:fe00:b is at 02:00:00:00:00:0b: solicited, override.'
 frame MLD 'icmpv6.type == 143' 'A multicast listener report behind a hop-by-hop header.'
 frame UDP_IPV4 'udp.dstport == 5353 && udp.srcport == 40000' 'UDP 40000 to 5353 with a checksum, 6 bytes of payload.'
-frame TCP_SYN 'tcp.flags.syn == 1 && tcp.flags.ack == 0 && tcp.dstport == 8080' 'The first segment of a connection to port 8080, 20 bytes of options.'
+frame TCP_SYN 'tcp.flags.syn == 1 && tcp.flags.ack == 0 && tcp.dstport == 8080' \
+  'The first segment of a connection to port 8080, 20 bytes of options.'
 frame TCP_DATA 'tcp.len == 6' '6 bytes of data on that connection: PSH, ACK.'
 frame IPV4_FIRST_FRAGMENT 'ip.flags.mf == 1 && ip.frag_offset == 0' 'The first part of a ping of 128 bytes.'
 frame IPV4_MIDDLE_FRAGMENT 'ip.flags.mf == 1 && ip.frag_offset > 0' 'The second part of it.'
 frame IPV4_LAST_FRAGMENT 'ip.flags.mf == 0 && ip.frag_offset > 0' 'The last part of it.'
 frame VXLAN 'vxlan.vni == 8388629' "The kernel's VXLAN device: VNI 8388629 around an announcement of 10.9.0.1."
 frame DHCP_DISCOVER 'dhcp.option.dhcp == 1 && dhcp.flags.bc == 0' 'udhcpc asks, unicast answers wanted.'
-frame DHCP_DISCOVER_BROADCAST 'dhcp.option.dhcp == 1 && dhcp.flags.bc == 1' 'udhcpc -B asks, broadcast answers wanted.'
+frame DHCP_DISCOVER_BROADCAST 'dhcp.option.dhcp == 1 && dhcp.flags.bc == 1' \
+  'udhcpc -B asks, broadcast answers wanted.'
 frame DHCP_OFFER_UNICAST 'dhcp.option.dhcp == 2 && dhcp.flags.bc == 0' 'dnsmasq answers the first by unicast.'
 frame DHCP_OFFER 'dhcp.option.dhcp == 2 && dhcp.flags.bc == 1' 'dnsmasq answers the second by broadcast.'

@@ -61,7 +61,7 @@ await forEachBuild((build, m) => {
       }
     });
 
-    test('every truncated length: a cut header is refused, a cut packet is not whole', () => {
+    test('every truncated length: a cut header is refused, a cut payload is not whole', () => {
       for (let len = 0; len < PACKET.length; len++) {
         const packet = placeAtEnd(m, PACKET.slice(0, len));
         const holdsHeader = m.ipv4Check(packet, len);

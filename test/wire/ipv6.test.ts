@@ -43,7 +43,7 @@ await forEachBuild((build, m) => {
       assert.equal(m.ipv6NextHeader(place(m, MLD.slice(14))), 0);
     });
 
-    test('every truncated length: a cut header is refused, a cut packet is not whole', () => {
+    test('every truncated length: a cut header is refused, a cut payload is not whole', () => {
       for (let len = 0; len < PACKET.length; len++) {
         const packet = placeAtEnd(m, PACKET.slice(0, len));
         const holdsHeader = m.ipv6Check(packet, len);
