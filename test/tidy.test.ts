@@ -167,7 +167,7 @@ function longFunctions(path: string, lines: readonly string[]): string[] {
   const found: string[] = [];
   for (const [start, text] of lines.entries()) {
     const head = /^(\s*)(?:export |async |static |private |function |#?\w+\()[^;]*\{$/.exec(text);
-    if (head === null || /\b(class|interface|enum|namespace)\b/.test(text)) continue;
+    if (head === null || /\b(class|interface|enum|namespace)\b| = \{$/.test(text)) continue;
     const end = lines.indexOf(`${head[1]}}`, start);
     if (end - start > FUNCTION_LINES_MAX) found.push(`${path}:${start + 1} is ${end - start} lines long`);
   }

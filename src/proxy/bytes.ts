@@ -56,8 +56,8 @@ export function writeMac(frame: Uint8Array, offset: number, mac: string): void {
 }
 
 /**
- * Internet checksum, RFC 1071: the complement of the one's complement sum of the big-endian 16-bit words, an odd last byte
- * padded with zero. `sum` is what was added before, e.g. a pseudo-header.
+ * Internet checksum, RFC 1071: the complement of the one's complement sum of the big-endian 16-bit words, an odd last
+ * byte padded with zero. `sum` is what was added before, e.g. a pseudo-header.
  */
 export function checksum(bytes: Uint8Array, sum = 0): number {
   let total = sum;

@@ -1,9 +1,9 @@
 /**
- * Proxy neighbour discovery (RFC 4861): solicitation in, advertisement out. Solicitations were validated by the datapath
- * (section 7.1.1): ICMPv6 straight after the IPv6 header, hop limit 255, good checksum.
+ * Proxy neighbour discovery (RFC 4861): solicitation in, advertisement out. Solicitations were validated by the
+ * datapath (section 7.1.1): ICMPv6 straight after the IPv6 header, hop limit 255, good checksum.
  *
- *   IPv6 (40): version…, payload length at 4, next header at 6, hop limit at 7, source at 8, destination at 24
- *   ICMPv6 (32): type 136, code 0, checksum at 2, flags R S O at 4, target at 8, then option 2: target link-layer address
+ *   IPv6 (40): version, payload length at 4, next header at 6, hop limit at 7, source at 8, destination at 24
+ *   ICMPv6 (32): type 136, code 0, checksum at 2, flags R S O at 4, target at 8, option 2: target link-layer address
  */
 import { ipBytes, ipFromBytes } from '../address.js';
 import {
@@ -78,9 +78,9 @@ export function ndpQuestion(frame: Uint8Array): NdpQuestion {
 }
 
 /**
- * The owner's answer to a solicitation, with its VLAN tags. To an asker with an address: unicast, Solicited, not Override,
- * so that an answer of the real owner wins. To duplicate address detection: to all nodes, Override, not Solicited
- * (section 7.2.4).
+ * The owner's answer to a solicitation, with its VLAN tags. To an asker with an address: unicast, Solicited, not
+ * Override, so that an answer of the real owner wins. To duplicate address detection: to all nodes, Override, not
+ * Solicited (section 7.2.4).
  */
 export function neighbourAdvertisement(frame: Uint8Array, ownerMac: string, options: AdvertisementOptions): Uint8Array {
   const headerLength = etherHeaderLength(frame);

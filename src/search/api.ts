@@ -81,7 +81,7 @@ export interface PluginContext {
   put(mac: string, target: Target, options?: { readonly ttlMs?: number }): void;
   /** Forget what was said of a MAC; the next frame asks again. */
   withdraw(mac: string): void;
-  /** An IP address is now owned by another MAC: the VNICs of this overlay are told (ARP announcement, unsolicited NA). */
+  /** An IP address has another owner now: the VNICs of this overlay are told (ARP announcement, unsolicited NA). */
   moved(ip: string, mac: string): void;
   /** The plugin cannot do its work; `reason` is one line for the operator. Known destinations keep forwarding. */
   degrade(reason: string): void;

@@ -1,6 +1,6 @@
 /**
- * Properties: text as typed to values, by the declarative tables of the host and the plugins. Everything that is wrong with
- * one command is said at once.
+ * Properties: text as typed to values, by the declarative tables of the host and the plugins. Everything that is wrong
+ * with one command is said at once.
  *
  * Booleans are strings with `values: ['true', 'false']`.
  */

@@ -21,3 +21,12 @@ export function embedded(frame: Uint8Array): Uint8Array {
   room.set(frame, 128);
   return room.subarray(128, 128 + frame.length);
 }
+
+/**
+ * Duplicate address detection of fe80::ff:fe00:a by 02:00:00:00:00:0a, with a nonce option (RFC 3971). Captured from
+ * Linux 6.18 and kept here, because the answers of the proxies stand in the tests byte by byte.
+ */
+export const NS_DAD = bytes(`
+  3333ff00000a02000000000a86dd6000000000203aff00000000000000000000000000000000ff020000000000000000
+  0001ff00000a870025f300000000fe80000000000000000000fffe00000a0e013843f06f2064
+`);

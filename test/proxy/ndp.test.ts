@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { ipBytes, macFromNumber, parseIp } from '../../src/address.js';
 import { ndpQuestion, neighbourAdvertisement, unsolicitedAdvertisement } from '../../src/proxy/ndp.js';
 import { slowChecksum } from '../support/bytes.js';
-import { NA, NS, NS_DAD } from '../wire/frames.js';
-import { bytes, embedded, hex, tagged } from './frames.js';
+import { NA, NS } from '../wire/frames.js';
+import { bytes, embedded, hex, NS_DAD, tagged } from './frames.js';
 
 const ASKER = '02:00:00:00:00:0a';
 const OWNER = '02:00:00:00:00:0b';

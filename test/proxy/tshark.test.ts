@@ -1,4 +1,4 @@
-/** What tshark, which is not ours, says of every frame the proxies make: well-formed, right checksums, right meaning. */
+/** What tshark says of every frame the proxies make: well-formed, right checksums, right meaning. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -9,13 +9,13 @@ import { promisify } from 'node:util';
 import { arpAnnouncement, arpReply } from '../../src/proxy/arp.js';
 import { redirect } from '../../src/proxy/dhcp.js';
 import { neighbourAdvertisement, unsolicitedAdvertisement } from '../../src/proxy/ndp.js';
-import { ARP_PROBE, ARP_REQUEST, DHCP_DISCOVER, NS, NS_DAD } from '../wire/frames.js';
-import { tagged } from './frames.js';
+import { ARP_PROBE, ARP_REQUEST, DHCP_DISCOVER, NS } from '../wire/frames.js';
+import { NS_DAD, tagged } from './frames.js';
 
 const OWNER = '02:00:00:00:00:0b';
 const HOST = { router: false };
 const BAD =
-  '_ws.malformed || _ws.expert.severity >= "Warning" || icmpv6.checksum.status == "Bad" || udp.checksum.status == "Bad"';
+  '_ws.malformed || _ws.expert.severity >= "Warning" || icmpv6.checksum.status == Bad || udp.checksum.status == Bad';
 const CHECKS = ['ip', 'udp'].flatMap((protocol) => ['-o', `${protocol}.check_checksum:TRUE`]);
 
 const FRAMES: [name: string, frame: Uint8Array, summary: RegExp][] = [

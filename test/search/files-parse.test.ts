@@ -246,7 +246,10 @@ describe('wrong fields: the path and what would be right', () => {
 });
 
 describe('limits', () => {
-  const three = `{"${A}": {"ip": "10.0.0.1", "arp": ["10.1.0.1", "10.1.0.2"]}, "${B}": {"ip": "10.0.0.1", "arp": "10.1.0.3"}}`;
+  const three = JSON.stringify({
+    [A]: { ip: '10.0.0.1', arp: ['10.1.0.1', '10.1.0.2'] },
+    [B]: { ip: '10.0.0.1', arp: '10.1.0.3' },
+  });
 
   test('entries', () => {
     assert.deepEqual(problems(three, { entries: 1, addresses: 9 }), ['2 entries; at most 1 are allowed']);

@@ -1,6 +1,6 @@
 /**
- * Walks the JSON of a `files` table and hands over one entry at a time, so that a large file never becomes a tree. Strict
- * JSON: no comments, no trailing commas. Keys that JSON.parse would silently merge are seen here.
+ * Walks the JSON of a `files` table and hands over one entry at a time, so that a large file never becomes a tree.
+ * Strict JSON: no comments, no trailing commas. Keys that JSON.parse would silently merge are seen here.
  */
 import { type JSONVisitor, printParseErrorCode, visit } from 'jsonc-parser';
 import type { Report } from './files-report.js';

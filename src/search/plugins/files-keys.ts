@@ -1,7 +1,7 @@
 /**
- * Addresses as small map keys, so that a million entries fit: a MAC is its 48-bit number, an IPv4 address a 32-bit signed
- * number, an IPv6 address a string of its eight 16-bit groups. The usual spellings are read here, character by character,
- * because files are large; every other one is left to address.ts. No key keeps the text it was read from alive.
+ * Addresses as small map keys, so that a million entries fit: a MAC is its 48-bit number, an IPv4 address a 32-bit
+ * signed number, an IPv6 address a string of its eight 16-bit groups. The usual spellings are read here, character by
+ * character, because files are large; every other one is left to address.ts. No key keeps the text of the file alive.
  */
 import { ipBytes, ipFromBytes, macToNumber, parseIp, parseMac } from '../../address.js';
 

@@ -1,7 +1,7 @@
 /**
- * Notices that a file changed: in place, renamed over, removed and made again, or behind a symbolic link that was turned.
- * Events of its directories are hints only; what counts is the fingerprint, looked at after every hint and every other
- * second. A new state is reported once two looks agree on it, so that a file is not read while it is being written.
+ * Notices that a file changed: in place, renamed over, removed and made again, or behind a symbolic link that was
+ * turned. Events of its directories are hints only; what counts is the fingerprint, looked at after every hint and
+ * every other second. A new state is reported once two looks agree on it, so that no file is read while it is written.
  */
 import { type FSWatcher, watch } from 'node:fs';
 import { realpath } from 'node:fs/promises';

@@ -1,6 +1,7 @@
 /**
- * The `files` plugin: a JSON file says where each MAC is, who owns which address, and who serves DHCP. The format and its
- * rules are in docs/files.md. The file is watched; a valid change is swapped in whole, and only what differs is pushed.
+ * The `files` plugin: a JSON file says where each MAC is, who owns which address, and who serves DHCP. The format and
+ * its rules are in docs/files.md. The file is watched; a valid change is swapped in whole, and only what differs is
+ * pushed.
  */
 
 import { macFromNumber, macToNumber } from '../../address.js';

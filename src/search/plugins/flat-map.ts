@@ -14,8 +14,8 @@ const SLOTS_MIN = 16;
 const VALUE_WORDS = 2;
 
 /**
- * A slot is the words of its key and two of its value plus one, high then low: a key and its value share a cache line, and
- * zeroed memory is free slots.
+ * A slot is the words of its key and two of its value plus one, high then low: a key and its value lie side by side,
+ * and zeroed memory is free slots.
  */
 export abstract class FlatMap<Key> implements ReadonlyIndex<Key> {
   /** 32-bit words of a key. */
