@@ -49,6 +49,7 @@ export class Daemon implements Controller {
   readonly #serial = new Serial();
   readonly #startedAtMs: number;
   #isRepairing = false;
+  #isEnding = false;
 
   /** Nothing is restored yet; see {@link restore}. */
   constructor({ datapath, state, log, now = () => datapath.nowMs() }: DaemonOptions) {
@@ -71,7 +72,7 @@ export class Daemon implements Controller {
     const nowMs = this.#world.now();
     this.#world.deadlines.tick(nowMs);
     for (const overlay of this.#world.overlays.values()) overlay.tick(nowMs);
-    if (!this.#isRepairing && needsRepair(this.#world, nowMs)) void this.#repair();
+    if (!this.#isRepairing && !this.#isEnding && needsRepair(this.#world, nowMs)) void this.#repair();
   }
 
   /** SIGHUP: whatever is not up is tried at once, and running plugins re-read their sources. */
@@ -85,6 +86,7 @@ export class Daemon implements Controller {
 
   /** Orderly end: plugins stop, the datapath stops, interfaces of temporary VNICs go and all others stay. */
   stop(): Promise<void> {
+    this.#isEnding = true;
     return this.#serial.run(async () => {
       const { datapath, sockets, overlays, vnics } = this.#world;
       await Promise.all([...overlays.values()].map((overlay) => overlay.search.stop()));
@@ -202,7 +204,7 @@ export class Daemon implements Controller {
   async #vnicGone(index: VnicIndex): Promise<void> {
     const { vnics, overlays, datapath, log } = this.#world;
     const vnic = [...vnics.values()].find((each) => each.index === index);
-    if (vnic === undefined) return;
+    if (vnic === undefined || this.#isEnding) return;
     log.warn('the interface of a VNIC was deleted', { vnic: vnic.name });
     await vnic.remove(overlays.get(vnic.identity.overlay), datapath);
     vnic.problem = 'its interface was deleted (SIGHUP of the daemon makes it again; delete-vnic forgets it)';

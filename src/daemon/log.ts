@@ -1,6 +1,5 @@
 /** The daemon's log: JSON lines, or readable text on a terminal. */
 import { type Logger, pino } from 'pino';
-import pretty from 'pino-pretty';
 import type { PluginLog } from '../search/api.js';
 
 /** Levels below: the daemon's own log and a plugin's have one shape. */
@@ -11,9 +10,10 @@ export interface DaemonLog extends PluginLog {
 }
 
 /** `level`: least level that is written, `info` when absent. */
-export function createLog(level = 'info'): DaemonLog {
+export async function createLog(level = 'info'): Promise<DaemonLog> {
   const base = { name: 'vxlane', pid: process.pid };
   if (process.stdout.isTTY) {
+    const { default: pretty } = await import('pino-pretty');
     return wrap(pino({ level, base }, pretty({ ignore: 'pid,name', singleLine: true, sync: true })));
   }
   return wrap(

@@ -1,5 +1,4 @@
 /** The daemon process: start order, signals, end. */
-import { startControlServer } from '../control/server.js';
 import { claimSocketPath } from '../control/socket-file.js';
 import { Datapath } from '../datapath/datapath.js';
 import { version } from '../version.js';
@@ -29,7 +28,7 @@ const TICK_MS = 100;
  * that was kept is restored. Rejects when it cannot start; then nothing is left open.
  */
 export async function runDaemon(options: RunOptions): Promise<void> {
-  const log = createLog(process.env.VXLANE_LOG_LEVEL);
+  const log = await createLog(process.env.VXLANE_LOG_LEVEL);
   dieOfBugs(log);
   // before anything is touched: another daemon may be at work on the same interfaces
   await claimSocketPath(options.socket);
@@ -41,6 +40,8 @@ export async function runDaemon(options: RunOptions): Promise<void> {
   const signals = listenForSignals(daemon, log);
   try {
     await daemon.restore();
+    // Loaded now, not sooner: after a crash frames flow meanwhile.
+    const { startControlServer } = await import('../control/server.js');
     const server = await startControlServer({ socket: options.socket, controller: daemon, log });
     log.info('ready', { version: version(), socket: options.socket, engine: datapath.engine, workers });
     log.info('ending', { signal: await signals.ended });

@@ -27,7 +27,7 @@ export function createOverlay(world: World, request: CreateOverlay): Promise<Ove
     await saveOverlay(world, overlay);
     world.overlays.set(overlay.name, overlay);
     // VNICs whose overlay was lost have waited for one of this name.
-    reattachVnics(world, overlay);
+    await reattachVnics(world, overlay);
     world.log.info('overlay created', { overlay: overlay.name, vni: request.vni, search: request.search });
     return overlay;
   });

@@ -86,7 +86,8 @@ export class Overlay {
     this.log = deps.log.child({ overlay: identity.name });
     const { name: overlay, vni, search } = identity;
     const log = this.log.child({ plugin: search });
-    this.search = new SearchSide({ overlay, vni, search, plugin, log, health: this.health, deadlines: deps.deadlines });
+    const { deadlines, now } = deps;
+    this.search = new SearchSide({ overlay, vni, search, plugin, log, health: this.health, deadlines, now });
   }
 
   get name(): string {

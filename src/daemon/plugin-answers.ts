@@ -33,13 +33,17 @@ export function checkMac(value: unknown): string {
   return value;
 }
 
+/** True for a canonical IP address that can be one host's: no group, no placeholder. */
+export function isHostAddress(ip: string): boolean {
+  return !NO_HOST.has(ipaddr.parse(ip).range());
+}
+
 /** A canonical IP address of one host. */
 export function checkIp(value: unknown): string {
   if (typeof value !== 'string' || parseIp(value) !== value) {
     throw new Error(`${quoted(value)} is not an IP address in canonical text`);
   }
-  const range = ipaddr.parse(value).range();
-  if (NO_HOST.has(range)) throw new Error(`${value} is not the address of one host (${range})`);
+  if (!isHostAddress(value)) throw new Error(`${value} is not the address of one host`);
   return value;
 }
 

@@ -47,17 +47,27 @@ function targetOf(text: string): Target {
 /** Tries again whatever is not up and `isDue`. Overlays do not wait for each other: a plugin may be slow to start. */
 export async function repair(world: World, isDue: (object: Overlay | Vnic) => boolean): Promise<void> {
   const orphans = sorted(world.vnics).filter((vnic) => !world.overlays.has(vnic.identity.overlay));
-  for (const vnic of orphans.filter(isDue)) reattach(world, vnic);
+  for (const vnic of orphans.filter(isDue)) await reattach(world, vnic);
   await Promise.all(sorted(world.overlays).map((overlay) => repairOverlay(world, overlay, isDue)));
 }
 
 /** The overlay first: its VNICs are no use without its socket, and of little use without its plugin. */
 async function repairOverlay(world: World, overlay: Overlay, isDue: (object: Overlay | Vnic) => boolean) {
   const hadSocket = overlay.attachment !== null;
-  if (!overlay.isUp && isDue(overlay)) await overlay.bringUp().catch((thrown: unknown) => warn(world, overlay, thrown));
+  if (!overlay.isUp && isDue(overlay)) await bringUp(world, overlay);
   const isNew = !hadSocket && overlay.attachment !== null;
   for (const vnic of vnicsOn(world, overlay.name)) {
-    if (!vnic.isAttached && (isNew || isDue(vnic))) reattach(world, vnic);
+    if (!vnic.isAttached && (isNew || isDue(vnic))) await reattach(world, vnic);
+  }
+}
+
+async function bringUp(world: World, overlay: Overlay): Promise<void> {
+  const known = overlay.health.details;
+  try {
+    await overlay.bringUp();
+    world.log.info('overlay is up', { overlay: overlay.name });
+  } catch (thrown) {
+    if (overlay.health.details !== known) warn(world, overlay, thrown);
   }
 }
 
@@ -67,18 +77,18 @@ export function needsRepair(world: World, nowMs: number): boolean {
   return [...world.overlays.values()].some(isDue) || [...world.vnics.values()].some(isDue);
 }
 
-export function reattachVnics(world: World, overlay: Overlay): void {
+export async function reattachVnics(world: World, overlay: Overlay): Promise<void> {
   for (const vnic of vnicsOn(world, overlay.name)) {
-    if (!vnic.isAttached) reattach(world, vnic);
+    if (!vnic.isAttached) await reattach(world, vnic);
   }
 }
 
-function reattach(world: World, vnic: Vnic): void {
+async function reattach(world: World, vnic: Vnic): Promise<void> {
   const overlay = world.overlays.get(vnic.identity.overlay);
   try {
     if (overlay === undefined) throw noSuchOverlay(vnic.identity.overlay);
     if (overlay.attachment === null) throw overlayNotUp(overlay.name, overlay.health.details);
-    vnic.reattach(overlay, world.datapath, world.now());
+    await vnic.reattach(overlay, world.datapath, world.now());
     world.log.info('VNIC attached', { vnic: vnic.name, overlay: overlay.name, netns: vnic.netns });
   } catch (thrown) {
     if (vnic.problem !== messageOf(thrown)) warn(world, vnic, thrown);

@@ -17,12 +17,16 @@ export interface SearchSideOptions {
   readonly log: PluginLog;
   readonly health: Health;
   readonly deadlines: Deadlines;
+  /** Milliseconds of the monotonic clock. */
+  readonly now: () => number;
 }
 
 export class SearchSide {
   readonly #options: SearchSideOptions;
   #host: PluginHost | null = null;
   #point: Target | null = null;
+  /** When the destination was last asked for. */
+  #pointAtMs = 0;
 
   constructor(options: SearchSideOptions) {
     this.#options = options;
@@ -40,6 +44,10 @@ export class SearchSide {
   /** The one destination of a point plugin, once it has run; null of a dynamic one. */
   get point(): Target | null {
     return this.#point;
+  }
+
+  get pointAtMs(): number {
+    return this.#pointAtMs;
   }
 
   /** Throws what the plugin has against it; then nothing of it is left running. */
@@ -107,6 +115,7 @@ export class SearchSide {
     if (target !== 'drop' && isOwnEndpoint(configuration.settings.listen, target)) {
       throw pointsToItself(this.#options.overlay, formatEndpoint(target));
     }
+    this.#pointAtMs = this.#options.now();
     return target;
   }
 }

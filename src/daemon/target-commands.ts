@@ -1,5 +1,5 @@
 /** Commands on the targets of an overlay: where the operator, or the plugin, says MACs are. */
-import { type Endpoint, formatEndpoint, ipFamily, isGroupMac, parseEndpoint, parseMac } from '../address.js';
+import { formatEndpoint, ipFamily, isGroupMac, parseEndpoint, parseMac } from '../address.js';
 import {
   badDestination,
   badMac,
@@ -14,7 +14,7 @@ import {
 import type { Target } from '../search/api.js';
 import type { Overlay } from './overlay.js';
 import { isOwnEndpoint } from './overlay-props.js';
-import { checkIp } from './plugin-answers.js';
+import { isHostAddress } from './plugin-answers.js';
 import { allOrNothing } from './undo.js';
 import { overlayOf, saveOverlay, vnicsOn, type World } from './world.js';
 
@@ -86,20 +86,12 @@ function refuseVnic(world: World, overlay: Overlay, mac: string): void {
 function parseTarget(overlay: Overlay, text: string): Target {
   if (text.toLowerCase() === 'drop') return 'drop';
   const endpoint = parseEndpoint(text);
-  if (endpoint === null || !isHost(endpoint)) throw badDestination(text);
+  if (endpoint === null || !isHostAddress(endpoint.ip)) throw badDestination(text);
   const { listen } = overlay.configuration.settings;
   if (ipFamily(endpoint.ip) !== ipFamily(listen.ip)) throw wrongFamily(formatEndpoint(endpoint), listen.ip);
   const takesOwn = [...overlay.vnics.values()].some((vnic) => vnic.allowAnyMac);
   if (isOwnEndpoint(listen, endpoint) && !takesOwn) throw pointsToItself(overlay.name, formatEndpoint(endpoint));
   return endpoint;
-}
-
-function isHost({ ip }: Endpoint): boolean {
-  try {
-    return checkIp(ip) === ip;
-  } catch {
-    return false;
-  }
 }
 
 function put(world: World, overlay: Overlay, mac: string, target: Target): void {

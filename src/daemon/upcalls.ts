@@ -95,8 +95,7 @@ export class Upcalls {
 
   /** The plugin says so unasked. */
   put(mac: string, target: Target, ttlMs: number | undefined): void {
-    this.#options.targets.put(mac, target, this.#options.now(), ttlMs);
-    this.#overtake(mac, 'put');
+    if (this.#options.targets.put(mac, target, this.#options.now(), ttlMs)) this.#overtake(mac, 'put');
   }
 
   /** The plugin, or the operator, wants a MAC forgotten. False when nothing was known. */

@@ -77,7 +77,7 @@ export function vnicView(vnic: Vnic, overlay: Overlay | undefined): VnicView {
 /** Targets sorted by MAC. What an overlay that is not up will have are its static ones. */
 export function targetViews(overlay: Overlay, nowMs: number): TargetView[] {
   if (overlay.attachment === null) return [...overlay.statics].sort().map(([mac, target]) => waitingView(mac, target));
-  const point = overlay.search.isPoint ? [pointView(overlay)] : [];
+  const point = overlay.search.isPoint ? [pointView(overlay, nowMs)] : [];
   const told = overlay.attachment.targets.entries().filter(isTold);
   return [...point, ...told.map((entry) => targetView(overlay, entry, nowMs))];
 }
@@ -100,9 +100,10 @@ function waitingView(mac: string, target: Target): TargetView {
   return { mac, destination: targetText(target), source: 'static', ageSeconds: 0, idleSeconds: null };
 }
 
-function pointView(overlay: Overlay): TargetView {
+function pointView(overlay: Overlay, nowMs: number): TargetView {
   const destination = targetText(overlay.search.point ?? 'drop');
-  return { mac: ANY_MAC, destination, source: overlay.identity.search, ageSeconds: 0, idleSeconds: null };
+  const ageSeconds = seconds(nowMs - overlay.search.pointAtMs);
+  return { mac: ANY_MAC, destination, source: overlay.identity.search, ageSeconds, idleSeconds: null };
 }
 
 export function targetText(target: Target): string {

@@ -15,7 +15,7 @@ export function createVnic(world: World, request: CreateVnic): Promise<Vnic> {
     // Kept first: whatever happens between the two, a restart finds the interface's owner.
     undo.push(`forget VNIC ${vnic.name}`, () => world.state.vnics.remove(vnic.name));
     await saveVnic(world, vnic);
-    vnic.create(overlay, world.datapath, world.now());
+    await vnic.create(overlay, world.datapath, world.now());
     world.vnics.set(vnic.name, vnic);
     world.log.info('VNIC created', { vnic: vnic.name, overlay: overlay.name, mac: vnic.identity.mac });
     return vnic;

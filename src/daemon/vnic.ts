@@ -5,7 +5,7 @@
  */
 import { isGroupMac } from '../address.js';
 import type { Datapath } from '../datapath/datapath.js';
-import { badVnicMac, interfaceTaken } from '../errors.js';
+import { badVnicMac, fdbFull, interfaceTaken } from '../errors.js';
 import { interfaceExists, withControlSocket } from '../system/interface.js';
 import { findInterface, withNetns } from '../system/netns.js';
 import { openTap, type Tap } from '../system/tap.js';
@@ -69,10 +69,10 @@ export class Vnic {
   }
 
   /** A new VNIC: makes its interface and hands it to the datapath. All or nothing. */
-  create(overlay: Overlay, datapath: Datapath, nowMs: number): void {
+  async create(overlay: Overlay, datapath: Datapath, nowMs: number): Promise<void> {
     const tap = this.#open(overlay, this.identity.netns);
     try {
-      this.#join(overlay, datapath, tap, nowMs);
+      await this.#join(overlay, datapath, tap, nowMs);
     } catch (thrown) {
       tap.remove();
       throw thrown;
@@ -80,12 +80,12 @@ export class Vnic {
   }
 
   /** A VNIC of an earlier life: finds its interface, or makes it anew (the machine was restarted). */
-  reattach(overlay: Overlay, datapath: Datapath, nowMs: number): void {
+  async reattach(overlay: Overlay, datapath: Datapath, nowMs: number): Promise<void> {
     const found = findInterface(this.name, this.identity.mac);
     this.#netns = found === undefined ? this.identity.netns : found;
     const tap = this.#open(overlay, this.#netns);
     try {
-      this.#join(overlay, datapath, tap, nowMs);
+      await this.#join(overlay, datapath, tap, nowMs);
     } catch (thrown) {
       tap.close();
       throw thrown;
@@ -117,9 +117,14 @@ export class Vnic {
     return openTap({ name, mac, mtu: overlay.mtu, netns, persist: !temporary });
   }
 
-  #join(overlay: Overlay, datapath: Datapath, tap: Tap, nowMs: number): void {
+  async #join(overlay: Overlay, datapath: Datapath, tap: Tap, nowMs: number): Promise<void> {
     const { name, mac, allowAnyMac } = this.identity;
-    const index = datapath.addVnic({ overlay: overlay.attached().index, fd: tap.fd, mac, allowAnyMac });
+    const { index: overlayIndex } = overlay.attached();
+    const index = datapath.addVnic({ overlay: overlayIndex, fd: tap.fd, mac, allowAnyMac });
+    if (datapath.fdbGet(overlayIndex, mac)?.target.kind !== 'local') {
+      await datapath.removeVnic(index);
+      throw fdbFull(datapath.fdbSize);
+    }
     this.#attached = { index, mac, name, allowAnyMac, attachedAtMs: nowMs, setMtu: (mtu) => tap.setMtu(mtu) };
     this.#tap = tap;
     overlay.addVnic(this.#attached);

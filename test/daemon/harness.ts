@@ -109,6 +109,10 @@ export function harness(parts: Partial<DynamicInstance>, options: HarnessOptions
   };
 }
 
+/** What the FDB says, in short. */
+export const remote = (endpoint: { ip: string; port: number }) => ({ kind: 'remote', endpoint });
+export const dropped = (reason: string) => ({ kind: 'drop', reason });
+
 /** Everything that was ready to happen has happened. */
 export function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

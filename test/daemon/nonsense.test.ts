@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Answer, PluginContext } from '../../src/search/api.js';
-import { harness, MAC, miss, PEER, settled } from './harness.js';
+import { dropped, harness, MAC, miss, PEER, settled } from './harness.js';
 
 describe('nonsense', () => {
   const answers: Record<string, unknown> = {
@@ -23,7 +23,7 @@ describe('nonsense', () => {
       const { upcalls, fdb, health } = harness({ lookup: () => answer as Answer });
       upcalls.handle(miss(MAC));
       await settled();
-      assert.deepEqual(fdb(MAC), { kind: 'drop', reason: 'lookup_failed' });
+      assert.deepEqual(fdb(MAC), dropped('lookup_failed'));
       assert.match(health.details, /^search plugin small: lookup of de:ad:be:ef:00:01: /);
     });
   }
