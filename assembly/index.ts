@@ -1,24 +1,24 @@
 // THE exports. A worker's instance uses start and the engine; the host's own instance, over the same memory, uses
 // start, the tables and the rings. MAC addresses cross as two halves: 16 high bits and 32 low bits.
 
+import { abandonHeld, heldFrames } from './datapath/hold';
+import { beginPass, w, workerAttach } from './datapath/worker';
+import { mmsgStart } from './engine/mmsg';
 import {
-  FdbKind,
+  type FdbKind,
   HDR_STAMP,
   LAYOUT_STAMP,
   OVERLAYS_MAX,
   REGION,
   RING_HEAD,
+  RING_READ,
   RING_RESERVED,
   RING_TAIL,
-  RING_READ,
   W_INJECT_RING,
   W_OUT_COUNT,
   W_UPCALL_RING,
 } from './layout';
-import { abandonHeld, heldFrames } from './datapath/hold';
-import { beginPass, w, workerAttach } from './datapath/worker';
-import { mmsgStart } from './engine/mmsg';
-import { TOMBSTONE, fdbAttach, fdbClock, fdbKey, fdbSlot } from './table/fdb';
+import { fdbAttach, fdbClock, fdbKey, fdbSlot, TOMBSTONE } from './table/fdb';
 import * as table from './table/fdb-write';
 
 export { delivered, messageRun, sendFailed, sent } from './engine/accounting';

@@ -28,7 +28,9 @@ function tools(): Tool[] {
     });
 }
 
-/** Built test files under dist/test whose path contains one of the words (all without words), as node needs them named. */
+/**
+ * Built test files under dist/test whose path contains one of the words (all without words), as node needs them named.
+ */
 function testFiles(words: readonly string[]): string[] {
   const all = readdirSync(BUILT, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.test.js'));
   const wanted = all.filter((path) => words.length === 0 || words.some((word) => path.includes(word)));

@@ -223,7 +223,7 @@ test('every drop reason of the layout has a sentence, and is used by the datapat
     .map(read)
     .join('\n');
   for (const reason of reasons) {
-    assert.match(texts, new RegExp(`\\b${reason}: '`), `${reason} has no text`);
+    assert.match(texts, new RegExp(`\\b${reason}: ['"]`), `${reason} has no text`);
     assert.match(users, new RegExp(`Drop\\.${reason}\\b|'${reason}'`), `${reason} is never used`);
   }
 });

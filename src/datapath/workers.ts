@@ -8,11 +8,16 @@ import { closeFd } from '../system/syscalls.js';
 import type { Views } from './memory.js';
 import type { VnicGone, WorkerStart } from './worker.js';
 
-const RESTART_DELAY_MS = 100; // a worker that traps at once must not spin
+// A worker that traps at once must not spin: each restart within CALM_MS of the last waits twice as long.
+const RESTART_DELAY_MS = 100;
+const RESTART_DELAY_MAX_MS = 6400;
+const CALM_MS = 30_000;
 
 interface Thread {
   readonly eventfd: number;
   worker: Worker | null;
+  startedAtMs: number;
+  restartDelayMs: number;
 }
 
 export interface WorkerEvents {
@@ -35,7 +40,7 @@ export class Workers {
     for (let index = 0; index < count; index++) {
       const eventfd = openEventfd();
       views.i32[this.#word(index, W_EVENTFD)] = eventfd;
-      this.#threads.push({ eventfd, worker: null });
+      this.#threads.push({ eventfd, worker: null, startedAtMs: 0, restartDelayMs: RESTART_DELAY_MS });
       this.#spawn(index);
     }
   }
@@ -58,6 +63,7 @@ export class Workers {
     });
     const thread = this.#threads[index]!;
     thread.worker = worker;
+    thread.startedAtMs = performance.now();
     let reason = 'it ended';
     worker.on('message', ({ vnicGone }: VnicGone) => this.#events.onVnicGone(vnicGone));
     worker.on('error', (error) => {
@@ -72,7 +78,10 @@ export class Workers {
   async #restart(index: number, reason: string): Promise<void> {
     this.restarts++;
     this.#events.onRestart(index, reason);
-    await delay(RESTART_DELAY_MS);
+    const thread = this.#threads[index]!;
+    const wasCalm = performance.now() - thread.startedAtMs > CALM_MS;
+    thread.restartDelayMs = wasCalm ? RESTART_DELAY_MS : Math.min(thread.restartDelayMs * 2, RESTART_DELAY_MAX_MS);
+    await delay(thread.restartDelayMs);
     if (!this.#stopping) this.#spawn(index);
   }
 

@@ -1,4 +1,7 @@
-/** One machine of the laboratory: a network namespace with an underlay interface `eth0` and, when asked, a vxlane daemon. */
+/**
+ * One machine of the laboratory: a network namespace with an underlay interface `eth0` and, when asked, a vxlane
+ * daemon.
+ */
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';

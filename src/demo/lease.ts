@@ -1,4 +1,6 @@
-/** A DHCPv4 lease through the `dhcp-proxy` of hosts.json: dnsmasq on the server's VNIC, busybox' udhcpc on the client's. */
+/**
+ * A DHCPv4 lease through the `dhcp-proxy` of hosts.json: dnsmasq on the server's VNIC, busybox' udhcpc on the client's.
+ */
 
 import { commandFailed } from '../errors.js';
 import type { Host } from './host.js';

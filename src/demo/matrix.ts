@@ -51,7 +51,9 @@ function time(milliseconds: number | null): string {
   return milliseconds === null ? pc.red('lost') : pc.green(`${milliseconds.toFixed(2)} ms`);
 }
 
-/** The first echo request pays for resolution and lookup, so it is not part of the mean; but it too must be answered. */
+/**
+ * The first echo request pays for resolution and lookup, so it is not part of the mean; but it too must be answered.
+ */
 async function roundTrip(host: Host, target: string): Promise<number | null> {
   const first = await host.try(['ping', '-n', '-q', '-c', '1', '-W', '5', target]);
   if (first.code !== 0) return null;

@@ -1,6 +1,6 @@
 /**
- * The three hosts of the announcement that vxlane re-creates: names, addresses, file and commands as printed there, with
- * `dladm` become `vxlane` and `ifconfig` become `ip`.
+ * The three hosts of the announcement that vxlane re-creates: names, addresses, file and commands as printed there,
+ * with `dladm` become `vxlane` and `ifconfig` become `ip`.
  *
  * Two liberties. The announcement names `foo0` in all three `create-vnic` lines but configures bar0 and baz0 on zlan2
  * and zlan3: here they are created by the names that are configured. And illumos' `ifconfig foo0 inet6 fe80::3` sets
@@ -86,7 +86,9 @@ export function seedCommands(host: SeedHost, file: string): string[] {
   ];
 }
 
-/** Types one command line on a host, `vxlane` being this build's. Words are split at spaces: nothing here needs quotes. */
+/**
+ * Types one command line on a host, `vxlane` being this build's. Words are split at spaces: nothing here needs quotes.
+ */
 export async function type(host: Host, command: string): Promise<string> {
   const [program, ...args] = command.split(' ') as [string, ...string[]];
   return program === 'vxlane' ? host.vxlane(...args) : host.exec(program, ...args);
@@ -98,8 +100,8 @@ export interface SeedMachine {
 }
 
 /**
- * Builds the three hosts in a laboratory, each with its daemon, and types the commands. `onCommand` hears each before it
- * runs. One hosts.json serves all three; it is answered with them.
+ * Builds the three hosts in a laboratory, each with its daemon, and types the commands. `onCommand` hears each before
+ * it runs. One hosts.json serves all three; it is answered with them.
  */
 export async function buildSeed(lab: Lab, onCommand: (host: SeedHost, command: string) => void = () => {}) {
   const file = join(lab.dir, 'hosts.json');

@@ -111,10 +111,11 @@ test('a directory that cannot be made is named', async () => {
 test('a client without a daemon says how to get one: no socket, and a stale one', async () => {
   const stale = join(directory, 'stale2.sock');
   leaveStaleSocket(stale);
+  const advice = '(start one with "vxlane daemon", or name its socket with --socket)';
   for (const socket of [join(directory, 'absent.sock'), stale]) {
     await assert.rejects(new ControlClient(socket).daemon(), {
       code: 'daemon_absent',
-      message: `no vxlane daemon answers on ${socket} (start one with "vxlane daemon", or name its socket with --socket)`,
+      message: `no vxlane daemon answers on ${socket} ${advice}`,
     });
   }
 });
@@ -122,9 +123,10 @@ test('a client without a daemon says how to get one: no socket, and a stale one'
 test('a client that may not connect says so', { skip: process.getuid?.() !== 0 && 'needs root to become nobody' }, () =>
   withHarness(async ({ socket, directory: parent }) => {
     chmodSync(parent, 0o755);
+    const module = new URL('../../src/control/client.js', import.meta.url);
     const script =
       `process.setgid(65534); process.setgroups([]); process.setuid(65534);` +
-      `const { ControlClient } = await import(${JSON.stringify(new URL('../../src/control/client.js', import.meta.url))});` +
+      `const { ControlClient } = await import(${JSON.stringify(module)});` +
       `await new ControlClient(${JSON.stringify(socket)}).daemon().catch((e) => console.log(e.message));`;
     const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
     assert.equal(stdout, `permission denied on ${socket}: run as root or as a member of its group\n`);

@@ -1,4 +1,7 @@
-/** The other side is the kernel's own vxlan device: both directions, both underlays, and what tshark says of our datagrams. */
+/**
+ * The other side is the kernel's own vxlan device: both directions, both underlays, and what tshark says of our
+ * datagrams.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Capture, type Packet } from './capture.js';

@@ -113,7 +113,9 @@ export interface IperfReport {
   };
 }
 
-/** One iperf3 run of 1 s from `client` to a server on `server`; `extra` are long options of the client (`--reverse`). */
+/**
+ * One iperf3 run of 1 s from `client` to a server on `server`; `extra` are long options of the client (`--reverse`).
+ */
 export async function iperf(client: Host, server: Host, address: string, ...extra: string[]): Promise<IperfReport> {
   const listener = server.spawn(['iperf3', '--server', '--one-off', '--forceflush'], { timeoutMs: 60_000 });
   await listener.printed(/Server listening/);

@@ -50,7 +50,7 @@ describe('a TAP that cannot be had', { skip: needsRoot() }, () => {
     const held = openTap(options());
     refuses(options({ name: held.name, mtu: 1300 }), {
       code: 'interface_busy',
-      message: new RegExp(`: pid ${process.pid} \\(.*node.*\\) holds this TAP`),
+      message: new RegExp(`: pid ${process.pid} \\([^)]+\\) holds this TAP`),
     });
     held.remove();
   });
