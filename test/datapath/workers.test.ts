@@ -1,0 +1,81 @@
+// The threads: a trap costs one worker its turn, and nothing else; taking things away waits for the worker.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { HDR_FDB_BASE, HDR_WORKERS, Inject, W_SIZE, W_TURN, WORKERS_BASE } from '../../assembly/layout.js';
+import { Workers } from '../../src/datapath/workers.js';
+import { Core } from '../support/core.js';
+import { frame } from '../support/frames.js';
+
+const A = 'de:ad:be:ef:00:00';
+const FAR = 'de:ad:be:ef:00:02';
+const module = new WebAssembly.Module(readFileSync(new URL('../../../build/release.wasm', import.meta.url)));
+
+async function until(what: string, holds: () => boolean): Promise<void> {
+  for (let tries = 0; !holds(); tries++) {
+    assert.ok(tries < 500, `${what} did not happen within 5 s`);
+    await delay(10);
+  }
+}
+
+function startWorkers(core: Core, onRestart: (reason: string) => void = assert.fail): Workers {
+  const start = { memory: core.memory, module, busyPollUs: 0 };
+  const events = { onRestart: (_: number, reason: string) => onRestart(reason), onVnicGone: () => assert.fail() };
+  return new Workers(1, core.views, start, events);
+}
+
+/** A memory with one VNIC; its descriptor is never polled, as it is no open file. */
+function setUp(): { core: Core; overlay: number; vnic: number } {
+  const core = new Core('release', 64, -1);
+  const overlay = core.overlay();
+  const vnic = core.tables.addVnic({ overlay, fd: -1, mac: A, allowAnyMac: false });
+  return { core, overlay, vnic };
+}
+
+test('a worker that traps is replaced over the same memory, is reported, and works', async () => {
+  const { core, overlay, vnic } = setUp();
+  const base = core.views.u32[HDR_FDB_BASE >> 2]!;
+  core.views.u32[HDR_FDB_BASE >> 2] = 0xffff_f000; // every lookup of the worker is out of bounds
+  const reasons: string[] = [];
+  const workers = startWorkers(core, (reason) => {
+    core.views.u32[HDR_FDB_BASE >> 2] = base;
+    reasons.push(reason);
+  });
+  try {
+    core.rings.inject(Inject.encap, overlay, vnic, frame(FAR, A));
+    workers.wake();
+    await until('the restart', () => workers.restarts === 1);
+    assert.deepEqual(reasons, ['memory access out of bounds']);
+    core.rings.inject(Inject.encap, overlay, vnic, frame(FAR, A));
+    workers.wake();
+    await until('an upcall of the new worker', () => core.rings.read()?.kind === 'miss');
+  } finally {
+    await workers.stop();
+  }
+});
+
+test('quiesce resolves after the worker has begun another turn', async () => {
+  const { core } = setUp();
+  assert.equal(core.views.u32[HDR_WORKERS >> 2], 1);
+  const turn = (): number => Atomics.load(core.views.u32, (WORKERS_BASE + 0 * W_SIZE + W_TURN) >> 2);
+  const workers = startWorkers(core);
+  try {
+    for (let round = 0; round < 20; round++) {
+      const before = turn();
+      await workers.quiesce();
+      assert.notEqual(turn(), before);
+    }
+  } finally {
+    await workers.stop();
+  }
+});
+
+test('stop ends a worker that sleeps in a system call', async () => {
+  const { core } = setUp();
+  const workers = startWorkers(core);
+  await workers.quiesce();
+  await workers.stop();
+  assert.equal(workers.restarts, 0);
+});
