@@ -5,7 +5,7 @@ import { abandonHeld, heldFrames } from './datapath/hold';
 import { beginPass, w, workerAttach } from './datapath/worker';
 import { mmsgStart } from './engine/mmsg';
 import {
-  type FdbKind,
+  FdbKind,
   HDR_STAMP,
   LAYOUT_STAMP,
   OVERLAYS_MAX,
