@@ -63,6 +63,7 @@ export function encapFrame(frame: usize, len: u32, vnic: u32): bool {
 }
 
 // Steps 4 and 5: where a frame goes whose header has been checked. The DHCP proxy's frames enter here as well.
+@inline
 export function route(frame: usize, len: u32, overlay: u32, vnic: u32): bool {
   if (!outHasRoom()) return false;
   if (!(load<u32>(overlayAt(overlay), OVL_FLAGS) & OVL_FLAG_LIVE)) return dropped(Drop.overlay_gone, overlay, vnic);
@@ -135,6 +136,7 @@ function toPoint(frame: usize, len: u32, overlay: u32, vnic: u32): bool {
   return true;
 }
 
+@inline
 function unicast(frame: usize, len: u32, key: u64, overlay: u32, vnic: u32): bool {
   const value = isHeld(key) ? 0 : fdbFind(key); // behind those that wait, even if the answer has just come
   if (value == 0) return miss(frame, len, key, overlay, vnic);

@@ -6,6 +6,7 @@ import { drop } from './counters';
 import { outDeliver, outEncap } from './output';
 
 // `vnic` is the sender, 0 for a frame from the underlay, which must not go back there.
+@inline
 export function forward(frame: usize, len: u32, overlay: u32, vnic: u32, value: u64): void {
   const kind = fdbKind(value);
   if (kind == FdbKind.remote) {

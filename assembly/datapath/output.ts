@@ -47,6 +47,7 @@ function append(frame: usize, len: u32, overlay: u32, sender: u32): usize {
 }
 
 // The frame goes to an endpoint of the underlay; its VXLAN header is written here.
+@inline
 export function outEncap(frame: usize, len: u32, overlay: u32, endpoint: u32, sender: u32): void {
   assert(endpoint != 0);
   vxlanStamp(frame - VXLAN_HLEN, load<u32>(overlayAt(overlay), OVL_VNI));

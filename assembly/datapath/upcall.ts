@@ -78,7 +78,13 @@ function describe(type: Upcall, mac: u64, frame: usize, len: u32, overlay: u32, 
   return record;
 }
 
-// Wakes a host that waits for the ring to move.
+let notified: u32 = 0; // RING_HEAD when the host was last woken
+
+// Wakes a host that waits for the ring to move, if it has moved: for nothing, that would cost the host several system
+// calls a batch.
 export function upcallNotify(): void {
+  const head = load<u32>(w() + W_UPCALL_RING, RING_HEAD);
+  if (head == notified) return;
+  notified = head;
   atomic.notify(w() + W_UPCALL_RING + RING_HEAD, 1);
 }

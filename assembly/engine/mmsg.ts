@@ -122,7 +122,9 @@ export function turn(nowMs: f64): bool {
   beginPass(nowMs);
   injectRelease();
   const settled = settleHeld();
-  return injectAll() && settled;
+  const injected = injectAll();
+  upcallNotify();
+  return injected && settled;
 }
 
 // Frames `from` to `count` of those read from a VNIC (lengths in W_TAP_LEN). Answers the first not taken.
