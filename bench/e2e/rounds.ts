@@ -37,6 +37,8 @@ export interface Metric {
   readonly unit: string;
   /** Whether more is better. */
   readonly isRate: boolean;
+  /** False where the kernel has nothing to compare with. */
+  readonly isComparable?: false;
   of(round: Round): number;
 }
 
@@ -48,7 +50,13 @@ export const METRICS: readonly Metric[] = [
   { name: 'ping, median round trip', unit: 'µs', isRate: false, of: ({ ping }) => ping },
   { name: 'CPU of the machine, TCP 1 stream', unit: 's/GB', isRate: false, of: ({ tcp1 }) => tcp1.machineCpuPerGB },
   { name: 'CPU of the machine, TCP 4 streams', unit: 's/GB', isRate: false, of: ({ tcp4 }) => tcp4.machineCpuPerGB },
-  { name: 'CPU of both daemons, TCP 1 stream', unit: 's/GB', isRate: false, of: ({ tcp1 }) => tcp1.daemonCpuPerGB },
+  {
+    name: 'CPU of both daemons, TCP 1 stream',
+    unit: 's/GB',
+    isRate: false,
+    isComparable: false,
+    of: ({ tcp1 }) => tcp1.daemonCpuPerGB,
+  },
 ];
 
 export interface Summary {
@@ -70,7 +78,7 @@ export function summarise(rounds: readonly Round[]): Summary[] {
     const vxlane = rounds.filter((round) => round.tunnel === 'vxlane').map((round) => metric.of(round));
     const middle = { kernel: median(kernel), vxlane: median(vxlane) };
     const pairs = vxlane.map((value, index) => value / kernel[index]!);
-    const isComparable = middle.kernel !== 0;
+    const isComparable = metric.isComparable ?? true;
     return {
       metric: metric.name,
       unit: metric.unit,
