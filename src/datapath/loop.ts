@@ -150,16 +150,15 @@ export function runLoop(
     const spin = busyPollMs > 0 && now() - lastWorkMs < busyPollMs;
     const timeout = spin ? at(W_NO_WAIT) : datapath.isHolding() ? at(W_HOLD_TIMEOUT) : 0;
     const ready = ppoll(pollfds, entries, timeout);
+    // The wake-up is taken before the turn is counted: whoever reads the count after it may rely on his own wake-up.
+    if (ready > 0 && i32[word(W_POLLFDS) + 1]! >>> 16 !== 0) clearEventfd(eventfd);
     Atomics.add(u32, word(W_TURN), 1);
-    if (datapath.pollSetChanged()) {
-      entries = datapath.pollSet(); // what ppoll said belongs to the old set; the eventfd is still signalled
-      continue;
-    }
+    const isStale = datapath.pollSetChanged(); // then what ppoll said belongs to the old set
+    if (isStale) entries = datapath.pollSet();
     if (ready <= 0 && !datapath.isHolding()) continue;
     const nowMs = now();
-    if (ready > 0 && i32[word(W_POLLFDS) + 1]! >>> 16 !== 0) clearEventfd(eventfd);
     settle(nowMs);
-    if (ready > 0) {
+    if (ready > 0 && !isStale) {
       serve(entries, nowMs);
       lastWorkMs = nowMs;
     }
