@@ -29,9 +29,10 @@ function verdict(summaries: readonly Summary[]): string {
   const worse = compared.filter(({ ratio, isRate }) => (isRate ? ratio! < 1 : ratio! > 1));
   const one = summaries[0]!;
   return [
-    `vxlane is behind the kernel in ${worse.length} of ${compared.length} metrics: one TCP stream gets`,
-    `${number(one.vxlane)} instead of ${number(one.kernel)} ${one.unit}. The kernel carries TCP through its tunnel as`,
-    'super-packets of up to 64 KiB; vxlane moves one frame of at most the MTU per system call on a TAP, and every',
-    'frame is copied four times on its way. Offloads (vnet headers, UDP GSO and GRO) and io_uring come next.',
+    `vxlane is behind the kernel in ${worse.length} of ${compared.length} metrics.`,
+    `One TCP stream gets ${number(one.vxlane)} instead of ${number(one.kernel)} ${one.unit}: the kernel carries TCP`,
+    'through its tunnel as super-packets of up to 64 KiB; vxlane moves one frame of at most the MTU per system call on',
+    'a TAP, and every frame is copied four times on its way. Offloads (vnet headers, UDP GSO and GRO) and io_uring',
+    'come next.',
   ].join('\n');
 }
