@@ -102,6 +102,6 @@ function put(world: World, overlay: Overlay, mac: string, target: Target): void 
 /** False when nothing was known. */
 function forget(overlay: Overlay, mac: string): boolean {
   const wasStatic = overlay.statics.delete(mac);
-  const wasKnown = overlay.attachment?.upcalls.withdraw(mac) === true;
+  const wasKnown = overlay.attachment?.upcalls.forget(mac) === true;
   return wasStatic || wasKnown;
 }

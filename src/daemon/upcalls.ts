@@ -58,6 +58,8 @@ interface Question {
   readonly askedAtMs: number;
   /** What was said of the MAC since: the answer no longer counts. */
   overtaken: 'put' | 'withdrawn' | null;
+  /** Frames have come since for which the datapath will not ask again: it has dropped the first ones, or another asked. */
+  isMissedAgain: boolean;
   outcome: Promise<Outcome>;
 }
 
@@ -74,8 +76,13 @@ export class Upcalls {
 
   handle(record: UpcallRecord): void {
     if (record.kind !== 'miss') this.#proxies.handle(record);
-    else if (this.#options.targets.entry(record.mac) === null)
-      void this.ask(queryOf(record, this.#options.overlay.vni));
+    else if (this.#options.targets.entry(record.mac) === null) this.#miss(record);
+  }
+
+  #miss(record: MissUpcall): void {
+    const asked = this.#questions.get(record.mac);
+    if (asked === undefined) void this.ask(queryOf(record, this.#options.overlay.vni));
+    else asked.isMissedAgain = true;
   }
 
   /** Asks the plugin and writes the answer to the FDB; joins a question that is in flight. Never rejects. */
@@ -86,6 +93,7 @@ export class Upcalls {
       query,
       askedAtMs: this.#options.now(),
       overtaken: null,
+      isMissedAgain: false,
       outcome: Promise.resolve('lookup_timeout' as const),
     };
     this.#questions.set(query.mac, question);
@@ -98,8 +106,13 @@ export class Upcalls {
     if (this.#options.targets.put(mac, target, this.#options.now(), ttlMs)) this.#overtake(mac, 'put');
   }
 
-  /** The plugin, or the operator, wants a MAC forgotten. False when nothing was known. */
-  withdraw(mac: string): boolean {
+  /** The plugin takes back its word; what the operator or a VNIC says of the MAC stays. */
+  withdraw(mac: string): void {
+    if (this.#options.targets.entry(mac)?.isStatic !== true) this.forget(mac);
+  }
+
+  /** The operator wants a MAC forgotten, whoever spoke of it. False when nothing was known. */
+  forget(mac: string): boolean {
     this.#overtake(mac, 'withdrawn');
     return this.#options.targets.remove(mac);
   }
@@ -145,6 +158,7 @@ export class Upcalls {
       this.#options.now() - askedAtMs < LOOKUP_DEADLINE_MS
     );
     this.#questions.delete(query.mac);
+    if (outcome === 'lookup_timeout' && question.isMissedAgain && !this.#isClosed) void this.ask(query);
     if (question.overtaken === null) return outcome;
     return this.#options.targets.decision(query.mac)?.target ?? outcome;
   }

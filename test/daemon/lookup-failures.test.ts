@@ -71,6 +71,19 @@ describe('a lookup that fails', () => {
     assert.equal(asked, 2);
   });
 
+  it('hangs while the datapath already waits anew: asked again for those frames', async () => {
+    let asked = 0;
+    const { upcalls, fdb, pass } = harness({
+      lookup: () => (++asked === 1 ? new Promise<null>(() => {}) : { target: PEER }),
+    });
+    upcalls.handle(miss(MAC));
+    await pass(2990);
+    upcalls.handle(miss(MAC));
+    await pass(10);
+    assert.equal(asked, 2);
+    assert.deepEqual(fdb(MAC), remote(PEER));
+  });
+
   it('answers after the deadline: ignored', async () => {
     const answer = deferred<Answer | null>();
     const { upcalls, fdb, pass } = harness({ lookup: () => answer.promise });

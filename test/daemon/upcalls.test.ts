@@ -194,6 +194,15 @@ describe('the latest decision wins, not the latest arrival', () => {
     assert.deepEqual(fdb(OWN_MAC), { kind: 'local', vnic: 1 });
   });
 
+  it('a withdrawal takes away neither a static entry nor a VNIC, as when a file that lists both loses a line', () => {
+    const { upcalls, context, fdb } = harness({});
+    upcalls.setStatic(MAC, PEER);
+    context.withdraw(MAC);
+    context.withdraw(OWN_MAC);
+    assert.deepEqual(fdb(MAC), remote(PEER));
+    assert.deepEqual(fdb(OWN_MAC), { kind: 'local', vnic: 1 });
+  });
+
   it('what an answer replaced in place is void after the overlay has closed', async () => {
     const answer = deferred<Answer | null>();
     const { upcalls, fdb } = harness({ lookup: () => answer.promise });
