@@ -9,6 +9,9 @@ export interface DaemonLog extends PluginLog {
   child(fields: object): DaemonLog;
 }
 
+/** Lines that could not be written wait for a later one, up to this much. */
+const UNWRITTEN_BYTES_MAX = 1 << 20;
+
 /** `level`: least level that is written, `info` when absent. */
 export async function createLog(level = 'info'): Promise<DaemonLog> {
   const base = { name: 'vxlane', pid: process.pid };
@@ -16,9 +19,10 @@ export async function createLog(level = 'info'): Promise<DaemonLog> {
     const { default: pretty } = await import('pino-pretty');
     return wrap(pino({ level, base }, pretty({ ignore: 'pid,name', singleLine: true, sync: true })));
   }
-  return wrap(
-    pino({ level, base, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 1, sync: true })),
-  );
+  const destination = pino.destination({ dest: 1, sync: true, maxLength: UNWRITTEN_BYTES_MAX });
+  // A full disk, or a reader that went away, costs lines of the log: not the command that wrote them, nor the daemon.
+  destination.on('error', () => {});
+  return wrap(pino({ level, base, timestamp: pino.stdTimeFunctions.isoTime }, destination));
 }
 
 function wrap(logger: Logger): DaemonLog {

@@ -1,7 +1,7 @@
 /** The daemon as a process: when it is ready, what signals do, what stays when it goes. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -46,9 +46,9 @@ describe('the daemon process', { skip: needsRoot() }, () => {
     directory.delete();
   });
 
-  function spawnDaemon(stateDir = directory.path): DaemonProcess {
+  function spawnDaemon(stateDir = directory.path, stdout: 'pipe' | number = 'pipe'): DaemonProcess {
     const options = { socket, stateDir, fdbSize: 1024, workers: 1, engine: 'auto', busyPollUs: 0 };
-    const child = spawn(process.execPath, [PROGRAM, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [PROGRAM, JSON.stringify(options)], { stdio: ['ignore', stdout, 'pipe'] });
     const ended = new Promise<number | string>((resolve) => {
       child.on('exit', (code, signal) => resolve(code ?? signal ?? 'unknown'));
     });
@@ -153,6 +153,15 @@ describe('the daemon process', { skip: needsRoot() }, () => {
     assert.match(JSON.stringify(second.log) + second.stderr, new RegExp(`pid ${first.child.pid}`));
     assert.equal(existsSync(other), false);
     assert.equal((await client.daemon()).pid, first.child.pid);
+  });
+
+  it('whose log is on a full disk works all the same', async () => {
+    const daemon = spawnDaemon(directory.path, openSync('/dev/full', 'w'));
+    await until(() => existsSync(socket) || daemon.child.exitCode !== null);
+    const { kept } = await createObjects(join(directory.path, 'hosts.json'));
+    assert.equal((await client.vnics()).find(({ name }) => name === kept)?.state, 'up');
+    daemon.child.kill('SIGTERM');
+    assert.equal(await daemon.ended, 0, daemon.stderr);
   });
 
   it('says what it is', async () => {
