@@ -14,7 +14,7 @@ import { parseChanges } from '../search/props.js';
 import { findPlugin } from '../search/registry.js';
 import { Overlay } from './overlay.js';
 import { configurationOf, ENCAPS, specsOf, VNI_MAX } from './overlay-props.js';
-import { reattachVnics } from './repair.js';
+import { reattachVnics, repairOverlay } from './repair.js';
 import { allOrNothing } from './undo.js';
 import { overlayOf, saveOverlay, vnicsOn, type World } from './world.js';
 
@@ -66,11 +66,12 @@ export async function modifyOverlay(world: World, name: string, request: ModifyO
   if (names.includes('mtu')) overlay.checkMtu(after);
   refuseFixed(overlay, names);
   return allOrNothing(world.log, async (undo) => {
+    // Taken back last: what is kept then is the configuration as it was.
+    undo.push(`keep overlay ${name} as it was`, () => saveOverlay(world, overlay));
     undo.push(`change overlay ${name} back`, () => overlay.apply(before, names));
     await overlay.apply(after, names);
-    undo.push(`keep overlay ${name} as it was`, () => saveOverlay(world, overlay));
     await saveOverlay(world, overlay);
-    if (overlay.search.host === null) await overlay.bringUp().catch(() => undefined); // still DEGRADED, and says why
+    await repairOverlay(world, overlay, (object) => object === overlay); // may be still DEGRADED, and says why
     world.log.info('overlay modified', { overlay: name, properties: names });
     return overlay;
   });

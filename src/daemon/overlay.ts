@@ -157,7 +157,8 @@ export class Overlay {
     await this.search.change(configuration, this.search.ownNames(names));
     this.#configuration = configuration;
     this.#configure();
-    for (const vnic of this.vnics.values()) vnic.setMtu(this.mtu);
+    // Else an MTU that the operator gave an interface stays, and a trouble with one stops no other change.
+    if (names.includes('mtu')) for (const vnic of this.vnics.values()) vnic.setMtu(this.mtu);
   }
 
   /** A VNIC that the datapath has already. */

@@ -52,7 +52,7 @@ export async function repair(world: World, isDue: (object: Overlay | Vnic) => bo
 }
 
 /** The overlay first: its VNICs are no use without its socket, and of little use without its plugin. */
-async function repairOverlay(world: World, overlay: Overlay, isDue: (object: Overlay | Vnic) => boolean) {
+export async function repairOverlay(world: World, overlay: Overlay, isDue: (object: Overlay | Vnic) => boolean) {
   const hadSocket = overlay.attachment !== null;
   if (!overlay.isUp && isDue(overlay)) await bringUp(world, overlay);
   const isNew = !hadSocket && overlay.attachment !== null;

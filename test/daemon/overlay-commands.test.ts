@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, symlinkSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import type { CreateOverlay } from '../../src/control/protocol.js';
 import { needsRoot } from '../support/root.js';
@@ -149,5 +149,26 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
     assert.equal(fixture().netns.link(name).mtu, mtu);
     assert.equal(daemon.targets('overlay0')[0]?.destination, '127.0.0.9:4789');
     fixture().running.log.lines.length = 0; // the undo of the state file could not be written either, and said so
+  });
+
+  it('modify-overlay on a disk that was full for a moment is taken back in the state file as well', async () => {
+    const { daemon, directory } = fixture();
+    await daemon.createOverlay(fixture().direct());
+    const file = directory.file('overlays', 'overlay0');
+    const before = readFileSync(file, 'utf8');
+    symlinkSync('/dev/full', `${file}.tmp`); // goes with the first failure
+    const properties = { 'direct/dest_ip': '127.0.0.8' };
+    await assert.rejects(daemon.modifyOverlay('overlay0', { properties }), { code: 'state_not_written' });
+    assert.equal(readFileSync(file, 'utf8'), before);
+    assert.equal(daemon.targets('overlay0')[0]?.destination, '127.0.0.9:4789');
+  });
+
+  it('modify-overlay without mtu leaves the MTU that the operator gave an interface', async () => {
+    const { daemon, netns } = fixture();
+    await daemon.createOverlay(fixture().overlay());
+    const { name } = await daemon.createVnic(fixture().vnic());
+    netns.exec('ip', 'link', 'set', name, 'mtu', '1300');
+    await daemon.modifyOverlay('overlay0', { properties: { vlan: 'strip' } });
+    assert.equal(netns.link(name).mtu, 1300);
   });
 });
