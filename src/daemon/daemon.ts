@@ -78,6 +78,7 @@ export class Daemon implements Controller {
   /** SIGHUP: whatever is not up is tried at once, and running plugins re-read their sources. */
   reload(): Promise<void> {
     return this.#serial.run(async () => {
+      if (this.#isEnding) return;
       const running = sorted(this.#world.overlays).filter((overlay) => overlay.isUp);
       await repair(this.#world, () => true);
       await Promise.all(running.map((overlay) => overlay.search.reload()));
