@@ -336,6 +336,12 @@ export const interfaceTaken = (name: string, netns: string | null) =>
 export const stateDirUnusable = (path: string, cause: unknown) =>
   new VxlaneError('state_dir_unusable', `cannot use state directory ${path}: ${messageOf(cause)}`, { cause });
 
+export const stateDirTaken = (path: string) =>
+  new VxlaneError(
+    'state_dir_taken',
+    `another vxlane daemon uses state directory ${path}: stop it or choose another --state-dir`,
+  );
+
 export const stateNotWritten = (path: string, cause: unknown) =>
   new VxlaneError('state_not_written', `cannot keep ${path}: ${messageOf(cause)}`, { cause });
 

@@ -5,6 +5,7 @@ import { version } from '../version.js';
 import { Daemon } from './daemon.js';
 import { createLog, type DaemonLog } from './log.js';
 import { State } from './state.js';
+import { claimStateDir } from './state-lock.js';
 
 export interface RunOptions {
   /** Path of the control socket. */
@@ -32,6 +33,16 @@ export async function runDaemon(options: RunOptions): Promise<void> {
   dieOfBugs(log);
   // before anything is touched: another daemon may be at work on the same interfaces
   await claimSocketPath(options.socket);
+  const claim = claimStateDir(options.stateDir);
+  try {
+    await run(options, log);
+  } finally {
+    claim.release();
+  }
+  log.info('ended');
+}
+
+async function run(options: RunOptions, log: DaemonLog): Promise<void> {
   const state = await State.open(options.stateDir, log);
   const { fdbSize, workers, busyPollUs } = options;
   const datapath = await Datapath.start({ fdbSize, workers, busyPollUs, log });
@@ -51,7 +62,6 @@ export async function runDaemon(options: RunOptions): Promise<void> {
     clearInterval(timer);
     signals.close();
   }
-  log.info('ended');
 }
 
 interface Signals {

@@ -102,6 +102,7 @@ export const setsockopt: Call<[fd: number, level: number, option: number, value:
   library.func('setsockopt', 'int', ['int', 'int', 'int', 'void *', 'uint']);
 export const eventfd: Call<[initial: number, flags: number]> = library.func('eventfd', 'int', ['uint', 'int']);
 export const setns: Call<[fd: number, type: number]> = library.func('setns', 'int', ['int', 'int']);
+export const flock: Call<[fd: number, operation: number]> = library.func('flock', 'int', ['int', 'int']);
 export const strerror: Call<[errno: number], string> = library.func('strerror', 'str', ['int']);
 
 // ---- constants of the kernel's interface, the same on every Linux this runs on ------------------------------------

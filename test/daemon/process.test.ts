@@ -155,6 +155,19 @@ describe('the daemon process', { skip: needsRoot() }, () => {
     assert.equal((await client.daemon()).pid, first.child.pid);
   });
 
+  it('a second one on the same state directory is refused, and the first keeps its objects', async () => {
+    const first = spawnDaemon();
+    await ready(first);
+    const { kept } = await createObjects(join(directory.path, 'hosts.json'));
+    const files = directory.files();
+    socket = join(directory.path, 'run', 'other.sock');
+    const second = spawnDaemon();
+    assert.equal(await second.ended, 1);
+    assert.match(JSON.stringify(second.log) + second.stderr, /another vxlane daemon uses state directory/);
+    assert.deepEqual(directory.files(), files);
+    assert.equal(netns.link(kept)?.address, MAC);
+  });
+
   it('whose log is on a full disk works all the same', async () => {
     const daemon = spawnDaemon(directory.path, openSync('/dev/full', 'w'));
     await until(() => existsSync(socket) || daemon.child.exitCode !== null);
