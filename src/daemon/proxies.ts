@@ -13,12 +13,17 @@ import type { LocalVnic, UpcallsOptions } from './upcalls.js';
 /** Questions of proxies that may be in flight, per overlay. */
 export const PROXY_QUESTIONS_MAX = 256;
 
+const SAY_LOST_EVERY_MS = 1000;
+
 /** null: answered. */
 type Result = DropReason | null;
 
 export class Proxies {
   readonly #options: UpcallsOptions;
   #inFlight = 0;
+  /** Announcements since the log last spoke of them. */
+  #lost = 0;
+  #saidLostAtMs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
 
   constructor(options: UpcallsOptions) {
@@ -53,10 +58,18 @@ export class Proxies {
   #tell(frame: Uint8Array, ownerMac: string): void {
     const { datapath, overlay } = this.#options;
     for (const vnic of overlay.vnics.values()) {
-      if (vnic.mac !== ownerMac && !datapath.deliver(vnic.index, frame)) {
-        overlay.log.warn('an announcement was lost: the datapath did not keep up', { owner: ownerMac });
-      }
+      if (vnic.mac !== ownerMac && !datapath.deliver(vnic.index, frame)) this.#lost++;
     }
+    this.#sayLost();
+  }
+
+  /** A table of which many addresses moved would otherwise fill the log. */
+  #sayLost(): void {
+    const nowMs = this.#options.now();
+    if (this.#lost === 0 || nowMs - this.#saidLostAtMs < SAY_LOST_EVERY_MS) return;
+    this.#options.overlay.log.warn('announcements were lost: the datapath did not keep up', { count: this.#lost });
+    this.#lost = 0;
+    this.#saidLostAtMs = nowMs;
   }
 
   async #finish(record: ProxyUpcall, vnic: LocalVnic): Promise<void> {

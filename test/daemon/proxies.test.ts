@@ -7,7 +7,7 @@ import { writeMac } from '../../src/proxy/bytes.js';
 import { redirect } from '../../src/proxy/dhcp.js';
 import { neighbourAdvertisement, unsolicitedAdvertisement } from '../../src/proxy/ndp.js';
 import type { Owner } from '../../src/search/api.js';
-import { deferred, harness, MAC, OWN_MAC, PEER, proxyRecord, settled } from './harness.js';
+import { deferred, harness, MAC, OWN_MAC, PEER, proxyRecord, settled, silentLog } from './harness.js';
 
 const SECOND_MAC = 'de:ad:be:ef:00:05';
 const IP = '10.55.55.3';
@@ -246,6 +246,17 @@ describe('an address that moves', () => {
     await settled();
     const frame = unsolicitedAdvertisement('fe80::4', MAC, { router: true });
     assert.deepEqual(h.datapath.delivered, [{ vnic: 1, frame }]);
+  });
+
+  it('when many do at once and the datapath does not keep up: the log says so once a second', async (t) => {
+    const h = harness({});
+    const warn = t.mock.method(silentLog, 'warn');
+    h.datapath.hasRoom = false;
+    for (let n = 0; n < 100; n++) h.context.moved(IP, MAC);
+    assert.equal(warn.mock.callCount(), 1);
+    await h.pass(1000);
+    h.context.moved(IP, MAC);
+    assert.deepEqual(warn.mock.calls[1]?.arguments[1], { count: 100 });
   });
 
   it('is not announced after the plugin was stopped', async () => {
