@@ -17,6 +17,7 @@ import {
   C_INJECTED,
   C_UPCALLED,
   C_UPCALLS,
+  DROP_REASONS_MAX,
   Drop,
   EC_BYTES,
   EC_FRAMES,
@@ -78,9 +79,12 @@ export class Counters {
 
   /** A u64 of the worker areas at `offset`, summed. Exact up to 2^53. */
   #sum(offset: number): number {
+    const { u32, u64 } = this.#views;
     let total = 0;
     for (let worker = 0; worker < this.#workers; worker++) {
-      total += Number(this.#views.u64[(WORKERS_BASE + worker * W_SIZE + offset) >> 3]!);
+      const at = WORKERS_BASE + worker * W_SIZE + offset;
+      // Nearly all counters of drops are zero, and a BigInt for each would hold up the control thread.
+      if (u32[at >> 2] !== 0 || u32[(at >> 2) + 1] !== 0) total += Number(u64[at >> 3]!);
     }
     return total;
   }
@@ -129,25 +133,28 @@ export class Counters {
   totals(): Record<string, number> {
     const totals: Record<string, number> = {};
     for (const [name, offset] of Object.entries(TOTALS)) totals[name] = this.#sum(W_COUNTERS + offset);
-    totals.dropped = REASONS.reduce((sum, reason) => sum + this.#workerDrops(reason), 0);
+    totals.dropped = this.#workerDrops().reduce((sum, frames) => sum + frames, 0);
     totals.answered = this.#answered;
     totals.proxyDropped = [...this.#hostDrops.values()].reduce((sum, count) => sum + count, 0);
     return totals;
   }
 
-  #workerDrops(reason: DropReason): number {
-    let sum = 0;
+  /** By number of the reason. One walk in the order of memory: the other way round, the control thread feels it. */
+  #workerDrops(): Float64Array {
+    const drops = new Float64Array(DROP_REASONS_MAX);
     for (let overlay = 0; overlay < OVERLAYS_MAX; overlay++) {
-      sum += this.#sum(W_OVERLAY_COUNTERS + overlay * OC_SIZE + OC_DROPS + Drop[reason] * 8);
+      const block = W_OVERLAY_COUNTERS + overlay * OC_SIZE + OC_DROPS;
+      for (let reason = 0; reason <= REASONS.length; reason++) drops[reason]! += this.#sum(block + reason * 8);
     }
-    return sum;
+    return drops;
   }
 
   /** Drops since the start, of every overlay there ever was and of frames that belong to none. */
   drops(): Partial<Record<DropReason, number>> {
     const drops: Partial<Record<DropReason, number>> = {};
+    const workerDrops = this.#workerDrops();
     for (const reason of REASONS) {
-      let count = this.#workerDrops(reason);
+      let count = workerDrops[Drop[reason]]!;
       for (const [key, frames] of this.#hostDrops) if ((key & 0xff) === Drop[reason]) count += frames;
       if (count > 0) drops[reason] = count;
     }
