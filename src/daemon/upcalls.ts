@@ -58,7 +58,7 @@ interface Question {
   readonly askedAtMs: number;
   /** What was said of the MAC since: the answer no longer counts. */
   overtaken: 'put' | 'withdrawn' | null;
-  /** Frames have come since for which the datapath will not ask again: it has dropped the first ones, or another asked. */
+  /** Frames wait that came since, and the datapath will not ask for them again. */
   isMissedAgain: boolean;
   outcome: Promise<Outcome>;
 }
