@@ -38,7 +38,7 @@ export function startWorker(index: u32): void {
   assert(__heap_base <= <usize>REGION);
   assert(load<u32>(HDR_STAMP) == LAYOUT_STAMP);
   workerAttach(index);
-  beginPass(0);
+  beginPass();
   store<u32>(w() + W_OUT_COUNT, 0);
   restartRing(w() + W_UPCALL_RING, RING_RESERVED, RING_HEAD);
   restartRing(w() + W_INJECT_RING, RING_READ, RING_TAIL);

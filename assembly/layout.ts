@@ -139,6 +139,7 @@ export const OVL_VLAN = OVL_FLAGS + 4; // u32 VlanPolicy
 export const OVL_POINT = OVL_VLAN + 4; // u32 endpoint of a point plugin, else 0
 export const OVL_FIRST_VNIC = OVL_POINT + 4; // u32 head of the list of local VNICs
 export const OVL_ANY_MAC_VNIC = OVL_FIRST_VNIC + 4; // u32 the VNIC behind which other MACs live, else 0
+export const OVL_HEADER = OVL_ANY_MAC_VNIC + 4 + 4; // u64 its VXLAN header as it stands on the wire
 export const OVL_SIZE = 64;
 export const OVL_FLAG_LIVE = 1;
 export const OVL_FLAG_STRICT_HEADER = 2; // drop datagrams with reserved bits set
@@ -151,7 +152,7 @@ export const OVERLAYS_SIZE = OVERLAYS_MAX * OVL_SIZE;
 
 // ---- VNICs (all written by host) ----------------------------------------------------------------------------------
 export const VNICS_BASE = OVERLAYS_BASE + OVERLAYS_SIZE;
-export const VNIC_MAC = 0; // u64 48-bit MAC, first byte on the wire most significant
+export const VNIC_MAC = 0; // u64 48-bit MAC, first byte on the wire least significant
 export const VNIC_OVERLAY = VNIC_MAC + 8; // u32 overlay index
 export const VNIC_FD = VNIC_OVERLAY + 4; // i32 file descriptor of the TAP
 export const VNIC_FLAGS = VNIC_FD + 4; // u32 VNIC_FLAG_*, 0 = slot is free
@@ -181,7 +182,7 @@ export const WORKERS_BASE = ENDPOINTS_BASE + ENDPOINTS_SIZE;
 export const W_TURN = 0; // u32 turns of the loop so far; the host waits on it to know that a change was seen
 export const W_CONFIG_SEEN = W_TURN + CACHE_LINE; // u32 config generation the poll set was built from
 export const W_EVENTFD = W_CONFIG_SEEN + 4; // i32 descriptor that wakes the worker (fixed)
-export const W_CLOCK = W_CONFIG_SEEN + CACHE_LINE; // struct timespec of the monotonic clock
+export const W_CLOCK = W_CONFIG_SEEN + CACHE_LINE; // struct timespec: the monotonic time that a pass works with
 export const W_HOLD_TIMEOUT = W_CLOCK + 16; // struct timespec: how long to wait while frames are held
 export const W_NO_WAIT = W_HOLD_TIMEOUT + 16; // struct timespec of zero: only look
 
@@ -329,7 +330,7 @@ export const FDB_FLAG_NEGATIVE = 2; // "no such MAC", forgotten soon
 export const FDB_STAMP_SIZE = 4;
 // ... and then, per worker, another such array: when a frame last used it (worker).
 
-export const LAYOUT_VERSION = 1;
+export const LAYOUT_VERSION = 2;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

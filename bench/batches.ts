@@ -43,7 +43,7 @@ const TAP_FRAMES = WORKERS_BASE + W_TAP_SLOTS + HEADROOM;
 const OUT_COUNT = (WORKERS_BASE + W_OUT_COUNT) >> 2;
 const DATAGRAMS = WORKERS_BASE + W_RX_SLOTS;
 
-export const NOW_MS = 1000;
+const NOW_MS = 1000;
 export const BATCH = BATCH_MAX;
 /** Batches of one timed call. */
 export const RUN_BATCHES = 256;
@@ -110,9 +110,9 @@ function fillTables({ views }: Ground, host: DatapathExports): { overlay: number
   const vnics = Array.from({ length: VNICS }, (_, index) => {
     const mac = macOfVnic(index);
     const vnic = tables.addVnic({ overlay, fd: NOT_A_DESCRIPTOR, mac, allowAnyMac: false });
-    const stored = host.fdbPut(overlay, 0x0200, index, FdbKind.local, 1, vnic, NOW_MS);
+    const stored = host.fdbPut(overlay, index << 8, 2, FdbKind.local, 1, vnic, NOW_MS);
     expect(Boolean(stored), true, 'the FDB takes the VNIC');
-    views.u64[(VNIC_KEYS + index * KEY_SIZE) >> 3] = (BigInt(overlay) << 48n) | (0x0200n << 32n) | BigInt(index);
+    views.u64[(VNIC_KEYS + index * KEY_SIZE) >> 3] = (BigInt(overlay) << 48n) | (BigInt(index) << 40n) | 2n;
     return vnic;
   });
   return { overlay, socket, vnics };

@@ -1,5 +1,5 @@
 /** How long does the datapath take to decapsulate a datagram, all included but the system calls? */
-import { BATCH, NOW_MS, prepareBatches, RUN_BATCHES } from './batches.js';
+import { BATCH, prepareBatches, RUN_BATCHES } from './batches.js';
 import { expect } from './ground.js';
 import { measure } from './measure.js';
 
@@ -10,7 +10,7 @@ let settled = 0n;
 
 function decap(): void {
   batches.nextDatagrams();
-  expect(worker.decapBatch(socket, 0, BATCH, NOW_MS), BATCH, 'datagrams taken');
+  expect(worker.decapBatch(socket, 0, BATCH), BATCH, 'datagrams taken');
 }
 
 function repeat(step: () => void): () => void {

@@ -1,5 +1,5 @@
 /** How long does the datapath take to encapsulate a frame, all included but the system calls? */
-import { BATCH, NOW_MS, prepareBatches, RUN_BATCHES } from './batches.js';
+import { BATCH, prepareBatches, RUN_BATCHES } from './batches.js';
 import { expect } from './ground.js';
 import { measure } from './measure.js';
 
@@ -10,7 +10,7 @@ let settled = 0n;
 
 function encap(): void {
   batches.nextFrames();
-  expect(worker.encapBatch(vnic, 0, BATCH, NOW_MS), BATCH, 'frames taken');
+  expect(worker.encapBatch(vnic, 0, BATCH), BATCH, 'frames taken');
 }
 
 /** What the loop of a worker does after encapBatch, as if sendmmsg had taken all. */

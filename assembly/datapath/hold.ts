@@ -73,7 +73,7 @@ export function heldFrames(): u64 {
 // Whether frames of this key wait. Nearly always no, and then it costs one load.
 @inline
 export function isHeld(key: u64): bool {
-  return load<u16>(filterOf(key)) != 0 && find(key) != NONE;
+  return heldFrames() != 0 && load<u16>(filterOf(key)) != 0 && find(key) != NONE;
 }
 
 function find(key: u64): u32 {

@@ -11,14 +11,13 @@ import {
   OUT_SENDER,
   OUT_SIZE,
   OUT_VNIC,
-  OVL_VNI,
+  OVL_HEADER,
   VNICS_MAX,
   VXLAN_HLEN,
   W_OUT,
   W_OUT_COUNT,
 } from '../layout';
 import { overlayAt } from '../table/records';
-import { vxlanStamp } from '../wire/vxlan';
 import { w } from './worker';
 
 // Whether one more frame may be taken: even a broadcast to every VNIC fits then.
@@ -46,11 +45,11 @@ function append(frame: usize, len: u32, overlay: u32, sender: u32): usize {
   return out;
 }
 
-// The frame goes to an endpoint of the underlay; its VXLAN header is written here.
+// The frame goes to an endpoint of the underlay; its VXLAN header, ready in the overlay's record, is written here.
 @inline
 export function outEncap(frame: usize, len: u32, overlay: u32, endpoint: u32, sender: u32): void {
   assert(endpoint != 0);
-  vxlanStamp(frame - VXLAN_HLEN, load<u32>(overlayAt(overlay), OVL_VNI));
+  store<u64>(frame - VXLAN_HLEN, load<u64>(overlayAt(overlay), OVL_HEADER));
   const out = append(frame, len, overlay, sender);
   store<u32>(out, endpoint, OUT_ENDPOINT);
   store<u32>(out, 0, OUT_VNIC);

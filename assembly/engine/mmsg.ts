@@ -118,8 +118,8 @@ function shape(message: usize, vector: usize): void {
 }
 
 // Starts a turn. False: send, then call again.
-export function turn(nowMs: f64): bool {
-  beginPass(nowMs);
+export function turn(): bool {
+  beginPass();
   injectRelease();
   const settled = settleHeld();
   const injected = injectAll();
@@ -128,8 +128,8 @@ export function turn(nowMs: f64): bool {
 }
 
 // Frames `from` to `count` of those read from a VNIC (lengths in W_TAP_LEN). Answers the first not taken.
-export function encapBatch(vnic: u32, from: u32, count: u32, nowMs: f64): u32 {
-  beginPass(nowMs);
+export function encapBatch(vnic: u32, from: u32, count: u32): u32 {
+  beginPass();
   if (from == 0) countFrames(vnic, count);
   let index = from;
   while (index < count && encapFrame(tapFrame(index), tapLength(index), vnic)) index++;
@@ -147,8 +147,8 @@ function countFrames(vnic: u32, count: u32): void {
 }
 
 // Datagrams `from` to `count` of those received on a socket. Answers the first not taken.
-export function decapBatch(socket: u32, from: u32, count: u32, nowMs: f64): u32 {
-  beginPass(nowMs);
+export function decapBatch(socket: u32, from: u32, count: u32): u32 {
+  beginPass();
   if (from == 0) countDatagrams(count);
   let index = from;
   while (index < count) {

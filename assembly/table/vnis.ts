@@ -1,8 +1,10 @@
 // VNI -> overlay index. One 64-bit word a slot (VNI + 1 in the low half, the overlay in the high half), so a reader
 // always sees a whole one. The table is at most half full. Written by the host, read by every worker.
 
-import { VNI_BASE, VNI_MASK, VNI_SLOTS, VNI_SLOT_SIZE } from '../layout';
+import { OVL_HEADER, VNI_BASE, VNI_MASK, VNI_SLOTS, VNI_SLOT_SIZE } from '../layout';
+import { vxlanStamp } from '../wire/vxlan';
 import { hash64 } from './hash';
+import { overlayAt } from './records';
 
 const GONE: u64 = u64.MAX_VALUE; // no VNI + 1 has all bits set
 
@@ -23,8 +25,9 @@ export function overlayOfVni(vni: u32): u32 {
   return 0;
 }
 
-// `vni` must not be there yet.
+// Puts a VNI that is not there yet, and its header into the overlay's record: datagrams only copy it.
 export function vniPut(vni: u32, overlay: u32): void {
+  vxlanStamp(overlayAt(overlay) + OVL_HEADER, vni);
   let index = hash64(vni) & VNI_MASK;
   while (true) {
     const word = load<u64>(slotOf(index));

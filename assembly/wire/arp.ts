@@ -18,7 +18,7 @@
 // |                  target protocol address (tpa)                |
 // +---------------------------------------------------------------+
 
-import { load16be, load32be, load48be, load64be, store32be, store48be, store64be } from './bytes';
+import { load16be, load32be, loadMac, load64be, store32be, storeMac, store64be } from './bytes';
 
 const HARDWARE_TYPE: usize = 0;
 const PROTOCOL_TYPE: usize = HARDWARE_TYPE + 2;
@@ -50,7 +50,7 @@ export function arpOperation(message: usize): u32 {
 /** Sender hardware address. */
 @inline
 export function arpSha(message: usize): u64 {
-  return load48be(message, SHA);
+  return loadMac(message, SHA);
 }
 
 /** Sender protocol address; 0 in a probe. */
@@ -62,7 +62,7 @@ export function arpSpa(message: usize): u32 {
 /** Target hardware address; means nothing in a request. */
 @inline
 export function arpTha(message: usize): u64 {
-  return load48be(message, THA);
+  return loadMac(message, THA);
 }
 
 /** Target protocol address. */
@@ -79,7 +79,7 @@ export function arpSetOperation(message: usize, operation: u32): void {
 
 @inline
 export function arpSetSha(message: usize, mac: u64): void {
-  store48be(message, SHA, mac);
+  storeMac(message, SHA, mac);
 }
 
 @inline
@@ -89,7 +89,7 @@ export function arpSetSpa(message: usize, address: u32): void {
 
 @inline
 export function arpSetTha(message: usize, mac: u64): void {
-  store48be(message, THA, mac);
+  storeMac(message, THA, mac);
 }
 
 @inline

@@ -14,10 +14,13 @@ export function load32be(ptr: usize, offset: usize): u32 {
   return bswap<u32>(load<u32>(ptr + offset));
 }
 
-/** 48 bits (a MAC address) as the low bits of a u64, the first byte on the wire most significant. */
+/**
+ * A MAC address as the low 48 bits of a u64, the first byte on the wire least significant: addresses are only compared
+ * and looked up, so the order in which memory has them is the cheapest. Reads exactly 6 bytes.
+ */
 @inline
-export function load48be(ptr: usize, offset: usize): u64 {
-  return (<u64>load32be(ptr, offset) << 16) | <u64>load16be(ptr, offset + 4);
+export function loadMac(ptr: usize, offset: usize): u64 {
+  return <u64>load<u32>(ptr + offset) | (<u64>load<u16>(ptr + offset + 4) << 32);
 }
 
 /** 64 bits, most significant byte first. */
@@ -38,11 +41,11 @@ export function store32be(ptr: usize, offset: usize, value: u32): void {
   store<u32>(ptr + offset, bswap<u32>(value));
 }
 
-/** The low 48 bits of `value`: exactly 6 bytes are written. */
+/** A MAC address as `loadMac` answers it: exactly 6 bytes are written. */
 @inline
-export function store48be(ptr: usize, offset: usize, value: u64): void {
-  store32be(ptr, offset, <u32>(value >> 16));
-  store16be(ptr, offset + 4, <u32>value);
+export function storeMac(ptr: usize, offset: usize, mac: u64): void {
+  store<u32>(ptr + offset, <u32>mac);
+  store<u16>(ptr + offset + 4, <u16>(mac >> 32));
 }
 
 /** 64 bits, most significant byte first. */

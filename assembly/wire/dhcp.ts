@@ -18,7 +18,7 @@
 // |                  magic cookie = 0x63825363                    |   byte 236; options follow
 // +---------------------------------------------------------------+
 
-import { load16be, load32be, load48be, store16be, store32be, store48be } from './bytes';
+import { load16be, load32be, loadMac, store16be, store32be, storeMac } from './bytes';
 
 const OP: usize = 0;
 const HARDWARE_TYPE: usize = OP + 1;
@@ -70,7 +70,7 @@ export function dhcpFlags(message: usize): u32 {
 /** The client's MAC address. */
 @inline
 export function dhcpChaddr(message: usize): u64 {
-  return load48be(message, CHADDR);
+  return loadMac(message, CHADDR);
 }
 
 /** Writes all DHCP_HLEN bytes, every field that is not an argument zero. */
@@ -80,6 +80,6 @@ export function dhcpStamp(message: usize, op: u32, xid: u32, flags: u32, chaddr:
   store32be(message, OP, (op << 24) | (ETHERNET << 8));
   store32be(message, XID, xid);
   store16be(message, FLAGS, flags);
-  store48be(message, CHADDR, chaddr);
+  storeMac(message, CHADDR, chaddr);
   store32be(message, COOKIE, MAGIC_COOKIE);
 }

@@ -12,9 +12,9 @@
 // |           EtherType           |
 // +-------------------------------+
 //
-// A MAC address is a u64 whose low 48 bits are the address, first byte on the wire most significant.
+// A MAC address is a u64 whose low 48 bits are the address, first byte on the wire least significant (see bytes.ts).
 
-import { load16be, load64be, store16be, store48be } from './bytes';
+import { load16be, store16be, storeMac } from './bytes';
 
 /** Bytes of a MAC address. */
 export const ETH_ALEN: u32 = 6;
@@ -32,6 +32,7 @@ export const ETH_P_8021AD: u32 = 0x88a8; // service VLAN tag, IEEE 802.1ad
 
 /** ff:ff:ff:ff:ff:ff */
 export const BROADCAST: u64 = 0xffff_ffff_ffff;
+const MAC_MASK: u64 = BROADCAST;
 
 /** Whether `len` bytes hold the header; every other function of this file may be used only after this. */
 @inline
@@ -42,13 +43,13 @@ export function ethCheck(len: u32): bool {
 /** Destination MAC address. Reads 8 bytes: the header has 14, and one load is cheaper than two. */
 @inline
 export function ethDst(frame: usize): u64 {
-  return load64be(frame, DESTINATION) >> 16;
+  return load<u64>(frame, DESTINATION) & MAC_MASK;
 }
 
 /** Source MAC address. */
 @inline
 export function ethSrc(frame: usize): u64 {
-  return load64be(frame, SOURCE) >> 16;
+  return load<u64>(frame, SOURCE) & MAC_MASK;
 }
 
 /** The 16 bits after the addresses: an EtherType, a tag's TPID, or an 802.3 length below 0x0600. */
@@ -59,12 +60,12 @@ export function ethType(frame: usize): u32 {
 
 @inline
 export function ethSetDst(frame: usize, mac: u64): void {
-  store48be(frame, DESTINATION, mac);
+  storeMac(frame, DESTINATION, mac);
 }
 
 @inline
 export function ethSetSrc(frame: usize, mac: u64): void {
-  store48be(frame, SOURCE, mac);
+  storeMac(frame, SOURCE, mac);
 }
 
 @inline
@@ -75,5 +76,5 @@ export function ethSetType(frame: usize, etherType: u32): void {
 /** Whether the group bit (I/G, the first bit on the wire) is set: multicast or broadcast. */
 @inline
 export function isGroup(mac: u64): bool {
-  return (mac & 0x0100_0000_0000) != 0;
+  return (mac & 1) != 0;
 }

@@ -12,7 +12,7 @@
 // |  option type  |  option len   |  option data ...              |   len in units of 8 bytes, both bytes included
 // +---------------+---------------+-------------------------------+
 
-import { load16be, load32be, load48be, load64be, store16be, store32be, store48be, store64be } from './bytes';
+import { load16be, load32be, loadMac, load64be, store16be, store32be, storeMac, store64be } from './bytes';
 import { checksum } from './checksum';
 import { IPPROTO_ICMPV6, ipv6IsMulticast, ipv6PseudoSum } from './ipv6';
 
@@ -104,7 +104,7 @@ export function ndOption(message: usize, len: u32, type: u32): usize {
 /** The MAC address in a link-layer address option. */
 @inline
 export function ndOptionMac(option: usize): u64 {
-  return load48be(option, OPTION_DATA);
+  return loadMac(option, OPTION_DATA);
 }
 
 @inline
@@ -135,5 +135,5 @@ export function ndStamp(message: usize, type: u32, flags: u32, targetHigh: u64, 
 @inline
 export function ndStampOption(option: usize, type: u32, mac: u64): void {
   store16be(option, 0, (type << 8) | 1);
-  store48be(option, OPTION_DATA, mac);
+  storeMac(option, OPTION_DATA, mac);
 }

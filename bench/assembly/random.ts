@@ -21,7 +21,7 @@ export function seed(value: u64): void {
 // A unicast, locally administered MAC.
 @inline
 export function randomMac(): u64 {
-  return (random() >> 16 & 0xfcff_ffff_ffff) | 0x0200_0000_0000;
+  return (random() >> 16 & 0xffff_ffff_fffc) | 2;
 }
 
 @inline

@@ -9,8 +9,8 @@ import {
   HDR_FDB_COUNT,
   HDR_FDB_MASK,
 } from '../../assembly/layout.js';
-import { macFromNumber, macToNumber } from '../address.js';
 import type { Endpoints } from './endpoints.js';
+import { macOfWord, macWord } from './mac.js';
 import type { Views } from './memory.js';
 import type { DatapathExports } from './module.js';
 import type { FdbEntry, FdbTarget, OverlayIndex } from './types.js';
@@ -40,7 +40,7 @@ export class Fdb {
   put(overlay: OverlayIndex, mac: string, target: FdbTarget, isStatic: boolean, nowMs: number): boolean {
     const [kind, index] = this.#encode(target);
     if (kind === FdbKind.none) return false;
-    const value = macToNumber(mac);
+    const value = macWord(mac);
     const flags = isStatic ? FDB_FLAG_STATIC : 0;
     return Boolean(this.#datapath.fdbPut(overlay, high(value), low(value), kind, flags, index, nowMs));
   }
@@ -53,12 +53,12 @@ export class Fdb {
   }
 
   remove(overlay: OverlayIndex, mac: string): boolean {
-    const value = macToNumber(mac);
+    const value = macWord(mac);
     return Boolean(this.#datapath.fdbRemove(overlay, high(value), low(value)));
   }
 
   get(overlay: OverlayIndex, mac: string): FdbEntry | null {
-    const value = macToNumber(mac);
+    const value = macWord(mac);
     const slot = this.#datapath.fdbLocate(overlay, high(value), low(value)) >>> 0;
     return slot === NOWHERE ? null : this.#decode(slot);
   }
@@ -82,7 +82,7 @@ export class Fdb {
     const index = u32[word + (FDB_VALUE >> 2) + 1]!;
     const lastUse = this.#datapath.fdbLastUse(slot) >>> 0;
     return {
-      mac: macFromNumber((u32[word + 1]! & 0xffff) * 2 ** 32 + u32[word]!),
+      mac: macOfWord((u32[word + 1]! & 0xffff) * 2 ** 32 + u32[word]!),
       target: this.#target(meta & 0xff, index),
       isStatic: ((meta >> 8) & FDB_FLAG_STATIC) !== 0,
       usedAtMs: lastUse === 0 ? null : lastUse * TENTH_MS,

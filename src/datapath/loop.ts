@@ -9,6 +9,7 @@ import {
   HDR_STOP,
   IOVEC_SIZE,
   MMSGHDR_SIZE,
+  OUT_MAX,
   SOCKETS_MAX,
   W_CLOCK,
   W_DELIVER_COUNT,
@@ -41,6 +42,14 @@ const EIO = 5;
 const EBADFD = 77; // what a TAP answers whose interface was deleted
 const HOLD_TIMEOUT_NS = 50_000_000; // how late a lookup deadline may be noticed
 
+/**
+ * `count` addresses from `first` on. Each is a boxed number made now: an array of nothing but large numbers would be kept
+ * unboxed, and every system call would box its argument anew. The null at the end prevents that.
+ */
+function addresses(first: number, stride: number, count: number): readonly (number | null)[] {
+  return [...Array.from({ length: count }, (_, index) => first + index * stride), null];
+}
+
 /** Runs until the host asks to stop. `onVnicGone` is told of a TAP whose interface vanished. */
 export function runLoop(
   datapath: DatapathExports,
@@ -55,24 +64,32 @@ export function runLoop(
   const eventfd = i32[word(W_EVENTFD)]!;
   const busyPollMs = options.busyPollUs / 1000;
   const clockAddress = at(W_CLOCK);
-  const clockSeconds = (area + W_CLOCK) >> 3;
+  const clockSeconds = word(W_CLOCK);
+  const clockNanoseconds = word(W_CLOCK + 8);
   const pollfds = at(W_POLLFDS);
-  const messages = at(W_TX_MMSG);
-  const deliveries = at(W_DELIVER_IOV);
-  const frames = at(W_TAP_IOV);
+  const messages = addresses(at(W_TX_MMSG), MMSGHDR_SIZE, OUT_MAX);
+  const deliveries = addresses(at(W_DELIVER_IOV), IOVEC_SIZE, OUT_MAX);
+  const frames = addresses(at(W_TAP_IOV), IOVEC_SIZE, BATCH_MAX);
   const datagrams = at(W_RX_MMSG);
+  const holdTimeout = at(W_HOLD_TIMEOUT);
+  const noWait = at(W_NO_WAIT);
   u64[(area + W_HOLD_TIMEOUT + 8) >> 3] = BigInt(HOLD_TIMEOUT_NS);
 
-  function now(): number {
+  /** The module reads the time from memory itself: here it would be a boxed number. */
+  function lookAtClock(): void {
     clockMonotonic(clockAddress);
-    return u32[clockSeconds << 1]! * 1000 + u32[(clockSeconds << 1) + 2]! / 1e6;
+  }
+
+  function nowMs(): number {
+    lookAtClock();
+    return u32[clockSeconds]! * 1000 + u32[clockNanoseconds]! / 1e6;
   }
 
   function send(): void {
     const count = u32[word(W_TX_COUNT)]!;
     for (let from = 0; from < count; ) {
       const run = datapath.messageRun(from);
-      const answer = sendmmsg(i32[word(W_TX_FD) + from]!, messages + from * MMSGHDR_SIZE, run, MSG_DONTWAIT);
+      const answer = sendmmsg(i32[word(W_TX_FD) + from]!, messages[from]!, run, MSG_DONTWAIT);
       if (answer > 0) {
         datapath.sent(from, answer);
         from += answer;
@@ -88,7 +105,7 @@ export function runLoop(
     if (count === 0) return;
     for (let index = 0; index < count; index++) {
       const fd = i32[word(W_DELIVER_FD) + index]!;
-      i32[word(W_DELIVER_RESULT) + index] = writev(fd, deliveries + index * IOVEC_SIZE, 1);
+      i32[word(W_DELIVER_RESULT) + index] = writev(fd, deliveries[index]!, 1);
     }
     datapath.delivered();
   }
@@ -99,45 +116,45 @@ export function runLoop(
     deliver();
   }
 
-  function settle(nowMs: number): void {
-    while (!datapath.turn(nowMs)) flush();
+  function settle(): void {
+    while (!datapath.turn()) flush();
     flush();
   }
 
-  function receive(fd: number, socket: number, nowMs: number): void {
+  function receive(fd: number, socket: number): void {
     const count = recvmmsg(fd, datagrams, BATCH_MAX, MSG_DONTWAIT);
     for (let from = 0; from < count; ) {
-      from = datapath.decapBatch(socket, from, count, nowMs);
+      from = datapath.decapBatch(socket, from, count);
       flush();
     }
   }
 
-  function read(fd: number, vnic: number, nowMs: number): number {
+  function read(fd: number, vnic: number): number {
     let count = 0;
     let answer = 0;
     while (count < BATCH_MAX) {
-      answer = readv(fd, frames + count * IOVEC_SIZE, 1);
+      answer = readv(fd, frames[count]!, 1);
       if (answer < 0) break;
       i32[word(W_TAP_LEN) + count++] = answer;
     }
     for (let from = 0; from < count; ) {
-      from = datapath.encapBatch(vnic, from, count, nowMs);
+      from = datapath.encapBatch(vnic, from, count);
       flush();
     }
     return answer;
   }
 
-  function serve(entries: number, nowMs: number): void {
+  function serve(entries: number): void {
     for (let entry = 1; entry < entries; entry++) {
       const pollfd = word(W_POLLFDS) + entry * 2;
       if (i32[pollfd + 1]! >>> 16 === 0) continue; // no revents
       const fd = i32[pollfd]!;
       const index = u32[word(W_POLL_INDEX) + entry]!;
       if (index < SOCKETS_MAX) {
-        receive(fd, index, nowMs);
+        receive(fd, index);
         continue;
       }
-      const answer = read(fd, index - SOCKETS_MAX, nowMs);
+      const answer = read(fd, index - SOCKETS_MAX);
       if (answer !== -EBADFD && answer !== -EIO) continue;
       i32[pollfd] = -1; // ppoll passes over it from now on
       options.onVnicGone(index - SOCKETS_MAX);
@@ -147,8 +164,8 @@ export function runLoop(
   let entries = datapath.pollSet();
   let lastWorkMs = 0;
   while (Atomics.load(u32, HDR_STOP >> 2) === 0) {
-    const spin = busyPollMs > 0 && now() - lastWorkMs < busyPollMs;
-    const timeout = spin ? at(W_NO_WAIT) : datapath.isHolding() ? at(W_HOLD_TIMEOUT) : 0;
+    const spin = busyPollMs > 0 && nowMs() - lastWorkMs < busyPollMs;
+    const timeout = spin ? noWait : datapath.isHolding() ? holdTimeout : 0;
     const ready = ppoll(pollfds, entries, timeout);
     // The wake-up is taken before the turn is counted: whoever reads the count after it may rely on his own wake-up.
     if (ready > 0 && i32[word(W_POLLFDS) + 1]! >>> 16 !== 0) clearEventfd(eventfd);
@@ -156,11 +173,10 @@ export function runLoop(
     const isStale = datapath.pollSetChanged(); // then what ppoll said belongs to the old set
     if (isStale) entries = datapath.pollSet();
     if (ready <= 0 && !datapath.isHolding()) continue;
-    const nowMs = now();
-    settle(nowMs);
-    if (ready > 0 && !isStale) {
-      serve(entries, nowMs);
-      lastWorkMs = nowMs;
-    }
+    lookAtClock();
+    settle();
+    if (ready <= 0 || isStale) continue;
+    serve(entries);
+    if (busyPollMs > 0) lastWorkMs = nowMs();
   }
 }

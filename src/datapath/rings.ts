@@ -18,7 +18,7 @@ import {
   W_UPCALL_RING,
   WORKERS_BASE,
 } from '../../assembly/layout.js';
-import { macFromNumber } from '../address.js';
+import { macOfWord } from './mac.js';
 import type { Views } from './memory.js';
 import type { DatapathExports } from './module.js';
 import type { OverlayIndex, ProxyUpcall, UpcallRecord, VnicIndex } from './types.js';
@@ -48,7 +48,7 @@ export class Rings {
   #decode(record: number): UpcallRecord {
     const { u32, u8 } = this.#views;
     const field = (offset: number): number => u32[(record + offset) >> 2]!;
-    const mac = (offset: number): string => macFromNumber(field(offset + 4) * 2 ** 32 + field(offset));
+    const mac = (offset: number): string => macOfWord(field(offset + 4) * 2 ** 32 + field(offset));
     const kind = Upcall[field(REC_TYPE)] as UpcallRecord['kind'];
     const common = {
       overlay: field(REC_OVERLAY),

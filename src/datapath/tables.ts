@@ -35,9 +35,9 @@ import {
   VNICS_BASE,
   VNICS_MAX,
 } from '../../assembly/layout.js';
-import { macToNumber } from '../address.js';
 import { tableFull } from '../errors.js';
 import { Indexes } from './indexes.js';
+import { macWord } from './mac.js';
 import type { Views } from './memory.js';
 import type { OverlayConfig, OverlayIndex, SocketIndex, VnicConfig, VnicIndex } from './types.js';
 
@@ -109,7 +109,7 @@ export class Tables {
     if (index === 0) throw tableFull('VNICs', VNICS_MAX - 1);
     const record = vnicAt(index);
     const overlay = overlayAt(config.overlay);
-    this.#views.u64[((record << 2) + VNIC_MAC) >> 3] = BigInt(macToNumber(config.mac));
+    this.#views.u64[((record << 2) + VNIC_MAC) >> 3] = BigInt(macWord(config.mac));
     this.#set(record, VNIC_OVERLAY, config.overlay);
     this.#set(record, VNIC_FD, config.fd);
     this.#set(record, VNIC_NEXT, this.#get(overlay, OVL_FIRST_VNIC));

@@ -65,3 +65,8 @@ export function slowChecksum(bytes: Uint8Array, initial = 0): number {
   while (sum > 0xffff) sum = (sum & 0xffff) + Math.floor(sum / 0x10000);
   return ~sum & 0xffff;
 }
+
+/** A MAC address as the module keeps it: the first byte on the wire least significant. */
+export function macWord(mac: string): bigint {
+  return BigInt(`0x${mac.split(':').reverse().join('')}`);
+}

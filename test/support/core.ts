@@ -16,6 +16,7 @@ import {
   OUT_VNIC,
   SLOT_SIZE,
   VXLAN_HLEN,
+  W_CLOCK,
   W_DELIVER_COUNT,
   W_DELIVER_OUT,
   W_DELIVER_RESULT,
@@ -40,6 +41,8 @@ import type { FdbTarget, OverlayConfig, UpcallRecord } from '../../src/datapath/
 
 export type Build = 'debug' | 'release';
 export const BUILDS: readonly Build[] = ['debug', 'release'];
+
+const CLOCK = (WORKERS_BASE + W_CLOCK) >> 3;
 
 /** Something the datapath listed for output. */
 export type Output =
@@ -67,7 +70,6 @@ export class Core {
   readonly fdb: Fdb;
   readonly rings: Rings;
   readonly counters: Counters;
-  nowMs = 1_000_000;
   /** Outputs are accounted for, but not copied and answered. */
   quiet = false;
   #nextFd = 100;
@@ -77,6 +79,7 @@ export class Core {
     const file = new URL(`../../../build/${build}.wasm`, import.meta.url);
     this.module = instantiate(new WebAssembly.Module(readFileSync(file)), this.memory);
     this.views = viewsOf(this.memory);
+    this.nowMs = 1_000_000;
     this.module.startHost();
     this.module.startWorker(0);
     this.tables = new Tables(this.views);
@@ -85,6 +88,16 @@ export class Core {
     this.rings = new Rings(this.module, this.views, 0);
     this.counters = new Counters(this.views, 1);
     assert.equal(this.tables.addSocket(socketFd), OVERLAY.socket);
+  }
+
+  /** Milliseconds of the monotonic clock, as a worker's loop would have read them. */
+  get nowMs(): number {
+    return Number(this.views.u64[CLOCK]! * 1000n + this.views.u64[CLOCK + 1]! / 1_000_000n);
+  }
+
+  set nowMs(now: number) {
+    this.views.u64[CLOCK] = BigInt(Math.floor(now / 1000));
+    this.views.u64[CLOCK + 1] = BigInt(now % 1000) * 1_000_000n;
   }
 
   overlay(config: Partial<OverlayConfig> = {}): number {
@@ -113,7 +126,7 @@ export class Core {
   encap(vnic: number, frames: readonly Uint8Array[]): Output[] {
     return this.#inBatches(frames, W_TAP_SLOTS + HEADROOM, (batch) => {
       for (const [index, frame] of batch.entries()) this.#word(W_TAP_LEN + index * 4, frame.length);
-      return (from) => this.module.encapBatch(vnic, from, batch.length, this.nowMs);
+      return (from) => this.module.encapBatch(vnic, from, batch.length);
     });
   }
 
@@ -124,14 +137,14 @@ export class Core {
         this.#word(W_RX_MMSG + index * MMSGHDR_SIZE + MSG_LEN, datagram.length);
         this.#word(W_RX_MMSG + index * MMSGHDR_SIZE + MSG_FLAGS, options.truncated ? 0x20 : 0);
       }
-      return (from) => this.module.decapBatch(options.socket ?? OVERLAY.socket, from, batch.length, this.nowMs);
+      return (from) => this.module.decapBatch(options.socket ?? OVERLAY.socket, from, batch.length);
     });
   }
 
   /** A turn of the loop without I/O: held frames, deadlines, injected frames. */
   turn(): Output[] {
     const outputs: Output[] = [];
-    while (!this.module.turn(this.nowMs)) outputs.push(...this.#collect());
+    while (!this.module.turn()) outputs.push(...this.#collect());
     return [...outputs, ...this.#collect()];
   }
 

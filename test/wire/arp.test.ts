@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { dirt, onlyWroteInside, place, placeAtEnd, read, withBytes } from '../support/bytes.js';
+import { dirt, macWord, onlyWroteInside, place, placeAtEnd, read, withBytes } from '../support/bytes.js';
 import { forEachBuild } from '../support/module.js';
 import { ARP_PROBE, ARP_REPLY, ARP_REQUEST } from './frames.js';
 
@@ -12,9 +12,9 @@ await forEachBuild((build, m) => {
       const message = placeAtEnd(m, REPLY);
       assert.equal(m.arpCheck(message, REPLY.length), true);
       assert.equal(m.arpOperation(message), m.ARP_REPLY.value);
-      assert.equal(m.arpSha(message), 0x02_00_00_00_00_0bn);
+      assert.equal(m.arpSha(message), macWord('02:00:00:00:00:0b'));
       assert.equal(m.arpSpa(message), 0x0a000002);
-      assert.equal(m.arpTha(message), 0x02_00_00_00_00_0an);
+      assert.equal(m.arpTha(message), macWord('02:00:00:00:00:0a'));
       assert.equal(m.arpTpa(message), 0x0a000001);
     });
 
@@ -28,9 +28,9 @@ await forEachBuild((build, m) => {
     test('writes the same reply, every byte and no other', () => {
       const message = dirt(m, REPLY.length);
       m.arpSetOperation(message, m.ARP_REPLY.value);
-      m.arpSetSha(message, 0x02_00_00_00_00_0bn);
+      m.arpSetSha(message, macWord('02:00:00:00:00:0b'));
       m.arpSetSpa(message, 0x0a000002);
-      m.arpSetTha(message, 0x02_00_00_00_00_0an);
+      m.arpSetTha(message, macWord('02:00:00:00:00:0a'));
       m.arpSetTpa(message, 0x0a000001);
       assert.deepEqual(read(m, message, REPLY.length), REPLY);
       assert.ok(onlyWroteInside(m, message, REPLY.length));

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { dirt, onlyWroteInside, place, placeAtEnd, read, withBytes } from '../support/bytes.js';
+import { dirt, macWord, onlyWroteInside, place, placeAtEnd, read, withBytes } from '../support/bytes.js';
 import { forEachBuild } from '../support/module.js';
 import { DHCP_DISCOVER, DHCP_DISCOVER_BROADCAST, DHCP_OFFER } from './frames.js';
 
 const DHCP = 14 + 20 + 8;
 const DISCOVER = DHCP_DISCOVER.slice(DHCP);
-const CLIENT = 0x02_00_00_00_00_0an;
+const CLIENT = macWord('02:00:00:00:00:0a');
 
 const xid = (message: Uint8Array): number => new DataView(message.buffer).getUint32(4);
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { dirt, onlyWroteInside, place, placeAtEnd, read } from '../support/bytes.js';
+import { dirt, macWord, onlyWroteInside, place, placeAtEnd, read } from '../support/bytes.js';
 import { forEachBuild } from '../support/module.js';
 import { ARP_REPLY, ARP_REQUEST } from './frames.js';
 
-const A = 0x02_00_00_00_00_0an;
-const B = 0x02_00_00_00_00_0bn;
+const A = macWord('02:00:00:00:00:0a');
+const B = macWord('02:00:00:00:00:0b');
 
 await forEachBuild((build, m) => {
   describe(`ethernet, ${build} build`, () => {
@@ -47,9 +47,9 @@ await forEachBuild((build, m) => {
     test('group addresses are broadcast and multicast, and only the first bit on the wire says so', () => {
       assert.equal(m.isGroup(m.ethDst(place(m, ARP_REQUEST))), true);
       assert.equal(m.ethDst(place(m, ARP_REQUEST)), m.BROADCAST.value);
-      assert.equal(m.isGroup(0x0100_5e00_0001n), true);
-      assert.equal(m.isGroup(0x3333_0000_0001n), true);
-      assert.equal(m.isGroup(0xfeff_ffff_ffffn), false);
+      assert.equal(m.isGroup(macWord('01:00:5e:00:00:01')), true);
+      assert.equal(m.isGroup(macWord('33:33:00:00:00:01')), true);
+      assert.equal(m.isGroup(macWord('fe:ff:ff:ff:ff:ff')), false);
       assert.equal(m.isGroup(0n), false);
     });
   });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { dirt, onlyWroteInside, place, placeAtEnd, read, withBytes } from '../support/bytes.js';
+import { dirt, macWord, onlyWroteInside, place, placeAtEnd, read, withBytes } from '../support/bytes.js';
 import { forEachBuild } from '../support/module.js';
 import { NA, NS, NS_DAD } from './frames.js';
 
@@ -8,8 +8,8 @@ const IPV6 = 14;
 const ICMPV6 = IPV6 + 40;
 const MESSAGE = NS.slice(ICMPV6);
 const OPTION_LEN = 25;
-const MAC_A = 0x02_00_00_00_00_0an;
-const MAC_B = 0x02_00_00_00_00_0bn;
+const MAC_A = macWord('02:00:00:00:00:0a');
+const MAC_B = macWord('02:00:00:00:00:0b');
 const LINK_LOCAL = 0xfe80_0000_0000_0000n;
 const NONCE = 14;
 
