@@ -1,6 +1,7 @@
 // THE exports. A worker's instance uses start and the engine; the host's own instance, over the same memory, uses
 // start, the tables and the rings. MAC addresses cross as two halves: 16 high bits and 32 low bits.
 
+import { bookLost } from './datapath/counters';
 import { abandonHeld, heldFrames } from './datapath/hold';
 import { beginPass, w, workerAttach } from './datapath/worker';
 import { mmsgStart } from './engine/mmsg';
@@ -10,14 +11,11 @@ import {
   LAYOUT_STAMP,
   OVERLAYS_MAX,
   REGION,
-  RING_HEAD,
-  RING_READ,
-  RING_RESERVED,
-  RING_TAIL,
   W_INJECT_RING,
   W_OUT_COUNT,
   W_UPCALL_RING,
 } from './layout';
+import { ringAbort, ringRelease } from './ring/spsc';
 import { fdbAttach, fdbClock, fdbKey, fdbSlot, TOMBSTONE } from './table/fdb';
 import * as table from './table/fdb-write';
 
@@ -33,27 +31,25 @@ export function layoutStamp(): u32 {
 }
 
 // Binds this instance to a worker's area and makes it ready for the engine. A second start over the same area (after a
-// trap) drops, and counts, what the first one held.
+// trap) drops, and counts, whatever the first one had under way.
 export function startWorker(index: u32): void {
   assert(__heap_base <= <usize>REGION);
   assert(load<u32>(HDR_STAMP) == LAYOUT_STAMP);
   workerAttach(index);
   beginPass();
   store<u32>(w() + W_OUT_COUNT, 0);
-  restartRing(w() + W_UPCALL_RING, RING_RESERVED, RING_HEAD);
-  restartRing(w() + W_INJECT_RING, RING_READ, RING_TAIL);
+  // A trap may have come between reserving and publishing: that record never was. Or between reading and giving back:
+  // those records are not read again, as one of them may be what trapped.
+  ringAbort(w() + W_UPCALL_RING);
+  ringRelease(w() + W_INJECT_RING);
   abandonHeld();
+  bookLost();
   mmsgStart();
 }
 
 // Whether frames wait for an answer, so that deadlines have to be looked at.
 export function isHolding(): bool {
   return heldFrames() != 0;
-}
-
-// A trap may have come between reserving and publishing, or reading and giving back.
-function restartRing(ring: usize, ahead: usize, settled: usize): void {
-  store<u32>(ring + ahead, load<u32>(ring + settled));
 }
 
 // Binds the host's instance to the tables.

@@ -263,8 +263,7 @@ export const W_HELD_KEYS = W_HELD_FILTER + HELD_FILTER_SLOTS * 2; // u64 FDB key
 export const W_HELD = W_HELD_KEYS + HELD_KEYS_MAX * 8;
 export const HK_SINCE = 0; // f64 ms when the first frame was held
 export const HK_USED = HK_SINCE + 8; // u32 bytes of the arena in use
-export const HK_COUNT = HK_USED + 4; // u32 frames
-export const HK_RELEASED = HK_COUNT + 4; // u32 arena bytes already sent on
+export const HK_RELEASED = HK_USED + 4; // u32 arena bytes already sent on
 export const HK_FREED = HK_RELEASED + 4; // u32 pass in which the slot was freed: its bytes may be queued until the next
 export const HK_SIZE = 64;
 export const W_HELD_ARENAS = W_HELD + HELD_KEYS_MAX * HK_SIZE;
@@ -325,7 +324,6 @@ export const FDB_SLOT_SIZE = 16;
 export const FDB_KEY = 0;
 export const FDB_VALUE = FDB_KEY + 8;
 export const FDB_FLAG_STATIC = 1; // set by the operator or a local VNIC: never evicted, never replaced by a plugin
-export const FDB_FLAG_NEGATIVE = 2; // "no such MAC", forgotten soon
 // After the slots, one u32 per slot, a tenth of a second of the monotonic clock: when it was written (host) ...
 export const FDB_STAMP_SIZE = 4;
 // ... and then, per worker, another such array: when a frame last used it (worker).

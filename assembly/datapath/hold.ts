@@ -19,7 +19,6 @@ import {
   HELD_FRAME_LEN,
   HELD_FRAME_VNIC,
   HELD_KEYS_MAX,
-  HK_COUNT,
   HK_FREED,
   HK_RELEASED,
   HK_SINCE,
@@ -108,7 +107,6 @@ function open(slot: u32, key: u64): void {
   store<u64>(keyAt(slot), key);
   store<f64>(header, nowMs(), HK_SINCE);
   store<u32>(header, 0, HK_USED);
-  store<u32>(header, 0, HK_COUNT);
   store<u32>(header, 0, HK_RELEASED);
   const filter = filterOf(key);
   store<u16>(filter, load<u16>(filter) + 1);
@@ -124,7 +122,6 @@ function append(slot: u32, frame: usize, len: u32, vnic: u32): bool {
   store<u32>(held, vnic, HELD_FRAME_VNIC);
   memory.copy(held + HELD_FRAME, frame, len);
   store<u32>(header, used + size, HK_USED);
-  store<u32>(header, load<u32>(header, HK_COUNT) + 1, HK_COUNT);
   total(C_HELD, 1);
   total(C_HELD_BYTES, len);
   return true;

@@ -51,10 +51,16 @@ export function sent(from: u32, count: u32): void {
   }
 }
 
-// The kernel refused one message with `errno` (positive).
-export function sendFailed(message: u32, errno: i32): void {
-  const out = outAt(load<u32>(w() + W_TX_OUT + ((<usize>message) << 2)));
-  drop(dropOfErrno(errno), load<u32>(out, OUT_OVERLAY), load<u32>(out, OUT_SENDER));
+// The kernel refused `run` messages from `from` on with `errno` (positive), or rather the first of them. Answers how many
+// are dropped for it: all when the socket's buffer is full, as asking for each would cost a system call; else that one.
+export function sendFailed(from: u32, run: u32, errno: i32): u32 {
+  const reason = dropOfErrno(errno);
+  const count = reason == Drop.underlay_busy ? run : 1;
+  for (let message = from; message < from + count; message++) {
+    const out = outAt(load<u32>(w() + W_TX_OUT + ((<usize>message) << 2)));
+    drop(reason, load<u32>(out, OUT_OVERLAY), load<u32>(out, OUT_SENDER));
+  }
+  return count;
 }
 
 // Every TAP write was tried; W_DELIVER_RESULT has what each answered.

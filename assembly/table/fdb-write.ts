@@ -51,12 +51,6 @@ function locate(key: u64): u32 {
   }
 }
 
-// The value for a key without marking it used; 0 when there is none.
-export function fdbPeek(key: u64): u64 {
-  const index = locate(key);
-  return index == NOWHERE ? 0 : load<u64>(fdbSlot(index), FDB_VALUE);
-}
-
 // The slot of a key, or 0xffffffff.
 export function fdbLocate(key: u64): u32 {
   return locate(key);

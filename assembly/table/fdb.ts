@@ -1,7 +1,8 @@
 // The forwarding database: (overlay, MAC) -> remote endpoint | local VNIC | drop. Read by every worker without a lock.
 //
-// Reading: load the key, the value, and the key again. A slot is only ever rewritten value first, key last, and a
-// removed key becomes TOMBSTONE before its value changes, so an unchanged key proves that the value belongs to it.
+// Reading: load the key, the value, the key again and the value again. A slot is only ever rewritten value first, key
+// last, and a removed key becomes TOMBSTONE before its value changes, so an unchanged key says that the value belongs to
+// it; every value carries a new generation, so an unchanged value says that no other key was there in between.
 // Writing (fdb-write.ts) is the host's alone.
 
 import {
@@ -102,7 +103,9 @@ export function fdbFind(key: u64): u64 {
     const found = atomic.load<u64>(slot, FDB_KEY);
     if (found == key) {
       const value = atomic.load<u64>(slot, FDB_VALUE);
-      if (atomic.load<u64>(slot, FDB_KEY) != key) continue; // the slot changed under us: look at it again
+      if (atomic.load<u64>(slot, FDB_KEY) != key || atomic.load<u64>(slot, FDB_VALUE) != value) {
+        continue; // the slot changed under us: look at it again
+      }
       const stamp = used + <usize>index * FDB_STAMP_SIZE;
       if (load<u32>(stamp) != now) store<u32>(stamp, now); // at most one write per entry and tenth of a second
       return value;

@@ -2,8 +2,9 @@
  * The datapath as the daemon holds it: tables to fill, upcalls to answer, frames to inject, counters to read. The
  * packet path itself runs in the workers and never waits for this object.
  */
-import { Inject } from '../../assembly/layout.js';
+import { ENDPOINTS_MAX, Inject } from '../../assembly/layout.js';
 import type { Endpoint } from '../address.js';
+import { tableFull } from '../errors.js';
 import { Counters } from './counters.js';
 import { Endpoints } from './endpoints.js';
 import { Fdb } from './fdb.js';
@@ -145,7 +146,10 @@ export class Datapath {
   }
 
   #point(config: OverlayConfig): number {
-    return config.point === null || config.point === 'drop' ? 0 : this.#endpoints.intern(config.point);
+    if (config.point === null || config.point === 'drop') return 0;
+    const point = this.#endpoints.intern(config.point);
+    if (point === 0) throw tableFull('endpoints', ENDPOINTS_MAX - 1);
+    return point;
   }
 
   async removeOverlay(index: OverlayIndex): Promise<void> {

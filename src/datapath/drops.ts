@@ -38,5 +38,5 @@ export const DROP_TEXT: Readonly<Record<Reason, string>> = {
   underlay_unreachable: 'no route to the endpoint',
   underlay_error: 'the kernel refused the datagram',
   tap_error: 'the kernel refused the frame (VNIC interface down?)',
-  worker_restarted: 'was held or queued when a datapath worker was restarted',
+  worker_restarted: 'was under way in a datapath worker that was restarted',
 };

@@ -13,6 +13,8 @@ export class Endpoints {
   readonly #endpoints: (Endpoint | null)[] = [null]; // by index; 0 means none
   readonly #free: number[] = [];
   readonly #onNew: (index: number) => void;
+  #newSinceSweep = 0;
+  #forgottenLast = 0;
 
   /** `onNew` is told of an index just before it names another endpoint than before. */
   constructor(views: Views, onNew: (index: number) => void) {
@@ -28,6 +30,7 @@ export class Endpoints {
     const index = this.#free.pop() ?? (this.#endpoints.length < ENDPOINTS_MAX ? this.#endpoints.length : 0);
     if (index === 0) return 0;
     this.#onNew(index);
+    this.#newSinceSweep++;
     this.#endpoints[index] = { ip: endpoint.ip, port: endpoint.port };
     this.#indexes.set(text, index);
     const at = ENDPOINTS_BASE + index * EP_SIZE;
@@ -46,9 +49,13 @@ export class Endpoints {
     for (const [index, endpoint] of this.#endpoints.entries()) if (endpoint !== null) yield [index, endpoint];
   }
 
-  /** Whether fewer than a quarter of the places are left. */
+  /**
+   * Whether a sweep is due: fewer than a quarter of the places are left, and more endpoints are new since the last sweep
+   * than it could forget, so a table that is really in use is not swept in vain again and again.
+   */
   get isLow(): boolean {
-    return ENDPOINTS_MAX - this.#endpoints.length + this.#free.length < ENDPOINTS_MAX / 4;
+    const left = ENDPOINTS_MAX - this.#endpoints.length + this.#free.length;
+    return left < ENDPOINTS_MAX / 4 && this.#newSinceSweep > this.#forgottenLast;
   }
 
   /** Forgets every endpoint that is not in use. Their places may be given out only after `release`. */
@@ -60,6 +67,8 @@ export class Endpoints {
       this.#indexes.delete(formatEndpoint(endpoint));
       this.#endpoints[index] = null;
     }
+    this.#newSinceSweep = 0;
+    this.#forgottenLast = Math.max(unused.length, ENDPOINTS_MAX / 64);
     return unused;
   }
 

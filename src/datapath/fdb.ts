@@ -77,7 +77,7 @@ export class Fdb {
 
   #decode(slot: number): FdbEntry {
     const { u32 } = this.#views;
-    const word = (u32[HDR_FDB_BASE >> 2]! + slot * FDB_SLOT_SIZE) >> 2;
+    const word = (u32[HDR_FDB_BASE >> 2]! + slot * FDB_SLOT_SIZE) / 4; // >> would turn large offsets negative
     const meta = u32[word + (FDB_VALUE >> 2)]!;
     const index = u32[word + (FDB_VALUE >> 2) + 1]!;
     const lastUse = this.#datapath.fdbLastUse(slot) >>> 0;
@@ -98,8 +98,8 @@ export class Fdb {
   /** The indexes of the endpoints that entries point to. */
   endpointsInUse(): Set<number> {
     const { u32 } = this.#views;
-    const first = u32[HDR_FDB_BASE >> 2]! >> 2;
-    const words = ((u32[HDR_FDB_MASK >> 2]! + 1) * FDB_SLOT_SIZE) >> 2;
+    const first = u32[HDR_FDB_BASE >> 2]! / 4;
+    const words = ((u32[HDR_FDB_MASK >> 2]! + 1) * FDB_SLOT_SIZE) / 4;
     const used = new Set<number>();
     for (let word = first; word < first + words; word += FDB_SLOT_SIZE >> 2) {
       if ((u32[word + (FDB_VALUE >> 2)]! & 0xff) === FdbKind.remote) used.add(u32[word + (FDB_VALUE >> 2) + 1]!);

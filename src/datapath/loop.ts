@@ -94,8 +94,7 @@ export function runLoop(
         datapath.sent(from, answer);
         from += answer;
       } else if (answer !== -EINTR) {
-        datapath.sendFailed(from, -answer);
-        from++;
+        from += datapath.sendFailed(from, run, -answer);
       }
     }
   }

@@ -2,5 +2,5 @@
 
 export * from '../../assembly/ring/spsc';
 export { fdbAttach, fdbClock, fdbFind } from '../../assembly/table/fdb';
-export { fdbLastUse, fdbLocate, fdbPeek, fdbPut, fdbRemove } from '../../assembly/table/fdb-write';
+export { fdbLastUse, fdbLocate, fdbPut, fdbRemove } from '../../assembly/table/fdb-write';
 export * from '../../assembly/table/vnis';

@@ -174,14 +174,4 @@ for (const build of BUILDS) {
     assert.deepEqual(core.counters.drops(), { overlay_gone: 1 });
     core.checkBooks();
   });
-
-  test(`${build}: a worker that starts again over the same memory drops and counts what was held`, () => {
-    const { core, overlay, a } = setUp(build);
-    core.encap(a, [numbered(0), numbered(1)]);
-    core.module.startWorker(0);
-    assert.deepEqual(core.counters.drops(), { worker_restarted: 2 });
-    core.checkBooks();
-    core.remote(overlay, FAR, VTEP);
-    assert.equal(core.encap(a, [numbered(2)]).length, 1);
-  });
 }

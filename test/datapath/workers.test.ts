@@ -37,7 +37,7 @@ function setUp(): { core: Core; overlay: number; vnic: number } {
 test('a worker that traps is replaced over the same memory, is reported, and works', async () => {
   const { core, overlay, vnic } = setUp();
   const base = core.views.u32[HDR_FDB_BASE >> 2]!;
-  core.views.u32[HDR_FDB_BASE >> 2] = 0xffff_f000; // every lookup of the worker is out of bounds
+  core.views.u32[HDR_FDB_BASE >> 2] = 0xc000_0000; // every lookup of the worker is out of bounds
   const reasons: string[] = [];
   const workers = startWorkers(core, (reason) => {
     core.views.u32[HDR_FDB_BASE >> 2] = base;
@@ -51,6 +51,8 @@ test('a worker that traps is replaced over the same memory, is reported, and wor
     core.rings.inject(Inject.encap, overlay, vnic, frame(FAR, A));
     workers.wake();
     await until('an upcall of the new worker', () => core.rings.read()?.kind === 'miss');
+    assert.deepEqual(core.counters.drops(), { worker_restarted: 1 });
+    core.checkBooks();
   } finally {
     await workers.stop();
   }

@@ -122,18 +122,27 @@ export class Core {
     this.put(overlay, mac, { kind: 'remote', endpoint });
   }
 
+  /** Puts at most BATCH_MAX frames where readv would have. */
+  place(frames: readonly Uint8Array[]): void {
+    for (const [index, frame] of frames.entries()) {
+      this.views.u8.set(frame, WORKERS_BASE + W_TAP_SLOTS + HEADROOM + index * SLOT_SIZE);
+      this.#word(W_TAP_LEN + index * 4, frame.length);
+    }
+  }
+
   /** The VNIC sends frames; what comes out, in order. */
   encap(vnic: number, frames: readonly Uint8Array[]): Output[] {
-    return this.#inBatches(frames, W_TAP_SLOTS + HEADROOM, (batch) => {
-      for (const [index, frame] of batch.entries()) this.#word(W_TAP_LEN + index * 4, frame.length);
+    return this.#inBatches(frames, (batch) => {
+      this.place(batch);
       return (from) => this.module.encapBatch(vnic, from, batch.length);
     });
   }
 
   /** The socket receives datagrams; what comes out, in order. */
   decap(datagrams: readonly Uint8Array[], options: { socket?: number; truncated?: boolean } = {}): Output[] {
-    return this.#inBatches(datagrams, W_RX_SLOTS, (batch) => {
+    return this.#inBatches(datagrams, (batch) => {
       for (const [index, datagram] of batch.entries()) {
+        this.views.u8.set(datagram, WORKERS_BASE + W_RX_SLOTS + index * SLOT_SIZE);
         this.#word(W_RX_MMSG + index * MMSGHDR_SIZE + MSG_LEN, datagram.length);
         this.#word(W_RX_MMSG + index * MMSGHDR_SIZE + MSG_FLAGS, options.truncated ? 0x20 : 0);
       }
@@ -167,13 +176,11 @@ export class Core {
 
   #inBatches(
     all: readonly Uint8Array[],
-    slots: number,
     prepare: (batch: readonly Uint8Array[]) => (from: number) => number,
   ): Output[] {
     const outputs: Output[] = [];
     for (let start = 0; start < all.length; start += BATCH_MAX) {
       const batch = all.slice(start, start + BATCH_MAX);
-      for (const [index, bytes] of batch.entries()) this.views.u8.set(bytes, WORKERS_BASE + slots + index * SLOT_SIZE);
       const take = prepare(batch);
       for (let from = 0; from < batch.length; ) {
         from = take(from);

@@ -74,7 +74,7 @@ function checkEqual(m: TestModule, twin: Map<number, Entry>, macs: number): void
   assert.equal(word(m, HDR_FDB_COUNT), twin.size);
   assert.ok(twin.size + word(m, HDR_FDB_TOMBSTONES) <= LIMIT * 2);
   for (let mac = 0; mac < macs; mac++) {
-    const value = m.fdbPeek(keyOf(mac));
+    const value = m.fdbFind(keyOf(mac));
     assert.equal(value === 0n ? undefined : targetOf(value), twin.get(mac)?.target, `MAC ${mac}`);
   }
 }
@@ -117,7 +117,7 @@ for (const build of BUILDS) {
     for (let mac = 0; mac < 4; mac++) assert.ok(m.fdbPut(keyOf(mac), FdbKind.remote, FDB_FLAG_STATIC, 1));
     assert.equal(Boolean(m.fdbPut(keyOf(9), FdbKind.remote, 0, 1)), false);
     assert.ok(m.fdbPut(keyOf(2), FdbKind.remote, FDB_FLAG_STATIC, 7), 'replacing needs no room');
-    assert.equal(targetOf(m.fdbPeek(keyOf(2))), 7);
+    assert.equal(targetOf(m.fdbFind(keyOf(2))), 7);
   });
 
   test(`${build}: searches end although every slot was used and freed many times over`, async () => {

@@ -1,0 +1,52 @@
+// The endpoint table: one place per endpoint, and places that come back.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ENDPOINTS_BASE, ENDPOINTS_MAX, EP_SIZE } from '../../assembly/layout.js';
+import { Endpoints } from '../../src/datapath/endpoints.js';
+import { createMemory, viewsOf } from '../../src/datapath/memory.js';
+import { sockaddrOf } from '../../src/system/sockaddr.js';
+
+const endpointOf = (n: number): { ip: string; port: number } => ({
+  ip: `10.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}`,
+  port: 4789,
+});
+
+test('equal endpoints share a place that holds their sockaddr; a full table answers 0', () => {
+  const views = viewsOf(createMemory(1, 16));
+  const endpoints = new Endpoints(views, () => {});
+  const index = endpoints.intern({ ip: 'fd00::1', port: 8472 });
+  assert.equal(endpoints.intern({ ip: 'fd00::1', port: 8472 }), index);
+  const at = ENDPOINTS_BASE + index * EP_SIZE;
+  assert.deepEqual(Buffer.from(views.u8.slice(at, at + 28)), sockaddrOf({ ip: 'fd00::1', port: 8472 }));
+  for (let n = 0; n < ENDPOINTS_MAX - 2; n++) assert.notEqual(endpoints.intern(endpointOf(n)), 0);
+  assert.equal(endpoints.intern(endpointOf(ENDPOINTS_MAX)), 0);
+});
+
+test('unused places are given out again only after their release, and told to start counting anew', () => {
+  const restarted: number[] = [];
+  const endpoints = new Endpoints(viewsOf(createMemory(1, 16)), (index) => restarted.push(index));
+  const used = endpoints.intern(endpointOf(1));
+  const unused = endpoints.intern(endpointOf(2));
+  assert.deepEqual(endpoints.forgetUnused(new Set([used])), [unused]);
+  const third = endpoints.intern(endpointOf(3));
+  assert.notEqual(third, unused, 'a worker may still be sending there');
+  endpoints.release([unused]);
+  assert.equal(endpoints.intern(endpointOf(4)), unused);
+  assert.deepEqual(endpoints.at(unused), endpointOf(4));
+  assert.deepEqual(restarted, [used, unused, third, unused]);
+});
+
+test('a table that is low is swept, but not again and again when everything is in use', () => {
+  const endpoints = new Endpoints(viewsOf(createMemory(1, 16)), () => {});
+  const used = new Set<number>();
+  let sweeps = 0;
+  for (let n = 0; n < ENDPOINTS_MAX - 1; n++) {
+    used.add(endpoints.intern(endpointOf(n)));
+    if (!endpoints.isLow) continue;
+    sweeps++;
+    endpoints.release(endpoints.forgetUnused(used));
+  }
+  assert.equal(used.has(0), false);
+  assert.ok(sweeps >= 1 && sweeps <= 20, `${sweeps} sweeps`);
+});

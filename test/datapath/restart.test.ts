@@ -1,0 +1,65 @@
+// A worker's instance that starts again over the memory of one that trapped: nothing twice, nothing uncounted.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { HDR_FDB_BASE, Inject } from '../../assembly/layout.js';
+import { BUILDS, type Build, Core } from '../support/core.js';
+import { frame } from '../support/frames.js';
+
+const A = 'de:ad:be:ef:00:00';
+const FAR = 'de:ad:be:ef:00:02';
+const OUT_OF_BOUNDS = 0xc000_0000;
+
+function setUp(build: Build): { core: Core; overlay: number; a: number } {
+  const core = new Core(build);
+  const overlay = core.overlay();
+  return { core, overlay, a: core.vnic(overlay, A) };
+}
+
+/** Runs `action` on an instance whose every lookup traps, then starts a sound one over the same memory. */
+function trapIn(core: Core, action: () => unknown): void {
+  const base = core.views.u32[HDR_FDB_BASE >> 2]!;
+  core.views.u32[HDR_FDB_BASE >> 2] = OUT_OF_BOUNDS;
+  core.module.startWorker(0);
+  assert.throws(action, WebAssembly.RuntimeError);
+  core.views.u32[HDR_FDB_BASE >> 2] = base;
+  core.module.startWorker(0);
+}
+
+for (const build of BUILDS) {
+  test(`${build}: what was held is dropped and counted`, () => {
+    const { core, overlay, a } = setUp(build);
+    core.encap(a, [frame(FAR, A), frame(FAR, A)]);
+    core.module.startWorker(0);
+    assert.deepEqual(core.counters.drops(), { worker_restarted: 2 });
+    core.checkBooks();
+    core.remote(overlay, FAR, { ip: '10.88.88.71', port: 4789 });
+    assert.equal(core.encap(a, [frame(FAR, A)]).length, 1);
+  });
+
+  test(`${build}: an injected frame that traps is not read again`, () => {
+    const { core, overlay, a } = setUp(build);
+    core.rings.inject(Inject.encap, overlay, a, frame(FAR, A));
+    trapIn(core, () => core.turn());
+    assert.deepEqual(core.turn(), []);
+    assert.deepEqual(core.counters.drops(), { worker_restarted: 1 });
+    core.checkBooks();
+  });
+
+  test(`${build}: an injected frame that was sent in the turn before is not sent twice`, () => {
+    const { core, overlay, a } = setUp(build);
+    core.rings.inject(Inject.deliver, overlay, a, frame(A, FAR));
+    assert.equal(core.turn().length, 1);
+    core.module.startWorker(0);
+    assert.deepEqual(core.turn(), []);
+    core.checkBooks();
+  });
+
+  test(`${build}: the rest of a batch in which a frame traps is counted`, () => {
+    const { core, a } = setUp(build);
+    const runt = Buffer.alloc(5);
+    trapIn(core, () => core.encap(a, [runt, runt, frame(FAR, A), frame(FAR, A), frame(FAR, A)]));
+    assert.deepEqual(core.counters.drops(), { truncated: 2, worker_restarted: 3 });
+    core.checkBooks();
+  });
+}
