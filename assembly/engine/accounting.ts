@@ -51,8 +51,9 @@ export function sent(from: u32, count: u32): void {
   }
 }
 
-// The kernel refused `run` messages from `from` on with `errno` (positive), or rather the first of them. Answers how many
-// are dropped for it: all when the socket's buffer is full, as asking for each would cost a system call; else that one.
+// The kernel refused `run` messages from `from` on with `errno` (positive), or rather the first of them. Answers how
+// many are dropped for it: all when the socket's buffer is full, as asking for each would cost a system call; else that
+// one.
 export function sendFailed(from: u32, run: u32, errno: i32): u32 {
   const reason = dropOfErrno(errno);
   const count = reason == Drop.underlay_busy ? run : 1;

@@ -1,8 +1,8 @@
 // The forwarding database: (overlay, MAC) -> remote endpoint | local VNIC | drop. Read by every worker without a lock.
 //
 // Reading: load the key, the value, the key again and the value again. A slot is only ever rewritten value first, key
-// last, and a removed key becomes TOMBSTONE before its value changes, so an unchanged key says that the value belongs to
-// it; every value carries a new generation, so an unchanged value says that no other key was there in between.
+// last, and a removed key becomes TOMBSTONE before its value changes, so an unchanged key says that the value belongs
+// to it; every value carries a new generation, so an unchanged value says that no other key was there in between.
 // Writing (fdb-write.ts) is the host's alone.
 
 import {

@@ -50,8 +50,8 @@ export class Endpoints {
   }
 
   /**
-   * Whether a sweep is due: fewer than a quarter of the places are left, and more endpoints are new since the last sweep
-   * than it could forget, so a table that is really in use is not swept in vain again and again.
+   * Whether a sweep is due: fewer than a quarter of the places are left, and more endpoints are new since the last
+   * sweep than it could forget, so a table that is really in use is not swept in vain again and again.
    */
   get isLow(): boolean {
     const left = ENDPOINTS_MAX - this.#endpoints.length + this.#free.length;

@@ -43,8 +43,8 @@ const EBADFD = 77; // what a TAP answers whose interface was deleted
 const HOLD_TIMEOUT_NS = 50_000_000; // how late a lookup deadline may be noticed
 
 /**
- * `count` addresses from `first` on. Each is a boxed number made now: an array of nothing but large numbers would be kept
- * unboxed, and every system call would box its argument anew. The null at the end prevents that.
+ * `count` addresses from `first` on. Each is a boxed number made now: an array of nothing but large numbers would be
+ * kept unboxed, and every system call would box its argument anew. The null at the end prevents that.
  */
 function addresses(first: number, stride: number, count: number): readonly (number | null)[] {
   return [...Array.from({ length: count }, (_, index) => first + index * stride), null];

@@ -1,4 +1,6 @@
-/** MAC addresses as the datapath keeps them: 48 bits, the first byte on the wire least significant, as memory has them. */
+/**
+ * MAC addresses as the datapath keeps them: 48 bits, the first byte on the wire least significant, as memory has them.
+ */
 
 /** Canonical text to the number of the tables; exact, as 48 bits fit a double. */
 export function macWord(mac: string): number {

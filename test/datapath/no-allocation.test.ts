@@ -21,8 +21,8 @@ const WARM_UP_FRAMES = 30_000;
 // Starting the loop costs the same each time, so what frames cost is the difference between many and few.
 const FEW_FRAMES = 10_000;
 const MANY_FRAMES = 110_000;
-// The smallest JavaScript object, a boxed number, has 12 bytes: far below that, frames make none. What is left comes per
-// turn (the time) and from code compiled late.
+// The smallest JavaScript object, a boxed number, has 12 bytes: far below that, frames make none. What is left comes
+// per turn (the time) and from code compiled late.
 const BYTES_PER_FRAME_MAX = 4;
 const MACS = ['02:00:00:00:00:0a', '02:00:00:00:00:0b'] as const;
 const FAR = '02:00:00:00:00:0c';
