@@ -59,7 +59,11 @@ export class Daemon implements Controller {
     this.#world = { datapath, state, log, now, deadlines, sockets, ...objects };
     this.#startedAtMs = now();
     datapath.onUpcall = (record) => this.#upcall(record);
-    datapath.onVnicGone = (index) => void this.#serial.run(() => this.#vnicGone(index));
+    datapath.onVnicGone = (index) => {
+      this.#serial
+        .run(() => this.#vnicGone(index))
+        .catch((thrown: unknown) => log.error('a VNIC that is gone was not let go', { reason: messageOf(thrown) }));
+    };
   }
 
   /** Resolves when everything that was kept is there again, or has been tried. Slow plugins need `tick` meanwhile. */
@@ -207,7 +211,7 @@ export class Daemon implements Controller {
     const vnic = [...vnics.values()].find((each) => each.index === index);
     if (vnic === undefined || this.#isEnding) return;
     log.warn('the interface of a VNIC was deleted', { vnic: vnic.name });
-    await vnic.remove(overlays.get(vnic.identity.overlay), datapath);
+    await vnic.remove(overlays.get(vnic.identity.overlay), datapath, (name) => vnics.has(name));
     vnic.problem = 'its interface was deleted (SIGHUP of the daemon makes it again; delete-vnic forgets it)';
   }
 }

@@ -88,7 +88,7 @@ async function reattach(world: World, vnic: Vnic): Promise<void> {
   try {
     if (overlay === undefined) throw noSuchOverlay(vnic.identity.overlay);
     if (overlay.attachment === null) throw overlayNotUp(overlay.name, overlay.health.details);
-    await vnic.reattach(overlay, world.datapath, world.now());
+    await vnic.reattach(overlay, world.datapath, world.now(), (name) => world.vnics.has(name));
     world.log.info('VNIC attached', { vnic: vnic.name, overlay: overlay.name, netns: vnic.netns });
   } catch (thrown) {
     if (vnic.problem !== messageOf(thrown)) warn(world, vnic, thrown);

@@ -1,7 +1,7 @@
 /** Commands that make and delete VNICs. Each is all or nothing. */
 import { parseMac } from '../address.js';
 import type { CreateVnic } from '../control/protocol.js';
-import { anyMacTaken, badMac, macIsTarget, macTaken, messageOf, overlayNotUp } from '../errors.js';
+import { anyMacTaken, badMac, interfaceStays, macIsTarget, macTaken, messageOf, overlayNotUp } from '../errors.js';
 import type { Overlay } from './overlay.js';
 import { checkNameFree } from './overlay-commands.js';
 import { allOrNothing } from './undo.js';
@@ -40,14 +40,24 @@ function checkedVnic(world: World, overlay: Overlay, request: CreateVnic): Vnic 
   return vnic;
 }
 
+/** A VNIC whose interface cannot be removed stays, and says why: nothing else would know of the interface. */
 export async function deleteVnic(world: World, name: string): Promise<void> {
   const vnic = vnicOf(world, name);
-  if (!vnic.identity.temporary) await world.state.vnics.remove(name);
+  await allOrNothing(world.log, async (undo) => {
+    undo.push(`keep VNIC ${name}`, () => saveVnic(world, vnic));
+    if (!vnic.identity.temporary) await world.state.vnics.remove(name);
+    await removeInterface(world, vnic);
+  });
   world.vnics.delete(name);
-  try {
-    await vnic.remove(world.overlays.get(vnic.identity.overlay), world.datapath);
-  } catch (thrown) {
-    world.log.warn('the interface of a deleted VNIC could not be removed', { vnic: name, reason: messageOf(thrown) });
-  }
   world.log.info('VNIC deleted', { vnic: name });
+}
+
+async function removeInterface(world: World, vnic: Vnic): Promise<void> {
+  const overlay = world.overlays.get(vnic.identity.overlay);
+  try {
+    await vnic.remove(overlay, world.datapath, (name) => world.vnics.has(name));
+  } catch (thrown) {
+    vnic.problem = messageOf(thrown);
+    throw interfaceStays(vnic.name, thrown);
+  }
 }

@@ -5,9 +5,9 @@
  */
 import { isGroupMac } from '../address.js';
 import type { Datapath } from '../datapath/datapath.js';
-import { badVnicMac, fdbFull, interfaceTaken } from '../errors.js';
+import { badVnicMac, fdbFull, interfaceRenamed, interfaceTaken } from '../errors.js';
 import { interfaceExists, withControlSocket } from '../system/interface.js';
-import { findInterface, withNetns } from '../system/netns.js';
+import { findInterface, findLooseTap, withNetns } from '../system/netns.js';
 import { openTap, type Tap } from '../system/tap.js';
 import { Backoff } from './backoff.js';
 import type { AttachedVnic, Overlay } from './overlay.js';
@@ -27,6 +27,8 @@ export interface VnicIdentity {
   /** The interface goes with the daemon. */
   readonly temporary: boolean;
 }
+
+type IsVnic = (name: string) => boolean;
 
 export class Vnic {
   readonly identity: VnicIdentity;
@@ -79,9 +81,12 @@ export class Vnic {
     }
   }
 
-  /** A VNIC of an earlier life: finds its interface, or makes it anew (the machine was restarted). */
-  async reattach(overlay: Overlay, datapath: Datapath, nowMs: number): Promise<void> {
-    const found = findInterface(this.name, this.identity.mac);
+  /**
+   * A VNIC of an earlier life: finds its interface, or makes it anew (the machine was restarted). `isVnic`: whether a
+   * VNIC has the name.
+   */
+  async reattach(overlay: Overlay, datapath: Datapath, nowMs: number, isVnic: IsVnic): Promise<void> {
+    const found = this.#find(isVnic);
     this.#netns = found === undefined ? this.identity.netns : found;
     const tap = this.#open(overlay, this.#netns);
     try {
@@ -92,10 +97,10 @@ export class Vnic {
     }
   }
 
-  /** Takes it out of the datapath and makes the interface vanish, wherever it is. */
-  async remove(overlay: Overlay | undefined, datapath: Datapath): Promise<void> {
+  /** Takes it out of the datapath and makes the interface vanish, wherever it is. Throws when that stays. */
+  async remove(overlay: Overlay | undefined, datapath: Datapath, isVnic: IsVnic): Promise<void> {
     const attached = this.#attached;
-    const tap = this.#tap ?? this.#openLeftOver();
+    const tap = this.#tap ?? this.#openLeftOver(isVnic);
     this.#attached = null;
     this.#tap = null;
     if (attached !== null) {
@@ -133,9 +138,19 @@ export class Vnic {
   }
 
   /** The interface of a VNIC that could not be attached, should there be one. */
-  #openLeftOver(): Tap | null {
+  #openLeftOver(isVnic: IsVnic): Tap | null {
     const { name, mac } = this.identity;
-    const netns = findInterface(name, mac);
+    const netns = this.#find(isVnic);
     return netns === undefined ? null : openTap({ name, mac, mtu: MTU_DEFAULT, netns, persist: false });
+  }
+
+  /** Where its interface is; undefined when it is gone. Throws when it has another name now. */
+  #find(isVnic: IsVnic): string | null | undefined {
+    const { name, mac, netns } = this.identity;
+    const found = findInterface(name, mac, netns);
+    if (found !== undefined) return found;
+    const renamed = findLooseTap(mac, netns, isVnic);
+    if (renamed !== undefined) throw interfaceRenamed(name, renamed.name, renamed.netns);
+    return undefined;
   }
 }

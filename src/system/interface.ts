@@ -24,6 +24,8 @@ const MAC_LEN = 6;
 
 // struct ethtool_drvinfo: u32 cmd, then char[32] driver, version, fw_version, bus_info, ...
 const ETHTOOL_GDRVINFO = 3;
+// struct ethtool_value: u32 cmd, u32 data
+const ETHTOOL_GLINK = 0x0a;
 const DRVINFO_SIZE = 196;
 const DRVINFO_DRIVER = 4;
 const DRVINFO_TEXT_LEN = 32;
@@ -122,6 +124,15 @@ export function interfaceDriver(control: number, name: string): { driver: string
     driver: cString(info, DRVINFO_DRIVER, DRVINFO_TEXT_LEN),
     bus: cString(info, DRVINFO_BUS_INFO, DRVINFO_TEXT_LEN),
   };
+}
+
+/** Of a TAP that is up: whether a process holds it. */
+export function hasCarrier(control: number, name: string): boolean {
+  const value = Buffer.alloc(8);
+  value.writeUInt32LE(ETHTOOL_GLINK, 0);
+  const request = ifreq(name);
+  request.writeBigUInt64LE(BigInt(pointerTo(value)), IFR_DATA);
+  return ioctl(control, SIOCETHTOOL, request) >= 0 && value.readUInt32LE(4) !== 0;
 }
 
 /** True for a TAP of the tun driver, whoever made it. */

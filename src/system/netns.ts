@@ -3,16 +3,18 @@
  * else of this thread runs inside. Do not start threads in an action (Worker, or the first asynchronous fs or dns
  * call of the process): a new thread inherits the namespace and stays there.
  */
-import { fstatSync, readdirSync, statSync, writeSync } from 'node:fs';
+import { fstatSync, readdirSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { netnsMissing, netnsNameInvalid, netnsNotOne, netnsNotPermitted, SystemError } from '../errors.js';
 import { check, EACCES, EINVAL, ENOENT, EPERM, errnoName, systemError } from './errno.js';
-import { interfaceDriver, interfaceExists, interfaceMac, isTap, withControlSocket } from './interface.js';
+import { hasCarrier, interfaceDriver, interfaceExists, interfaceMac, isTap, withControlSocket } from './interface.js';
 import { lastErrno, close as libcClose, O_CLOEXEC, O_RDONLY, open, setns } from './libc.js';
 
 /** Where `ip netns` keeps named namespaces. */
 const NETNS_DIRECTORY = '/run/netns';
 /** The calling thread's own, unlike /proc/self, which is the main thread's. */
 const OWN_NETNS = '/proc/thread-self/ns/net';
+/** Two lines of headings, then `name: counters` an interface. */
+const INTERFACES = '/proc/thread-self/net/dev';
 const CLONE_NEWNET = 0x40000000;
 
 /**
@@ -45,26 +47,49 @@ export function withNetnsFd<T>(target: number, label: string, action: () => T): 
   }
 }
 
+/** Where an interface is. `netns`: null for the thread's own namespace, else a name under /run/netns or a path. */
+export interface Place {
+  readonly name: string;
+  readonly netns: string | null;
+}
+
 /**
  * The namespace that holds a TAP of this name and MAC: null for the thread's own, which is looked at first, a name
- * under /run/netns, or undefined when it is nowhere. Namespaces that cannot be entered (stale files) are skipped.
+ * under /run/netns, or `also`; undefined when it is nowhere. Namespaces that cannot be entered (stale files) are skipped.
  */
-export function findInterface(name: string, mac: string): string | null | undefined {
-  const isHere = () => withControlSocket((control) => isTapWithMac(control, name, mac));
-  if (isHere()) return null;
-  return namedNamespaces().find((netns) => {
+export function findInterface(name: string, mac: string, also: string | null = null): string | null | undefined {
+  return findIn(also, (control) => (isTapWithMac(control, name, mac) ? name : undefined))?.netns;
+}
+
+/** The first TAP of this MAC that no process holds and that `isKnown` does not name; looks where findInterface does. */
+export function findLooseTap(mac: string, also: string | null, isKnown: (name: string) => boolean): Place | undefined {
+  return findIn(also, (control) =>
+    interfaceNames().find((name) => !isKnown(name) && isTapWithMac(control, name, mac) && !hasCarrier(control, name)),
+  );
+}
+
+/** The first namespace in which `find` has a name to answer. */
+function findIn(also: string | null, find: (control: number) => string | undefined): Place | undefined {
+  for (const netns of new Set([null, ...namedNamespaces(), also])) {
     try {
-      return withNetns(netns, isHere);
+      const name = withNetns(netns, () => withControlSocket(find));
+      if (name !== undefined) return { name, netns };
     } catch (thrown) {
-      if (thrown instanceof SystemError) return false;
-      throw thrown;
+      if (netns === null || !(thrown instanceof SystemError)) throw thrown;
     }
-  });
+  }
+  return undefined;
 }
 
 function isTapWithMac(control: number, name: string, mac: string): boolean {
   if (!interfaceExists(control, name)) return false;
   return isTap(interfaceDriver(control, name)) && interfaceMac(control, name) === mac;
+}
+
+/** Of the thread's namespace, unlike /sys/class/net, which is that of whoever mounted it. */
+function interfaceNames(): string[] {
+  const lines = readFileSync(INTERFACES, 'utf8').split('\n').slice(2);
+  return lines.flatMap((line) => /^\s*(.+):\s/.exec(line)?.[1] ?? []);
 }
 
 function namedNamespaces(): string[] {

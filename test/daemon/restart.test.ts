@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { CreateOverlay, CreateVnic } from '../../src/control/protocol.js';
 import { BACKOFF_FIRST_MS } from '../../src/daemon/backoff.js';
 import { STATE_VERSION } from '../../src/daemon/state.js';
+import { openTap } from '../../src/system/tap.js';
 import { run, TestNetns, uniqueName } from '../support/netns.js';
 import { needsRoot } from '../support/root.js';
 import { freePort, type Running, StateDirectory, startDaemon, tunnelDescriptors, until } from './running.js';
@@ -109,6 +110,59 @@ describe('after a restart', { skip: needsRoot() }, () => {
     } finally {
       run('ip', 'netns', 'delete', gone);
     }
+  });
+
+  it('a VNIC whose interface was renamed has no twin made, names it, and is up when it has its name again', async () => {
+    await running.daemon.createOverlay(overlay());
+    const { name } = await running.daemon.createVnic(vnic());
+    const renamed = uniqueName('ren');
+    await restart(() => {
+      netns.exec('ip', 'link', 'set', name, 'down');
+      netns.exec('ip', 'link', 'set', name, 'name', renamed);
+    });
+    const text = new RegExp(
+      `VNIC ${name} was renamed to ${renamed} in network namespace ${netns.name}: rename it back`,
+    );
+    assert.match(running.daemon.vnics()[0]?.state ?? '', text);
+    assert.equal(netns.link(name), undefined);
+    await assert.rejects(running.daemon.deleteVnic(name), { code: 'interface_stays', message: text });
+    assert.deepEqual(directory.files(), ['overlays/overlay0.json', `vnics/${name}.json`]);
+    netns.exec('ip', 'link', 'set', renamed, 'name', name);
+    await running.daemon.reload();
+    assert.equal(running.daemon.vnics()[0]?.state, 'up');
+    await running.daemon.deleteVnic(name);
+    assert.equal(netns.link(name), undefined);
+  });
+
+  it('the interface of a VNIC of the same MAC on another overlay is not taken for a renamed one', async () => {
+    await running.daemon.createOverlay(overlay());
+    await running.daemon.createOverlay(overlay({ name: 'overlay1', vni: 24 }));
+    const lost = await running.daemon.createVnic(vnic());
+    await running.daemon.createVnic(vnic({ overlay: 'overlay1' }));
+    await restart(() => netns.exec('ip', 'link', 'del', lost.name));
+    assert(running.daemon.vnics().every(({ state }) => state === 'up'));
+  });
+
+  it('a VNIC whose interface another process holds cannot be deleted, and can when that lets go', async () => {
+    await running.daemon.createOverlay(overlay());
+    const { name, mac, netns: where } = await running.daemon.createVnic(vnic({ netns: netns.path }));
+    await running.stop();
+    const thief = openTap({ name, mac, mtu: 1300, netns: where, persist: true });
+    running = await startDaemon(directory.path);
+    await assert.rejects(running.daemon.deleteVnic(name), { code: 'interface_stays', message: /holds this TAP/ });
+    assert.match(running.daemon.vnics()[0]?.state ?? '', /holds this TAP/);
+    thief.close();
+    await running.daemon.deleteVnic(name);
+    assert.equal(netns.link(name), undefined);
+    assert.deepEqual(directory.files(), ['overlays/overlay0.json']);
+  });
+
+  it('a VNIC whose namespace is gone can be deleted', async () => {
+    await running.daemon.createOverlay(overlay());
+    const { name } = await running.daemon.createVnic(vnic());
+    await restart(() => netns.delete());
+    await running.daemon.deleteVnic(name);
+    assert.deepEqual(directory.files(), ['overlays/overlay0.json']);
   });
 
   it('what is temporary is gone, interfaces included', async () => {

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { after, describe, it } from 'node:test';
-import { findInterface, withNetns } from '../../src/system/netns.js';
+import { findInterface, findLooseTap, withNetns } from '../../src/system/netns.js';
 import { openTap } from '../../src/system/tap.js';
 import { TestNetns, uniqueName } from '../support/netns.js';
 import { needsRoot } from '../support/root.js';
@@ -134,6 +134,43 @@ describe('findInterface', { skip: needsRoot() }, () => {
       tap.close();
     } finally {
       rmSync(stale);
+    }
+  });
+});
+
+describe('findLooseTap', { skip: needsRoot() }, () => {
+  const netns = new TestNetns();
+  after(() => netns.delete());
+  const nobody = () => false;
+
+  it("finds a TAP by its MAC alone when no process holds it and its name is nobody's", () => {
+    const name = uniqueName('v');
+    const tap = openTap({ name, mac: MAC, mtu: 1400, netns: netns.name, persist: true });
+    assert.equal(findLooseTap(MAC, null, nobody), undefined, 'this process holds it');
+    tap.close();
+    leavesNoDescriptor(() => assert.deepEqual(findLooseTap(MAC, null, nobody), { name, netns: netns.name }));
+    assert.equal(
+      findLooseTap(MAC, null, (known) => known === name),
+      undefined,
+    );
+    assert.equal(findLooseTap(OTHER_MAC, null, nobody), undefined);
+  });
+
+  it('looks in a namespace that has only a path as well, as findInterface does', () => {
+    const path = `/run/${uniqueName('vxt-path')}`;
+    const far = new TestNetns();
+    writeFileSync(path, '');
+    assert.equal(spawnSync('mount', ['--bind', far.path, path]).status, 0);
+    try {
+      const name = uniqueName('v');
+      openTap({ name, mac: OTHER_MAC, mtu: 1400, netns: path, persist: true }).close();
+      far.delete(); // its name only: the mount keeps it
+      assert.equal(findInterface(name, OTHER_MAC), undefined);
+      assert.equal(findInterface(name, OTHER_MAC, path), path);
+      assert.deepEqual(findLooseTap(OTHER_MAC, path, nobody), { name, netns: path });
+    } finally {
+      spawnSync('umount', [path]);
+      rmSync(path);
     }
   });
 });
