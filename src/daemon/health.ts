@@ -3,10 +3,30 @@
 /**
  * `underlay`: the overlay's socket. `start`: the plugin is not running. `reload`: it could not re-read its sources.
  * `lookup`: the last question to it failed. `push`: it handed over nonsense unasked. `plugin`: its own word.
+ * `fdb`, `endpoints`: tables of the datapath that had no room for an answer. `statics`: nor for the operator's targets.
  */
-export type HealthPart = 'underlay' | 'start' | 'reload' | 'plugin' | 'lookup' | 'push';
+export type HealthPart =
+  | 'underlay'
+  | 'start'
+  | 'reload'
+  | 'plugin'
+  | 'lookup'
+  | 'push'
+  | 'fdb'
+  | 'endpoints'
+  | 'statics';
 
-const ORDER: readonly HealthPart[] = ['underlay', 'start', 'reload', 'plugin', 'lookup', 'push'];
+const ORDER: readonly HealthPart[] = [
+  'underlay',
+  'start',
+  'reload',
+  'plugin',
+  'lookup',
+  'push',
+  'fdb',
+  'endpoints',
+  'statics',
+];
 
 export class Health {
   readonly #reasons = new Map<HealthPart, string>();

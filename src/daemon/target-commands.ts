@@ -4,7 +4,6 @@ import {
   badDestination,
   badMac,
   badTargetMac,
-  fdbFull,
   noSuchTarget,
   pointsToItself,
   targetIsVnic,
@@ -28,9 +27,9 @@ export async function setTarget(world: World, name: string, macText: string, des
   await allOrNothing(world.log, async (undo) => {
     undo.push(`set target ${mac} back`, () => {
       if (before === undefined) forget(overlay, mac);
-      else put(world, overlay, mac, before);
+      else put(overlay, mac, before);
     });
-    put(world, overlay, mac, target);
+    put(overlay, mac, target);
     await saveOverlay(world, overlay);
   });
 }
@@ -43,7 +42,7 @@ export async function deleteTarget(world: World, name: string, macText: string):
   if (!forget(overlay, mac)) throw noSuchTarget(name, mac);
   if (before === undefined) return;
   await allOrNothing(world.log, async (undo) => {
-    undo.push(`set target ${mac} back`, () => put(world, overlay, mac, before));
+    undo.push(`set target ${mac} back`, () => put(overlay, mac, before));
     await saveOverlay(world, overlay);
   });
 }
@@ -60,7 +59,7 @@ export async function flushTargets(world: World, name: string): Promise<void> {
   if (before.size === 0) return;
   await allOrNothing(world.log, async (undo) => {
     undo.push(`set targets of ${name} back`, () => {
-      for (const [mac, target] of before) put(world, overlay, mac, target);
+      for (const [mac, target] of before) put(overlay, mac, target);
     });
     await saveOverlay(world, overlay);
   });
@@ -94,8 +93,9 @@ function parseTarget(overlay: Overlay, text: string): Target {
   return endpoint;
 }
 
-function put(world: World, overlay: Overlay, mac: string, target: Target): void {
-  if (overlay.attachment?.upcalls.setStatic(mac, target) === false) throw fdbFull(world.datapath.fdbSize);
+function put(overlay: Overlay, mac: string, target: Target): void {
+  const { attachment } = overlay;
+  if (attachment?.upcalls.setStatic(mac, target) === false) throw attachment.targets.noRoom();
   overlay.statics.set(mac, target);
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Endpoint } from '../address.js';
 import type { FdbEntry, FdbTarget, OverlayIndex, VnicIndex } from '../datapath/types.js';
+import { endpointsFull, fdbFull, type VxlaneError } from '../errors.js';
 import type { Target } from '../search/api.js';
 import { Expiry } from './expiry.js';
 
@@ -13,7 +14,12 @@ export interface Fdb {
   fdbRemove(overlay: OverlayIndex, mac: string): boolean;
   fdbGet(overlay: OverlayIndex, mac: string): FdbEntry | null;
   fdbEntries(overlay: OverlayIndex): FdbEntry[];
+  /** Of all overlays. */
+  readonly fdbCount: number;
 }
+
+/** Entries live at least this long: a worker that is slow to wake finds what the frames it holds were waiting for. */
+export const LEAST_LIFE_MS = 50;
 
 /** Why a question has no target. */
 export type Refusal = 'no_such_mac' | 'lookup_failed';
@@ -36,6 +42,10 @@ export interface TargetsOptions {
   /** The VNIC behind which MACs of the own endpoint live. */
   readonly anyMacVnic: () => VnicIndex | null;
   readonly nowMs: number;
+}
+
+function isRefusal(target: Target | Refusal): target is Refusal {
+  return target === 'no_such_mac' || target === 'lookup_failed';
 }
 
 export class Targets {
@@ -61,16 +71,16 @@ export class Targets {
     return this.#options.fdb.fdbEntries(this.#options.overlay);
   }
 
-  /** A static entry. False: the table is full of static ones. */
+  /** A static entry. False: there is no room, see noRoom. */
   putStatic(mac: string, target: Target, nowMs: number): boolean {
     return this.#write(mac, { target, isStatic: true, atMs: nowMs });
   }
 
-  /** The plugin's word; never replaces a static entry. False: that, or the table is full of static ones. */
+  /** The plugin's word; never replaces a static entry. False: that, or there is no room, see noRoom. */
   put(mac: string, target: Target | Refusal, nowMs: number, ttlMs?: number): boolean {
     if (this.entry(mac)?.isStatic === true) return false;
     if (!this.#write(mac, { target, isStatic: false, atMs: nowMs })) return false;
-    if (ttlMs !== undefined) this.#expiry.set(mac, nowMs + ttlMs);
+    if (ttlMs !== undefined) this.#expiry.set(mac, nowMs + Math.max(ttlMs, LEAST_LIFE_MS));
     return true;
   }
 
@@ -86,11 +96,15 @@ export class Targets {
     this.#expiry.delete(mac);
   }
 
-  /** The plugin is another one, or has changed its mind: what had no answer is asked again at once. */
-  forgetRefusals(): void {
-    for (const [mac, { target }] of this.#decisions) {
-      if (target === 'no_such_mac' || target === 'lookup_failed') this.remove(mac);
-    }
+  /** MACs whose question had no target. */
+  refused(): string[] {
+    return [...this.#decisions].flatMap(([mac, { target }]) => (isRefusal(target) ? [mac] : []));
+  }
+
+  /** Why a put was refused for want of room. */
+  noRoom(): VxlaneError {
+    const { fdb, fdbSize } = this.#options;
+    return fdb.fdbCount >= fdbSize ? fdbFull(fdbSize) : endpointsFull();
   }
 
   /** Forgets what has outlived its time. */

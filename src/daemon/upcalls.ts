@@ -11,7 +11,7 @@ import type { Answer, PluginLog, Query, Target } from '../search/api.js';
 import type { Health } from './health.js';
 import { type Askable, LOOKUP_DEADLINE_MS, PluginFault } from './plugin-host.js';
 import { Proxies } from './proxies.js';
-import type { Fdb, Refusal, Targets } from './targets.js';
+import { type Fdb, LEAST_LIFE_MS, type Refusal, type Targets } from './targets.js';
 
 /** A failed question is not repeated for this long. */
 export const FAILED_TTL_MS = 1000;
@@ -58,15 +58,26 @@ interface Question {
   readonly askedAtMs: number;
   /** What was said of the MAC since: the answer no longer counts. */
   overtaken: 'put' | 'withdrawn' | null;
+  /** Frames wait for the answer; a lookup command has none. */
+  readonly hasFrames: boolean;
   /** Frames wait that came since, and the datapath will not ask for them again. */
   isMissedAgain: boolean;
   outcome: Promise<Outcome>;
+}
+
+/** A question that was answered just now: a worker may not have seen the entry yet, and hold frames for it. */
+interface Recent {
+  readonly query: Query;
+  readonly askedAtMs: number;
+  readonly answeredAtMs: number;
 }
 
 export class Upcalls {
   readonly #options: UpcallsOptions;
   readonly #proxies: Proxies;
   readonly #questions = new Map<string, Question>();
+  /** By MAC, oldest first. */
+  readonly #recent = new Map<string, Recent>();
   #isClosed = false;
 
   constructor(options: UpcallsOptions) {
@@ -77,21 +88,28 @@ export class Upcalls {
   handle(record: UpcallRecord): void {
     if (record.kind !== 'miss') this.#proxies.handle(record);
     else if (this.#options.targets.entry(record.mac) === null) this.#miss(record);
+    else this.#remember(queryOf(record, this.#options.overlay.vni), this.#options.now());
   }
 
   #miss(record: MissUpcall): void {
     const asked = this.#questions.get(record.mac);
-    if (asked === undefined) void this.ask(queryOf(record, this.#options.overlay.vni));
+    if (asked === undefined) void this.#ask(queryOf(record, this.#options.overlay.vni), this.#options.now(), true);
     else asked.isMissedAgain = true;
   }
 
   /** Asks the plugin and writes the answer to the FDB; joins a question that is in flight. Never rejects. */
   ask(query: Query): Promise<Outcome> {
+    return this.#ask(query, this.#options.now(), false);
+  }
+
+  /** `askedAtMs`: when the frames that wait made themselves known. */
+  #ask(query: Query, askedAtMs: number, hasFrames: boolean): Promise<Outcome> {
     const asked = this.#questions.get(query.mac);
     if (asked !== undefined) return asked.outcome;
     const question: Question = {
       query,
-      askedAtMs: this.#options.now(),
+      askedAtMs,
+      hasFrames,
       overtaken: null,
       isMissedAgain: false,
       outcome: Promise.resolve('lookup_timeout' as const),
@@ -103,7 +121,7 @@ export class Upcalls {
 
   /** The plugin says so unasked. */
   put(mac: string, target: Target, ttlMs: number | undefined): void {
-    if (this.#options.targets.put(mac, target, this.#options.now(), ttlMs)) this.#overtake(mac, 'put');
+    if (this.#store(mac, target, ttlMs)) this.#overtake(mac, 'put');
   }
 
   /** The plugin takes back its word; what the operator or a VNIC says of the MAC stays. */
@@ -114,7 +132,14 @@ export class Upcalls {
   /** The operator wants a MAC forgotten, whoever spoke of it. False when nothing was known. */
   forget(mac: string): boolean {
     this.#overtake(mac, 'withdrawn');
-    return this.#options.targets.remove(mac);
+    const wasKnown = this.#options.targets.remove(mac);
+    this.#askAgain(mac);
+    return wasKnown;
+  }
+
+  /** The plugin is another one: what had no answer is asked again at once. */
+  forgetRefusals(): void {
+    for (const mac of this.#options.targets.refused()) this.forget(mac);
   }
 
   /** The operator sets a target. False: the table is full of static entries. */
@@ -145,6 +170,26 @@ export class Upcalls {
     if (question !== undefined) question.overtaken = by;
   }
 
+  #remember(query: Query, askedAtMs: number): void {
+    const answeredAtMs = this.#options.now();
+    this.#recent.delete(query.mac);
+    this.#recent.set(query.mac, { query, askedAtMs, answeredAtMs });
+    for (const [mac, recent] of this.#recent) {
+      if (answeredAtMs - recent.answeredAtMs < LEAST_LIFE_MS) break;
+      this.#recent.delete(mac);
+    }
+  }
+
+  /** An entry is gone almost as soon as it was there: frames that still wait for it would wait in vain. */
+  #askAgain(mac: string): void {
+    const recent = this.#recent.get(mac);
+    this.#recent.delete(mac);
+    if (recent === undefined || this.#isClosed) return;
+    const nowMs = this.#options.now();
+    const isSeen = nowMs - recent.answeredAtMs >= LEAST_LIFE_MS;
+    if (!isSeen && nowMs - recent.askedAtMs < LOOKUP_DEADLINE_MS) void this.#ask(recent.query, recent.askedAtMs, true);
+  }
+
   /** One question to its end. One that was overtaken by a withdrawal is asked again: its frames are still waiting. */
   async #run(question: Question): Promise<Outcome> {
     const { query, askedAtMs } = question;
@@ -158,7 +203,10 @@ export class Upcalls {
       this.#options.now() - askedAtMs < LOOKUP_DEADLINE_MS
     );
     this.#questions.delete(query.mac);
-    if (outcome === 'lookup_timeout' && question.isMissedAgain && !this.#isClosed) void this.ask(query);
+    if (question.hasFrames || question.isMissedAgain) this.#remember(query, askedAtMs);
+    if (outcome === 'lookup_timeout' && question.isMissedAgain && !this.#isClosed) {
+      void this.#ask(query, this.#options.now(), true);
+    }
     if (question.overtaken === null) return outcome;
     return this.#options.targets.decision(query.mac)?.target ?? outcome;
   }
@@ -198,8 +246,21 @@ export class Upcalls {
   }
 
   #decide(question: Question, target: Target | Refusal, ttlMs: number | undefined): void {
-    if (question.overtaken !== null) return;
-    this.#options.targets.put(question.query.mac, target, this.#options.now(), ttlMs);
+    if (question.overtaken === null) this.#store(question.query.mac, target, ttlMs);
+  }
+
+  /** The plugin's word. False: the operator's or a VNIC's stands against it, or there is no room and health says so. */
+  #store(mac: string, target: Target | Refusal, ttlMs: number | undefined): boolean {
+    const { targets, now, overlay } = this.#options;
+    if (targets.put(mac, target, now(), ttlMs)) {
+      overlay.health.restore('fdb');
+      if (typeof target === 'object') overlay.health.restore('endpoints');
+      return true;
+    }
+    if (targets.entry(mac)?.isStatic === true) return false;
+    const { code, message } = targets.noRoom();
+    overlay.health.degrade(code === 'fdb_full' ? 'fdb' : 'endpoints', message);
+    return false;
   }
 }
 

@@ -13,13 +13,20 @@ export class RecordingDatapath implements UpcallDatapath {
   answered = 0;
   /** Most entries; a put beyond that is refused. */
   capacity = Number.POSITIVE_INFINITY;
+  /** The endpoint table takes another one. */
+  hasEndpointRoom = true;
   /** The inject ring takes frames. */
   hasRoom = true;
 
   fdbPut(_overlay: OverlayIndex, mac: string, target: FdbTarget, options: { isStatic?: boolean } = {}): boolean {
     if (!this.fdb.has(mac) && this.fdb.size >= this.capacity) return false;
+    if (target.kind === 'remote' && !this.hasEndpointRoom) return false;
     this.fdb.set(mac, { mac, target, isStatic: options.isStatic ?? false, usedAtMs: null });
     return true;
+  }
+
+  get fdbCount(): number {
+    return this.fdb.size;
   }
 
   fdbRemove(_overlay: OverlayIndex, mac: string): boolean {

@@ -65,13 +65,13 @@ describe('targets', () => {
     assert.equal(targets.decision(macOf(199))?.atMs, 199);
   });
 
-  it('that were refused are forgotten at once when there is a new plugin to ask', () => {
+  it('that were refused can be told apart', () => {
     const fdb = new RecordingDatapath();
     const targets = targetsOver(fdb);
     targets.put(macOf(1), 'no_such_mac', 0, 60_000);
     targets.put(macOf(2), 'lookup_failed', 0, 60_000);
     targets.put(macOf(3), 'drop', 0);
-    targets.forgetRefusals();
-    assert.deepEqual([...fdb.fdb.keys()], [macOf(3)]);
+    targets.put(macOf(4), PEER, 0);
+    assert.deepEqual(targets.refused(), [macOf(1), macOf(2)]);
   });
 });

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { LOOKUP_DEADLINE_MS } from '../../src/daemon/plugin-host.js';
+import { LEAST_LIFE_MS } from '../../src/daemon/targets.js';
 import type { Answer, Query } from '../../src/search/api.js';
 import {
   deferred,
@@ -170,6 +172,63 @@ describe('the latest decision wins, not the latest arrival', () => {
     const { context, fdb } = harness({});
     context.put(MAC, PEER);
     context.withdraw(MAC);
+    assert.equal(fdb(MAC), undefined);
+  });
+
+  it('an entry withdrawn before a worker may have seen it is asked for again, as frames may wait', async () => {
+    const asked: Query[] = [];
+    const { upcalls, context, fdb, pass } = harness({
+      lookup(query) {
+        asked.push(query);
+        return { target: asked.length === 1 ? PEER : OTHER_PEER };
+      },
+    });
+    upcalls.handle(miss(MAC));
+    await settled();
+    context.withdraw(MAC);
+    await settled();
+    assert.deepEqual(fdb(MAC), remote(OTHER_PEER));
+    assert.deepEqual(asked[1], asked[0]);
+    await pass(LEAST_LIFE_MS);
+    context.withdraw(MAC);
+    await settled();
+    assert.equal(asked.length, 2, 'the worker has had its time');
+    assert.equal(fdb(MAC), undefined);
+  });
+
+  it('so is one that was pushed just before the upcall was read', async () => {
+    const { upcalls, context, fdb } = harness({ lookup: () => ({ target: OTHER_PEER }) });
+    context.put(MAC, PEER);
+    upcalls.handle(miss(MAC));
+    context.withdraw(MAC);
+    await settled();
+    assert.deepEqual(fdb(MAC), remote(OTHER_PEER));
+  });
+
+  it('a plugin that withdraws every answer of its own at once is asked no longer than frames wait', async () => {
+    let asked = 0;
+    const { upcalls, context, pass } = harness({
+      lookup() {
+        asked++;
+        return { target: PEER };
+      },
+    });
+    upcalls.handle(miss(MAC));
+    for (let ms = 0; ms < LOOKUP_DEADLINE_MS * 2; ms += 40) {
+      await pass(40);
+      context.withdraw(MAC);
+    }
+    await settled();
+    assert(asked > 2 && asked <= LOOKUP_DEADLINE_MS / 40 + 1, `asked ${asked} times`);
+  });
+
+  it('no entry is so short-lived that a worker may miss it', async () => {
+    const { upcalls, fdb, pass } = harness({ lookup: () => ({ target: PEER, ttlMs: 1 }) });
+    await pass(99);
+    upcalls.handle(miss(MAC));
+    await pass(LEAST_LIFE_MS - 1);
+    assert.deepEqual(fdb(MAC), remote(PEER));
+    await pass(200);
     assert.equal(fdb(MAC), undefined);
   });
 
