@@ -249,6 +249,9 @@ export const badListenIp = (ip: string, kind: string) =>
     `vxlan/listen_ip is ${ip}, a ${kind} address: expected an address of this host, 0.0.0.0 or ::`,
   );
 
+export const listenAddressGone = (ip: string) =>
+  new VxlaneError('listen_address_gone', `no interface that is up has address ${ip} any more: nothing can be sent`);
+
 export const mtuDoesNotFit = (mtu: number, underlay: number, listenIp: string, largest: number) =>
   new VxlaneError(
     'mtu_does_not_fit',
@@ -293,6 +296,9 @@ export const pointsToItself = (overlay: string, destination: string) =>
 
 export const fdbFull = (size: number) =>
   new VxlaneError('fdb_full', `the forwarding table is full of static targets (${size}; see daemon --fdb-size)`);
+
+export const endpointsFull = () =>
+  new VxlaneError('endpoints_full', 'the table of remote endpoints is full: targets name too many different VTEPs');
 
 export const pluginFailed = (overlay: string, reason: string, cause: unknown) =>
   new VxlaneError('plugin_failed', `overlay ${overlay}: ${reason}`, { cause });

@@ -19,6 +19,7 @@ import type { Datapath } from '../datapath/datapath.js';
 import type { UpcallRecord, VnicIndex } from '../datapath/types.js';
 import { messageOf } from '../errors.js';
 import { plugins } from '../search/registry.js';
+import { localAddresses } from '../system/link.js';
 import { version } from '../version.js';
 import { Deadlines } from './deadlines.js';
 import type { DaemonLog } from './log.js';
@@ -44,10 +45,14 @@ export interface DaemonOptions {
   readonly now?: () => number;
 }
 
+/** What nobody tells us about is looked at this often. */
+export const WATCH_EVERY_MS = 3000;
+
 export class Daemon implements Controller {
   readonly #world: World;
   readonly #serial = new Serial();
   readonly #startedAtMs: number;
+  #watchAtMs = Number.NEGATIVE_INFINITY;
   #isRepairing = false;
   #isEnding = false;
 
@@ -76,6 +81,7 @@ export class Daemon implements Controller {
     const nowMs = this.#world.now();
     this.#world.deadlines.tick(nowMs);
     for (const overlay of this.#world.overlays.values()) overlay.tick(nowMs);
+    if (nowMs >= this.#watchAtMs) this.#watch(nowMs);
     if (!this.#isRepairing && !this.#isEnding && needsRepair(this.#world, nowMs)) void this.#repair();
   }
 
@@ -193,6 +199,18 @@ export class Daemon implements Controller {
       else if (record.kind !== 'miss') datapath.countDrop(0, 'overlay_gone');
     } catch (thrown) {
       log.error('bug while handling an upcall', { stack: thrown instanceof Error ? thrown.stack : thrown });
+    }
+  }
+
+  /** What changes without a word: underlay addresses come and go, and there is room again for static targets. */
+  #watch(nowMs: number): void {
+    const { overlays, log } = this.#world;
+    this.#watchAtMs = nowMs + WATCH_EVERY_MS;
+    try {
+      const local = localAddresses();
+      for (const overlay of overlays.values()) overlay.watch(local);
+    } catch (thrown) {
+      log.warn('cannot look at the addresses of this host', { reason: messageOf(thrown) });
     }
   }
 

@@ -6,13 +6,14 @@
  */
 import type { Datapath } from '../datapath/datapath.js';
 import type { OverlayConfig, OverlayIndex, SocketIndex, VnicIndex } from '../datapath/types.js';
-import { messageOf, overlayNotUp, pluginFailed } from '../errors.js';
+import { listenAddressGone, messageOf, overlayNotUp, pluginFailed } from '../errors.js';
 import type { Plugin, Target } from '../search/api.js';
 import { underlayMtu } from '../system/link.js';
 import { Backoff } from './backoff.js';
 import type { Deadlines } from './deadlines.js';
 import { Health } from './health.js';
 import type { DaemonLog } from './log.js';
+import { LostTargets, type PutStatic } from './lost-targets.js';
 import { type Configuration, checkMtu, defaultMtu, isOwnEndpoint } from './overlay-props.js';
 import { SearchSide } from './search-side.js';
 import type { Sockets } from './sockets.js';
@@ -70,10 +71,13 @@ export class Overlay {
   /** The operator's targets. */
   readonly statics = new Map<string, Target>();
   readonly #deps: OverlayDeps;
+  readonly #lostTargets: LostTargets;
   #configuration: Configuration;
   /** MTU of the underlay when it was last looked at. */
   #underlay: number | null = null;
   #attachment: Attachment | null = null;
+  /** An interface has had the listen address while the overlay had its socket. */
+  #wasLocal = false;
   #loggedStatus = 'ONLINE';
   #loggedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -84,6 +88,7 @@ export class Overlay {
     this.#configuration = configuration;
     this.#deps = deps;
     this.log = deps.log.child({ overlay: identity.name });
+    this.#lostTargets = new LostTargets(this.health, this.log);
     const { name: overlay, vni, search } = identity;
     const log = this.log.child({ plugin: search });
     const { deadlines, now } = deps;
@@ -126,8 +131,9 @@ export class Overlay {
   /** Refuses a configuration whose MTU does not fit the underlay as it is now. */
   checkMtu({ settings }: Configuration = this.#configuration): void {
     const { mtu, listen } = settings;
-    this.#underlay = underlayMtu(listen.ip);
-    checkMtu(mtu ?? defaultMtu(this.#underlay, listen.ip), this.#underlay, listen.ip);
+    const underlay = underlayMtu(listen.ip);
+    checkMtu(mtu ?? defaultMtu(underlay, listen.ip), underlay, listen.ip);
+    this.#underlay = underlay;
   }
 
   /** Opens what is not open yet: the socket, then the plugin. Throws at the first that fails; what is open stays. */
@@ -181,11 +187,22 @@ export class Overlay {
     this.#logStatus(nowMs);
   }
 
+  /** Looks at what nobody tells of. `local`: this host's addresses; one never among them (a wildcard) cannot go. */
+  watch(local: ReadonlySet<string>): void {
+    if (this.#attachment === null) return;
+    const { ip } = this.#configuration.settings.listen;
+    if (local.has(ip)) this.health.restore('underlay');
+    else if (this.#wasLocal) this.health.degrade('underlay', listenAddressGone(ip).message);
+    this.#wasLocal ||= local.has(ip);
+    this.#lostTargets.retry(this.statics, this.#putStatic);
+  }
+
   async #attach(): Promise<void> {
     const { datapath, sockets, now } = this.#deps;
     const { listen } = this.#configuration.settings;
     this.#underlay = underlayMtu(listen.ip);
     const socket = sockets.acquire(listen);
+    this.#wasLocal = this.#underlay !== null;
     try {
       const index = datapath.addOverlay(this.#datapathConfig(socket));
       const targets = new Targets({
@@ -203,15 +220,20 @@ export class Overlay {
       await sockets.release(listen);
       throw thrown;
     }
-    for (const [mac, target] of this.statics) this.#attachment.upcalls.setStatic(mac, target);
+    this.#lostTargets.putAll(this.statics, this.#putStatic);
   }
 
   async #startPlugin(): Promise<void> {
-    const { upcalls, targets } = this.attached();
+    const { upcalls } = this.attached();
     await this.search.start(this.#configuration, upcalls);
-    targets.forgetRefusals();
+    upcalls.forgetRefusals();
     this.#configure();
   }
+
+  readonly #putStatic: PutStatic = (mac, target) => {
+    const { upcalls, targets } = this.attached();
+    return upcalls.setStatic(mac, target) ? null : targets.noRoom().message;
+  };
 
   #forUpcalls(index: OverlayIndex): UpcallOverlay {
     const overlay = this;

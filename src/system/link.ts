@@ -12,6 +12,12 @@ export function underlayMtu(ip: string): number | null {
   return name === null ? null : withControlSocket((control) => interfaceMtu(control, name));
 }
 
+/** The (canonical) addresses of the interfaces that are up, in the thread's namespace. */
+export function localAddresses(): Set<string> {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return new Set(all.flatMap(({ address }) => parseIp(address) ?? []));
+}
+
 function interfaceWithAddress(ip: string): string | null {
   for (const [name, addresses] of Object.entries(networkInterfaces())) {
     if (addresses?.some(({ address }) => parseIp(address) === ip)) return name;

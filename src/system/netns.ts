@@ -55,7 +55,8 @@ export interface Place {
 
 /**
  * The namespace that holds a TAP of this name and MAC: null for the thread's own, which is looked at first, a name
- * under /run/netns, or `also`; undefined when it is nowhere. Namespaces that cannot be entered (stale files) are skipped.
+ * under /run/netns, or `also`; undefined when it is nowhere. Namespaces that cannot be entered (stale files) are
+ * skipped.
  */
 export function findInterface(name: string, mac: string, also: string | null = null): string | null | undefined {
   return findIn(also, (control) => (isTapWithMac(control, name, mac) ? name : undefined))?.netns;
