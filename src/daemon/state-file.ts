@@ -1,16 +1,14 @@
 /** A directory of small JSON files, one an object. A file is there whole or not at all, also after a power failure. */
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { stateDirUnusable, stateNotWritten } from '../errors.js';
+import { messageOf, stateDirUnusable, stateNotWritten } from '../errors.js';
+import { makeDirectory } from './directory.js';
 
 const SUFFIX = '.json';
 const TEMPORARY = '.tmp';
 
 /** A file as read: its object's name, and its text or why it could not be read. */
-export interface StoredFile {
-  readonly name: string;
-  readonly text: string;
-}
+export type StoredFile = { readonly name: string } & ({ readonly text: string } | { readonly unreadable: string });
 
 export class StateFiles {
   readonly #directory: string;
@@ -22,7 +20,7 @@ export class StateFiles {
   /** Makes the directory if need be, for root alone, and clears away what an interrupted write left. */
   static async open(directory: string): Promise<StateFiles> {
     try {
-      await mkdir(directory, { recursive: true, mode: 0o700 });
+      makeDirectory(directory);
       for (const file of await readdir(directory)) {
         if (file.endsWith(SUFFIX + TEMPORARY)) await rm(join(directory, file), { force: true, recursive: true });
       }
@@ -36,15 +34,19 @@ export class StateFiles {
     return join(this.#directory, name + SUFFIX);
   }
 
-  /** All objects, sorted by name. */
+  /** All objects, sorted by name. One after the other: a thousand files need no thousand descriptors. */
   async readAll(): Promise<StoredFile[]> {
     const files = (await readdir(this.#directory)).filter((file) => file.endsWith(SUFFIX)).sort();
-    return Promise.all(
-      files.map(async (file) => ({
-        name: file.slice(0, -SUFFIX.length),
-        text: await readFile(join(this.#directory, file), 'utf8').catch(() => ''),
-      })),
-    );
+    const read: StoredFile[] = [];
+    for (const file of files) {
+      const name = file.slice(0, -SUFFIX.length);
+      try {
+        read.push({ name, text: await readFile(join(this.#directory, file), 'utf8') });
+      } catch (thrown) {
+        read.push({ name, unreadable: messageOf(thrown) });
+      }
+    }
+    return read;
   }
 
   /** Written aside, flushed, renamed into place, and the rename flushed. */

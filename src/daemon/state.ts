@@ -1,7 +1,7 @@
 /**
  * What is kept over restarts: `overlays/NAME.json` and `vnics/NAME.json` under the state directory. Names are interface
- * names, so they are file names too. A file that cannot be used is moved aside and reported; it is never deleted and
- * never keeps the daemon from starting.
+ * names, so they are file names too. A file that cannot be used is moved aside and reported, one that cannot be read is
+ * only reported; neither is ever deleted or keeps the daemon from starting.
  */
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -62,9 +62,15 @@ export class Store<T extends Named> {
   /** All that can be used, sorted by name. */
   async load(): Promise<T[]> {
     const loaded: T[] = [];
-    for (const { name, text } of await this.#files.readAll()) {
+    for (const stored of await this.#files.readAll()) {
+      const { name } = stored;
+      if ('unreadable' in stored) {
+        // Nothing is known against what is in it: it stays where it is, for the next start.
+        this.#log.error('a state file cannot be read', { file: this.#files.path(name), reason: stored.unreadable });
+        continue;
+      }
       try {
-        const value = parseStored(this.#schema, text);
+        const value = parseStored(this.#schema, stored.text);
         if (value.name !== name) throw new Error(`it says it is ${value.name}`);
         loaded.push(value);
       } catch (thrown) {

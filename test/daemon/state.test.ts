@@ -1,9 +1,19 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { State, type StoredOverlay } from '../../src/daemon/state.js';
+import { claimStateDir } from '../../src/daemon/state-lock.js';
 import { silentLog } from './harness.js';
 
 const OVERLAY: StoredOverlay = {
@@ -118,11 +128,39 @@ describe('a state file that cannot be used is moved aside and reported', () => {
       assert.equal(errors.length, 1, 'not read again');
     });
   }
+});
 
-  it('a directory', async () => {
+describe('a state file that cannot be read is reported and stays where it is', () => {
+  it('as a directory, or a link in a circle; the others are loaded', async () => {
     const state = await open();
+    await state.overlays.save({ ...OVERLAY, name: 'good', vni: 1 });
     mkdirSync(overlayFile());
-    assert.deepEqual(await state.overlays.load(), []);
-    assert.equal(errors.length, 1);
+    symlinkSync('circle.json', overlayFile('circle.json'));
+    const loaded = await state.overlays.load();
+    assert.deepEqual(
+      loaded.map(({ name }) => name),
+      ['good'],
+    );
+    assert.deepEqual(
+      errors.map(({ message }) => message),
+      Array(2).fill('a state file cannot be read'),
+    );
+    assert.match(String(errors[0]!.fields.reason), /ELOOP/);
+    assert.deepEqual(readdirSync(join(directory, 'overlays')).sort(), ['circle.json', 'good.json', 'overlay0.json']);
+  });
+});
+
+describe('a state directory that cannot be made', () => {
+  it('is an error at once, also where the kernel says that there is nothing', () => {
+    for (const path of ['/proc/nowhere', '/proc/nowhere/deeper', '/sys/nowhere']) {
+      assert.throws(() => claimStateDir(path), { code: 'state_dir_unusable' }, path);
+    }
+  });
+
+  it('is made with all above it, for root alone', () => {
+    const path = join(directory, 'some', 'where');
+    claimStateDir(path).release();
+    assert.equal(statSync(join(directory, 'some')).mode & 0o777, 0o700);
+    assert.equal(statSync(path).mode & 0o777, 0o700);
   });
 });
