@@ -249,6 +249,12 @@ export const badListenIp = (ip: string, kind: string) =>
     `vxlan/listen_ip is ${ip}, a ${kind} address: expected an address of this host, 0.0.0.0 or ::`,
   );
 
+export const linkLocalListenIp = (ip: string) =>
+  new VxlaneError(
+    'bad_listen_ip',
+    `vxlan/listen_ip is ${ip}: a link-local listen address needs an interface, which is not supported`,
+  );
+
 export const listenAddressGone = (ip: string) =>
   new VxlaneError('listen_address_gone', `no interface that is up has address ${ip} any more: nothing can be sent`);
 

@@ -2,7 +2,7 @@
 import { networkInterfaces } from 'node:os';
 import ipaddr from 'ipaddr.js';
 import { type Endpoint, ipFamily, parseIp, VXLAN_PORT } from '../address.js';
-import { badListenIp, mtuDoesNotFit, underlayTooSmall } from '../errors.js';
+import { badListenIp, linkLocalListenIp, mtuDoesNotFit, underlayTooSmall } from '../errors.js';
 import type { Plugin, PropertySpec, PropertyValue } from '../search/api.js';
 import { parseProperties } from '../search/props.js';
 
@@ -109,6 +109,7 @@ function settingsOf(values: Values): OverlaySettings {
   const ip = String(values['vxlan/listen_ip']);
   const range = ipaddr.parse(ip).range();
   if (range === 'multicast' || range === 'broadcast') throw badListenIp(ip, range);
+  if (range === 'linkLocal' && ipFamily(ip) === 6) throw linkLocalListenIp(ip);
   return {
     mtu: values.mtu === undefined ? null : Number(values.mtu),
     listen: { ip, port: Number(values['vxlan/listen_port']) },

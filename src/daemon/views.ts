@@ -37,7 +37,7 @@ function propertyViews(overlay: Overlay, plugins: readonly string[]): PropertyVi
 function propertyView(overlay: Overlay, spec: PropertySpec): PropertyView {
   const view: PropertyView = {
     name: spec.name,
-    perm: 'rw',
+    perm: spec.mutable === true ? 'rw' : 'r-',
     required: spec.required,
     value: formatValue(spec, overlay.configuration.values[spec.name]),
     default: defaultText(spec),

@@ -19,6 +19,8 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
     const expected = { perm: 'rw', required: false, value: '8000', default: '8900', possible: '576-8900' };
     assert.deepEqual(mtu, { name: 'mtu', ...expected });
     assert.equal(vnetid?.perm, 'r-');
+    const changeable = view.properties.filter(({ perm }) => perm === 'rw').map(({ name }) => name);
+    assert.deepEqual(changeable, ['mtu', 'vlan', 'strict-header', 'lookup/negative_ttl']);
     assert.equal(view.status, 'ONLINE');
     assert.deepEqual(fixture().daemon.overlay('overlay0'), view);
   });
@@ -36,6 +38,11 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
       change: () => ({ properties: { 'vxlan/listen_ip': '239.1.1.1' } }),
       code: 'bad_listen_ip',
       message: /multicast/,
+    },
+    'a link-local listen address': {
+      change: () => ({ properties: { 'vxlan/listen_ip': 'fe80::1' } }),
+      code: 'bad_listen_ip',
+      message: /fe80::1: a link-local listen address needs an interface, which is not supported/,
     },
     'the broadcast address': {
       change: () => ({ properties: { 'vxlan/listen_ip': '255.255.255.255' } }),

@@ -55,7 +55,7 @@ async function propertiesShown({ host, seed }: SeedMachine, file: string): Promi
       .find((line) => line.split(/\s+/)[1] === name)
       ?.split(/\s+/);
   assert.deepEqual(row('mtu')?.slice(0, 5), ['overlay0', 'mtu', 'rw', '-', '1450'], text);
-  assert.deepEqual(row('vxlan/listen_ip')?.slice(3, 5), ['y', seed.underlay], text);
+  assert.deepEqual(row('vxlan/listen_ip')?.slice(2, 5), ['r-', 'y', seed.underlay], text);
   assert.deepEqual(row('vxlan/listen_port')?.slice(3, 6), ['-', '4789', '4789'], text);
   assert.deepEqual(row('files/config')?.slice(3, 5), ['y', file], text);
 }
