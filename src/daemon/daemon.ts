@@ -61,7 +61,8 @@ export class Daemon implements Controller {
     const deadlines = new Deadlines(now);
     const sockets = new Sockets(datapath);
     const objects = { overlays: new Map(), overlayByIndex: new Map(), vnics: new Map() };
-    this.#world = { datapath, state, log, now, deadlines, sockets, ...objects };
+    const isEnding = () => this.#isEnding;
+    this.#world = { datapath, state, log, now, isEnding, deadlines, sockets, ...objects };
     this.#startedAtMs = now();
     datapath.onUpcall = (record) => this.#upcall(record);
     datapath.onVnicGone = (index) => {
@@ -95,9 +96,13 @@ export class Daemon implements Controller {
     });
   }
 
-  /** Orderly end: plugins stop, the datapath stops, interfaces of temporary VNICs go and all others stay. */
+  /**
+   * Orderly end: plugins stop, the datapath stops, interfaces of temporary VNICs go and all others stay. What is under
+   * way is cut short, so that a plugin that starts slowly does not hold up the end.
+   */
   stop(): Promise<void> {
     this.#isEnding = true;
+    this.#world.deadlines.passAll();
     return this.#serial.run(async () => {
       const { datapath, sockets, overlays, vnics } = this.#world;
       await Promise.all([...overlays.values()].map((overlay) => overlay.search.stop()));

@@ -50,7 +50,11 @@ async function run(options: RunOptions, log: DaemonLog): Promise<void> {
   const timer = setInterval(() => daemon.tick(), TICK_MS);
   const signals = listenForSignals(daemon, log);
   try {
-    await daemon.restore();
+    const early = await Promise.race([daemon.restore(), signals.ended]);
+    if (early !== undefined) {
+      log.info('ending', { signal: early });
+      return;
+    }
     // Loaded now, not sooner: after a crash frames flow meanwhile.
     const { startControlServer } = await import('../control/server.js');
     const server = await startControlServer({ socket: options.socket, controller: daemon, log });

@@ -54,9 +54,10 @@ export async function repair(world: World, isDue: (object: Overlay | Vnic) => bo
 /** The overlay first: its VNICs are no use without its socket, and of little use without its plugin. */
 export async function repairOverlay(world: World, overlay: Overlay, isDue: (object: Overlay | Vnic) => boolean) {
   const hadSocket = overlay.attachment !== null;
-  if (!overlay.isUp && isDue(overlay)) await bringUp(world, overlay);
+  if (!overlay.isUp && isDue(overlay) && !world.isEnding()) await bringUp(world, overlay);
   const isNew = !hadSocket && overlay.attachment !== null;
   for (const vnic of vnicsOn(world, overlay.name)) {
+    if (world.isEnding()) return;
     if (!vnic.isAttached && (isNew || isDue(vnic))) await reattach(world, vnic);
   }
 }
@@ -67,7 +68,7 @@ async function bringUp(world: World, overlay: Overlay): Promise<void> {
     await overlay.bringUp();
     world.log.info('overlay is up', { overlay: overlay.name });
   } catch (thrown) {
-    if (overlay.health.details !== known) warn(world, overlay, thrown);
+    if (overlay.health.details !== known && !world.isEnding()) warn(world, overlay, thrown);
   }
 }
 
@@ -95,6 +96,7 @@ async function reattach(world: World, vnic: Vnic): Promise<void> {
     vnic.problem = messageOf(thrown);
     vnic.backoff.failed(world.now());
   }
+  await new Promise(setImmediate); // a thousand interfaces are no reason not to hear a signal
 }
 
 function warn(world: World, object: Overlay | Vnic, thrown: unknown): void {

@@ -18,6 +18,8 @@ export interface World {
   readonly log: DaemonLog;
   /** Milliseconds of the monotonic clock. */
   readonly now: () => number;
+  /** The daemon has been told to end: nothing new is begun. */
+  readonly isEnding: () => boolean;
   readonly overlays: Map<string, Overlay>;
   /** Those that the datapath knows. */
   readonly overlayByIndex: Map<OverlayIndex, Overlay>;

@@ -87,6 +87,14 @@ describe('deadlines', () => {
     assert.equal(deadlines.size, 0);
   });
 
+  it('pass all at once when the daemon ends', async () => {
+    const deadlines = new Deadlines(() => 0);
+    const guarded = deadlines.within(10_000, 'work', new Promise(() => {}));
+    deadlines.passAll();
+    await assert.rejects(guarded, DeadlinePassed);
+    assert.equal(deadlines.size, 0);
+  });
+
   it('settle as the work does and leave nothing behind', async () => {
     const deadlines = new Deadlines(() => 0);
     assert.equal(await deadlines.within(100, 'work', Promise.resolve(7)), 7);

@@ -1,17 +1,21 @@
 /** The daemon as a process: when it is ready, what signals do, what stays when it goes. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, openSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { macFromNumber } from '../../src/address.js';
 import { ControlClient } from '../../src/control/client.js';
+import { STATE_VERSION } from '../../src/daemon/state.js';
 import { TestNetns, uniqueName } from '../support/netns.js';
 import { needsRoot } from '../support/root.js';
 import { freePort, StateDirectory, until } from './running.js';
 
 const PROGRAM = fileURLToPath(new URL('./run-daemon.js', import.meta.url));
 const MAC = 'de:ad:be:ef:00:01';
+/** VNICs, so many that restoring them takes a while. */
+const MANY = 150;
 const OTHER_MAC = 'de:ad:be:ef:00:02';
 
 interface DaemonProcess {
@@ -113,6 +117,33 @@ describe('the daemon process', { skip: needsRoot() }, () => {
       );
     });
   }
+
+  it('SIGTERM while it restores ends it in order without restoring the rest', async () => {
+    for (const kind of ['overlays', 'vnics'] as const) mkdirSync(join(directory.path, kind));
+    const properties = { 'vxlan/listen_ip': '127.0.0.1', 'vxlan/listen_port': String(freePort()) };
+    const overlay = { version: STATE_VERSION, name: 'overlay0', vni: 23, encap: 'vxlan', search: 'direct' };
+    const direct = { ...properties, 'direct/dest_ip': '127.0.0.9' };
+    writeFileSync(
+      directory.file('overlays', 'overlay0'),
+      JSON.stringify({ ...overlay, properties: direct, targets: {} }),
+    );
+    for (let n = 0; n < MANY; n++) {
+      const [name, mac] = [uniqueName('m'), macFromNumber(0x02_00_00_00_00_00 + n)];
+      const vnic = { version: STATE_VERSION, name, mac, overlay: 'overlay0', netns: netns.name, allowAnyMac: false };
+      writeFileSync(directory.file('vnics', name), JSON.stringify(vnic));
+    }
+    const daemon = spawnDaemon();
+    const attached = () => daemon.log.filter(({ msg }) => msg === 'VNIC attached').length;
+    await until(() => attached() > 0);
+    daemon.child.kill('SIGTERM');
+    assert.equal(await daemon.ended, 0, daemon.stderr);
+    assert(attached() < MANY, 'it did not wait for all of them');
+    assert.deepEqual(
+      daemon.log.slice(-2).map(({ msg }) => msg),
+      ['ending', 'ended'],
+    );
+    assert.equal(directory.files().length, MANY + 1);
+  });
 
   it('kill -9 leaves the interface, and the next one takes it up again', async () => {
     const first = spawnDaemon();

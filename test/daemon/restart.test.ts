@@ -112,7 +112,7 @@ describe('after a restart', { skip: needsRoot() }, () => {
     }
   });
 
-  it('a VNIC whose interface was renamed has no twin made, names it, and is up when it has its name again', async () => {
+  it('a VNIC whose interface was renamed gets no twin, names it, and is up when it has its name again', async () => {
     await running.daemon.createOverlay(overlay());
     const { name } = await running.daemon.createVnic(vnic());
     const renamed = uniqueName('ren');
