@@ -55,6 +55,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'src/errors': [],
   'src/address': [],
   'src/version': [],
+  'src/directory': [],
   'src/system': [],
   'src/datapath': ['src/system', 'assembly/layout', 'build/release'],
   'src/search/api': [],
@@ -71,7 +72,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'src/cli/commands/demo': ['src/control', 'src/cli', 'src/demo/demo'],
   'src/main': ['src/cli'],
 };
-const LEAVES = ['src/errors', 'src/address', 'src/version'];
+const LEAVES = ['src/errors', 'src/address', 'src/version', 'src/directory'];
 const SYSTEM_ONLY = /from '(koffi|node:ffi)'/;
 
 const inside = (path: string, prefix: string): boolean => path === prefix || path.startsWith(`${prefix}/`);

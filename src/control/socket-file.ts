@@ -1,7 +1,8 @@
 /** The path of a Unix socket as a claim: a stale file is replaced, a live daemon or a foreign file never. */
-import { lstatSync, mkdirSync, type Stats, unlinkSync } from 'node:fs';
+import { lstatSync, type Stats, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
+import { makeDirectory } from '../directory.js';
 import { messageOf, socketAnswers, socketPathTaken, socketPathTooLong, socketUnusable } from '../errors.js';
 import { ControlClient } from './client.js';
 
@@ -18,7 +19,7 @@ export function checkSocketPath(path: string): void {
 export async function claimSocketPath(path: string): Promise<void> {
   checkSocketPath(path);
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+    makeDirectory(dirname(path), 0o755);
   } catch (cause) {
     throw socketUnusable(path, cause);
   }

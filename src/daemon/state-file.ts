@@ -1,8 +1,8 @@
 /** A directory of small JSON files, one an object. A file is there whole or not at all, also after a power failure. */
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectory } from '../directory.js';
 import { messageOf, stateDirUnusable, stateNotWritten } from '../errors.js';
-import { makeDirectory } from './directory.js';
 
 const SUFFIX = '.json';
 const TEMPORARY = '.tmp';
@@ -20,7 +20,7 @@ export class StateFiles {
   /** Makes the directory if need be, for root alone, and clears away what an interrupted write left. */
   static async open(directory: string): Promise<StateFiles> {
     try {
-      makeDirectory(directory);
+      makeDirectory(directory, 0o700);
       for (const file of await readdir(directory)) {
         if (file.endsWith(SUFFIX + TEMPORARY)) await rm(join(directory, file), { force: true, recursive: true });
       }

@@ -106,6 +106,8 @@ test('a directory that cannot be made is named', async () => {
   writeFileSync(join(directory, 'file'), '');
   const socket = join(directory, 'file', 'vxlane.sock');
   await assert.rejects(start(socket), { code: 'socket_unusable', message: /^cannot listen on .*file\/vxlane\.sock: / });
+  // where the kernel has no such directory and never will
+  await assert.rejects(start('/proc/none/vxlane.sock'), { code: 'socket_unusable', message: /ENOENT/ });
 });
 
 test('a client without a daemon says how to get one: no socket, and a stale one', async () => {

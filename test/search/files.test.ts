@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
+import { SEED_FILE } from '../../src/demo/seed.js';
 import type { DynamicInstance } from '../../src/search/api.js';
 import { files } from '../../src/search/plugins/files.js';
 import { query, type RecordingContext, recordingContext } from './context.js';
-import { SEED_FILE } from './seed.js';
 
 const A = 'de:ad:be:ef:00:00';
 const B = 'de:ad:be:ef:00:01';
