@@ -150,7 +150,7 @@ export class Vnic {
     const found = findInterface(name, mac, netns);
     if (found !== undefined) return found;
     const renamed = findLooseTap(mac, netns, isVnic);
-    if (renamed !== undefined) throw interfaceRenamed(name, renamed.name, renamed.netns);
+    if (renamed !== undefined) throw interfaceRenamed(name, renamed, netns);
     return undefined;
   }
 }

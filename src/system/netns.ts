@@ -47,39 +47,35 @@ export function withNetnsFd<T>(target: number, label: string, action: () => T): 
   }
 }
 
-/** Where an interface is. `netns`: null for the thread's own namespace, else a name under /run/netns or a path. */
-export interface Place {
-  readonly name: string;
-  readonly netns: string | null;
-}
-
 /**
- * The namespace that holds a TAP of this name and MAC: null for the thread's own, which is looked at first, a name
- * under /run/netns, or `also`; undefined when it is nowhere. Namespaces that cannot be entered (stale files) are
- * skipped.
+ * The namespace that holds a TAP of this name and MAC: `first` (where it was seen last), the thread's own (null), or one
+ * under /run/netns; undefined when it is nowhere. Namespaces that cannot be entered (stale files) are skipped. Other
+ * daemons may have interfaces of the same name and MAC in namespaces of theirs: hence the order.
  */
-export function findInterface(name: string, mac: string, also: string | null = null): string | null | undefined {
-  return findIn(also, (control) => (isTapWithMac(control, name, mac) ? name : undefined))?.netns;
+export function findInterface(name: string, mac: string, first: string | null = null): string | null | undefined {
+  const places = new Set([first, null, ...namedNamespaces()]);
+  return [...places].find((netns) => lookInto(netns, (control) => isTapWithMac(control, name, mac)) === true);
 }
 
-/** The first TAP of this MAC that no process holds and that `isKnown` does not name; looks where findInterface does. */
-export function findLooseTap(mac: string, also: string | null, isKnown: (name: string) => boolean): Place | undefined {
-  return findIn(also, (control) =>
+/** A TAP of this MAC in the namespace that no process holds and whose name is none of `isKnown`. */
+export function findLooseTap(
+  mac: string,
+  netns: string | null,
+  isKnown: (name: string) => boolean,
+): string | undefined {
+  return lookInto(netns, (control) =>
     interfaceNames().find((name) => !isKnown(name) && isTapWithMac(control, name, mac) && !hasCarrier(control, name)),
   );
 }
 
-/** The first namespace in which `find` has a name to answer. */
-function findIn(also: string | null, find: (control: number) => string | undefined): Place | undefined {
-  for (const netns of new Set([null, ...namedNamespaces(), also])) {
-    try {
-      const name = withNetns(netns, () => withControlSocket(find));
-      if (name !== undefined) return { name, netns };
-    } catch (thrown) {
-      if (netns === null || !(thrown instanceof SystemError)) throw thrown;
-    }
+/** What `look` answers inside the namespace, undefined when that cannot be entered. */
+function lookInto<T>(netns: string | null, look: (control: number) => T): T | undefined {
+  try {
+    return withNetns(netns, () => withControlSocket(look));
+  } catch (thrown) {
+    if (netns === null || !(thrown instanceof SystemError)) throw thrown;
+    return undefined;
   }
-  return undefined;
 }
 
 function isTapWithMac(control: number, name: string, mac: string): boolean {

@@ -119,6 +119,14 @@ describe('findInterface', { skip: needsRoot() }, () => {
     assert.equal(findInterface(name, MAC), undefined);
   });
 
+  it('prefers the place it was seen last: another daemon may have the same name and MAC elsewhere', () => {
+    const name = uniqueName('v');
+    const others = [new TestNetns('vxa'), new TestNetns('vxz')];
+    for (const { name: where } of others) openTap({ name, mac: MAC, mtu: 1400, netns: where, persist: true }).close();
+    for (const { name: where } of others) assert.equal(findInterface(name, MAC, where), where);
+    for (const other of others) other.delete();
+  });
+
   it('does not take another kind of interface for a TAP', () => {
     const name = uniqueName('v');
     netns.exec('ip', 'link', 'add', name, 'address', MAC, 'type', 'veth', 'peer', 'name', uniqueName('p'));
@@ -146,14 +154,16 @@ describe('findLooseTap', { skip: needsRoot() }, () => {
   it("finds a TAP by its MAC alone when no process holds it and its name is nobody's", () => {
     const name = uniqueName('v');
     const tap = openTap({ name, mac: MAC, mtu: 1400, netns: netns.name, persist: true });
-    assert.equal(findLooseTap(MAC, null, nobody), undefined, 'this process holds it');
+    assert.equal(findLooseTap(MAC, netns.name, nobody), undefined, 'this process holds it');
     tap.close();
-    leavesNoDescriptor(() => assert.deepEqual(findLooseTap(MAC, null, nobody), { name, netns: netns.name }));
+    leavesNoDescriptor(() => assert.equal(findLooseTap(MAC, netns.name, nobody), name));
+    assert.equal(findLooseTap(MAC, null, nobody), undefined, "other namespaces are nobody's business");
     assert.equal(
-      findLooseTap(MAC, null, (known) => known === name),
+      findLooseTap(MAC, netns.name, (known) => known === name),
       undefined,
     );
-    assert.equal(findLooseTap(OTHER_MAC, null, nobody), undefined);
+    assert.equal(findLooseTap(OTHER_MAC, netns.name, nobody), undefined);
+    assert.equal(findLooseTap(MAC, 'no-such-netns', nobody), undefined);
   });
 
   it('looks in a namespace that has only a path as well, as findInterface does', () => {
@@ -167,7 +177,7 @@ describe('findLooseTap', { skip: needsRoot() }, () => {
       far.delete(); // its name only: the mount keeps it
       assert.equal(findInterface(name, OTHER_MAC), undefined);
       assert.equal(findInterface(name, OTHER_MAC, path), path);
-      assert.deepEqual(findLooseTap(OTHER_MAC, path, nobody), { name, netns: path });
+      assert.equal(findLooseTap(OTHER_MAC, path, nobody), name);
     } finally {
       spawnSync('umount', [path]);
       rmSync(path);
