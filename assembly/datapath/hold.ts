@@ -135,16 +135,14 @@ function release(slot: u32, key: u64, value: u64): bool {
   let at = load<u32>(header, HK_RELEASED);
   const end = load<u32>(header, HK_USED);
   while (at < end) {
-    if (!outHasRoom()) {
-      store<u32>(header, at, HK_RELEASED);
-      return false;
-    }
+    if (!outHasRoom()) return false;
     const held = arena + at;
     const len = load<u32>(held, HELD_FRAME_LEN);
+    at += (HELD_FRAME + len + 7) & ~7;
+    store<u32>(header, at, HK_RELEASED); // first: after a trap, a frame that has met its fate is not dropped again
     total(C_HELD, -1);
     total(C_HELD_BYTES, -(<u64>len));
     sendHeld(held + HELD_FRAME, len, overlay, load<u32>(held, HELD_FRAME_VNIC), value);
-    at += (HELD_FRAME + len + 7) & ~7;
   }
   free(slot, key);
   return true;

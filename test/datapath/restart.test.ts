@@ -2,7 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { HDR_FDB_BASE, Inject } from '../../assembly/layout.js';
+import {
+  HDR_FDB_BASE,
+  HELD_FRAME,
+  HELD_FRAME_VNIC,
+  Inject,
+  W_HELD_ARENAS,
+  WORKERS_BASE,
+} from '../../assembly/layout.js';
 import { BUILDS, type Build, Core } from '../support/core.js';
 import { frame } from '../support/frames.js';
 
@@ -61,5 +68,21 @@ for (const build of BUILDS) {
     trapIn(core, () => core.encap(a, [runt, runt, frame(FAR, A), frame(FAR, A), frame(FAR, A)]));
     assert.deepEqual(core.counters.drops(), { truncated: 2, worker_restarted: 3 });
     core.checkBooks();
+  });
+
+  test(`${build}: held frames that had met their fate before one of them trapped are not dropped again`, () => {
+    const { core, overlay, a } = setUp(build);
+    const held = frame(FAR, A);
+    core.encap(a, [held, held, held]);
+    const size = (HELD_FRAME + held.length + 7) & ~7;
+    const vnicOfThird = (WORKERS_BASE + W_HELD_ARENAS + 2 * size + HELD_FRAME_VNIC) >> 2;
+    assert.equal(core.views.u32[vnicOfThird], a);
+    core.views.u32[vnicOfThird] = OUT_OF_BOUNDS / 64;
+    core.put(overlay, FAR, { kind: 'drop', reason: 'drop_entry' });
+    assert.throws(() => core.turn());
+    core.module.startWorker(0);
+    assert.deepEqual(core.counters.drops(), { drop_entry: 2, worker_restarted: 1 });
+    core.checkBooks();
+    assert.deepEqual(core.turn(), []);
   });
 }
