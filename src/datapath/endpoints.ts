@@ -7,6 +7,9 @@ import { type Endpoint, formatEndpoint } from '../address.js';
 import { sockaddrOf } from '../system/sockaddr.js';
 import type { Views } from './memory.js';
 
+/** A refusal counts as so many new endpoints: a full table is looked at again after a few. */
+const REFUSED_COUNTS = 64;
+
 export class Endpoints {
   readonly #views: Views;
   readonly #indexes = new Map<string, number>();
@@ -28,9 +31,9 @@ export class Endpoints {
     const known = this.#indexes.get(text);
     if (known !== undefined) return known;
     const index = this.#free.pop() ?? (this.#endpoints.length < ENDPOINTS_MAX ? this.#endpoints.length : 0);
+    this.#newSinceSweep += index === 0 ? REFUSED_COUNTS : 1;
     if (index === 0) return 0;
     this.#onNew(index);
-    this.#newSinceSweep++;
     this.#endpoints[index] = { ip: endpoint.ip, port: endpoint.port };
     this.#indexes.set(text, index);
     const at = ENDPOINTS_BASE + index * EP_SIZE;
@@ -51,7 +54,8 @@ export class Endpoints {
 
   /**
    * Whether a sweep is due: fewer than a quarter of the places are left, and more endpoints are new since the last
-   * sweep than it could forget, so a table that is really in use is not swept in vain again and again.
+   * sweep than it could forget, so a table that is really in use is not swept in vain again and again. What a full
+   * table refused counts too, or it would never be swept again.
    */
   get isLow(): boolean {
     const left = ENDPOINTS_MAX - this.#endpoints.length + this.#free.length;

@@ -50,3 +50,18 @@ test('a table that is low is swept, but not again and again when everything is i
   assert.equal(used.has(0), false);
   assert.ok(sweeps >= 1 && sweeps <= 20, `${sweeps} sweeps`);
 });
+
+test('a table that was full of endpoints in use is swept again when they no longer are', () => {
+  const endpoints = new Endpoints(viewsOf(createMemory(1, 16)), () => {});
+  const used = new Set<number>();
+  const add = (n: number): number => {
+    const index = endpoints.intern(endpointOf(n));
+    used.add(index);
+    if (endpoints.isLow) endpoints.release(endpoints.forgetUnused(used));
+    return index;
+  };
+  for (let n = 0; n < ENDPOINTS_MAX - 1; n++) assert.notEqual(add(n), 0);
+  used.clear();
+  let refused = 0;
+  while (add(ENDPOINTS_MAX + refused) === 0) assert.ok(++refused < 50, 'never swept again');
+});
