@@ -279,6 +279,7 @@ export class Overlay {
       await action();
       this.health.restore(part);
     } catch (thrown) {
+      if (part === 'start') await this.search.stop(); // else it may count as up, and is never tried again
       this.health.degrade(part, messageOf(thrown));
       this.backoff.failed(this.#deps.now());
       throw part === 'start' ? pluginFailed(this.name, messageOf(thrown), thrown) : thrown;
