@@ -90,7 +90,8 @@ export function tunnelDescriptors(): string[] {
     .sort();
 }
 
-let port = 20_000 + (process.pid % 20_000);
+// Test files run side by side with process ids that are close: their ports are not. All are below the ephemeral ones.
+let port = 20_000 + ((process.pid * 211) % 12_000);
 
 /** A UDP port that no other overlay of this process has, and most likely nobody else. */
 export function freePort(): number {
