@@ -1,7 +1,7 @@
 /**
  * What is kept over restarts: `overlays/NAME.json` and `vnics/NAME.json` under the state directory. Names are interface
  * names, so they are file names too. A file that cannot be used is moved aside and reported, one that cannot be read is
- * only reported; neither is ever deleted or keeps the daemon from starting.
+ * only reported, until its name is used again; neither is ever deleted or keeps the daemon from starting.
  */
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -52,6 +52,8 @@ export class Store<T extends Named> {
   readonly #files: StateFiles;
   readonly #schema: z.ZodType<T>;
   readonly #log: PluginLog;
+  /** Names whose file could not be read at the start. */
+  readonly #unread = new Set<string>();
 
   constructor(files: StateFiles, schema: z.ZodType<T>, log: PluginLog) {
     this.#files = files;
@@ -66,6 +68,7 @@ export class Store<T extends Named> {
       const { name } = stored;
       if ('unreadable' in stored) {
         // Nothing is known against what is in it: it stays where it is, for the next start.
+        this.#unread.add(name);
         this.#log.error('a state file cannot be read', { file: this.#files.path(name), reason: stored.unreadable });
         continue;
       }
@@ -80,8 +83,9 @@ export class Store<T extends Named> {
     return loaded;
   }
 
-  save(value: T): Promise<void> {
-    return this.#files.write(value.name, value);
+  async save(value: T): Promise<void> {
+    if (this.#unread.delete(value.name)) await this.moveAside(value.name, 'unreadable, and its name is used again');
+    await this.#files.write(value.name, value);
   }
 
   remove(name: string): Promise<void> {

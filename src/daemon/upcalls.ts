@@ -6,6 +6,7 @@
  * withdrawn while a question is in flight overtakes its answer. A failure costs its own frames and degrades the overlay
  * until a later question succeeds. No answer at all is left to the datapath, which drops what waits as lookup_timeout.
  */
+import { setImmediate } from 'node:timers/promises';
 import type { DropReason, MissUpcall, OverlayIndex, UpcallRecord, VnicIndex } from '../datapath/types.js';
 import type { Answer, PluginLog, Query, Target } from '../search/api.js';
 import type { Health } from './health.js';
@@ -195,6 +196,8 @@ export class Upcalls {
     const { query, askedAtMs } = question;
     let outcome: Outcome;
     do {
+      // A plugin that withdraws whatever it is about to answer must not keep the thread to itself.
+      if (question.overtaken !== null) await setImmediate();
       question.overtaken = null;
       outcome = await this.#askOnce(question);
     } while (

@@ -48,7 +48,7 @@ export function withNetnsFd<T>(target: number, label: string, action: () => T): 
 }
 
 /**
- * The namespace that holds a TAP of this name and MAC: `first` (where it was seen last), the thread's own (null), or
+ * The namespace that holds a TAP of this name and MAC: `first` (where it was created), the thread's own (null), or
  * one under /run/netns; undefined when it is nowhere. Namespaces that cannot be entered (stale files) are skipped.
  * Other daemons may have interfaces of the same name and MAC in namespaces of theirs: hence the order.
  */

@@ -148,6 +148,17 @@ describe('a state file that cannot be read is reported and stays where it is', (
     assert.match(String(errors[0]!.fields.reason), /ELOOP/);
     assert.deepEqual(readdirSync(join(directory, 'overlays')).sort(), ['circle.json', 'good.json', 'overlay0.json']);
   });
+
+  it('and is moved aside, not replaced, when its name is used again', async () => {
+    const state = await open();
+    symlinkSync('overlay0.json', overlayFile());
+    assert.deepEqual(await state.overlays.load(), []);
+    await state.overlays.save(OVERLAY);
+    assert.deepEqual(await state.overlays.load(), [OVERLAY]);
+    const files = readdirSync(join(directory, 'overlays')).sort();
+    assert.equal(files.length, 2);
+    assert.match(files[1]!, /^overlay0\.json\.corrupt-/);
+  });
 });
 
 describe('a state directory that cannot be made', () => {

@@ -162,6 +162,7 @@ describe('the latest decision wins, not the latest arrival', () => {
     answers[0]!.resolve({ target: PEER });
     await settled();
     assert.equal(fdb(MAC), undefined);
+    await settled(); // the event loop had its turn in between
     assert.equal(asked, 2);
     answers[1]!.resolve({ target: OTHER_PEER });
     await settled();

@@ -119,7 +119,7 @@ describe('findInterface', { skip: needsRoot() }, () => {
     assert.equal(findInterface(name, MAC), undefined);
   });
 
-  it('prefers the place it was seen last: another daemon may have the same name and MAC elsewhere', () => {
+  it('prefers the place it is told first: another daemon may have the same name and MAC elsewhere', () => {
     const name = uniqueName('v');
     const others = [new TestNetns('vxa'), new TestNetns('vxz')];
     for (const { name: where } of others) openTap({ name, mac: MAC, mtu: 1400, netns: where, persist: true }).close();
