@@ -14,8 +14,8 @@ export interface Fdb {
   fdbRemove(overlay: OverlayIndex, mac: string): boolean;
   fdbGet(overlay: OverlayIndex, mac: string): FdbEntry | null;
   fdbEntries(overlay: OverlayIndex): FdbEntry[];
-  /** Of all overlays. */
-  readonly fdbCount: number;
+  /** Whether the endpoint table takes another one. */
+  readonly hasEndpointRoom: boolean;
 }
 
 /** Entries live at least this long: a worker that is slow to wake finds what the frames it holds were waiting for. */
@@ -104,7 +104,7 @@ export class Targets {
   /** Why a put was refused for want of room. */
   noRoom(): VxlaneError {
     const { fdb, fdbSize } = this.#options;
-    return fdb.fdbCount >= fdbSize ? fdbFull(fdbSize) : endpointsFull();
+    return fdb.hasEndpointRoom ? fdbFull(fdbSize) : endpointsFull();
   }
 
   /** Forgets what has outlived its time. */

@@ -224,6 +224,10 @@ export class Datapath {
     return this.#fdb.count;
   }
 
+  get hasEndpointRoom(): boolean {
+    return this.#endpoints.hasRoom;
+  }
+
   /** Writes a frame to a VNIC. False when the inject ring is full (counted as inject_ring_full by the caller). */
   deliver(vnic: VnicIndex, frame: Uint8Array): boolean {
     return this.#inject(Inject.deliver, vnic, frame);

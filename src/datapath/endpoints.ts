@@ -52,14 +52,23 @@ export class Endpoints {
     for (const [index, endpoint] of this.#endpoints.entries()) if (endpoint !== null) yield [index, endpoint];
   }
 
+  /** Places that are free. */
+  get #left(): number {
+    return ENDPOINTS_MAX - this.#endpoints.length + this.#free.length;
+  }
+
+  /** Whether a new endpoint finds a place. */
+  get hasRoom(): boolean {
+    return this.#left > 0;
+  }
+
   /**
    * Whether a sweep is due: fewer than a quarter of the places are left, and more endpoints are new since the last
    * sweep than it could forget, so a table that is really in use is not swept in vain again and again. What a full
    * table refused counts too, or it would never be swept again.
    */
   get isLow(): boolean {
-    const left = ENDPOINTS_MAX - this.#endpoints.length + this.#free.length;
-    return left < ENDPOINTS_MAX / 4 && this.#newSinceSweep > this.#forgottenLast;
+    return this.#left < ENDPOINTS_MAX / 4 && this.#newSinceSweep > this.#forgottenLast;
   }
 
   /** Forgets every endpoint that is not in use. Their places may be given out only after `release`. */
@@ -78,6 +87,6 @@ export class Endpoints {
 
   /** No worker can still be sending to these. */
   release(indexes: readonly number[]): void {
-    this.#free.push(...indexes);
+    for (const index of indexes) this.#free.push(index);
   }
 }

@@ -25,10 +25,6 @@ export class RecordingDatapath implements UpcallDatapath {
     return true;
   }
 
-  get fdbCount(): number {
-    return this.fdb.size;
-  }
-
   fdbRemove(_overlay: OverlayIndex, mac: string): boolean {
     return this.fdb.delete(mac);
   }

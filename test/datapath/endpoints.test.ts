@@ -19,7 +19,11 @@ test('equal endpoints share a place that holds their sockaddr; a full table answ
   assert.equal(endpoints.intern({ ip: 'fd00::1', port: 8472 }), index);
   const at = ENDPOINTS_BASE + index * EP_SIZE;
   assert.deepEqual(Buffer.from(views.u8.slice(at, at + 28)), sockaddrOf({ ip: 'fd00::1', port: 8472 }));
-  for (let n = 0; n < ENDPOINTS_MAX - 2; n++) assert.notEqual(endpoints.intern(endpointOf(n)), 0);
+  for (let n = 0; n < ENDPOINTS_MAX - 2; n++) {
+    assert.ok(endpoints.hasRoom);
+    assert.notEqual(endpoints.intern(endpointOf(n)), 0);
+  }
+  assert.equal(endpoints.hasRoom, false);
   assert.equal(endpoints.intern(endpointOf(ENDPOINTS_MAX)), 0);
 });
 

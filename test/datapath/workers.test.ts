@@ -20,8 +20,8 @@ async function until(what: string, holds: () => boolean): Promise<void> {
   }
 }
 
-function startWorkers(core: Core, onRestart: (reason: string) => void = assert.fail): Workers {
-  const start = { memory: core.memory, module, busyPollUs: 0 };
+function startWorkers(core: Core, onRestart: (reason: string) => void = assert.fail, busyPollUs = 0): Workers {
+  const start = { memory: core.memory, module, busyPollUs };
   const events = { onRestart: (_: number, reason: string) => onRestart(reason), onVnicGone: () => assert.fail() };
   return new Workers(1, core.views, start, events);
 }
@@ -80,4 +80,23 @@ test('stop ends a worker that sleeps in a system call', async () => {
   await workers.quiesce();
   await workers.stop();
   assert.equal(workers.restarts, 0);
+});
+
+test('with busy-poll a worker looks for more after it had work, and then sleeps', async () => {
+  const { core } = setUp();
+  const turn = (): number => Atomics.load(core.views.u32, (WORKERS_BASE + W_TURN) >> 2);
+  const workers = startWorkers(core, assert.fail, 500_000);
+  try {
+    await workers.quiesce(); // the wake-up is work
+    const before = turn();
+    await until('looking again and again', () => turn() - before > 50);
+    let last = -1;
+    await until('sleep', () => {
+      const slept = turn() === last;
+      last = turn();
+      return slept;
+    });
+  } finally {
+    await workers.stop();
+  }
 });
