@@ -274,7 +274,10 @@ export const W_HELD_ARENAS_SIZE = HELD_KEYS_MAX * HELD_BYTES_PER_KEY_MAX;
 
 // what the datapath decided to send, in order; the engine turns it into I/O descriptors and empties it
 export const OUT_MAX = VNICS_MAX * 2; // a pass stops taking frames when fewer than VNICS_MAX places are left
-export const W_OUT_COUNT = W_HELD_ARENAS + W_HELD_ARENAS_SIZE; // u32
+export const RUNS_MAX = 8; // flows that are coalesced side by side
+export const RUN_SIZE = 64; // a flow's state while its frames are joined, see datapath/coalesce.ts
+export const W_RUNS = W_HELD_ARENAS + W_HELD_ARENAS_SIZE; // RUNS_MAX of them
+export const W_OUT_COUNT = W_RUNS + RUNS_MAX * RUN_SIZE; // u32
 export const W_OUT = W_OUT_COUNT + CACHE_LINE;
 export const OUT_FRAME = 0; // u32 where the frame starts; VXLAN_HLEN bytes before it may be written
 export const OUT_LEN = OUT_FRAME + 4; // u32 bytes of frame
@@ -282,7 +285,15 @@ export const OUT_ENDPOINT = OUT_LEN + 4; // u32 endpoint to send it to, or 0: it
 export const OUT_VNIC = OUT_ENDPOINT + 4; // u32 that VNIC
 export const OUT_OVERLAY = OUT_VNIC + 4; // u32
 export const OUT_SENDER = OUT_OVERLAY + 4; // u32 VNIC that sent it, 0: the underlay or a proxy
-export const OUT_SIZE = 32;
+export const OUT_FRAMES = OUT_SENDER + 4; // u32 frames it is on the wire: a super-frame stands for several
+export const OUT_SETTLED = OUT_FRAMES + 4; // u32 of those, the ones whose fate is counted
+export const OUT_NEXT = OUT_SETTLED + 4; // u32 the entry that leaves with this one, right behind it; 0: none
+export const OUT_JOINED = OUT_NEXT + 4; // u32 1: it leaves with an earlier entry
+export const OUT_PAYLOAD = OUT_JOINED + 4; // u32 where the part starts that a joined entry adds
+export const OUT_PAYLOAD_LEN = OUT_PAYLOAD + 4; // u32 bytes of that part
+export const OUT_SOURCE = OUT_PAYLOAD_LEN + 4; // u16 source port, as an index of the pool
+export const OUT_VNET = OUT_SOURCE + 2; // 10 bytes struct virtio_net_hdr: what the frame leaves to its receiver
+export const OUT_SIZE = 64;
 
 // I/O descriptors of the mmsg engine, in the kernel's own layout (64-bit Linux)
 export const POLLFD_SIZE = 8; // struct pollfd { i32 fd; i16 events; i16 revents }
@@ -328,7 +339,7 @@ export const FDB_FLAG_STATIC = 1; // set by the operator or a local VNIC: never 
 export const FDB_STAMP_SIZE = 4;
 // ... and then, per worker, another such array: when a frame last used it (worker).
 
-export const LAYOUT_VERSION = 2;
+export const LAYOUT_VERSION = 3;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +
