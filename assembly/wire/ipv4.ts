@@ -15,7 +15,7 @@
 // +---------------------------------------------------------------+   options up to IHL * 4
 
 import { load16be, load32be, store16be, store32be } from './bytes';
-import { checksum, foldSum } from './checksum';
+import { checksum, foldSum, sum } from './checksum';
 
 const VERSION_IHL: usize = 0;
 const TOS: usize = VERSION_IHL + 1;
@@ -128,6 +128,16 @@ export function ipv4PseudoSum(packet: usize, protocol: u32, len: u32): u32 {
   return foldSum(<u64>ipv4Src(packet) + <u64>ipv4Dst(packet) + <u64>protocol + <u64>len);
 }
 
+/**
+ * Sum of a header with its options, without what differs between the segments of a super-frame: total length,
+ * identification, checksum.
+ */
+export function ipv4ConstantSum(packet: usize): u32 {
+  const begin = sum(packet + VERSION_IHL, <u32>(TOTAL_LENGTH - VERSION_IHL), 0);
+  const middle = sum(packet + FRAGMENT, <u32>(CHECKSUM - FRAGMENT), begin);
+  return sum(packet + SOURCE, ipv4HeaderLength(packet) - <u32>SOURCE, middle);
+}
+
 /** Writes a header without options, not fragmented, DF set, whose checksum is still zero: `ipv4FillChecksum`. */
 export function ipv4Stamp(packet: usize, protocol: u32, totalLength: u32, src: u32, dst: u32): void {
   assert(totalLength >= IPV4_HLEN && totalLength <= 0xffff && protocol <= 0xff);
@@ -149,6 +159,11 @@ export function ipv4SetTotalLength(packet: usize, totalLength: u32): void {
 @inline
 export function ipv4SetId(packet: usize, id: u32): void {
   store16be(packet, IDENTIFICATION, id);
+}
+
+@inline
+export function ipv4SetChecksum(packet: usize, value: u32): void {
+  store16be(packet, CHECKSUM, value);
 }
 
 /** Makes the header checksum right; the last thing after every other change. */

@@ -26,7 +26,10 @@ const DESTINATION: usize = SOURCE + 16;
 /** Bytes of the header; extension headers follow. */
 export const IPV6_HLEN: u32 = <u32>DESTINATION + 16;
 
+export const IPPROTO_HOPOPTS: u32 = 0;
 export const IPPROTO_ICMPV6: u32 = 58;
+export const IPPROTO_DSTOPTS: u32 = 60;
+const OPTIONS_LENGTH: usize = 1; // of an options header: units of 8 bytes, the first not counted
 const SOLICITED_NODE_HIGH: u64 = 0xff02_0000_0000_0000; // ff02::1:ffXX:XXXX, RFC 4291 section 2.7.1
 const SOLICITED_NODE_LOW: u64 = 0x0000_0001_ff00_0000;
 const SOLICITED_NODE_LOW_MASK: u64 = 0xffff_ffff_ff00_0000;
@@ -105,6 +108,32 @@ export function ipv6IsMulticast(high: u64): bool {
 @inline
 export function ipv6IsSolicitedNode(high: u64, low: u64): bool {
   return high == SOLICITED_NODE_HIGH && (low & SOLICITED_NODE_LOW_MASK) == SOLICITED_NODE_LOW;
+}
+
+/**
+ * Where the upper layer stands, in bytes from the start of the header, when nothing but options headers (hop-by-hop,
+ * destination) stand before it and all of them end inside `len` bytes; 0 if not. `ipv6UpperProtocol` says what it is.
+ * Routing headers are refused, for the pseudo header of what follows them has another destination.
+ */
+export function ipv6UpperOffset(packet: usize, len: u32): u32 {
+  let next = ipv6NextHeader(packet);
+  let at = IPV6_HLEN;
+  while (next == IPPROTO_HOPOPTS || next == IPPROTO_DSTOPTS) {
+    if (at + 8 > len) return 0;
+    next = load<u8>(packet + at);
+    at += (<u32>load<u8>(packet + at, OPTIONS_LENGTH) + 1) << 3;
+  }
+  if (at > len) return 0;
+  upperProtocol = next;
+  return at;
+}
+
+let upperProtocol: u32 = 0;
+
+/** The protocol that the last `ipv6UpperOffset` (not 0) found. */
+@inline
+export function ipv6UpperProtocol(): u32 {
+  return upperProtocol;
 }
 
 /** Sum of the pseudo header (RFC 8200 section 8.1) for `len` bytes of an upper layer. */

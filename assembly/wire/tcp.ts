@@ -15,7 +15,7 @@
 // +-------------------------------+-------------------------------+   options up to the data offset
 
 import { load16be, load32be, store16be, store32be } from './bytes';
-import { checksum } from './checksum';
+import { checksum, sum } from './checksum';
 
 const SOURCE_PORT: usize = 0;
 const DESTINATION_PORT: usize = SOURCE_PORT + 2;
@@ -28,6 +28,8 @@ const CHECKSUM: usize = WINDOW + 2;
 const URGENT: usize = CHECKSUM + 2;
 /** Bytes of the header without options. */
 export const TCP_HLEN: u32 = <u32>URGENT + 2;
+/** Where the checksum field is, in bytes from the start of the header. */
+export const TCP_CHECKSUM: u32 = <u32>CHECKSUM;
 
 export const TCP_FIN: u32 = 0x01;
 export const TCP_SYN: u32 = 0x02;
@@ -86,6 +88,23 @@ export function tcpChecksum(segment: usize): u32 {
   return load16be(segment, CHECKSUM);
 }
 
+/** Data offset, reserved bits and flags as the 16 bits they are; the flags are the low 8. */
+@inline
+export function tcpOffsetAndFlags(segment: usize): u32 {
+  return load16be(segment, DATA_OFFSET);
+}
+
+/**
+ * Sum of a header with its options, without what differs between the segments of a super-frame: sequence number, data
+ * offset and flags, checksum.
+ */
+export function tcpConstantSum(segment: usize): u32 {
+  const ports = sum(segment + SOURCE_PORT, <u32>(SEQUENCE - SOURCE_PORT), 0);
+  const acknowledged = sum(segment + ACKNOWLEDGEMENT, <u32>(DATA_OFFSET - ACKNOWLEDGEMENT), ports);
+  const window = sum(segment + WINDOW, <u32>(CHECKSUM - WINDOW), acknowledged);
+  return sum(segment + URGENT, tcpHeaderLength(segment) - <u32>URGENT, window);
+}
+
 /** Whether the checksum of a segment of `len` bytes is right. `pseudoSum` is that of the IP header, for `len` bytes. */
 @inline
 export function tcpVerify(segment: usize, len: u32, pseudoSum: u32): bool {
@@ -118,6 +137,16 @@ export function tcpSetFlags(segment: usize, flags: u32): void {
 @inline
 export function tcpSetWindow(segment: usize, window: u32): void {
   store16be(segment, WINDOW, window);
+}
+
+@inline
+export function tcpSetOffsetAndFlags(segment: usize, word: u32): void {
+  store16be(segment, DATA_OFFSET, word);
+}
+
+@inline
+export function tcpSetChecksum(segment: usize, value: u32): void {
+  store16be(segment, CHECKSUM, value);
 }
 
 /** Makes the checksum of a segment of `len` bytes right; the last thing after every other change. */

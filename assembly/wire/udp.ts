@@ -17,6 +17,8 @@ const LENGTH: usize = DESTINATION_PORT + 2;
 const CHECKSUM: usize = LENGTH + 2;
 /** Bytes of the header. */
 export const UDP_HLEN: u32 = <u32>CHECKSUM + 2;
+/** Where the checksum field is, in bytes from the start of the header. */
+export const UDP_CHECKSUM: u32 = <u32>CHECKSUM;
 
 /** Whether `len` bytes hold the header and all that its length field speaks of: the check before all others here. */
 @inline
@@ -62,10 +64,21 @@ export function udpStamp(datagram: usize, srcPort: u32, dstPort: u32, length: u3
   store16be(datagram, CHECKSUM, 0);
 }
 
+@inline
+export function udpSetLength(datagram: usize, length: u32): void {
+  assert(length >= UDP_HLEN && length <= 0xffff);
+  store16be(datagram, LENGTH, length);
+}
+
+/** Writes a checksum that was just made: 0, which would mean that there is none, is sent as 0xffff (RFC 768). */
+@inline
+export function udpSetChecksum(datagram: usize, made: u32): void {
+  store16be(datagram, CHECKSUM, made == 0 ? 0xffff : made);
+}
+
 /** Makes the checksum right; the last thing after every other change. A sum of 0 is sent as 0xffff (RFC 768). */
 @inline
 export function udpFillChecksum(datagram: usize, pseudoSum: u32): void {
   store16be(datagram, CHECKSUM, 0);
-  const made = checksum(datagram, udpLength(datagram), pseudoSum);
-  store16be(datagram, CHECKSUM, made == 0 ? 0xffff : made);
+  udpSetChecksum(datagram, checksum(datagram, udpLength(datagram), pseudoSum));
 }

@@ -7,7 +7,7 @@
 // +--------+---------+---------+----------+-------------+--------------+
 //
 // NEEDS_CSUM: the checksum field at csumStart + csumOffset holds the folded sum of the pseudo header, not complemented;
-// the checksum from csumStart to the end of the packet is still to be made. A GSO type: the frame stands for several,
+// the checksum from csumStart to the end of the frame is still to be made. A GSO type: the frame stands for several,
 // each with gsoSize bytes of payload but for the last. hdrLen is a hint on what is read: never rely on it.
 
 const FLAGS: usize = 0;

@@ -1,4 +1,5 @@
 // What the tests call inside the module: re-exports of internals, one file per room.
 
+export * from './datapath';
 export * from './table';
 export * from './wire';

@@ -1,0 +1,3 @@
+// Internals of assembly/datapath for the tests, under the names they have there.
+
+export * from '../../assembly/datapath/segment';
