@@ -123,6 +123,12 @@ export function ipv4Dst(packet: usize): u32 {
   return load32be(packet, DESTINATION);
 }
 
+/** Both addresses as one word in memory's order: to compare and to hash only. */
+@inline
+export function ipv4AddressesWord(packet: usize): u64 {
+  return load<u64>(packet, SOURCE);
+}
+
 /** Sum of the pseudo header (RFC 768, RFC 9293 section 3.1) for `len` bytes of an upper layer. */
 export function ipv4PseudoSum(packet: usize, protocol: u32, len: u32): u32 {
   return foldSum(<u64>ipv4Src(packet) + <u64>ipv4Dst(packet) + <u64>protocol + <u64>len);

@@ -1,0 +1,71 @@
+// Which flow a frame belongs to, as a number: the outer source port is made of it, so that an underlay with several
+// paths spreads flows and keeps each on one (RFC 7348 section 5). What is hashed must be the same in every frame of a
+// flow: so not the ports of a first fragment, which the others do not have, and not the IPv6 flow label, which Linux
+// changes within a connection.
+
+import { hash64 } from '../table/hash';
+import { ETH_P_IP, ETH_P_IPV6, ethDst, ethSrc } from '../wire/ethernet';
+import {
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  ipv4AddressesWord,
+  ipv4Check,
+  ipv4HeaderLength,
+  ipv4IsFragment,
+  ipv4Protocol,
+} from '../wire/ipv4';
+import { IPV6_HLEN, ipv6Check, ipv6DstHigh, ipv6DstLow, ipv6NextHeader, ipv6SrcHigh, ipv6SrcLow } from '../wire/ipv6';
+import { IPPROTO_SCTP, PORTS_LEN, portsWord } from '../wire/ports';
+import { innerEtherType, l3Offset, vlanDepth } from '../wire/vlan';
+
+const MULTIPLIER: u64 = 0x9e3779b97f4a7c15; // 2^64 over the golden ratio, odd: no bit of a word is lost
+
+@inline
+function mix(hash: u64, word: u64): u64 {
+  return (hash ^ word) * MULTIPLIER ^ (hash >> 32);
+}
+
+/**
+ * 32 bits made of the IP addresses, the protocol and the ports of TCP, UDP or SCTP; of fragments and other protocols
+ * without the ports; of what is not IP, the MAC addresses and the EtherType inside up to two tags. Reads inside `len`.
+ */
+export function flowHash(frame: usize, len: u32): u32 {
+  const depth = vlanDepth(frame, len);
+  if (depth < 0) return 0;
+  if (depth > 2) return addressesHash(frame, 0);
+  const etherType = innerEtherType(frame, depth);
+  const packet = frame + l3Offset(depth);
+  const rest = len - l3Offset(depth);
+  if (etherType == ETH_P_IP && ipv4Check(packet, rest)) return ipv4Hash(packet, rest);
+  if (etherType == ETH_P_IPV6 && ipv6Check(packet, rest)) return ipv6Hash(packet, rest);
+  return addressesHash(frame, etherType);
+}
+
+@inline
+function ipv4Hash(packet: usize, len: u32): u32 {
+  const protocol = ipv4Protocol(packet);
+  const at = ipv4IsFragment(packet) ? len : ipv4HeaderLength(packet);
+  return hash64(mix(ipv4AddressesWord(packet), upper(packet, at, len, protocol)));
+}
+
+// Behind an extension header, a fragment's among them, ports are not looked for.
+@inline
+function ipv6Hash(packet: usize, len: u32): u32 {
+  let hash = mix(ipv6SrcHigh(packet), ipv6SrcLow(packet));
+  hash = mix(hash, ipv6DstHigh(packet));
+  hash = mix(hash, ipv6DstLow(packet));
+  return hash64(mix(hash, upper(packet, IPV6_HLEN, len, ipv6NextHeader(packet))));
+}
+
+// The protocol and, if it has them and they are inside `len`, the ports, which stand `at` bytes behind the IP header's
+// start.
+@inline
+function upper(packet: usize, at: u32, len: u32, protocol: u32): u64 {
+  const word = <u64>protocol << 32;
+  if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP && protocol != IPPROTO_SCTP) return word;
+  return at + PORTS_LEN <= len ? word | <u64>portsWord(packet + at) : word;
+}
+
+function addressesHash(frame: usize, etherType: u32): u32 {
+  return hash64(mix(mix(ethDst(frame), ethSrc(frame)), etherType));
+}
