@@ -16,6 +16,7 @@ import { Core } from '../support/core.js';
 import { datagram, frame } from '../support/frames.js';
 import { TestNetns } from '../support/netns.js';
 import { needsRoot } from '../support/root.js';
+import { PLAIN_TAP } from '../support/tap.js';
 
 const WARM_UP_FRAMES = 30_000;
 // Starting the loop costs the same each time, so what frames cost is the difference between many and few.
@@ -64,7 +65,9 @@ function setUp(taps: readonly Tap[], socketFd: number, eventfd: number): Core {
 test('the packet path allocates nothing per frame', { skip: needsRoot(), timeout: 60_000 }, async (t) => {
   const netns = new TestNetns();
   const udp = openUdp({ ip: '127.0.0.1', port: PORT });
-  const taps = MACS.map((mac, n) => openTap({ name: `tap${n}`, mac, mtu: 1400, netns: netns.name, persist: false }));
+  const taps = MACS.map((mac, n) =>
+    openTap({ name: `tap${n}`, mac, mtu: 1400, netns: netns.name, persist: false, ...PLAIN_TAP }),
+  );
   const eventfd = openEventfd();
   try {
     netns.exec('ip', 'addr', 'add', '10.9.0.1/24', 'dev', 'tap0');

@@ -24,7 +24,8 @@ describe('without privileges', { skip: needsRoot() }, () => {
     const output = without(
       'net_admin',
       `const { openTap } = await load('tap.js');
-       try { openTap({ name: 'vxt0', mac: '02:00:00:00:00:01', mtu: 1400, netns: null, persist: false }); }
+       const wanted = { name: 'vxt0', mac: '02:00:00:00:00:01', mtu: 1400, netns: null, persist: false };
+       try { openTap({ ...wanted, queues: 1, vnetHeader: false, offload: 'off' }); }
        catch (error) { console.log(error.message); }`,
     );
     assert.equal(output, 'interface vxt0: creating or attaching a TAP needs root (CAP_NET_ADMIN) (EPERM)');

@@ -9,6 +9,7 @@ import { openTap } from '../../src/system/tap.js';
 import { openUdp } from '../../src/system/udp.js';
 import { TestNetns } from '../support/netns.js';
 import { needsRoot } from '../support/root.js';
+import { PLAIN_TAP } from '../support/tap.js';
 import { isCloseOnExec, leavesNoDescriptor } from './descriptors.js';
 import { POLLIN, Shared } from './shared.js';
 
@@ -100,7 +101,14 @@ describe('the underlay socket', { skip: needsRoot() }, () => {
   }
 
   it('sets DF and a UDP checksum in what it puts on the wire', () => {
-    const wire = openTap({ name: 'wire0', mac: 'de:ad:be:ef:00:01', mtu: 1500, netns: netns.name, persist: false });
+    const wire = openTap({
+      name: 'wire0',
+      mac: 'de:ad:be:ef:00:01',
+      mtu: 1500,
+      netns: netns.name,
+      persist: false,
+      ...PLAIN_TAP,
+    });
     netns.exec('sysctl', '-qw', 'net.ipv6.conf.wire0.disable_ipv6=1');
     netns.exec('ip', 'address', 'add', '10.67.0.1/24', 'dev', 'wire0');
     netns.exec('ip', 'neighbour', 'add', '10.67.0.2', 'lladdr', 'de:ad:be:ef:00:02', 'dev', 'wire0');
