@@ -34,10 +34,11 @@ describe('without privileges', { skip: needsRoot() }, () => {
   it('the underlay socket takes the buffers it can get', () => {
     const output = without(
       'net_admin',
-      `const { openUdp } = await load('udp.js');
+      `const { openUnderlay } = await load('udp.js');
        const { execFileSync } = await import('node:child_process');
        const { readFileSync } = await import('node:fs');
-       const socket = openUdp({ ip: '127.0.0.1', port: 47899 });
+       const plain = { workers: 1, sources: 1, checksum: 'always', acceptZeroChecksum6: false, offload: 'off' };
+       const socket = openUnderlay({ listen: { ip: '127.0.0.1', port: 47899 }, ...plain });
        const most = Math.min(Number(readFileSync('/proc/sys/net/core/rmem_max', 'utf8')), 8 << 20) * 2;
        const line = execFileSync('ss', ['-Huanm', 'sport', '=', ':47899'], { encoding: 'utf8' });
        console.log(line.includes('rb' + most + ',') ? 'cut' : line);

@@ -6,10 +6,11 @@ import { withNetns } from '../../src/system/netns.js';
 import { sockaddrOf } from '../../src/system/sockaddr.js';
 import { ppoll, readv, recvmmsg, sendmmsg } from '../../src/system/syscalls.js';
 import { openTap } from '../../src/system/tap.js';
-import { openUdp } from '../../src/system/udp.js';
+import { openUnderlay } from '../../src/system/udp.js';
 import { TestNetns } from '../support/netns.js';
 import { needsRoot } from '../support/root.js';
 import { PLAIN_TAP } from '../support/tap.js';
+import { PLAIN_UDP } from '../support/udp.js';
 import { isCloseOnExec, leavesNoDescriptor } from './descriptors.js';
 import { POLLIN, Shared } from './shared.js';
 
@@ -29,7 +30,10 @@ describe('the underlay socket', { skip: needsRoot() }, () => {
   });
   after(() => netns.delete());
 
-  const open = (ip: string, port: number) => withNetns(netns.name, () => openUdp({ ip, port }));
+  const open = (ip: string, port: number) => {
+    const underlay = withNetns(netns.name, () => openUnderlay({ listen: { ip, port }, ...PLAIN_UDP }));
+    return { fd: underlay.listeners[0]!, close: underlay.close };
+  };
 
   /** sendmmsg of these payloads to one endpoint: its answer, and the lengths the kernel noted. */
   const send = (fd: number, ip: string, port: number, payloads: Buffer[]) => {
