@@ -118,6 +118,15 @@ export const portInUse = (endpoint: string, holder: string | null) =>
 export const addressNotLocal = (ip: string, port: number) =>
   refused('address_not_local', `listen on port ${port}/udp`, 'EADDRNOTAVAIL', `no interface here has address ${ip}`);
 
+/** `had` of the `wanted` source ports could be bound. */
+export const sourcePortsTaken = (ip: string, had: number, wanted: number) =>
+  refused(
+    'source_ports_taken',
+    `source ports of ${ip}`,
+    'EADDRINUSE',
+    `${had} of ${wanted} found, all others from 49152 to 65535 are taken; ask for fewer`,
+  );
+
 // ---- demo ------------------------------------------------------------------------------------------------------
 
 /** The laboratory makes network namespaces and TAPs. */

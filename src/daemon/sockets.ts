@@ -1,7 +1,7 @@
 /** The underlay sockets: overlays that listen on the same address and port share one. */
 import { type Endpoint, formatEndpoint } from '../address.js';
 import type { SocketIndex } from '../datapath/types.js';
-import { openUdp, type UdpSocket } from '../system/udp.js';
+import { openUnderlay, type Underlay } from '../system/udp.js';
 
 /** The part of the datapath that polls sockets. */
 export interface SocketDatapath {
@@ -9,8 +9,17 @@ export interface SocketDatapath {
   removeSocket(index: SocketIndex): Promise<void>;
 }
 
+/** The one worker receives and sends by one socket, datagram by datagram. */
+const ONE_SOCKET = {
+  workers: 1,
+  sources: 1,
+  checksum: 'always',
+  acceptZeroChecksum6: false,
+  offload: 'off',
+} as const;
+
 interface Shared {
-  readonly udp: UdpSocket;
+  readonly udp: Underlay;
   readonly index: SocketIndex;
   users: number;
 }
@@ -55,9 +64,9 @@ export class Sockets {
   }
 
   #add(key: string, listen: Endpoint): Shared {
-    const udp = openUdp(listen);
+    const udp = openUnderlay({ listen, ...ONE_SOCKET });
     try {
-      const shared = { udp, index: this.#datapath.addSocket(udp.fd), users: 0 };
+      const shared = { udp, index: this.#datapath.addSocket(udp.listeners[0]!), users: 0 };
       this.#open.set(key, shared);
       return shared;
     } catch (thrown) {

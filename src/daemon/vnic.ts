@@ -14,6 +14,8 @@ import type { AttachedVnic, Overlay } from './overlay.js';
 import { MTU_DEFAULT } from './overlay-props.js';
 
 const ZERO_MAC = '00:00:00:00:00:00';
+/** The one worker reads whole frames, and nothing before them. */
+const QUEUES = { queues: 1, vnetHeader: false, offload: 'off' } as const;
 
 export interface VnicIdentity {
   readonly name: string;
@@ -119,7 +121,7 @@ export class Vnic {
 
   #open(overlay: Overlay, netns: string | null): Tap {
     const { name, mac, temporary } = this.identity;
-    return openTap({ name, mac, mtu: overlay.mtu, netns, persist: !temporary });
+    return openTap({ name, mac, mtu: overlay.mtu, netns, persist: !temporary, ...QUEUES });
   }
 
   async #join(overlay: Overlay, datapath: Datapath, tap: Tap, nowMs: number): Promise<void> {
@@ -141,7 +143,7 @@ export class Vnic {
   #openLeftOver(isVnic: IsVnic): Tap | null {
     const { name, mac } = this.identity;
     const netns = this.#find(isVnic);
-    return netns === undefined ? null : openTap({ name, mac, mtu: MTU_DEFAULT, netns, persist: false });
+    return netns === undefined ? null : openTap({ name, mac, mtu: MTU_DEFAULT, netns, persist: false, ...QUEUES });
   }
 
   /** Where its interface is; undefined when it is gone. Throws when it has another name now. */

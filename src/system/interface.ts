@@ -66,6 +66,13 @@ export function interfaceExists(control: number, name: string): boolean {
   throw systemError(`look for interface ${name}`, errno);
 }
 
+/** The kernel's number of it, which stays when it is renamed. */
+export function interfaceIndex(control: number, name: string): number {
+  const request = ifreq(name);
+  check(`read index of ${name}`, ioctl(control, SIOCGIFINDEX, request));
+  return request.readInt32LE(IFR_DATA);
+}
+
 /** Canonical text of the MAC. */
 export function interfaceMac(control: number, name: string): string {
   const request = ifreq(name);

@@ -7,15 +7,12 @@ import {
   tunMissing,
   tunNotPermitted,
 } from '../errors.js';
-import { check, EACCES, EBADFD, EBUSY, EINVAL, ENODEV, ENOENT, ENXIO, EPERM, systemError } from './errno.js';
+import { EACCES, EBADFD, EBUSY, EINVAL, ENODEV, ENOENT, ENXIO, EPERM, systemError } from './errno.js';
 import { tapHolder } from './holders.js';
 import {
-  cString,
-  IFNAMSIZ,
-  IFR_DATA,
-  ifreq,
   interfaceDriver,
   interfaceExists,
+  interfaceIndex,
   interfaceMac,
   interfaceMtu,
   isInterfaceName,
@@ -26,21 +23,26 @@ import {
   setInterfaceUp,
   withControlSocket,
 } from './interface.js';
-import { ioctl, ioctlValue, lastErrno, close as libcClose, O_CLOEXEC, O_NONBLOCK, O_RDWR, open } from './libc.js';
+import { close as libcClose } from './libc.js';
 import { withNetns, withNetnsFd } from './netns.js';
+import { setGsoMaxSegs, tapQueuesHeld } from './rtnetlink.js';
+import {
+  attachTun,
+  IFF_MULTI_QUEUE,
+  IFF_TUN_EXCL,
+  IFF_VNET_HDR,
+  nameOfTun,
+  netnsOfTun,
+  type Offload,
+  type Offloads,
+  openTun,
+  setOffloads,
+  setPersistent,
+  setVnetHeaderSize,
+  TUN_DEVICE,
+} from './tun.js';
 
-const TUN_DEVICE = '/dev/net/tun';
-const TUNSETIFF = 0x400454ca;
-const TUNSETPERSIST = 0x400454cb;
-const TUNGETIFF = 0x800454d2;
-// Since Linux 5.8. SIOCGSKNS would answer where the descriptor was opened, not where the TAP is now.
-const TUNGETDEVNETNS = 0x54e3;
-
-const IFF_TAP = 0x0002;
-const IFF_NO_PI = 0x1000;
-const IFF_TUN_EXCL = 0x8000; // create, never attach
-/** How every TAP is attached: whole Ethernet frames and nothing before them. */
-const TAP_FLAGS = IFF_TAP | IFF_NO_PI;
+export type { Offload, Offloads } from './tun.js';
 
 export interface TapOptions {
   readonly name: string;
@@ -52,14 +54,29 @@ export interface TapOptions {
   readonly netns: string | null;
   /** The interface outlives its descriptor, and so this process. */
   readonly persist: boolean;
+  /** Descriptors, one a worker. */
+  readonly queues: number;
+  /** A virtio_net_hdr of 10 bytes precedes every frame that is read or written. Without it there is no offload. */
+  readonly vnetHeader: boolean;
+  readonly offload: Offload;
 }
 
 export interface Tap {
-  /** Non-blocking, close-on-exec; valid until {@link close} or {@link remove}. */
+  /**
+   * One a queue; a single one for an interface that somebody made without IFF_MULTI_QUEUE. Non-blocking,
+   * close-on-exec; valid until {@link close} or {@link remove}.
+   */
+  readonly fds: readonly number[];
+  /** The first of {@link fds}. */
   readonly fd: number;
   readonly name: string;
+  /** What the frames that are read may lack. */
+  readonly offloads: Offloads;
+  setOffload(offload: Offload): void;
   /** Wherever the interface is now: it may have been renamed or moved to another namespace. */
   setMtu(mtu: number): void;
+  /** Super-frames of at most so many segments, wherever the interface is now. */
+  setGsoMaxSegs(count: number): void;
   /** Makes the interface vanish, in whatever namespace it is. It is no error when it is gone already. */
   remove(): void;
   /** Lets go of the interface, which stays if it is persistent. Closing twice is harmless. */
@@ -77,20 +94,28 @@ export function openTap(options: TapOptions): Tap {
 }
 
 function openHere(control: number, options: TapOptions): Tap {
+  const { name, persist } = options;
   const existed = findTap(control, options);
-  const fd = openTun(options);
+  if (existed) refuseHeld(control, options, 0);
+  const fds: number[] = [];
   const undo: (() => void)[] = [];
   try {
-    attach(fd, options, existed);
-    configure(fd, control, options, undo);
-    // Last: until here an interface made above is not persistent, and goes with its descriptor.
-    check(`set persistence of ${options.name}`, ioctlValue(fd, TUNSETPERSIST, options.persist ? 1 : 0));
+    attachQueues(fds, options, existed);
+    // Another process may have done the same meanwhile: a multi-queue TAP lets everybody in.
+    if (existed) refuseHeld(control, options, fds.length);
+    configure(fds[0]!, control, options, undo);
+    // What only a holder sees needs no way back: the next one sets it for himself.
+    if (options.vnetHeader) setVnetHeaderSize(fds[0]!, name);
+    const offloads = setOffloads(fds[0]!, name, allowed(options, options.offload));
+    // Last: until here an interface made above is not persistent, and goes with its descriptors.
+    const errno = -setPersistent(fds[0]!, persist);
+    if (errno !== 0) throw systemError(`set persistence of ${name}`, errno);
+    return new AttachedTap(fds, options, offloads);
   } catch (thrown) {
     if (existed) undoAll(undo);
-    libcClose(fd);
+    for (const fd of fds) libcClose(fd);
     throw thrown;
   }
-  return new AttachedTap(fd, options.name, options.netns);
 }
 
 /** True when there is a TAP of that name, false when there is nothing; anything else there is an error. */
@@ -102,24 +127,50 @@ function findTap(control: number, { name, netns }: TapOptions): boolean {
   throw interfaceNotTap(name, netns, kind === 'tun' ? 'a TUN interface' : kind);
 }
 
-function openTun({ name, netns }: TapOptions): number {
-  const fd = open(TUN_DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+/** One queue has one reader, which the kernel sees to; that all queues are ours we must see to ourselves. */
+function refuseHeld(control: number, { name, netns }: TapOptions, ours: number): void {
+  const held = tapQueuesHeld(interfaceIndex(control, name), name);
+  if (held !== null && held > ours) throw interfaceBusy(name, netns, tapHolder(name));
+}
+
+/** Adds to `fds` what was opened, also when it throws. */
+function attachQueues(fds: number[], options: TapOptions, existed: boolean): void {
+  const flags = IFF_MULTI_QUEUE | (options.vnetHeader ? IFF_VNET_HDR : 0);
+  fds.push(openQueue(options));
+  const answer = attachTun(fds[0]!, options.name, existed ? flags : flags | IFF_TUN_EXCL);
+  if (answer === -EINVAL && existed) {
+    // Somebody made it with one queue, and so it stays.
+    attached(attachTun(fds[0]!, options.name, flags & ~IFF_MULTI_QUEUE), options, existed);
+    return;
+  }
+  attached(answer, options, existed);
+  while (fds.length < options.queues) {
+    const fd = openQueue(options);
+    fds.push(fd);
+    attached(attachTun(fd, options.name, flags), options, true);
+  }
+}
+
+function openQueue({ name, netns }: TapOptions): number {
+  const fd = openTun();
   if (fd >= 0) return fd;
-  const errno = lastErrno();
+  const errno = -fd;
   if (errno === ENOENT || errno === ENODEV || errno === ENXIO) throw tunMissing();
   if (errno === EPERM || errno === EACCES) throw tunNotPermitted(name, netns);
   throw systemError(`open ${TUN_DEVICE}`, errno);
 }
 
-function attach(fd: number, { name, netns }: TapOptions, existed: boolean): void {
-  const request = ifreq(name);
-  request.writeUInt16LE(existed ? TAP_FLAGS : TAP_FLAGS | IFF_TUN_EXCL, IFR_DATA);
-  if (ioctl(fd, TUNSETIFF, request) >= 0) return;
-  const errno = lastErrno();
-  if (errno === EBUSY) throw interfaceBusy(name, netns, tapHolder(name));
-  if (errno === EPERM) throw tunNotPermitted(name, netns);
-  if (errno === EINVAL && existed) throw interfaceNotTap(name, netns, 'a multi-queue TAP');
-  throw systemError(`${existed ? 'attach to' : 'create'} TAP ${name}`, errno);
+/** Throws unless the answer of `attachTun` is 0. */
+function attached(answer: number, { name, netns }: TapOptions, existed: boolean): void {
+  if (answer === 0) return;
+  if (answer === -EBUSY) throw interfaceBusy(name, netns, tapHolder(name));
+  if (answer === -EPERM) throw tunNotPermitted(name, netns);
+  throw systemError(`${existed ? 'attach to' : 'create'} TAP ${name}`, -answer);
+}
+
+// Without the header nobody could tell what a super-frame lacks.
+function allowed({ vnetHeader }: TapOptions, offload: Offload): Offload {
+  return vnetHeader ? offload : 'off';
 }
 
 /** Each change leaves its reversal in `undo`. */
@@ -160,46 +211,64 @@ function setMtu(control: number, name: string, mtu: number): void {
 }
 
 class AttachedTap implements Tap {
-  readonly fd: number;
+  readonly fds: readonly number[];
   readonly name: string;
-  readonly #netns: string | null;
+  readonly #options: TapOptions;
+  #offloads: Offloads;
   #isOpen = true;
 
-  constructor(fd: number, name: string, netns: string | null) {
-    this.fd = fd;
-    this.name = name;
-    this.#netns = netns;
+  constructor(fds: readonly number[], options: TapOptions, offloads: Offloads) {
+    this.fds = fds;
+    this.name = options.name;
+    this.#options = options;
+    this.#offloads = offloads;
+  }
+
+  get fd(): number {
+    return this.fds[0]!;
+  }
+
+  get offloads(): Offloads {
+    return this.#offloads;
+  }
+
+  setOffload(offload: Offload): void {
+    this.#offloads = setOffloads(this.fd, this.name, allowed(this.#options, offload));
   }
 
   setMtu(mtu: number): void {
-    const name = this.#currentName();
-    this.#inItsNetns(() => withControlSocket((control) => setMtu(control, name, mtu)));
+    const name = nameOfTun(this.fd, this.name);
+    this.#inItsNetns((control) => setMtu(control, name, mtu));
+  }
+
+  setGsoMaxSegs(count: number): void {
+    const name = nameOfTun(this.fd, this.name);
+    this.#inItsNetns((control) => setGsoMaxSegs(interfaceIndex(control, name), name, count));
   }
 
   remove(): void {
     if (!this.#isOpen) return;
-    const errno = ioctlValue(this.fd, TUNSETPERSIST, 0) < 0 ? lastErrno() : 0;
+    const errno = -setPersistent(this.fd, false);
     this.close();
     if (errno !== 0 && errno !== EBADFD) throw systemError(`remove TAP ${this.name}`, errno);
   }
 
   close(): void {
-    if (this.#isOpen) libcClose(this.fd);
+    if (!this.#isOpen) return;
+    for (const fd of this.fds) libcClose(fd);
     this.#isOpen = false;
   }
 
-  #currentName(): string {
-    const request = ifreq('');
-    check(`find interface of TAP ${this.name}`, ioctl(this.fd, TUNGETIFF, request));
-    return cString(request, 0, IFNAMSIZ);
-  }
-
-  #inItsNetns<T>(action: () => T): T {
-    const target = ioctlValue(this.fd, TUNGETDEVNETNS, 0);
+  #inItsNetns(action: (control: number) => void): void {
+    const inside = () => withControlSocket(action);
+    const target = netnsOfTun(this.fd);
     // A kernel that cannot say: the namespace it was opened in is the best guess.
-    if (target < 0) return withNetns(this.#netns, action);
+    if (target < 0) {
+      withNetns(this.#options.netns, inside);
+      return;
+    }
     try {
-      return withNetnsFd(target, `of ${this.name}`, action);
+      withNetnsFd(target, `of ${this.name}`, inside);
     } finally {
       libcClose(target);
     }

@@ -1,100 +1,163 @@
-/** The underlay socket: one per (listen address, port), shared by all overlays that listen there. */
+/**
+ * The underlay's sockets: those of one (listen address, port), shared by all overlays that listen there. Workers have
+ * listeners of their own, between which the kernel divides the flows, and sending sockets of their own, bound to a pool
+ * of source ports (RFC 7348 section 4.1 recommends a source port by flow, for ECMP).
+ */
 import { type Endpoint, formatEndpoint, ipFamily } from '../address.js';
-import { addressNotLocal, portInUse } from '../errors.js';
-import { check, EADDRINUSE, EADDRNOTAVAIL, systemError } from './errno.js';
+import { addressNotLocal, portInUse, sourcePortsTaken } from '../errors.js';
+import { EADDRINUSE, EADDRNOTAVAIL, systemError } from './errno.js';
 import { udpPortHolder } from './holders.js';
+import { close as libcClose } from './libc.js';
 import {
-  AF_INET,
-  AF_INET6,
-  bind,
-  lastErrno,
-  close as libcClose,
-  SOCK_CLOEXEC,
-  SOCK_DGRAM,
-  SOCK_NONBLOCK,
-  setsockopt,
-  socket,
-} from './libc.js';
-import { sockaddrOf } from './sockaddr.js';
+  bindTogether,
+  knowsSegments,
+  newUdpSocket,
+  receiveCoalesced,
+  receiveMuch,
+  receiveNothing,
+  receiveWithoutChecksum6,
+  sendWithoutChecksum,
+} from './udp-socket.js';
 
-const SOL_SOCKET = 1;
-const SO_SNDBUF = 7;
-const SO_RCVBUF = 8;
-const SO_SNDBUFFORCE = 32;
-const SO_RCVBUFFORCE = 33;
-const IPPROTO_IP = 0;
-const IP_MTU_DISCOVER = 10;
-const IPPROTO_IPV6 = 41;
-const IPV6_MTU_DISCOVER = 23;
-const IPV6_V6ONLY = 26;
-const PMTUDISC_DO = 2;
+/** The dynamic ports of RFC 6335, which RFC 7348 recommends. */
+const SOURCE_PORT_FIRST = 49152;
+const SOURCE_PORTS = 65536 - SOURCE_PORT_FIRST;
 
-/** Room for a burst while a worker is busy elsewhere; the kernel doubles the number for its own bookkeeping. */
-const BUFFER_BYTES = 8 << 20;
+/**
+ * The outer UDP checksum of what is sent. `always`: all datagrams have one. `zero`: none has (RFC 7348 section 5 wants
+ * that, but it rules out UDP_SEGMENT here and UDP_GRO at the peer). `auto`: the sender chooses datagram by datagram, if
+ * it sends from a pool over IPv4; else as `always`, since over IPv6 zero is for those who agreed on it (RFC 6935).
+ */
+export type UdpChecksum = 'auto' | 'zero' | 'always';
 
-export interface UdpSocket {
-  readonly fd: number;
+export interface UnderlayOptions {
+  readonly listen: Endpoint;
+  /** Listeners, and sets of sending sockets. */
+  readonly workers: number;
+  /** Source ports, 1 to 64; 1: datagrams leave by the listening socket. */
+  readonly sources: number;
+  readonly checksum: UdpChecksum;
+  /** IPv6 datagrams with checksum 0 are received (over IPv4 they always are). */
+  readonly acceptZeroChecksum6: boolean;
+  /** `off`: neither UDP_GRO nor UDP_SEGMENT. */
+  readonly offload: 'auto' | 'off';
+}
+
+/** Two sockets on one port; -1: the checksum policy has no such datagrams. UDP_SEGMENT works with checksums alone. */
+export interface Source {
+  readonly withChecksum: number;
+  readonly withoutChecksum: number;
+}
+
+/** All sockets are non-blocking and close-on-exec, and are valid until {@link close}. */
+export interface Underlay {
+  /** One a worker, on one port. */
+  readonly listeners: readonly number[];
+  /** [worker][port]; the ports are the same for every worker. */
+  readonly sources: readonly (readonly Source[])[];
+  /** Datagrams may come coalesced, their size in a UDP_GRO control message. */
+  readonly gro: boolean;
+  /** The sources with checksums take UDP_SEGMENT control messages. */
+  readonly gso: boolean;
   /** Closing twice is harmless. */
   close(): void;
 }
 
-/**
- * A bound UDP socket: non-blocking, close-on-exec, IPv6 sockets for IPv6 alone. VXLAN packets must not be fragmented
- * (RFC 7348 section 4.3), so DF is set: what exceeds the path MTU answers EMSGSIZE. UDP checksums are the kernel's
- * default (on).
- */
-export function openUdp(endpoint: Endpoint): UdpSocket {
-  const isIpv4 = ipFamily(endpoint.ip) === 4;
-  const type = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
-  const fd = check(`socket for ${formatEndpoint(endpoint)}/udp`, socket(isIpv4 ? AF_INET : AF_INET6, type, 0));
+/** Opens all of it or nothing. */
+export function openUnderlay(options: UnderlayOptions): Underlay {
+  const opened: number[] = [];
+  const closeAll = () => {
+    for (const fd of opened.splice(0)) libcClose(fd);
+  };
   try {
-    if (isIpv4) {
-      setOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_DO);
-    } else {
-      setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-      setOption(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_DO);
-    }
-    setBuffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
-    setBuffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
-    bindTo(fd, endpoint);
+    const listeners = Array.from({ length: options.workers }, () => newSocket(opened, options));
+    const gro = listeners.map((fd) => prepareListener(fd, options)).every((isOn) => isOn);
+    const answer = bindTogether(listeners, options.listen);
+    if (answer < 0) throw cannotListen(options.listen, -answer);
+    const sources = options.sources === 1 ? listenersAsSources(listeners, options) : openSources(opened, options);
+    const gso = options.offload === 'auto' && options.checksum !== 'zero' && knowsSegments(listeners[0]!);
+    return { listeners, sources, gro, gso, close: closeAll };
   } catch (thrown) {
-    libcClose(fd);
+    closeAll();
     throw thrown;
   }
-  return closeOnce(fd);
 }
 
-function closeOnce(fd: number): UdpSocket {
-  let isOpen = true;
-  return {
-    fd,
-    close() {
-      if (isOpen) libcClose(fd);
-      isOpen = false;
-    },
-  };
+function newSocket(opened: number[], { listen }: UnderlayOptions): number {
+  const fd = newUdpSocket(listen);
+  opened.push(fd);
+  return fd;
 }
 
-function bindTo(fd: number, endpoint: Endpoint): void {
-  const address = sockaddrOf(endpoint);
-  if (bind(fd, address, address.length) >= 0) return;
-  const errno = lastErrno();
-  if (errno === EADDRINUSE) throw portInUse(formatEndpoint(endpoint), udpPortHolder(endpoint.ip, endpoint.port));
-  if (errno === EADDRNOTAVAIL) throw addressNotLocal(endpoint.ip, endpoint.port);
-  throw systemError(`listen on ${formatEndpoint(endpoint)}/udp`, errno);
+/** True if it receives coalesced datagrams. */
+function prepareListener(fd: number, { listen, offload, acceptZeroChecksum6 }: UnderlayOptions): boolean {
+  receiveMuch(fd);
+  if (acceptZeroChecksum6 && ipFamily(listen.ip) === 6) receiveWithoutChecksum6(fd);
+  return offload === 'auto' && receiveCoalesced(fd);
 }
 
-// The forced size needs CAP_NET_ADMIN; without it the kernel's rmem_max and wmem_max cut what we ask for.
-function setBuffer(fd: number, forced: number, modest: number): void {
-  if (setsockopt(fd, SOL_SOCKET, forced, int(BUFFER_BYTES), 4) < 0) setOption(fd, SOL_SOCKET, modest, BUFFER_BYTES);
+function cannotListen(listen: Endpoint, errno: number): Error {
+  if (errno === EADDRINUSE) return portInUse(formatEndpoint(listen), udpPortHolder(listen.ip, listen.port));
+  if (errno === EADDRNOTAVAIL) return addressNotLocal(listen.ip, listen.port);
+  return systemError(`listen on ${formatEndpoint(listen)}/udp`, errno);
 }
 
-function setOption(fd: number, level: number, option: number, value: number): void {
-  check(`setsockopt ${level}/${option}`, setsockopt(fd, level, option, int(value), 4));
+function listenersAsSources(listeners: readonly number[], { listen, checksum }: UnderlayOptions): Source[][] {
+  if (checksum !== 'zero') return listeners.map((fd) => [{ withChecksum: fd, withoutChecksum: -1 }]);
+  for (const fd of listeners) sendWithoutChecksum(fd, ipFamily(listen.ip));
+  return listeners.map((fd) => [{ withChecksum: -1, withoutChecksum: fd }]);
 }
 
-function int(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32LE(value);
-  return bytes;
+function openSources(opened: number[], options: UnderlayOptions): Source[][] {
+  const byWorker: Source[][] = Array.from({ length: options.workers }, () => []);
+  let tried = 0;
+  for (let index = 0; index < options.sources; index++) {
+    const port = byWorker.map(() => openSource(opened, options));
+    const fds = port.flatMap(({ withChecksum, withoutChecksum }) => [withChecksum, withoutChecksum]);
+    tried = bindNextPort(
+      fds.filter((fd) => fd >= 0),
+      options,
+      tried,
+      index,
+    );
+    for (const [worker, sources] of byWorker.entries()) sources.push(port[worker]!);
+  }
+  return byWorker;
+}
+
+function openSource(opened: number[], options: UnderlayOptions): Source {
+  const { listen, checksum } = options;
+  const isIpv4 = ipFamily(listen.ip) === 4;
+  const withChecksum = checksum === 'zero' ? -1 : newSocket(opened, options);
+  const withoutChecksum = checksum === 'zero' || (checksum === 'auto' && isIpv4) ? newSocket(opened, options) : -1;
+  if (withChecksum >= 0) receiveNothing(withChecksum);
+  if (withoutChecksum >= 0) {
+    receiveNothing(withoutChecksum);
+    sendWithoutChecksum(withoutChecksum, ipFamily(listen.ip));
+  }
+  return { withChecksum, withoutChecksum };
+}
+
+/** Binds the sockets to the next port of the pool that nobody has; answers how many were tried by now. */
+function bindNextPort(
+  fds: readonly number[],
+  { listen, sources }: UnderlayOptions,
+  tried: number,
+  had: number,
+): number {
+  const start = firstSourcePort(listen);
+  for (let count = tried; count < SOURCE_PORTS; count++) {
+    const port = SOURCE_PORT_FIRST + ((start + count) % SOURCE_PORTS);
+    const answer = bindTogether(fds, { ip: listen.ip, port });
+    if (answer === 0) return count + 1;
+    if (answer !== -EADDRINUSE) throw cannotListen({ ip: listen.ip, port }, -answer);
+  }
+  throw sourcePortsTaken(listen.ip, had, sources);
+}
+
+/** Where in the pool the search begins: somewhere else for each listen address, but always there (FNV-1a). */
+function firstSourcePort(listen: Endpoint): number {
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(formatEndpoint(listen))) hash = Math.imul(hash ^ byte, 0x01000193);
+  return (hash >>> 0) % SOURCE_PORTS;
 }

@@ -8,6 +8,7 @@ import { STATE_VERSION } from '../../src/daemon/state.js';
 import { openTap } from '../../src/system/tap.js';
 import { run, TestNetns, uniqueName } from '../support/netns.js';
 import { needsRoot } from '../support/root.js';
+import { PLAIN_TAP } from '../support/tap.js';
 import { freePort, type Running, StateDirectory, startDaemon, tunnelDescriptors, until } from './running.js';
 
 const MAC = 'de:ad:be:ef:00:01';
@@ -147,7 +148,7 @@ describe('after a restart', { skip: needsRoot() }, () => {
     await running.daemon.createOverlay(overlay());
     const { name, mac, netns: where } = await running.daemon.createVnic(vnic({ netns: netns.path }));
     await running.stop();
-    const thief = openTap({ name, mac, mtu: 1300, netns: where, persist: true });
+    const thief = openTap({ name, mac, mtu: 1300, netns: where, persist: true, ...PLAIN_TAP });
     running = await startDaemon(directory.path);
     await assert.rejects(running.daemon.deleteVnic(name), { code: 'interface_stays', message: /holds this TAP/ });
     assert.match(running.daemon.vnics()[0]?.state ?? '', /holds this TAP/);

@@ -11,11 +11,13 @@ import { HDR_STOP, W_EVENTFD, WORKERS_BASE } from '../../assembly/layout.js';
 import { openEventfd, signalEventfd } from '../../src/system/eventfd.js';
 import { closeFd } from '../../src/system/syscalls.js';
 import { openTap, type Tap } from '../../src/system/tap.js';
-import { openUdp } from '../../src/system/udp.js';
+import { openUnderlay } from '../../src/system/udp.js';
 import { Core } from '../support/core.js';
 import { datagram, frame } from '../support/frames.js';
 import { TestNetns } from '../support/netns.js';
 import { needsRoot } from '../support/root.js';
+import { PLAIN_TAP } from '../support/tap.js';
+import { PLAIN_UDP } from '../support/udp.js';
 
 const WARM_UP_FRAMES = 30_000;
 // Starting the loop costs the same each time, so what frames cost is the difference between many and few.
@@ -63,13 +65,15 @@ function setUp(taps: readonly Tap[], socketFd: number, eventfd: number): Core {
 
 test('the packet path allocates nothing per frame', { skip: needsRoot(), timeout: 60_000 }, async (t) => {
   const netns = new TestNetns();
-  const udp = openUdp({ ip: '127.0.0.1', port: PORT });
-  const taps = MACS.map((mac, n) => openTap({ name: `tap${n}`, mac, mtu: 1400, netns: netns.name, persist: false }));
+  const udp = openUnderlay({ listen: { ip: '127.0.0.1', port: PORT }, ...PLAIN_UDP });
+  const taps = MACS.map((mac, n) =>
+    openTap({ name: `tap${n}`, mac, mtu: 1400, netns: netns.name, persist: false, ...PLAIN_TAP }),
+  );
   const eventfd = openEventfd();
   try {
     netns.exec('ip', 'addr', 'add', '10.9.0.1/24', 'dev', 'tap0');
     netns.exec('ip', 'neigh', 'add', '10.9.0.2', 'lladdr', FAR, 'dev', 'tap0', 'nud', 'permanent');
-    const core = setUp(taps, udp.fd, eventfd);
+    const core = setUp(taps, udp.listeners[0]!, eventfd);
     const worker = new Worker(new URL('../support/loop-worker.js', import.meta.url), {
       workerData: core.memory,
       resourceLimits: { maxYoungGenerationSizeMb: 512 },

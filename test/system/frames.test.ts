@@ -6,6 +6,7 @@ import { ppoll, readv, writev } from '../../src/system/syscalls.js';
 import { openTap, type Tap } from '../../src/system/tap.js';
 import { TestNetns } from '../support/netns.js';
 import { needsRoot } from '../support/root.js';
+import { PLAIN_TAP } from '../support/tap.js';
 import { POLLIN, Shared } from './shared.js';
 
 const MAC = 'de:ad:be:ef:00:01';
@@ -36,7 +37,14 @@ describe('frames of a TAP over shared memory', { skip: needsRoot() }, () => {
   let pinging: ChildProcess | undefined;
 
   before(() => {
-    tap = openTap({ name: 'vnic0', mac: MAC, mtu: 1400, netns: netns.name, persist: false });
+    tap = openTap({
+      name: 'vnic0',
+      mac: MAC,
+      mtu: 1400,
+      netns: netns.name,
+      persist: false,
+      ...PLAIN_TAP,
+    });
     netns.exec('sysctl', '-qw', 'net.ipv6.conf.vnic0.disable_ipv6=1');
     netns.exec('ip', 'address', 'add', `${LOCAL_IP}/24`, 'dev', 'vnic0');
   });

@@ -7,6 +7,7 @@ import { findInterface, findLooseTap, withNetns } from '../../src/system/netns.j
 import { openTap } from '../../src/system/tap.js';
 import { TestNetns, uniqueName } from '../support/netns.js';
 import { needsRoot } from '../support/root.js';
+import { PLAIN_TAP } from '../support/tap.js';
 import { leavesNoDescriptor } from './descriptors.js';
 
 const MAC = 'de:ad:be:ef:00:01';
@@ -108,21 +109,43 @@ describe('findInterface', { skip: needsRoot() }, () => {
   it('finds a TAP by name and MAC, in our own namespace or a named one, wherever it was moved', () => {
     const name = uniqueName('v');
     assert.equal(findInterface(name, MAC), undefined);
-    const tap = openTap({ name, mac: MAC, mtu: 1400, netns: null, persist: true });
+    const tap = openTap({
+      name,
+      mac: MAC,
+      mtu: 1400,
+      netns: null,
+      persist: true,
+      ...PLAIN_TAP,
+    });
     assert.equal(findInterface(name, MAC), null);
     assert.equal(findInterface(name, OTHER_MAC), undefined);
     spawnSync('ip', ['link', 'set', name, 'netns', netns.name]);
     leavesNoDescriptor(() => assert.equal(findInterface(name, MAC), netns.name));
     tap.close();
     assert.equal(findInterface(name, MAC), netns.name, 'nobody holds it, and it is still there');
-    openTap({ name, mac: MAC, mtu: 1400, netns: netns.name, persist: true }).remove();
+    openTap({
+      name,
+      mac: MAC,
+      mtu: 1400,
+      netns: netns.name,
+      persist: true,
+      ...PLAIN_TAP,
+    }).remove();
     assert.equal(findInterface(name, MAC), undefined);
   });
 
   it('prefers the place it is told first: another daemon may have the same name and MAC elsewhere', () => {
     const name = uniqueName('v');
     const others = [new TestNetns('vxa'), new TestNetns('vxz')];
-    for (const { name: where } of others) openTap({ name, mac: MAC, mtu: 1400, netns: where, persist: true }).close();
+    for (const { name: where } of others)
+      openTap({
+        name,
+        mac: MAC,
+        mtu: 1400,
+        netns: where,
+        persist: true,
+        ...PLAIN_TAP,
+      }).close();
     for (const { name: where } of others) assert.equal(findInterface(name, MAC, where), where);
     for (const other of others) other.delete();
   });
@@ -137,7 +160,14 @@ describe('findInterface', { skip: needsRoot() }, () => {
     const stale = `/run/netns/000-${uniqueName('stale')}`;
     writeFileSync(stale, '');
     try {
-      const tap = openTap({ name: uniqueName('v'), mac: MAC, mtu: 1400, netns: netns.name, persist: false });
+      const tap = openTap({
+        name: uniqueName('v'),
+        mac: MAC,
+        mtu: 1400,
+        netns: netns.name,
+        persist: false,
+        ...PLAIN_TAP,
+      });
       leavesNoDescriptor(() => assert.equal(findInterface(tap.name, MAC), netns.name));
       tap.close();
     } finally {
@@ -153,7 +183,14 @@ describe('findLooseTap', { skip: needsRoot() }, () => {
 
   it("finds a TAP by its MAC alone when no process holds it and its name is nobody's", () => {
     const name = uniqueName('v');
-    const tap = openTap({ name, mac: MAC, mtu: 1400, netns: netns.name, persist: true });
+    const tap = openTap({
+      name,
+      mac: MAC,
+      mtu: 1400,
+      netns: netns.name,
+      persist: true,
+      ...PLAIN_TAP,
+    });
     assert.equal(findLooseTap(MAC, netns.name, nobody), undefined, 'this process holds it');
     tap.close();
     leavesNoDescriptor(() => assert.equal(findLooseTap(MAC, netns.name, nobody), name));
@@ -173,7 +210,14 @@ describe('findLooseTap', { skip: needsRoot() }, () => {
     assert.equal(spawnSync('mount', ['--bind', far.path, path]).status, 0);
     try {
       const name = uniqueName('v');
-      openTap({ name, mac: OTHER_MAC, mtu: 1400, netns: path, persist: true }).close();
+      openTap({
+        name,
+        mac: OTHER_MAC,
+        mtu: 1400,
+        netns: path,
+        persist: true,
+        ...PLAIN_TAP,
+      }).close();
       far.delete(); // its name only: the mount keeps it
       assert.equal(findInterface(name, OTHER_MAC), undefined);
       assert.equal(findInterface(name, OTHER_MAC, path), path);

@@ -24,7 +24,8 @@ describe('without privileges', { skip: needsRoot() }, () => {
     const output = without(
       'net_admin',
       `const { openTap } = await load('tap.js');
-       try { openTap({ name: 'vxt0', mac: '02:00:00:00:00:01', mtu: 1400, netns: null, persist: false }); }
+       const wanted = { name: 'vxt0', mac: '02:00:00:00:00:01', mtu: 1400, netns: null, persist: false };
+       try { openTap({ ...wanted, queues: 1, vnetHeader: false, offload: 'off' }); }
        catch (error) { console.log(error.message); }`,
     );
     assert.equal(output, 'interface vxt0: creating or attaching a TAP needs root (CAP_NET_ADMIN) (EPERM)');
@@ -33,10 +34,11 @@ describe('without privileges', { skip: needsRoot() }, () => {
   it('the underlay socket takes the buffers it can get', () => {
     const output = without(
       'net_admin',
-      `const { openUdp } = await load('udp.js');
+      `const { openUnderlay } = await load('udp.js');
        const { execFileSync } = await import('node:child_process');
        const { readFileSync } = await import('node:fs');
-       const socket = openUdp({ ip: '127.0.0.1', port: 47899 });
+       const plain = { workers: 1, sources: 1, checksum: 'always', acceptZeroChecksum6: false, offload: 'off' };
+       const socket = openUnderlay({ listen: { ip: '127.0.0.1', port: 47899 }, ...plain });
        const most = Math.min(Number(readFileSync('/proc/sys/net/core/rmem_max', 'utf8')), 8 << 20) * 2;
        const line = execFileSync('ss', ['-Huanm', 'sport', '=', ':47899'], { encoding: 'utf8' });
        console.log(line.includes('rb' + most + ',') ? 'cut' : line);

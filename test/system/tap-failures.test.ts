@@ -15,6 +15,9 @@ describe('a TAP that cannot be had', { skip: needsRoot() }, () => {
     mtu: 1400,
     netns: netns.name,
     persist: true,
+    queues: 1,
+    vnetHeader: true,
+    offload: 'auto',
     ...changes,
   });
 
@@ -36,14 +39,11 @@ describe('a TAP that cannot be had', { skip: needsRoot() }, () => {
     });
   });
 
-  it('because the loopback, a TUN or a multi-queue TAP has the name', () => {
+  it('because the loopback or a TUN has the name', () => {
     refuses(options({ name: 'lo' }), { code: 'interface_not_tap', message: /another kind of interface/ });
     const tun = uniqueName('v');
     netns.exec('ip', 'tuntap', 'add', tun, 'mode', 'tun');
     refuses(options({ name: tun }), { code: 'interface_not_tap', message: /taken by a TUN interface/ });
-    const multi = uniqueName('v');
-    netns.exec('ip', 'tuntap', 'add', multi, 'mode', 'tap', 'multi_queue');
-    refuses(options({ name: multi }), { code: 'interface_not_tap', message: /taken by a multi-queue TAP/ });
   });
 
   it('because somebody holds it, who is named', () => {
@@ -53,6 +53,26 @@ describe('a TAP that cannot be had', { skip: needsRoot() }, () => {
       message: new RegExp(`: pid ${process.pid} \\([^)]+\\) holds this TAP`),
     });
     held.remove();
+  });
+
+  it('because somebody holds a queue of it, though it is down and the kernel would give us another', () => {
+    const held = openTap(options({ queues: 2 }));
+    netns.exec('ip', 'link', 'set', held.name, 'down');
+    refuses(options({ name: held.name }), { code: 'interface_busy' });
+    const single = uniqueName('v');
+    netns.exec('ip', 'tuntap', 'add', single, 'mode', 'tap');
+    const only = openTap(options({ name: single }));
+    refuses(options({ name: single }), { code: 'interface_busy' });
+    held.remove();
+    only.remove();
+  });
+
+  it('because it has no room for so many queues: nothing is made, and one that was there can be had again', () => {
+    refuses(options({ queues: 257 }), { code: 'system_call_failed', message: /^attach to TAP .*\(E2BIG\)$/ });
+    const wanted = options();
+    openTap(wanted).close();
+    leavesNoDescriptor(() => assert.throws(() => openTap({ ...wanted, queues: 257 }), { errnoName: 'E2BIG' }));
+    openTap(wanted).remove();
   });
 
   it('because its MAC or MTU is impossible: nothing is made', () => {

@@ -19,6 +19,9 @@ describe('TAP interfaces', { skip: needsRoot() }, () => {
     mtu: 1400,
     netns: netns.name,
     persist: true,
+    queues: 1,
+    vnetHeader: true,
+    offload: 'auto',
     ...changes,
   });
 

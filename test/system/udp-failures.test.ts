@@ -4,18 +4,20 @@ import { once } from 'node:events';
 import { after, describe, it } from 'node:test';
 import { parseUdpTable } from '../../src/system/holders.js';
 import { withNetns } from '../../src/system/netns.js';
-import { openUdp } from '../../src/system/udp.js';
+import { openUnderlay, type UnderlayOptions } from '../../src/system/udp.js';
 import { TestNetns } from '../support/netns.js';
 import { needsRoot } from '../support/root.js';
+import { PLAIN_UDP } from '../support/udp.js';
 import { leavesNoDescriptor } from './descriptors.js';
 
 describe('an underlay socket that cannot be had', { skip: needsRoot() }, () => {
   const netns = new TestNetns();
   after(() => netns.delete());
 
-  const open = (ip: string, port: number) => withNetns(netns.name, () => openUdp({ ip, port }));
-  const refuses = (ip: string, port: number, expected: object) =>
-    leavesNoDescriptor(() => assert.throws(() => open(ip, port), { name: 'VxlaneError', ...expected }));
+  const open = (ip: string, port: number, changes: Partial<UnderlayOptions> = {}) =>
+    withNetns(netns.name, () => openUnderlay({ listen: { ip, port }, ...PLAIN_UDP, ...changes }));
+  const refuses = (ip: string, port: number, expected: object, changes: Partial<UnderlayOptions> = {}) =>
+    leavesNoDescriptor(() => assert.throws(() => open(ip, port, changes), { name: 'VxlaneError', ...expected }));
   const us = `pid ${process.pid} \\([^)]+\\)`;
 
   it('because a process has the port: it is named', () => {
@@ -40,7 +42,9 @@ describe('an underlay socket that cannot be had', { skip: needsRoot() }, () => {
     dual.bind(0, '::');
     await once(dual, 'listening');
     const { port } = dual.address();
-    assert.throws(() => openUdp({ ip: '127.0.0.1', port }), { message: new RegExp(`held by ${us}`) });
+    assert.throws(() => openUnderlay({ listen: { ip: '127.0.0.1', port }, ...PLAIN_UDP }), {
+      message: new RegExp(`held by ${us}`),
+    });
     dual.close();
   });
 

@@ -6,9 +6,11 @@ import { withNetns } from '../../src/system/netns.js';
 import { sockaddrOf } from '../../src/system/sockaddr.js';
 import { ppoll, readv, recvmmsg, sendmmsg } from '../../src/system/syscalls.js';
 import { openTap } from '../../src/system/tap.js';
-import { openUdp } from '../../src/system/udp.js';
+import { openUnderlay } from '../../src/system/udp.js';
 import { TestNetns } from '../support/netns.js';
 import { needsRoot } from '../support/root.js';
+import { PLAIN_TAP } from '../support/tap.js';
+import { PLAIN_UDP } from '../support/udp.js';
 import { isCloseOnExec, leavesNoDescriptor } from './descriptors.js';
 import { POLLIN, Shared } from './shared.js';
 
@@ -28,7 +30,10 @@ describe('the underlay socket', { skip: needsRoot() }, () => {
   });
   after(() => netns.delete());
 
-  const open = (ip: string, port: number) => withNetns(netns.name, () => openUdp({ ip, port }));
+  const open = (ip: string, port: number) => {
+    const underlay = withNetns(netns.name, () => openUnderlay({ listen: { ip, port }, ...PLAIN_UDP }));
+    return { fd: underlay.listeners[0]!, close: underlay.close };
+  };
 
   /** sendmmsg of these payloads to one endpoint: its answer, and the lengths the kernel noted. */
   const send = (fd: number, ip: string, port: number, payloads: Buffer[]) => {
@@ -100,7 +105,14 @@ describe('the underlay socket', { skip: needsRoot() }, () => {
   }
 
   it('sets DF and a UDP checksum in what it puts on the wire', () => {
-    const wire = openTap({ name: 'wire0', mac: 'de:ad:be:ef:00:01', mtu: 1500, netns: netns.name, persist: false });
+    const wire = openTap({
+      name: 'wire0',
+      mac: 'de:ad:be:ef:00:01',
+      mtu: 1500,
+      netns: netns.name,
+      persist: false,
+      ...PLAIN_TAP,
+    });
     netns.exec('sysctl', '-qw', 'net.ipv6.conf.wire0.disable_ipv6=1');
     netns.exec('ip', 'address', 'add', '10.67.0.1/24', 'dev', 'wire0');
     netns.exec('ip', 'neighbour', 'add', '10.67.0.2', 'lladdr', 'de:ad:be:ef:00:02', 'dev', 'wire0');

@@ -1,0 +1,136 @@
+/** One UDP socket of the underlay: its options, and binding it. */
+import { type Endpoint, formatEndpoint, ipFamily } from '../address.js';
+import { check } from './errno.js';
+import {
+  AF_INET,
+  AF_INET6,
+  bind,
+  lastErrno,
+  close as libcClose,
+  pointerTo,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  setsockopt,
+  socket,
+} from './libc.js';
+import { sockaddrOf } from './sockaddr.js';
+
+const SOL_SOCKET = 1;
+const SO_SNDBUF = 7;
+const SO_RCVBUF = 8;
+const SO_NO_CHECK = 11;
+const SO_REUSEPORT = 15;
+const SO_ATTACH_FILTER = 26;
+const SO_SNDBUFFORCE = 32;
+const SO_RCVBUFFORCE = 33;
+const IPPROTO_IP = 0;
+const IP_MTU_DISCOVER = 10;
+const SOL_UDP = 17;
+const UDP_NO_CHECK6_TX = 101;
+const UDP_NO_CHECK6_RX = 102;
+const UDP_SEGMENT = 103; // since Linux 4.18
+const UDP_GRO = 104; // since Linux 5.0
+const IPPROTO_IPV6 = 41;
+const IPV6_MTU_DISCOVER = 23;
+const IPV6_V6ONLY = 26;
+const PMTUDISC_DO = 2;
+
+/** Room for a burst while a worker is busy elsewhere; the kernel doubles the number for its own bookkeeping. */
+const BUFFER_BYTES = 8 << 20;
+
+/**
+ * A UDP socket that is not bound yet: non-blocking, close-on-exec, IPv6 sockets for IPv6 alone, 8 MiB of send buffer.
+ * VXLAN datagrams must not be fragmented (RFC 7348 section 4.3), so DF is set: what exceeds the path MTU answers
+ * EMSGSIZE.
+ */
+export function newUdpSocket(endpoint: Endpoint): number {
+  const isIpv4 = ipFamily(endpoint.ip) === 4;
+  const type = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  const fd = check(`socket for ${formatEndpoint(endpoint)}/udp`, socket(isIpv4 ? AF_INET : AF_INET6, type, 0));
+  try {
+    if (isIpv4) {
+      setOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_DO);
+    } else {
+      setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+      setOption(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_DO);
+    }
+    setBuffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
+    return fd;
+  } catch (thrown) {
+    libcClose(fd);
+    throw thrown;
+  }
+}
+
+/** Room for what others send us. */
+export function receiveMuch(fd: number): void {
+  setBuffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
+}
+
+/**
+ * Nothing that is sent to this socket is kept. A filter is surer than a small buffer, which still holds something, and
+ * than a connection, which cannot be told from a peer: `struct sock_filter { u16 code; u8 jt, jf; u32 k }`, one
+ * instruction: return 0 bytes.
+ */
+export function receiveNothing(fd: number): void {
+  const filter = Buffer.alloc(8);
+  filter.writeUInt16LE(0x06, 0); // BPF_RET | BPF_K
+  const program = Buffer.alloc(16); // struct sock_fprog { u16 len; struct sock_filter *filter }
+  program.writeUInt16LE(1, 0);
+  program.writeBigUInt64LE(BigInt(pointerTo(filter)), 8);
+  check('attach a filter to a socket', setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, program.length));
+}
+
+/** Its datagrams carry UDP checksum 0 from now on. */
+export function sendWithoutChecksum(fd: number, family: 4 | 6): void {
+  if (family === 4) setOption(fd, SOL_SOCKET, SO_NO_CHECK, 1);
+  else setOption(fd, SOL_UDP, UDP_NO_CHECK6_TX, 1);
+}
+
+/** An IPv6 socket takes datagrams with UDP checksum 0 (RFC 6935). */
+export function receiveWithoutChecksum6(fd: number): void {
+  setOption(fd, SOL_UDP, UDP_NO_CHECK6_RX, 1);
+}
+
+/** Turns UDP_GRO on. False where the kernel has none. (getsockopt tells nothing before Linux 5.12.) */
+export function receiveCoalesced(fd: number): boolean {
+  return setsockopt(fd, SOL_UDP, UDP_GRO, int(1), 4) >= 0;
+}
+
+/** Whether the kernel knows UDP_SEGMENT. Changes nothing: 0 is the default size of segments, none. */
+export function knowsSegments(fd: number): boolean {
+  return setsockopt(fd, SOL_UDP, UDP_SEGMENT, int(0), 4) >= 0;
+}
+
+/**
+ * Binds the sockets to one address and port, which nobody else may have: 0 or -errno of the first. With SO_REUSEPORT
+ * from the start, another process of the same user could join us, or we it. So the first is bound alone and shares its
+ * port only afterwards; the kernel looks at that option when the others come.
+ */
+export function bindTogether(fds: readonly number[], endpoint: Endpoint): number {
+  const address = sockaddrOf(endpoint);
+  const [first, ...others] = fds as [number, ...number[]];
+  if (bind(first, address, address.length) < 0) return -lastErrno();
+  if (others.length > 0) setOption(first, SOL_SOCKET, SO_REUSEPORT, 1);
+  for (const fd of others) {
+    setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    check(`share ${formatEndpoint(endpoint)}/udp`, bind(fd, address, address.length));
+  }
+  return 0;
+}
+
+// The forced size needs CAP_NET_ADMIN; without it the kernel's rmem_max and wmem_max cut what we ask for.
+function setBuffer(fd: number, forced: number, modest: number): void {
+  if (setsockopt(fd, SOL_SOCKET, forced, int(BUFFER_BYTES), 4) < 0) setOption(fd, SOL_SOCKET, modest, BUFFER_BYTES);
+}
+
+function setOption(fd: number, level: number, option: number, value: number): void {
+  check(`setsockopt ${level}/${option}`, setsockopt(fd, level, option, int(value), 4));
+}
+
+function int(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32LE(value);
+  return bytes;
+}
