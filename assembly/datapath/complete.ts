@@ -9,7 +9,7 @@ const CHECKSUM_LEN: u32 = 2;
 
 /**
  * Makes the checksum good that covers `start` to the end of the frame; its field is `offset` bytes behind `start`.
- * False, and nothing done: these do not lie inside the frame. Only UDP has its field at 6, and there 0 is sent as 0xffff.
+ * False, and nothing done: these do not lie inside the frame. Only UDP has its field at 6; there 0 is sent as 0xffff.
  */
 export function completeChecksum(frame: usize, len: u32, start: u32, offset: u32): bool {
   if (start >= len || len - start < CHECKSUM_LEN || offset > len - start - CHECKSUM_LEN) return false;

@@ -3,7 +3,6 @@
 // flow: so not the ports of a first fragment, which the others do not have, and not the IPv6 flow label, which Linux
 // changes within a connection.
 
-import { hash64 } from '../table/hash';
 import { ETH_P_IP, ETH_P_IPV6, ethDst, ethSrc } from '../wire/ethernet';
 import {
   IPPROTO_TCP,
@@ -22,7 +21,14 @@ const MULTIPLIER: u64 = 0x9e3779b97f4a7c15; // 2^64 over the golden ratio, odd: 
 
 @inline
 function mix(hash: u64, word: u64): u64 {
-  return (hash ^ word) * MULTIPLIER ^ (hash >> 32);
+  const product = (hash ^ word) * MULTIPLIER;
+  return product ^ (product >> 32);
+}
+
+// The high half of the last product: every bit of all words reaches its low bits as well as its high ones.
+@inline
+function finish(hash: u64, word: u64): u32 {
+  return <u32>(((hash ^ word) * MULTIPLIER) >> 32);
 }
 
 /**
@@ -45,16 +51,16 @@ export function flowHash(frame: usize, len: u32): u32 {
 function ipv4Hash(packet: usize, len: u32): u32 {
   const protocol = ipv4Protocol(packet);
   const at = ipv4IsFragment(packet) ? len : ipv4HeaderLength(packet);
-  return hash64(mix(ipv4AddressesWord(packet), upper(packet, at, len, protocol)));
+  return finish(mix(0, ipv4AddressesWord(packet)), upper(packet, at, len, protocol));
 }
 
 // Behind an extension header, a fragment's among them, ports are not looked for.
 @inline
 function ipv6Hash(packet: usize, len: u32): u32 {
-  let hash = mix(ipv6SrcHigh(packet), ipv6SrcLow(packet));
+  let hash = mix(mix(0, ipv6SrcHigh(packet)), ipv6SrcLow(packet));
   hash = mix(hash, ipv6DstHigh(packet));
   hash = mix(hash, ipv6DstLow(packet));
-  return hash64(mix(hash, upper(packet, IPV6_HLEN, len, ipv6NextHeader(packet))));
+  return finish(hash, upper(packet, IPV6_HLEN, len, ipv6NextHeader(packet)));
 }
 
 // The protocol and, if it has them and they are inside `len`, the ports, which stand `at` bytes behind the IP header's
@@ -67,5 +73,5 @@ function upper(packet: usize, at: u32, len: u32, protocol: u32): u64 {
 }
 
 function addressesHash(frame: usize, etherType: u32): u32 {
-  return hash64(mix(mix(ethDst(frame), ethSrc(frame)), etherType));
+  return finish(mix(mix(0, ethDst(frame)), ethSrc(frame)), etherType);
 }

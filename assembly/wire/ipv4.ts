@@ -32,8 +32,13 @@ export const IPV4_HLEN: u32 = <u32>DESTINATION + 4;
 
 export const IPPROTO_TCP: u32 = 6;
 export const IPPROTO_UDP: u32 = 17;
+const DONT_FRAGMENT: u32 = 0x4000;
 const MORE_FRAGMENTS: u32 = 0x2000;
 const FRAGMENT_OFFSET: u32 = 0x1fff;
+const PLAIN: u32 = 0x45; // version 4, five words
+// Of the first and the second eight bytes, as memory has them, all but total length and id, and all but the checksum.
+const SAME_FIRST: u64 = 0xffff_0000_0000_ffff;
+const SAME_SECOND: u64 = 0xffff_ffff_0000_ffff;
 
 /**
  * Whether `len` bytes hold the header with its options, and the header's own lengths agree with each other: the check
@@ -55,6 +60,44 @@ export function ipv4Check(packet: usize, len: u32): bool {
 @inline
 export function ipv4IsWhole(packet: usize, len: u32): bool {
   return ipv4TotalLength(packet) <= len;
+}
+
+/**
+ * Whether `len` bytes begin with a header without options, of no fragment, and what it promises is all there: this
+ * check says all that `ipv4Check` and `ipv4IsWhole` say.
+ */
+@inline
+export function ipv4IsPlain(packet: usize, len: u32): bool {
+  return (
+    len >= IPV4_HLEN &&
+    load<u8>(packet, VERSION_IHL) == PLAIN &&
+    (load16be(packet, FRAGMENT) & ~DONT_FRAGMENT) == 0 &&
+    ipv4TotalLength(packet) >= IPV4_HLEN &&
+    ipv4TotalLength(packet) <= len
+  );
+}
+
+/** Whether two plain headers differ in nothing but total length, id and checksum. */
+@inline
+export function ipv4AreAlike(packet: usize, other: usize): bool {
+  const first = (load<u64>(packet, VERSION_IHL) ^ load<u64>(other, VERSION_IHL)) & SAME_FIRST;
+  const second = (load<u64>(packet, TTL) ^ load<u64>(other, TTL)) & SAME_SECOND;
+  const last = load<u32>(packet, DESTINATION) ^ load<u32>(other, DESTINATION);
+  return (first | second | <u64>last) == 0;
+}
+
+/** Whether the checksum of a plain header is right. */
+@inline
+export function ipv4VerifyPlain(packet: usize): bool {
+  const begin = <u64>load<u32>(packet, VERSION_IHL) + <u64>load<u32>(packet, IDENTIFICATION);
+  const end = <u64>load<u32>(packet, SOURCE) + <u64>load<u32>(packet, DESTINATION);
+  return foldSum(begin + <u64>load<u32>(packet, TTL) + end) == 0xffff;
+}
+
+/** Whether routers may not cut it: its id then says nothing (RFC 6864). */
+@inline
+export function ipv4HasDf(packet: usize): bool {
+  return (load16be(packet, FRAGMENT) & DONT_FRAGMENT) != 0;
 }
 
 /** Whether the header checksum is right. */

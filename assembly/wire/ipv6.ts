@@ -26,6 +26,8 @@ const DESTINATION: usize = SOURCE + 16;
 /** Bytes of the header; extension headers follow. */
 export const IPV6_HLEN: u32 = <u32>DESTINATION + 16;
 
+const SAME_FIRST: u64 = 0xffff_0000_ffff_ffff; // the first eight bytes, as memory has them, without payload length
+
 export const IPPROTO_HOPOPTS: u32 = 0;
 export const IPPROTO_ICMPV6: u32 = 58;
 export const IPPROTO_DSTOPTS: u32 = 60;
@@ -47,6 +49,15 @@ export function ipv6Check(packet: usize, len: u32): bool {
 @inline
 export function ipv6IsWhole(packet: usize, len: u32): bool {
   return IPV6_HLEN + ipv6PayloadLength(packet) <= len;
+}
+
+/** Whether two headers differ in nothing but payload length. */
+@inline
+export function ipv6AreAlike(packet: usize, other: usize): bool {
+  const first = (load<u64>(packet) ^ load<u64>(other)) & SAME_FIRST;
+  const src = v128.xor(v128.load(packet, SOURCE), v128.load(other, SOURCE));
+  const dst = v128.xor(v128.load(packet, DESTINATION), v128.load(other, DESTINATION));
+  return first == 0 && !v128.any_true(v128.or(src, dst));
 }
 
 /** DSCP and ECN. */

@@ -88,6 +88,21 @@ export function tcpChecksum(segment: usize): u32 {
   return load16be(segment, CHECKSUM);
 }
 
+/**
+ * Whether two headers of the same length differ in nothing but ports, sequence number, PSH, FIN and checksum: window,
+ * acknowledgement, urgent pointer, all other flags and every byte of the options are equal.
+ */
+@inline
+export function tcpAreAlike(segment: usize, other: usize): bool {
+  const ack = load<u32>(segment, ACKNOWLEDGEMENT) ^ load<u32>(other, ACKNOWLEDGEMENT);
+  const word = (load32be(segment, DATA_OFFSET) ^ load32be(other, DATA_OFFSET)) & ~((TCP_PSH | TCP_FIN) << 16);
+  const urgent = load<u16>(segment, URGENT) ^ load<u16>(other, URGENT);
+  let differing = ack | word | urgent;
+  const end = <usize>tcpHeaderLength(segment);
+  for (let at = <usize>TCP_HLEN; at < end; at += 4) differing |= load<u32>(segment + at) ^ load<u32>(other + at);
+  return differing == 0;
+}
+
 /** Data offset, reserved bits and flags as the 16 bits they are; the flags are the low 8. */
 @inline
 export function tcpOffsetAndFlags(segment: usize): u32 {

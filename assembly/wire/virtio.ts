@@ -57,6 +57,12 @@ export function vnetCsumOffset(vnet: usize): u32 {
   return load<u16>(vnet, CSUM_OFFSET);
 }
 
+/** Whether all of it is zero: the frame is complete as it stands. */
+@inline
+export function vnetIsClear(vnet: usize): bool {
+  return (load<u64>(vnet) | <u64>load<u16>(vnet, CSUM_OFFSET)) == 0;
+}
+
 /** A frame that is complete as it stands. */
 @inline
 export function vnetClear(vnet: usize): void {

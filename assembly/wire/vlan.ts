@@ -65,6 +65,15 @@ export function l3Offset(depth: i32): u32 {
   return ETH_HLEN + <u32>depth * VLAN_HLEN;
 }
 
+/** Whether two frames have the same addresses, tags and EtherType: `l3` bytes, which are 14, 18 or 22 (`l3Offset`). */
+@inline
+export function sameUpToL3(frame: usize, other: usize, l3: u32): bool {
+  const end = l3 - 8;
+  const first = load<u64>(frame) ^ load<u64>(other);
+  const second = load<u64>(frame, ETH_ALEN) ^ load<u64>(other, ETH_ALEN);
+  return (first | second | (load<u64>(frame + end) ^ load<u64>(other + end))) == 0;
+}
+
 /**
  * Removes the outermost tag of a frame with `vlanDepth` 1 or 2 by moving its addresses 4 bytes on. Answers where the
  * frame starts now; it is VLAN_HLEN shorter, and the 4 bytes before it are free for whoever owned the frame.

@@ -4,5 +4,6 @@
 export * from './empty';
 export * from './fdb';
 export * from './frames';
+export * from './offload';
 export * from './random';
 export * from './wire';
