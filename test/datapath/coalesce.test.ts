@@ -108,6 +108,21 @@ await forEachBuild((build, m) => {
         });
       }
 
+      test(`${name}: does not join with another tag in the same place, outer, inner or EtherType of it`, () => {
+        const tagged = (...tags: number[]): Flow => ({ ...flow, tags });
+        const pairs: [Flow, Flow][] = [
+          [tagged(0x8100_0001), tagged(0x8100_0002)],
+          [tagged(0x8100_0001), tagged(0x88a8_0001)],
+          [tagged(0x8100_0001, 0x8100_0002), tagged(0x8100_0003, 0x8100_0002)],
+          [tagged(0x8100_0001, 0x8100_0002), tagged(0x8100_0001, 0x8100_0003)],
+          [tagged(0x8100_0001, 0x8100_0002), tagged(0x8100_0001, 0x88a8_0002)],
+        ];
+        for (const [one, other] of pairs) {
+          assert.deepEqual(coalesced(to(1, nth(one, 0), nth(one, 1))), [[0, 1]]);
+          assert.deepEqual(coalesced(to(1, nth(one, 0), nth(other, 1))), [[0], [1]]);
+        }
+      });
+
       test(`${name}: a bad checksum keeps a frame alone and unchanged: first, second or third`, () => {
         for (let bad = 0; bad < 3; bad++) {
           const frames = [0, 1, 2].map((index) => nth(flow, index));
