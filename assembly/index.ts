@@ -5,6 +5,7 @@ import { bookLost } from './datapath/counters';
 import { abandonHeld, heldFrames } from './datapath/hold';
 import { beginPass, w, workerAttach } from './datapath/worker';
 import { mmsgStart } from './engine/mmsg';
+import { abandonCompletions } from './engine/uring';
 import {
   FdbKind,
   HDR_STAMP,
@@ -12,7 +13,6 @@ import {
   OVERLAYS_MAX,
   REGION,
   W_INJECT_RING,
-  W_OUT_COUNT,
   W_UPCALL_RING,
 } from './layout';
 import { ringAbort, ringRelease } from './ring/spsc';
@@ -20,8 +20,12 @@ import { fdbAttach, fdbClock, fdbKey, fdbSlot, TOMBSTONE } from './table/fdb';
 import * as table from './table/fdb-write';
 
 export { delivered, messageRun, sendFailed, sent } from './engine/accounting';
-export { decapBatch, encapBatch, prepare, turn } from './engine/mmsg';
+export { turn } from './engine/mmsg';
+export { uringStart, uringToSubmit, uringTurn } from './engine/uring';
 export { pollSet, pollSetChanged } from './engine/poll';
+export { prepare } from './engine/prepare';
+export { decapBatch } from './engine/receive';
+export { encapBatch, tapBegin, tapCount, tapTook } from './engine/tap';
 export { ringPublish, ringRead, ringRelease, ringReserve } from './ring/spsc';
 export { vniPut, vniRemove } from './table/vnis';
 
@@ -37,12 +41,12 @@ export function startWorker(index: u32): void {
   assert(load<u32>(HDR_STAMP) == LAYOUT_STAMP);
   workerAttach(index);
   beginPass();
-  store<u32>(w() + W_OUT_COUNT, 0);
   // A trap may have come between reserving and publishing: that record never was. Or between reading and giving back:
   // those records are not read again, as one of them may be what trapped.
   ringAbort(w() + W_UPCALL_RING);
   ringRelease(w() + W_INJECT_RING);
   abandonHeld();
+  abandonCompletions();
   bookLost();
   mmsgStart();
 }

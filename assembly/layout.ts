@@ -1,5 +1,5 @@
 // The one description of the shared memory. PORTABLE: asc and tsc both compile this very file, so
-//  * no type annotations, decorators or imports; integers in 0..2^31-1; only + * << and earlier names;
+//  * no type annotations, decorators or imports; integers in 0..2^31-1; only + * <<, & to align, and earlier names;
 //  * every offset is the previous offset plus the previous size;
 //  * each line ends with what it is and who writes it: host (control thread), worker (datapath), fixed (once, at
 // start). Pages of the compiler come first, then: header, VNI index, overlays, VNICs, sockets, endpoints, worker areas,
@@ -7,6 +7,7 @@
 
 export const CACHE_LINE = 64;
 export const PAGE_SIZE = 65536; // a WebAssembly page
+export const KERNEL_PAGE = 4096; // io_uring wants its rings on page boundaries
 
 // ---- limits ---------------------------------------------------------------------------------------------------
 export const OVERLAYS_MAX = 4096; // overlay index 0 means none
@@ -15,7 +16,8 @@ export const SOCKETS_MAX = 64; // one per (listen address, port)
 export const ENDPOINTS_MAX = 65536; // endpoint index 0 means none
 export const WORKERS_MAX = 16;
 export const DROP_REASONS_MAX = 64;
-export const BATCH_MAX = 64; // frames per read batch, datagrams per recvmmsg
+export const SOURCES_MAX = 64; // source ports of one underlay socket
+export const BATCH_MAX = 64; // frames per read batch
 export const HELD_KEYS_MAX = 256; // upcalls in flight, per worker
 export const HELD_BYTES_PER_KEY_MAX = 128 << 10; // bytes waiting for one (overlay, MAC)
 export const HELD_BYTES_MAX = 8 << 20; // bytes waiting in all, per worker
@@ -25,7 +27,9 @@ export const PROXY_FRAME_MAX = 2048; // a frame handed to a proxy is never large
 export const FRAME_MAX = 9216; // inner Ethernet frame without FCS: MTU 8900 + headers + two tags, and room to spare
 export const VXLAN_HLEN = 8; // bytes of the VXLAN header, RFC 7348 section 5
 export const HEADROOM = 64; // bytes free before every frame; the VXLAN header is built there
-export const SLOT_SIZE = 9344; // HEADROOM + FRAME_MAX + 64, a multiple of the cache line
+export const VNET_SIZE = 10; // bytes of struct virtio_net_hdr, which a TAP puts before a frame
+export const SEGMENTS_MAX = 64; // datagrams of one send with UDP_SEGMENT; newer kernels take 128
+export const UDP_PAYLOAD_MAX = 65507; // bytes of one send: an IPv4 packet of 65535
 
 // ---- enums ----------------------------------------------------------------------------------------------------
 // What the datapath decides about one frame.
@@ -73,6 +77,7 @@ export enum Drop {
   underlay_error,
   tap_error,
   worker_restarted,
+  bad_offload,
 }
 
 // What an FDB entry says of a MAC.
@@ -148,14 +153,16 @@ export const OVL_FLAG_PROXY_NDP = 8; // the plugin knows IPv6 addresses
 export const OVL_FLAG_PROXY_DHCP = 16; // the plugin knows DHCP servers
 export const OVL_FLAG_LOOKUP = 32; // misses may be asked of the plugin
 export const OVL_FLAG_POINT = 64; // every frame goes to OVL_POINT (0 there: is dropped)
+export const OVL_FLAG_SEGMENT = 128; // several datagrams may leave in one send (UDP_SEGMENT)
+export const OVL_FLAG_COALESCE_TCP = 256; // TCP frames for a VNIC may be joined into a super-frame
+export const OVL_FLAG_COALESCE_UDP = 512; // UDP frames as well
 export const OVERLAYS_SIZE = OVERLAYS_MAX * OVL_SIZE;
 
 // ---- VNICs (all written by host) ----------------------------------------------------------------------------------
 export const VNICS_BASE = OVERLAYS_BASE + OVERLAYS_SIZE;
 export const VNIC_MAC = 0; // u64 48-bit MAC, first byte on the wire least significant
 export const VNIC_OVERLAY = VNIC_MAC + 8; // u32 overlay index
-export const VNIC_FD = VNIC_OVERLAY + 4; // i32 file descriptor of the TAP
-export const VNIC_FLAGS = VNIC_FD + 4; // u32 VNIC_FLAG_*, 0 = slot is free
+export const VNIC_FLAGS = VNIC_OVERLAY + 4; // u32 VNIC_FLAG_*, 0 = slot is free
 export const VNIC_NEXT = VNIC_FLAGS + 4; // u32 next VNIC of the same overlay, 0 ends the list
 export const VNIC_SIZE = 64;
 export const VNIC_FLAG_LIVE = 1;
@@ -164,8 +171,8 @@ export const VNICS_SIZE = VNICS_MAX * VNIC_SIZE;
 
 // ---- underlay sockets (all written by host) -------------------------------------------------------------------------
 export const SOCKETS_BASE = VNICS_BASE + VNICS_SIZE;
-export const SOCK_FD = 0; // i32 file descriptor
-export const SOCK_LIVE = SOCK_FD + 4; // u32, 0 = slot is free
+export const SOCK_LIVE = 0; // u32, 0 = slot is free
+export const SOCK_SOURCES = SOCK_LIVE + 4; // u32 source ports it sends from, 1..SOURCES_MAX
 export const SOCK_SIZE = 16;
 export const SOCKETS_SIZE = SOCKETS_MAX * SOCK_SIZE;
 
@@ -178,16 +185,30 @@ export const EP_SIZE = 32;
 export const ENDPOINTS_SIZE = ENDPOINTS_MAX * EP_SIZE;
 
 // ---- one worker's area: all written by that worker, but for the lines that say otherwise ----------------------------
-export const WORKERS_BASE = ENDPOINTS_BASE + ENDPOINTS_SIZE;
+export const WORKERS_BASE = (ENDPOINTS_BASE + ENDPOINTS_SIZE + KERNEL_PAGE + -1) & -KERNEL_PAGE;
 export const W_TURN = 0; // u32 turns of the loop so far; the host waits on it to know that a change was seen
 export const W_CONFIG_SEEN = W_TURN + CACHE_LINE; // u32 config generation the poll set was built from
 export const W_EVENTFD = W_CONFIG_SEEN + 4; // i32 descriptor that wakes the worker (fixed)
+export const W_GSO_REFUSED = W_EVENTFD + 4; // i32 errno that refused UDP_SEGMENT, until the host is told
+export const W_GSO_SOCKET = W_GSO_REFUSED + 4; // u32 on which socket
+export const W_FRAMES_LEFT = W_GSO_SOCKET + 4; // u32 frames read from a TAP, not taken yet
+export const W_DATAGRAMS_LEFT = W_FRAMES_LEFT + 4; // u32 datagrams received, not taken yet
+export const W_NO_VNET = W_DATAGRAMS_LEFT + 4; // 10 bytes virtio_net_hdr of a complete frame (fixed)
 export const W_CLOCK = W_CONFIG_SEEN + CACHE_LINE; // struct timespec: the monotonic time that a pass works with
 export const W_HOLD_TIMEOUT = W_CLOCK + 16; // struct timespec: how long to wait while frames are held
 export const W_NO_WAIT = W_HOLD_TIMEOUT + 16; // struct timespec of zero: only look
 
 // totals; the books: in + copies + injected = out + delivered + drops + held + upcalled
-export const W_COUNTERS = W_CLOCK + CACHE_LINE;
+// its descriptors: every worker has sockets and TAP queues of its own (host)
+export const W_SOCKET_FDS = W_CLOCK + CACHE_LINE; // i32 per socket: where it receives
+export const W_VNIC_FDS = W_SOCKET_FDS + SOCKETS_MAX * 4; // i32 per VNIC: its queue of the TAP, 0: none
+// i32 per socket, source port and kind: where it sends. Kind 0 sends several datagrams at once, and so with checksums;
+// kind 1 sends single ones.
+export const W_SOURCE_FDS = W_VNIC_FDS + VNICS_MAX * 4;
+export const SOURCE_KINDS = 2;
+export const W_NO_SEGMENT = W_SOURCE_FDS + SOCKETS_MAX * SOURCES_MAX * SOURCE_KINDS * 4; // u32 per socket: 1 = refused
+
+export const W_COUNTERS = W_NO_SEGMENT + SOCKETS_MAX * 4;
 export const C_ENCAP_IN = 0; // u64 frames read from TAPs
 export const C_DECAP_IN = C_ENCAP_IN + 8; // u64 datagrams read from the underlay
 export const C_INJECTED = C_DECAP_IN + 8; // u64 frames from the inject ring
@@ -269,13 +290,17 @@ export const HK_SIZE = 64;
 export const W_HELD_ARENAS = W_HELD + HELD_KEYS_MAX * HK_SIZE;
 export const HELD_FRAME_LEN = 0; // u32
 export const HELD_FRAME_VNIC = HELD_FRAME_LEN + 4; // u32 its sender, 0: the underlay
-export const HELD_FRAME = HELD_FRAME_VNIC + 4 + VXLAN_HLEN; // the frame, after room for a VXLAN header
+export const HELD_FRAME_FRAMES = HELD_FRAME_VNIC + 4; // u32 frames it is on the wire
+export const HELD_FRAME_BYTES = HELD_FRAME_FRAMES + 4; // u32 bytes of those
+export const HELD_FRAME_VNET = HELD_FRAME_BYTES + 4; // its struct virtio_net_hdr
+export const HELD_FRAME = HELD_FRAME_VNET + VNET_SIZE + 6 + VXLAN_HLEN; // the frame, after room for a VXLAN header
 export const W_HELD_ARENAS_SIZE = HELD_KEYS_MAX * HELD_BYTES_PER_KEY_MAX;
 
 // what the datapath decided to send, in order; the engine turns it into I/O descriptors and empties it
+export const EMIT_MAX = 448; // messages, and writes, that are made ready together
 export const OUT_MAX = VNICS_MAX * 2; // a pass stops taking frames when fewer than VNICS_MAX places are left
 export const RUNS_MAX = 8; // flows that are coalesced side by side
-export const RUN_SIZE = 64; // a flow's state while its frames are joined, see datapath/coalesce.ts
+export const RUN_SIZE = 64; // a flow's state while its frames are joined, see datapath/runs.ts
 export const W_RUNS = W_HELD_ARENAS + W_HELD_ARENAS_SIZE; // RUNS_MAX of them
 export const W_OUT_COUNT = W_RUNS + RUNS_MAX * RUN_SIZE; // u32
 export const W_OUT = W_OUT_COUNT + CACHE_LINE;
@@ -286,7 +311,8 @@ export const OUT_VNIC = OUT_ENDPOINT + 4; // u32 that VNIC
 export const OUT_OVERLAY = OUT_VNIC + 4; // u32
 export const OUT_SENDER = OUT_OVERLAY + 4; // u32 VNIC that sent it, 0: the underlay or a proxy
 export const OUT_FRAMES = OUT_SENDER + 4; // u32 frames it is on the wire: a super-frame stands for several
-export const OUT_SETTLED = OUT_FRAMES + 4; // u32 of those, the ones whose fate is counted
+export const OUT_BYTES = OUT_FRAMES + 4; // u32 bytes of those
+export const OUT_SETTLED = OUT_BYTES + 4; // u32 of those, the ones whose fate is counted
 export const OUT_NEXT = OUT_SETTLED + 4; // u32 the entry that leaves with this one, right behind it; 0: none
 export const OUT_JOINED = OUT_NEXT + 4; // u32 1: it leaves with an earlier entry
 export const OUT_PAYLOAD = OUT_JOINED + 4; // u32 where the part starts that a joined entry adds
@@ -308,25 +334,83 @@ export const MSG_CONTROL = MSG_IOVLEN + 8; // u64
 export const MSG_CONTROLLEN = MSG_CONTROL + 8; // u64
 export const MSG_FLAGS = MSG_CONTROLLEN + 8; // i32, and padding
 export const MSG_LEN = MSG_FLAGS + 8; // u32 bytes received or sent
+export const CMSG_SIZE = 32; // struct cmsghdr of 16 bytes, then the size of a datagram (UDP_SEGMENT, UDP_GRO), padding
 export const W_POLLFDS = W_OUT + OUT_MAX * OUT_SIZE; // pollfd[POLLFDS_MAX]
 export const W_POLL_INDEX = W_POLLFDS + POLLFDS_MAX * POLLFD_SIZE; // u32 per pollfd: socket or VNIC index
-export const W_RX_MMSG = W_POLL_INDEX + POLLFDS_MAX * 4; // mmsghdr[BATCH_MAX] for recvmmsg
-export const W_RX_IOV = W_RX_MMSG + BATCH_MAX * MMSGHDR_SIZE; // iovec[BATCH_MAX] into the datagram slots
-export const W_TAP_IOV = W_RX_IOV + BATCH_MAX * IOVEC_SIZE; // iovec[BATCH_MAX] into the frame slots
-export const W_TAP_LEN = W_TAP_IOV + BATCH_MAX * IOVEC_SIZE; // i32[BATCH_MAX] what readv answered
-export const W_TX_COUNT = W_TAP_LEN + BATCH_MAX * 4; // u32 datagrams to send
-export const W_TX_MMSG = W_TX_COUNT + CACHE_LINE; // mmsghdr[OUT_MAX] for sendmmsg
-export const W_TX_IOV = W_TX_MMSG + OUT_MAX * MMSGHDR_SIZE; // iovec[OUT_MAX]
-export const W_TX_FD = W_TX_IOV + OUT_MAX * IOVEC_SIZE; // i32[OUT_MAX] socket of each
-export const W_TX_OUT = W_TX_FD + OUT_MAX * 4; // u32[OUT_MAX] its index in W_OUT
-export const W_DELIVER_COUNT = W_TX_OUT + OUT_MAX * 4; // u32 frames to write to TAPs
-export const W_DELIVER_IOV = W_DELIVER_COUNT + CACHE_LINE; // iovec[OUT_MAX]
-export const W_DELIVER_FD = W_DELIVER_IOV + OUT_MAX * IOVEC_SIZE; // i32[OUT_MAX] TAP of each
-export const W_DELIVER_OUT = W_DELIVER_FD + OUT_MAX * 4; // u32[OUT_MAX] its index in W_OUT
-export const W_DELIVER_RESULT = W_DELIVER_OUT + OUT_MAX * 4; // i32[OUT_MAX] what writev answered
-export const W_TAP_SLOTS = W_DELIVER_RESULT + OUT_MAX * 4; // BATCH_MAX slots for frames from TAPs
-export const W_RX_SLOTS = W_TAP_SLOTS + BATCH_MAX * SLOT_SIZE; // BATCH_MAX slots for datagrams
-export const W_SIZE = W_RX_SLOTS + BATCH_MAX * SLOT_SIZE;
+
+// datagrams received together: each buffer holds what UDP_GRO joins
+export const RX_MAX = 16; // per recvmmsg
+export const RX_SLOT_SIZE = 65536 + CACHE_LINE; // not a power of two: those would share few cache sets
+export const W_RX_MMSG = W_POLL_INDEX + POLLFDS_MAX * 4; // mmsghdr[RX_MAX] for recvmmsg
+export const W_RX_IOV = W_RX_MMSG + RX_MAX * MMSGHDR_SIZE; // iovec[RX_MAX] into the slots
+export const W_RX_CONTROL = W_RX_IOV + RX_MAX * IOVEC_SIZE; // a cmsghdr each
+
+// frames read from a TAP stand one behind the other in one buffer: small ones touch little memory
+export const TAP_READ_MAX = 65536 + 1024; // one read: a super-frame with its headers
+export const TAP_BUFFER_SIZE = 262144; // reading goes on while less than this is used
+export const TAP_SLOTS = 64; // the uring engine hands the kernel slots of TAP_READ_MAX instead
+export const W_TAP_IOV = W_RX_CONTROL + RX_MAX * CMSG_SIZE; // the iovec of the next read
+export const W_TAP_AT = W_TAP_IOV + CACHE_LINE; // u32[BATCH_MAX] where each read went
+export const W_TAP_LEN = W_TAP_AT + BATCH_MAX * 4; // u32[BATCH_MAX] bytes of it
+
+// messages: one send each, of one datagram or of several with UDP_SEGMENT
+export const GROUPS_MAX = 16; // destinations whose equal-sized datagrams are gathered side by side
+export const GROUP_SIZE = 32;
+export const W_GROUPS = W_TAP_LEN + BATCH_MAX * 4; // see engine/group.ts
+export const TX_IOV_MAX = 4096;
+export const TX_HEADERS_MAX = 1024; // segments of super-frames whose headers wait to be sent
+export const TX_HEADER_SIZE = 1024; // VXLAN header and the segment's own
+export const W_OUT_PLANNED = W_GROUPS + GROUPS_MAX * GROUP_SIZE; // u32 1: what leaves together is decided
+export const W_OUT_EMITTED = W_OUT_PLANNED + 4; // u32 entries before this one have their descriptors
+export const W_TX_COUNT = W_OUT_EMITTED + 4; // u32 messages to send
+export const W_TX_MMSG = W_OUT_PLANNED + CACHE_LINE; // mmsghdr[EMIT_MAX] for sendmmsg
+export const W_TX_IOV = W_TX_MMSG + EMIT_MAX * MMSGHDR_SIZE; // iovec[TX_IOV_MAX]
+export const W_TX_CONTROL = W_TX_IOV + TX_IOV_MAX * IOVEC_SIZE; // a cmsghdr each
+export const W_TX_FD = W_TX_CONTROL + EMIT_MAX * CMSG_SIZE; // i32[EMIT_MAX] socket of each
+export const W_TX_OUT = W_TX_FD + EMIT_MAX * 4; // u32[EMIT_MAX] its first entry of W_OUT
+export const W_TX_FRAMES = W_TX_OUT + EMIT_MAX * 4; // u32[EMIT_MAX] its datagrams
+export const W_TX_BYTES = W_TX_FRAMES + EMIT_MAX * 4; // u32[EMIT_MAX] frame bytes of those
+export const W_TX_HEADERS = W_TX_BYTES + EMIT_MAX * 4; // TX_HEADERS_MAX headers
+export const DELIVER_IOV_MAX = 4096;
+export const W_DELIVER_COUNT = W_TX_HEADERS + TX_HEADERS_MAX * TX_HEADER_SIZE; // u32 frames to write to TAPs
+export const W_DELIVER_IOV = W_DELIVER_COUNT + CACHE_LINE; // iovec[DELIVER_IOV_MAX]
+export const W_DELIVER_FIRST = W_DELIVER_IOV + DELIVER_IOV_MAX * IOVEC_SIZE; // u32[EMIT_MAX] its first iovec
+export const W_DELIVER_IOVS = W_DELIVER_FIRST + EMIT_MAX * 4; // u32[EMIT_MAX] how many
+export const W_DELIVER_FD = W_DELIVER_IOVS + EMIT_MAX * 4; // i32[EMIT_MAX] TAP of each
+export const W_DELIVER_OUT = W_DELIVER_FD + EMIT_MAX * 4; // u32[EMIT_MAX] its first entry of W_OUT
+export const W_DELIVER_RESULT = W_DELIVER_OUT + EMIT_MAX * 4; // i32[EMIT_MAX] what writev answered
+export const W_TAP_BUFFER = W_DELIVER_RESULT + OUT_MAX * 4; // frames from TAPs
+export const W_RX_SLOTS = W_TAP_BUFFER + TAP_SLOTS * TAP_READ_MAX; // RX_MAX slots for datagrams
+
+// the uring engine: what the kernel and the worker both write lies in pages of its own
+export const SQ_ENTRIES = 1024;
+export const CQ_ENTRIES = 4096;
+export const SQE_SIZE = 64;
+export const CQE_SIZE = 16;
+export const RECVMSG_HLEN = 16; // struct io_uring_recvmsg_out before what a multishot receive puts into a buffer
+export const GROUP_TAP = 1; // buffer groups
+export const GROUP_UDP = 2;
+export const W_SQES = (W_RX_SLOTS + RX_MAX * RX_SLOT_SIZE + KERNEL_PAGE + -1) & -KERNEL_PAGE; // the SQEs
+export const W_RINGS = W_SQES + SQ_ENTRIES * SQE_SIZE; // indexes of both queues, then io_uring_cqe[CQ_ENTRIES]
+export const W_RINGS_SIZE = KERNEL_PAGE + CQ_ENTRIES * CQE_SIZE;
+export const W_TAP_RING = W_RINGS + W_RINGS_SIZE; // io_uring_buf[TAP_SLOTS]
+export const W_UDP_RING = W_TAP_RING + KERNEL_PAGE; // io_uring_buf[RX_MAX]
+// where the kernel put the queues' indexes, in bytes from W_RINGS (fixed)
+export const W_URING_FD = W_UDP_RING + KERNEL_PAGE; // i32
+export const W_SQ_HEAD = W_URING_FD + 4; // u32
+export const W_SQ_TAIL = W_SQ_HEAD + 4; // u32
+export const W_CQ_HEAD = W_SQ_TAIL + 4; // u32
+export const W_CQ_TAIL = W_CQ_HEAD + 4; // u32
+export const W_CQES = W_CQ_TAIL + 4; // u32
+export const W_VNIC_GONE = W_CQES + 4; // u32 the VNIC whose interface vanished, until the host is told
+export const W_ENTER_ARG = W_URING_FD + CACHE_LINE; // struct io_uring_getevents_arg { u64 0; u64 0; u64 timespec }
+export const W_RECVMSG = W_ENTER_ARG + CACHE_LINE; // struct msghdr that every multishot receive goes by
+export const W_ARMED_SOCKETS = W_RECVMSG + CACHE_LINE; // i32 per socket: the descriptor a receive is armed on, 0: none
+export const W_ARMED_VNICS = W_ARMED_SOCKETS + SOCKETS_MAX * 4; // i32 per VNIC: … a read
+export const W_USED_SLOTS = W_ARMED_VNICS + VNICS_MAX * 4; // u16: slots whose frames are listed or were sent
+export const W_FREE_TAP_SLOTS = W_USED_SLOTS + (TAP_SLOTS + RX_MAX) * 2; // u16: those the kernel does not have
+export const W_TX_RESULT = W_FREE_TAP_SLOTS + TAP_SLOTS * 2; // i32[EMIT_MAX] 0, or what a send was refused with
+export const W_SIZE = (W_TX_RESULT + EMIT_MAX * 4 + KERNEL_PAGE + -1) & -KERNEL_PAGE;
 
 // ---- FDB: open addressing, linear probing; the place is in HDR_FDB_BASE ---------------------------------------------
 // A slot: key u64 = overlay index << 48 | MAC, then value u64 = index << 32 | generation << 16 | flags << 8 | FdbKind.

@@ -7,18 +7,20 @@ import {
   BATCH_MAX,
   C_DELIVERED,
   C_ENCAP_OUT,
+  CACHE_LINE,
   FdbKind,
-  HEADROOM,
   MMSGHDR_SIZE,
   MSG_LEN,
-  SLOT_SIZE,
+  RX_MAX,
+  RX_SLOT_SIZE,
+  VNET_SIZE,
   VXLAN_HLEN,
   W_COUNTERS,
   W_OUT_COUNT,
+  W_OUT_PLANNED,
   W_RX_MMSG,
   W_RX_SLOTS,
-  W_TAP_LEN,
-  W_TAP_SLOTS,
+  W_TAP_BUFFER,
   WORKERS_BASE,
 } from '../assembly/layout.js';
 import { Endpoints } from '../src/datapath/endpoints.js';
@@ -39,12 +41,17 @@ const DRAWN_COUNT = 1 << 20;
 const NOT_A_DESCRIPTOR = -1; // nothing is sent
 /** Bytes of a datagram of these benches. */
 const DATAGRAM_LEN = VXLAN_HLEN + FRAME_LEN;
-const TAP_FRAMES = WORKERS_BASE + W_TAP_SLOTS + HEADROOM;
+/** Where the frames of a batch stand, one behind the other as the module asks for them. */
+const TAP_FRAMES = WORKERS_BASE + W_TAP_BUFFER + CACHE_LINE;
+const TAP_STRIDE = (CACHE_LINE + FRAME_LEN + CACHE_LINE - 1) & ~(CACHE_LINE - 1);
 const OUT_COUNT = (WORKERS_BASE + W_OUT_COUNT) >> 2;
+const OUT_PLANNED = (WORKERS_BASE + W_OUT_PLANNED) >> 2;
 const DATAGRAMS = WORKERS_BASE + W_RX_SLOTS;
 
 const NOW_MS = 1000;
 export const BATCH = BATCH_MAX;
+/** Datagrams of one recvmmsg. */
+export const RECEIVED = RX_MAX;
 /** Batches of one timed call. */
 export const RUN_BATCHES = 256;
 
@@ -53,9 +60,11 @@ export interface Batches {
   readonly socket: number;
   /** The VNIC that sends in the encap bench. */
   readonly vnic: number;
-  /** Gives the 64 frames in the TAP slots their next destinations. */
+  /** Gives the 64 frames in the TAP buffer their next destinations. */
   nextFrames(): void;
-  /** Gives the 64 datagrams in the receive slots their next inner destinations. */
+  /** Tells the module of 64 reads, as the loop does. */
+  readFrames(): void;
+  /** Gives the 16 datagrams in the receive slots their next inner destinations. */
   nextDatagrams(): void;
   /** Empties the output list without doing anything with it. */
   forget(): void;
@@ -85,9 +94,16 @@ export function prepareBatches(to: 'endpoints' | 'vnics'): Batches {
     worker,
     socket,
     vnic: vnics[0]!,
-    nextFrames: () => loops.addressFrames(TAP_FRAMES, SLOT_SIZE, BATCH, DRAWN, nextKeys()),
-    nextDatagrams: () => loops.addressFrames(DATAGRAMS + VXLAN_HLEN, SLOT_SIZE, BATCH, DRAWN, nextKeys()),
-    forget: () => void views.u32.fill(0, OUT_COUNT, OUT_COUNT + 1),
+    nextFrames: () => loops.addressFrames(TAP_FRAMES, TAP_STRIDE, BATCH, DRAWN, nextKeys()),
+    readFrames: () => {
+      worker.tapBegin();
+      while (worker.tapTook(VNET_SIZE + FRAME_LEN));
+    },
+    nextDatagrams: () => loops.addressFrames(DATAGRAMS + VXLAN_HLEN, RX_SLOT_SIZE, RECEIVED, DRAWN, nextKeys()),
+    forget: () => {
+      views.u32[OUT_COUNT] = 0;
+      views.u32[OUT_PLANNED] = 0;
+    },
     get sent() {
       return counter(C_ENCAP_OUT);
     },
@@ -99,17 +115,19 @@ export function prepareBatches(to: 'endpoints' | 'vnics'): Batches {
 
 /** One overlay on one socket, 256 endpoints, 64 VNICs with their static entries. */
 function fillTables({ views }: Ground, host: DatapathExports): { overlay: number; socket: number; vnics: number[] } {
-  const tables = new Tables(views);
+  const tables = new Tables(views, 1);
   const endpoints = new Endpoints(views, () => {});
   for (let index = 0; index < ENDPOINTS; index++) endpoints.intern({ ip: `10.0.0.${index}`, port: 4789 });
-  const socket = tables.addSocket(NOT_A_DESCRIPTOR);
+  const source = { withChecksum: NOT_A_DESCRIPTOR, withoutChecksum: NOT_A_DESCRIPTOR };
+  const socket = tables.addSocket({ listeners: [NOT_A_DESCRIPTOR], sources: [[source]] });
   const proxies = { proxyArp: true, proxyNdp: true, proxyDhcp: true };
+  const offloads = { segment: true, coalesceTcp: true, coalesceUdp: true };
   const rules = { strictHeader: false, vlan: 'pass', point: null, lookup: true } as const;
-  const overlay = tables.addOverlay({ vni: VNI, socket, ...rules, ...proxies }, 0);
+  const overlay = tables.addOverlay({ vni: VNI, socket, ...rules, ...proxies, ...offloads }, 0);
   host.vniPut(VNI, overlay);
   const vnics = Array.from({ length: VNICS }, (_, index) => {
     const mac = macOfVnic(index);
-    const vnic = tables.addVnic({ overlay, fd: NOT_A_DESCRIPTOR, mac, allowAnyMac: false });
+    const vnic = tables.addVnic({ overlay, fds: [NOT_A_DESCRIPTOR], mac, allowAnyMac: false });
     const stored = host.fdbPut(overlay, index << 8, 2, FdbKind.local, 1, vnic, NOW_MS);
     expect(Boolean(stored), true, 'the FDB takes the VNIC');
     views.u64[(VNIC_KEYS + index * KEY_SIZE) >> 3] = (BigInt(overlay) << 48n) | (BigInt(index) << 40n) | 2n;
@@ -120,14 +138,13 @@ function fillTables({ views }: Ground, host: DatapathExports): { overlay: number
 
 const macOfVnic = (index: number): string => `02:00:00:00:00:${index.toString(16).padStart(2, '0')}`;
 
-/** Frames of the first VNIC in the TAP slots; datagrams from a remote MAC in the receive slots. */
+/** Frames of the first VNIC in the TAP buffer; datagrams from a remote MAC in the receive slots. */
 function shapeSlots({ views }: Ground): void {
-  for (let slot = 0; slot < BATCH; slot++) {
-    views.u32[((WORKERS_BASE + W_TAP_LEN) >> 2) + slot] = FRAME_LEN;
+  const source = (at: number, last: number): void => views.u8.set([0x02, 0, 0, 0, 0, last, 0x08, 0x00], at + 6);
+  for (let slot = 0; slot < BATCH; slot++) source(TAP_FRAMES + slot * TAP_STRIDE, 0);
+  for (let slot = 0; slot < RECEIVED; slot++) {
     views.u32[(WORKERS_BASE + W_RX_MMSG + slot * MMSGHDR_SIZE + MSG_LEN) >> 2] = DATAGRAM_LEN;
-    const source = (at: number, last: number): void => views.u8.set([0x02, 0, 0, 0, 0, last, 0x08, 0x00], at + 6);
-    source(TAP_FRAMES + slot * SLOT_SIZE, 0);
-    source(DATAGRAMS + slot * SLOT_SIZE + VXLAN_HLEN, 0xff);
-    views.u8.set([0x08, 0, 0, 0, 0, 0, VNI, 0], DATAGRAMS + slot * SLOT_SIZE);
+    source(DATAGRAMS + slot * RX_SLOT_SIZE + VXLAN_HLEN, 0xff);
+    views.u8.set([0x08, 0, 0, 0, 0, 0, VNI, 0], DATAGRAMS + slot * RX_SLOT_SIZE);
   }
 }

@@ -1,5 +1,5 @@
 /** How long does it take to see whether a group frame concerns a proxy? */
-import { OVL_FLAG_PROXY_ARP, OVL_FLAG_PROXY_DHCP, OVL_FLAG_PROXY_NDP, SLOT_SIZE } from '../assembly/layout.js';
+import { OVL_FLAG_PROXY_ARP, OVL_FLAG_PROXY_DHCP, OVL_FLAG_PROXY_NDP, RX_SLOT_SIZE } from '../assembly/layout.js';
 import { ARP_REQUEST, LISTENER_REPORT, NEIGHBOUR_SOLICITATION } from './frames.js';
 import { expect, prepareGround, SCRATCH } from './ground.js';
 import { measure, type Row } from './measure.js';
@@ -16,8 +16,8 @@ const { loops, views } = prepareGround(1000);
 
 /** A batch of 64 copies of the frame. */
 function batch(number: number, frame: Uint8Array): number {
-  const base = SCRATCH + number * SLOTS * SLOT_SIZE;
-  for (let slot = 0; slot < SLOTS; slot++) views.u8.set(frame, base + slot * SLOT_SIZE);
+  const base = SCRATCH + number * SLOTS * RX_SLOT_SIZE;
+  for (let slot = 0; slot < SLOTS; slot++) views.u8.set(frame, base + slot * RX_SLOT_SIZE);
   return base;
 }
 
@@ -26,7 +26,7 @@ function row(name: string, number: number, frame: Uint8Array, kind: number): Row
   return {
     name,
     operations: RUN,
-    run: () => expect(loops.classifyFrames(base, SLOT_SIZE, SLOTS, RUN, frame.length, FLAGS, kind), RUN, name),
+    run: () => expect(loops.classifyFrames(base, RX_SLOT_SIZE, SLOTS, RUN, frame.length, FLAGS, kind), RUN, name),
   };
 }
 
@@ -41,7 +41,7 @@ await measure({
     {
       name: 'walking the slots (baseline)',
       operations: RUN,
-      run: () => void loops.emptySlots(SCRATCH, SLOT_SIZE, SLOTS, RUN),
+      run: () => void loops.emptySlots(SCRATCH, RX_SLOT_SIZE, SLOTS, RUN),
     },
     row('multicast that is no solicitation', 0, LISTENER_REPORT, PLAIN),
     row('ARP request', 1, ARP_REQUEST, ARP),

@@ -7,16 +7,25 @@ const batches = prepareBatches('endpoints');
 const { worker, vnic } = batches;
 const operations = RUN_BATCHES * BATCH;
 let settled = 0n;
+let prepared = 0;
+
+/** Frames to one endpoint may share a message, so there are fewer than frames. */
+function prepare(): void {
+  prepared = worker.prepare();
+  expect(prepared > BATCH / 2 && prepared <= BATCH, true, 'messages prepared');
+}
 
 function encap(): void {
   batches.nextFrames();
-  expect(worker.encapBatch(vnic, 0, BATCH), BATCH, 'frames taken');
+  batches.readFrames();
+  expect(worker.encapBatch(vnic, 0), BATCH, 'frames taken');
 }
 
 /** What the loop of a worker does after encapBatch, as if sendmmsg had taken all. */
 function settle(): void {
-  expect(worker.messageRun(0), BATCH, 'messages for one sendmmsg');
-  worker.sent(0, BATCH);
+  expect(worker.messageRun(0), prepared, 'messages for one sendmmsg');
+  worker.sent(0, prepared);
+  expect(worker.prepare(), 0, 'messages left');
   settled += BigInt(BATCH);
 }
 
@@ -49,7 +58,8 @@ await measure({
       operations,
       run: repeat(() => {
         encap();
-        expect(worker.prepare(), BATCH, 'messages prepared');
+        prepare();
+        batches.forget();
       }),
     },
     {
@@ -57,7 +67,7 @@ await measure({
       operations,
       run: repeat(() => {
         encap();
-        expect(worker.prepare(), BATCH, 'messages prepared');
+        prepare();
         settle();
       }),
     },

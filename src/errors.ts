@@ -107,6 +107,13 @@ export const netnsNotPermitted = (netns: string) =>
   refused('netns_not_permitted', `network namespace ${netns}`, 'EPERM', 'entering it needs root (CAP_SYS_ADMIN)');
 
 /** `holder`: the process, or the kernel, when it could be found. */
+export const uringRefused = (reason: string) =>
+  new VxlaneError('uring_refused', `--engine uring: ${reason}; --engine auto falls back to mmsg`);
+export const socketDiffers = (listen: string, property: string, ours: string, theirs: string) =>
+  new VxlaneError(
+    'socket_differs',
+    `${property}=${ours}: another overlay listens on ${listen} with ${theirs}; overlays that share a socket must agree`,
+  );
 export const portInUse = (endpoint: string, holder: string | null) =>
   refused(
     'port_in_use',

@@ -3,8 +3,10 @@
 import {
   C_COPIES,
   C_DECAP_IN,
+  C_DECAP_IN_BYTES,
   C_DELIVERED,
   C_ENCAP_IN,
+  C_ENCAP_IN_BYTES,
   C_ENCAP_OUT,
   C_HELD,
   C_INJECTED,
@@ -19,11 +21,16 @@ import {
   OVERLAYS_MAX,
   VC_DROPS,
   VC_SIZE,
+  VC_TX_BYTES,
+  VC_TX_FRAMES,
   W_COUNTERS,
+  W_DATAGRAMS_LEFT,
   W_ENDPOINT_COUNTERS,
+  W_FRAMES_LEFT,
   W_OVERLAY_COUNTERS,
   W_VNIC_COUNTERS,
 } from '../layout';
+import { frameBytes, frameCount } from './frame';
 import { w } from './worker';
 
 @inline
@@ -46,27 +53,54 @@ export function vnicCounters(vnic: u32): usize {
   return w() + W_VNIC_COUNTERS + <usize>vnic * VC_SIZE;
 }
 
-// The fate of a frame that goes nowhere. `vnic` is its sender, 0 when it came from the underlay.
+// The fate of a frame in hand that goes nowhere. `vnic` is its sender, 0 when it came from the underlay.
+@inline
 export function drop(reason: Drop, overlay: u32, vnic: u32): void {
+  dropFrames(reason, overlay, vnic, frameCount());
+}
+
+export function dropFrames(reason: Drop, overlay: u32, vnic: u32, frames: u32): void {
   assert(reason != Drop.none);
-  bump(overlayCounters(overlay), <usize>OC_DROPS + (<usize>reason << 3), 1);
-  bump(vnicCounters(vnic), VC_DROPS, 1);
+  bump(overlayCounters(overlay), <usize>OC_DROPS + (<usize>reason << 3), frames);
+  bump(vnicCounters(vnic), VC_DROPS, frames);
 }
 
 @inline
 export function countCopy(): void {
-  total(C_COPIES, 1);
+  total(C_COPIES, frameCount());
+}
+
+// The frame in hand was read from a VNIC.
+@inline
+export function countEncapIn(vnic: u32): void {
+  store<u32>(w(), load<u32>(w(), W_FRAMES_LEFT) - 1, W_FRAMES_LEFT);
+  total(C_ENCAP_IN, frameCount());
+  total(C_ENCAP_IN_BYTES, frameBytes());
+  bump(vnicCounters(vnic), VC_TX_FRAMES, frameCount());
+  bump(vnicCounters(vnic), VC_TX_BYTES, frameBytes());
 }
 
 @inline
-export function countEndpoint(endpoint: u32, bytes: u32): void {
+export function countDecapIn(bytes: u32): void {
+  store<u32>(w(), load<u32>(w(), W_DATAGRAMS_LEFT) - 1, W_DATAGRAMS_LEFT);
+  total(C_DECAP_IN, 1);
+  total(C_DECAP_IN_BYTES, bytes);
+}
+
+@inline
+export function countEndpoint(endpoint: u32, frames: u32, bytes: u32): void {
   const counters = w() + W_ENDPOINT_COUNTERS + <usize>endpoint * EC_SIZE;
-  bump(counters, EC_FRAMES, 1);
+  bump(counters, EC_FRAMES, frames);
   bump(counters, EC_BYTES, bytes);
 }
 
-// After a trap: what was taken and has no fate yet is lost, and the books say so. It is not known whose it was.
+// After a trap: what was read, or taken and has no fate yet, is lost, and the books say so. It is not known whose it
+// was.
 export function bookLost(): void {
+  total(C_ENCAP_IN, load<u32>(w(), W_FRAMES_LEFT));
+  total(C_DECAP_IN, load<u32>(w(), W_DATAGRAMS_LEFT));
+  store<u32>(w(), 0, W_FRAMES_LEFT);
+  store<u32>(w(), 0, W_DATAGRAMS_LEFT);
   const totals = w() + W_COUNTERS;
   const taken =
     load<u64>(totals, C_ENCAP_IN) +

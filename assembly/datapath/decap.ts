@@ -31,15 +31,18 @@ import { overlayOfVni } from '../table/vnis';
 import { ETH_HLEN, ethDst, ethSrc, isGroup } from '../wire/ethernet';
 import { vlanDepth } from '../wire/vlan';
 import { vxlanHasVni, vxlanReservedBits, vxlanVni } from '../wire/vxlan';
-import { bump, countCopy, drop, overlayCounters } from './counters';
+import { bump, countCopy, countDecapIn, drop, overlayCounters } from './counters';
 import { refusedTags, stripTags } from './encap';
 import { forward } from './forward';
+import { takeComplete } from './frame';
 import { hold, isHeld } from './hold';
 import { outDeliver, outHasRoom } from './output';
 
 // False: there was no room in the output list; call again with the same datagram after it was sent.
 export function decapDatagram(datagram: usize, len: u32, truncated: bool, socket: u32): bool {
   if (!outHasRoom()) return false;
+  takeComplete(len - VXLAN_HLEN);
+  countDecapIn(len);
   if (len < <u32>VXLAN_HLEN + ETH_HLEN) return dropped(Drop.truncated, 0);
   if (truncated || len > <u32>(VXLAN_HLEN + FRAME_MAX)) return dropped(Drop.oversized, 0);
   if (!vxlanHasVni(datagram)) return dropped(Drop.bad_vxlan_header, 0);

@@ -1,9 +1,10 @@
 // Encap: a frame that a VNIC sent (TAP -> UDP).
 //
-//  1. size      a whole Ethernet header, and no more than FRAME_MAX
+//  1. size      a virtio_net_hdr that tells the truth, a whole Ethernet header, and no more than FRAME_MAX per segment
 //  2. source    a unicast address, the VNIC's own unless it carries any MAC
 //  3. tags      at most two; the overlay's VLAN policy
-//  4. group     copies to every other local VNIC, then the overlay's rules once: point, proxy, or no flood list
+//  4. group     its checksum made good; copies to every other local VNIC, then the overlay's rules once: point, proxy,
+//               or no flood list
 //  5. unicast   FDB: remote, local or drop; nothing there: the point, or hold and ask
 //
 // A frame ends in exactly one of: output list, drop counter, hold, upcall ring. False from encapFrame: there was no
@@ -32,21 +33,26 @@ import { fdbFind, fdbKey } from '../table/fdb';
 import { overlayAt, vnicAt } from '../table/records';
 import { ethCheck, ethDst, ethSrc, isGroup } from '../wire/ethernet';
 import { stripTag, VLAN_HLEN, VLAN_TOWER, VLAN_TRUNCATED, vlanDepth } from '../wire/vlan';
+import { vnetShift } from '../wire/virtio';
 import { Class, classify } from './classify';
-import { countCopy, drop } from './counters';
+import { countCopy, countEncapIn, drop } from './counters';
 import { forward } from './forward';
+import { completeInHand, isSuperFrame, takeOffloaded } from './frame';
 import { hold, isHeld } from './hold';
 import { outDeliver, outEncap, outHasRoom } from './output';
 import { upcallFrame } from './upcall';
 
-// `frame` has VXLAN_HLEN bytes of room before it.
-export function encapFrame(frame: usize, len: u32, vnic: u32): bool {
+// `vnet` is the frame's struct virtio_net_hdr. The VXLAN_HLEN bytes before the frame are free, or belong to that.
+export function encapFrame(frame: usize, len: u32, vnet: usize, vnic: u32): bool {
   if (!outHasRoom()) return false;
+  const isDescribed = takeOffloaded(frame, len, vnet);
+  countEncapIn(vnic);
   const port = vnicAt(vnic);
   const overlay = load<u32>(port, VNIC_OVERLAY);
   if (!(load<u32>(port, VNIC_FLAGS) & VNIC_FLAG_LIVE)) return dropped(Drop.overlay_gone, overlay, vnic);
   if (!ethCheck(len)) return dropped(Drop.truncated, overlay, vnic);
-  if (len > <u32>FRAME_MAX) return dropped(Drop.oversized, overlay, vnic);
+  if (!isDescribed) return dropped(Drop.bad_offload, overlay, vnic);
+  if (len > <u32>FRAME_MAX && !isSuperFrame()) return dropped(Drop.oversized, overlay, vnic);
   const source = ethSrc(frame);
   if (isGroup(source) || source == 0) return dropped(Drop.bad_source, overlay, vnic);
   if (source != load<u64>(port, VNIC_MAC) && !(load<u32>(port, VNIC_FLAGS) & VNIC_FLAG_ANY_MAC)) {
@@ -58,6 +64,7 @@ export function encapFrame(frame: usize, len: u32, vnic: u32): bool {
   let start = frame;
   if (depth > 0 && load<u32>(overlayAt(overlay), OVL_VLAN) == VlanPolicy.strip) {
     start = stripTags(frame, len, depth);
+    vnetShift(vnet, <u32>(start - frame));
   }
   return route(start, len - <u32>(start - frame), overlay, vnic);
 }
@@ -103,10 +110,11 @@ function copyToVnics(frame: usize, len: u32, overlay: u32, sender: u32): void {
 }
 
 function group(frame: usize, len: u32, overlay: u32, vnic: u32): bool {
+  if (!completeInHand(frame, len)) return dropped(Drop.bad_offload, overlay, vnic); // one frame, several readers
   copyToVnics(frame, len, overlay, vnic);
   const flags = load<u32>(overlayAt(overlay), OVL_FLAGS);
   if (flags & OVL_FLAG_POINT) return toPoint(frame, len, overlay, vnic);
-  const kind = classify(frame, len, flags);
+  const kind = isSuperFrame() ? Class.Plain : classify(frame, len, flags);
   const upcall = upcallOf(kind);
   const reason = upcall == Upcall.pad ? dropOf(kind) : upcallFrame(upcall, frame, len, overlay, vnic);
   if (reason != Drop.none) drop(reason, overlay, vnic);

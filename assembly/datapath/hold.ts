@@ -16,7 +16,10 @@ import {
   HELD_BYTES_PER_KEY_MAX,
   HELD_FILTER_SLOTS,
   HELD_FRAME,
+  HELD_FRAME_BYTES,
+  HELD_FRAME_FRAMES,
   HELD_FRAME_LEN,
+  HELD_FRAME_VNET,
   HELD_FRAME_VNIC,
   HELD_KEYS_MAX,
   HK_FREED,
@@ -36,8 +39,10 @@ import {
 import { fdbFind } from '../table/fdb';
 import { hash64 } from '../table/hash';
 import { overlayAt, vnicAt } from '../table/records';
-import { drop, total } from './counters';
+import { vnetCopy } from '../wire/virtio';
+import { drop, dropFrames, total } from './counters';
 import { forward } from './forward';
+import { frameBytes, frameCount, frameVnet, takeAgain } from './frame';
 import { outHasRoom } from './output';
 import { upcallAllowed, upcallMiss } from './upcall';
 import { currentPass, nowMs, w } from './worker';
@@ -120,9 +125,12 @@ function append(slot: u32, frame: usize, len: u32, vnic: u32): bool {
   const held = arenaOf(slot) + used;
   store<u32>(held, len, HELD_FRAME_LEN);
   store<u32>(held, vnic, HELD_FRAME_VNIC);
+  store<u32>(held, frameCount(), HELD_FRAME_FRAMES);
+  store<u32>(held, frameBytes(), HELD_FRAME_BYTES);
+  vnetCopy(held + HELD_FRAME_VNET, frameVnet());
   memory.copy(held + HELD_FRAME, frame, len);
   store<u32>(header, used + size, HK_USED);
-  total(C_HELD, 1);
+  total(C_HELD, frameCount());
   total(C_HELD_BYTES, len);
   return true;
 }
@@ -140,7 +148,8 @@ function release(slot: u32, key: u64, value: u64): bool {
     const len = load<u32>(held, HELD_FRAME_LEN);
     at += (HELD_FRAME + len + 7) & ~7;
     store<u32>(header, at, HK_RELEASED); // first: after a trap, a frame that has met its fate is not dropped again
-    total(C_HELD, -1);
+    takeAgain(held + HELD_FRAME_VNET, load<u32>(held, HELD_FRAME_FRAMES), load<u32>(held, HELD_FRAME_BYTES));
+    total(C_HELD, -(<u64>frameCount()));
     total(C_HELD_BYTES, -(<u64>len));
     sendHeld(held + HELD_FRAME, len, overlay, load<u32>(held, HELD_FRAME_VNIC), value);
   }
@@ -187,7 +196,8 @@ export function abandonHeld(): void {
     const header = headerOf(slot);
     for (let at = load<u32>(header, HK_RELEASED); at < load<u32>(header, HK_USED); ) {
       const held = arenaOf(slot) + at;
-      drop(Drop.worker_restarted, <u32>(key >> 48), load<u32>(held, HELD_FRAME_VNIC));
+      const frames = load<u32>(held, HELD_FRAME_FRAMES);
+      dropFrames(Drop.worker_restarted, <u32>(key >> 48), load<u32>(held, HELD_FRAME_VNIC), frames);
       at += (HELD_FRAME + load<u32>(held, HELD_FRAME_LEN) + 7) & ~7;
     }
     free(slot, key);

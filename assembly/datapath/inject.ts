@@ -17,6 +17,7 @@ import { ringRead, ringRelease } from '../ring/spsc';
 import { vnicAt } from '../table/records';
 import { drop, total } from './counters';
 import { route } from './encap';
+import { takeComplete } from './frame';
 import { outDeliver, outHasRoom } from './output';
 import { w } from './worker';
 
@@ -30,7 +31,6 @@ export function injectAll(): bool {
   while (outHasRoom()) {
     const record = ringRead(w() + W_INJECT_RING);
     if (record == 0) return true;
-    total(C_INJECTED, 1);
     injectOne(record);
   }
   return false;
@@ -42,6 +42,8 @@ function injectOne(record: usize): void {
   const vnic = load<u32>(record, REC_VNIC);
   const overlay = load<u32>(record, REC_OVERLAY);
   const port = vnicAt(vnic);
+  takeComplete(len);
+  total(C_INJECTED, 1);
   if (load<u32>(port, VNIC_FLAGS) == 0 || load<u32>(port, VNIC_OVERLAY) != overlay) {
     return drop(Drop.overlay_gone, overlay, 0);
   }

@@ -1,23 +1,38 @@
 // The output list: what is to be sent, in order, for the engine to turn into I/O descriptors.
+// An entry carries its virtio_net_hdr along: a VNIC gets it as it is; for the underlay a super-frame is segmented.
 // borrowed: a listed frame's bytes belong to whoever listed it (a frame slot, a held arena, the inject ring) and stay
 // as they are until the engine has sent the list, which it does before the next pass begins.
 
 import {
+  Drop,
+  OUT_BYTES,
   OUT_ENDPOINT,
   OUT_FRAME,
+  OUT_FRAMES,
+  OUT_JOINED,
   OUT_LEN,
   OUT_MAX,
   OUT_OVERLAY,
+  OUT_PAYLOAD_LEN,
   OUT_SENDER,
+  OUT_SETTLED,
   OUT_SIZE,
+  OUT_SOURCE,
+  OUT_VNET,
   OUT_VNIC,
   OVL_HEADER,
+  OVL_SOCKET,
+  SOCK_SOURCES,
   VNICS_MAX,
   VXLAN_HLEN,
   W_OUT,
   W_OUT_COUNT,
 } from '../layout';
-import { overlayAt } from '../table/records';
+import { overlayAt, socketAt } from '../table/records';
+import { vnetCopy } from '../wire/virtio';
+import { drop } from './counters';
+import { flowHash } from './flow';
+import { completeInHand, frameBytes, frameCount, frameVnet } from './frame';
 import { w } from './worker';
 
 // Whether one more frame may be taken: even a broadcast to every VNIC fits then.
@@ -42,17 +57,33 @@ function append(frame: usize, len: u32, overlay: u32, sender: u32): usize {
   store<u32>(out, len, OUT_LEN);
   store<u32>(out, overlay, OUT_OVERLAY);
   store<u32>(out, sender, OUT_SENDER);
+  store<u32>(out, frameCount(), OUT_FRAMES);
+  store<u32>(out, frameBytes(), OUT_BYTES);
+  store<u64>(out, 0, OUT_SETTLED); // and OUT_NEXT
+  store<u64>(out, 0, OUT_JOINED); // and OUT_PAYLOAD
+  store<u32>(out, 0, OUT_PAYLOAD_LEN);
+  vnetCopy(out + OUT_VNET, frameVnet());
   return out;
 }
 
-// The frame goes to an endpoint of the underlay; its VXLAN header, ready in the overlay's record, is written here.
+// The frame goes to an endpoint of the underlay; its VXLAN header, ready in the overlay's record, is written here, over
+// the virtio_net_hdr that stood before the frame.
 @inline
 export function outEncap(frame: usize, len: u32, overlay: u32, endpoint: u32, sender: u32): void {
   assert(endpoint != 0);
-  store<u64>(frame - VXLAN_HLEN, load<u64>(overlayAt(overlay), OVL_HEADER));
+  if (!completeInHand(frame, len)) return drop(Drop.bad_offload, overlay, sender);
   const out = append(frame, len, overlay, sender);
   store<u32>(out, endpoint, OUT_ENDPOINT);
   store<u32>(out, 0, OUT_VNIC);
+  store<u16>(out, <u16>sourceOf(frame, len, load<u32>(overlayAt(overlay), OVL_SOCKET)), OUT_SOURCE);
+  store<u64>(frame - VXLAN_HLEN, load<u64>(overlayAt(overlay), OVL_HEADER));
+}
+
+// Which of the socket's source ports: one flow always leaves by the same.
+@inline
+function sourceOf(frame: usize, len: u32, socket: u32): u32 {
+  const sources = load<u32>(socketAt(socket), SOCK_SOURCES);
+  return sources == 1 ? 0 : <u32>((<u64>flowHash(frame, len) * sources) >> 32);
 }
 
 // The frame goes to a VNIC of this host.

@@ -1,5 +1,5 @@
-// What became of the output list: sent by the kernel, refused by it, or written to a TAP. Each listed frame is counted
-// once, when its fate is known.
+// What became of the output list: sent by the kernel, refused by it, or written to a TAP. Each frame is counted once,
+// when its fate is known; OUT_SETTLED says how many of an entry's that are.
 
 import {
   C_DELIVERED,
@@ -9,75 +9,149 @@ import {
   Drop,
   OC_ENCAP_BYTES,
   OC_ENCAP_FRAMES,
+  OUT_BYTES,
   OUT_ENDPOINT,
-  OUT_LEN,
+  OUT_FRAMES,
+  OUT_NEXT,
   OUT_OVERLAY,
   OUT_SENDER,
+  OUT_SETTLED,
   OUT_VNIC,
+  OVL_SOCKET,
   VC_RX_BYTES,
   VC_RX_FRAMES,
   W_DELIVER_COUNT,
   W_DELIVER_OUT,
   W_DELIVER_RESULT,
+  W_GSO_REFUSED,
+  W_GSO_SOCKET,
+  W_NO_SEGMENT,
+  W_TX_BYTES,
   W_TX_COUNT,
   W_TX_FD,
+  W_TX_FRAMES,
   W_TX_OUT,
+  W_TX_RESULT,
 } from '../layout';
-import { bump, countEndpoint, drop, overlayCounters, total, vnicCounters } from '../datapath/counters';
+import { bump, countEndpoint, dropFrames, overlayCounters, total, vnicCounters } from '../datapath/counters';
 import { outAt } from '../datapath/output';
 import { w } from '../datapath/worker';
-import { dropOfErrno } from './errno';
+import { overlayAt } from '../table/records';
+import { dropOfErrno, refusesSegmentation } from './errno';
+import { planApart } from './prepare';
+
+@inline
+function ofMessage(array: usize, message: u32): u32 {
+  return load<u32>(w() + array + ((<usize>message) << 2));
+}
 
 // How many messages from `from` on leave by the same socket: they go in one sendmmsg.
 export function messageRun(from: u32): u32 {
   const count = load<u32>(w() + W_TX_COUNT);
-  const fd = load<i32>(w() + W_TX_FD + ((<usize>from) << 2));
+  const fd = ofMessage(W_TX_FD, from);
   let end = from + 1;
-  while (end < count && load<i32>(w() + W_TX_FD + ((<usize>end) << 2)) == fd) end++;
+  while (end < count && ofMessage(W_TX_FD, end) == fd) end++;
   return end - from;
 }
 
 // The kernel took `count` messages from `from` on.
 export function sent(from: u32, count: u32): void {
   for (let message = from; message < from + count; message++) {
-    const out = outAt(load<u32>(w() + W_TX_OUT + ((<usize>message) << 2)));
-    const bytes = load<u32>(out, OUT_LEN);
-    total(C_ENCAP_OUT, 1);
+    const out = outAt(ofMessage(W_TX_OUT, message));
+    const frames = ofMessage(W_TX_FRAMES, message);
+    const bytes = ofMessage(W_TX_BYTES, message);
+    settleMessage(out, frames);
+    total(C_ENCAP_OUT, frames);
     total(C_ENCAP_OUT_BYTES, bytes);
     const counters = overlayCounters(load<u32>(out, OUT_OVERLAY));
-    bump(counters, OC_ENCAP_FRAMES, 1);
+    bump(counters, OC_ENCAP_FRAMES, frames);
     bump(counters, OC_ENCAP_BYTES, bytes);
-    countEndpoint(load<u32>(out, OUT_ENDPOINT), bytes);
+    countEndpoint(load<u32>(out, OUT_ENDPOINT), frames, bytes);
+  }
+}
+
+// `frames` of a super-frame, or the whole chain that starts here.
+@inline
+function settleMessage(out: usize, frames: u32): void {
+  store<u32>(out, load<u32>(out, OUT_SETTLED) + (load<u32>(out, OUT_NEXT) == 0 ? frames : 1), OUT_SETTLED);
+  for (let next = load<u32>(out, OUT_NEXT); next != 0; next = load<u32>(outAt(next), OUT_NEXT)) {
+    store<u32>(outAt(next), 1, OUT_SETTLED);
   }
 }
 
 // The kernel refused `run` messages from `from` on with `errno` (positive), or rather the first of them. Answers how
-// many are dropped for it: all when the socket's buffer is full, as asking for each would cost a system call; else that
-// one.
+// many are settled by that: all dropped when the socket's buffer is full, as asking for each would cost a system call;
+// else that one; 0 when nothing is lost and the list is to be prepared again, datagram by datagram.
 export function sendFailed(from: u32, run: u32, errno: i32): u32 {
+  if (ofMessage(W_TX_FRAMES, from) > 1 && refusesSegmentation(errno)) {
+    stopSegmenting(from, errno);
+    return 0;
+  }
   const reason = dropOfErrno(errno);
   const count = reason == Drop.underlay_busy ? run : 1;
-  for (let message = from; message < from + count; message++) {
-    const out = outAt(load<u32>(w() + W_TX_OUT + ((<usize>message) << 2)));
-    drop(reason, load<u32>(out, OUT_OVERLAY), load<u32>(out, OUT_SENDER));
-  }
+  for (let message = from; message < from + count; message++) dropMessage(message, reason);
   return count;
+}
+
+function dropMessage(message: u32, reason: Drop): void {
+  const frames = ofMessage(W_TX_FRAMES, message);
+  let out = outAt(ofMessage(W_TX_OUT, message));
+  const head = out;
+  if (load<u32>(head, OUT_NEXT) == 0) {
+    dropFrames(reason, load<u32>(out, OUT_OVERLAY), load<u32>(out, OUT_SENDER), frames);
+  } else {
+    for (let left = frames; left > 0; left--) {
+      dropFrames(reason, load<u32>(out, OUT_OVERLAY), load<u32>(out, OUT_SENDER), 1);
+      out = outAt(load<u32>(out, OUT_NEXT));
+    }
+  }
+  settleMessage(head, frames);
+}
+
+// The kernel has taken every message; W_TX_RESULT has what it refused one with (uring engine).
+export function settleMessages(): void {
+  const count = load<u32>(w() + W_TX_COUNT);
+  let refused: u32 = count;
+  for (let message: u32 = 0; message < count; message++) {
+    const errno = <i32>ofMessage(W_TX_RESULT, message);
+    if (errno == 0) sent(message, 1);
+    else if (ofMessage(W_TX_FRAMES, message) > 1 && refusesSegmentation(errno)) refused = message;
+    else dropMessage(message, dropOfErrno(errno));
+  }
+  store<u32>(w() + W_TX_COUNT, 0);
+  if (refused < count) stopSegmenting(refused, <i32>ofMessage(W_TX_RESULT, refused));
+}
+
+function stopSegmenting(message: u32, errno: i32): void {
+  const socket = load<u32>(overlayAt(load<u32>(outAt(ofMessage(W_TX_OUT, message)), OUT_OVERLAY)), OVL_SOCKET);
+  store<u32>(w() + W_NO_SEGMENT + ((<usize>socket) << 2), 1);
+  store<i32>(w(), errno, W_GSO_REFUSED);
+  store<u32>(w(), socket, W_GSO_SOCKET);
+  planApart();
 }
 
 // Every TAP write was tried; W_DELIVER_RESULT has what each answered.
 export function delivered(): void {
   const count = load<u32>(w() + W_DELIVER_COUNT);
   for (let delivery: u32 = 0; delivery < count; delivery++) {
-    const out = outAt(load<u32>(w() + W_DELIVER_OUT + ((<usize>delivery) << 2)));
-    if (load<i32>(w() + W_DELIVER_RESULT + ((<usize>delivery) << 2)) < 0) {
-      drop(Drop.tap_error, load<u32>(out, OUT_OVERLAY), load<u32>(out, OUT_SENDER));
-      continue;
+    const isLost = <i32>ofMessage(W_DELIVER_RESULT, delivery) < 0;
+    let out = outAt(ofMessage(W_DELIVER_OUT, delivery));
+    settleDelivery(out, isLost);
+    for (let next = load<u32>(out, OUT_NEXT); next != 0; next = load<u32>(out, OUT_NEXT)) {
+      out = outAt(next);
+      settleDelivery(out, isLost);
     }
-    const bytes = load<u32>(out, OUT_LEN);
-    total(C_DELIVERED, 1);
-    total(C_DELIVERED_BYTES, bytes);
-    const counters = vnicCounters(load<u32>(out, OUT_VNIC));
-    bump(counters, VC_RX_FRAMES, 1);
-    bump(counters, VC_RX_BYTES, bytes);
   }
+}
+
+function settleDelivery(out: usize, isLost: bool): void {
+  const frames = load<u32>(out, OUT_FRAMES);
+  store<u32>(out, frames, OUT_SETTLED);
+  if (isLost) return dropFrames(Drop.tap_error, load<u32>(out, OUT_OVERLAY), load<u32>(out, OUT_SENDER), frames);
+  const bytes = load<u32>(out, OUT_BYTES);
+  total(C_DELIVERED, frames);
+  total(C_DELIVERED_BYTES, bytes);
+  const counters = vnicCounters(load<u32>(out, OUT_VNIC));
+  bump(counters, VC_RX_FRAMES, frames);
+  bump(counters, VC_RX_BYTES, bytes);
 }

@@ -2,7 +2,9 @@
 
 import { Drop } from '../layout';
 
+const EIO: i32 = 5;
 const EAGAIN: i32 = 11;
+const EINVAL: i32 = 22;
 const EMSGSIZE: i32 = 90;
 const ENETDOWN: i32 = 100;
 const ENETUNREACH: i32 = 101;
@@ -14,4 +16,10 @@ export function dropOfErrno(errno: i32): Drop {
   if (errno == EAGAIN || errno == ENOBUFS) return Drop.underlay_busy;
   if (errno == ENETUNREACH || errno == EHOSTUNREACH || errno == ENETDOWN) return Drop.underlay_unreachable;
   return Drop.underlay_error;
+}
+
+// What the kernel answers to UDP_SEGMENT when the outgoing device makes no checksums (EIO), or does not do it at all.
+// (EINVAL also comes for a datagram larger than the path MTU on some kernels: then the single ones say EMSGSIZE.)
+export function refusesSegmentation(errno: i32): bool {
+  return errno == EIO || errno == EINVAL;
 }

@@ -4,15 +4,15 @@ import {
   HDR_CONFIG_GENERATION,
   POLLFD_SIZE,
   SOCKETS_MAX,
-  SOCK_FD,
   SOCK_LIVE,
   VNICS_MAX,
-  VNIC_FD,
   VNIC_FLAGS,
   W_CONFIG_SEEN,
   W_EVENTFD,
   W_POLLFDS,
   W_POLL_INDEX,
+  W_SOCKET_FDS,
+  W_VNIC_FDS,
 } from '../layout';
 import { w } from '../datapath/worker';
 import { socketAt, vnicAt } from '../table/records';
@@ -25,12 +25,12 @@ export function pollSet(): u32 {
   let count: u32 = 0;
   count = poll(count, load<i32>(w(), W_EVENTFD), 0);
   for (let index: u32 = 1; index < <u32>SOCKETS_MAX; index++) {
-    if (load<u32>(socketAt(index), SOCK_LIVE)) count = poll(count, load<i32>(socketAt(index), SOCK_FD), index);
+    const fd = load<i32>(w() + W_SOCKET_FDS + ((<usize>index) << 2));
+    if (load<u32>(socketAt(index), SOCK_LIVE)) count = poll(count, fd, index);
   }
   for (let index: u32 = 1; index < <u32>VNICS_MAX; index++) {
-    if (load<u32>(vnicAt(index), VNIC_FLAGS)) {
-      count = poll(count, load<i32>(vnicAt(index), VNIC_FD), SOCKETS_MAX + index);
-    }
+    const fd = load<i32>(w() + W_VNIC_FDS + ((<usize>index) << 2));
+    if (load<u32>(vnicAt(index), VNIC_FLAGS) && fd > 0) count = poll(count, fd, SOCKETS_MAX + index);
   }
   return count;
 }

@@ -1,6 +1,9 @@
 /** The daemon process: start order, signals, end. */
 import { claimSocketPath } from '../control/socket-file.js';
 import { Datapath } from '../datapath/datapath.js';
+import type { Engine } from '../datapath/loop.js';
+import { uringRefused } from '../errors.js';
+import { probeUring } from '../system/uring.js';
 import { version } from '../version.js';
 import { Daemon } from './daemon.js';
 import { createLog, type DaemonLog } from './log.js';
@@ -16,7 +19,8 @@ export interface RunOptions {
   readonly fdbSize: number;
   /** Datapath threads. */
   readonly workers: number;
-  readonly engine: 'auto' | 'mmsg';
+  /** `auto`: uring where this process may use it. */
+  readonly engine: 'auto' | Engine;
   /** Microseconds a worker spins before it sleeps. */
   readonly busyPollUs: number;
 }
@@ -45,7 +49,8 @@ export async function runDaemon(options: RunOptions): Promise<void> {
 async function run(options: RunOptions, log: DaemonLog): Promise<void> {
   const state = await State.open(options.stateDir, log);
   const { fdbSize, workers, busyPollUs } = options;
-  const datapath = await Datapath.start({ fdbSize, workers, busyPollUs, log });
+  const engine = chooseEngine(options.engine, log);
+  const datapath = await Datapath.start({ fdbSize, workers, busyPollUs, engine, log });
   const daemon = new Daemon({ datapath, state, log });
   const timer = setInterval(() => daemon.tick(), TICK_MS);
   const signals = listenForSignals(daemon, log);
@@ -66,6 +71,16 @@ async function run(options: RunOptions, log: DaemonLog): Promise<void> {
     clearInterval(timer);
     signals.close();
   }
+}
+
+/** Falls back to mmsg with one line that says why; what was asked for by name is had, or refused. */
+function chooseEngine(wanted: RunOptions['engine'], log: DaemonLog): Engine {
+  if (wanted === 'mmsg') return 'mmsg';
+  const probe = probeUring();
+  if (probe.ok) return 'uring';
+  if (wanted === 'uring') throw uringRefused(probe.reason);
+  log.info('io_uring is not to be had: the engine is mmsg', { reason: probe.reason });
+  return 'mmsg';
 }
 
 interface Signals {

@@ -5,6 +5,7 @@ import { type Endpoint, ipFamily, parseIp, VXLAN_PORT } from '../address.js';
 import { badListenIp, linkLocalListenIp, mtuDoesNotFit, underlayTooSmall } from '../errors.js';
 import type { Plugin, PropertySpec, PropertyValue } from '../search/api.js';
 import { parseProperties } from '../search/props.js';
+import type { SocketSettings } from './sockets.js';
 
 export type Values = Readonly<Record<string, PropertyValue>>;
 
@@ -39,6 +40,39 @@ export const OVERLAY_PROPERTIES: readonly PropertySpec[] = [
     help: 'UDP port of the tunnel',
   },
   {
+    name: 'vxlan/source_ports',
+    type: 'uint',
+    required: false,
+    default: 16,
+    range: [1, 64],
+    help: 'UDP source ports, chosen by inner flow; 1: everything leaves from the listening port',
+  },
+  {
+    name: 'vxlan/udp_checksum',
+    type: 'string',
+    required: false,
+    default: 'auto',
+    values: ['auto', 'zero', 'always'],
+    help: 'outer UDP checksum; auto: zero for a single datagram over IPv4, real where several share a send',
+  },
+  {
+    name: 'vxlan/accept_zero_checksum6',
+    type: 'string',
+    required: false,
+    default: 'false',
+    values: ['true', 'false'],
+    help: 'receive IPv6 datagrams whose UDP checksum is zero (RFC 6935)',
+  },
+  {
+    name: 'offload',
+    type: 'string',
+    required: false,
+    default: 'auto',
+    values: ['auto', 'off'],
+    mutable: true,
+    help: 'super-frames from and to VNICs, several datagrams per send and receive',
+  },
+  {
     name: 'vlan',
     type: 'string',
     required: false,
@@ -70,7 +104,7 @@ export const OVERLAY_PROPERTIES: readonly PropertySpec[] = [
 export interface OverlaySettings {
   /** null: the default. */
   readonly mtu: number | null;
-  readonly listen: Endpoint;
+  readonly socket: SocketSettings;
   readonly vlan: 'pass' | 'strip' | 'discard';
   readonly strictHeader: boolean;
   readonly negativeTtlMs: number;
@@ -112,7 +146,13 @@ function settingsOf(values: Values): OverlaySettings {
   if (range === 'linkLocal' && ipFamily(ip) === 6) throw linkLocalListenIp(ip);
   return {
     mtu: values.mtu === undefined ? null : Number(values.mtu),
-    listen: { ip, port: Number(values['vxlan/listen_port']) },
+    socket: {
+      listen: { ip, port: Number(values['vxlan/listen_port']) },
+      sourcePorts: Number(values['vxlan/source_ports']),
+      checksum: values['vxlan/udp_checksum'] as SocketSettings['checksum'],
+      acceptZeroChecksum6: values['vxlan/accept_zero_checksum6'] === 'true',
+      offload: values.offload as SocketSettings['offload'],
+    },
     vlan: values.vlan as OverlaySettings['vlan'],
     strictHeader: values['strict-header'] === 'true',
     negativeTtlMs: Number(values['lookup/negative_ttl']),

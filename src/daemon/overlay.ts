@@ -5,7 +5,7 @@
  * is DEGRADED with the reason, and `bringUp` is tried again.
  */
 import type { Datapath } from '../datapath/datapath.js';
-import type { OverlayConfig, OverlayIndex, SocketIndex, VnicIndex } from '../datapath/types.js';
+import type { OverlayIndex, SocketIndex, VnicIndex } from '../datapath/types.js';
 import { listenAddressGone, messageOf, overlayNotUp, pluginFailed } from '../errors.js';
 import type { Plugin, Target } from '../search/api.js';
 import { underlayMtu } from '../system/link.js';
@@ -14,9 +14,10 @@ import type { Deadlines } from './deadlines.js';
 import { Health } from './health.js';
 import type { DaemonLog } from './log.js';
 import { LostTargets, type PutStatic } from './lost-targets.js';
+import { datapathConfig } from './overlay-config.js';
 import { type Configuration, checkMtu, defaultMtu, isOwnEndpoint } from './overlay-props.js';
 import { SearchSide } from './search-side.js';
-import type { Sockets } from './sockets.js';
+import type { SocketSettings, Sockets } from './sockets.js';
 import { Targets } from './targets.js';
 import { type LocalVnic, type UpcallOverlay, Upcalls } from './upcalls.js';
 
@@ -47,13 +48,18 @@ export interface AttachedVnic extends LocalVnic {
   readonly name: string;
   readonly allowAnyMac: boolean;
   readonly attachedAtMs: number;
+  /** UDP super-frames may be written to it. */
+  readonly takesUdpSuperFrames: boolean;
   setMtu(mtu: number): void;
+  setOffload(offload: SocketSettings['offload']): void;
 }
 
 /** What is there while the overlay has its socket. */
 export interface Attachment {
   readonly index: OverlayIndex;
   readonly socket: SocketIndex;
+  /** The socket takes several datagrams per send. */
+  readonly gso: boolean;
   readonly targets: Targets;
   readonly upcalls: Upcalls;
 }
@@ -105,8 +111,8 @@ export class Overlay {
 
   /** Of the overlay and all its VNICs, in bytes. */
   get mtu(): number {
-    const { mtu, listen } = this.#configuration.settings;
-    return mtu ?? defaultMtu(this.#underlay, listen.ip);
+    const { mtu, socket } = this.#configuration.settings;
+    return mtu ?? defaultMtu(this.#underlay, socket.listen.ip);
   }
 
   get underlay(): number | null {
@@ -130,7 +136,10 @@ export class Overlay {
 
   /** Refuses a configuration whose MTU does not fit the underlay as it is now. */
   checkMtu({ settings }: Configuration = this.#configuration): void {
-    const { mtu, listen } = settings;
+    const {
+      mtu,
+      socket: { listen },
+    } = settings;
     const underlay = underlayMtu(listen.ip);
     checkMtu(mtu ?? defaultMtu(underlay, listen.ip), underlay, listen.ip);
     this.#underlay = underlay;
@@ -152,7 +161,7 @@ export class Overlay {
     this.#deps.overlayByIndex.delete(attachment.index);
     attachment.upcalls.close();
     await this.#deps.datapath.removeOverlay(attachment.index);
-    await this.#deps.sockets.release(this.#configuration.settings.listen);
+    await this.#deps.sockets.release(this.name, this.#configuration.settings.socket);
   }
 
   /**
@@ -165,6 +174,12 @@ export class Overlay {
     this.#configure();
     // Else an MTU that the operator gave an interface stays, and a trouble with one stops no other change.
     if (names.includes('mtu')) for (const vnic of this.vnics.values()) vnic.setMtu(this.mtu);
+    if (names.includes('offload')) this.#setOffload(configuration.settings.socket);
+  }
+
+  #setOffload(socket: SocketSettings): void {
+    this.#deps.sockets.setOffload(this.name, socket);
+    for (const vnic of this.vnics.values()) vnic.setOffload(socket.offload);
   }
 
   /** A VNIC that the datapath has already. */
@@ -173,6 +188,7 @@ export class Overlay {
     upcalls.tookLocally(vnic.mac);
     targets.forget(vnic.mac);
     this.vnics.set(vnic.index, vnic);
+    this.#configure();
     if (vnic.allowAnyMac) targets.redirectOwn();
   }
 
@@ -190,7 +206,7 @@ export class Overlay {
   /** Looks at what nobody tells of. `local`: this host's addresses; one never among them (a wildcard) cannot go. */
   watch(local: ReadonlySet<string>): void {
     if (this.#attachment === null) return;
-    const { ip } = this.#configuration.settings.listen;
+    const { ip } = this.#configuration.settings.socket.listen;
     if (local.has(ip)) this.health.restore('underlay');
     else if (this.#wasLocal) this.health.degrade('underlay', listenAddressGone(ip).message);
     this.#wasLocal ||= local.has(ip);
@@ -199,12 +215,13 @@ export class Overlay {
 
   async #attach(): Promise<void> {
     const { datapath, sockets, now } = this.#deps;
-    const { listen } = this.#configuration.settings;
+    const { socket: wanted } = this.#configuration.settings;
+    const { listen } = wanted;
     this.#underlay = underlayMtu(listen.ip);
-    const socket = sockets.acquire(listen);
+    const { index: socket, gso } = sockets.acquire(this.name, wanted);
     this.#wasLocal = this.#underlay !== null;
     try {
-      const index = datapath.addOverlay(this.#datapathConfig(socket));
+      const index = datapath.addOverlay(datapathConfig(this, { socket, gso }));
       const targets = new Targets({
         fdb: datapath,
         overlay: index,
@@ -214,10 +231,10 @@ export class Overlay {
         nowMs: now(),
       });
       const upcalls = new Upcalls({ datapath, overlay: this.#forUpcalls(index), targets, now });
-      this.#attachment = { index, socket, targets, upcalls };
+      this.#attachment = { index, socket, gso, targets, upcalls };
       this.#deps.overlayByIndex.set(index, this);
     } catch (thrown) {
-      await sockets.release(listen);
+      await sockets.release(this.name, wanted);
       throw thrown;
     }
     this.#lostTargets.putAll(this.statics, this.#putStatic);
@@ -254,23 +271,7 @@ export class Overlay {
 
   #configure(): void {
     if (this.#attachment === null) return;
-    this.#deps.datapath.setOverlay(this.#attachment.index, this.#datapathConfig(this.#attachment.socket));
-  }
-
-  #datapathConfig(socket: SocketIndex): OverlayConfig {
-    const { strictHeader, vlan } = this.#configuration.settings;
-    const { host, isPoint, point } = this.search;
-    return {
-      vni: this.identity.vni,
-      socket,
-      strictHeader,
-      vlan,
-      point: isPoint ? (point ?? 'drop') : null,
-      lookup: !isPoint,
-      proxyArp: host?.answersArp ?? false,
-      proxyNdp: host?.answersNdp ?? false,
-      proxyDhcp: host?.answersDhcp ?? false,
-    };
+    this.#deps.datapath.setOverlay(this.#attachment.index, datapathConfig(this, this.#attachment));
   }
 
   /** A step of coming up: its failure is the overlay's health. */

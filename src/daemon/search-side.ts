@@ -58,7 +58,7 @@ export class SearchSide {
       plugin,
       values: only(configuration.values, plugin.properties),
       vni,
-      family: ipFamily(configuration.settings.listen.ip),
+      family: ipFamily(configuration.settings.socket.listen.ip),
       log,
       health,
       deadlines,
@@ -112,7 +112,7 @@ export class SearchSide {
   async #pointOf(host: PluginHost, configuration: Configuration): Promise<Target | null> {
     if (!this.isPoint) return null;
     const target = await host.target();
-    if (target !== 'drop' && isOwnEndpoint(configuration.settings.listen, target)) {
+    if (target !== 'drop' && isOwnEndpoint(configuration.settings.socket.listen, target)) {
       throw pointsToItself(this.#options.overlay, formatEndpoint(target));
     }
     this.#pointAtMs = this.#options.now();

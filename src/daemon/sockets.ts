@@ -1,27 +1,39 @@
-/** The underlay sockets: overlays that listen on the same address and port share one. */
+/** The underlay sockets: overlays that listen on the same address and port share one, and have to agree on it. */
 import { type Endpoint, formatEndpoint } from '../address.js';
-import type { SocketIndex } from '../datapath/types.js';
-import { openUnderlay, type Underlay } from '../system/udp.js';
+import type { SocketConfig, SocketIndex } from '../datapath/types.js';
+import { socketDiffers } from '../errors.js';
+import { openUnderlay, type Source, type UdpChecksum, type Underlay } from '../system/udp.js';
 
 /** The part of the datapath that polls sockets. */
 export interface SocketDatapath {
-  addSocket(fd: number): SocketIndex;
+  readonly workers: number;
+  addSocket(config: SocketConfig): SocketIndex;
   removeSocket(index: SocketIndex): Promise<void>;
 }
 
-/** The one worker receives and sends by one socket, datagram by datagram. */
-const ONE_SOCKET = {
-  workers: 1,
-  sources: 1,
-  checksum: 'always',
-  acceptZeroChecksum6: false,
-  offload: 'off',
-} as const;
+/** What an overlay wants of its socket. Those who share one must want the same, but for `offload`. */
+export interface SocketSettings {
+  readonly listen: Endpoint;
+  /** 1..64 */
+  readonly sourcePorts: number;
+  readonly checksum: UdpChecksum;
+  /** IPv6 datagrams with checksum 0 are received. */
+  readonly acceptZeroChecksum6: boolean;
+  readonly offload: 'auto' | 'off';
+}
+
+export interface AcquiredSocket {
+  readonly index: SocketIndex;
+  /** Several datagrams may leave in one send. */
+  readonly gso: boolean;
+}
 
 interface Shared {
   readonly udp: Underlay;
   readonly index: SocketIndex;
-  users: number;
+  readonly settings: SocketSettings;
+  /** By name of the overlay, whether it wants offloads. */
+  readonly users: Map<string, SocketSettings['offload']>;
 }
 
 export class Sockets {
@@ -37,21 +49,31 @@ export class Sockets {
     return this.#open.size;
   }
 
-  /** The socket that listens there, opened if need be. Each call needs one `release`. */
-  acquire(listen: Endpoint): SocketIndex {
-    const key = formatEndpoint(listen);
-    const shared = this.#open.get(key) ?? this.#add(key, listen);
-    shared.users++;
-    return shared.index;
+  /** The socket that listens there, opened if need be. Each user releases it once. */
+  acquire(user: string, settings: SocketSettings): AcquiredSocket {
+    const key = formatEndpoint(settings.listen);
+    const shared = this.#open.get(key) ?? this.#add(key, settings);
+    checkSame(key, shared.settings, settings);
+    shared.users.set(user, settings.offload);
+    receiveJoined(shared);
+    return { index: shared.index, gso: shared.udp.gso };
+  }
+
+  /** An overlay wants offloads from now on, or no more. */
+  setOffload(user: string, { listen, offload }: SocketSettings): void {
+    const shared = this.#open.get(formatEndpoint(listen));
+    if (shared === undefined) return;
+    shared.users.set(user, offload);
+    receiveJoined(shared);
   }
 
   /** Lets go of it; the last one closes it, when no worker touches it any more. */
-  async release(listen: Endpoint): Promise<void> {
+  async release(user: string, { listen }: SocketSettings): Promise<void> {
     const key = formatEndpoint(listen);
     const shared = this.#open.get(key);
-    if (shared === undefined) return;
-    shared.users--;
-    if (shared.users > 0) return;
+    if (shared === undefined || !shared.users.delete(user)) return;
+    receiveJoined(shared);
+    if (shared.users.size > 0) return;
     this.#open.delete(key);
     await this.#datapath.removeSocket(shared.index);
     shared.udp.close();
@@ -63,15 +85,45 @@ export class Sockets {
     this.#open.clear();
   }
 
-  #add(key: string, listen: Endpoint): Shared {
-    const udp = openUnderlay({ listen, ...ONE_SOCKET });
+  #add(key: string, settings: SocketSettings): Shared {
+    const { listen, sourcePorts, checksum, acceptZeroChecksum6 } = settings;
+    const { workers } = this.#datapath;
+    const udp = openUnderlay({ listen, workers, sources: sourcePorts, checksum, acceptZeroChecksum6 });
     try {
-      const shared = { udp, index: this.#datapath.addSocket(udp.listeners[0]!), users: 0 };
+      const sources = udp.sources.map((ports) => ports.map(bothKinds));
+      const index = this.#datapath.addSocket({ listeners: udp.listeners, sources });
+      const shared = { udp, index, settings, users: new Map() };
       this.#open.set(key, shared);
       return shared;
     } catch (thrown) {
       udp.close();
       throw thrown;
     }
+  }
+}
+
+/** Where the checksum policy has one kind of socket, that sends everything. */
+function bothKinds({ withChecksum, withoutChecksum }: Source): Source {
+  return {
+    withChecksum: withChecksum < 0 ? withoutChecksum : withChecksum,
+    withoutChecksum: withoutChecksum < 0 ? withChecksum : withoutChecksum,
+  };
+}
+
+/** Datagrams may come joined as long as somebody wants offloads; for the others they are taken apart again. */
+function receiveJoined({ udp, users }: Shared): void {
+  udp.setGro([...users.values()].includes('auto'));
+}
+
+const MUST_AGREE = {
+  sourcePorts: 'vxlan/source_ports',
+  checksum: 'vxlan/udp_checksum',
+  acceptZeroChecksum6: 'vxlan/accept_zero_checksum6',
+} as const;
+
+function checkSame(listen: string, theirs: SocketSettings, ours: SocketSettings): void {
+  for (const [setting, property] of Object.entries(MUST_AGREE)) {
+    const key = setting as keyof typeof MUST_AGREE;
+    if (theirs[key] !== ours[key]) throw socketDiffers(listen, property, String(ours[key]), String(theirs[key]));
   }
 }

@@ -86,7 +86,7 @@ function parseTarget(overlay: Overlay, text: string): Target {
   if (text.toLowerCase() === 'drop') return 'drop';
   const endpoint = parseEndpoint(text);
   if (endpoint === null || !isHostAddress(endpoint.ip)) throw badDestination(text);
-  const { listen } = overlay.configuration.settings;
+  const { listen } = overlay.configuration.settings.socket;
   if (ipFamily(endpoint.ip) !== ipFamily(listen.ip)) throw wrongFamily(formatEndpoint(endpoint), listen.ip);
   const takesOwn = [...overlay.vnics.values()].some((vnic) => vnic.allowAnyMac);
   if (isOwnEndpoint(listen, endpoint) && !takesOwn) throw pointsToItself(overlay.name, formatEndpoint(endpoint));

@@ -48,7 +48,7 @@ function propertyView(overlay: Overlay, spec: PropertySpec): PropertyView {
 
 /** What depends on the underlay. */
 function mtuOf(overlay: Overlay): Pick<PropertyView, 'value' | 'default' | 'possible'> {
-  const { ip } = overlay.configuration.settings.listen;
+  const { ip } = overlay.configuration.settings.socket.listen;
   return {
     value: String(overlay.mtu),
     default: String(defaultMtu(overlay.underlay, ip)),

@@ -8,6 +8,7 @@ import { tableFull } from '../errors.js';
 import { Counters } from './counters.js';
 import { Endpoints } from './endpoints.js';
 import { Fdb } from './fdb.js';
+import type { Engine } from './loop.js';
 import { createMemory, type Views, viewsOf } from './memory.js';
 import { compileModule, type DatapathExports, instantiate } from './module.js';
 import { Rings } from './rings.js';
@@ -19,12 +20,14 @@ import type {
   OverlayConfig,
   OverlayCounters,
   OverlayIndex,
+  SocketConfig,
   SocketIndex,
   UpcallRecord,
   VnicConfig,
   VnicCounters,
   VnicIndex,
 } from './types.js';
+import type { WorkerNotice } from './worker.js';
 import { Workers } from './workers.js';
 
 const UPCALLS_PER_TICK_MAX = 256; // then the event loop has its turn
@@ -35,6 +38,7 @@ export interface DatapathOptions {
   readonly workers: number;
   /** Microseconds a worker looks for work without sleeping after it had some; 0 sleeps at once. */
   readonly busyPollUs: number;
+  readonly engine: Engine;
   readonly log: {
     info(message: string, fields?: object): void;
     warn(message: string, fields?: object): void;
@@ -43,7 +47,7 @@ export interface DatapathOptions {
 }
 
 export class Datapath {
-  readonly engine = 'mmsg';
+  readonly engine: Engine;
   readonly fdbSize: number;
   /** Called for every upcall; assign it before the first VNIC is added. */
   onUpcall: (record: UpcallRecord) => void = () => {};
@@ -58,6 +62,7 @@ export class Datapath {
   readonly #counters: Counters;
   readonly #rings: Rings[];
   readonly #workers: Workers;
+  readonly #log: DatapathOptions['log'];
   readonly #vnis = new Map<OverlayIndex, number>();
   readonly #vnics = new Map<VnicIndex, { overlay: OverlayIndex; mac: string }>();
   #closed = false;
@@ -68,13 +73,15 @@ export class Datapath {
   }
 
   private constructor(options: DatapathOptions) {
+    this.#log = options.log;
+    this.engine = options.engine;
     const module = compileModule();
     const memory = createMemory(options.workers, options.fdbSize);
     this.fdbSize = options.fdbSize;
     this.#views = viewsOf(memory);
     this.#datapath = instantiate(module, memory);
     this.#datapath.startHost();
-    this.#tables = new Tables(this.#views);
+    this.#tables = new Tables(this.#views, options.workers);
     this.#counters = new Counters(this.#views, options.workers);
     this.#endpoints = new Endpoints(this.#views, (index) => this.#counters.restartEndpoint(index));
     this.#fdb = new Fdb(this.#datapath, this.#views, this.#endpoints);
@@ -85,10 +92,10 @@ export class Datapath {
     this.#workers = new Workers(
       options.workers,
       this.#views,
-      { memory, module, busyPollUs: options.busyPollUs },
+      { memory, module, busyPollUs: options.busyPollUs, engine: options.engine },
       {
         onRestart: (worker, reason) => options.log.error('datapath worker restarted', { worker, reason }),
-        onVnicGone: (vnic) => this.onVnicGone(vnic),
+        onNotice: (worker, notice) => this.#onNotice(worker, notice),
       },
     );
     for (const rings of this.#rings) void this.#readUpcalls(rings);
@@ -100,6 +107,11 @@ export class Datapath {
 
   get workerRestarts(): number {
     return this.#workers.restarts;
+  }
+
+  #onNotice(worker: number, notice: WorkerNotice): void {
+    if (notice.kind === 'vnic-gone') this.onVnicGone(notice.vnic);
+    else this.#log.warn('UDP_SEGMENT refused: every datagram is sent by itself', { worker, ...notice });
   }
 
   async #readUpcalls(rings: Rings): Promise<void> {
@@ -119,8 +131,8 @@ export class Datapath {
     return Number(process.hrtime.bigint() / 1000n) / 1000;
   }
 
-  addSocket(fd: number): SocketIndex {
-    const index = this.#tables.addSocket(fd);
+  addSocket(config: SocketConfig): SocketIndex {
+    const index = this.#tables.addSocket(config);
     this.#workers.wake();
     return index;
   }

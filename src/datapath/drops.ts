@@ -38,5 +38,6 @@ export const DROP_TEXT: Readonly<Record<Reason, string>> = {
   underlay_unreachable: 'no route to the endpoint',
   underlay_error: 'the kernel refused the datagram',
   tap_error: 'the kernel refused the frame (VNIC interface down?)',
+  bad_offload: 'the frame is not what its virtio_net_hdr says (checksum or segments left to do)',
   worker_restarted: 'was under way in a datapath worker that was restarted',
 };

@@ -5,12 +5,15 @@ import {
   OVERLAYS_MAX,
   OVL_ANY_MAC_VNIC,
   OVL_FIRST_VNIC,
+  OVL_FLAG_COALESCE_TCP,
+  OVL_FLAG_COALESCE_UDP,
   OVL_FLAG_LIVE,
   OVL_FLAG_LOOKUP,
   OVL_FLAG_POINT,
   OVL_FLAG_PROXY_ARP,
   OVL_FLAG_PROXY_DHCP,
   OVL_FLAG_PROXY_NDP,
+  OVL_FLAG_SEGMENT,
   OVL_FLAG_STRICT_HEADER,
   OVL_FLAGS,
   OVL_POINT,
@@ -18,13 +21,14 @@ import {
   OVL_SOCKET,
   OVL_VLAN,
   OVL_VNI,
-  SOCK_FD,
   SOCK_LIVE,
   SOCK_SIZE,
+  SOCK_SOURCES,
   SOCKETS_BASE,
   SOCKETS_MAX,
+  SOURCE_KINDS,
+  SOURCES_MAX,
   VlanPolicy,
-  VNIC_FD,
   VNIC_FLAG_ANY_MAC,
   VNIC_FLAG_LIVE,
   VNIC_FLAGS,
@@ -34,12 +38,18 @@ import {
   VNIC_SIZE,
   VNICS_BASE,
   VNICS_MAX,
+  W_NO_SEGMENT,
+  W_SIZE,
+  W_SOCKET_FDS,
+  W_SOURCE_FDS,
+  W_VNIC_FDS,
+  WORKERS_BASE,
 } from '../../assembly/layout.js';
 import { tableFull } from '../errors.js';
 import { Indexes } from './indexes.js';
 import { macWord } from './mac.js';
 import type { Views } from './memory.js';
-import type { OverlayConfig, OverlayIndex, SocketIndex, VnicConfig, VnicIndex } from './types.js';
+import type { OverlayConfig, OverlayIndex, SocketConfig, SocketIndex, VnicConfig, VnicIndex } from './types.js';
 
 const overlayAt = (index: OverlayIndex): number => (OVERLAYS_BASE + index * OVL_SIZE) >> 2;
 const vnicAt = (index: VnicIndex): number => (VNICS_BASE + index * VNIC_SIZE) >> 2;
@@ -47,12 +57,14 @@ const socketAt = (index: SocketIndex): number => (SOCKETS_BASE + index * SOCK_SI
 
 export class Tables {
   readonly #views: Views;
+  readonly #workers: number;
   readonly #sockets = new Indexes(SOCKETS_MAX);
   readonly #overlays = new Indexes(OVERLAYS_MAX);
   readonly #vnics = new Indexes(VNICS_MAX);
 
-  constructor(views: Views) {
+  constructor(views: Views, workers: number) {
     this.#views = views;
+    this.#workers = workers;
   }
 
   #set(base: number, field: number, value: number): void {
@@ -67,13 +79,27 @@ export class Tables {
     Atomics.add(this.#views.u32, HDR_CONFIG_GENERATION >> 2, 1);
   }
 
-  addSocket(fd: number): SocketIndex {
+  addSocket(config: SocketConfig): SocketIndex {
     const index = this.#sockets.take();
     if (index === 0) throw tableFull('underlay sockets', SOCKETS_MAX - 1);
-    this.#set(socketAt(index), SOCK_FD, fd);
+    this.#set(socketAt(index), SOCK_SOURCES, config.sources[0]!.length);
+    this.#setDescriptors(index, config);
     this.#set(socketAt(index), SOCK_LIVE, 1);
     this.#changed();
     return index;
+  }
+
+  #setDescriptors(index: SocketIndex, { listeners, sources }: SocketConfig): void {
+    for (const [worker, listener] of listeners.entries()) {
+      const area = (WORKERS_BASE + worker * W_SIZE) >> 2;
+      this.#set(area, W_SOCKET_FDS + index * 4, listener);
+      this.#set(area, W_NO_SEGMENT + index * 4, 0);
+      for (const [port, { withChecksum, withoutChecksum }] of sources[worker]!.entries()) {
+        const source = W_SOURCE_FDS + (index * SOURCES_MAX + port) * SOURCE_KINDS * 4;
+        this.#set(area, source, withChecksum);
+        this.#set(area, source + 4, withoutChecksum);
+      }
+    }
   }
 
   removeSocket(index: SocketIndex): void {
@@ -111,7 +137,9 @@ export class Tables {
     const overlay = overlayAt(config.overlay);
     this.#views.u64[((record << 2) + VNIC_MAC) >> 3] = BigInt(macWord(config.mac));
     this.#set(record, VNIC_OVERLAY, config.overlay);
-    this.#set(record, VNIC_FD, config.fd);
+    for (let worker = 0; worker < this.#workers; worker++) {
+      this.#set((WORKERS_BASE + worker * W_SIZE) >> 2, W_VNIC_FDS + index * 4, config.fds[worker] ?? 0);
+    }
     this.#set(record, VNIC_NEXT, this.#get(overlay, OVL_FIRST_VNIC));
     this.#set(record, VNIC_FLAGS, VNIC_FLAG_LIVE | (config.allowAnyMac ? VNIC_FLAG_ANY_MAC : 0));
     this.#set(overlay, OVL_FIRST_VNIC, index);
@@ -179,6 +207,9 @@ function overlayFlags(config: OverlayConfig): number {
     (config.proxyNdp ? OVL_FLAG_PROXY_NDP : 0) |
     (config.proxyDhcp ? OVL_FLAG_PROXY_DHCP : 0) |
     (config.lookup ? OVL_FLAG_LOOKUP : 0) |
-    (config.point === null ? 0 : OVL_FLAG_POINT)
+    (config.point === null ? 0 : OVL_FLAG_POINT) |
+    (config.segment ? OVL_FLAG_SEGMENT : 0) |
+    (config.coalesceTcp ? OVL_FLAG_COALESCE_TCP : 0) |
+    (config.coalesceUdp ? OVL_FLAG_COALESCE_UDP : 0)
   );
 }

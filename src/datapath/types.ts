@@ -20,12 +20,35 @@ export interface OverlayConfig {
   readonly proxyArp: boolean;
   readonly proxyNdp: boolean;
   readonly proxyDhcp: boolean;
+  /** Several datagrams may leave in one send (UDP_SEGMENT). */
+  readonly segment: boolean;
+  /** Frames for a VNIC may be joined into super-frames. */
+  readonly coalesceTcp: boolean;
+  readonly coalesceUdp: boolean;
+}
+
+/** The descriptors of an underlay socket: owned by the caller, closed only after removeSocket resolved. */
+export interface SocketConfig {
+  /** Where each worker receives. */
+  readonly listeners: readonly number[];
+  /** Where each worker sends from: its source ports, at most 64. */
+  readonly sources: readonly (readonly SourcePort[])[];
+}
+
+export interface SourcePort {
+  /** For several datagrams at once, which the kernel takes only where it makes checksums. */
+  readonly withChecksum: number;
+  /** For single ones; may be the same. */
+  readonly withoutChecksum: number;
 }
 
 export interface VnicConfig {
   readonly overlay: OverlayIndex;
-  /** Descriptor of the TAP: non-blocking, owned by the caller, closed only after removeVnic resolved. */
-  readonly fd: number;
+  /**
+   * Descriptors of the TAP, one per worker, non-blocking, with a virtio_net_hdr of 10 bytes before every frame. Owned
+   * by the caller, closed only after removeVnic resolved. A worker without one neither reads nor writes it.
+   */
+  readonly fds: readonly number[];
   readonly mac: string;
   readonly allowAnyMac: boolean;
 }

@@ -1,6 +1,8 @@
 /** Entry of a datapath thread: an instance of the module over the shared memory, and the loop. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { runLoop } from './loop.js';
+import type { Engine } from './loop.js';
+import { runMmsg } from './loop-mmsg.js';
+import { runUring } from './loop-uring.js';
 import { viewsOf } from './memory.js';
 import { instantiate } from './module.js';
 
@@ -10,18 +12,25 @@ export interface WorkerStart {
   readonly module: WebAssembly.Module;
   readonly worker: number;
   readonly busyPollUs: number;
+  readonly engine: Engine;
 }
 
-/** What a worker tells the host, rarely: a VNIC's interface vanished. */
-export interface VnicGone {
-  readonly vnicGone: number;
+/** What a worker tells the host, rarely. */
+export type WorkerNotice =
+  | { readonly kind: 'vnic-gone'; readonly vnic: number }
+  | { readonly kind: 'gso-refused'; readonly socket: number; readonly errno: number };
+
+function tell(notice: WorkerNotice): void {
+  parentPort?.postMessage(notice);
 }
 
-const { memory, module, worker, busyPollUs } = workerData as WorkerStart;
+const { memory, module, worker, busyPollUs, engine } = workerData as WorkerStart;
 const datapath = instantiate(module, memory);
 datapath.startWorker(worker);
-runLoop(datapath, viewsOf(memory), {
+const run = engine === 'uring' ? runUring : runMmsg;
+run(datapath, viewsOf(memory), {
   worker,
   busyPollUs,
-  onVnicGone: (vnic) => parentPort?.postMessage({ vnicGone: vnic } satisfies VnicGone),
+  onVnicGone: (vnic) => tell({ kind: 'vnic-gone', vnic }),
+  onGsoRefused: (socket, errno) => tell({ kind: 'gso-refused', socket, errno }),
 });

@@ -1,12 +1,21 @@
 /** The datapath threads: started, woken, waited for, restarted after a trap, stopped. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { HDR_STOP, W_EVENTFD, W_SIZE, W_TURN, WORKERS_BASE } from '../../assembly/layout.js';
+import {
+  HDR_CONFIG_GENERATION,
+  HDR_STOP,
+  W_CONFIG_SEEN,
+  W_EVENTFD,
+  W_SIZE,
+  W_TURN,
+  W_URING_FD,
+  WORKERS_BASE,
+} from '../../assembly/layout.js';
 import { messageOf } from '../errors.js';
 import { openEventfd, signalEventfd } from '../system/eventfd.js';
 import { closeFd } from '../system/syscalls.js';
 import type { Views } from './memory.js';
-import type { VnicGone, WorkerStart } from './worker.js';
+import type { WorkerNotice, WorkerStart } from './worker.js';
 
 // A worker that traps at once must not spin: each restart within CALM_MS of the last waits twice as long.
 const RESTART_DELAY_MS = 100;
@@ -22,7 +31,7 @@ interface Thread {
 
 export interface WorkerEvents {
   onRestart(worker: number, reason: string): void;
-  onVnicGone(vnic: number): void;
+  onNotice(worker: number, notice: WorkerNotice): void;
 }
 
 export class Workers {
@@ -57,6 +66,16 @@ export class Workers {
     return Atomics.load(this.#views.u32, this.#word(index, W_TURN));
   }
 
+  #seen(index: number): number {
+    return Atomics.load(this.#views.u32, this.#word(index, W_CONFIG_SEEN));
+  }
+
+  /** The ring of a thread that has ended, if it had one: its requests are over, its descriptor is left. */
+  #closeRing(index: number): void {
+    const fd = this.#views.i32[this.#word(index, W_URING_FD)]!;
+    if (fd > 0) closeFd(fd);
+  }
+
   #spawn(index: number): void {
     const worker = new Worker(new URL('./worker.js', import.meta.url), {
       workerData: { ...this.#start, worker: index },
@@ -65,12 +84,13 @@ export class Workers {
     thread.worker = worker;
     thread.startedAtMs = performance.now();
     let reason = 'it ended';
-    worker.on('message', ({ vnicGone }: VnicGone) => this.#events.onVnicGone(vnicGone));
+    worker.on('message', (notice: WorkerNotice) => this.#events.onNotice(index, notice));
     worker.on('error', (error) => {
       reason = messageOf(error);
     });
     worker.on('exit', () => {
       thread.worker = null;
+      this.#closeRing(index);
       if (!this.#stopping) void this.#restart(index, reason);
     });
   }
@@ -90,12 +110,17 @@ export class Workers {
     for (const { eventfd } of this.#threads) signalEventfd(eventfd);
   }
 
-  /** Resolves when every worker has begun a new turn: none still works with what the tables said before the call. */
+  /**
+   * Resolves when every worker has begun a new turn and works with the tables as they are now: none still uses what was
+   * removed before the call, nor does a request of its ring hold a descriptor of that.
+   */
   async quiesce(): Promise<void> {
+    const generation = Atomics.add(this.#views.u32, HDR_CONFIG_GENERATION >> 2, 1) + 1;
     const before = this.#threads.map((_, index) => this.#turn(index));
     this.wake();
     for (const [index, thread] of this.#threads.entries()) {
-      while (thread.worker !== null && this.#turn(index) === before[index]) await delay(1);
+      const isBehind = () => this.#turn(index) === before[index] || ((this.#seen(index) - generation) | 0) < 0;
+      while (thread.worker !== null && isBehind()) await delay(1);
     }
   }
 

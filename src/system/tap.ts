@@ -56,8 +56,6 @@ export interface TapOptions {
   readonly persist: boolean;
   /** Descriptors, one a worker. */
   readonly queues: number;
-  /** A virtio_net_hdr of 10 bytes precedes every frame that is read or written. Without it there is no offload. */
-  readonly vnetHeader: boolean;
   readonly offload: Offload;
 }
 
@@ -105,8 +103,8 @@ function openHere(control: number, options: TapOptions): Tap {
     if (existed) refuseHeld(control, options, fds.length);
     configure(fds[0]!, control, options, undo);
     // What only a holder sees needs no way back: the next one sets it for himself.
-    if (options.vnetHeader) setVnetHeaderSize(fds[0]!, name);
-    const offloads = setOffloads(fds[0]!, name, allowed(options, options.offload));
+    setVnetHeaderSize(fds[0]!, name);
+    const offloads = setOffloads(fds[0]!, name, options.offload);
     // Last: until here an interface made above is not persistent, and goes with its descriptors.
     const errno = -setPersistent(fds[0]!, persist);
     if (errno !== 0) throw systemError(`set persistence of ${name}`, errno);
@@ -135,7 +133,7 @@ function refuseHeld(control: number, { name, netns }: TapOptions, ours: number):
 
 /** Adds to `fds` what was opened, also when it throws. */
 function attachQueues(fds: number[], options: TapOptions, existed: boolean): void {
-  const flags = IFF_MULTI_QUEUE | (options.vnetHeader ? IFF_VNET_HDR : 0);
+  const flags = IFF_MULTI_QUEUE | IFF_VNET_HDR;
   fds.push(openQueue(options));
   const answer = attachTun(fds[0]!, options.name, existed ? flags : flags | IFF_TUN_EXCL);
   if (answer === -EINVAL && existed) {
@@ -166,11 +164,6 @@ function attached(answer: number, { name, netns }: TapOptions, existed: boolean)
   if (answer === -EBUSY) throw interfaceBusy(name, netns, tapHolder(name));
   if (answer === -EPERM) throw tunNotPermitted(name, netns);
   throw systemError(`${existed ? 'attach to' : 'create'} TAP ${name}`, -answer);
-}
-
-// Without the header nobody could tell what a super-frame lacks.
-function allowed({ vnetHeader }: TapOptions, offload: Offload): Offload {
-  return vnetHeader ? offload : 'off';
 }
 
 /** Each change leaves its reversal in `undo`. */
@@ -233,7 +226,7 @@ class AttachedTap implements Tap {
   }
 
   setOffload(offload: Offload): void {
-    this.#offloads = setOffloads(this.fd, this.name, allowed(this.#options, offload));
+    this.#offloads = setOffloads(this.fd, this.name, offload);
   }
 
   setMtu(mtu: number): void {

@@ -93,9 +93,9 @@ export function receiveWithoutChecksum6(fd: number): void {
   setOption(fd, SOL_UDP, UDP_NO_CHECK6_RX, 1);
 }
 
-/** Turns UDP_GRO on. False where the kernel has none. (getsockopt tells nothing before Linux 5.12.) */
-export function receiveCoalesced(fd: number): boolean {
-  return setsockopt(fd, SOL_UDP, UDP_GRO, int(1), 4) >= 0;
+/** Turns UDP_GRO on or off. False where the kernel has none. (getsockopt tells nothing before Linux 5.12.) */
+export function receiveCoalesced(fd: number, on: boolean): boolean {
+  return setsockopt(fd, SOL_UDP, UDP_GRO, int(on ? 1 : 0), 4) >= 0;
 }
 
 /** Whether the kernel knows UDP_SEGMENT. Changes nothing: 0 is the default size of segments, none. */

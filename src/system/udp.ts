@@ -39,8 +39,6 @@ export interface UnderlayOptions {
   readonly checksum: UdpChecksum;
   /** IPv6 datagrams with checksum 0 are received (over IPv4 they always are). */
   readonly acceptZeroChecksum6: boolean;
-  /** `off`: neither UDP_GRO nor UDP_SEGMENT. */
-  readonly offload: 'auto' | 'off';
 }
 
 /** Two sockets on one port; -1: the checksum policy has no such datagrams. UDP_SEGMENT works with checksums alone. */
@@ -55,10 +53,10 @@ export interface Underlay {
   readonly listeners: readonly number[];
   /** [worker][port]; the ports are the same for every worker. */
   readonly sources: readonly (readonly Source[])[];
-  /** Datagrams may come coalesced, their size in a UDP_GRO control message. */
-  readonly gro: boolean;
   /** The sources with checksums take UDP_SEGMENT control messages. */
   readonly gso: boolean;
+  /** From now on datagrams come coalesced, their size in a UDP_GRO control message, or not. False: no such kernel. */
+  setGro(on: boolean): boolean;
   /** Closing twice is harmless. */
   close(): void;
 }
@@ -71,12 +69,13 @@ export function openUnderlay(options: UnderlayOptions): Underlay {
   };
   try {
     const listeners = Array.from({ length: options.workers }, () => newSocket(opened, options));
-    const gro = listeners.map((fd) => prepareListener(fd, options)).every((isOn) => isOn);
+    for (const fd of listeners) prepareListener(fd, options);
     const answer = bindTogether(listeners, options.listen);
     if (answer < 0) throw cannotListen(options.listen, -answer);
     const sources = options.sources === 1 ? listenersAsSources(listeners, options) : openSources(opened, options);
-    const gso = options.offload === 'auto' && options.checksum !== 'zero' && knowsSegments(listeners[0]!);
-    return { listeners, sources, gro, gso, close: closeAll };
+    const gso = options.checksum !== 'zero' && knowsSegments(listeners[0]!);
+    const setGro = (on: boolean) => listeners.every((fd) => receiveCoalesced(fd, on));
+    return { listeners, sources, gso, setGro, close: closeAll };
   } catch (thrown) {
     closeAll();
     throw thrown;
@@ -89,11 +88,9 @@ function newSocket(opened: number[], { listen }: UnderlayOptions): number {
   return fd;
 }
 
-/** True if it receives coalesced datagrams. */
-function prepareListener(fd: number, { listen, offload, acceptZeroChecksum6 }: UnderlayOptions): boolean {
+function prepareListener(fd: number, { listen, acceptZeroChecksum6 }: UnderlayOptions): void {
   receiveMuch(fd);
   if (acceptZeroChecksum6 && ipFamily(listen.ip) === 6) receiveWithoutChecksum6(fd);
-  return offload === 'auto' && receiveCoalesced(fd);
 }
 
 function cannotListen(listen: Endpoint, errno: number): Error {

@@ -7,6 +7,7 @@ import { STATE_VERSION, State } from '../../src/daemon/state.js';
 import { Datapath } from '../../src/datapath/datapath.js';
 import type { Plugin } from '../../src/search/api.js';
 import { plugins } from '../../src/search/registry.js';
+import { ENGINE } from '../support/engine.js';
 import { pluginOf } from './harness.js';
 import { freePort, RecordingLog, StateDirectory } from './running.js';
 
@@ -24,7 +25,7 @@ it('a plugin that never starts does not hold up the end, and no clock need pass'
   const properties = { 'vxlan/listen_ip': '127.0.0.1', 'vxlan/listen_port': String(freePort()) };
   const overlay = { version: STATE_VERSION, name: 'overlay0', vni: 23, encap: 'vxlan', search: 'sleepy', properties };
   writeFileSync(directory.file('overlays', 'overlay0'), JSON.stringify({ ...overlay, targets: {} }));
-  const datapath = await Datapath.start({ fdbSize: 16, workers: 1, busyPollUs: 0, log });
+  const datapath = await Datapath.start({ fdbSize: 16, workers: 1, busyPollUs: 0, engine: ENGINE, log });
   const daemon = new Daemon({ datapath, state, log, now: () => 0 });
   const restored = daemon.restore();
   while (daemon.overlays().length === 0) await new Promise(setImmediate);

@@ -7,6 +7,7 @@ import { Daemon } from '../../src/daemon/daemon.js';
 import type { DaemonLog } from '../../src/daemon/log.js';
 import { State } from '../../src/daemon/state.js';
 import { Datapath } from '../../src/datapath/datapath.js';
+import { ENGINE } from '../support/engine.js';
 
 const TICK_MS = 20;
 
@@ -44,7 +45,7 @@ export interface Running {
 export async function startDaemon(stateDir: string, fdbSize = 1024): Promise<Running> {
   const log = new RecordingLog();
   const state = await State.open(stateDir, log);
-  const datapath = await Datapath.start({ fdbSize, workers: 1, busyPollUs: 0, log });
+  const datapath = await Datapath.start({ fdbSize, workers: 1, busyPollUs: 0, engine: ENGINE, log });
   let skippedMs = 0;
   const daemon = new Daemon({ datapath, state, log, now: () => datapath.nowMs() + skippedMs });
   const pass = (ms: number) => {

@@ -19,7 +19,7 @@ function listed(build: Build, count: number, destination = FAR): { core: Core; a
   core.vnic(overlay, B);
   core.remote(overlay, FAR, { ip: '10.0.0.1', port: 4789 });
   core.place(Array.from({ length: count }, () => frame(destination, A)));
-  core.module.encapBatch(a, 0, count);
+  core.module.encapBatch(a, 0);
   assert.equal(core.module.prepare(), count);
   return { core, a };
 }

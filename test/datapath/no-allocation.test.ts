@@ -55,7 +55,7 @@ function setUp(taps: readonly Tap[], socketFd: number, eventfd: number): Core {
   const core = new Core('release', 1024, socketFd);
   const overlay = core.overlay();
   for (const [n, tap] of taps.entries()) {
-    const vnic = core.tables.addVnic({ overlay, fd: tap.fd, mac: MACS[n]!, allowAnyMac: false });
+    const vnic = core.tables.addVnic({ overlay, fds: [tap.fd], mac: MACS[n]!, allowAnyMac: false });
     core.put(overlay, MACS[n]!, { kind: 'local', vnic }, true);
   }
   core.remote(overlay, FAR, { ip: '127.0.0.1', port: 9 });

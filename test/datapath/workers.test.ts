@@ -21,8 +21,8 @@ async function until(what: string, holds: () => boolean): Promise<void> {
 }
 
 function startWorkers(core: Core, onRestart: (reason: string) => void = assert.fail, busyPollUs = 0): Workers {
-  const start = { memory: core.memory, module, busyPollUs };
-  const events = { onRestart: (_: number, reason: string) => onRestart(reason), onVnicGone: () => assert.fail() };
+  const start = { memory: core.memory, module, busyPollUs, engine: 'mmsg' } as const;
+  const events = { onRestart: (_: number, reason: string) => onRestart(reason), onNotice: () => assert.fail() };
   return new Workers(1, core.views, start, events);
 }
 
@@ -30,7 +30,7 @@ function startWorkers(core: Core, onRestart: (reason: string) => void = assert.f
 function setUp(): { core: Core; overlay: number; vnic: number } {
   const core = new Core('release', 64, -1);
   const overlay = core.overlay();
-  const vnic = core.tables.addVnic({ overlay, fd: -1, mac: A, allowAnyMac: false });
+  const vnic = core.tables.addVnic({ overlay, fds: [-1], mac: A, allowAnyMac: false });
   return { core, overlay, vnic };
 }
 

@@ -5,28 +5,37 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import {
   BATCH_MAX,
-  HEADROOM,
+  CMSG_SIZE,
+  HDR_MEMORY_BASE,
+  IOVEC_SIZE,
   MMSGHDR_SIZE,
+  MSG_CONTROLLEN,
   MSG_FLAGS,
+  MSG_IOV,
+  MSG_IOVLEN,
   MSG_LEN,
   OUT_ENDPOINT,
-  OUT_FRAME,
-  OUT_LEN,
   OUT_SIZE,
   OUT_VNIC,
-  SLOT_SIZE,
-  VXLAN_HLEN,
+  RX_MAX,
+  RX_SLOT_SIZE,
+  VNET_SIZE,
   W_CLOCK,
   W_DELIVER_COUNT,
+  W_DELIVER_FIRST,
+  W_DELIVER_IOV,
+  W_DELIVER_IOVS,
   W_DELIVER_OUT,
   W_DELIVER_RESULT,
   W_OUT,
-  W_OUT_COUNT,
+  W_RX_CONTROL,
   W_RX_MMSG,
   W_RX_SLOTS,
-  W_TAP_LEN,
-  W_TAP_SLOTS,
+  W_TAP_IOV,
+  W_TX_CONTROL,
   W_TX_COUNT,
+  W_TX_MMSG,
+  W_TX_OUT,
   WORKERS_BASE,
 } from '../../assembly/layout.js';
 import { type Endpoint, formatEndpoint } from '../../src/address.js';
@@ -44,10 +53,15 @@ export const BUILDS: readonly Build[] = ['debug', 'release'];
 
 const CLOCK = (WORKERS_BASE + W_CLOCK) >> 3;
 
-/** Something the datapath listed for output. */
+/** Something the datapath wants sent: a datagram, cut out of its message as the kernel would, or a write to a TAP. */
 export type Output =
   | { readonly to: string; readonly datagram: Buffer }
-  | { readonly vnic: number; readonly frame: Buffer };
+  | { readonly vnic: number; readonly frame: Buffer; readonly vnet?: Buffer };
+
+const NO_VNET = Buffer.alloc(VNET_SIZE);
+const SOL_UDP = 17;
+const UDP_GRO = 104;
+const CMSG_DATA = 16;
 
 export const OVERLAY: OverlayConfig = {
   vni: 23,
@@ -59,6 +73,9 @@ export const OVERLAY: OverlayConfig = {
   proxyArp: true,
   proxyNdp: true,
   proxyDhcp: true,
+  segment: false,
+  coalesceTcp: false,
+  coalesceUdp: false,
 };
 
 export class Core {
@@ -82,12 +99,13 @@ export class Core {
     this.nowMs = 1_000_000;
     this.module.startHost();
     this.module.startWorker(0);
-    this.tables = new Tables(this.views);
+    this.tables = new Tables(this.views, 1);
     this.endpoints = new Endpoints(this.views, () => {});
     this.fdb = new Fdb(this.module, this.views, this.endpoints);
     this.rings = new Rings(this.module, this.views, 0);
     this.counters = new Counters(this.views, 1);
-    assert.equal(this.tables.addSocket(socketFd), OVERLAY.socket);
+    const sources = [[{ withChecksum: socketFd, withoutChecksum: socketFd }]];
+    assert.equal(this.tables.addSocket({ listeners: [socketFd], sources }), OVERLAY.socket);
   }
 
   /** Milliseconds of the monotonic clock, as a worker's loop would have read them. */
@@ -109,7 +127,7 @@ export class Core {
   }
 
   vnic(overlay: number, mac: string, allowAnyMac = false): number {
-    const index = this.tables.addVnic({ overlay, mac, allowAnyMac, fd: this.#nextFd++ });
+    const index = this.tables.addVnic({ overlay, mac, allowAnyMac, fds: [this.#nextFd++] });
     this.put(overlay, mac, { kind: 'local', vnic: index }, true);
     return index;
   }
@@ -122,32 +140,61 @@ export class Core {
     this.put(overlay, mac, { kind: 'remote', endpoint });
   }
 
-  /** Puts at most BATCH_MAX frames where readv would have. */
-  place(frames: readonly Uint8Array[]): void {
+  /** Puts at most BATCH_MAX frames where readv would have, as far as there is room; answers how many. */
+  place(frames: readonly Uint8Array[], vnets: readonly Uint8Array[] = []): number {
+    const base = Number(this.views.u64[HDR_MEMORY_BASE >> 3]!);
+    this.module.tapBegin();
     for (const [index, frame] of frames.entries()) {
-      this.views.u8.set(frame, WORKERS_BASE + W_TAP_SLOTS + HEADROOM + index * SLOT_SIZE);
-      this.#word(W_TAP_LEN + index * 4, frame.length);
+      const at = Number(this.views.u64[(WORKERS_BASE + W_TAP_IOV) >> 3]!) - base;
+      this.views.u8.set(vnets[index] ?? NO_VNET, at);
+      this.views.u8.set(frame, at + VNET_SIZE);
+      if (!this.module.tapTook(VNET_SIZE + frame.length)) return index + 1;
     }
+    return frames.length;
   }
 
-  /** The VNIC sends frames; what comes out, in order. */
-  encap(vnic: number, frames: readonly Uint8Array[]): Output[] {
-    return this.#inBatches(frames, (batch) => {
-      this.place(batch);
-      return (from) => this.module.encapBatch(vnic, from, batch.length);
-    });
-  }
-
-  /** The socket receives datagrams; what comes out, in order. */
-  decap(datagrams: readonly Uint8Array[], options: { socket?: number; truncated?: boolean } = {}): Output[] {
-    return this.#inBatches(datagrams, (batch) => {
-      for (const [index, datagram] of batch.entries()) {
-        this.views.u8.set(datagram, WORKERS_BASE + W_RX_SLOTS + index * SLOT_SIZE);
-        this.#word(W_RX_MMSG + index * MMSGHDR_SIZE + MSG_LEN, datagram.length);
-        this.#word(W_RX_MMSG + index * MMSGHDR_SIZE + MSG_FLAGS, options.truncated ? 0x20 : 0);
+  /** The VNIC sends frames, each with its virtio_net_hdr or a plain one; what comes out, in order. */
+  encap(vnic: number, frames: readonly Uint8Array[], vnets: readonly Uint8Array[] = []): Output[] {
+    const outputs: Output[] = [];
+    for (let start = 0; start < frames.length; ) {
+      const placed = this.place(frames.slice(start, start + BATCH_MAX), vnets.slice(start, start + BATCH_MAX));
+      for (let from = 0; from < placed; ) {
+        from = this.module.encapBatch(vnic, from);
+        outputs.push(...this.#collect());
       }
-      return (from) => this.module.decapBatch(options.socket ?? OVERLAY.socket, from, batch.length);
-    });
+      start += placed;
+    }
+    return outputs;
+  }
+
+  /** The socket receives messages: datagrams, or with `joined` several of that size each; what comes out, in order. */
+  decap(
+    messages: readonly Uint8Array[],
+    options: { socket?: number; truncated?: boolean; joined?: number } = {},
+  ): Output[] {
+    const outputs: Output[] = [];
+    for (let start = 0; start < messages.length; start += RX_MAX) {
+      const batch = messages.slice(start, start + RX_MAX);
+      for (const [index, message] of batch.entries()) this.#receive(index, message, options);
+      for (let from = 0; from < batch.length; ) {
+        from = this.module.decapBatch(options.socket ?? OVERLAY.socket, from, batch.length);
+        outputs.push(...this.#collect());
+      }
+    }
+    return outputs;
+  }
+
+  /** What recvmmsg leaves behind. */
+  #receive(index: number, message: Uint8Array, options: { truncated?: boolean; joined?: number }): void {
+    const header = W_RX_MMSG + index * MMSGHDR_SIZE;
+    this.views.u8.set(message, WORKERS_BASE + W_RX_SLOTS + index * RX_SLOT_SIZE);
+    this.#word(header + MSG_LEN, message.length);
+    this.#word(header + MSG_FLAGS, options.truncated ? 0x20 : 0);
+    this.#word(header + MSG_CONTROLLEN, options.joined === undefined ? 0 : CMSG_SIZE - 8);
+    const control = W_RX_CONTROL + index * CMSG_SIZE;
+    for (const [offset, value] of [CMSG_DATA + 4, 0, SOL_UDP, UDP_GRO, options.joined ?? 0].entries()) {
+      this.#word(control + offset * 4, value);
+    }
   }
 
   /** A turn of the loop without I/O: held frames, deadlines, injected frames. */
@@ -174,50 +221,61 @@ export class Core {
     this.views.u32[(WORKERS_BASE + offset) >> 2] = value;
   }
 
-  #inBatches(
-    all: readonly Uint8Array[],
-    prepare: (batch: readonly Uint8Array[]) => (from: number) => number,
-  ): Output[] {
-    const outputs: Output[] = [];
-    for (let start = 0; start < all.length; start += BATCH_MAX) {
-      const batch = all.slice(start, start + BATCH_MAX);
-      const take = prepare(batch);
-      for (let from = 0; from < batch.length; ) {
-        from = take(from);
-        outputs.push(...this.#collect());
-      }
-    }
-    return outputs;
+  #read(offset: number): number {
+    return this.views.u32[(WORKERS_BASE + offset) >> 2]!;
+  }
+
+  /** The bytes of `count` iovecs. */
+  #gather(vectors: number, count: number): Buffer {
+    const base = this.views.address;
+    const parts = Array.from({ length: count }, (_, index) => {
+      const word = (vectors + index * IOVEC_SIZE) >> 3;
+      const start = Number(this.views.u64[word]!) - base;
+      return this.views.u8.slice(start, start + Number(this.views.u64[word + 1]!));
+    });
+    return Buffer.concat(parts);
   }
 
   #collect(): Output[] {
-    const { u32 } = this.views;
-    const word = (offset: number): number => u32[(WORKERS_BASE + offset) >> 2]!;
-    const outputs: Output[] = [];
-    for (let index = 0; !this.quiet && index < word(W_OUT_COUNT); index++) {
-      const out = W_OUT + index * OUT_SIZE;
-      const start = word(out + OUT_FRAME);
-      const end = start + word(out + OUT_LEN);
-      const endpoint = word(out + OUT_ENDPOINT);
-      if (endpoint === 0)
-        outputs.push({ vnic: word(out + OUT_VNIC), frame: Buffer.from(this.views.u8.slice(start, end)) });
-      else {
-        const datagram = Buffer.from(this.views.u8.slice(start - VXLAN_HLEN, end));
-        outputs.push({ to: formatEndpoint(this.endpoints.at(endpoint)), datagram });
-      }
+    const outputs: { entry: number; output: Output }[] = [];
+    while (this.module.prepare() !== 0) {
+      if (!this.quiet) outputs.push(...this.#messages(), ...this.#deliveries());
+      this.#account();
     }
-    this.#account(word);
-    return outputs;
+    return outputs.sort((a, b) => a.entry - b.entry).map(({ output }) => output);
+  }
+
+  #messages(): { entry: number; output: Output }[] {
+    return Array.from({ length: this.#read(W_TX_COUNT) }, (_, index) => {
+      const header = WORKERS_BASE + W_TX_MMSG + index * MMSGHDR_SIZE;
+      const vectors = Number(this.views.u64[(header + MSG_IOV) >> 3]!) - this.views.address;
+      const bytes = this.#gather(vectors, Number(this.views.u64[(header + MSG_IOVLEN) >> 3]!));
+      const isCut = this.views.u64[(header + MSG_CONTROLLEN) >> 3] !== 0n;
+      const size = isCut ? this.#read(W_TX_CONTROL + index * CMSG_SIZE + CMSG_DATA) : bytes.length;
+      const entry = this.#read(W_TX_OUT + index * 4);
+      const to = formatEndpoint(this.endpoints.at(this.#read(W_OUT + entry * OUT_SIZE + OUT_ENDPOINT)));
+      const datagrams = Array.from({ length: Math.ceil(bytes.length / size) }, (_, n) =>
+        bytes.subarray(n * size, (n + 1) * size),
+      );
+      return datagrams.map((datagram) => ({ entry, output: { to, datagram } }));
+    }).flat();
+  }
+
+  #deliveries(): { entry: number; output: Output }[] {
+    return Array.from({ length: this.#read(W_DELIVER_COUNT) }, (_, index) => {
+      const vectors = WORKERS_BASE + W_DELIVER_IOV + this.#read(W_DELIVER_FIRST + index * 4) * IOVEC_SIZE;
+      const bytes = this.#gather(vectors, this.#read(W_DELIVER_IOVS + index * 4));
+      const entry = this.#read(W_DELIVER_OUT + index * 4);
+      const vnic = this.#read(W_OUT + entry * OUT_SIZE + OUT_VNIC);
+      const [vnet, frame] = [bytes.subarray(0, VNET_SIZE), bytes.subarray(VNET_SIZE)];
+      return { entry, output: vnet.equals(NO_VNET) ? { vnic, frame } : { vnic, frame, vnet } };
+    });
   }
 
   /** Tells the module that everything was sent. */
-  #account(word: (offset: number) => number): void {
-    if (this.module.prepare() === 0) return;
-    this.module.sent(0, word(W_TX_COUNT));
-    for (let index = 0; index < word(W_DELIVER_COUNT); index++) {
-      assert.ok(word(W_DELIVER_OUT + index * 4) >= 0);
-      this.#word(W_DELIVER_RESULT + index * 4, 0);
-    }
+  #account(): void {
+    this.module.sent(0, this.#read(W_TX_COUNT));
+    for (let index = 0; index < this.#read(W_DELIVER_COUNT); index++) this.#word(W_DELIVER_RESULT + index * 4, 0);
     this.module.delivered();
   }
 }

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import v8 from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
 import { HDR_STOP } from '../../assembly/layout.js';
-import { runLoop } from '../../src/datapath/loop.js';
+import { runMmsg } from '../../src/datapath/loop-mmsg.js';
 import { viewsOf } from '../../src/datapath/memory.js';
 import { instantiate } from '../../src/datapath/module.js';
 
@@ -17,7 +17,7 @@ datapath.startWorker(0);
 
 while (true) {
   const before = v8.getHeapStatistics().used_heap_size;
-  runLoop(datapath, views, { worker: 0, busyPollUs: 0, onVnicGone: () => {} });
+  runMmsg(datapath, views, { worker: 0, busyPollUs: 0, onVnicGone: () => {}, onGsoRefused: () => {} });
   const grown = v8.getHeapStatistics().used_heap_size - before;
   views.u32[HDR_STOP >> 2] = 0;
   parentPort!.postMessage(grown);

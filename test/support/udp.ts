@@ -4,5 +4,4 @@ export const PLAIN_UDP = {
   sources: 1,
   checksum: 'always',
   acceptZeroChecksum6: false,
-  offload: 'off',
 } as const;

@@ -25,7 +25,7 @@ describe('without privileges', { skip: needsRoot() }, () => {
       'net_admin',
       `const { openTap } = await load('tap.js');
        const wanted = { name: 'vxt0', mac: '02:00:00:00:00:01', mtu: 1400, netns: null, persist: false };
-       try { openTap({ ...wanted, queues: 1, vnetHeader: false, offload: 'off' }); }
+       try { openTap({ ...wanted, queues: 1, offload: 'off' }); }
        catch (error) { console.log(error.message); }`,
     );
     assert.equal(output, 'interface vxt0: creating or attaching a TAP needs root (CAP_NET_ADMIN) (EPERM)');

@@ -16,7 +16,6 @@ describe('a TAP that cannot be had', { skip: needsRoot() }, () => {
     netns: netns.name,
     persist: true,
     queues: 1,
-    vnetHeader: true,
     offload: 'auto',
     ...changes,
   });

@@ -24,7 +24,6 @@ describe('the offloads of a TAP', { skip: needsRoot() }, () => {
     netns: netns.name,
     persist: false,
     queues: 1,
-    vnetHeader: true,
     offload: 'auto',
     ...changes,
   });
@@ -53,20 +52,16 @@ describe('the offloads of a TAP', { skip: needsRoot() }, () => {
     tap.close();
   });
 
-  it('are off when that is asked for, and without the header that tells of them', () => {
-    for (const wanted of [options({ offload: 'off' }), options({ vnetHeader: false })]) {
-      const tap = openTap(wanted);
-      assert.deepEqual([tap.offloads, features(tap.name)], [NONE, NONE]);
-      if (!wanted.vnetHeader) tap.setOffload('auto');
-      assert.deepEqual([tap.offloads, features(tap.name)], [NONE, NONE]);
-      tap.close();
-    }
+  it('are off when that is asked for', () => {
+    const tap = openTap(options({ offload: 'off' }));
+    assert.deepEqual([tap.offloads, features(tap.name)], [NONE, NONE]);
+    tap.close();
   });
 
   it('of an earlier holder end with the next one', () => {
     const wanted = options({ persist: true });
     openTap(wanted).close();
-    const tap = openTap({ ...wanted, vnetHeader: false });
+    const tap = openTap({ ...wanted, offload: 'off' });
     assert.deepEqual(features(tap.name), NONE);
     tap.remove();
   });
@@ -122,7 +117,6 @@ describe('gso_max_segs of a TAP', { skip: needsRoot() }, () => {
       netns: netns.name,
       persist: false,
       queues: 1,
-      vnetHeader: true,
       offload: 'auto',
     });
 

@@ -22,7 +22,6 @@ describe('the queues of a TAP', { skip: needsRoot() }, () => {
     netns: netns.name,
     persist: true,
     queues: 1,
-    vnetHeader: true,
     offload: 'auto',
     ...changes,
   });

@@ -20,7 +20,6 @@ describe('TAP interfaces', { skip: needsRoot() }, () => {
     netns: netns.name,
     persist: true,
     queues: 1,
-    vnetHeader: true,
     offload: 'auto',
     ...changes,
   });

@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+import type { RunOptions } from '../../daemon/main.js';
 import { notYet } from '../../errors.js';
 import { defineCommand } from '../command.js';
 
@@ -21,8 +23,8 @@ export const daemon = defineCommand({
       what: 'number of workers',
       value: 'N',
       range: [1, WORKERS_MAX],
-      default: 1,
-      help: 'datapath threads (this version: 1)',
+      default: Math.max(1, Math.min(WORKERS_MAX, availableParallelism() >> 1)),
+      help: 'datapath threads; by default one for two processors',
     },
     engine: {
       type: 'choice',
@@ -30,7 +32,7 @@ export const daemon = defineCommand({
       value: 'ENGINE',
       choices: ['auto', 'uring', 'mmsg'],
       default: 'auto',
-      help: 'how frames cross the kernel border (this version: mmsg)',
+      help: 'how frames cross the kernel border; auto: uring where it is to be had',
     },
     'fdb-size': {
       type: 'integer',
@@ -53,15 +55,13 @@ export const daemon = defineCommand({
   example: 'vxlane daemon --fdb-size 1048576',
   async run(args, { socket }) {
     if (args.config !== undefined) throw notYet('--config', 'it comes with declarative configuration');
-    if (args.engine === 'uring') throw notYet('--engine uring', 'this version has mmsg only; use --engine auto');
-    if (args.workers > 1) throw notYet(`--workers ${args.workers}`, 'this version has one worker; use --workers 1');
     const { runDaemon } = await import('../../daemon/main.js');
     await runDaemon({
       socket,
       stateDir: args['state-dir'],
       fdbSize: args['fdb-size'],
       workers: args.workers,
-      engine: 'mmsg',
+      engine: args.engine as RunOptions['engine'],
       busyPollUs: args['busy-poll'],
     });
     return 0;

@@ -1,0 +1,178 @@
+// The standing requests of the uring engine: a multishot read on every TAP, a multishot receive on every socket, a
+// multishot poll on the eventfd. They follow the tables: what is new is armed; what is gone, or has another descriptor,
+// is cancelled, and only when its last completion has come is the change adopted. Until then the host must not close
+// the descriptor: a request holds its file, and a TAP that is held stays.
+
+import {
+  CMSG_SIZE,
+  EMIT_MAX,
+  GROUP_TAP,
+  GROUP_UDP,
+  HDR_CONFIG_GENERATION,
+  MSG_CONTROLLEN,
+  SOCKETS_MAX,
+  SOCK_LIVE,
+  VNICS_MAX,
+  VNIC_FLAGS,
+  W_ARMED_SOCKETS,
+  W_ARMED_VNICS,
+  W_CONFIG_SEEN,
+  W_EVENTFD,
+  W_RECVMSG,
+  W_SOCKET_FDS,
+  W_VNIC_FDS,
+} from '../layout';
+import { w } from '../datapath/worker';
+import {
+  IORING_OP_ASYNC_CANCEL,
+  IORING_OP_POLL_ADD,
+  IORING_OP_READ_MULTISHOT,
+  IORING_OP_RECVMSG,
+  IOSQE_BUFFER_SELECT,
+  sqeAddress,
+  sqeBufferGroup,
+  sqeIoprio,
+  sqeNoOffset,
+  sqeOpFlags,
+  sqRoom,
+  submission,
+} from '../ring/uring';
+import { socketAt, vnicAt } from '../table/records';
+import { address } from './descriptors';
+
+// What a completion is of, in the high byte of its user data; the low half is an index.
+export enum Request {
+  none,
+  wake,
+  read,
+  receive,
+  send,
+  write,
+  cancel,
+}
+
+const POLLIN: u32 = 1;
+const IORING_POLL_ADD_MULTI: u32 = 1;
+const IORING_RECV_MULTISHOT: u16 = 2;
+const RESERVE: u32 = 2 * EMIT_MAX + 1; // submissions that are kept for the output list
+
+const GONE: i32 = 0x4000_0000; // instead of a descriptor: the interface vanished, and the host has been told
+
+let cancelling: u32 = 0; // cancelled requests whose last completion has not come
+let isStale: bool = false; // a request has ended that may be wanted again
+let isWakeArmed: bool = false;
+
+@inline
+export function userOf(request: Request, index: u32): u64 {
+  return ((<u64>request) << 56) | index;
+}
+
+@inline
+export function requestOf(user: u64): Request {
+  return <Request>(user >> 56);
+}
+
+@inline
+function armedVnic(index: u32): usize {
+  return w() + W_ARMED_VNICS + ((<usize>index) << 2);
+}
+
+@inline
+function armedSocket(index: u32): usize {
+  return w() + W_ARMED_SOCKETS + ((<usize>index) << 2);
+}
+
+// No request stands.
+export function armStart(): void {
+  cancelling = 0;
+  isStale = true;
+  isWakeArmed = false;
+  memory.fill(armedVnic(0), 0, VNICS_MAX * 4);
+  memory.fill(armedSocket(0), 0, SOCKETS_MAX * 4);
+  memory.fill(w() + W_RECVMSG, 0, 56);
+  store<u64>(w() + W_RECVMSG, CMSG_SIZE, MSG_CONTROLLEN);
+}
+
+// Brings the requests in line with the tables, as far as it can be done now.
+export function armAll(): void {
+  const generation = atomic.load<u32>(HDR_CONFIG_GENERATION);
+  if (load<u32>(w(), W_CONFIG_SEEN) == generation && !isStale) return;
+  if (!isWakeArmed) armWake();
+  isStale = false;
+  let isDone = true;
+  for (let index: u32 = 1; index < <u32>SOCKETS_MAX; index++) {
+    const fd = load<i32>(w() + W_SOCKET_FDS + ((<usize>index) << 2));
+    const wanted = load<u32>(socketAt(index), SOCK_LIVE) ? fd : 0;
+    isDone = follow(armedSocket(index), wanted, Request.receive, index) && isDone;
+  }
+  for (let index: u32 = 1; index < <u32>VNICS_MAX; index++) {
+    const fd = load<i32>(w() + W_VNIC_FDS + ((<usize>index) << 2));
+    const wanted = load<u32>(vnicAt(index), VNIC_FLAGS) ? fd : 0;
+    isDone = follow(armedVnic(index), wanted, Request.read, index) && isDone;
+  }
+  isStale = !isDone;
+  if (cancelling == 0 && isDone) atomic.store<u32>(w() + W_CONFIG_SEEN, generation);
+}
+
+// One target: `armed` is where its descriptor stands, negative while it is being cancelled. False: not there yet.
+function follow(armed: usize, wanted: i32, request: Request, index: u32): bool {
+  const fd = load<i32>(armed);
+  if (fd < 0) return false;
+  if (fd == GONE && wanted > 0) return true;
+  if (fd == GONE) store<i32>(armed, 0);
+  if (fd == GONE || fd == wanted) return true;
+  if (sqRoom() <= RESERVE) return false;
+  if (fd == 0) {
+    if (request == Request.read) armRead(index, wanted);
+    else armReceive(index, wanted);
+    return true;
+  }
+  store<i32>(armed, -fd);
+  cancelling++;
+  const sqe = submission(IORING_OP_ASYNC_CANCEL, 0, -1, userOf(Request.cancel, 0));
+  sqeAddress(sqe, userOf(request, index), 0);
+  return false;
+}
+
+// The last completion of a request has come.
+export function disarmedVnic(index: u32, isGone: bool): void {
+  disarmed(armedVnic(index), isGone);
+}
+
+export function disarmedSocket(index: u32): void {
+  disarmed(armedSocket(index), false);
+}
+
+export function disarmedWake(): void {
+  isWakeArmed = false;
+  isStale = true;
+}
+
+function disarmed(armed: usize, isGone: bool): void {
+  const wasCancelled = load<i32>(armed) < 0;
+  if (wasCancelled) cancelling--;
+  store<i32>(armed, isGone && !wasCancelled ? GONE : 0);
+  isStale = true;
+}
+
+function armRead(index: u32, fd: i32): void {
+  const sqe = submission(IORING_OP_READ_MULTISHOT, IOSQE_BUFFER_SELECT, fd, userOf(Request.read, index));
+  sqeNoOffset(sqe);
+  sqeBufferGroup(sqe, <u16>GROUP_TAP);
+  store<i32>(armedVnic(index), fd);
+}
+
+function armReceive(index: u32, fd: i32): void {
+  const sqe = submission(IORING_OP_RECVMSG, IOSQE_BUFFER_SELECT, fd, userOf(Request.receive, index));
+  sqeAddress(sqe, address(w() + W_RECVMSG), 1);
+  sqeIoprio(sqe, IORING_RECV_MULTISHOT);
+  sqeBufferGroup(sqe, <u16>GROUP_UDP);
+  store<i32>(armedSocket(index), fd);
+}
+
+function armWake(): void {
+  isWakeArmed = true;
+  const sqe = submission(IORING_OP_POLL_ADD, 0, load<i32>(w(), W_EVENTFD), userOf(Request.wake, 0));
+  sqeAddress(sqe, 0, IORING_POLL_ADD_MULTI);
+  sqeOpFlags(sqe, POLLIN);
+}

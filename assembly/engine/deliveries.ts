@@ -1,0 +1,63 @@
+// Entries of the output list for VNICs, as gathering writes to TAPs: the virtio_net_hdr of the entry, the frame, and
+// the payloads of the frames that were joined to it (datapath/coalesce.ts).
+
+import {
+  DELIVER_IOV_MAX,
+  EMIT_MAX,
+  IOVEC_SIZE,
+  OUT_FRAME,
+  OUT_LEN,
+  OUT_NEXT,
+  OUT_PAYLOAD,
+  OUT_PAYLOAD_LEN,
+  OUT_VNET,
+  OUT_VNIC,
+  VNET_SIZE,
+  W_DELIVER_COUNT,
+  W_DELIVER_FD,
+  W_DELIVER_FIRST,
+  W_DELIVER_IOV,
+  W_DELIVER_IOVS,
+  W_DELIVER_OUT,
+  W_VNIC_FDS,
+} from '../layout';
+import { outAt } from '../datapath/output';
+import { w } from '../datapath/worker';
+import { iovec } from './descriptors';
+
+let vectors: u32 = 0; // iovecs in use
+
+export function deliveriesBegin(): void {
+  vectors = 0;
+  store<u32>(w() + W_DELIVER_COUNT, 0);
+}
+
+@inline
+function push(base: usize, len: u32): void {
+  iovec(w() + W_DELIVER_IOV + <usize>(vectors++) * IOVEC_SIZE, base, len);
+}
+
+// The run that starts with this entry, as one write. False: no room.
+export function emitDelivery(index: u32): bool {
+  const first = vectors;
+  const out = outAt(index);
+  if (first + 2 > <u32>DELIVER_IOV_MAX || load<u32>(w() + W_DELIVER_COUNT) == <u32>EMIT_MAX) return false;
+  const trimmed = load<u32>(out, OUT_PAYLOAD_LEN); // a run's first frame, without padding at its end
+  push(out + OUT_VNET, VNET_SIZE);
+  push(load<u32>(out, OUT_FRAME), trimmed == 0 ? load<u32>(out, OUT_LEN) : trimmed);
+  for (let next = load<u32>(out, OUT_NEXT); next != 0; next = load<u32>(outAt(next), OUT_NEXT)) {
+    if (vectors == <u32>DELIVER_IOV_MAX) {
+      vectors = first;
+      return false;
+    }
+    push(load<u32>(outAt(next), OUT_PAYLOAD), load<u32>(outAt(next), OUT_PAYLOAD_LEN));
+  }
+  const at = <usize>load<u32>(w() + W_DELIVER_COUNT);
+  store<u32>(w() + W_DELIVER_FIRST + (at << 2), first);
+  store<u32>(w() + W_DELIVER_IOVS + (at << 2), vectors - first);
+  const fd = load<i32>(w() + W_VNIC_FDS + ((<usize>load<u32>(out, OUT_VNIC)) << 2));
+  store<i32>(w() + W_DELIVER_FD + (at << 2), fd);
+  store<u32>(w() + W_DELIVER_OUT + (at << 2), index);
+  store<u32>(w() + W_DELIVER_COUNT, <u32>at + 1);
+  return true;
+}

@@ -1,0 +1,109 @@
+// The output list as descriptors, in two steps:
+//
+//  1. plan     once per list: what leaves together (group.ts for the underlay, coalesce.ts for VNICs)
+//  2. emit     messages (messages.ts) and writes (deliveries.ts), as many as there is room for
+//
+// The host makes the calls, tells what became of each (accounting.ts), and calls again until nothing is left: entries
+// for which there was no room, and those that the kernel would only take one by one.
+
+import {
+  OUT_ENDPOINT,
+  OUT_FRAME,
+  OUT_FRAMES,
+  OUT_JOINED,
+  OUT_NEXT,
+  OUT_OVERLAY,
+  OUT_SETTLED,
+  OUT_VNET,
+  OVL_FLAGS,
+  OVL_FLAG_COALESCE_TCP,
+  OVL_FLAG_COALESCE_UDP,
+  W_DELIVER_COUNT,
+  W_OUT_COUNT,
+  W_OUT_EMITTED,
+  W_OUT_PLANNED,
+  W_TX_COUNT,
+} from '../layout';
+import { coalesce, coalesceBegin, coalesceEnd } from '../datapath/coalesce';
+import { KIND_TCP, KIND_UDP } from '../datapath/joinable';
+import { outAt } from '../datapath/output';
+import { w } from '../datapath/worker';
+import { overlayAt } from '../table/records';
+import { ethDst, isGroup } from '../wire/ethernet';
+import { VNET_GSO_NONE, vnetGsoType } from '../wire/virtio';
+import { deliveriesBegin, emitDelivery } from './deliveries';
+import { group, groupBegin, groupClose } from './group';
+import { emitChain, emitSegments, maySegment, messagesBegin } from './messages';
+
+// Forgets whatever is listed.
+export function prepareStart(): void {
+  store<u32>(w() + W_OUT_COUNT, 0);
+  store<u32>(w() + W_OUT_PLANNED, 0);
+}
+
+// Answers how many descriptors there are: W_TX_COUNT messages and W_DELIVER_COUNT writes. 0: all is settled.
+export function prepare(): u32 {
+  const count = load<u32>(w() + W_OUT_COUNT);
+  if (count == 0) return 0;
+  if (load<u32>(w() + W_OUT_PLANNED) == 0) plan(count);
+  messagesBegin();
+  deliveriesBegin();
+  let index = load<u32>(w() + W_OUT_EMITTED);
+  while (index < count && emitEntry(index)) index++;
+  store<u32>(w() + W_OUT_EMITTED, index);
+  const emitted = load<u32>(w() + W_TX_COUNT) + load<u32>(w() + W_DELIVER_COUNT);
+  if (emitted == 0) prepareStart();
+  return emitted;
+}
+
+function plan(count: u32): void {
+  groupBegin();
+  coalesceBegin();
+  for (let index: u32 = 0; index < count; index++) {
+    const out = outAt(index);
+    if (load<u32>(out, OUT_ENDPOINT) != 0) planMessage(index, out);
+    else coalesce(index, kindsOf(out));
+  }
+  coalesceEnd();
+  store<u32>(w() + W_OUT_PLANNED, 1);
+  store<u32>(w() + W_OUT_EMITTED, 0);
+}
+
+@inline
+function planMessage(index: u32, out: usize): void {
+  if (!isSuper(out) && maySegment(out)) group(index);
+  else groupClose(index);
+}
+
+@inline
+function isSuper(out: usize): bool {
+  return vnetGsoType(out + OUT_VNET) != VNET_GSO_NONE;
+}
+
+// What may be joined for the overlay's VNICs. A group frame may have several readers of its one copy: never.
+@inline
+function kindsOf(out: usize): u32 {
+  if (isGroup(ethDst(load<u32>(out, OUT_FRAME)))) return 0;
+  const flags = load<u32>(overlayAt(load<u32>(out, OUT_OVERLAY)), OVL_FLAGS);
+  return (flags & OVL_FLAG_COALESCE_TCP ? KIND_TCP : 0) | (flags & OVL_FLAG_COALESCE_UDP ? KIND_UDP : 0);
+}
+
+// Whether the next entry may follow.
+function emitEntry(index: u32): bool {
+  const out = outAt(index);
+  if (load<u32>(out, OUT_JOINED) || load<u32>(out, OUT_SETTLED) == load<u32>(out, OUT_FRAMES)) return true;
+  if (load<u32>(out, OUT_ENDPOINT) == 0) return emitDelivery(index);
+  return isSuper(out) ? emitSegments(index) : emitChain(index);
+}
+
+// The kernel will not cut messages for a socket: what has not left is planned anew, datagram by datagram.
+export function planApart(): void {
+  const count = load<u32>(w() + W_OUT_COUNT);
+  for (let index: u32 = 0; index < count; index++) {
+    const out = outAt(index);
+    if (load<u32>(out, OUT_ENDPOINT) == 0 || maySegment(out)) continue;
+    store<u32>(out, 0, OUT_NEXT);
+    store<u32>(out, 0, OUT_JOINED);
+  }
+  store<u32>(w() + W_OUT_EMITTED, 0);
+}

@@ -1,0 +1,109 @@
+// Datagrams from an underlay socket (mmsg engine): recvmmsg fills the slots, each with one datagram or with several
+// that UDP_GRO joined.
+
+import {
+  CMSG_SIZE,
+  IOVEC_SIZE,
+  MMSGHDR_SIZE,
+  MSG_CONTROLLEN,
+  MSG_FLAGS,
+  MSG_LEN,
+  RX_MAX,
+  RX_SLOT_SIZE,
+  W_DATAGRAMS_LEFT,
+  W_RX_CONTROL,
+  W_RX_IOV,
+  W_RX_MMSG,
+  W_RX_SLOTS,
+} from '../layout';
+import { decapDatagram } from '../datapath/decap';
+import { upcallNotify } from '../datapath/upcall';
+import { beginPass, w } from '../datapath/worker';
+import { attachControl, clearMessages, iovec, joinedSize, message } from './descriptors';
+
+const MSG_TRUNC: u32 = 0x20;
+
+let taken: u32 = 0; // bytes of the message in hand whose datagrams were taken
+
+@inline
+function headerOf(index: u32): usize {
+  return w() + W_RX_MMSG + <usize>index * MMSGHDR_SIZE;
+}
+
+@inline
+function controlOf(index: u32): usize {
+  return w() + W_RX_CONTROL + <usize>index * CMSG_SIZE;
+}
+
+@inline
+function slotOf(index: u32): usize {
+  return w() + W_RX_SLOTS + <usize>index * RX_SLOT_SIZE;
+}
+
+export function receiveStart(): void {
+  taken = 0;
+  clearMessages(w() + W_RX_MMSG, RX_MAX);
+  for (let index: u32 = 0; index < <u32>RX_MAX; index++) {
+    const vector = w() + W_RX_IOV + <usize>index * IOVEC_SIZE;
+    iovec(vector, slotOf(index), RX_SLOT_SIZE);
+    message(headerOf(index), vector, 1);
+    attachControl(headerOf(index), controlOf(index), CMSG_SIZE);
+  }
+}
+
+// Messages `from` to `count` of those received on a socket. Answers the first not taken: send, then call again.
+export function decapBatch(socket: u32, from: u32, count: u32): u32 {
+  beginPass();
+  if (from == 0 && taken == 0) countLeft(count);
+  let index = from;
+  while (index < count && decapMessage(index, socket)) index++;
+  upcallNotify();
+  return index;
+}
+
+// For the books, should one of them trap.
+function countLeft(count: u32): void {
+  let left: u32 = 0;
+  for (let index: u32 = 0; index < count; index++) {
+    left += datagramsOf(load<u32>(headerOf(index), MSG_LEN), joinedIn(index));
+  }
+  store<u32>(w(), left, W_DATAGRAMS_LEFT);
+}
+
+// Datagrams that a message of `len` bytes joins.
+@inline
+export function datagramsOf(len: u32, joined: u32): u32 {
+  return joined == 0 || len <= joined ? 1 : (len + joined - 1) / joined;
+}
+
+@inline
+function joinedIn(index: u32): u32 {
+  return joinedSize(controlOf(index), load<u64>(headerOf(index), MSG_CONTROLLEN));
+}
+
+function decapMessage(index: u32, socket: u32): bool {
+  const header = headerOf(index);
+  const isCut = (load<u32>(header, MSG_FLAGS) & MSG_TRUNC) != 0;
+  if (!decapJoined(slotOf(index), load<u32>(header, MSG_LEN), joinedIn(index), isCut, socket)) return false;
+  store<u64>(header, CMSG_SIZE, MSG_CONTROLLEN); // the kernel wrote there what it used
+  return true;
+}
+
+// Whether the message in hand has been taken in part.
+@inline
+export function isResumed(): bool {
+  return taken != 0;
+}
+
+// A message of `len` bytes: datagrams of `joined` bytes and a last one that may be shorter; 0: it is one datagram.
+// False: there was no room in the output list; what was taken is not taken again by the next call.
+export function decapJoined(at: usize, len: u32, joined: u32, isCut: bool, socket: u32): bool {
+  const size = joined == 0 ? len : joined;
+  do {
+    const rest = len - taken;
+    if (!decapDatagram(at + taken, min(size, rest), isCut && rest <= size, socket)) return false;
+    taken += size;
+  } while (taken < len);
+  taken = 0;
+  return true;
+}

@@ -1,0 +1,82 @@
+// Frames from a TAP (mmsg engine): the host reads one after the other, each right behind the one before, so that many
+// small frames touch little memory and a super-frame has all the room it wants.
+
+import {
+  BATCH_MAX,
+  CACHE_LINE,
+  TAP_BUFFER_SIZE,
+  TAP_READ_MAX,
+  VNET_SIZE,
+  W_FRAMES_LEFT,
+  W_TAP_AT,
+  W_TAP_BUFFER,
+  W_TAP_IOV,
+  W_TAP_LEN,
+} from '../layout';
+import { Drop, VNIC_OVERLAY } from '../layout';
+import { countEncapIn, drop } from '../datapath/counters';
+import { encapFrame } from '../datapath/encap';
+import { takeComplete } from '../datapath/frame';
+import { outHasRoom } from '../datapath/output';
+import { upcallNotify } from '../datapath/upcall';
+import { beginPass, w } from '../datapath/worker';
+import { vnicAt } from '../table/records';
+import { iovec } from './descriptors';
+
+// A virtio_net_hdr is read to the end of a cache line, so that the frame begins the next.
+const LEAD: u32 = CACHE_LINE - VNET_SIZE;
+
+let count: u32 = 0;
+let used: u32 = 0;
+
+@inline
+function aim(): void {
+  iovec(w() + W_TAP_IOV, w() + W_TAP_BUFFER + used + LEAD, TAP_READ_MAX - LEAD);
+}
+
+// The next read is the first of a batch.
+export function tapBegin(): void {
+  count = 0;
+  used = 0;
+  aim();
+}
+
+// A read answered `len` bytes. Whether there is room for another.
+export function tapTook(len: u32): bool {
+  store<u32>(w() + W_TAP_AT + ((<usize>count) << 2), <u32>(w() + W_TAP_BUFFER) + used + LEAD);
+  store<u32>(w() + W_TAP_LEN + ((<usize>count) << 2), len);
+  count++;
+  used += (LEAD + len + CACHE_LINE - 1) & ~(CACHE_LINE - 1);
+  aim();
+  return count < <u32>BATCH_MAX && used < <u32>TAP_BUFFER_SIZE;
+}
+
+// The frames of the batch from `from` on, sent by a VNIC. Answers the first not taken: send, then call again.
+export function encapBatch(vnic: u32, from: u32): u32 {
+  beginPass();
+  if (from == 0) store<u32>(w(), count, W_FRAMES_LEFT);
+  let index = from;
+  while (index < count) {
+    const at = <usize>load<u32>(w() + W_TAP_AT + ((<usize>index) << 2));
+    const len = load<u32>(w() + W_TAP_LEN + ((<usize>index) << 2));
+    if (!encapRead(at, len, vnic)) break;
+    index++;
+  }
+  upcallNotify();
+  return index;
+}
+
+// What a read answered: a virtio_net_hdr and a frame.
+export function encapRead(at: usize, len: u32, vnic: u32): bool {
+  if (len >= <u32>VNET_SIZE) return encapFrame(at + VNET_SIZE, len - VNET_SIZE, at, vnic);
+  if (!outHasRoom()) return false;
+  takeComplete(0);
+  countEncapIn(vnic);
+  drop(Drop.truncated, load<u32>(vnicAt(vnic), VNIC_OVERLAY), vnic);
+  return true;
+}
+
+// Frames read in this batch.
+export function tapCount(): u32 {
+  return count;
+}

@@ -1,0 +1,27 @@
+/** What the datapath is told of an overlay. */
+import type { OverlayConfig, SocketIndex } from '../datapath/types.js';
+import type { Overlay } from './overlay.js';
+
+/** From its configuration, its plugin and its VNICs as they are now. */
+export function datapathConfig(
+  { identity, configuration, search, vnics }: Overlay,
+  { socket, gso }: { socket: SocketIndex; gso: boolean },
+): OverlayConfig {
+  const { strictHeader, vlan } = configuration.settings;
+  const { host, isPoint, point } = search;
+  const isOffloaded = configuration.settings.socket.offload === 'auto';
+  return {
+    vni: identity.vni,
+    socket,
+    strictHeader,
+    vlan,
+    point: isPoint ? (point ?? 'drop') : null,
+    lookup: !isPoint,
+    proxyArp: host?.answersArp ?? false,
+    proxyNdp: host?.answersNdp ?? false,
+    proxyDhcp: host?.answersDhcp ?? false,
+    segment: isOffloaded && gso,
+    coalesceTcp: isOffloaded,
+    coalesceUdp: isOffloaded && [...vnics.values()].every((vnic) => vnic.takesUdpSuperFrames),
+  };
+}

@@ -1,0 +1,107 @@
+/**
+ * The loop of one worker with the uring engine: one `io_uring_enter` submits what the turn before listed and brings
+ * what has come since; the module does the rest, on rings inside the shared memory. borrowed: rings, buffers and
+ * descriptors belong to this worker, and to the kernel while a request is under way.
+ */
+import {
+  CQ_ENTRIES,
+  GROUP_TAP,
+  GROUP_UDP,
+  HDR_STOP,
+  RX_MAX,
+  SQ_ENTRIES,
+  TAP_SLOTS,
+  W_CQ_HEAD,
+  W_CQ_TAIL,
+  W_CQES,
+  W_ENTER_ARG,
+  W_GSO_REFUSED,
+  W_GSO_SOCKET,
+  W_HOLD_TIMEOUT,
+  W_RINGS,
+  W_RINGS_SIZE,
+  W_SIZE,
+  W_SQ_HEAD,
+  W_SQ_TAIL,
+  W_SQES,
+  W_TAP_RING,
+  W_TURN,
+  W_UDP_RING,
+  W_URING_FD,
+  W_VNIC_GONE,
+  WORKERS_BASE,
+} from '../../assembly/layout.js';
+import { enter, openUring, registerBufferRing } from '../system/uring.js';
+import { GETEVENTS_ARG_SIZE, IORING_ENTER_EXT_ARG, IORING_ENTER_GETEVENTS } from '../system/uring-abi.js';
+import { HOLD_TIMEOUT_NS, type LoopOptions } from './loop.js';
+import type { Views } from './memory.js';
+import type { DatapathExports } from './module.js';
+import { Pause } from './pause.js';
+
+// What uringTurn answers, see assembly/engine/uring.ts.
+const MORE = 1;
+const VNIC_GONE = 2;
+
+const ARG_TIMESPEC = 16;
+
+/** Opens this thread's ring in the worker's area and tells the module where its indexes are. */
+function openRing({ u8, i32, u32, u64, address }: Views, area: number): number {
+  const start = address + area;
+  u8.fill(0, area + W_RINGS, area + W_RINGS + W_RINGS_SIZE);
+  const ring = openUring({
+    entries: SQ_ENTRIES,
+    cqEntries: CQ_ENTRIES,
+    rings: start + W_RINGS,
+    sqes: start + W_SQES,
+  });
+  i32[(area + W_URING_FD) >> 2] = ring.fd;
+  u32[(area + W_SQ_HEAD) >> 2] = ring.sq.head;
+  u32[(area + W_SQ_TAIL) >> 2] = ring.sq.tail;
+  u32[(area + W_CQ_HEAD) >> 2] = ring.cq.head;
+  u32[(area + W_CQ_TAIL) >> 2] = ring.cq.tail;
+  u32[(area + W_CQES) >> 2] = ring.cq.cqes;
+  registerBufferRing(ring.fd, { address: start + W_TAP_RING, entries: TAP_SLOTS, group: GROUP_TAP });
+  registerBufferRing(ring.fd, { address: start + W_UDP_RING, entries: RX_MAX, group: GROUP_UDP });
+  u64[(area + W_HOLD_TIMEOUT + 8) >> 3] = HOLD_TIMEOUT_NS;
+  u64[(area + W_ENTER_ARG + ARG_TIMESPEC) >> 3] = BigInt(start + W_HOLD_TIMEOUT);
+  return ring.fd;
+}
+
+/** Runs until the host asks to stop. */
+export function runUring(datapath: DatapathExports, views: Views, options: LoopOptions): void {
+  const { i32, u32 } = views;
+  const area = WORKERS_BASE + options.worker * W_SIZE;
+  const word = (offset: number): number => (area + offset) >> 2;
+  const ring = openRing(views, area);
+  const argument = views.address + area + W_ENTER_ARG;
+  const pause = new Pause(views, options.worker, options.busyPollUs);
+  datapath.uringStart();
+
+  function tell(answer: number): void {
+    if (answer & VNIC_GONE) options.onVnicGone(u32[word(W_VNIC_GONE)]!);
+    if (i32[word(W_GSO_REFUSED)] === 0) return;
+    options.onGsoRefused(u32[word(W_GSO_SOCKET)]!, i32[word(W_GSO_REFUSED)]!);
+    i32[word(W_GSO_REFUSED)] = 0;
+  }
+
+  /** Submits what is queued; with `wait`, until something completes, or held frames have to be looked at. */
+  function cross(wait: boolean): void {
+    const least = wait ? 1 : 0;
+    if (wait && datapath.isHolding()) {
+      const flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
+      enter(ring, datapath.uringToSubmit(), least, flags, argument, GETEVENTS_ARG_SIZE);
+    } else {
+      enter(ring, datapath.uringToSubmit(), least, IORING_ENTER_GETEVENTS, 0, 0);
+    }
+  }
+
+  let answer = MORE;
+  while (Atomics.load(u32, HDR_STOP >> 2) === 0) {
+    cross((answer & MORE) === 0 && !pause.isSpinning);
+    Atomics.add(u32, word(W_TURN), 1);
+    pause.lookAtClock();
+    answer = datapath.uringTurn();
+    if (answer & MORE) pause.hadWork();
+    tell(answer);
+  }
+}
