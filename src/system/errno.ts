@@ -3,8 +3,20 @@ import { constants } from 'node:os';
 import { SystemError } from '../errors.js';
 import { lastErrno, strerror } from './libc.js';
 
-export const { EAGAIN, EBUSY, EINVAL, ENODEV, ENOENT, EPERM, EACCES, ENXIO, EADDRINUSE, EADDRNOTAVAIL } =
-  constants.errno;
+export const {
+  EAGAIN,
+  EBUSY,
+  EINVAL,
+  ENODEV,
+  ENOENT,
+  EPERM,
+  EACCES,
+  ENXIO,
+  EADDRINUSE,
+  EADDRNOTAVAIL,
+  ENOMEM,
+  ENOSYS,
+} = constants.errno;
 /** What a TAP descriptor answers once its interface is gone. Node has no name for it. */
 export const EBADFD = 77;
 

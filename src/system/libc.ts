@@ -64,6 +64,11 @@ export const clockGettime: Call<[clock: number, timespec: Address]> = library.fu
   'uintptr_t',
 ]);
 
+/** io_uring_enter. */
+export const syscallEnter: Call<
+  [call: number, fd: number, toSubmit: number, minComplete: number, flags: number, argument: Address, size: number]
+> = library.func('syscall', 'int64_t', ['long', 'int', 'uint', 'uint', 'uint', 'uintptr_t', 'size_t']);
+
 // ---- set-up: memory arguments are Buffers ------------------------------------------------------------------------
 export const open: Call<[path: string, flags: number]> = library.func('open', 'int', ['str', 'int']);
 export const close: Call<[fd: number]> = library.func('close', 'int', ['int']);
@@ -100,6 +105,14 @@ export const bind: Call<[fd: number, address: Uint8Array, length: number]> = lib
 ]);
 export const setsockopt: Call<[fd: number, level: number, option: number, value: Uint8Array, length: number]> =
   library.func('setsockopt', 'int', ['int', 'int', 'int', 'void *', 'uint']);
+/** The calls of io_uring that set things up; glibc has no names for them. */
+export const syscallSetup: Call<[call: number, entries: number, params: Uint8Array]> = library.func(
+  'syscall',
+  'int64_t',
+  ['long', 'uint', 'void *'],
+);
+export const syscallRegister: Call<[call: number, fd: number, operation: number, argument: Uint8Array, count: number]> =
+  library.func('syscall', 'int64_t', ['long', 'int', 'uint', 'void *', 'uint']);
 export const eventfd: Call<[initial: number, flags: number]> = library.func('eventfd', 'int', ['uint', 'int']);
 export const setns: Call<[fd: number, type: number]> = library.func('setns', 'int', ['int', 'int']);
 export const flock: Call<[fd: number, operation: number]> = library.func('flock', 'int', ['int', 'int']);
