@@ -224,6 +224,21 @@ describe('a ring inside shared Wasm memory', { skip: needsRoot() }, () => {
       }
     });
 
+    it('ends the request with the last buffer, though nothing waits', () => {
+      ring.addBuffers(2, 2048);
+      ring.receiveMultishot(receiver.listeners[0]!, RECEIVE, ring.msghdr({ nameLen: 16 }));
+      assert.equal(ring.enter(0, 0), 1);
+      for (const text of ['1', '2']) {
+        assert.equal(sendOne(sender.sources[0]![0]!.withChecksum, '127.0.0.1', PORT, Buffer.from(text)), 1);
+      }
+      const ends = ring.await(RECEIVE, 3).map(({ res, more }) => [res > 0 ? 'datagram' : res, more]);
+      assert.deepEqual(ends, [
+        ['datagram', true],
+        ['datagram', true],
+        [-ENOBUFS, false],
+      ]);
+    });
+
     it('sends segments by SENDMSG', () => {
       const address = sockaddrOf({ ip: '127.0.0.1', port: PORT });
       const { at, length } = ring.segments(100);
