@@ -17,11 +17,20 @@ export const CMSG_SPACE = 24;
 
 /** Hands out places of one shared memory, front to back. All places are offsets; `at` makes addresses of them. */
 export class Shared {
-  readonly memory = new WebAssembly.Memory({ shared: true, initial: PAGES, maximum: PAGES });
-  readonly bytes = new Uint8Array(this.memory.buffer);
-  readonly view = new DataView(this.memory.buffer);
-  readonly base = addressOf(this.bytes);
-  #next = 64;
+  readonly memory: WebAssembly.Memory;
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  readonly base: number;
+  #next: number;
+
+  /** Places are taken from offset `first` on. */
+  constructor(pages = PAGES, first = 64) {
+    this.memory = new WebAssembly.Memory({ shared: true, initial: pages, maximum: pages });
+    this.bytes = new Uint8Array(this.memory.buffer);
+    this.view = new DataView(this.memory.buffer);
+    this.base = addressOf(this.bytes);
+    this.#next = first;
+  }
 
   /** The address of an offset. */
   at(offset: number): number {
