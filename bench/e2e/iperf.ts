@@ -1,7 +1,7 @@
 /** TCP streams and UDP floods by iperf3, from the left host to the right one, each bounded in time. */
 import { readFileSync } from 'node:fs';
 import { commandFailed } from '../../src/errors.js';
-import { type CpuTime, cpuTime } from './cpu.js';
+import { cpuTime, since } from './cpu.js';
 import type { Ground, Tunnel } from './tunnel.js';
 
 const GRACE_MS = 20_000; // beyond the seconds a measurement is asked to take
@@ -31,10 +31,6 @@ export async function tcp(ground: Ground, tunnel: Tunnel, streams: number, secon
     machineCpuPerGB: spent.machine / gigabytes,
     daemonCpuPerGB: spent.processes / gigabytes,
   };
-}
-
-export function since(before: CpuTime, after: CpuTime): CpuTime {
-  return { machine: after.machine - before.machine, processes: after.processes - before.processes };
 }
 
 /**

@@ -29,7 +29,7 @@ function table(head: string[], texts: number): InstanceType<typeof Table> {
 
 /** Green where vxlane is the better one. */
 function cell({ ratio, lowest, highest }: Ratio, isRate: boolean): string {
-  if (ratio === null) return '';
+  if (ratio === null || !Number.isFinite(ratio)) return '';
   const paint = ratio >= 1 === isRate ? pc.green : pc.yellow;
   return `${paint(pc.bold(number(ratio)))} (${number(lowest)} … ${number(highest)})`;
 }

@@ -12,9 +12,9 @@ export const LOSS_MAX = 0.001;
 const FIRST = 100_000; // frames a second
 const STEP = 1.5;
 /** The search ends when the highest rate that passed is that close to the lowest that failed. */
-const CLOSE = 1.04;
-const TRIALS_MAX = 14;
-/** A sender that stays that far below what was asked has no more to give. */
+const CLOSE = 1.05;
+const TRIALS_MAX = 12;
+/** A sender that stays that far below what was asked, and sends hardly more than before, has no more to give. */
 const SENDER_LIMIT = 0.95;
 
 export const lossOf = ({ sent, received }: Trial): number => (sent === 0 ? 0 : 1 - received / sent);
@@ -29,14 +29,18 @@ export async function searchRate(attempt: (rate: number) => Promise<Trial>): Pro
   let failed = Number.POSITIVE_INFINITY;
   let best = 0;
   let rate = FIRST;
-  for (let trials = 0; trials < TRIALS_MAX && failed / passed > CLOSE; trials++) {
+  for (let trials = 1; trials <= TRIALS_MAX && failed / passed > CLOSE; trials++) {
     let trial = await attempt(rate);
-    if (lossOf(trial) > LOSS_MAX) trial = await attempt(rate);
+    if (lossOf(trial) > LOSS_MAX) {
+      trials += 1;
+      trial = await attempt(rate);
+    }
     if (lossOf(trial) > LOSS_MAX) failed = rate;
     else {
       passed = rate;
+      const before = best;
       best = Math.max(best, trial.received / trial.seconds);
-      if (trial.sent / trial.seconds < rate * SENDER_LIMIT) break;
+      if (trial.sent / trial.seconds < rate * SENDER_LIMIT && best < before * CLOSE) break;
     }
     if (failed === Number.POSITIVE_INFINITY) rate *= STEP;
     else rate = passed === 0 ? rate / STEP : Math.sqrt(passed * failed);

@@ -1,6 +1,5 @@
 /** What is measured: a row is a measurement that can be asked for by name, and gives one metric or several. */
-import { cpuTime } from './cpu.js';
-import { since, tcp, udpFlood } from './iperf.js';
+import { tcp, udpFlood } from './iperf.js';
 import { roundTrip } from './ping.js';
 import type { Contender, Ground } from './tunnel.js';
 import { highestRate, steadyRate } from './udp-rate.js';
@@ -47,10 +46,8 @@ export const ROWS: readonly Row[] = [
       { name: 'CPU of both daemons, the same', unit: 'µs/frame', isRate: false, ofDaemons: true },
     ],
     async measure(ground, contender, seconds) {
-      const before = cpuTime(contender.daemons);
-      const { received } = await steadyRate(ground, contender, SMALL, STEADY_RATE, seconds / 2);
-      const spent = since(before, cpuTime(contender.daemons));
-      return [(spent.machine / received) * 1e6, (spent.processes / received) * 1e6];
+      const { received, cpu } = await steadyRate(ground, contender, SMALL, STEADY_RATE, seconds / 2);
+      return [(cpu.machine / received) * 1e6, (cpu.processes / received) * 1e6];
     },
   },
   {
