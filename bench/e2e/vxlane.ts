@@ -11,6 +11,8 @@ const OVERLAY = 'bench0';
 const BUSY_POLL_US = 50;
 /** The daemon's default, which a larger table needs more than. */
 const FDB_SIZE = 65536;
+/** For reading them from state and file; generous. */
+const START_MS_PER_ENTRY = 0.2;
 
 /** `number` keeps the variants of a run apart: interfaces, addresses and ports. */
 export async function addVxlane(
@@ -49,6 +51,7 @@ async function addEnd(host: Host, variant: Variant, number: number, side: Side):
   const given = Object.fromEntries(variant.properties.map((text) => text.split(/=(.*)/s).slice(0, 2)));
   const table: Table = { overlay: OVERLAY, vni: VNI, port, entries, properties: { ...properties, ...given } };
   if (entries > 0) await seedTable(host, number, table);
+  host.readyTimeoutMs += entries * START_MS_PER_ENTRY;
   const size = Math.max(FDB_SIZE, entries + 1024);
   await host.startDaemon('--fdb-size', String(size), ...daemonArgs);
 
