@@ -1,7 +1,7 @@
 /**
  * Open vSwitch's userspace datapath (`datapath_type=netdev`): on each host a database server and a switch of its own,
- * ours from start to end. Everything they write lies in the host's folder of the laboratory; the machine's Open vSwitch,
- * if one runs, is not touched, and openvswitch.ko is not needed.
+ * ours from start to end. All they write lies in the host's folder of the laboratory; the machine's own Open vSwitch is
+ * not touched, and openvswitch.ko is not needed.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -13,7 +13,7 @@ const FIRST = 100_000; // frames a second
 const STEP = 1.5;
 /** The search ends when the highest rate that passed is that close to the lowest that failed. */
 const CLOSE = 1.05;
-const TRIALS_MAX = 12;
+const STEPS_MAX = 16;
 /** A sender that stays that far below what was asked, and sends hardly more than before, has no more to give. */
 const SENDER_LIMIT = 0.95;
 
@@ -29,12 +29,9 @@ export async function searchRate(attempt: (rate: number) => Promise<Trial>): Pro
   let failed = Number.POSITIVE_INFINITY;
   let best = 0;
   let rate = FIRST;
-  for (let trials = 1; trials <= TRIALS_MAX && failed / passed > CLOSE; trials++) {
+  for (let steps = 0; steps < STEPS_MAX && failed / passed > CLOSE; steps++) {
     let trial = await attempt(rate);
-    if (lossOf(trial) > LOSS_MAX) {
-      trials += 1;
-      trial = await attempt(rate);
-    }
+    if (lossOf(trial) > LOSS_MAX) trial = await attempt(rate);
     if (lossOf(trial) > LOSS_MAX) failed = rate;
     else {
       passed = rate;

@@ -3,9 +3,9 @@
  *
  *   node udp-receiver.js PORT
  *
- * Prints `idle N` twenty times a second while nothing arrives; N counts since the start. It looks at its socket a thousand
- * times a second, which holds far more than comes meanwhile: a wake-up for each frame would cost the machine more than
- * some tunnels do.
+ * Prints `idle N` twenty times a second while nothing arrives; N counts since the start. It looks at its socket a
+ * thousand times a second, and the socket holds far more than comes meanwhile: a wake-up for each frame would cost the
+ * machine more than some tunnels do.
  */
 import { writeSync } from 'node:fs';
 import { ppoll, recvmmsg } from '../../src/system/syscalls.js';

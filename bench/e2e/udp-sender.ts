@@ -4,10 +4,10 @@
  *
  *   node udp-sender.js IP PORT PAYLOAD RATE SECONDS [PID…]
  *
- * It sleeps most of the time and four thousand times a second sends what is due, by sendmmsg, up to 64 datagrams a call;
- * each crosses the kernel by itself. iperf3 makes a system call per datagram and cannot pace beyond what it reaches in a
- * flood. What is overdue for more than 2 ms (we did not get the processor) is not made up for: a burst would
- * measure queues.
+ * It sleeps most of the time and four thousand times a second sends what is due, by sendmmsg, up to 64 datagrams a
+ * call; each crosses the kernel by itself. iperf3 makes a system call per datagram and cannot pace beyond what it
+ * reaches in a flood. What is overdue for more than 2 ms (we did not get the processor) is not made up for: a burst
+ * would measure queues.
  */
 import { parseIp } from '../../src/address.js';
 import { check } from '../../src/system/errno.js';

@@ -22,9 +22,10 @@ export async function addVxlane(
   wantsBusy: boolean,
 ): Promise<Contender> {
   const tunnel = await addPair(ground, variant, number);
+  const polls = variant.daemonArgs.some((word) => word.startsWith('--busy-poll'));
   const daemonArgs = [...variant.daemonArgs, '--busy-poll', String(BUSY_POLL_US)];
   const twin = { ...variant, name: `${variant.name}-busy`, daemonArgs };
-  const busy = wantsBusy ? await addPair(ground, twin, number + 100) : null;
+  const busy = wantsBusy && !polls ? await addPair(ground, twin, number + 100) : null;
   return { name: variant.name, kind: 'vxlane', ...tunnel, busy };
 }
 
