@@ -1,14 +1,16 @@
 /**
- * `npm run bench:e2e`: the same traffic over the kernel's vxlan device and over vxlane, between the same two network
- * namespaces on one veth cable, turn by turn in one run, so that a change of the machine's mood hits both. Read the
- * ratios; the absolute figures are this machine's.
+ * `npm run bench:e2e`: the same traffic over the kernel's vxlan device, over vxlane and over Open vSwitch's userspace
+ * datapath, or over variants of vxlane, between the same two network namespaces, turn by turn in one run, so that a
+ * change of the machine's mood hits all. Read the ratios; the absolute figures are this machine's.
  */
-import { parseArgs } from 'node:util';
 import { requireLab, requireTools } from '../src/demo/requirements.js';
 import { messageOf, VxlaneError } from '../src/errors.js';
-import { playRound, type Round, summarise } from './e2e/rounds.js';
-import { printSummary } from './e2e/summary.js';
-import { buildTunnels } from './e2e/tunnels.js';
+import { addContenders, buildGround, type Entrant } from './e2e/ground.js';
+import { type Options, parseOptions, USAGE } from './e2e/options.js';
+import { ovsMissing } from './e2e/ovs.js';
+import { printSummary } from './e2e/print.js';
+import { summarise, type Turn } from './e2e/summary.js';
+import type { Contender, Ground } from './e2e/tunnel.js';
 import { describe, environment } from './environment.js';
 import { writeResult } from './results.js';
 
@@ -18,68 +20,64 @@ const TOOLS = [
   { program: 'iperf3', package: 'iperf3' },
 ];
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '5' },
-    'busy-poll': { type: 'string', default: '0' },
-    help: { type: 'boolean', short: 'h', default: false },
-  },
-});
-
-if (values.help) usage();
-else await main(positive('rounds'), positive('seconds'));
-
-function usage(): void {
-  say(
-    'npm run bench:e2e -- [--rounds N] [--seconds S] [--busy-poll USEC]\n' +
-      '  --rounds     rounds of each tunnel, in turn (default 5)\n' +
-      '  --seconds    seconds of each iperf3 test; four of them a round (default 5)\n' +
-      "  --busy-poll  handed to vxlane's daemons (default 0)",
-  );
+try {
+  const options = parseOptions(process.argv.slice(2));
+  if (options === null) process.stdout.write(USAGE);
+  else await compare(options);
+} catch (error) {
+  // parseArgs has codes of its own for what it does not know
+  const isUsage = error instanceof TypeError && String((error as { code?: string }).code).startsWith('ERR_PARSE_ARGS');
+  if (!(error instanceof VxlaneError) && !isUsage) throw error;
+  process.stderr.write(`bench:e2e: ${messageOf(error)}\n`);
+  process.exitCode = error instanceof VxlaneError ? error.exitCode : 2;
 }
 
-function positive(name: 'rounds' | 'seconds'): number {
-  const value = Number(values[name]);
-  if (Number.isInteger(value) && value > 0) return value;
-  process.stderr.write(`--${name}: "${values[name]}" is not a positive integer\n`);
-  process.exit(2);
-}
-
-async function main(rounds: number, seconds: number): Promise<void> {
-  try {
-    requireLab('npm run bench:e2e');
-    requireTools(TOOLS, say);
-    await compare(rounds, seconds);
-  } catch (error) {
-    if (!(error instanceof VxlaneError)) throw error;
-    process.stderr.write(`bench:e2e: ${messageOf(error)}\n`);
-    process.exitCode = 1;
-  }
-}
-
-async function compare(count: number, seconds: number): Promise<void> {
+async function compare(options: Options): Promise<void> {
+  requireLab('npm run bench:e2e');
+  requireTools(TOOLS, say);
   const where = environment();
   say(describe(where));
-  const daemonArgs = ['--busy-poll', values['busy-poll']];
-  const ground = await buildTunnels(daemonArgs);
-  const rounds: Round[] = [];
+  const entrants = options.entrants.filter(isHere);
+  const ground = await buildGround();
+  let played: { contenders: Contender[]; turns: Turn[] };
   try {
-    for (let round = 1; round <= count; round++) {
-      for (const tunnel of ground.tunnels) {
-        progress(`round ${round} of ${count}: ${tunnel.name}`);
-        rounds.push(await playRound(ground, tunnel, seconds));
-      }
-    }
+    const wantsBusy = options.rows.some(({ key }) => key === 'ping-busy');
+    const contenders = await addContenders(ground, entrants, wantsBusy);
+    played = { contenders, turns: await play(ground, contenders, options) };
+  } catch (error) {
+    process.stderr.write(ground.lab.logs());
+    throw error;
   } finally {
     progress('');
-    if (rounds.length < count * 2) process.stderr.write(ground.lab.logs());
     await ground.lab.close();
   }
-  const summary = summarise(rounds);
+  const summary = summarise(played.turns, options.rows, played.contenders);
   say(`\n${printSummary(summary)}`);
-  const path = writeResult('e2e', where.date, { environment: where, seconds, daemonArgs, summary, rounds });
-  say(`\nEvery round: ${path}`);
+  const { rounds, seconds } = options;
+  const result = { environment: where, rounds, seconds, entrants, summary, turns: played.turns };
+  say(`\nEvery round: ${writeResult('e2e', where.date, result)}`);
+}
+
+/** The run goes on without a contender that this machine does not have, and says so. */
+function isHere(entrant: Entrant): boolean {
+  const missing = entrant === 'ovs' ? ovsMissing() : null;
+  if (missing !== null) say(missing);
+  return missing === null;
+}
+
+async function play(ground: Ground, contenders: readonly Contender[], options: Options): Promise<Turn[]> {
+  const turns: Turn[] = [];
+  for (let round = 1; round <= options.rounds; round++) {
+    for (const contender of contenders) {
+      const values: Record<string, readonly number[]> = {};
+      for (const row of options.rows) {
+        progress(`round ${round} of ${options.rounds}: ${contender.name}, ${row.key}`);
+        values[row.key] = await row.measure(ground, contender, options.seconds);
+      }
+      turns.push({ round, contender: contender.name, values });
+    }
+  }
+  return turns;
 }
 
 /** A line that the next one replaces, on a terminal only. */

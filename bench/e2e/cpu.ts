@@ -16,6 +16,10 @@ export function cpuTime(pids: readonly number[]): CpuTime {
   return { machine: machineTime(), processes: pids.reduce((sum, pid) => sum + processTime(pid), 0) };
 }
 
+export function since(before: CpuTime, after: CpuTime): CpuTime {
+  return { machine: after.machine - before.machine, processes: after.processes - before.processes };
+}
+
 /** user, nice, system, irq, softirq; not idle, iowait, nor what other virtual machines stole. */
 function machineTime(): number {
   const line = readFileSync('/proc/stat', 'utf8').split('\n', 1)[0]!;

@@ -1,38 +1,65 @@
-/** The summary as a table, and what to make of it. */
-import Table from 'cli-table3';
-import pc from 'picocolors';
-import type { Summary } from './rounds.js';
+/** Medians over the rounds, and ratios between contenders. */
+import { median } from '../results.js';
+import type { Metric, Row } from './rows.js';
+import type { Contender } from './tunnel.js';
 
-export function printSummary(summaries: readonly Summary[]): string {
-  const head = ['median', '', 'kernel vxlan', 'vxlane', 'vxlane / kernel', 'lowest … highest'];
-  const table = new Table({
-    head,
-    style: { head: ['cyan'] },
-    colAligns: ['left', 'left', 'right', 'right', 'right', 'right'],
-  });
-  for (const summary of summaries) {
-    const { metric, unit, kernel, vxlane, ratio, ratios } = summary;
-    const range = ratios === null ? '' : `${number(ratios[0])} … ${number(ratios[1])}`;
-    table.push([metric, unit, number(kernel), number(vxlane), ratio === null ? '' : pc.bold(number(ratio)), range]);
-  }
-  return `${table.toString()}\n${verdict(summaries)}`;
+/** What a contender reached in one round: the values of each row, by its key. */
+export interface Turn {
+  readonly round: number;
+  readonly contender: string;
+  readonly values: Readonly<Record<string, readonly number[]>>;
 }
 
-/** Three digits that matter. */
-function number(value: number): string {
-  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+/** `of` / `to`. */
+export interface Pair {
+  readonly of: string;
+  readonly to: string;
 }
 
-/** In plain words: where vxlane is behind, and why. */
-function verdict(summaries: readonly Summary[]): string {
-  const compared = summaries.filter(({ ratio }) => ratio !== null);
-  const worse = compared.filter(({ ratio, isRate }) => (isRate ? ratio! < 1 : ratio! > 1));
-  const one = summaries[0]!;
-  return [
-    `vxlane is behind the kernel in ${worse.length} of ${compared.length} metrics.`,
-    `One TCP stream gets ${number(one.vxlane)} instead of ${number(one.kernel)} ${one.unit}: the kernel carries TCP`,
-    'through its tunnel as super-packets of up to 64 KiB; vxlane moves one frame of at most the MTU per system call on',
-    'a TAP, and every frame is copied four times on its way. Offloads (vnet headers, UDP GSO and GRO) and io_uring',
-    'come next.',
-  ].join('\n');
+export interface Ratio extends Pair {
+  /** Of the medians; null where one of the two has no such metric. */
+  readonly ratio: number | null;
+  /** The ratios of single rounds. */
+  readonly lowest: number;
+  readonly highest: number;
+}
+
+export interface Line extends Metric {
+  readonly row: string;
+  /** By contender. */
+  readonly medians: Readonly<Record<string, number>>;
+  readonly ratios: readonly Ratio[];
+}
+
+type Named = Pick<Contender, 'name' | 'kind'>;
+
+/** Every vxlane to the kernel and to Open vSwitch, and to the first vxlane. */
+export function pairsOf(contenders: readonly Named[]): Pair[] {
+  const ours = contenders.filter(({ kind }) => kind === 'vxlane').map(({ name }) => name);
+  const others = contenders.filter(({ kind }) => kind !== 'vxlane').map(({ name }) => name);
+  const toOthers = ours.flatMap((of) => others.map((to) => ({ of, to })));
+  return [...toOthers, ...ours.slice(1).map((of) => ({ of, to: ours[0]! }))];
+}
+
+export function summarise(turns: readonly Turn[], rows: readonly Row[], contenders: readonly Named[]): Line[] {
+  const pairs = pairsOf(contenders);
+  return rows.flatMap((row) =>
+    row.metrics.map((metric, index) => {
+      const valuesOf = (name: string): number[] => {
+        const has = metric.ofDaemons !== true || contenders.some((one) => one.name === name && one.kind !== 'kernel');
+        if (!has) return [];
+        return turns.filter(({ contender }) => contender === name).map(({ values }) => values[row.key]![index]!);
+      };
+      const medians = Object.fromEntries(contenders.map(({ name }) => [name, median(valuesOf(name))]));
+      return { ...metric, row: row.key, medians, ratios: pairs.map((pair) => ratioOf(pair, valuesOf)) };
+    }),
+  );
+}
+
+/** Rounds of the two stand beside each other in the same order. */
+function ratioOf(pair: Pair, valuesOf: (name: string) => number[]): Ratio {
+  const [of, to] = [valuesOf(pair.of), valuesOf(pair.to)];
+  if (of.length === 0 || to.length === 0) return { ...pair, ratio: null, lowest: Number.NaN, highest: Number.NaN };
+  const single = of.map((value, round) => value / to[round]!);
+  return { ...pair, ratio: median(of) / median(to), lowest: Math.min(...single), highest: Math.max(...single) };
 }

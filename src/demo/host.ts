@@ -23,6 +23,8 @@ export class Host {
   readonly dir: string;
   readonly socket: string;
   readonly logFile: string;
+  /** How long a daemon may take to answer at first, in milliseconds; it restores what it kept before. */
+  readyTimeoutMs = READY_TIMEOUT_MS;
   #processes: Processes;
   #daemon: Running | null = null;
 
@@ -106,7 +108,7 @@ export class Host {
   }
 
   async #ready(daemon: Running): Promise<void> {
-    const deadline = performance.now() + READY_TIMEOUT_MS;
+    const deadline = performance.now() + this.readyTimeoutMs;
     while (!(await answers(this.socket))) {
       if (daemon.ended) {
         throw daemonNotReady(this.name, `${howItEnded(await daemon.done)} at its start`, this.logFile);

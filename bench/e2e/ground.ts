@@ -1,0 +1,72 @@
+/**
+ * Two hosts and their tunnels, which stand side by side for the whole run, so that the contenders alternate without
+ * anything being set up in between:
+ *
+ *      host left                                   host right
+ *   vx0   10.50.0.1  kernel's vxlan device        vx0   10.50.0.2
+ *   tap1  10.51.1.1  vxlane, the first variant    tap1  10.51.1.2
+ *   tap2  10.51.2.1  vxlane, the second, …        tap2  10.51.2.2
+ *   eth0  10.9.0.1 ───────────── veth ─────────── eth0  10.9.0.2
+ *
+ *   over  10.52.0.1  OVS, internal port (TAP)     over  10.52.0.2
+ *   under 10.9.1.1   OVS, internal port (TAP)     under 10.9.1.2
+ *   eth1   (in OVS) ──────────── veth ─────────── eth1   (in OVS)
+ *
+ * Inside, the MTU is 1450 everywhere; the cables have 1500. Open vSwitch has a cable of its own, because its userspace
+ * datapath routes a tunnel's datagrams only over interfaces that are ports of its bridges.
+ */
+import { Lab } from '../../src/demo/lab.js';
+import { addKernel } from './kernel.js';
+import { addOvs } from './ovs.js';
+import { type Contender, type Ground, proveTunnel, sides, UNDERLAY, UNDERLAY_MTU } from './tunnel.js';
+import type { Variant } from './variants.js';
+import { addVxlane } from './vxlane.js';
+
+/** What is to be compared, in the order of their turns. */
+export type Entrant = 'kernel' | 'ovs' | Variant;
+
+/** Both hosts and their cable. */
+export async function buildGround(): Promise<Ground> {
+  const lab = await Lab.create();
+  try {
+    const ground = { lab, left: await lab.addMachine('left'), right: await lab.addMachine('right') };
+    await layCable(ground, 'eth0');
+    for (const [host, side] of sides(ground))
+      await host.exec('ip', 'addr', 'add', `${UNDERLAY[side]}/24`, 'dev', 'eth0');
+    return ground;
+  } catch (error) {
+    await lab.close();
+    throw error;
+  }
+}
+
+/** Builds them all; `wantsBusy`: vxlane's variants twice, the second time with busy-poll. */
+export async function addContenders(
+  ground: Ground,
+  entrants: readonly Entrant[],
+  wantsBusy: boolean,
+): Promise<Contender[]> {
+  const contenders: Contender[] = [];
+  let number = 0;
+  for (const entrant of entrants) {
+    if (entrant === 'kernel') contenders.push(await addKernel(ground));
+    else if (entrant === 'ovs') {
+      await layCable(ground, 'eth1');
+      contenders.push(await addOvs(ground));
+    } else {
+      number += 1;
+      contenders.push(await addVxlane(ground, entrant, number, wantsBusy));
+    }
+  }
+  for (const contender of contenders) {
+    await proveTunnel(ground, contender);
+    if (contender.busy !== null) await proveTunnel(ground, contender.busy);
+  }
+  return contenders;
+}
+
+async function layCable({ lab, left, right }: Ground, name: string): Promise<void> {
+  const peer = ['type', 'veth', 'peer', 'name', name, 'mtu', UNDERLAY_MTU, 'netns', right.netns];
+  await lab.ip('link', 'add', name, 'mtu', UNDERLAY_MTU, 'netns', left.netns, ...peer);
+  for (const host of [left, right]) await host.exec('ip', 'link', 'set', name, 'up');
+}

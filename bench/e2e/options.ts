@@ -1,0 +1,73 @@
+/** The command line of `npm run bench:e2e`. */
+import { parseArgs } from 'node:util';
+import type { Entrant } from './ground.js';
+import { ROWS, type Row } from './rows.js';
+import { usageWrong } from './usage.js';
+import { PLAIN, parseVariant } from './variants.js';
+
+export interface Options {
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly rows: readonly Row[];
+  /** In the order of their turns. */
+  readonly entrants: readonly Entrant[];
+}
+
+export const USAGE = `npm run bench:e2e -- [--rounds N] [--seconds S] [--only ROWS] [--tunnels NAMES] [--variant V]…
+  --rounds    rounds of each contender, in turn (default 5)
+  --seconds   seconds of each iperf3 test, of which a round has four (default 4)
+  --only      the rows to measure, of ${ROWS.map(({ key }) => key).join(',')}
+  --variant   NAME=ARGS, a vxlane to compare, more than once; ARGS are arguments of vxlane daemon, and
+                -p NAME=VALUE  a property of its overlay     --overlays N  overlays, of which one has traffic
+                --entries N    FDB entries, and a files table of as many, instead of the plugin direct
+  --tunnels   who takes part and in which order: kernel, ovs, vxlane and names of variants
+              (default kernel,vxlane,ovs; with --variant: the variants alone)
+`;
+
+/** Null: help was asked for. */
+export function parseOptions(argv: readonly string[]): Options | null {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      rounds: { type: 'string', default: '5' },
+      seconds: { type: 'string', default: '4' },
+      only: { type: 'string' },
+      variant: { type: 'string', multiple: true, default: [] },
+      tunnels: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) return null;
+  const variants = values.variant.map(parseVariant);
+  return {
+    rounds: positive('rounds', values.rounds),
+    seconds: positive('seconds', values.seconds),
+    rows: values.only === undefined ? ROWS : pick('only', values.only, new Map(ROWS.map((row) => [row.key, row]))),
+    entrants: entrantsOf(variants, values.tunnels),
+  };
+}
+
+function entrantsOf(variants: readonly Exclude<Entrant, string>[], tunnels: string | undefined): readonly Entrant[] {
+  const known = new Map<string, Entrant>([
+    ['kernel', 'kernel'],
+    ['vxlane', PLAIN],
+    ['ovs', 'ovs'],
+    ...variants.map((variant): [string, Entrant] => [variant.name, variant]),
+  ]);
+  if (tunnels !== undefined) return pick('tunnels', tunnels, known);
+  return variants.length > 0 ? variants : ['kernel', PLAIN, 'ovs'];
+}
+
+function pick<T>(option: string, list: string, known: ReadonlyMap<string, T>): T[] {
+  return [...new Set(list.split(','))].map((name) => {
+    const found = known.get(name);
+    if (found === undefined) throw usageWrong(`--${option} "${name}"`, `some of ${[...known.keys()].join(',')}`);
+    return found;
+  });
+}
+
+function positive(name: string, value: string): number {
+  const number = Number(value);
+  if (Number.isInteger(number) && number > 0) return number;
+  throw usageWrong(`--${name} "${value}"`, 'a positive whole number');
+}

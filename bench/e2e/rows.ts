@@ -1,0 +1,86 @@
+/** What is measured: a row is a measurement that can be asked for by name, and gives one metric or several. */
+import { tcp, udpFlood } from './iperf.js';
+import { roundTrip } from './ping.js';
+import type { Contender, Ground } from './tunnel.js';
+import { highestRate, steadyRate } from './udp-rate.js';
+
+/** Bytes of UDP payload: frames of 106 and 1414 bytes. */
+const SMALL = 64;
+const LARGE = 1372;
+/** Frames a second that every contender carries without effort. */
+const STEADY_RATE = 20_000;
+const TRIAL_SHARE = 1 / 8; // of --seconds, for one trial of the search for the highest rate
+
+export interface Metric {
+  readonly name: string;
+  readonly unit: string;
+  /** Whether more is better. */
+  readonly isRate: boolean;
+  /** Only contenders that are processes have it. */
+  readonly ofDaemons?: true;
+}
+
+export interface Row {
+  readonly key: string;
+  readonly metrics: readonly Metric[];
+  /** As many values as metrics. */
+  measure(ground: Ground, contender: Contender, seconds: number): Promise<number[]>;
+}
+
+export const ROWS: readonly Row[] = [
+  tcpRow('tcp1', 1, '1 stream'),
+  tcpRow('tcp4', 4, '4 streams'),
+  {
+    key: 'udp64',
+    metrics: [{ name: 'UDP 64 bytes, highest rate at ≤ 0.1 % loss', unit: 'k frames/s', isRate: true }],
+    async measure(ground, contender, seconds) {
+      return [(await highestRate(ground, contender, SMALL, seconds * TRIAL_SHARE)) / 1e3];
+    },
+  },
+  floodRow('flood64', SMALL),
+  floodRow('flood1372', LARGE),
+  {
+    key: 'cost64',
+    metrics: [
+      { name: `CPU of the machine, UDP 64 bytes at ${STEADY_RATE / 1e3} k/s`, unit: 'µs/frame', isRate: false },
+      { name: 'CPU of both daemons, the same', unit: 'µs/frame', isRate: false, ofDaemons: true },
+    ],
+    async measure(ground, contender, seconds) {
+      const { received, cpu } = await steadyRate(ground, contender, SMALL, STEADY_RATE, seconds / 2);
+      return [(cpu.machine / received) * 1e6, (cpu.processes / received) * 1e6];
+    },
+  },
+  {
+    key: 'ping',
+    metrics: [{ name: 'ping, median round trip', unit: 'µs', isRate: false }],
+    measure: async (ground, contender) => [await roundTrip(ground, contender)],
+  },
+  {
+    key: 'ping-busy',
+    metrics: [{ name: 'ping, vxlane with --busy-poll 50', unit: 'µs', isRate: false }],
+    measure: async (ground, contender) => [await roundTrip(ground, contender.busy ?? contender)],
+  },
+];
+
+function tcpRow(key: string, streams: number, name: string): Row {
+  return {
+    key,
+    metrics: [
+      { name: `TCP, ${name}`, unit: 'Gbit/s', isRate: true },
+      { name: `CPU of the machine, TCP ${name}`, unit: 's/GB', isRate: false },
+      { name: `CPU of both daemons, TCP ${name}`, unit: 's/GB', isRate: false, ofDaemons: true },
+    ],
+    async measure(ground, contender, seconds) {
+      const result = await tcp(ground, contender, streams, seconds);
+      return [result.bitsPerSecond / 1e9, result.machineCpuPerGB, result.daemonCpuPerGB];
+    },
+  };
+}
+
+function floodRow(key: string, payload: number): Row {
+  return {
+    key,
+    metrics: [{ name: `UDP flood, ${payload} bytes, frames received`, unit: 'k frames/s', isRate: true }],
+    measure: async (ground, contender, seconds) => [(await udpFlood(ground, contender, payload, seconds)) / 1e3],
+  };
+}

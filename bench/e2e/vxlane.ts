@@ -1,0 +1,93 @@
+/** A variant of vxlane: a daemon on each host, with state, socket, port and VNIC of its own. */
+import { join } from 'node:path';
+import { VXLAN_PORT } from '../../src/address.js';
+import { ControlClient } from '../../src/control/client.js';
+import { Host } from '../../src/demo/host.js';
+import { seedTable, type Table } from './table.js';
+import { type Contender, type Ground, MTU, type Side, sides, type Tunnel, UNDERLAY, VNI } from './tunnel.js';
+import type { Variant } from './variants.js';
+
+const OVERLAY = 'bench0';
+const BUSY_POLL_US = 50;
+/** The daemon's default, which a larger table needs more than. */
+const FDB_SIZE = 65536;
+/** For reading them from state and file; generous. */
+const START_MS_PER_ENTRY = 0.2;
+
+/** `number` keeps the variants of a run apart: interfaces, addresses and ports. */
+export async function addVxlane(
+  ground: Ground,
+  variant: Variant,
+  number: number,
+  wantsBusy: boolean,
+): Promise<Contender> {
+  const tunnel = await addPair(ground, variant, number);
+  const polls = variant.daemonArgs.some((word) => word.startsWith('--busy-poll'));
+  const daemonArgs = [...variant.daemonArgs, '--busy-poll', String(BUSY_POLL_US)];
+  const twin = { ...variant, name: `${variant.name}-busy`, daemonArgs };
+  const busy = wantsBusy && !polls ? await addPair(ground, twin, number + 100) : null;
+  return { name: variant.name, kind: 'vxlane', ...tunnel, busy };
+}
+
+async function addPair(ground: Ground, variant: Variant, number: number): Promise<Tunnel> {
+  const pids: number[] = [];
+  for (const [machine, side] of sides(ground)) {
+    const host = new Host(
+      `${machine.name}-${variant.name}`,
+      machine.netns,
+      join(machine.dir, variant.name),
+      ground.lab.processes,
+    );
+    ground.lab.hosts.push(host); // its log is the laboratory's
+    pids.push(await addEnd(host, variant, number, side));
+  }
+  return { right: `10.51.${number}.2`, daemons: pids };
+}
+
+/** Answers the daemon's id. */
+async function addEnd(host: Host, variant: Variant, number: number, side: Side): Promise<number> {
+  const { daemonArgs, entries, overlays } = variant;
+  const port = VXLAN_PORT + number;
+  const properties = { 'vxlan/listen_ip': UNDERLAY[side], 'vxlan/listen_port': String(port), mtu: MTU };
+  const given = Object.fromEntries(variant.properties.map((text) => text.split(/=(.*)/s).slice(0, 2)));
+  const table: Table = { overlay: OVERLAY, vni: VNI, port, entries, properties: { ...properties, ...given } };
+  if (entries > 0) await seedTable(host, number, table);
+  host.readyTimeoutMs += entries * START_MS_PER_ENTRY;
+  const size = Math.max(FDB_SIZE, entries + 1024);
+  await host.startDaemon('--fdb-size', String(size), ...daemonArgs);
+
+  const client = new ControlClient(host.socket);
+  if (entries === 0) {
+    const point = { 'direct/dest_ip': UNDERLAY[side === 0 ? 1 : 0], 'direct/dest_port': String(port) };
+    await client.createOverlay({
+      ...{ name: OVERLAY, encap: 'vxlan', vni: VNI, search: 'direct' },
+      properties: { ...properties, ...point, ...given },
+    });
+  } else await expectEntries(client, variant);
+  for (let more = 1; more < overlays; more++) {
+    const idle = { ...properties, ...given, 'direct/dest_ip': UNDERLAY[side === 0 ? 1 : 0] };
+    const name = `idle${more}`;
+    await client.createOverlay({
+      name,
+      encap: 'vxlan',
+      vni: VNI + more,
+      search: 'direct',
+      properties: idle,
+      temporary: true,
+    });
+  }
+  const device = `tap${number}`;
+  await client.createVnic({ name: device, overlay: OVERLAY, mac: vnicMac(number, side), netns: host.netns });
+  await host.exec('ip', 'addr', 'add', `10.51.${number}.${side + 1}/24`, 'dev', device);
+  return host.daemonPid!;
+}
+
+/** A figure of a table that is not there would be worse than none. */
+async function expectEntries(client: ControlClient, { name, entries }: Variant): Promise<void> {
+  const { fdbEntries } = await client.daemon();
+  if (fdbEntries < entries) throw new Error(`variant ${name}: ${fdbEntries} FDB entries instead of ${entries}`);
+}
+
+export function vnicMac(number: number, side: Side): string {
+  return `02:be:0c:00:${number.toString(16).padStart(2, '0')}:0${side + 1}`;
+}
