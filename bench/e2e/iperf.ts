@@ -49,11 +49,18 @@ export async function udpFlood(ground: Ground, tunnel: Tunnel, payload: number, 
 
 /** Datagrams that the sockets of iperf3's server had no room for: the last column of /proc/net/udp. */
 function socketDrops(serverPid: number): number {
-  const lines = readFileSync(`/proc/${serverPid}/net/udp`, 'utf8').trimEnd().split('\n').slice(1);
-  return lines
+  return udpSockets(serverPid)
     .map((line) => line.trim().split(/\s+/))
     .filter(([, local]) => Number.parseInt(local!.split(':')[1]!, 16) === PORT)
     .reduce((sum, fields) => sum + Number(fields.at(-1)), 0);
+}
+
+function udpSockets(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/net/udp`, 'utf8').trimEnd().split('\n').slice(1);
+  } catch {
+    return []; // it has ended since
+  }
 }
 
 /** One iperf3 test against a server that serves one; `sample` is called now and then while it runs. */

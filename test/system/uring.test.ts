@@ -72,7 +72,6 @@ describe('a ring inside shared Wasm memory', { skip: needsRoot() }, () => {
         netns: netns.name,
         persist: false,
         queues: 1,
-        vnetHeader: true,
         offload: 'auto',
       });
       netns.exec('sysctl', '-qw', `net.ipv6.conf.${tap.name}.disable_ipv6=1`);
@@ -159,7 +158,6 @@ describe('a ring inside shared Wasm memory', { skip: needsRoot() }, () => {
         netns: netns.name,
         persist: false,
         queues: 1,
-        vnetHeader: true,
         offload: 'auto',
       } as const;
       assert.throws(() => openTap(again), { code: 'interface_busy' });
@@ -186,13 +184,12 @@ describe('a ring inside shared Wasm memory', { skip: needsRoot() }, () => {
   describe('and UDP sockets', () => {
     const PORT = 4789;
     const open = (port: number, sources: number) =>
-      withNetns(netns.name, () =>
-        openUnderlay({ listen: { ip: '127.0.0.1', port }, ...PLAIN_UDP, sources, offload: 'auto' }),
-      );
+      withNetns(netns.name, () => openUnderlay({ listen: { ip: '127.0.0.1', port }, ...PLAIN_UDP, sources }));
     let receiver: ReturnType<typeof open>;
     let sender: ReturnType<typeof open>;
     before(() => {
       receiver = open(PORT, 1);
+      assert.ok(receiver.setGro(true));
       sender = open(1000, 2);
     });
     after(() => {
@@ -261,7 +258,7 @@ describe('a ring inside shared Wasm memory', { skip: needsRoot() }, () => {
   it('lets go of a TAP when it is closed itself', async () => {
     const name = uniqueName('v');
     const options = { name, mac: PEER, mtu: 1400, netns: netns.name, persist: false, queues: 1 } as const;
-    const tap = openTap({ ...options, vnetHeader: true, offload: 'auto' });
+    const tap = openTap({ ...options, offload: 'auto' });
     const other = new Ring();
     other.addBuffers(4, 2048);
     other.readMultishot(tap.fd, READ);
