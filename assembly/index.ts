@@ -24,7 +24,7 @@ export { turn } from './engine/mmsg';
 export { uringStart, uringToSubmit, uringTurn } from './engine/uring';
 export { pollSet, pollSetChanged } from './engine/poll';
 export { prepare } from './engine/prepare';
-export { decapBatch } from './engine/receive';
+export { decapBatch, receiveWanted } from './engine/receive';
 export { encapBatch, tapBegin, tapCount, tapTook } from './engine/tap';
 export { ringPublish, ringRead, ringRelease, ringReserve } from './ring/spsc';
 export { vniPut, vniRemove } from './table/vnis';

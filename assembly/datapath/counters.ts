@@ -80,10 +80,11 @@ export function countEncapIn(vnic: u32): void {
   bump(vnicCounters(vnic), VC_TX_BYTES, frameBytes());
 }
 
+// `bytes` of datagrams, which brought the frame in hand.
 @inline
 export function countDecapIn(bytes: u32): void {
-  store<u32>(w(), load<u32>(w(), W_DATAGRAMS_LEFT) - 1, W_DATAGRAMS_LEFT);
-  total(C_DECAP_IN, 1);
+  store<u32>(w(), load<u32>(w(), W_DATAGRAMS_LEFT) - frameCount(), W_DATAGRAMS_LEFT);
+  total(C_DECAP_IN, frameCount());
   total(C_DECAP_IN_BYTES, bytes);
 }
 

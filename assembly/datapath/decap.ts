@@ -29,22 +29,36 @@ import { fdbFind, fdbKey } from '../table/fdb';
 import { overlayAt, vnicAt } from '../table/records';
 import { overlayOfVni } from '../table/vnis';
 import { ETH_HLEN, ethDst, ethSrc, isGroup } from '../wire/ethernet';
+import { vnetShift } from '../wire/virtio';
 import { vlanDepth } from '../wire/vlan';
 import { vxlanHasVni, vxlanReservedBits, vxlanVni } from '../wire/vxlan';
 import { bump, countCopy, countDecapIn, drop, overlayCounters } from './counters';
 import { refusedTags, stripTags } from './encap';
 import { forward } from './forward';
-import { takeComplete } from './frame';
+import { frameVnet, isSuperFrame, takeAgain, takeComplete } from './frame';
 import { hold, isHeld } from './hold';
 import { outDeliver, outHasRoom } from './output';
+import { trainBytes, trainLength, trainVnet } from './train';
 
 // False: there was no room in the output list; call again with the same datagram after it was sent.
 export function decapDatagram(datagram: usize, len: u32, truncated: bool, socket: u32): bool {
   if (!outHasRoom()) return false;
   takeComplete(len - VXLAN_HLEN);
   countDecapIn(len);
+  return decapTaken(datagram, len, truncated, socket);
+}
+
+// The same of `count` datagrams that became a super-frame behind one VXLAN header (train.ts). There must be room in the
+// output list.
+export function decapTrain(datagram: usize, count: u32, socket: u32): void {
+  takeAgain(trainVnet(), count, trainBytes(count));
+  countDecapIn(trainBytes(count) + count * VXLAN_HLEN);
+  decapTaken(datagram, VXLAN_HLEN + trainLength(), false, socket);
+}
+
+function decapTaken(datagram: usize, len: u32, truncated: bool, socket: u32): bool {
   if (len < <u32>VXLAN_HLEN + ETH_HLEN) return dropped(Drop.truncated, 0);
-  if (truncated || len > <u32>(VXLAN_HLEN + FRAME_MAX)) return dropped(Drop.oversized, 0);
+  if (truncated || (len > <u32>(VXLAN_HLEN + FRAME_MAX) && !isSuperFrame())) return dropped(Drop.oversized, 0);
   if (!vxlanHasVni(datagram)) return dropped(Drop.bad_vxlan_header, 0);
   const overlay = overlayOfVni(vxlanVni(datagram));
   const record = overlayAt(overlay);
@@ -68,7 +82,11 @@ function decapFrame(frame: usize, len: u32, overlay: u32): bool {
   const depth = vlanDepth(frame, len);
   const refused = refusedTags(depth, policy);
   if (refused != Drop.none) return dropped(refused, overlay);
-  const start = depth > 0 && policy == VlanPolicy.strip ? stripTags(frame, len, depth) : frame;
+  let start = frame;
+  if (depth > 0 && policy == VlanPolicy.strip) {
+    start = stripTags(frame, len, depth);
+    if (isSuperFrame()) vnetShift(frameVnet(), <u32>(start - frame));
+  }
   const size = len - <u32>(start - frame);
   if (isGroup(ethDst(start))) return group(start, size, overlay);
   return unicast(start, size, overlay);

@@ -13,12 +13,6 @@ import {
   RUN_SIZE,
   W_RUNS,
 } from '../layout';
-import { foldSum } from '../wire/checksum';
-import { ipv4FillChecksum, ipv4SetTotalLength } from '../wire/ipv4';
-import { IPV6_HLEN, ipv6SetPayloadLength } from '../wire/ipv6';
-import { TCP_CHECKSUM, tcpFlags, tcpSetChecksum, tcpSetFlags } from '../wire/tcp';
-import { UDP_CHECKSUM, udpSetChecksum, udpSetLength } from '../wire/udp';
-import { VNET_GSO_TCPV4, VNET_GSO_TCPV6, VNET_GSO_UDP_L4, vnetSet } from '../wire/virtio';
 import {
   flowKey,
   frameHeaderLength,
@@ -30,6 +24,7 @@ import {
   KIND_TCP,
 } from './joinable';
 import { outAt } from './output';
+import { superTcp, superUdp } from './super';
 import { w } from './worker';
 
 // A record, RUN_SIZE bytes. The exported fields are for coalesce.ts to read, and RUN_PSEUDO and RUN_STATE to write.
@@ -165,29 +160,17 @@ export function closeRun(run: usize): void {
   const headers = <u32>load<u16>(run, RUN_HEADERS);
   const segment = load<u32>(run, RUN_SEGMENT);
   const isIpv4 = <bool>load<u8>(run, IS_IPV4);
-  setIpLength(frame + load<u16>(run, RUN_L3), runIpLength(run, 0), isIpv4);
-  const length = headers - <u32>load<u16>(run, RUN_L4) + load<u32>(run, BYTES);
-  const partial = foldSum(<u64>load<u32>(run, RUN_PSEUDO) + <u64>length);
+  const l3 = <u32>load<u16>(run, RUN_L3);
+  const l4 = <u32>load<u16>(run, RUN_L4);
+  const payload = load<u32>(run, BYTES);
+  const pseudo = load<u32>(run, RUN_PSEUDO);
   const out = outAt(load<u32>(run, HEAD));
   store<u32>(out, <u32>frame, OUT_PAYLOAD);
   store<u32>(out, headers + segment, OUT_PAYLOAD_LEN);
-  const l4 = <u32>load<u16>(run, RUN_L4);
-  const transport = frame + l4;
   if (load<u8>(run, KIND) == <u8>KIND_TCP) {
-    tcpSetFlags(transport, tcpFlags(transport) | load<u32>(run, LAST_FLAGS));
-    tcpSetChecksum(transport, partial);
-    vnetSet(out + OUT_VNET, isIpv4 ? VNET_GSO_TCPV4 : VNET_GSO_TCPV6, headers, segment, l4, TCP_CHECKSUM);
+    const flags = load<u32>(run, LAST_FLAGS);
+    superTcp(frame, isIpv4, l3, l4, headers, payload, segment, flags, pseudo, out + OUT_VNET);
   } else {
-    udpSetLength(transport, length);
-    udpSetChecksum(transport, partial);
-    vnetSet(out + OUT_VNET, VNET_GSO_UDP_L4, headers, segment, l4, UDP_CHECKSUM);
+    superUdp(frame, isIpv4, l3, l4, headers, payload, segment, pseudo, out + OUT_VNET);
   }
-}
-
-// `length`: bytes from the IP header on.
-@inline
-function setIpLength(packet: usize, length: u32, isIpv4: bool): void {
-  if (!isIpv4) return ipv6SetPayloadLength(packet, length - IPV6_HLEN);
-  ipv4SetTotalLength(packet, length);
-  ipv4FillChecksum(packet);
 }

@@ -2,9 +2,10 @@
 // (tcp_gso_segment of net/ipv4/tcp_offload.c, __udp_gso_segment of net/ipv4/udp_offload.c).
 //
 //  1. segmentOpen    does the vnet header tell the truth? then what is equal in all frames is summed once
-//  2. segmentHeader  per frame: the headers once more, with the lengths, id, sequence number, flags and checksums of it
+//  2. segmentWrite   per frame: the headers once more, with the lengths, id, sequence number, flags and checksums of
+//                    it, and its payload
 //
-// The payload is never touched: a frame is its new header and a piece of the super-frame. The IPv4 id counts up, with
+// The super-frame itself is never changed. The IPv4 id counts up, with
 // DF as well; FIN and PSH are for the last segment only, CWR for the first.
 //
 // IPv6 options headers (hop-by-hop, destination) are taken along when they end where csumStart says and the headers
@@ -12,7 +13,7 @@
 // length field can say: a TAP's gso_max_size is 65536, so the kernel gives none of BIG TCP's.
 
 import { ETH_P_IP, ETH_P_IPV6 } from '../wire/ethernet';
-import { foldSum, sum } from '../wire/checksum';
+import { copyAndSum, foldSum } from '../wire/checksum';
 import {
   IPPROTO_TCP,
   IPPROTO_UDP,
@@ -163,10 +164,11 @@ export function segmentCount(): u32 {
 }
 
 /**
- * Writes the headers of segment `index` at `to`, as many bytes as segmentOpen answered; answers its payload length. The
- * payload stays where it is, at the header length and `index` times the GSO size from the start of the super-frame.
+ * Writes segment `index` at `to`: its headers, as many bytes as segmentOpen answered, and a copy of its payload.
+ * Answers the bytes of both. One copy here, summed on the way, lets the kernel copy a whole send in one piece: from
+ * pieces of a segment each that would be slower than both copies together.
  */
-export function segmentHeader(to: usize, index: u32): u32 {
+export function segmentWrite(to: usize, index: u32): u32 {
   assert(index < count);
   const skipped = index * size;
   const len = min(size, payload - skipped);
@@ -177,10 +179,11 @@ export function segmentHeader(to: usize, index: u32): u32 {
   } else {
     ipv6SetPayloadLength(to + l3, l4 - l3 - IPV6_HLEN + transportLen);
   }
-  const bytes = sum(frame + headerLen + skipped, len, foldSum(<u64>transportSum + <u64>transportLen));
+  const copied = copyAndSum(to + headerLen, frame + headerLen + skipped, len);
+  const bytes = foldSum(<u64>copied + <u64>transportSum + <u64>transportLen);
   if (isTcp) tcpSegment(to + l4, skipped, index, bytes);
   else udpSegment(to + l4, transportLen, bytes);
-  return len;
+  return headerLen + len;
 }
 
 // In pieces of 16 bytes, the last of which overlaps: headers are longer than that, and nothing behind `to` is written.

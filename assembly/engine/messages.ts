@@ -1,10 +1,14 @@
 // Entries of the output list for the underlay, as messages for sendmmsg or SENDMSG. A message is one of
-//  * a datagram
-//  * a chain of equally long datagrams (group.ts), cut again by the kernel
-//  * segments of a super-frame: each has its headers written anew in W_TX_HEADERS; its payload stays where it is
+//  * a datagram, where its frame is
+//  * a chain of equally long datagrams (group.ts), copied behind one another, which the kernel cuts again
+//  * segments of a super-frame, each written anew (segment.ts), which the kernel cuts again
 // A super-frame of more segments than one send may carry makes several messages.
+//
+// What is made anew stands in an arena of two sends, which is always the same memory and so stays in the cache; when it
+// is full, the host sends, and the rest follows in the next round.
 
 import {
+  CACHE_LINE,
   CMSG_SIZE,
   EMIT_MAX,
   EP_SOCKADDR,
@@ -29,33 +33,30 @@ import {
   SEGMENTS_MAX,
   SOURCES_MAX,
   SOURCE_KINDS,
-  TX_HEADERS_MAX,
-  TX_HEADER_SIZE,
-  TX_IOV_MAX,
+  TX_ARENA_SIZE,
   UDP_PAYLOAD_MAX,
   VXLAN_HLEN,
   W_NO_SEGMENT,
   W_SOURCE_FDS,
+  W_TX_ARENA,
   W_TX_BYTES,
   W_TX_CONTROL,
   W_TX_COUNT,
   W_TX_FD,
   W_TX_FRAMES,
-  W_TX_HEADERS,
   W_TX_IOV,
   W_TX_MMSG,
   W_TX_OUT,
 } from '../layout';
 import { outAt } from '../datapath/output';
-import { segmentHeader, segmentOpen } from '../datapath/segment';
+import { segmentOpen, segmentWrite } from '../datapath/segment';
 import { w } from '../datapath/worker';
 import { endpointAt, overlayAt } from '../table/records';
+import { copyBytes } from '../wire/checksum';
 import { vnetGsoSize } from '../wire/virtio';
 import { address, attachSegmentSize, clearMessages, iovec, message } from './descriptors';
 
-let vectors: u32 = 0; // iovecs in use
-let cursor: u32 = 0;
-let headers: u32 = 0; // headers in use
+let cursor: usize = 0; // where the used part of the arena ends
 let bytes: u32 = 0; // of the message that is being made
 
 export function messagesStart(): void {
@@ -63,9 +64,7 @@ export function messagesStart(): void {
 }
 
 export function messagesBegin(): void {
-  vectors = 0;
-  headers = 0;
-  cursor = 0;
+  cursor = arena();
   store<u32>(w() + W_TX_COUNT, 0);
 }
 
@@ -75,8 +74,8 @@ function socketOf(out: usize): u32 {
 }
 
 @inline
-function vectorAt(index: u32): usize {
-  return w() + W_TX_IOV + <usize>index * IOVEC_SIZE;
+function arena(): usize {
+  return (w() + W_TX_ARENA) & ~(CACHE_LINE - 1);
 }
 
 // Whether the entry's datagrams may share a send.
@@ -87,76 +86,81 @@ export function maySegment(out: usize): bool {
 
 // The chain that starts with this entry, as one message. False: no room.
 export function emitChain(index: u32): bool {
+  const out = outAt(index);
+  if (load<u32>(out, OUT_NEXT) != 0) return emitJoined(index);
+  if (!hasRoom(0)) return false;
+  bytes = load<u32>(out, OUT_LEN);
+  emit(index, <usize>load<u32>(out, OUT_FRAME) - VXLAN_HLEN, VXLAN_HLEN + bytes, 1, 0);
+  return true;
+}
+
+// Copied into one piece, which costs less than to have the kernel gather them.
+function emitJoined(index: u32): bool {
+  if (!hasRoom(UDP_PAYLOAD_MAX)) return false;
+  const start = cursor;
+  const size = load<u32>(outAt(index), OUT_LEN) + VXLAN_HLEN;
   let count: u32 = 0;
-  const first = vectors;
   bytes = 0;
   for (let next = index; next != 0 || count == 0; next = load<u32>(outAt(next), OUT_NEXT)) {
-    if (vectors == <u32>TX_IOV_MAX) {
-      vectors = first;
-      return false;
-    }
     const out = outAt(next);
     const len = load<u32>(out, OUT_LEN);
-    iovec(vectorAt(vectors++), load<u32>(out, OUT_FRAME) - VXLAN_HLEN, len + VXLAN_HLEN);
+    copyBytes(cursor, <usize>load<u32>(out, OUT_FRAME) - VXLAN_HLEN, len + VXLAN_HLEN);
+    cursor += len + VXLAN_HLEN;
     bytes += len;
     count++;
   }
-  return emit(index, first, count, load<u32>(outAt(index), OUT_LEN) + VXLAN_HLEN);
+  emit(index, start, <u32>(cursor - start), count, size);
+  return true;
 }
 
 // The segments of a super-frame that are not settled yet. False: no room for all of them.
 export function emitSegments(index: u32): bool {
   const out = outAt(index);
-  const frame = <usize>load<u32>(out, OUT_FRAME);
-  const size = vnetGsoSize(out + OUT_VNET);
-  const headerLength = segmentOpen(frame, load<u32>(out, OUT_LEN), out + OUT_VNET);
-  const datagram = VXLAN_HLEN + headerLength + size;
-  const most = maySegment(out) ? min(<u32>SEGMENTS_MAX, max(1, UDP_PAYLOAD_MAX / datagram)) : 1;
+  const headers = segmentOpen(load<u32>(out, OUT_FRAME), load<u32>(out, OUT_LEN), out + OUT_VNET);
+  const size = VXLAN_HLEN + headers + vnetGsoSize(out + OUT_VNET);
+  const most = maySegment(out) ? min(<u32>SEGMENTS_MAX, max(1, UDP_PAYLOAD_MAX / size)) : 1;
   const vxlan = load<u64>(overlayAt(load<u32>(out, OUT_OVERLAY)), OVL_HEADER);
   const end = load<u32>(out, OUT_FRAMES);
   for (let segment = load<u32>(out, OUT_SETTLED); segment < end; ) {
     const count = min(end - segment, most);
-    if (cursor + 70000 > <u32>(TX_HEADERS_MAX * TX_HEADER_SIZE) || vectors + 2 * count > <u32>TX_IOV_MAX) return false;
-    const first = vectors;
-    bytes = 0;
+    if (!hasRoom(count * size)) return false;
     const start = cursor;
+    bytes = 0;
     for (const stop = segment + count; segment < stop; segment++) {
-      emitSegment(segment, vxlan, headerLength, frame + headerLength + <usize>segment * size);
+      store<u64>(cursor, vxlan);
+      const len = segmentWrite(cursor + VXLAN_HLEN, segment);
+      cursor += VXLAN_HLEN + len;
+      bytes += len;
     }
-    iovec(vectorAt(vectors++), w() + W_TX_HEADERS + start, cursor - start);
-    cursor = (cursor + 63) & ~63;
-    if (!emit(index, first, count, datagram)) return false;
+    emit(index, start, <u32>(cursor - start), count, size);
   }
   return true;
 }
 
+// Whether one more message may be made, of so many bytes of the arena.
 @inline
-function emitSegment(segment: u32, vxlan: u64, headerLength: u32, payload: usize): void {
-  const header = w() + W_TX_HEADERS + cursor;
-  store<u64>(header, vxlan);
-  const len = segmentHeader(header + VXLAN_HLEN, segment);
-  memory.copy(header + VXLAN_HLEN + headerLength, payload, len);
-  cursor += VXLAN_HLEN + headerLength + len;
-  bytes += headerLength + len;
+function hasRoom(size: u32): bool {
+  return load<u32>(w() + W_TX_COUNT) < <u32>EMIT_MAX && cursor + size <= arena() + TX_ARENA_SIZE;
 }
 
-// A message of `count` datagrams of `size` bytes, whose iovecs start at `first`.
-function emit(index: u32, first: u32, count: u32, size: u32): bool {
+// A message of `len` bytes at `start`: `count` datagrams of `size` bytes, the last of which may be shorter.
+function emit(index: u32, start: usize, len: u32, count: u32, size: u32): void {
   const at = load<u32>(w() + W_TX_COUNT);
-  if (at == <u32>EMIT_MAX) return false;
   const out = outAt(index);
   const endpoint = endpointAt(load<u32>(out, OUT_ENDPOINT));
   const header = w() + W_TX_MMSG + <usize>at * MMSGHDR_SIZE;
+  const vector = w() + W_TX_IOV + <usize>at * IOVEC_SIZE;
+  iovec(vector, start, len);
   store<u64>(header, address(endpoint + EP_SOCKADDR), MSG_NAME);
   store<u32>(header, load<u32>(endpoint, EP_SOCKADDR_LEN), MSG_NAMELEN);
-  message(header, vectorAt(first), vectors - first);
+  message(header, vector, 1);
   if (count > 1) attachSegmentSize(header, w() + W_TX_CONTROL + <usize>at * CMSG_SIZE, size);
   store<i32>(w() + W_TX_FD + ((<usize>at) << 2), sourceFd(out, count));
   store<u32>(w() + W_TX_OUT + ((<usize>at) << 2), index);
   store<u32>(w() + W_TX_FRAMES + ((<usize>at) << 2), count);
   store<u32>(w() + W_TX_BYTES + ((<usize>at) << 2), bytes);
   store<u32>(w() + W_TX_COUNT, at + 1);
-  return true;
+  cursor = (cursor + CACHE_LINE - 1) & ~(CACHE_LINE - 1);
 }
 
 @inline

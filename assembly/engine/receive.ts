@@ -16,13 +16,19 @@ import {
   W_RX_MMSG,
   W_RX_SLOTS,
 } from '../layout';
-import { decapDatagram } from '../datapath/decap';
+import { decapDatagram, decapTrain } from '../datapath/decap';
+import { outHasRoom } from '../datapath/output';
+import { joinTrain } from '../datapath/train';
 import { upcallNotify } from '../datapath/upcall';
 import { beginPass, w } from '../datapath/worker';
 import { attachControl, clearMessages, iovec, joinedSize, message } from './descriptors';
 
 const MSG_TRUNC: u32 = 0x20;
 
+const LARGE: u32 = 8192; // bytes; a mean above it makes the messages large
+const FEW: u32 = 2;
+
+let wanted: u32 = RX_MAX;
 let taken: u32 = 0; // bytes of the message in hand whose datagrams were taken
 
 @inline
@@ -61,13 +67,22 @@ export function decapBatch(socket: u32, from: u32, count: u32): u32 {
   return index;
 }
 
+// How many messages to ask for: what a cache holds, by the size of those that came last. Large ones are better taken a
+// few at a time, sent on while they are in the cache, and received into the same slots again.
+export function receiveWanted(): u32 {
+  return wanted;
+}
+
 // For the books, should one of them trap.
 function countLeft(count: u32): void {
   let left: u32 = 0;
+  let bytes: u32 = 0;
   for (let index: u32 = 0; index < count; index++) {
     left += datagramsOf(load<u32>(headerOf(index), MSG_LEN), joinedIn(index));
+    bytes += load<u32>(headerOf(index), MSG_LEN);
   }
   store<u32>(w(), left, W_DATAGRAMS_LEFT);
+  wanted = bytes > count * LARGE ? FEW : RX_MAX;
 }
 
 // Datagrams that a message of `len` bytes joins.
@@ -100,9 +115,12 @@ export function isResumed(): bool {
 export function decapJoined(at: usize, len: u32, joined: u32, isCut: bool, socket: u32): bool {
   const size = joined == 0 ? len : joined;
   do {
+    if (!outHasRoom()) return false;
     const rest = len - taken;
-    if (!decapDatagram(at + taken, min(size, rest), isCut && rest <= size, socket)) return false;
-    taken += size;
+    const count = isCut ? 1 : joinTrain(at + taken, rest, size);
+    if (count > 1) decapTrain(at + taken, count, socket);
+    else decapDatagram(at + taken, min(size, rest), isCut && rest <= size, socket);
+    taken += count * size;
   } while (taken < len);
   taken = 0;
   return true;

@@ -3,7 +3,7 @@
 import { coalesce, coalesceBegin, coalesceEnd } from '../../assembly/datapath/coalesce';
 import { flowHash } from '../../assembly/datapath/flow';
 import { outAt } from '../../assembly/datapath/output';
-import { segmentCount, segmentHeader, segmentOpen } from '../../assembly/datapath/segment';
+import { segmentCount, segmentWrite, segmentOpen } from '../../assembly/datapath/segment';
 import { workerAttach } from '../../assembly/datapath/worker';
 import { OUT_ENDPOINT, OUT_FRAME, OUT_FRAMES, OUT_JOINED, OUT_LEN, OUT_VNET, OUT_VNIC } from '../../assembly/layout';
 import { sum } from '../../assembly/wire/checksum';
@@ -75,7 +75,7 @@ export function segments(frame: usize, len: u32, vnet: usize, to: usize, tcp: bo
   for (let turn: u32 = 0; turn < count; turn++) {
     if (segmentOpen(frame, len, vnet) == 0) return 0;
     for (let index: u32 = 0; index < segmentCount(); index++) {
-      segmentHeader(to, index);
+      segmentWrite(to, index);
       made++;
     }
   }

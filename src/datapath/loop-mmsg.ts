@@ -10,7 +10,6 @@ import {
   HDR_STOP,
   IOVEC_SIZE,
   MMSGHDR_SIZE,
-  RX_MAX,
   SOCKETS_MAX,
   W_DELIVER_COUNT,
   W_DELIVER_FD,
@@ -142,7 +141,7 @@ class MmsgLoop {
   }
 
   #receive(fd: number, socket: number): void {
-    const count = recvmmsg(fd, this.#datagrams, RX_MAX, MSG_DONTWAIT);
+    const count = recvmmsg(fd, this.#datagrams, this.#datapath.receiveWanted(), MSG_DONTWAIT);
     for (let from = 0; from < count; ) {
       from = this.#datapath.decapBatch(socket, from, count);
       this.#flush();
