@@ -26,15 +26,17 @@ export class Host {
   /** How long a daemon may take to answer at first, in milliseconds; it restores what it kept before. */
   readyTimeoutMs = READY_TIMEOUT_MS;
   #processes: Processes;
+  #daemonOptions: readonly string[];
   #daemon: Running | null = null;
 
-  constructor(name: string, netns: string, dir: string, processes: Processes) {
+  constructor(name: string, netns: string, dir: string, processes: Processes, daemonOptions: readonly string[] = []) {
     this.name = name;
     this.netns = netns;
     this.dir = dir;
     this.socket = join(dir, 'vxlane.sock');
     this.logFile = join(dir, 'daemon.log');
     this.#processes = processes;
+    this.#daemonOptions = daemonOptions;
     mkdirSync(dir, { recursive: true });
   }
 
@@ -83,7 +85,8 @@ export class Host {
   /** Starts the daemon inside the namespace and waits until its socket answers. Its state survives in `dir`. */
   async startDaemon(...extra: string[]): Promise<void> {
     const state = join(this.dir, 'state');
-    const argv = [process.execPath, MAIN, 'daemon', '--socket', this.socket, '--state-dir', state, ...extra];
+    const options = ['--socket', this.socket, '--state-dir', state, ...this.#daemonOptions, ...extra];
+    const argv = [process.execPath, MAIN, 'daemon', ...options];
     const log = openSync(this.logFile, 'a');
     // `ip netns exec` replaces itself by the command, so the pid we hold is the daemon's own
     this.#daemon = this.#processes.spawn(this.#inside(argv), { outputFd: log });

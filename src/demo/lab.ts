@@ -18,12 +18,20 @@ import { join } from 'node:path';
 import { Host } from './host.js';
 import { Processes } from './processes.js';
 
+export interface LabOptions {
+  /** The underlay's, in bytes. Default 1500. */
+  readonly mtu?: number;
+  /** More options of every daemon. */
+  readonly daemonOptions?: readonly string[];
+}
+
 export interface HostOptions {
   /** Underlay addresses with prefix length, IPv4 or IPv6. */
   readonly addresses: readonly string[];
   /**
-   * Checksums are filled in and super-packets cut before they leave eth0, as a network card would do. Between
-   * namespaces the kernel leaves both undone, which a capture, or a peer that is a program, would see. Default false.
+   * What arrives at the host has its checksums filled in and its super-packets cut, as if it had crossed a wire.
+   * Between namespaces the kernel leaves both undone, which a capture there, or a peer that is a program, would see.
+   * eth0 keeps its offloads, as a network card has them. Default false.
    */
   readonly likeOnTheWire?: boolean;
 }
@@ -37,22 +45,22 @@ export class Lab {
   readonly hosts: Host[] = [];
   readonly processes = new Processes();
   readonly #suffix: string;
-  readonly #mtu: number;
+  readonly #options: LabOptions;
   #namespaces: string[] = [];
   #underlay = '';
   #closing: Promise<void> | null = null;
 
-  private constructor(mtu: number) {
+  private constructor(options: LabOptions) {
     labsMade += 1;
     this.#suffix = `${process.pid}-${labsMade}`;
-    this.#mtu = mtu;
+    this.#options = options;
     this.dir = mkdtempSync(join(tmpdir(), 'vxlane-lab-'));
   }
 
-  /** An underlay without hosts. `mtu` is the underlay's, in bytes (default 1500). */
-  static async create(options: { mtu?: number } = {}): Promise<Lab> {
+  /** An underlay without hosts. */
+  static async create(options: LabOptions = {}): Promise<Lab> {
     guardTheEnd();
-    const lab = new Lab(options.mtu ?? 1500);
+    const lab = new Lab(options);
     openLabs.add(lab);
     try {
       lab.#underlay = await lab.#addNetns('underlay');
@@ -69,11 +77,11 @@ export class Lab {
   async addHost(name: string, options: HostOptions): Promise<Host> {
     const host = await this.addMachine(name);
     const { netns } = host;
-    const mtu = String(this.#mtu);
+    const mtu = String(this.#options.mtu ?? 1500);
     const port = ['type', 'veth', 'peer', 'name', name, 'mtu', mtu, 'netns', this.#underlay];
     await this.ip('link', 'add', 'eth0', 'mtu', mtu, 'netns', netns, ...port);
     if (options.likeOnTheWire === true) {
-      await this.processes.run(['ip', 'netns', 'exec', netns, 'ethtool', '-K', 'eth0', 'tx', 'off']);
+      await this.processes.run(['ip', 'netns', 'exec', this.#underlay, 'ethtool', '-K', name, 'tx', 'off']);
     }
     await this.ip('-n', this.#underlay, 'link', 'set', 'dev', name, 'master', 'br0', 'up');
     await this.ip('-n', netns, 'link', 'set', 'eth0', 'up');
@@ -87,7 +95,7 @@ export class Lab {
   /** A host without a cable: a virtual machine, say, that gets a VNIC. */
   async addMachine(name: string): Promise<Host> {
     const netns = await this.#addNetns(name);
-    const host = new Host(name, netns, join(this.dir, name), this.processes);
+    const host = new Host(name, netns, join(this.dir, name), this.processes, this.#options.daemonOptions);
     this.hosts.push(host);
     return host;
   }

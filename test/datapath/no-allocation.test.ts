@@ -7,12 +7,13 @@ import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import { HDR_STOP, W_EVENTFD, WORKERS_BASE } from '../../assembly/layout.js';
+import { W_EVENTFD, W_GSO_REFUSED, WORKERS_BASE } from '../../assembly/layout.js';
 import { openEventfd, signalEventfd } from '../../src/system/eventfd.js';
 import { closeFd } from '../../src/system/syscalls.js';
 import { openTap, type Tap } from '../../src/system/tap.js';
 import { openUnderlay } from '../../src/system/udp.js';
 import { Core } from '../support/core.js';
+import { ENGINE } from '../support/engine.js';
 import { datagram, frame } from '../support/frames.js';
 import { TestNetns } from '../support/netns.js';
 import { needsRoot } from '../support/root.js';
@@ -20,7 +21,7 @@ import { PLAIN_TAP } from '../support/tap.js';
 import { PLAIN_UDP } from '../support/udp.js';
 
 const WARM_UP_FRAMES = 30_000;
-// Starting the loop costs the same each time, so what frames cost is the difference between many and few.
+// Asking costs the same each time, so what frames cost is the difference between many and few.
 const FEW_FRAMES = 10_000;
 const MANY_FRAMES = 110_000;
 // The smallest JavaScript object, a boxed number, has 12 bytes: far below that, frames make none. What is left comes
@@ -75,7 +76,7 @@ test('the packet path allocates nothing per frame', { skip: needsRoot(), timeout
     netns.exec('ip', 'neigh', 'add', '10.9.0.2', 'lladdr', FAR, 'dev', 'tap0', 'nud', 'permanent');
     const core = setUp(taps, udp.listeners[0]!, eventfd);
     const worker = new Worker(new URL('../support/loop-worker.js', import.meta.url), {
-      workerData: core.memory,
+      workerData: { memory: core.memory, engine: ENGINE },
       resourceLimits: { maxYoungGenerationSizeMb: 512 },
     });
     const load = async (frames: number): Promise<number> => {
@@ -83,7 +84,7 @@ test('the packet path allocates nothing per frame', { skip: needsRoot(), timeout
       await sendDatagrams(frames / 2);
       await delay(50);
       const grown = once(worker, 'message');
-      core.views.u32[HDR_STOP >> 2] = 1;
+      core.views.u32[(WORKERS_BASE + W_GSO_REFUSED) >> 2] = 1;
       signalEventfd(eventfd);
       return (await grown)[0] as number;
     };

@@ -1,13 +1,17 @@
-// The threads: a trap costs one worker its turn, and nothing else; taking things away waits for the worker.
+// The threads, with the engine that is tested: a trap costs one worker its turn, and nothing else; taking things away
+// waits for the worker.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HDR_FDB_BASE, HDR_WORKERS, Inject, W_SIZE, W_TURN, WORKERS_BASE } from '../../assembly/layout.js';
 import { Workers } from '../../src/datapath/workers.js';
+import { openUnderlay } from '../../src/system/udp.js';
 import { Core } from '../support/core.js';
+import { ENGINE } from '../support/engine.js';
 import { frame } from '../support/frames.js';
+import { PLAIN_UDP } from '../support/udp.js';
 
 const A = 'de:ad:be:ef:00:00';
 const FAR = 'de:ad:be:ef:00:02';
@@ -21,16 +25,19 @@ async function until(what: string, holds: () => boolean): Promise<void> {
 }
 
 function startWorkers(core: Core, onRestart: (reason: string) => void = assert.fail, busyPollUs = 0): Workers {
-  const start = { memory: core.memory, module, busyPollUs, engine: 'mmsg' } as const;
+  const start = { memory: core.memory, module, busyPollUs, engine: ENGINE };
   const events = { onRestart: (_: number, reason: string) => onRestart(reason), onNotice: () => assert.fail() };
   return new Workers(1, core.views, start, events);
 }
 
-/** A memory with one VNIC; its descriptor is never polled, as it is no open file. */
+const underlay = openUnderlay({ listen: { ip: '127.0.0.1', port: 0 }, ...PLAIN_UDP });
+after(() => underlay.close());
+
+/** A memory with a socket and a VNIC of which this worker has no queue. */
 function setUp(): { core: Core; overlay: number; vnic: number } {
-  const core = new Core('release', 64, -1);
+  const core = new Core('release', 64, underlay.listeners[0]!);
   const overlay = core.overlay();
-  const vnic = core.tables.addVnic({ overlay, fds: [-1], mac: A, allowAnyMac: false });
+  const vnic = core.tables.addVnic({ overlay, fds: [0], mac: A, allowAnyMac: false });
   return { core, overlay, vnic };
 }
 
@@ -83,12 +90,15 @@ test('stop ends a worker that sleeps in a system call', async () => {
 });
 
 test('with busy-poll a worker looks for more after it had work, and then sleeps', async () => {
-  const { core } = setUp();
+  const { core, overlay, vnic } = setUp();
+  core.remote(overlay, FAR, { ip: '127.0.0.1', port: 9 });
   const turn = (): number => Atomics.load(core.views.u32, (WORKERS_BASE + W_TURN) >> 2);
   const workers = startWorkers(core, assert.fail, 500_000);
   try {
-    await workers.quiesce(); // the wake-up is work
+    await workers.quiesce();
     const before = turn();
+    core.rings.inject(Inject.encap, overlay, vnic, frame(FAR, A));
+    workers.wake();
     await until('looking again and again', () => turn() - before > 50);
     let last = -1;
     await until('sleep', () => {

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Host } from '../../src/demo/host.js';
 import { Lab } from '../../src/demo/lab.js';
+import { ENGINE } from '../support/engine.js';
 import { needsRoot } from '../support/root.js';
 
 export type { Host } from '../../src/demo/host.js';
@@ -21,7 +22,7 @@ export interface LabTest {
 /** A test with a laboratory of its own. Without what it needs it is skipped by name, and under CI it fails. */
 export function labTest(name: string, body: (context: LabTest) => Promise<void>, mtu = 1500): void {
   test(name, { skip: needsRoot(), timeout: 240_000 }, async (t) => {
-    const lab = await Lab.create({ mtu });
+    const lab = await Lab.create({ mtu, daemonOptions: ['--engine', ENGINE] });
     t.after(() => lab.close());
     const showingLogs = async (part: () => Promise<void>): Promise<void> => {
       try {

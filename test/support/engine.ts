@@ -1,4 +1,10 @@
-/** The engine that tests with real traffic use: the runner runs them once with each. */
+/**
+ * The engine that tests with real traffic use. The runner runs every file that imports this, directly or not, once with
+ * each; by itself a file runs with io_uring where it is to be had.
+ */
 import type { Engine } from '../../src/datapath/loop.js';
+import { probeUring } from '../../src/system/uring.js';
 
-export const ENGINE: Engine = process.env.VXLANE_TEST_ENGINE === 'mmsg' ? 'mmsg' : 'uring';
+const asked = process.env.VXLANE_TEST_ENGINE as Engine | undefined;
+
+export const ENGINE: Engine = asked ?? (probeUring().ok ? 'uring' : 'mmsg');

@@ -6,7 +6,7 @@ import { ppoll, readv, writev } from '../../src/system/syscalls.js';
 import { openTap, type Tap } from '../../src/system/tap.js';
 import { TestNetns } from '../support/netns.js';
 import { needsRoot } from '../support/root.js';
-import { PLAIN_TAP } from '../support/tap.js';
+import { PLAIN_TAP, VNET_NONE } from '../support/tap.js';
 import { POLLIN, Shared } from './shared.js';
 
 const MAC = 'de:ad:be:ef:00:01';
@@ -66,8 +66,9 @@ describe('frames of a TAP over shared memory', { skip: needsRoot() }, () => {
 
   const readFrame = () => {
     const length = readv(tap.fd, shared.at(iovec), 1);
-    assert.ok(length > 0, `readv answered ${length}`);
-    return shared.copy(slot, length);
+    assert.ok(length > VNET_NONE.length, `readv answered ${length}`);
+    assert.deepEqual(shared.copy(slot, VNET_NONE.length), VNET_NONE, 'nothing is left to do');
+    return shared.copy(slot, length).subarray(VNET_NONE.length);
   };
 
   it('answers -EAGAIN while there is none', () => {
@@ -90,7 +91,7 @@ describe('frames of a TAP over shared memory', { skip: needsRoot() }, () => {
     assert.equal(request.readUInt16BE(12), 0x0806);
     assert.equal(request.subarray(38, 42).join('.'), PEER_IP);
 
-    const reply = arpReply(request);
+    const reply = Buffer.concat([VNET_NONE, arpReply(request)]);
     assert.equal(writev(tap.fd, shared.at(shared.iovec(shared.put(reply), reply.length)), 1), reply.length);
 
     waitReadable();
@@ -106,10 +107,11 @@ describe('frames of a TAP over shared memory', { skip: needsRoot() }, () => {
     const sum = echo.readUInt16BE(36) + 0x0800;
     answer.writeUInt16BE((sum & 0xffff) + (sum >> 16), 36);
     // In two pieces: the kernel puts an iovec array together to one frame.
-    const offset = shared.put(answer);
-    const first = shared.iovec(offset, 14);
-    shared.iovec(offset + 14, answer.length - 14);
-    assert.equal(writev(tap.fd, shared.at(first), 2), answer.length);
+    const whole = Buffer.concat([VNET_NONE, answer]);
+    const offset = shared.put(whole);
+    const first = shared.iovec(offset, VNET_NONE.length + 14);
+    shared.iovec(offset + VNET_NONE.length + 14, answer.length - 14);
+    assert.equal(writev(tap.fd, shared.at(first), 2), whole.length);
 
     assert.equal(await ended, 0, output.join(''));
   });
@@ -117,9 +119,10 @@ describe('frames of a TAP over shared memory', { skip: needsRoot() }, () => {
   it('cuts a frame at the room there is', () => {
     while (readv(tap.fd, shared.at(iovec), 1) > 0);
     netns.exec('arping', '-A', '-c', '1', '-w', '1', '-I', 'vnic0', LOCAL_IP);
-    const room = 20;
+    const room = VNET_NONE.length + 20;
     assert.equal(readv(tap.fd, shared.at(shared.iovec(slot, room)), 1), room);
-    assert.equal(shared.copy(slot, room).toString('hex'), 'ffffffffffffdeadbeef0001080600010800' + '0604');
+    const cut = shared.copy(slot, room).subarray(VNET_NONE.length);
+    assert.equal(cut.toString('hex'), 'ffffffffffffdeadbeef0001080600010800' + '0604');
     assert.equal(readv(tap.fd, shared.at(iovec), 1), -constants.errno.EAGAIN, 'the rest is gone');
   });
 

@@ -7,7 +7,7 @@ import { openTap, type Tap } from '../../src/system/tap.js';
 import { openUnderlay, type UnderlayOptions } from '../../src/system/udp.js';
 import { TestNetns } from '../support/netns.js';
 import { needsRoot } from '../support/root.js';
-import { PLAIN_TAP } from '../support/tap.js';
+import { PLAIN_TAP, VNET_NONE } from '../support/tap.js';
 import { PLAIN_UDP } from '../support/udp.js';
 import { receiveOne, sendOne } from './messages.js';
 import { POLLIN, Shared } from './shared.js';
@@ -59,7 +59,7 @@ describe('the outer UDP checksum', { skip: needsRoot() }, () => {
       shared.view.setInt32(pollfd, wire.fd, true);
       shared.view.setInt16(pollfd + 4, POLLIN, true);
       assert.equal(ppoll(shared.at(pollfd), 1, timeout), 1, 'nothing came');
-      const frame = shared.copy(slot, readv(wire.fd, iovec, 1));
+      const frame = shared.copy(slot, readv(wire.fd, iovec, 1)).subarray(VNET_NONE.length);
       if (frame[ETHERNET + headers.protocol] !== UDP_PROTOCOL) continue;
       return frame.readUInt16BE(ETHERNET + headers.length + UDP_CHECKSUM);
     }

@@ -1,0 +1,40 @@
+/** What tshark must say of every datagram on the underlay. */
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import type { Capture, Packet } from './capture.js';
+
+const STATUS = ['ip', 'udp', 'tcp', 'icmp', 'icmpv6'].map((layer) => `${layer}.checksum.status`);
+/** Options of tshark: it takes checksums on trust otherwise. */
+export const CHECKING = ['ip', 'tcp', 'udp'].flatMap((layer) => ['-o', `${layer}.check_checksum:TRUE`]);
+export const FIELDS = [
+  ...['frame.number', 'frame.len', 'vxlan.flags', 'vxlan.vni', '_ws.malformed', 'eth.type', 'ipv6.version'],
+  ...['udp.srcport', 'udp.length', 'tcp.srcport', 'udp.checksum', ...STATUS],
+];
+
+const GOOD = '1';
+const NOT_PRESENT = '3';
+
+/** One frame under one VXLAN header, whole, with good checksums; the outer one may be zero, and is where it must be. */
+export function datagramIsGood(packet: Packet, vni: string, outer: 'any' | 'zero' | 'real' = 'any'): void {
+  const text = JSON.stringify(packet);
+  assert.deepEqual(packet['_ws.malformed'], [], text);
+  assert.deepEqual(packet['vxlan.vni'], [vni], text);
+  assert.deepEqual(packet['vxlan.flags'], ['0x0800'], text);
+  for (const status of STATUS) {
+    for (const [index, verdict] of (packet[status] ?? []).entries()) {
+      const mayBeZero = status === 'udp.checksum.status' && index === 0 && outer !== 'real';
+      const isGood = verdict === GOOD || (mayBeZero && verdict === NOT_PRESENT);
+      assert.ok(isGood, `${status} is ${verdict} in ${text}`);
+    }
+  }
+  if (outer === 'zero') assert.equal(packet['udp.checksum']?.[0], '0x0000', text);
+}
+
+/** What we rely on tshark for: a bit that is wrong shows. */
+export async function flippedBitShows(capture: Capture, vni: string): Promise<void> {
+  const bytes = readFileSync(capture.file);
+  bytes[bytes.length - 1] = (bytes.at(-1) as number) ^ 1;
+  writeFileSync(capture.file, bytes);
+  const packets = await capture.dissect(FIELDS, '', ...CHECKING);
+  assert.throws(() => datagramIsGood(packets.at(-1) as Packet, vni), /checksum\.status/);
+}
