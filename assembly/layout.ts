@@ -408,9 +408,9 @@ export const W_ENTER_ARG = W_URING_FD + CACHE_LINE; // struct io_uring_getevents
 export const W_RECVMSG = W_ENTER_ARG + CACHE_LINE; // struct msghdr that every multishot receive goes by
 export const W_ARMED_SOCKETS = W_RECVMSG + CACHE_LINE; // i32 per socket: the descriptor a receive is armed on, 0: none
 export const W_ARMED_VNICS = W_ARMED_SOCKETS + SOCKETS_MAX * 4; // i32 per VNIC: … a read
-export const W_USED_SLOTS = W_ARMED_VNICS + VNICS_MAX * 4; // u16: slots whose frames are listed or were sent
-export const W_FREE_TAP_SLOTS = W_USED_SLOTS + (TAP_SLOTS + RX_MAX) * 2; // u16: those the kernel does not have
-export const W_TX_RESULT = W_FREE_TAP_SLOTS + TAP_SLOTS * 2; // i32[EMIT_MAX] 0, or what a send was refused with
+export const SLOT_POOL_SIZE = CACHE_LINE + TAP_SLOTS * 4; // see engine/slots.ts
+export const W_SLOT_POOLS = W_ARMED_VNICS + VNICS_MAX * 4; // of reads from TAPs, and of datagrams
+export const W_TX_RESULT = W_SLOT_POOLS + 2 * SLOT_POOL_SIZE; // i32[EMIT_MAX] 0, or what a send was refused with
 export const W_SIZE = (W_TX_RESULT + EMIT_MAX * 4 + KERNEL_PAGE + -1) & -KERNEL_PAGE;
 
 // ---- FDB: open addressing, linear probing; the place is in HDR_FDB_BASE ---------------------------------------------

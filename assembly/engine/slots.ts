@@ -1,44 +1,47 @@
-// The buffers of the uring engine. The kernel takes them in the order in which they were given, so the more it has, the
-// more memory a stream of super-frames walks through; the fewer, the fewer small frames one turn can take. So the
-// number follows the traffic: many while frames are small, few while they are large, and those used last come first.
+// The buffers of the uring engine: two pools, one for reads of TAPs and one for datagrams. The kernel takes buffers in
+// the order in which they were given, so the more it has, the more memory a stream of super-frames walks through; the
+// fewer, the fewer small frames one turn can take. So the number follows the traffic: many while frames are small, few
+// while they are large, and those used last are given first.
+//
+// A pool's record: how many slots the kernel has, what was read since slots were given back last, and two stacks of
+// slot numbers: free ones, and ones in use until what they hold has been sent.
 
 import {
-  GROUP_TAP,
+  CACHE_LINE,
   RX_MAX,
   RX_SLOT_SIZE,
+  SLOT_POOL_SIZE,
   TAP_READ_MAX,
   TAP_SLOTS,
-  W_FREE_TAP_SLOTS,
   W_RX_SLOTS,
+  W_SLOT_POOLS,
   W_TAP_BUFFER,
   W_TAP_RING,
   W_UDP_RING,
-  W_USED_SLOTS,
 } from '../layout';
 import { w } from '../datapath/worker';
 import { bufferAdd, buffersReset } from '../ring/buffers';
 import { address } from './descriptors';
 
-const FEW: u32 = 8;
-const LARGE: u32 = 4096; // bytes; a mean above it makes the traffic large
+const FEW: u32 = 4;
+const LARGE: u32 = 8192; // bytes; a mean above it makes the traffic large
 
-let used: u32 = 0; // in W_USED_SLOTS: number, with bit 15 for a slot of datagrams
-let free: u32 = 0; // in W_FREE_TAP_SLOTS
-let given: u32 = 0; // TAP slots that the kernel has
-let frames: u32 = 0; // read since the slots were last given back
-let bytes: u32 = 0;
+const GIVEN: usize = 0; // u32 slots that the kernel has
+const READS: usize = GIVEN + 4; // u32 since slots were given back last
+const BYTES: usize = READS + 4; // u32 of those reads
+const FREE_COUNT: usize = BYTES + 4; // u32
+const USED_COUNT: usize = FREE_COUNT + 4; // u32
+const FREE: usize = CACHE_LINE; // u16[TAP_SLOTS]
+const USED: usize = FREE + TAP_SLOTS * 2; // u16[TAP_SLOTS]
 
-const IS_UDP: u32 = 1 << 15;
+@inline
+function tapPool(): usize {
+  return w() + W_SLOT_POOLS;
+}
 
-export function slotsStart(): void {
-  used = 0;
-  free = 0;
-  given = 0;
-  buffersReset(w() + W_TAP_RING);
-  buffersReset(w() + W_UDP_RING);
-  for (let slot: u32 = TAP_SLOTS; slot > 0; slot--) pushFree(slot - 1);
-  for (let slot: u32 = 0; slot < <u32>RX_MAX; slot++) give(slot | IS_UDP);
-  giveTap(TAP_SLOTS);
+@inline
+function udpPool(): usize {
+  return w() + W_SLOT_POOLS + SLOT_POOL_SIZE;
 }
 
 @inline
@@ -51,49 +54,70 @@ export function udpSlot(slot: u32): usize {
   return w() + W_RX_SLOTS + <usize>slot * RX_SLOT_SIZE;
 }
 
+// The kernel has no slot, and gets all.
+export function slotsStart(): void {
+  memory.fill(tapPool(), 0, 2 * SLOT_POOL_SIZE);
+  buffersReset(w() + W_TAP_RING);
+  buffersReset(w() + W_UDP_RING);
+  for (let slot: u32 = TAP_SLOTS; slot > 0; slot--) push(tapPool(), FREE_COUNT, FREE, slot - 1);
+  for (let slot: u32 = RX_MAX; slot > 0; slot--) push(udpPool(), FREE_COUNT, FREE, slot - 1);
+  slotsRelease();
+}
+
 @inline
-function pushFree(slot: u32): void {
-  store<u16>(w() + W_FREE_TAP_SLOTS + ((<usize>free) << 1), <u16>slot);
-  free++;
+function push(pool: usize, count: usize, stack: usize, slot: u32): void {
+  const height = load<u32>(pool + count);
+  store<u16>(pool + stack + ((<usize>height) << 1), <u16>slot);
+  store<u32>(pool + count, height + 1);
 }
 
-function give(slot: u32): void {
-  if (slot & IS_UDP) {
-    bufferAdd(w() + W_UDP_RING, RX_MAX, slot & ~IS_UDP, address(udpSlot(slot & ~IS_UDP)), RX_SLOT_SIZE);
-  } else {
-    bufferAdd(w() + W_TAP_RING, TAP_SLOTS, slot, address(tapSlot(slot)), TAP_READ_MAX);
-    given++;
-  }
-}
-
-function giveTap(wanted: u32): void {
-  while (given < wanted && free > 0) {
-    free--;
-    give(load<u16>(w() + W_FREE_TAP_SLOTS + ((<usize>free) << 1)));
-  }
-}
-
-// The kernel has filled a slot with `len` bytes; it keeps what was read until slotsRelease.
 @inline
-export function slotUsed(group: u32, slot: u32, len: u32): void {
-  store<u16>(w() + W_USED_SLOTS + ((<usize>used) << 1), <u16>(group == GROUP_TAP ? slot : slot | IS_UDP));
-  used++;
-  if (group != GROUP_TAP) return;
-  given--;
-  frames++;
-  bytes += len;
+function pop(pool: usize, count: usize, stack: usize): u32 {
+  const height = load<u32>(pool + count) - 1;
+  store<u32>(pool + count, height);
+  return load<u16>(pool + stack + ((<usize>height) << 1));
+}
+
+// The kernel has filled a slot with `len` bytes; it does not get it again before slotsRelease.
+@inline
+export function tapSlotUsed(slot: u32, len: u32): void {
+  used(tapPool(), slot, len);
+}
+
+@inline
+export function udpSlotUsed(slot: u32, len: u32): void {
+  used(udpPool(), slot, len);
+}
+
+@inline
+function used(pool: usize, slot: u32, len: u32): void {
+  push(pool, USED_COUNT, USED, slot);
+  store<u32>(pool, load<u32>(pool, GIVEN) - 1, GIVEN);
+  store<u32>(pool, load<u32>(pool, READS) + 1, READS);
+  store<u32>(pool, load<u32>(pool, BYTES) + len, BYTES);
 }
 
 // Everything that was read has been sent: the kernel may have the slots again.
 export function slotsRelease(): void {
-  if (used == 0) return;
-  while (used > 0) {
-    used--;
-    const slot = <u32>load<u16>(w() + W_USED_SLOTS + ((<usize>used) << 1));
-    if (slot & IS_UDP) give(slot);
-    else pushFree(slot);
+  for (let left = recycle(tapPool(), TAP_SLOTS); left > 0; left--) {
+    const slot = pop(tapPool(), FREE_COUNT, FREE);
+    bufferAdd(w() + W_TAP_RING, TAP_SLOTS, slot, address(tapSlot(slot)), TAP_READ_MAX);
   }
-  giveTap(bytes > frames * LARGE ? FEW : TAP_SLOTS);
-  frames = 0;
-  bytes = 0;
+  for (let left = recycle(udpPool(), RX_MAX); left > 0; left--) {
+    const slot = pop(udpPool(), FREE_COUNT, FREE);
+    bufferAdd(w() + W_UDP_RING, RX_MAX, slot, address(udpSlot(slot)), RX_SLOT_SIZE);
+  }
+}
+
+// Frees the slots in use; answers how many of the free ones to give.
+function recycle(pool: usize, all: u32): u32 {
+  const isLarge = load<u32>(pool, BYTES) > load<u32>(pool, READS) * LARGE;
+  while (load<u32>(pool, USED_COUNT) > 0) push(pool, FREE_COUNT, FREE, pop(pool, USED_COUNT, USED));
+  store<u32>(pool, 0, READS);
+  store<u32>(pool, 0, BYTES);
+  const wanted = isLarge ? FEW : all;
+  const given = load<u32>(pool, GIVEN);
+  if (given >= wanted) return 0;
+  store<u32>(pool, wanted, GIVEN);
+  return wanted - given;
 }

@@ -13,8 +13,6 @@ import {
   CMSG_SIZE,
   CQ_ENTRIES,
   EMIT_MAX,
-  GROUP_TAP,
-  GROUP_UDP,
   IOVEC_SIZE,
   MMSGHDR_SIZE,
   RECVMSG_HLEN,
@@ -71,7 +69,7 @@ import { address, joinedSize } from './descriptors';
 import { turn } from './mmsg';
 import { prepare } from './prepare';
 import { datagramsOf, decapJoined, isResumed } from './receive';
-import { slotsRelease, slotsStart, slotUsed, tapSlot, udpSlot } from './slots';
+import { slotsRelease, slotsStart, tapSlot, tapSlotUsed, udpSlot, udpSlotUsed } from './slots';
 import { encapRead } from './tap';
 
 // What the host is to do after a turn.
@@ -197,10 +195,10 @@ function take(request: Request, index: u32, cqe: usize): bool {
     if (request == Request.read) {
       store<u32>(w(), 1, W_FRAMES_LEFT);
       if (!encapRead(tapSlot(slot), len, index)) return false;
-      slotUsed(GROUP_TAP, slot, len);
+      tapSlotUsed(slot, len);
     } else {
       if (!decapReceived(udpSlot(slot), len, index)) return false;
-      slotUsed(GROUP_UDP, slot, len);
+      udpSlotUsed(slot, len);
     }
   }
   if (!(cqeFlags(cqe) & IORING_CQE_F_MORE)) ended(request, index, -cqeResult(cqe));

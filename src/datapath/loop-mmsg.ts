@@ -109,7 +109,7 @@ class MmsgLoop {
 
   #wait(): number {
     const { i32 } = this.#views;
-    const timeout = this.#pause.isSpinning ? this.#noWait : this.#datapath.isHolding() ? this.#holdTimeout : 0;
+    const timeout = this.#pause.spin() ? this.#noWait : this.#datapath.isHolding() ? this.#holdTimeout : 0;
     const ready = ppoll(this.#pollfds, this.#entries, timeout);
     // The wake-up is taken before the turn is counted: whoever reads the count after it may rely on his own wake-up.
     const isWoken = ready > 0 && i32[this.#word(W_POLLFDS) + 1]! >>> 16 !== 0;

@@ -97,7 +97,7 @@ export function runUring(datapath: DatapathExports, views: Views, options: LoopO
 
   let answer = MORE;
   while (Atomics.load(u32, HDR_STOP >> 2) === 0) {
-    cross((answer & MORE) === 0 && !pause.isSpinning);
+    cross((answer & MORE) === 0 && !pause.spin());
     Atomics.add(u32, word(W_TURN), 1);
     pause.lookAtClock();
     answer = datapath.uringTurn();

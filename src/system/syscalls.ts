@@ -13,6 +13,7 @@ import {
   recvmmsg as libcRecvmmsg,
   sendmmsg as libcSendmmsg,
   writev as libcWritev,
+  schedYield as libcSchedYield,
   pointerTo,
 } from './libc.js';
 
@@ -59,4 +60,9 @@ export function closeFd(fd: number): number {
 /** The address of the first byte. Stays valid for a shared WebAssembly.Memory that cannot grow. */
 export function addressOf(bytes: Uint8Array): number {
   return pointerTo(bytes);
+}
+
+/** Lets others that wait for this processor go first. */
+export function schedYield(): void {
+  libcSchedYield();
 }
