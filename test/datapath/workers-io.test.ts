@@ -5,9 +5,10 @@ import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { OVERLAYS_BASE, OVL_FIRST_VNIC, OVL_SIZE } from '../../assembly/layout.js';
+import { Inject, OVERLAYS_BASE, OVL_FIRST_VNIC, OVL_SIZE } from '../../assembly/layout.js';
 import { Datapath } from '../../src/datapath/datapath.js';
 import { Workers } from '../../src/datapath/workers.js';
 import { openTap, type Tap } from '../../src/system/tap.js';
@@ -99,6 +100,35 @@ describe('a worker with a TAP and a socket', { skip: needsRoot() }, () => {
   const counted = ENGINE === 'uring' ? 'the completion in hand is counted once more by the next instance' : false;
   it('that trapped twice lost two datagrams', { todo: counted }, () => {
     assert.deepEqual(dropped, { worker_restarted: 2 });
+  });
+
+  it('sends every datagram by itself once UDP_SEGMENT was refused, and says so once', async () => {
+    const zero = openUnderlay({ listen: { ip: '127.0.0.1', port: PORT + 2 }, ...PLAIN_UDP, checksum: 'zero' });
+    const refusing = zero.sources[0]![0]!.withoutChecksum; // a socket without checksums: EINVAL
+    const core = new Core('release', 64, refusing);
+    const overlay = core.overlay({ segment: true });
+    const vnic = core.tables.addVnic({ overlay, fds: [0], mac: A, allowAnyMac: false });
+    core.remote(overlay, FAR, { ip: '127.0.0.1', port: peer.address().port });
+    const notices: object[] = [];
+    const events = { onRestart: () => assert.fail(), onNotice: (_: number, notice: object) => notices.push(notice) };
+    const workers = new Workers(1, core.views, { memory: core.memory, module, busyPollUs: 0, engine: ENGINE }, events);
+    try {
+      datagrams = 0;
+      for (let round = 1; round <= 3; round++) {
+        for (let n = 0; n < TEN; n++) core.rings.inject(Inject.encap, overlay, vnic, frame(FAR, A));
+        workers.wake();
+        await until('every datagram', () => datagrams === round * TEN);
+      }
+      await workers.quiesce();
+      await until('a notice', () => notices.length > 0);
+      assert.deepEqual(notices, [{ kind: 'gso-refused', socket: OVERLAY.socket, errno: constants.errno.EINVAL }]);
+      assert.deepEqual(core.counters.drops(), {});
+      assert.equal(core.counters.totals().encapOut, 3 * TEN);
+      core.checkBooks();
+    } finally {
+      await workers.stop();
+      zero.close();
+    }
   });
 
   it('lets go of a VNIC and a socket before removeVnic and removeSocket resolve', async () => {

@@ -19,6 +19,8 @@ import {
   OUT_VNIC,
   RX_MAX,
   RX_SLOT_SIZE,
+  SEGMENTS_MAX,
+  UDP_PAYLOAD_MAX,
   VNET_SIZE,
   W_CLOCK,
   W_DELIVER_COUNT,
@@ -34,6 +36,7 @@ import {
   W_TAP_IOV,
   W_TX_CONTROL,
   W_TX_COUNT,
+  W_TX_FRAMES,
   W_TX_MMSG,
   W_TX_OUT,
   WORKERS_BASE,
@@ -89,6 +92,8 @@ export class Core {
   readonly counters: Counters;
   /** Outputs are accounted for, but not copied and answered. */
   quiet = false;
+  /** What the kernel answers to a send of so many datagrams: 0, or an errno. */
+  answerSend: (datagrams: number) => number = () => 0;
   #nextFd = 100;
 
   constructor(build: Build, fdbSize = 1024, socketFd = 3) {
@@ -239,13 +244,17 @@ export class Core {
   #collect(): Output[] {
     const outputs: { entry: number; output: Output }[] = [];
     while (this.module.prepare() !== 0) {
-      if (!this.quiet) outputs.push(...this.#messages(), ...this.#deliveries());
-      this.#account();
+      const messages = this.quiet ? [] : this.#messages();
+      if (!this.quiet) outputs.push(...this.#deliveries());
+      const sent = this.#send();
+      outputs.push(...sent.flatMap((index) => messages[index] ?? []));
+      this.#delivered();
     }
     return outputs.sort((a, b) => a.entry - b.entry).map(({ output }) => output);
   }
 
-  #messages(): { entry: number; output: Output }[] {
+  /** One list a message; each must be one that the kernel takes. */
+  #messages(): { entry: number; output: Output }[][] {
     return Array.from({ length: this.#read(W_TX_COUNT) }, (_, index) => {
       const header = WORKERS_BASE + W_TX_MMSG + index * MMSGHDR_SIZE;
       const vectors = Number(this.views.u64[(header + MSG_IOV) >> 3]!) - this.views.address;
@@ -257,8 +266,9 @@ export class Core {
       const datagrams = Array.from({ length: Math.ceil(bytes.length / size) }, (_, n) =>
         bytes.subarray(n * size, (n + 1) * size),
       );
+      assert.ok(datagrams.length <= SEGMENTS_MAX && bytes.length <= UDP_PAYLOAD_MAX, `${bytes.length} bytes`);
       return datagrams.map((datagram) => ({ entry, output: { to, datagram } }));
-    }).flat();
+    });
   }
 
   #deliveries(): { entry: number; output: Output }[] {
@@ -272,9 +282,24 @@ export class Core {
     });
   }
 
-  /** Tells the module that everything was sent. */
-  #account(): void {
-    this.module.sent(0, this.#read(W_TX_COUNT));
+  /** Tells the module what the kernel answered, as the mmsg loop does; answers which messages were sent. */
+  #send(): number[] {
+    const sent: number[] = [];
+    for (let from = 0; from < this.#read(W_TX_COUNT); ) {
+      const errno = this.answerSend(this.#read(W_TX_FRAMES + from * 4));
+      if (errno === 0) {
+        this.module.sent(from, 1);
+        sent.push(from++);
+        continue;
+      }
+      const settled = this.module.sendFailed(from, 1, errno);
+      if (settled === 0) break; // it is prepared anew
+      from += settled;
+    }
+    return sent;
+  }
+
+  #delivered(): void {
     for (let index = 0; index < this.#read(W_DELIVER_COUNT); index++) this.#word(W_DELIVER_RESULT + index * 4, 0);
     this.module.delivered();
   }

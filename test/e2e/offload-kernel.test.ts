@@ -1,0 +1,36 @@
+/** Super-frames on our side, the kernel's vxlan device on the other: what was sent is what arrives. */
+import { addVlan, buildKernelPair, INNER } from './kernel-pair.js';
+import { labTest } from './support.js';
+import { sendDatagrams, streamBothWays } from './traffic.js';
+
+for (const { family, mtu, underlay } of [
+  { family: 4, mtu: 1450, underlay: 1500 },
+  { family: 6, mtu: 1280, underlay: 1500 },
+  { family: 4, mtu: 8900, underlay: 9000 },
+] as const) {
+  labTest(
+    `inner MTU ${mtu} over an IPv${family} underlay of ${underlay}`,
+    async ({ lab, step, note }) => {
+      const pair = await buildKernelPair(lab, { family, mtu });
+      const { ours, kernels } = pair;
+
+      for (const index of [0, 1] as const) {
+        await step(`TCP over IPv${index === 0 ? 4 : 6} inside, both ways at once`, () =>
+          streamBothWays(ours, kernels, INNER.kernels[index], { bytes: 4 << 20 }),
+        );
+        await step(`UDP over IPv${index === 0 ? 4 : 6} inside, each way`, async () => {
+          await sendDatagrams(ours, kernels, INNER.kernels[index]);
+          await sendDatagrams(kernels, ours, INNER.ours[index]);
+        });
+      }
+
+      await step('frames with a VLAN tag', async () => {
+        if (!(await addVlan(pair, 7))) return note('not tested: this kernel has no VLAN devices');
+        await streamBothWays(ours, kernels, '10.7.0.2');
+        await sendDatagrams(ours, kernels, '10.7.0.2');
+        await sendDatagrams(kernels, ours, '10.7.0.1');
+      });
+    },
+    underlay,
+  );
+}
