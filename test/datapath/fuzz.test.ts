@@ -1,7 +1,9 @@
-// A million random and mutated frames through encap and decap: no trap, and every frame accounted for.
+// A million random and mutated frames through encap and decap, with random virtio_net_hdrs, joined datagrams and sends
+// that fail: no trap, and every frame accounted for.
 // The debug build runs fewer, but with its asserts. VXLANE_FUZZ_SEED repeats a run, VXLANE_FUZZ_FRAMES sets its length.
 
 import assert from 'node:assert/strict';
+import { constants } from 'node:os';
 import { test } from 'node:test';
 import { BUILDS, type Build, Core } from '../support/core.js';
 import { datagram } from '../support/frames.js';
@@ -13,6 +15,8 @@ const FRAMES: Record<Build, number> = {
   release: Number(process.env.VXLANE_FUZZ_FRAMES ?? 1_000_000),
 };
 const BATCH = 64;
+const { EAGAIN, EMSGSIZE, ENETUNREACH, EPERM, EIO } = constants.errno;
+const SEND_ERRORS = [EAGAIN, EMSGSIZE, ENETUNREACH, EPERM];
 const corpus = Object.values(golden).filter((value) => value instanceof Uint8Array);
 
 /** Mulberry32: small, seeded, good enough to reach every branch. */
@@ -63,6 +67,21 @@ function withTags(bytes: Uint8Array, random: Random): Uint8Array {
   return Buffer.concat([bytes.subarray(0, 12), Uint8Array.from(tags.flat()), bytes.subarray(12)]);
 }
 
+/** A virtio_net_hdr: mostly of a complete frame, else of one with work left, plausible or not. */
+function vnetHeader(random: Random): Uint8Array {
+  const bytes = new Uint8Array(10);
+  if (random(3) !== 0) return bytes;
+  const view = new DataView(bytes.buffer);
+  const few = (...values: number[]): number => (random(20) === 0 ? random(65536) : values[random(values.length)]!);
+  view.setUint8(0, few(0, 1, 1, 1));
+  view.setUint8(1, few(0, 0, 1, 4, 5));
+  view.setUint16(2, few(42, 54, 62, 66, 74), true);
+  view.setUint16(4, few(0, 1, 8, 100, 1000), true);
+  view.setUint16(6, few(34, 38, 54, 58), true);
+  view.setUint16(8, few(6, 16), true);
+  return bytes;
+}
+
 const macText = (mac: Uint8Array): string => Buffer.from(mac).toString('hex').match(/../g)!.join(':');
 
 class Fuzz {
@@ -75,13 +94,17 @@ class Fuzz {
   constructor(build: Build, random: Random) {
     this.#core = new Core(build, 64);
     this.#core.quiet = true;
+    this.#core.answerSend = (datagrams) => {
+      if (datagrams > 1 && random(20_000) === 0) return EIO; // no more UDP_SEGMENT from then on
+      return random(100) === 0 ? SEND_ERRORS[random(SEND_ERRORS.length)]! : 0;
+    };
     this.#random = random;
     this.#macs = Array.from({ length: 40 }, (_, n) => Uint8Array.from([2, 0, 0, 0, 0, n]));
     this.#overlays = [
-      this.#core.overlay({ vni: 1 }),
-      this.#core.overlay({ vni: 2, vlan: 'strip', strictHeader: true }),
+      this.#core.overlay({ vni: 1, segment: true, coalesceTcp: true, coalesceUdp: true }),
+      this.#core.overlay({ vni: 2, vlan: 'strip', strictHeader: true, coalesceTcp: true }),
       this.#core.overlay({ vni: 3, vlan: 'discard' }),
-      this.#core.overlay({ vni: 4, point: { ip: '10.0.0.1', port: 4789 }, lookup: false }),
+      this.#core.overlay({ vni: 4, point: { ip: '10.0.0.1', port: 4789 }, lookup: false, segment: true }),
     ];
     this.#vnics = this.#overlays.flatMap((overlay) =>
       [0, 1, 2].map((n) => this.#core.vnic(overlay, macText(this.#macs[n]!), n === 2)),
@@ -91,15 +114,27 @@ class Fuzz {
   run(frames: number): void {
     for (let done = 0; done < frames; done += BATCH) {
       const batch = Array.from({ length: BATCH }, () => mutant(this.#random, this.#macs));
-      if (this.#random(2) === 0) this.#core.encap(this.#vnics[this.#random(this.#vnics.length)]!, batch);
-      else
-        this.#core.decap(
-          batch.map((bytes) => this.#wrap(bytes)),
-          { truncated: this.#random(100) === 0 },
-        );
+      if (this.#random(2) === 0) this.#encap(batch);
+      else this.#decap(batch.map((bytes) => this.#wrap(bytes)));
       this.#host();
     }
     this.#settle();
+  }
+
+  #encap(batch: readonly Uint8Array[]): void {
+    const vnic = this.#vnics[this.#random(this.#vnics.length)]!;
+    this.#core.encap(
+      vnic,
+      batch,
+      batch.map(() => vnetHeader(this.#random)),
+    );
+  }
+
+  /** One by one, or as a message says that joins datagrams of a size. */
+  #decap(batch: readonly Uint8Array[]): void {
+    const truncated = this.#random(100) === 0;
+    const isJoined = this.#random(3) === 0;
+    this.#core.decap(batch, isJoined ? { truncated, joined: 22 + this.#random(1500) } : { truncated });
   }
 
   #wrap(bytes: Uint8Array): Uint8Array {
@@ -151,6 +186,7 @@ const MUST_MEET = [
   ['encapOut', 'delivered', 'upcalled', 'upcalls', 'injected', 'copies'],
   ['truncated', 'oversized', 'bad_source', 'spoofed_source', 'bad_vlan', 'vlan_discarded', 'bad_vxlan_header'],
   ['reserved_bits', 'unknown_vni', 'hairpin', 'no_such_mac', 'no_flood_list', 'lookup_timeout'],
+  ['bad_offload', 'underlay_busy', 'underlay_unreachable', 'underlay_error', 'exceeds_pmtu'],
   ['bad_arp', 'arp_gratuitous', 'bad_ndp', 'bad_dhcp', 'no_local_port'],
 ].flat();
 

@@ -40,7 +40,7 @@ describe('a worker with a TAP and a socket', { skip: needsRoot() }, () => {
   let tap: Tap;
   let peer: Socket;
   let datagrams = 0;
-  let dropped: object = {};
+  let dropped: { worker_restarted?: number } = {};
 
   before(async () => {
     underlay = openUnderlay({ listen: { ip: '127.0.0.1', port: PORT }, ...PLAIN_UDP });
@@ -99,7 +99,7 @@ describe('a worker with a TAP and a socket', { skip: needsRoot() }, () => {
 
   const counted = ENGINE === 'uring' ? 'the completion in hand is counted once more by the next instance' : false;
   it('that trapped twice lost two datagrams', { todo: counted }, () => {
-    assert.deepEqual(dropped, { worker_restarted: 2 });
+    assert.equal(dropped.worker_restarted, 2);
   });
 
   it('sends every datagram by itself once UDP_SEGMENT was refused, and says so once', async () => {

@@ -36,7 +36,6 @@ import {
   W_TAP_IOV,
   W_TX_CONTROL,
   W_TX_COUNT,
-  W_TX_FRAMES,
   W_TX_MMSG,
   W_TX_OUT,
   WORKERS_BASE,
@@ -50,6 +49,8 @@ import { type DatapathExports, instantiate } from '../../src/datapath/module.js'
 import { Rings } from '../../src/datapath/rings.js';
 import { Tables } from '../../src/datapath/tables.js';
 import type { FdbTarget, OverlayConfig, UpcallRecord } from '../../src/datapath/types.js';
+
+import { settleSends } from './sends.js';
 
 export type Build = 'debug' | 'release';
 export const BUILDS: readonly Build[] = ['debug', 'release'];
@@ -246,7 +247,7 @@ export class Core {
     while (this.module.prepare() !== 0) {
       const messages = this.quiet ? [] : this.#messages();
       if (!this.quiet) outputs.push(...this.#deliveries());
-      const sent = this.#send();
+      const sent = settleSends(this.module, this.views, this.answerSend);
       outputs.push(...sent.flatMap((index) => messages[index] ?? []));
       this.#delivered();
     }
@@ -280,23 +281,6 @@ export class Core {
       const [vnet, frame] = [bytes.subarray(0, VNET_SIZE), bytes.subarray(VNET_SIZE)];
       return { entry, output: vnet.equals(NO_VNET) ? { vnic, frame } : { vnic, frame, vnet } };
     });
-  }
-
-  /** Tells the module what the kernel answered, as the mmsg loop does; answers which messages were sent. */
-  #send(): number[] {
-    const sent: number[] = [];
-    for (let from = 0; from < this.#read(W_TX_COUNT); ) {
-      const errno = this.answerSend(this.#read(W_TX_FRAMES + from * 4));
-      if (errno === 0) {
-        this.module.sent(from, 1);
-        sent.push(from++);
-        continue;
-      }
-      const settled = this.module.sendFailed(from, 1, errno);
-      if (settled === 0) break; // it is prepared anew
-      from += settled;
-    }
-    return sent;
   }
 
   #delivered(): void {
