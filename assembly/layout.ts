@@ -404,6 +404,7 @@ export const W_CQ_HEAD = W_SQ_TAIL + 4; // u32
 export const W_CQ_TAIL = W_CQ_HEAD + 4; // u32
 export const W_CQES = W_CQ_TAIL + 4; // u32
 export const W_VNIC_GONE = W_CQES + 4; // u32 the VNIC whose interface vanished, until the host is told
+export const W_IN_HAND = W_VNIC_GONE + 4; // u32 1: the oldest completion is being taken, and W_..._LEFT count it
 export const W_ENTER_ARG = W_URING_FD + CACHE_LINE; // struct io_uring_getevents_arg { u64 0; u64 0; u64 timespec }
 export const W_RECVMSG = W_ENTER_ARG + CACHE_LINE; // struct msghdr that every multishot receive goes by
 export const W_ARMED_SOCKETS = W_RECVMSG + CACHE_LINE; // i32 per socket: the descriptor a receive is armed on, 0: none

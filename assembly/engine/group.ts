@@ -1,7 +1,7 @@
 // Datagrams that leave in one send. The kernel cuts a message into datagrams of one size (UDP_SEGMENT), so frames of a
-// batch that go to one endpoint by one source port are chained while they are equally long; a shorter one ends the
-// chain. Order within a flow holds: a flow has one endpoint and one source port, and what cannot join its chain
-// closes it.
+// batch that an overlay sends to one endpoint by one source port are chained while they are equally long; a shorter one
+// ends the chain. Order within a flow holds: a flow has one endpoint and one source port, and what cannot join its
+// chain closes it.
 //
 // A group, of GROUP_SIZE bytes: what its chain so far is.
 
@@ -14,7 +14,6 @@ import {
   OUT_NEXT,
   OUT_OVERLAY,
   OUT_SOURCE,
-  OVL_SOCKET,
   SEGMENTS_MAX,
   UDP_PAYLOAD_MAX,
   VXLAN_HLEN,
@@ -22,11 +21,10 @@ import {
 } from '../layout';
 import { outAt } from '../datapath/output';
 import { w } from '../datapath/worker';
-import { overlayAt } from '../table/records';
 
 const ENDPOINT: usize = 0; // u32, 0: the group is free
-const SOCKET: usize = ENDPOINT + 4; // u32
-const SOURCE: usize = SOCKET + 4; // u32
+const OVERLAY: usize = ENDPOINT + 4; // u32, which has one socket, and counters of its own
+const SOURCE: usize = OVERLAY + 4; // u32
 const TAIL: usize = SOURCE + 4; // u32 its last entry
 const LEN: usize = TAIL + 4; // u32 bytes of each frame
 const COUNT: usize = LEN + 4; // u32
@@ -59,18 +57,18 @@ export function groupClose(index: u32): void {
 // The group of the entry's destination, or one that is free for it.
 function find(out: usize): usize {
   const endpoint = load<u32>(out, OUT_ENDPOINT);
-  const socket = load<u32>(overlayAt(load<u32>(out, OUT_OVERLAY)), OVL_SOCKET);
+  const overlay = load<u32>(out, OUT_OVERLAY);
   const source = <u32>load<u16>(out, OUT_SOURCE);
   let free: usize = 0;
   for (let index: u32 = 0; index < <u32>GROUPS_MAX; index++) {
     const group = groupAt(index);
     const other = load<u32>(group, ENDPOINT);
-    if (other == endpoint && load<u32>(group, SOURCE) == source && load<u32>(group, SOCKET) == socket) return group;
+    if (other == endpoint && load<u32>(group, SOURCE) == source && load<u32>(group, OVERLAY) == overlay) return group;
     if (other == 0 && free == 0) free = group;
   }
   if (free == 0) free = groupAt(victim++ % GROUPS_MAX);
   store<u32>(free, 0, ENDPOINT);
-  store<u32>(free, socket, SOCKET);
+  store<u32>(free, overlay, OVERLAY);
   store<u32>(free, source, SOURCE);
   return free;
 }

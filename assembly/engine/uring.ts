@@ -27,6 +27,7 @@ import {
   W_DELIVER_IOVS,
   W_DELIVER_RESULT,
   W_FRAMES_LEFT,
+  W_IN_HAND,
   W_OUT_COUNT,
   W_RINGS,
   W_SQES,
@@ -180,7 +181,10 @@ function reap(): void {
     const user = cqeUser(cqe);
     const request = requestOf(user);
     if (request == Request.read || request == Request.receive) {
-      if (!take(request, <u32>user, cqe)) return;
+      store<u32>(w(), 1, W_IN_HAND);
+      const isTaken = take(request, <u32>user, cqe);
+      store<u32>(w(), 0, W_IN_HAND);
+      if (!isTaken) return;
     } else if (request == Request.wake && !(cqeFlags(cqe) & IORING_CQE_F_MORE)) {
       disarmedWake();
     }
@@ -236,7 +240,7 @@ export function abandonCompletions(): void {
   let frames: u32 = 0;
   let datagrams: u32 = 0;
   const count = min(cqWaiting(), <u32>CQ_ENTRIES);
-  for (let index: u32 = 0; index < count; index++) {
+  for (let index = load<u32>(w(), W_IN_HAND); index < count; index++) {
     const cqe = completion(index);
     if (!(cqeFlags(cqe) & IORING_CQE_F_BUFFER)) continue;
     if (requestOf(cqeUser(cqe)) == Request.read) frames++;
@@ -244,5 +248,6 @@ export function abandonCompletions(): void {
   }
   store<u32>(w(), load<u32>(w(), W_FRAMES_LEFT) + frames, W_FRAMES_LEFT);
   store<u32>(w(), load<u32>(w(), W_DATAGRAMS_LEFT) + datagrams, W_DATAGRAMS_LEFT);
+  store<u32>(w(), 0, W_IN_HAND);
   store<i32>(w(), 0, W_URING_FD);
 }

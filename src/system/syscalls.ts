@@ -11,9 +11,9 @@ import {
   ppoll as libcPpoll,
   readv as libcReadv,
   recvmmsg as libcRecvmmsg,
+  schedYield as libcSchedYield,
   sendmmsg as libcSendmmsg,
   writev as libcWritev,
-  schedYield as libcSchedYield,
   pointerTo,
 } from './libc.js';
 
