@@ -114,8 +114,6 @@ const USAGE: [typed: string[], message: string][] = [
 
 const REFUSED: [typed: string[], message: string][] = [
   [['daemon', '--config', 'x.yaml'], '--config: not yet: it comes with declarative configuration'],
-  [['daemon', '--workers', '4'], '--workers 4: not yet: this version has one worker; use --workers 1'],
-  [['daemon', '--engine', 'uring'], '--engine uring: not yet: this version has mmsg only; use --engine auto'],
   [
     ['show-overlay'],
     'no vxlane daemon answers on /nonexistent/vxlane.sock ' +

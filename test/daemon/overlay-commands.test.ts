@@ -12,7 +12,9 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
   it('create-overlay shows every property in order, with what may be and what is by default', async () => {
     const view = await fixture().daemon.createOverlay(fixture().overlay({ properties: { mtu: '8000' } }));
     const names = view.properties.map(({ name }) => name);
-    const general = ['mtu', 'vnetid', 'encap', 'vxlan/listen_ip', 'vxlan/listen_port', 'vlan', 'strict-header'];
+    const identity = ['mtu', 'vnetid', 'encap'];
+    const vxlan = ['listen_ip', 'listen_port', 'source_ports', 'udp_checksum', 'accept_zero_checksum6'];
+    const general = [...identity, ...vxlan.map((name) => `vxlan/${name}`), 'offload', 'vlan', 'strict-header'];
     assert.deepEqual(names, [...general, 'lookup/negative_ttl', 'search', 'files/config']);
     const [mtu, vnetid] = view.properties;
     // loopback has 65536
@@ -20,7 +22,7 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
     assert.deepEqual(mtu, { name: 'mtu', ...expected });
     assert.equal(vnetid?.perm, 'r-');
     const changeable = view.properties.filter(({ perm }) => perm === 'rw').map(({ name }) => name);
-    assert.deepEqual(changeable, ['mtu', 'vlan', 'strict-header', 'lookup/negative_ttl']);
+    assert.deepEqual(changeable, ['mtu', 'offload', 'vlan', 'strict-header', 'lookup/negative_ttl']);
     assert.equal(view.status, 'ONLINE');
     assert.deepEqual(fixture().daemon.overlay('overlay0'), view);
   });
@@ -100,13 +102,29 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
   it('overlays that listen on one address and port share one socket', async () => {
     const port = { 'vxlan/listen_port': String(freePort()) };
     const sockets = () => tunnelDescriptors().length - fixture().nothing.descriptors.length;
+    const each = 1 + 2 * 16; // the listener; a pool of source ports, each with and without checksums
     await fixture().daemon.createOverlay(fixture().overlay({ properties: port }));
     await fixture().daemon.createOverlay(fixture().overlay({ name: 'overlay1', vni: 24, properties: port }));
-    assert.equal(sockets(), 1);
+    assert.equal(sockets(), each);
     await fixture().daemon.deleteOverlay('overlay0');
-    assert.equal(sockets(), 1);
+    assert.equal(sockets(), each);
     await fixture().daemon.deleteOverlay('overlay1');
     assert.equal(sockets(), 0);
+  });
+
+  it('an overlay that wants another kind of the socket it would share is refused, and leaves nothing', async () => {
+    const port = { 'vxlan/listen_port': String(freePort()) };
+    await fixture().daemon.createOverlay(fixture().overlay({ properties: port }));
+    const before = fixture().leftBehind();
+    const others = { 'vxlan/source_ports': '4', 'vxlan/udp_checksum': 'zero', 'vxlan/accept_zero_checksum6': 'true' };
+    for (const [name, value] of Object.entries(others)) {
+      const properties = { ...port, [name]: value };
+      await assert.rejects(fixture().daemon.createOverlay(fixture().overlay({ name: 'other0', vni: 24, properties })), {
+        code: 'socket_differs',
+        message: new RegExp(`${name}=${value}: another overlay listens on .* must agree`),
+      });
+      assert.deepEqual(fixture().leftBehind(), before);
+    }
   });
 
   it('delete-overlay is refused while there are VNICs, and names them', async () => {
