@@ -8,7 +8,8 @@ import { type Contender, type Ground, MTU, type Side, sides, type Tunnel, UNDERL
 import type { Variant } from './variants.js';
 
 const OVERLAY = 'bench0';
-const BUSY_POLL_US = 50;
+/** Longer than the gap between two pings: else the workers sleep in between, as they should. */
+const BUSY_POLL_US = 1000;
 /** The daemon's default, which a larger table needs more than. */
 const FDB_SIZE = 65536;
 /** For reading them from state and file; generous. */
