@@ -102,12 +102,12 @@ export function armAll(): void {
   let isDone = true;
   for (let index: u32 = 1; index < <u32>SOCKETS_MAX; index++) {
     const fd = load<i32>(w() + W_SOCKET_FDS + ((<usize>index) << 2));
-    const wanted = load<u32>(socketAt(index), SOCK_LIVE) ? fd : 0;
+    const wanted = load<u32>(socketAt(index), SOCK_LIVE) && fd > 0 ? fd : 0;
     isDone = follow(armedSocket(index), wanted, Request.receive, index) && isDone;
   }
   for (let index: u32 = 1; index < <u32>VNICS_MAX; index++) {
     const fd = load<i32>(w() + W_VNIC_FDS + ((<usize>index) << 2));
-    const wanted = load<u32>(vnicAt(index), VNIC_FLAGS) ? fd : 0;
+    const wanted = load<u32>(vnicAt(index), VNIC_FLAGS) && fd > 0 ? fd : 0;
     isDone = follow(armedVnic(index), wanted, Request.read, index) && isDone;
   }
   isStale = !isDone;

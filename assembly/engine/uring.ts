@@ -79,8 +79,10 @@ export const URING_VNIC_GONE: u32 = 2; // W_VNIC_GONE says which
 
 const MSG_DONTWAIT: u32 = 0x40;
 const MSG_TRUNC: u32 = 0x20;
-const EIO: i32 = 5;
-const EBADFD: i32 = 77; // what a TAP answers whose interface was deleted
+const EINTR: i32 = 4;
+const EAGAIN: i32 = 11;
+const ENOBUFS: i32 = 105;
+const ECANCELED: i32 = 125;
 const EMIT_ROOM: u32 = 2 * EMIT_MAX; // submissions of one emission
 
 let answer: u32 = 0;
@@ -111,9 +113,10 @@ export function uringToSubmit(): u32 {
   return sqWaiting();
 }
 
-// A turn; the kernel has taken every submission. Answers URING_*.
+// A turn, after a system call. Answers URING_*.
 export function uringTurn(): u32 {
   answer = 0;
+  if (isOut && sqWaiting() > 0) return URING_MORE; // the kernel has not taken all: what it has not is not sent
   if (isOut) settle();
   if (sqRoom() < EMIT_ROOM) return URING_MORE;
   if (emit()) return URING_MORE; // what there was no room for, or was planned anew
@@ -174,9 +177,10 @@ function submitDelivery(index: u32): void {
   sqeNoOffset(sqe);
 }
 
-// Step 4. Stops when the output list is full; the completion in hand then stays.
+// Step 4. Stops when the output list is full, and the completion in hand then stays; and at an interface that vanished,
+// as the host is told of one a turn.
 function reap(): void {
-  while (cqWaiting() > 0) {
+  while (cqWaiting() > 0 && !(answer & URING_VNIC_GONE)) {
     const cqe = completion(0);
     const user = cqeUser(cqe);
     const request = requestOf(user);
@@ -221,12 +225,12 @@ function decapReceived(at: usize, len: u32, socket: u32): bool {
   return decapJoined(payload, bytes, joined, isCut, socket);
 }
 
-// A standing request is over: cancelled, out of slots, or its interface has vanished. Unless that, it is armed again in
-// the next turn, when there are slots.
+// A standing request is over: cancelled, out of slots, or it failed, as it does when its interface has vanished (EBADFD).
+// Unless that, it is armed again in the next turn, when there are slots.
 function ended(request: Request, index: u32, errno: i32): void {
   answer |= URING_MORE;
   if (request == Request.receive) return disarmedSocket(index);
-  const isGone = errno == EBADFD || errno == EIO;
+  const isGone = errno > 0 && errno != ECANCELED && errno != ENOBUFS && errno != EAGAIN && errno != EINTR;
   disarmedVnic(index, isGone);
   if (!isGone) return;
   store<u32>(w(), index, W_VNIC_GONE);
