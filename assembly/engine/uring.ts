@@ -225,8 +225,8 @@ function decapReceived(at: usize, len: u32, socket: u32): bool {
   return decapJoined(payload, bytes, joined, isCut, socket);
 }
 
-// A standing request is over: cancelled, out of slots, or it failed, as it does when its interface has vanished (EBADFD).
-// Unless that, it is armed again in the next turn, when there are slots.
+// A standing request is over: cancelled, out of slots, or it failed, as it does when its interface has vanished
+// (EBADFD). Unless that, it is armed again in the next turn, when there are slots.
 function ended(request: Request, index: u32, errno: i32): void {
   answer |= URING_MORE;
   if (request == Request.receive) return disarmedSocket(index);
