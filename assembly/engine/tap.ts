@@ -4,16 +4,17 @@
 import {
   BATCH_MAX,
   CACHE_LINE,
+  Drop,
   TAP_BUFFER_SIZE,
   TAP_READ_MAX,
   VNET_SIZE,
+  VNIC_OVERLAY,
   W_FRAMES_LEFT,
   W_TAP_AT,
   W_TAP_BUFFER,
   W_TAP_IOV,
   W_TAP_LEN,
 } from '../layout';
-import { Drop, VNIC_OVERLAY } from '../layout';
 import { countEncapIn, drop } from '../datapath/counters';
 import { encapFrame } from '../datapath/encap';
 import { takeComplete } from '../datapath/frame';
