@@ -1,6 +1,6 @@
 // Which worker this instance is, and what time it is: set at the start of every call into the module.
 
-import { WORKERS_BASE, W_CLOCK, W_SIZE } from '../layout';
+import { HDR_TRAP, WORKERS_BASE, W_CLOCK, W_SIZE } from '../layout';
 import { fdbAttach, fdbClock } from '../table/fdb';
 
 let area: usize = 0;
@@ -32,6 +32,7 @@ export function currentPass(): u32 {
 // Time is an argument: whoever calls into the module has written it to W_CLOCK (seconds and nanoseconds, as the kernel
 // does), where it needs no boxed number on its way.
 export function beginPass(): void {
+  assert(load<u32>(HDR_TRAP) == 0); // for tests of what happens then; the release build has no asserts
   now = <f64>load<i64>(area, W_CLOCK) * 1000 + <f64>load<i64>(area, W_CLOCK + 8) / 1000000;
   pass++;
   fdbClock(now);

@@ -53,6 +53,7 @@ async function run(options: RunOptions, log: DaemonLog): Promise<void> {
   const datapath = await Datapath.start({ fdbSize, workers, busyPollUs, engine, log });
   const daemon = new Daemon({ datapath, state, log });
   const timer = setInterval(() => daemon.tick(), TICK_MS);
+  if (process.env.VXLANE_DEBUG_WASM !== undefined) process.on('SIGUSR2', () => datapath.trap());
   const signals = listenForSignals(daemon, log);
   try {
     const early = await Promise.race([daemon.restore(), signals.ended]);

@@ -2,7 +2,7 @@
  * The datapath as the daemon holds it: tables to fill, upcalls to answer, frames to inject, counters to read. The
  * packet path itself runs in the workers and never waits for this object.
  */
-import { ENDPOINTS_MAX, Inject } from '../../assembly/layout.js';
+import { ENDPOINTS_MAX, HDR_TRAP, Inject } from '../../assembly/layout.js';
 import type { Endpoint } from '../address.js';
 import { tableFull } from '../errors.js';
 import { Counters } from './counters.js';
@@ -282,6 +282,12 @@ export class Datapath {
 
   endpointCounters(): { endpoint: Endpoint; frames: number; bytes: number }[] {
     return [...this.#endpoints.all()].map(([index, endpoint]) => ({ endpoint, ...this.#counters.endpoint(index) }));
+  }
+
+  /** Makes a worker trap, if the module is the build with asserts; the other one takes no notice. */
+  trap(): void {
+    this.#views.u32[HDR_TRAP >> 2] = 1;
+    this.#workers.wake();
   }
 
   /** Stops the workers. The descriptors of sockets and TAPs stay open: they are the caller's. */

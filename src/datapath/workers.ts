@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import {
   HDR_CONFIG_GENERATION,
   HDR_STOP,
+  HDR_TRAP,
   W_CONFIG_SEEN,
   W_EVENTFD,
   W_SIZE,
@@ -97,6 +98,7 @@ export class Workers {
 
   async #restart(index: number, reason: string): Promise<void> {
     this.restarts++;
+    this.#views.u32[HDR_TRAP >> 2] = 0;
     this.#events.onRestart(index, reason);
     const thread = this.#threads[index]!;
     const wasCalm = performance.now() - thread.startedAtMs > CALM_MS;
