@@ -16,8 +16,6 @@ const HDR_LEN: usize = GSO_TYPE + 1;
 const GSO_SIZE: usize = HDR_LEN + 2;
 const CSUM_START: usize = GSO_SIZE + 2;
 const CSUM_OFFSET: usize = CSUM_START + 2;
-/** Bytes of the header. */
-export const VNET_HLEN: u32 = <u32>CSUM_OFFSET + 2;
 
 export const VNET_NEEDS_CSUM: u32 = 1;
 

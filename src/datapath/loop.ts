@@ -1,6 +1,4 @@
 /** What the loops of both engines have in common. */
-import type { Views } from './memory.js';
-import type { DatapathExports } from './module.js';
 
 /** How frames cross the border of the kernel. */
 export type Engine = 'mmsg' | 'uring';
@@ -14,9 +12,6 @@ export interface LoopOptions {
   /** The kernel will not cut messages for a socket; every datagram is sent by itself from now on. */
   readonly onGsoRefused: (socket: number, errno: number) => void;
 }
-
-/** Runs until the host asks to stop. */
-export type Loop = (datapath: DatapathExports, views: Views, options: LoopOptions) => void;
 
 /** How late a lookup deadline may be noticed. */
 export const HOLD_TIMEOUT_NS = 50_000_000n;

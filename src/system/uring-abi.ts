@@ -35,7 +35,6 @@ export const IORING_OP_READ_MULTISHOT = 49; // Linux 6.7
 //  at byte 40, struct io_sqring_offsets:  head, tail, mask, entries, flags, dropped, array, 0, u64 user address
 //  at byte 80, struct io_cqring_offsets:  head, tail, mask, entries, overflow, cqes, flags, 0, u64 user address
 export const PARAMS_SIZE = 120;
-export const PARAMS_SQ_ENTRIES = 0;
 export const PARAMS_CQ_ENTRIES = 4;
 export const PARAMS_FLAGS = 8;
 export const PARAMS_FEATURES = 20;
