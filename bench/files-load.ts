@@ -14,7 +14,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { macFromNumber } from '../src/address.js';
 import type { PluginContext } from '../src/search/api.js';
-import { files } from '../src/search/plugins/files.js';
+import { files } from '../src/search/plugins/files/files.js';
 
 const MIB = 2 ** 20;
 const FIRST_MAC = 0x020000000000;

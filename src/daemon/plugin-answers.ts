@@ -75,10 +75,10 @@ export function checkTtl(value: unknown): number | undefined {
 export function checkAnswer(value: unknown, family: 4 | 6): Answer | null {
   if (value === null) return null;
   if (typeof value !== 'object') throw new Error(`${quoted(value)} is neither an answer nor null`);
-  const { target, ttlMs } = value as Partial<Record<string, unknown>>;
+  const { target, ttl: life } = value as Partial<Record<string, unknown>>;
   const checked = checkTarget(target, family);
-  const ttl = checkTtl(ttlMs);
-  return Object.freeze(ttl === undefined ? { target: checked } : { target: checked, ttlMs: ttl });
+  const ttl = checkTtl(life);
+  return Object.freeze(ttl === undefined ? { target: checked } : { target: checked, ttl });
 }
 
 export function checkOwner(value: unknown): Owner | null {

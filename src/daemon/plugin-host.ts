@@ -15,6 +15,7 @@ import type {
   Query,
   Reply,
   Target,
+  Validity,
 } from '../search/api.js';
 import { DeadlinePassed, type Deadlines } from './deadlines.js';
 import type { Health } from './health.js';
@@ -209,8 +210,8 @@ export class PluginHost implements Askable {
       vni,
       log,
       signal: this.#abort.signal,
-      put: (mac: string, target: Target, options?: { readonly ttlMs?: number }) =>
-        this.#said('put', () => sink.put(checkMac(mac), checkTarget(target, family), checkTtl(options?.ttlMs))),
+      put: (mac: string, target: Target, options?: Validity) =>
+        this.#said('put', () => sink.put(checkMac(mac), checkTarget(target, family), checkTtl(options?.ttl))),
       withdraw: (mac: string) => this.#said('withdraw', () => sink.withdraw(checkMac(mac))),
       moved: (ip: string, mac: string) => this.#said('moved', () => sink.moved(checkIp(ip), checkMac(mac))),
       degrade: (reason: string) => this.#unlessStopped(() => health.degrade('plugin', shown(reason))),

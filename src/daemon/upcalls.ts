@@ -229,7 +229,7 @@ export class Upcalls {
 
   #answered(question: Question, answer: Answer | null): Outcome {
     const target = answer === null ? 'no_such_mac' : answer.target;
-    const ttlMs = answer === null ? this.#options.overlay.negativeTtlMs : answer.ttlMs;
+    const ttlMs = answer === null ? this.#options.overlay.negativeTtlMs : answer.ttl;
     this.#decide(question, target, ttlMs);
     return target;
   }

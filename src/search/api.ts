@@ -1,14 +1,19 @@
 /**
- * The contract between vxlane and a search plugin: the code that answers "where is this MAC?".
+ * Version 1 of the contract between vxlane and a search plugin: the code that answers "where is this MAC?". Published
+ * as `vxlane/search`; a plugin is a module whose default export is a {@link Plugin}.
  *
- * Life: the host validates the values against `properties`, calls `create(context, values)`, then `start()`. From then
- * on, until `stop()`, it may ask `lookup`, `arp`, `ndp`, `dhcp` at any time and several at once; it never asks twice at
- * the same time for one MAC. An answer is a value or a promise of one. An answer later than the host's deadline (3 s)
- * is ignored. Whatever a plugin throws or rejects costs that one lookup and marks the overlay DEGRADED; it never
- * costs a packet of a destination that is already known.
+ * Life: every overlay has an instance of its own, in a thread of its own. The host validates the operator's values
+ * against `properties`, calls `create(context, values)`, then `start()`. From then on, until `stop()`, it may ask
+ * `lookup`, `arp`, `ndp`, `dhcp` at any time and several at once, but never twice at the same time for one MAC. An
+ * answer is a value or a promise of one. One that comes later than the host's deadline (3 s) is ignored. Whatever a
+ * plugin throws or rejects costs that one question and marks the overlay DEGRADED. One that fails again and again,
+ * loops, exits or eats memory is replaced by a fresh instance. None of that costs a packet of a known destination.
  *
- * Only plain, frozen data crosses, in canonical text: MAC `de:ad:be:ef:00:01`, IPv4 dotted, IPv6 per RFC 5952. A plugin
- * sees no buffer, no socket and no table; it may therefore run in a thread of its own. This file imports nothing.
+ * Swapping: a new instance is started beside the old one and is asked for every MAC the overlay knows; then it takes
+ * over, and the old one is stopped. So two instances of one plugin may run at the same time.
+ *
+ * Only plain data crosses (what structured cloning takes), frozen, in canonical text: MAC `de:ad:be:ef:00:01`, IPv4
+ * dotted, IPv6 per RFC 5952. A plugin sees no buffer, no socket and no table. This file imports nothing.
  */
 
 export type PropertyType = 'int' | 'uint' | 'ip' | 'string' | 'secret';
@@ -31,8 +36,11 @@ export interface PropertySpec {
   readonly help: string;
 }
 
+/** A VTEP on the underlay: an IP address and a UDP port, 1..65535. */
+export type Endpoint = Readonly<{ ip: string; port: number }>;
+
 /** Where frames for a MAC go: to a VTEP, or nowhere. */
-export type Target = Readonly<{ ip: string; port: number }> | 'drop';
+export type Target = Endpoint | 'drop';
 
 export interface Query {
   /** VXLAN network identifier, 0..16777215. */
@@ -47,10 +55,38 @@ export interface Query {
   readonly vlan: number;
 }
 
-/** An answer with a time to live in milliseconds; without one it stays until withdrawn or evicted. */
-export interface Answer {
+/** How long something that was said stands. */
+export interface Validity {
+  /** Milliseconds, up to a year; without it, until it is withdrawn or makes room for another. */
+  readonly ttl?: number;
+}
+
+export interface Answer extends Validity {
   readonly target: Target;
-  readonly ttlMs?: number;
+}
+
+/** An answer that was not asked for, see {@link DynamicInstance.entries}. */
+export interface Entry extends Answer {
+  readonly mac: string;
+}
+
+/** What becomes of frames that no single VTEP can be named for. */
+export interface Flood {
+  /** Each gets a copy (head-end replication), at most 512. An underlay multicast group among them is joined. */
+  readonly endpoints: readonly Endpoint[];
+  /** Unknown unicast is flooded as well, and `lookup` is never asked (RFC 7348 section 4.2). Default false. */
+  readonly unknown?: boolean;
+  /** Learn where MACs are from what arrives (RFC 7348 section 4.1); without it nothing is learned. */
+  readonly learn?: Learning;
+}
+
+export interface Learning {
+  /** Milliseconds without a frame from a MAC after which it is forgotten. */
+  readonly ageing: number;
+  /** Most MACs that are learned in this overlay. */
+  readonly max: number;
+  /** UDP port of the learned VTEPs: what arrives comes from a port that says nothing. */
+  readonly port: number;
 }
 
 /** Who owns an IP address. */
@@ -78,7 +114,7 @@ export interface PluginContext {
   /** Aborted when the instance is to stop. */
   readonly signal: AbortSignal;
   /** A destination is now this, whether or not it was asked for. The latest call wins over any earlier answer. */
-  put(mac: string, target: Target, options?: { readonly ttlMs?: number }): void;
+  put(mac: string, target: Target, options?: Validity): void;
   /** Forget what was said of a MAC; the next frame asks again. */
   withdraw(mac: string): void;
   /** An IP address has another owner now: the VNICs of this overlay are told (ARP announcement, unsolicited NA). */
@@ -95,14 +131,14 @@ interface InstanceBase {
   stop(): Reply<void>;
   /** Re-read whatever the plugin reads (the daemon got SIGHUP). Optional. */
   reload?(): Reply<void>;
+  /** Properties that are `mutable` changed; already validated. Only what changed. Optional. */
+  change?(values: Readonly<Record<string, PropertyValue>>): Reply<void>;
 }
 
 /** Every frame, broadcast included, goes to one endpoint. */
 export interface PointInstance extends InstanceBase {
   /** Asked after `start` and after a property changed. */
   target(): Reply<Target>;
-  /** Properties that are `mutable` changed; already validated. Optional. */
-  change?(values: Readonly<Record<string, PropertyValue>>): Reply<void>;
 }
 
 /** Asked per destination MAC. */
@@ -115,11 +151,20 @@ export interface DynamicInstance extends InstanceBase {
   ndp?(ip: string, vlan: number): Reply<Owner | null>;
   /** MAC of the DHCPv4 server for a client's MAC, for the DHCP proxy. */
   dhcp?(mac: string): Reply<string | null>;
+  /**
+   * Everything the plugin knows, for a host that would rather have it before it needs it. Asked for after `start`; a
+   * MAC that was handed over must be pushed (`put`, `withdraw`) when its target changes.
+   */
+  entries?(): Iterable<Entry> | AsyncIterable<Entry>;
+  /** Where broadcast, multicast and perhaps unknown unicast go. Without it they drop as `no_flood_list`. Asked after
+   *  `start`, `change` and `reload`. */
+  flood?(): Reply<Flood>;
 }
 
 interface PluginBase {
-  /** What users type after `-s`. */
+  /** Lower-case letters, digits, hyphens. What users type after `-s` if built in, and see as the source of entries. */
   readonly name: string;
+  /** Each is named `NAME/…` after the plugin. */
   readonly properties: readonly PropertySpec[];
 }
 

@@ -1,8 +1,8 @@
 /** The search plugins that come with vxlane, by the name users type after `-s`. */
 import { unknownSearchPlugin } from '../errors.js';
 import type { Plugin } from './api.js';
-import { direct } from './plugins/direct.js';
-import { files } from './plugins/files.js';
+import { direct } from './plugins/direct/direct.js';
+import { files } from './plugins/files/files.js';
 
 const BUILT_IN: readonly Plugin[] = [direct, files];
 

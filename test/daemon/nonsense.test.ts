@@ -15,8 +15,8 @@ describe('nonsense', () => {
     'no address': { target: { ip: '0.0.0.0', port: 4789 } },
     'an address in another spelling': { target: { ip: '10.088.88.70', port: 4789 } },
     'an address of the other family': { target: { ip: 'fd00::1', port: 4789 } },
-    'a negative time to live': { target: 'drop', ttlMs: -1 },
-    'a time to live that is no number': { target: 'drop', ttlMs: Number.NaN },
+    'a negative time to live': { target: 'drop', ttl: -1 },
+    'a time to live that is no number': { target: 'drop', ttl: Number.NaN },
   };
   for (const [what, answer] of Object.entries(answers)) {
     it(`as an answer (${what}) counts as a failure that names the plugin`, async () => {

@@ -57,7 +57,7 @@ describe('an answer', () => {
     const { upcalls, fdb, pass } = harness({
       lookup() {
         asked++;
-        return { target: PEER, ttlMs: 5000 };
+        return { target: PEER, ttl: 5000 };
       },
     });
     upcalls.handle(miss(MAC));
@@ -71,7 +71,7 @@ describe('an answer', () => {
   });
 
   it('without one forgets the time to live of an earlier one', async () => {
-    const { upcalls, context, fdb, pass } = harness({ lookup: () => ({ target: PEER, ttlMs: 1000 }) });
+    const { upcalls, context, fdb, pass } = harness({ lookup: () => ({ target: PEER, ttl: 1000 }) });
     upcalls.handle(miss(MAC));
     await settled();
     context.put(MAC, OTHER_PEER);
@@ -224,7 +224,7 @@ describe('the latest decision wins, not the latest arrival', () => {
   });
 
   it('no entry is so short-lived that a worker may miss it', async () => {
-    const { upcalls, fdb, pass } = harness({ lookup: () => ({ target: PEER, ttlMs: 1 }) });
+    const { upcalls, fdb, pass } = harness({ lookup: () => ({ target: PEER, ttl: 1 }) });
     await pass(99);
     upcalls.handle(miss(MAC));
     await pass(LEAST_LIFE_MS - 1);

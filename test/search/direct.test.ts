@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { direct } from '../../src/search/plugins/direct.js';
+import { direct } from '../../src/search/plugins/direct/direct.js';
 import { parseChanges, parseProperties } from '../../src/search/props.js';
 import { findPlugin, plugins } from '../../src/search/registry.js';
 import { recordingContext } from './context.js';

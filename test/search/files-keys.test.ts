@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ipFamily, macFromNumber, macToNumber, parseIp, parseMac } from '../../src/address.js';
-import { ipv4Key, ipv4Text, ipv6Key, ipv6Text, macKey } from '../../src/search/plugins/files-keys.js';
+import { ipv4Key, ipv4Text, ipv6Key, ipv6Text, macKey } from '../../src/search/plugins/files/keys.js';
 
 /** Text that is nearly an address: hex digits, separators, a few others. */
 const scraps = (alphabet: string, maxLength: number) => fc.string({ unit: fc.constantFrom(...alphabet), maxLength });

@@ -3,9 +3,9 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { macToNumber } from '../../src/address.js';
 import { SEED_FILE } from '../../src/demo/seed.js';
-import { ipv4Key, ipv6Key } from '../../src/search/plugins/files-keys.js';
-import { parseFiles } from '../../src/search/plugins/files-parse.js';
-import { answerOf, type FilesTable } from '../../src/search/plugins/files-table.js';
+import { ipv4Key, ipv6Key } from '../../src/search/plugins/files/keys.js';
+import { parseFiles } from '../../src/search/plugins/files/parse.js';
+import { answerOf, type FilesTable } from '../../src/search/plugins/files/table.js';
 
 const A = 'de:ad:be:ef:00:00';
 const B = 'de:ad:be:ef:00:01';

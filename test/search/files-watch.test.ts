@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { FileWatcher, POLL_MS, SETTLE_MS, type WatchWorld } from '../../src/search/plugins/files-watch.js';
+import { FileWatcher, POLL_MS, SETTLE_MS, type WatchWorld } from '../../src/search/plugins/files/watch.js';
 
 const PATH = '/conf/hosts.json';
 

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { SEED_FILE } from '../../src/demo/seed.js';
 import type { DynamicInstance } from '../../src/search/api.js';
-import { files } from '../../src/search/plugins/files.js';
+import { files } from '../../src/search/plugins/files/files.js';
 import { query, type RecordingContext, recordingContext } from './context.js';
 
 const A = 'de:ad:be:ef:00:00';

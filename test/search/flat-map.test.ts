@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { EightUnitMap, type FlatMap, NumberMap } from '../../src/search/plugins/flat-map.js';
+import { EightUnitMap, type FlatMap, NumberMap } from '../../src/search/plugins/files/flat-map.js';
 
 const numberKey = fc.oneof(
   fc.integer({ min: 0, max: 40 }),

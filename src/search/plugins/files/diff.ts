@@ -1,9 +1,9 @@
 /** What differs between two tables, in canonical text. Pure. */
-import { macFromNumber } from '../../address.js';
-import type { Owner, Target } from '../api.js';
-import { ipv4Text, ipv6Text } from './files-keys.js';
-import { answerOf, type FilesTable } from './files-table.js';
+import { macFromNumber } from '../../../address.js';
+import type { Owner, Target } from '../../api.js';
 import type { ReadonlyIndex } from './flat-map.js';
+import { ipv4Text, ipv6Text } from './keys.js';
+import { answerOf, type FilesTable } from './table.js';
 
 export interface FilesChanges {
   /** MACs that had no entry and have one now. */

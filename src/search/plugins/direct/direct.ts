@@ -1,7 +1,7 @@
 /** The `direct` plugin: every frame, broadcast included, goes to one endpoint. A point to point tunnel. */
-import { VXLAN_PORT } from '../../address.js';
-import type { PointInstance, PointPlugin, PropertyValue, Target } from '../api.js';
-import { notUnicast } from './underlay.js';
+import { VXLAN_PORT } from '../../../address.js';
+import type { PointInstance, PointPlugin, PropertyValue, Target } from '../../api.js';
+import { notUnicast } from '../underlay.js';
 
 type Values = Readonly<Record<string, PropertyValue>>;
 

@@ -1,11 +1,11 @@
 /** Text of a `files` file to a table, or to everything that is wrong with it. Pure. The rules are in docs/files.md. */
-import { macFromNumber } from '../../address.js';
-import { type Family, IPV4, IPV6, Problem, readAddress, readMac, readPort, readUnderlayIp } from './files-fields.js';
-import { type EntrySink, type FieldValue, walkEntries } from './files-json.js';
-import type { MacKey } from './files-keys.js';
-import { Report, show } from './files-report.js';
-import { type FilesTable, newTable, unlistedServers } from './files-table.js';
+import { macFromNumber } from '../../../address.js';
+import { type Family, IPV4, IPV6, Problem, readAddress, readMac, readPort, readUnderlayIp } from './fields.js';
 import type { FlatMap } from './flat-map.js';
+import { type EntrySink, type FieldValue, walkEntries } from './json.js';
+import type { MacKey } from './keys.js';
+import { Report, show } from './report.js';
+import { type FilesTable, newTable, unlistedServers } from './table.js';
 
 export type ParseResult =
   | { readonly table: FilesTable; readonly warnings: Report }

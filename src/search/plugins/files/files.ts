@@ -4,14 +4,14 @@
  * pushed.
  */
 
-import { macFromNumber, macToNumber } from '../../address.js';
-import type { Answer, DynamicInstance, DynamicPlugin, Owner, PluginContext, Query } from '../api.js';
-import { diffTables } from './files-diff.js';
-import { ipv4Key, ipv6Key, type MacKey } from './files-keys.js';
-import { readFiles } from './files-read.js';
-import { Report } from './files-report.js';
-import { answerOf, EMPTY_TABLE, type FilesTable, tableSizes } from './files-table.js';
-import { FileWatcher, REAL_WORLD, type WatchWorld } from './files-watch.js';
+import { macFromNumber, macToNumber } from '../../../address.js';
+import type { Answer, DynamicInstance, DynamicPlugin, Owner, PluginContext, Query } from '../../api.js';
+import { diffTables } from './diff.js';
+import { ipv4Key, ipv6Key, type MacKey } from './keys.js';
+import { readFiles } from './read.js';
+import { Report } from './report.js';
+import { answerOf, EMPTY_TABLE, type FilesTable, tableSizes } from './table.js';
+import { FileWatcher, REAL_WORLD, type WatchWorld } from './watch.js';
 
 const CONFIG = 'files/config';
 /** MACs asked for in vain that are remembered; the host forgets a negative answer within a second anyway. */

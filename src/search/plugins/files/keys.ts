@@ -3,7 +3,7 @@
  * signed number, an IPv6 address a string of its eight 16-bit groups. The usual spellings are read here, character by
  * character, because files are large; every other one is left to address.ts. No key keeps the text of the file alive.
  */
-import { ipBytes, ipFromBytes, macToNumber, parseIp, parseMac } from '../../address.js';
+import { ipBytes, ipFromBytes, macToNumber, parseIp, parseMac } from '../../../address.js';
 
 export type MacKey = number;
 export type Ipv4Key = number;

@@ -6,7 +6,7 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type Fingerprint, fingerprint } from './files-read.js';
+import { type Fingerprint, fingerprint } from './read.js';
 
 /** Between a hint and a look, and between two looks that must agree. */
 export const SETTLE_MS = 50;

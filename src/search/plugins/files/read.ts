@@ -2,8 +2,8 @@
 import { constants } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
-import { type ParseResult, parseFiles } from './files-parse.js';
-import { Report } from './files-report.js';
+import { type ParseResult, parseFiles } from './parse.js';
+import { Report } from './report.js';
 
 /** A larger file is refused; a million entries of the usual shape take some 150 MiB. */
 export const FILE_BYTES_MAX = 512 * 2 ** 20;

@@ -1,9 +1,9 @@
 /** The fields of one entry of a `files` table: a value of the file to a key, or a problem in words. */
-import { parseIp, VXLAN_PORT } from '../../address.js';
-import { type FieldValue, typeName } from './files-json.js';
-import { type Ipv4Key, type Ipv6Key, ipv4Key, ipv4Text, ipv6Key, ipv6Text, type MacKey, macKey } from './files-keys.js';
-import { show } from './files-report.js';
-import { notUnicast } from './underlay.js';
+import { parseIp, VXLAN_PORT } from '../../../address.js';
+import { notUnicast } from '../underlay.js';
+import { type FieldValue, typeName } from './json.js';
+import { type Ipv4Key, type Ipv6Key, ipv4Key, ipv4Text, ipv6Key, ipv6Text, type MacKey, macKey } from './keys.js';
+import { show } from './report.js';
 
 /** What is wrong with a value; the reader knows where it stands. */
 export class Problem {

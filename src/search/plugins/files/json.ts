@@ -3,7 +3,7 @@
  * Strict JSON: no comments, no trailing commas. Keys that JSON.parse would silently merge are seen here.
  */
 import { type JSONVisitor, printParseErrorCode, visit } from 'jsonc-parser';
-import type { Report } from './files-report.js';
+import type { Report } from './report.js';
 
 /** Stands for an object or a list where none may be. */
 export const OBJECT = Symbol('an object');

@@ -1,8 +1,8 @@
 /** The table of a `files` file: three questions, three maps, and one for DHCP. Never changed once it is in use. */
-import { macFromNumber } from '../../address.js';
-import type { Answer } from '../api.js';
-import type { Ipv4Key, Ipv6Key, MacKey } from './files-keys.js';
+import { macFromNumber } from '../../../address.js';
+import type { Answer } from '../../api.js';
 import { EightUnitMap, NumberMap, type ReadonlyIndex } from './flat-map.js';
+import type { Ipv4Key, Ipv6Key, MacKey } from './keys.js';
 
 export interface FilesTable {
   /** MAC to its VTEP, an index of `answers`. */
