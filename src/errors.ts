@@ -227,8 +227,19 @@ export const badProperties = (problems: readonly string[]) => new VxlaneError('b
 export const unknownSearchPlugin = (name: string, known: readonly string[]) =>
   new VxlaneError(
     'unknown_search_plugin',
-    `unknown search plugin ${JSON.stringify(name)}: expected one of ${known.join(', ')}`,
+    `unknown search plugin ${JSON.stringify(name)}: expected one of ${known.join(', ')}, ` +
+      'the path of a module, or a package vxlane-plugin-…',
   );
+
+export const relativeSearchPath = (path: string) =>
+  new VxlaneError(
+    'bad_search_path',
+    `search plugin ${JSON.stringify(path)}: expected an absolute path; the daemon works in another directory than you`,
+  );
+
+/** `reason`: why the module is no search plugin. */
+export const searchPluginUnusable = (reference: string, reason: string) =>
+  new VxlaneError('search_plugin_unusable', `search plugin ${reference} cannot be used: ${reason}`);
 
 // ---- daemon ----------------------------------------------------------------------------------------------------
 
@@ -331,11 +342,15 @@ export const propertyFixed = (names: readonly string[], plugin: string) =>
     `search plugin ${plugin} takes no change of ${names.join(', ')} while it runs: re-create the overlay`,
   );
 
-export const searchSwapNotYet = () =>
+/** `count`: the operator's own targets. */
+export const swapLosesTargets = (overlay: string, plugin: string, count: number) =>
   new VxlaneError(
-    'search_swap_not_yet',
-    'not yet: swapping the search plugin comes with the plugin threads; re-create the overlay meanwhile',
+    'swap_loses_targets',
+    `overlay ${overlay} has ${count} static targets, and ${plugin} sends every frame to one endpoint: flush them first`,
   );
+
+export const overlayChangedMeanwhile = (overlay: string) =>
+  new VxlaneError('changed_meanwhile', `overlay ${overlay} was changed while the new search plugin started: try again`);
 
 export const nothingToModify = (overlay: string) =>
   new VxlaneError('bad_modify', `nothing to modify on overlay ${overlay}: expected properties`);

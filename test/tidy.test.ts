@@ -61,6 +61,8 @@ const ROOMS: Record<string, readonly string[]> = {
   'src/search/api': [],
   'src/search/props': ['src/search/api'],
   'src/search/registry': ['src/search/api', 'src/search/plugins'],
+  'src/search/host': ['src/search/api', 'src/search/registry'],
+  'src/search/find': ['src/search/host', 'src/search/registry'],
   'src/search/plugins': ['src/search/api'],
   'src/proxy': [],
   'src/control/protocol': ['src/control/default-socket'],

@@ -1,22 +1,27 @@
 /** When to try again: 1, 2, 4 … 32 seconds after each failure. */
 export const BACKOFF_FIRST_MS = 1000;
 export const BACKOFF_LAST_MS = 32_000;
+/** What worked for this long begins with the shortest wait again. */
+export const BACKOFF_CALM_MS = 60_000;
 
 export class Backoff {
   #waitMs = BACKOFF_FIRST_MS;
   #atMs = Number.POSITIVE_INFINITY;
+  #succeededAtMs: number | null = null;
 
-  /** A try failed. Answers how long until the next one, in milliseconds. */
+  /** A try failed, or what had succeeded did not last. Answers how long until the next one, in milliseconds. */
   failed(nowMs: number): number {
-    const waitMs = this.#waitMs;
+    const isCalm = this.#succeededAtMs !== null && nowMs - this.#succeededAtMs >= BACKOFF_CALM_MS;
+    const waitMs = isCalm ? BACKOFF_FIRST_MS : this.#waitMs;
+    this.#succeededAtMs = null;
     this.#atMs = nowMs + waitMs;
     this.#waitMs = Math.min(waitMs * 2, BACKOFF_LAST_MS);
     return waitMs;
   }
 
-  /** Nothing to try any more. */
-  succeeded(): void {
-    this.#waitMs = BACKOFF_FIRST_MS;
+  /** Nothing to try any more, as long as it lasts. */
+  succeeded(nowMs: number): void {
+    this.#succeededAtMs = nowMs;
     this.#atMs = Number.POSITIVE_INFINITY;
   }
 

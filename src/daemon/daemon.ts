@@ -18,15 +18,17 @@ import type {
 import type { Datapath } from '../datapath/datapath.js';
 import type { UpcallRecord, VnicIndex } from '../datapath/types.js';
 import { messageOf } from '../errors.js';
+import { Deadlines } from '../search/host/deadlines.js';
+import type { PluginHost } from '../search/host/host.js';
 import { plugins } from '../search/registry.js';
 import { localAddresses } from '../system/link.js';
 import { version } from '../version.js';
-import { Deadlines } from './deadlines.js';
 import type { DaemonLog } from './log.js';
 import { lookup } from './lookup.js';
 import type { Overlay } from './overlay.js';
-import { createOverlay, deleteOverlay, modifyOverlay } from './overlay-commands.js';
-import { needsRepair, repair, restore } from './repair.js';
+import { modifyOverlay } from './overlay-changes.js';
+import { createOverlay, deleteOverlay } from './overlay-commands.js';
+import { needsRepair, pluginsStarted, repair, restore } from './repair.js';
 import { Serial } from './serial.js';
 import { Sockets } from './sockets.js';
 import type { State } from './state.js';
@@ -45,6 +47,8 @@ export interface DaemonOptions {
   readonly now?: () => number;
 }
 
+/** After a restart, commands wait this long for plugins that start slowly. */
+const START_PATIENCE_MS = 10_000;
 /** What nobody tells us about is looked at this often. */
 export const WATCH_EVERY_MS = 3000;
 
@@ -60,9 +64,9 @@ export class Daemon implements Controller {
   constructor({ datapath, state, log, now = () => datapath.nowMs() }: DaemonOptions) {
     const deadlines = new Deadlines(now);
     const sockets = new Sockets(datapath);
-    const objects = { overlays: new Map(), overlayByIndex: new Map(), vnics: new Map() };
+    const objects = { overlays: new Map(), overlayByIndex: new Map(), vnics: new Map(), hosts: new Set<PluginHost>() };
     const isEnding = () => this.#isEnding;
-    this.#world = { datapath, state, log, now, isEnding, deadlines, sockets, ...objects };
+    this.#world = { datapath, state, log, now, isEnding, deadlines, sockets, serial: this.#serial, ...objects };
     this.#startedAtMs = now();
     datapath.onUpcall = (record) => this.#upcall(record);
     datapath.onVnicGone = (index) => {
@@ -72,28 +76,36 @@ export class Daemon implements Controller {
     };
   }
 
-  /** Resolves when everything that was kept is there again, or has been tried. Slow plugins need `tick` meanwhile. */
-  restore(): Promise<void> {
-    return this.#serial.run(() => restore(this.#world));
+  /**
+   * Resolves when everything that was kept is there again, or has been tried; a plugin that takes its time to start is
+   * not waited for. Needs `tick` meanwhile.
+   */
+  async restore(): Promise<void> {
+    await this.#serial.run(() => restore(this.#world));
+    const { deadlines, log } = this.#world;
+    await deadlines.within(START_PATIENCE_MS, 'search plugins', pluginsStarted(this.#world)).catch(() => {
+      if (!this.#isEnding) log.warn('search plugins are still starting');
+    });
   }
 
   /** Time has passed. To be called about ten times a second. */
   tick(): void {
     const nowMs = this.#world.now();
     this.#world.deadlines.tick(nowMs);
+    for (const host of this.#world.hosts) host.watch(nowMs);
     for (const overlay of this.#world.overlays.values()) overlay.tick(nowMs);
     if (nowMs >= this.#watchAtMs) this.#watch(nowMs);
     if (!this.#isRepairing && !this.#isEnding && needsRepair(this.#world, nowMs)) void this.#repair();
   }
 
   /** SIGHUP: whatever is not up is tried at once, and running plugins re-read their sources. */
-  reload(): Promise<void> {
-    return this.#serial.run(async () => {
-      if (this.#isEnding) return;
-      const running = sorted(this.#world.overlays).filter((overlay) => overlay.isUp);
-      await repair(this.#world, () => true);
-      await Promise.all(running.map((overlay) => overlay.search.reload()));
+  async reload(): Promise<void> {
+    const running = sorted(this.#world.overlays).filter((overlay) => overlay.isUp);
+    await this.#serial.run(async () => {
+      if (!this.#isEnding) await repair(this.#world, () => true);
     });
+    await Promise.all(running.map((overlay) => overlay.search.reload()));
+    await pluginsStarted(this.#world);
   }
 
   /**
@@ -102,10 +114,11 @@ export class Daemon implements Controller {
    */
   stop(): Promise<void> {
     this.#isEnding = true;
-    this.#world.deadlines.passAll();
+    const { datapath, deadlines, sockets, overlays, vnics } = this.#world;
+    deadlines.passAll();
+    const ended = Promise.all([...overlays.values()].map((overlay) => overlay.endPlugin()));
     return this.#serial.run(async () => {
-      const { datapath, sockets, overlays, vnics } = this.#world;
-      await Promise.all([...overlays.values()].map((overlay) => overlay.search.stop()));
+      await ended;
       for (const overlay of overlays.values()) overlay.attachment?.upcalls.close();
       await datapath.close();
       for (const vnic of vnics.values()) vnic.close();
@@ -135,12 +148,12 @@ export class Daemon implements Controller {
     return this.#view(overlayOf(this.#world, name));
   }
 
-  createOverlay(request: CreateOverlay): Promise<OverlayView> {
-    return this.#serial.run(async () => this.#view(await createOverlay(this.#world, request)));
+  async createOverlay(request: CreateOverlay): Promise<OverlayView> {
+    return this.#view(await createOverlay(this.#world, request));
   }
 
-  modifyOverlay(name: string, request: ModifyOverlay): Promise<OverlayView> {
-    return this.#serial.run(async () => this.#view(await modifyOverlay(this.#world, name, request)));
+  async modifyOverlay(name: string, request: ModifyOverlay): Promise<OverlayView> {
+    return this.#view(await modifyOverlay(this.#world, name, request));
   }
 
   deleteOverlay(name: string): Promise<void> {

@@ -2,6 +2,7 @@
 import { formatEndpoint, isGroupMac } from '../address.js';
 import type { LookupView } from '../control/protocol.js';
 import type { Overlay } from './overlay.js';
+import { plainQuery } from './query.js';
 import type { Outcome } from './upcalls.js';
 import { cachedLookupView } from './views.js';
 
@@ -10,11 +11,11 @@ export async function lookup(overlay: Overlay, mac: string): Promise<LookupView>
   const { targets, upcalls } = overlay.attached();
   const known = targets.entry(mac);
   if (known !== null) return cachedLookupView(overlay, known);
-  const { search, vni } = overlay.identity;
-  const base = { overlay: overlay.name, mac, source: search, cached: false };
+  const { vni } = overlay.identity;
+  const base = { overlay: overlay.name, mac, source: overlay.search.name, cached: false };
   if (overlay.search.isPoint) return { ...base, ...outcomeView(overlay.search.point ?? 'drop') };
   if (isGroupMac(mac)) return { ...base, verdict: 'drop', destination: 'no_flood_list' };
-  const outcome = await upcalls.ask({ vni, mac, sourceMac: '00:00:00:00:00:00', etherType: 0, vlan: 0 });
+  const outcome = await upcalls.ask(plainQuery(vni, mac));
   const answered = targets.entry(mac);
   // what the FDB made of the answer is what frames will meet
   return answered === null

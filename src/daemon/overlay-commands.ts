@@ -1,89 +1,71 @@
-/** Commands that make, change and delete overlays. Each is all or nothing. */
-import type { CreateOverlay, ModifyOverlay } from '../control/protocol.js';
-import {
-  badEncap,
-  badVni,
-  nameTaken,
-  nothingToModify,
-  overlayHasVnics,
-  propertyFixed,
-  searchSwapNotYet,
-  vniTaken,
-} from '../errors.js';
-import { parseChanges } from '../search/props.js';
-import { findPlugin } from '../search/registry.js';
+/** Commands that make and delete overlays. Each is all or nothing. */
+import type { CreateOverlay } from '../control/protocol.js';
+import { badEncap, badVni, messageOf, nameTaken, overlayHasVnics, pluginFailed, vniTaken } from '../errors.js';
+import { type FoundPlugin, findPlugin } from '../search/find.js';
+import type { Candidate } from './candidate.js';
 import { Overlay } from './overlay.js';
-import { configurationOf, ENCAPS, specsOf, VNI_MAX } from './overlay-props.js';
-import { reattachVnics, repairOverlay } from './repair.js';
+import { type Configuration, configurationOf, ENCAPS, VNI_MAX } from './overlay-props.js';
+import type { OverlayIdentity } from './overlay-types.js';
+import { reattachVnics } from './repair.js';
 import { allOrNothing } from './undo.js';
 import { overlayOf, saveOverlay, vnicsOn, type World } from './world.js';
 
-export function createOverlay(world: World, request: CreateOverlay): Promise<Overlay> {
-  const overlay = checkedOverlay(world, request);
+export async function createOverlay(world: World, request: CreateOverlay): Promise<Overlay> {
+  checkFree(world, request);
+  const found = await findPlugin(request.search, world.deadlines);
+  const configuration = configurationOf(found.manifest, request.properties);
+  const { name, encap, vni, search, temporary } = request;
+  const overlay = new Overlay({ name, encap, vni, search, temporary }, found, configuration, world);
+  overlay.checkMtu();
+  // Nothing else waits for a plugin that starts slowly.
+  const candidate = await startedFor(overlay, found, configuration);
+  return world.serial
+    .run(() => establish(world, overlay, candidate))
+    .catch(async (thrown: unknown) => {
+      await candidate.stop();
+      throw thrown;
+    });
+}
+
+/** What can be refused before anything is done. */
+function checkFree(world: World, { name, encap, vni }: OverlayIdentity): void {
+  if (!ENCAPS.includes(encap)) throw badEncap(encap, ENCAPS);
+  if (vni < 0 || vni > VNI_MAX) throw badVni(vni, VNI_MAX);
+  checkNameFree(world, name);
+  const other = [...world.overlays.values()].find((overlay) => overlay.identity.vni === vni);
+  if (other !== undefined) throw vniTaken(vni, other.name);
+}
+
+/** An instance for the overlay that could take over. A VxlaneError says why there is none. */
+export async function startedFor(overlay: Overlay, found: FoundPlugin, configuration: Configuration) {
+  try {
+    return await overlay.search.start(found, configuration, overlay.pluginMacs());
+  } catch (thrown) {
+    throw pluginFailed(overlay.name, messageOf(thrown), thrown);
+  }
+}
+
+function establish(world: World, overlay: Overlay, candidate: Candidate): Promise<Overlay> {
   return allOrNothing(world.log, async (undo) => {
+    checkFree(world, overlay.identity); // again: another command may have come first
     undo.push(`take down overlay ${overlay.name}`, () => overlay.takeDown());
-    await overlay.bringUp();
+    await overlay.openUnderlay();
+    await overlay.takeOver(candidate);
     undo.push(`forget overlay ${overlay.name}`, () => world.state.overlays.remove(overlay.name));
     await saveOverlay(world, overlay);
     world.overlays.set(overlay.name, overlay);
     // VNICs whose overlay was lost have waited for one of this name.
     await reattachVnics(world, overlay);
-    world.log.info('overlay created', { overlay: overlay.name, vni: request.vni, search: request.search });
+    const { vni, search } = overlay.identity;
+    world.log.info('overlay created', { overlay: overlay.name, vni, search });
     return overlay;
   });
-}
-
-/** Everything that can be refused before anything is done. */
-function checkedOverlay(world: World, request: CreateOverlay): Overlay {
-  const { name, encap, vni, search, temporary } = request;
-  if (!ENCAPS.includes(encap)) throw badEncap(encap, ENCAPS);
-  if (vni < 0 || vni > VNI_MAX) throw badVni(vni, VNI_MAX);
-  const plugin = findPlugin(search);
-  checkNameFree(world, name);
-  const other = [...world.overlays.values()].find((overlay) => overlay.identity.vni === vni);
-  if (other !== undefined) throw vniTaken(vni, other.name);
-  const configuration = configurationOf(plugin, request.properties);
-  const overlay = new Overlay({ name, encap, vni, search, temporary }, plugin, configuration, world);
-  overlay.checkMtu();
-  return overlay;
 }
 
 /** Overlays and VNICs share one space of names, as links do. */
 export function checkNameFree(world: World, name: string): void {
   if (world.overlays.has(name)) throw nameTaken(name, 'overlay');
   if (world.vnics.has(name)) throw nameTaken(name, 'VNIC');
-}
-
-export async function modifyOverlay(world: World, name: string, request: ModifyOverlay): Promise<Overlay> {
-  const overlay = overlayOf(world, name);
-  if (request.search !== undefined) throw searchSwapNotYet();
-  const given = request.properties ?? {};
-  const names = Object.keys(given);
-  if (names.length === 0) throw nothingToModify(name);
-  const before = overlay.configuration;
-  parseChanges(specsOf(overlay.plugin), given);
-  const after = configurationOf(overlay.plugin, { ...before.given, ...given });
-  if (names.includes('mtu')) overlay.checkMtu(after);
-  refuseFixed(overlay, names);
-  return allOrNothing(world.log, async (undo) => {
-    // Taken back last: what is kept then is the configuration as it was.
-    undo.push(`keep overlay ${name} as it was`, () => saveOverlay(world, overlay));
-    undo.push(`change overlay ${name} back`, () => overlay.apply(before, names));
-    await overlay.apply(after, names);
-    await saveOverlay(world, overlay);
-    await repairOverlay(world, overlay, (object) => object === overlay); // may be still DEGRADED, and says why
-    world.log.info('overlay modified', { overlay: name, properties: names });
-    return overlay;
-  });
-}
-
-/** A running plugin may not be able to take changes at all. */
-function refuseFixed(overlay: Overlay, names: readonly string[]): void {
-  const ownNames = overlay.search.ownNames(names);
-  const { host } = overlay.search;
-  if (ownNames.length > 0 && host !== null && !host.takesChanges) {
-    throw propertyFixed(ownNames, overlay.identity.search);
-  }
 }
 
 export async function deleteOverlay(world: World, name: string): Promise<void> {

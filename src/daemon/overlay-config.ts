@@ -8,7 +8,7 @@ export function datapathConfig(
   { socket, gso }: { socket: SocketIndex; gso: boolean },
 ): OverlayConfig {
   const { strictHeader, vlan } = configuration.settings;
-  const { host, isPoint, point } = search;
+  const { isPoint, point } = search;
   const isOffloaded = configuration.settings.socket.offload === 'auto';
   return {
     vni: identity.vni,
@@ -17,9 +17,9 @@ export function datapathConfig(
     vlan,
     point: isPoint ? (point ?? 'drop') : null,
     lookup: !isPoint,
-    proxyArp: host?.answersArp ?? false,
-    proxyNdp: host?.answersNdp ?? false,
-    proxyDhcp: host?.answersDhcp ?? false,
+    proxyArp: search.can('arp'),
+    proxyNdp: search.can('ndp'),
+    proxyDhcp: search.can('dhcp'),
     segment: isOffloaded && gso,
     coalesceTcp: isOffloaded,
     coalesceUdp: isOffloaded && [...vnics.values()].every((vnic) => vnic.takesUdpSuperFrames),

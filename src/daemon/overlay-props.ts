@@ -3,7 +3,8 @@ import { networkInterfaces } from 'node:os';
 import ipaddr from 'ipaddr.js';
 import { type Endpoint, ipFamily, parseIp, VXLAN_PORT } from '../address.js';
 import { badListenIp, linkLocalListenIp, mtuDoesNotFit, underlayTooSmall } from '../errors.js';
-import type { Plugin, PropertySpec, PropertyValue } from '../search/api.js';
+import type { PropertySpec, PropertyValue } from '../search/api.js';
+import type { Manifest } from '../search/host/messages.js';
 import { parseProperties } from '../search/props.js';
 import type { SocketSettings } from './sockets.js';
 
@@ -99,6 +100,15 @@ export const OVERLAY_PROPERTIES: readonly PropertySpec[] = [
     mutable: true,
     help: 'milliseconds for which "no such MAC" is remembered',
   },
+  {
+    name: 'lookup/memory',
+    type: 'uint',
+    required: false,
+    default: 1024,
+    range: [32, 65_536],
+    mutable: true,
+    help: 'MiB of memory that an instance of the search plugin may use; holds from its next start',
+  },
 ];
 
 export interface OverlaySettings {
@@ -108,6 +118,7 @@ export interface OverlaySettings {
   readonly vlan: 'pass' | 'strip' | 'discard';
   readonly strictHeader: boolean;
   readonly negativeTtlMs: number;
+  readonly pluginMemoryMiB: number;
 }
 
 /** What an overlay was told, in three forms. */
@@ -120,12 +131,12 @@ export interface Configuration {
 }
 
 /** All properties of an overlay with this plugin; null: there is no such plugin, so only the general ones. */
-export function specsOf(plugin: Plugin | null): readonly PropertySpec[] {
+export function specsOf(plugin: Manifest | null): readonly PropertySpec[] {
   return [...OVERLAY_PROPERTIES, ...(plugin?.properties ?? [])];
 }
 
 /** Parses what the operator gave. A VxlaneError names everything that is wrong with it. */
-export function configurationOf(plugin: Plugin | null, given: Readonly<Record<string, string>>): Configuration {
+export function configurationOf(plugin: Manifest | null, given: Readonly<Record<string, string>>): Configuration {
   const specs = specsOf(plugin);
   const known = plugin === null ? only(given, specs) : given;
   const values = parseProperties(specs, known);
@@ -156,6 +167,7 @@ function settingsOf(values: Values): OverlaySettings {
     vlan: values.vlan as OverlaySettings['vlan'],
     strictHeader: values['strict-header'] === 'true',
     negativeTtlMs: Number(values['lookup/negative_ttl']),
+    pluginMemoryMiB: Number(values['lookup/memory']),
   };
 }
 

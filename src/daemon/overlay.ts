@@ -4,71 +4,27 @@
  * An overlay can exist without being up: after a restart its listen address or its plugin may not be there yet. Then it
  * is DEGRADED with the reason, and `bringUp` is tried again.
  */
-import type { Datapath } from '../datapath/datapath.js';
-import type { OverlayIndex, SocketIndex, VnicIndex } from '../datapath/types.js';
-import { listenAddressGone, messageOf, overlayNotUp, pluginFailed } from '../errors.js';
-import type { Plugin, Target } from '../search/api.js';
+import type { VnicIndex } from '../datapath/types.js';
+import { listenAddressGone, messageOf, overlayNotUp } from '../errors.js';
+import type { Target } from '../search/api.js';
+import { type FoundPlugin, findPlugin } from '../search/find.js';
+import type { PluginFault } from '../search/host/types.js';
 import { underlayMtu } from '../system/link.js';
+import { attachmentOf } from './attachment.js';
 import { Backoff } from './backoff.js';
-import type { Deadlines } from './deadlines.js';
+import type { Candidate } from './candidate.js';
 import { Health } from './health.js';
 import type { DaemonLog } from './log.js';
 import { LostTargets, type PutStatic } from './lost-targets.js';
 import { datapathConfig } from './overlay-config.js';
-import { type Configuration, checkMtu, defaultMtu, isOwnEndpoint } from './overlay-props.js';
+import { type Configuration, checkMtu, configurationOf, defaultMtu } from './overlay-props.js';
+import type { AttachedVnic, Attachment, OverlayDeps, OverlayIdentity } from './overlay-types.js';
+import { PluginStarter } from './plugin-starter.js';
 import { SearchSide } from './search-side.js';
-import type { SocketSettings, Sockets } from './sockets.js';
-import { Targets } from './targets.js';
-import { type LocalVnic, type UpcallOverlay, Upcalls } from './upcalls.js';
-
-/** What all overlays share. */
-export interface OverlayDeps {
-  readonly datapath: Datapath;
-  readonly sockets: Sockets;
-  readonly deadlines: Deadlines;
-  readonly log: DaemonLog;
-  /** Milliseconds of the monotonic clock. */
-  readonly now: () => number;
-  /** Kept by each overlay for itself. */
-  readonly overlayByIndex: Map<OverlayIndex, Overlay>;
-}
-
-export interface OverlayIdentity {
-  readonly name: string;
-  readonly vni: number;
-  readonly encap: string;
-  /** Name of the search plugin. */
-  readonly search: string;
-  /** Not kept over a restart of the daemon. */
-  readonly temporary: boolean;
-}
-
-/** A VNIC that frames flow through. */
-export interface AttachedVnic extends LocalVnic {
-  readonly name: string;
-  readonly allowAnyMac: boolean;
-  readonly attachedAtMs: number;
-  /** UDP super-frames may be written to it. */
-  readonly takesUdpSuperFrames: boolean;
-  setMtu(mtu: number): void;
-  setOffload(offload: SocketSettings['offload']): void;
-}
-
-/** What is there while the overlay has its socket. */
-export interface Attachment {
-  readonly index: OverlayIndex;
-  readonly socket: SocketIndex;
-  /** The socket takes several datagrams per send. */
-  readonly gso: boolean;
-  readonly targets: Targets;
-  readonly upcalls: Upcalls;
-}
-
-const LOG_STATUS_EVERY_MS = 1000;
+import type { SocketSettings } from './sockets.js';
+import { StatusLog } from './status-log.js';
 
 export class Overlay {
-  readonly identity: OverlayIdentity;
-  readonly plugin: Plugin | null;
   readonly log: DaemonLog;
   readonly health = new Health();
   readonly backoff = new Backoff();
@@ -76,6 +32,7 @@ export class Overlay {
   readonly vnics = new Map<VnicIndex, AttachedVnic>();
   /** The operator's targets. */
   readonly statics = new Map<string, Target>();
+  #identity: OverlayIdentity;
   readonly #deps: OverlayDeps;
   readonly #lostTargets: LostTargets;
   #configuration: Configuration;
@@ -84,25 +41,41 @@ export class Overlay {
   #attachment: Attachment | null = null;
   /** An interface has had the listen address while the overlay had its socket. */
   #wasLocal = false;
-  #loggedStatus = 'ONLINE';
-  #loggedAtMs = Number.NEGATIVE_INFINITY;
+  readonly #starter = new PluginStarter({
+    candidate: () => this.#candidate(),
+    isWanted: () => this.search.host === null && this.#attachment !== null,
+    takeOver: (candidate) => this.takeOver(candidate),
+    failed: (thrown) => void this.#cannot('start', thrown),
+  });
+  readonly #statusLog: StatusLog;
 
-  /** `plugin`: null when there is none of that name. */
-  constructor(identity: OverlayIdentity, plugin: Plugin | null, configuration: Configuration, deps: OverlayDeps) {
-    this.identity = identity;
-    this.plugin = plugin;
+  /** `found`: null when there is no such plugin now. */
+  constructor(identity: OverlayIdentity, found: FoundPlugin | null, configuration: Configuration, deps: OverlayDeps) {
+    this.#identity = identity;
     this.#configuration = configuration;
     this.#deps = deps;
     this.log = deps.log.child({ overlay: identity.name });
     this.#lostTargets = new LostTargets(this.health, this.log);
-    const { name: overlay, vni, search } = identity;
-    const log = this.log.child({ plugin: search });
-    const { deadlines, now } = deps;
-    this.search = new SearchSide({ overlay, vni, search, plugin, log, health: this.health, deadlines, now });
+    this.#statusLog = new StatusLog(this.health, this.log);
+    const { deadlines, hosts, now, datapath } = deps;
+    this.search = new SearchSide(found, {
+      overlay: identity.name,
+      vni: identity.vni,
+      log: this.log,
+      health: this.health,
+      wordsMax: datapath.fdbSize,
+      ...{ deadlines, hosts, now },
+      onDeath: (fault) => this.#pluginDied(fault),
+      onChange: () => this.#configure(),
+    });
+  }
+
+  get identity(): OverlayIdentity {
+    return this.#identity;
   }
 
   get name(): string {
-    return this.identity.name;
+    return this.#identity.name;
   }
 
   get configuration(): Configuration {
@@ -122,6 +95,16 @@ export class Overlay {
   /** null while the overlay has no socket. */
   get attachment(): Attachment | null {
     return this.#attachment;
+  }
+
+  /** Another number: a candidate that was started before has an old configuration, or is one too many. */
+  get epoch(): number {
+    return this.#starter.epoch;
+  }
+
+  /** Resolves when the plugin has started, or cannot; null when it is not being started. */
+  get starting(): Promise<void> | null {
+    return this.#starter.running;
   }
 
   get isUp(): boolean {
@@ -145,15 +128,79 @@ export class Overlay {
     this.#underlay = underlay;
   }
 
-  /** Opens what is not open yet: the socket, then the plugin. Throws at the first that fails; what is open stays. */
-  async bringUp(): Promise<void> {
-    if (this.#attachment === null) await this.#step('underlay', () => this.#attach());
-    if (this.search.host === null) await this.#step('start', () => this.#startPlugin());
-    this.backoff.succeeded();
+  /** Opens the socket, if it is not open. */
+  async openUnderlay(): Promise<void> {
+    if (this.#attachment !== null) return;
+    try {
+      await this.#attach();
+      this.health.restore('underlay');
+    } catch (thrown) {
+      this.#cannot('underlay', thrown);
+      throw thrown;
+    }
+  }
+
+  /** Starts the search plugin, if there is none. Never rejects: a failure is health, and is tried again. */
+  startPlugin(): Promise<void> {
+    return this.#starter.start();
+  }
+
+  async #candidate(): Promise<Candidate> {
+    const found = this.search.found ?? (await findPlugin(this.#identity.search, this.#deps.deadlines));
+    return this.search.start(found, configurationOf(found.manifest, this.#configuration.given));
+  }
+
+  /** The plugin ends, and no other begins. */
+  endPlugin(): Promise<void> {
+    this.#starter.end();
+    return this.search.stop();
+  }
+
+  /** What a candidate has to know before it takes over. */
+  pluginMacs(): string[] {
+    return this.#attachment?.targets.told() ?? [];
+  }
+
+  /**
+   * From now on the candidate answers, and what it said of MACs is in the FDB: the same as before is untouched.
+   * `names`: general properties that differ in its configuration. Resolves when the one before it has stopped. Throws
+   * when there is no socket.
+   */
+  async takeOver(candidate: Candidate, names: readonly string[] = []): Promise<void> {
+    const { upcalls } = this.attached();
+    this.#starter.outdate();
+    const wasPoint = this.search.isPoint;
+    const before = this.search.takeOver(candidate);
+    this.#identity = { ...this.#identity, search: candidate.found.reference };
+    this.#configuration = candidate.configuration;
+    if (!wasPoint || this.search.isPoint) this.#configure();
+    upcalls.takeOver(candidate.relay);
+    this.#configure();
+    this.#applied(names);
+    this.health.restore('start');
+    this.backoff.succeeded(this.#deps.now());
+    this.log.info('search plugin serves', { plugin: candidate.found.reference });
+    await before?.stop();
+  }
+
+  #pluginDied(fault: PluginFault): void {
+    const waitMs = this.#cannot('start', fault);
+    this.log.error('search plugin ended', {
+      reason: fault.message,
+      restartInMs: waitMs,
+      deaths: this.search.counts.deaths,
+    });
+  }
+
+  /** Answers after how many milliseconds it is tried again. */
+  #cannot(part: 'underlay' | 'start', thrown: unknown): number {
+    this.health.degrade(part, messageOf(thrown));
+    return this.backoff.failed(this.#deps.now());
   }
 
   /** Closes everything, whatever of it is open. No VNICs may be left. */
   async takeDown(): Promise<void> {
+    this.#starter.outdate();
     await this.search.stop();
     const attachment = this.#attachment;
     if (attachment === null) return;
@@ -169,12 +216,18 @@ export class Overlay {
    * nothing here. A change is taken back by applying the old configuration.
    */
   async apply(configuration: Configuration, names: readonly string[]): Promise<void> {
+    this.#starter.outdate();
     await this.search.change(configuration, this.search.ownNames(names));
     this.#configuration = configuration;
     this.#configure();
+    this.#applied(names);
+  }
+
+  /** What VNICs and the socket have to know of a changed configuration. */
+  #applied(names: readonly string[]): void {
     // Else an MTU that the operator gave an interface stays, and a trouble with one stops no other change.
     if (names.includes('mtu')) for (const vnic of this.vnics.values()) vnic.setMtu(this.mtu);
-    if (names.includes('offload')) this.#setOffload(configuration.settings.socket);
+    if (names.includes('offload')) this.#setOffload(this.#configuration.settings.socket);
   }
 
   #setOffload(socket: SocketSettings): void {
@@ -200,7 +253,7 @@ export class Overlay {
 
   tick(nowMs: number): void {
     this.#attachment?.targets.tick(nowMs);
-    this.#logStatus(nowMs);
+    this.#statusLog.tick(nowMs);
   }
 
   /** Looks at what nobody tells of. `local`: this host's addresses; one never among them (a wildcard) cannot go. */
@@ -214,25 +267,14 @@ export class Overlay {
   }
 
   async #attach(): Promise<void> {
-    const { datapath, sockets, now } = this.#deps;
+    const { sockets } = this.#deps;
     const { socket: wanted } = this.#configuration.settings;
-    const { listen } = wanted;
-    this.#underlay = underlayMtu(listen.ip);
+    this.#underlay = underlayMtu(wanted.listen.ip);
     const { index: socket, gso } = sockets.acquire(this.name, wanted);
     this.#wasLocal = this.#underlay !== null;
     try {
-      const index = datapath.addOverlay(datapathConfig(this, { socket, gso }));
-      const targets = new Targets({
-        fdb: datapath,
-        overlay: index,
-        fdbSize: datapath.fdbSize,
-        isOwn: (endpoint) => isOwnEndpoint(listen, endpoint),
-        anyMacVnic: () => [...this.vnics.values()].find((vnic) => vnic.allowAnyMac)?.index ?? null,
-        nowMs: now(),
-      });
-      const upcalls = new Upcalls({ datapath, overlay: this.#forUpcalls(index), targets, now });
-      this.#attachment = { index, socket, gso, targets, upcalls };
-      this.#deps.overlayByIndex.set(index, this);
+      this.#attachment = attachmentOf(this, this.#deps, { socket, gso });
+      this.#deps.overlayByIndex.set(this.#attachment.index, this);
     } catch (thrown) {
       await sockets.release(this.name, wanted);
       throw thrown;
@@ -240,60 +282,13 @@ export class Overlay {
     this.#lostTargets.putAll(this.statics, this.#putStatic);
   }
 
-  async #startPlugin(): Promise<void> {
-    const { upcalls } = this.attached();
-    await this.search.start(this.#configuration, upcalls);
-    upcalls.forgetRefusals();
-    this.#configure();
-  }
-
   readonly #putStatic: PutStatic = (mac, target) => {
     const { upcalls, targets } = this.attached();
     return upcalls.setStatic(mac, target) ? null : targets.noRoom().message;
   };
 
-  #forUpcalls(index: OverlayIndex): UpcallOverlay {
-    const overlay = this;
-    return {
-      index,
-      vni: this.identity.vni,
-      log: this.log,
-      health: this.health,
-      vnics: this.vnics,
-      get plugin() {
-        return overlay.search.host;
-      },
-      get negativeTtlMs() {
-        return overlay.#configuration.settings.negativeTtlMs;
-      },
-    };
-  }
-
   #configure(): void {
     if (this.#attachment === null) return;
     this.#deps.datapath.setOverlay(this.#attachment.index, datapathConfig(this, this.#attachment));
-  }
-
-  /** A step of coming up: its failure is the overlay's health. */
-  async #step(part: 'underlay' | 'start', action: () => Promise<void>): Promise<void> {
-    try {
-      await action();
-      this.health.restore(part);
-    } catch (thrown) {
-      if (part === 'start') await this.search.stop(); // else it may count as up, and is never tried again
-      this.health.degrade(part, messageOf(thrown));
-      this.backoff.failed(this.#deps.now());
-      throw part === 'start' ? pluginFailed(this.name, messageOf(thrown), thrown) : thrown;
-    }
-  }
-
-  /** Changes of status, at most one line a second. */
-  #logStatus(nowMs: number): void {
-    const { status, details } = this.health;
-    if (status === this.#loggedStatus || nowMs - this.#loggedAtMs < LOG_STATUS_EVERY_MS) return;
-    this.#loggedStatus = status;
-    this.#loggedAtMs = nowMs;
-    if (status === 'ONLINE') this.log.info('overlay is ONLINE again');
-    else this.log.warn('overlay is DEGRADED', { details });
   }
 }

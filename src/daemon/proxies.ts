@@ -7,7 +7,7 @@ import type { DropReason, ProxyUpcall } from '../datapath/types.js';
 import { arpAnnouncement, arpQuestion, arpReply } from '../proxy/arp.js';
 import { dhcpClient, redirect } from '../proxy/dhcp.js';
 import { ndpQuestion, neighbourAdvertisement, unsolicitedAdvertisement } from '../proxy/ndp.js';
-import { type Askable, PluginFault } from './plugin-host.js';
+import { type Askable, PluginFault } from '../search/host/types.js';
 import type { LocalVnic, UpcallsOptions } from './upcalls.js';
 
 /** Questions of proxies that may be in flight, per overlay. */
@@ -124,10 +124,17 @@ export class Proxies {
 
   async #ask<T>(question: (plugin: Askable) => Promise<T>): Promise<T> {
     const { overlay } = this.#options;
-    if (overlay.plugin === null) throw new PluginFault('the search plugin is not running', false, null);
-    const answer = await question(overlay.plugin);
-    if (!this.#isClosed) overlay.health.restore('lookup');
-    return answer;
+    const { plugin } = overlay;
+    if (plugin === null) throw new PluginFault('the search plugin is not running', false, null);
+    try {
+      const answer = await question(plugin);
+      if (!this.#isClosed) overlay.health.restore('lookup');
+      return answer;
+    } catch (thrown) {
+      // another instance has taken over meanwhile
+      if (overlay.plugin !== plugin && overlay.plugin !== null) return this.#ask(question);
+      throw thrown;
+    }
   }
 
   /** The asker itself, or behind a VNIC here, which the broadcast has reached: a second copy would be one too many. */

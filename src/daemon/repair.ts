@@ -4,8 +4,8 @@
  */
 import { parseEndpoint } from '../address.js';
 import { messageOf, noSuchOverlay, overlayNotUp } from '../errors.js';
-import type { Plugin, Target } from '../search/api.js';
-import { plugins } from '../search/registry.js';
+import type { Target } from '../search/api.js';
+import { builtInPlugin } from '../search/find.js';
 import { Overlay } from './overlay.js';
 import { configurationOf } from './overlay-props.js';
 import type { StoredOverlay } from './state.js';
@@ -31,9 +31,9 @@ function restoredOverlay(world: World, stored: StoredOverlay): Overlay {
   const { name, vni, encap, search } = stored;
   const other = [...world.overlays.values()].find((overlay) => overlay.identity.vni === vni);
   if (other !== undefined) throw new Error(`virtual network id ${vni} is that of overlay ${other.name}`);
-  const plugin: Plugin | null = plugins.get(search) ?? null;
-  const configuration = configurationOf(plugin, stored.properties);
-  const overlay = new Overlay({ name, vni, encap, search, temporary: false }, plugin, configuration, world);
+  const found = builtInPlugin(search);
+  const configuration = configurationOf(found?.manifest ?? null, stored.properties);
+  const overlay = new Overlay({ name, vni, encap, search, temporary: false }, found, configuration, world);
   for (const [mac, text] of Object.entries(stored.targets)) overlay.statics.set(mac, targetOf(text));
   return overlay;
 }
@@ -44,7 +44,10 @@ function targetOf(text: string): Target {
   return endpoint;
 }
 
-/** Tries again whatever is not up and `isDue`. Overlays do not wait for each other: a plugin may be slow to start. */
+/**
+ * Tries again whatever is not up and `isDue`. Plugins may be slow to start: that goes on by itself, and
+ * {@link pluginsStarted} waits for it.
+ */
 export async function repair(world: World, isDue: (object: Overlay | Vnic) => boolean): Promise<void> {
   const orphans = sorted(world.vnics).filter((vnic) => !world.overlays.has(vnic.identity.overlay));
   for (const vnic of orphans.filter(isDue)) await reattach(world, vnic);
@@ -65,11 +68,20 @@ export async function repairOverlay(world: World, overlay: Overlay, isDue: (obje
 async function bringUp(world: World, overlay: Overlay): Promise<void> {
   const known = overlay.health.details;
   try {
-    await overlay.bringUp();
-    world.log.info('overlay is up', { overlay: overlay.name });
+    await overlay.openUnderlay();
   } catch (thrown) {
-    if (overlay.health.details !== known && !world.isEnding()) warn(world, overlay, thrown);
+    if (overlay.health.details !== known && !world.isEnding()) warn(world, overlay, messageOf(thrown));
+    return;
   }
+  void overlay.startPlugin().then(() => {
+    if (overlay.isUp) world.log.info('overlay is up', { overlay: overlay.name });
+    else if (overlay.health.details !== known && !world.isEnding()) warn(world, overlay, overlay.health.details);
+  });
+}
+
+/** Resolves when no plugin is starting any more. Never rejects. */
+export async function pluginsStarted(world: World): Promise<void> {
+  await Promise.all([...world.overlays.values()].map((overlay) => overlay.starting));
 }
 
 /** Something waits for its time to be tried again. */
@@ -92,14 +104,14 @@ async function reattach(world: World, vnic: Vnic): Promise<void> {
     await vnic.reattach(overlay, world.datapath, world.now(), (name) => world.vnics.has(name));
     world.log.info('VNIC attached', { vnic: vnic.name, overlay: overlay.name, netns: vnic.netns });
   } catch (thrown) {
-    if (vnic.problem !== messageOf(thrown)) warn(world, vnic, thrown);
+    if (vnic.problem !== messageOf(thrown)) warn(world, vnic, messageOf(thrown));
     vnic.problem = messageOf(thrown);
     vnic.backoff.failed(world.now());
   }
   await new Promise(setImmediate); // a thousand interfaces are no reason not to hear a signal
 }
 
-function warn(world: World, object: Overlay | Vnic, thrown: unknown): void {
+function warn(world: World, object: Overlay | Vnic, reason: string): void {
   const kind = object instanceof Vnic ? 'VNIC' : 'overlay';
-  world.log.warn(`${kind} is not up`, { name: object.name, reason: messageOf(thrown) });
+  world.log.warn(`${kind} is not up`, { name: object.name, reason });
 }

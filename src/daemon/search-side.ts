@@ -1,44 +1,70 @@
-/** The search plugin of one overlay as it comes and goes: started, asked for its one destination, changed, stopped. */
-import { formatEndpoint, ipFamily } from '../address.js';
-import { messageOf, pointsToItself } from '../errors.js';
-import type { Plugin, PluginLog, Target } from '../search/api.js';
-import type { Deadlines } from './deadlines.js';
+/**
+ * The search plugin of one overlay as it comes and goes: a candidate is started, takes over, is changed, dies, is
+ * stopped. What the last one was able to do is remembered while there is none.
+ */
+import { messageOf } from '../errors.js';
+import type { Flood, PluginLog, Target } from '../search/api.js';
+import type { FoundPlugin } from '../search/find.js';
+import type { Deadlines } from '../search/host/deadlines.js';
+import type { PluginHost } from '../search/host/host.js';
+import type { Ability } from '../search/host/messages.js';
+import { PluginCounts, type PluginFault } from '../search/host/types.js';
+import { Candidate, pointOf } from './candidate.js';
 import type { Health } from './health.js';
-import { type Configuration, isOwnEndpoint, only } from './overlay-props.js';
-import { PluginHost, type PluginSink } from './plugin-host.js';
+import type { Configuration } from './overlay-props.js';
 
 export interface SearchSideOptions {
   readonly overlay: string;
   readonly vni: number;
-  /** Name of the plugin. */
-  readonly search: string;
-  /** null: there is no plugin of that name. */
-  readonly plugin: Plugin | null;
   readonly log: PluginLog;
   readonly health: Health;
   readonly deadlines: Deadlines;
+  readonly hosts: Set<PluginHost>;
+  readonly wordsMax: number;
   /** Milliseconds of the monotonic clock. */
   readonly now: () => number;
+  /** The running instance has ended without being told to. */
+  readonly onDeath: (fault: PluginFault) => void;
+  /** What it floods to, or its one destination, may be another. */
+  readonly onChange: () => void;
 }
 
 export class SearchSide {
+  readonly counts = new PluginCounts();
   readonly #options: SearchSideOptions;
-  #host: PluginHost | null = null;
+  #found: FoundPlugin | null;
+  #serving: Candidate | null = null;
+  /** Of the last instance. */
+  #abilities: (ability: Ability) => boolean = () => false;
   #point: Target | null = null;
+  #flood: Flood | null = null;
   /** When the destination was last asked for. */
   #pointAtMs = 0;
+  /** Candidates that are starting. */
+  readonly #starting = new Set<Candidate>();
 
-  constructor(options: SearchSideOptions) {
+  /** `found`: null when the plugin is not there, as after a restart. */
+  constructor(found: FoundPlugin | null, options: SearchSideOptions) {
+    this.#found = found;
     this.#options = options;
+  }
+
+  get found(): FoundPlugin | null {
+    return this.#found;
+  }
+
+  /** The plugin as the source of entries. */
+  get name(): string {
+    return this.#found?.manifest.name ?? 'plugin';
   }
 
   /** The running plugin. */
   get host(): PluginHost | null {
-    return this.#host;
+    return this.#serving?.host ?? null;
   }
 
   get isPoint(): boolean {
-    return this.#options.plugin?.mode === 'point';
+    return this.#found?.manifest.mode === 'point';
   }
 
   /** The one destination of a point plugin, once it has run; null of a dynamic one. */
@@ -50,42 +76,70 @@ export class SearchSide {
     return this.#pointAtMs;
   }
 
-  /** Throws what the plugin has against it; then nothing of it is left running. */
-  async start(configuration: Configuration, sink: PluginSink): Promise<void> {
-    const { plugin, search, vni, log, health, deadlines } = this.#options;
-    if (plugin === null) throw new Error(`there is no search plugin ${search}`);
-    const host = new PluginHost({
-      plugin,
-      values: only(configuration.values, plugin.properties),
-      vni,
-      family: ipFamily(configuration.settings.socket.listen.ip),
-      log,
-      health,
-      deadlines,
-      sink,
-    });
-    try {
-      await host.start();
-      this.#point = await this.#pointOf(host, configuration);
-    } catch (thrown) {
-      await host.stop();
-      throw thrown;
-    }
-    this.#host = host;
-    health.restore('lookup');
+  /** What it floods to, once it has run; null: nothing. */
+  get flood(): Flood | null {
+    return this.#flood;
   }
 
+  can(ability: Ability): boolean {
+    return this.#abilities(ability);
+  }
+
+  /**
+   * Starts an instance beside the one that serves, and asks it for `macs`. Throws what it has against it; then nothing
+   * of it is left running.
+   */
+  async start(found: FoundPlugin, configuration: Configuration, macs: readonly string[] = []): Promise<Candidate> {
+    const { overlay, vni, log, deadlines, hosts, wordsMax, now } = this.#options;
+    const candidate = new Candidate({
+      ...{ overlay, vni, found, configuration, deadlines, hosts, wordsMax, now },
+      log,
+      counts: this.counts,
+      onDeath: (host, fault) => this.#died(host, fault),
+    });
+    this.#starting.add(candidate);
+    try {
+      await candidate.start();
+      await candidate.warm(macs);
+      if (candidate.fault !== null) throw candidate.fault;
+      return candidate;
+    } catch (thrown) {
+      await candidate.stop();
+      throw thrown;
+    } finally {
+      this.#starting.delete(candidate);
+    }
+  }
+
+  /** The candidate serves from now on. Answers the one before it: it is asked no more, but still to be stopped. */
+  takeOver(candidate: Candidate): Candidate | null {
+    const { health, now } = this.#options;
+    const before = this.#serving;
+    before?.host.retire();
+    for (const part of ['plugin', 'push', 'lookup', 'reload'] as const) health.restore(part);
+    this.#serving = candidate;
+    this.#found = candidate.found;
+    this.#abilities = (ability) => candidate.host.can(ability);
+    this.#point = candidate.point;
+    this.#pointAtMs = now();
+    this.#flood = candidate.flood;
+    return before;
+  }
+
+  /** Ends the instance that serves, and any that is about to. */
   async stop(): Promise<void> {
-    const host = this.#host;
-    this.#host = null;
-    await host?.stop();
+    const ending = [...this.#starting];
+    if (this.#serving !== null) ending.push(this.#serving);
+    this.#serving = null;
+    await Promise.all(ending.map((candidate) => candidate.stop()));
   }
 
   /** SIGHUP. A failure is the overlay's health. */
   async reload(): Promise<void> {
     const { health } = this.#options;
     try {
-      await this.#host?.reload();
+      await this.host?.reload();
+      await this.#askAgain();
       health.restore('reload');
     } catch (thrown) {
       health.degrade('reload', messageOf(thrown));
@@ -97,25 +151,33 @@ export class SearchSide {
    * starts. Throws, and leaves the old destination, when it refuses.
    */
   async change(configuration: Configuration, names: readonly string[]): Promise<void> {
-    if (this.#host === null || names.length === 0) return;
+    if (this.host === null || names.length === 0) return;
     const { values } = configuration;
     const changed = names.flatMap((name) => (values[name] === undefined ? [] : [[name, values[name]] as const]));
-    await this.#host.change(Object.fromEntries(changed));
-    this.#point = await this.#pointOf(this.#host, configuration);
+    await this.host.change(Object.fromEntries(changed));
+    await this.#askAgain(configuration);
   }
 
   /** Which of these properties are the plugin's. */
   ownNames(names: readonly string[]): string[] {
-    return names.filter((name) => this.#options.plugin?.properties.some((spec) => spec.name === name));
+    return names.filter((name) => this.#found?.manifest.properties.some((spec) => spec.name === name));
   }
 
-  async #pointOf(host: PluginHost, configuration: Configuration): Promise<Target | null> {
-    if (!this.isPoint) return null;
-    const target = await host.target();
-    if (target !== 'drop' && isOwnEndpoint(configuration.settings.socket.listen, target)) {
-      throw pointsToItself(this.#options.overlay, formatEndpoint(target));
-    }
-    this.#pointAtMs = this.#options.now();
-    return target;
+  async #askAgain(configuration = this.#serving?.configuration): Promise<void> {
+    const serving = this.#serving;
+    if (serving === null || configuration === undefined) return;
+    if (this.isPoint) {
+      this.#point = await pointOf(serving.host, configuration, this.#options.overlay);
+      this.#pointAtMs = this.#options.now();
+    } else this.#flood = await serving.host.flood();
+    this.#options.onChange();
+  }
+
+  #died(host: PluginHost, fault: PluginFault): void {
+    if (this.#serving?.host !== host) return;
+    const dead = this.#serving;
+    this.#serving = null;
+    void dead.stop();
+    this.#options.onDeath(fault);
   }
 }

@@ -11,9 +11,9 @@ import {
   wrongFamily,
 } from '../errors.js';
 import type { Target } from '../search/api.js';
+import { isHostAddress } from '../search/host/answers.js';
 import type { Overlay } from './overlay.js';
 import { isOwnEndpoint } from './overlay-props.js';
-import { isHostAddress } from './plugin-answers.js';
 import { allOrNothing } from './undo.js';
 import { overlayOf, saveOverlay, vnicsOn, type World } from './world.js';
 
@@ -67,7 +67,7 @@ export async function flushTargets(world: World, name: string): Promise<void> {
 
 function dynamicOverlay(world: World, name: string): Overlay {
   const overlay = overlayOf(world, name);
-  if (overlay.search.isPoint) throw targetsOfPoint(name, overlay.identity.search);
+  if (overlay.search.isPoint) throw targetsOfPoint(name, overlay.search.name);
   return overlay;
 }
 

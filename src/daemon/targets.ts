@@ -14,6 +14,8 @@ export interface Fdb {
   fdbRemove(overlay: OverlayIndex, mac: string): boolean;
   fdbGet(overlay: OverlayIndex, mac: string): FdbEntry | null;
   fdbEntries(overlay: OverlayIndex): FdbEntry[];
+  /** Entries there are, of all overlays. */
+  readonly fdbCount: number;
   /** Whether the endpoint table takes another one. */
   readonly hasEndpointRoom: boolean;
 }
@@ -46,6 +48,12 @@ export interface TargetsOptions {
 
 function isRefusal(target: Target | Refusal): target is Refusal {
   return target === 'no_such_mac' || target === 'lookup_failed';
+}
+
+function isSame(a: Decision, b: Decision): boolean {
+  if (a.isStatic !== b.isStatic) return false;
+  if (typeof a.target === 'string' || typeof b.target === 'string') return a.target === b.target;
+  return a.target.ip === b.target.ip && a.target.port === b.target.port;
 }
 
 export class Targets {
@@ -84,6 +92,12 @@ export class Targets {
     return true;
   }
 
+  /** MACs of which the plugin said where they are, and that still have an entry. */
+  told(): string[] {
+    const told = [...this.#decisions].filter(([, { target, isStatic }]) => !isStatic && !isRefusal(target));
+    return told.flatMap(([mac]) => (this.entry(mac) === null ? [] : [mac]));
+  }
+
   /** Forgets a MAC. False when nothing was known. */
   remove(mac: string): boolean {
     this.forget(mac);
@@ -99,6 +113,12 @@ export class Targets {
   /** MACs whose question had no target. */
   refused(): string[] {
     return [...this.#decisions].flatMap(([mac, { target }]) => (isRefusal(target) ? [mac] : []));
+  }
+
+  /** Another entry would not have to push one out. */
+  get hasRoom(): boolean {
+    const { fdb, fdbSize } = this.#options;
+    return fdb.fdbCount < fdbSize && fdb.hasEndpointRoom;
   }
 
   /** Why a put was refused for want of room. */
@@ -120,8 +140,11 @@ export class Targets {
     }
   }
 
+  /** What is there already is not written again. */
   #write(mac: string, decision: Decision): boolean {
-    if (!this.#store(mac, decision)) return false;
+    const before = this.#decisions.get(mac);
+    const isThere = before !== undefined && isSame(before, decision) && this.entry(mac) !== null;
+    if (!isThere && !this.#store(mac, decision)) return false;
     this.#expiry.delete(mac);
     this.#decisions.set(mac, decision);
     this.#sweep();

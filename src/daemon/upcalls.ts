@@ -9,9 +9,13 @@
 import { setImmediate } from 'node:timers/promises';
 import type { DropReason, MissUpcall, OverlayIndex, UpcallRecord, VnicIndex } from '../datapath/types.js';
 import type { Answer, PluginLog, Query, Target } from '../search/api.js';
+import { LOOKUP_DEADLINE_MS } from '../search/host/host.js';
+import { type Askable, PluginFault } from '../search/host/types.js';
+import type { Relay } from './first-words.js';
 import type { Health } from './health.js';
-import { type Askable, LOOKUP_DEADLINE_MS, PluginFault } from './plugin-host.js';
 import { Proxies } from './proxies.js';
+import { plainQuery, queryOf } from './query.js';
+import { Takeover } from './takeover.js';
 import { type Fdb, LEAST_LIFE_MS, type Refusal, type Targets } from './targets.js';
 
 /** A failed question is not repeated for this long. */
@@ -38,6 +42,9 @@ export interface UpcallOverlay {
   readonly health: Health;
   /** The running plugin, or null while there is none. */
   readonly plugin: Askable | null;
+  /** Resolves when there may be one, while it is being started. */
+  readonly starting: Promise<void> | null;
+  readonly isPoint: boolean;
   readonly negativeTtlMs: number;
   /** VNICs that frames flow through. Each keeps its identity (===) while it does. */
   readonly vnics: ReadonlyMap<VnicIndex, LocalVnic>;
@@ -61,6 +68,8 @@ interface Question {
   overtaken: 'put' | 'withdrawn' | null;
   /** Frames wait for the answer; a lookup command has none. */
   readonly hasFrames: boolean;
+  /** There is an entry, which stays when the question fails. */
+  readonly isRecheck: boolean;
   /** Frames wait that came since, and the datapath will not ask for them again. */
   isMissedAgain: boolean;
   outcome: Promise<Outcome>;
@@ -79,6 +88,7 @@ export class Upcalls {
   readonly #questions = new Map<string, Question>();
   /** By MAC, oldest first. */
   readonly #recent = new Map<string, Recent>();
+  #takeover: Takeover | null = null;
   #isClosed = false;
 
   constructor(options: UpcallsOptions) {
@@ -104,13 +114,14 @@ export class Upcalls {
   }
 
   /** `askedAtMs`: when the frames that wait made themselves known. */
-  #ask(query: Query, askedAtMs: number, hasFrames: boolean): Promise<Outcome> {
+  #ask(query: Query, askedAtMs: number, hasFrames: boolean, isRecheck = false): Promise<Outcome> {
     const asked = this.#questions.get(query.mac);
     if (asked !== undefined) return asked.outcome;
     const question: Question = {
       query,
       askedAtMs,
       hasFrames,
+      isRecheck,
       overtaken: null,
       isMissedAgain: false,
       outcome: Promise.resolve('lookup_timeout' as const),
@@ -122,12 +133,30 @@ export class Upcalls {
 
   /** The plugin says so unasked. */
   put(mac: string, target: Target, ttlMs: number | undefined): void {
+    this.#takeover?.spoke(mac);
     if (this.#store(mac, target, ttlMs)) this.#overtake(mac, 'put');
   }
 
   /** The plugin takes back its word; what the operator or a VNIC says of the MAC stays. */
   withdraw(mac: string): void {
+    this.#takeover?.spoke(mac);
     if (this.#options.targets.entry(mac)?.isStatic !== true) this.forget(mac);
+  }
+
+  /** The instance behind the relay answers from now on; what the one before it has not answered is asked again. */
+  takeOver(relay: Relay): void {
+    const { overlay, targets } = this.#options;
+    for (const question of this.#questions.values()) question.overtaken = 'withdrawn';
+    this.#takeover?.end();
+    this.#takeover = new Takeover(relay.words, targets, {
+      put: (mac, target, ttl) => this.put(mac, target, ttl),
+      withdraw: (mac) => this.withdraw(mac),
+      moved: (ip, mac) => this.moved(ip, mac),
+      recheck: (mac) => this.#ask(plainQuery(overlay.vni, mac), this.#options.now(), false, true),
+    });
+    this.#takeover.begin(overlay.isPoint);
+    relay.connect(this, overlay.health);
+    for (const mac of targets.refused()) this.forget(mac);
   }
 
   /** The operator wants a MAC forgotten, whoever spoke of it. False when nothing was known. */
@@ -136,11 +165,6 @@ export class Upcalls {
     const wasKnown = this.#options.targets.remove(mac);
     this.#askAgain(mac);
     return wasKnown;
-  }
-
-  /** The plugin is another one: what had no answer is asked again at once. */
-  forgetRefusals(): void {
-    for (const mac of this.#options.targets.refused()) this.forget(mac);
   }
 
   /** The operator sets a target. False: the table is full of static entries. */
@@ -163,6 +187,7 @@ export class Upcalls {
   /** The overlay goes: answers that are still to come count for nothing. */
   close(): void {
     this.#isClosed = true;
+    this.#takeover?.end();
     this.#proxies.close();
   }
 
@@ -217,6 +242,7 @@ export class Upcalls {
   async #askOnce(question: Question): Promise<Outcome> {
     const { overlay } = this.#options;
     try {
+      if (overlay.plugin === null) await overlay.starting; // the frames wait meanwhile, as they do for an answer
       if (overlay.plugin === null) throw new PluginFault('the search plugin is not running', false, null);
       const answer = await overlay.plugin.lookup(question.query);
       if (this.#isClosed) return 'lookup_failed';
@@ -236,7 +262,7 @@ export class Upcalls {
 
   #failed(question: Question, thrown: unknown): Outcome {
     const { overlay } = this.#options;
-    if (this.#isClosed) return 'lookup_failed';
+    if (this.#isClosed || question.overtaken !== null) return 'lookup_failed';
     if (!(thrown instanceof PluginFault)) {
       overlay.log.error('bug while handling an upcall', { stack: thrown instanceof Error ? thrown.stack : thrown });
     } else if (overlay.plugin !== null) {
@@ -244,7 +270,7 @@ export class Upcalls {
       // What waits in the datapath drops as lookup_timeout about now, and the next frame asks again.
       if (thrown.isTimeout) return 'lookup_timeout';
     }
-    this.#decide(question, 'lookup_failed', FAILED_TTL_MS);
+    if (!question.isRecheck) this.#decide(question, 'lookup_failed', FAILED_TTL_MS);
     return 'lookup_failed';
   }
 
@@ -265,8 +291,4 @@ export class Upcalls {
     overlay.health.degrade(code === 'fdb_full' ? 'fdb' : 'endpoints', message);
     return false;
   }
-}
-
-function queryOf({ mac, sourceMac, etherType, vlan }: MissUpcall, vni: number): Query {
-  return { vni, mac, sourceMac, etherType, vlan };
 }

@@ -30,7 +30,7 @@ function propertyViews(overlay: Overlay, plugins: readonly string[]): PropertyVi
     readOnly('encap', encap, ENCAPS.join(',')),
     ...others,
     readOnly('search', search, plugins.join(',')),
-    ...(overlay.plugin?.properties ?? []).map((spec) => propertyView(overlay, spec)),
+    ...(overlay.search.found?.manifest.properties ?? []).map((spec) => propertyView(overlay, spec)),
   ];
 }
 
@@ -103,7 +103,7 @@ function waitingView(mac: string, target: Target): TargetView {
 function pointView(overlay: Overlay, nowMs: number): TargetView {
   const destination = targetText(overlay.search.point ?? 'drop');
   const ageSeconds = seconds(nowMs - overlay.search.pointAtMs);
-  return { mac: ANY_MAC, destination, source: overlay.identity.search, ageSeconds, idleSeconds: null };
+  return { mac: ANY_MAC, destination, source: overlay.search.name, ageSeconds, idleSeconds: null };
 }
 
 export function targetText(target: Target): string {
@@ -123,7 +123,7 @@ function destinationText(overlay: Overlay, target: FdbTarget): string {
 
 function sourceOf(overlay: Overlay, { mac, isStatic }: FdbEntry): string {
   if (vnicOfMac(overlay, mac) !== undefined) return 'vnic';
-  return isStatic ? 'static' : overlay.identity.search;
+  return isStatic ? 'static' : overlay.search.name;
 }
 
 function saidAtMs(overlay: Overlay, mac: string, nowMs: number): number {

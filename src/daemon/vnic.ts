@@ -10,8 +10,9 @@ import { interfaceExists, withControlSocket } from '../system/interface.js';
 import { findInterface, findLooseTap, withNetns } from '../system/netns.js';
 import { openTap, type Tap } from '../system/tap.js';
 import { Backoff } from './backoff.js';
-import type { AttachedVnic, Overlay } from './overlay.js';
+import type { Overlay } from './overlay.js';
 import { MTU_DEFAULT } from './overlay-props.js';
+import type { AttachedVnic } from './overlay-types.js';
 
 const ZERO_MAC = '00:00:00:00:00:00';
 /** Bytes around an inner packet on their way through a send: Ethernet, two tags, VXLAN. */
@@ -154,7 +155,7 @@ export class Vnic {
     this.#tap = tap;
     overlay.addVnic(this.#attached);
     this.problem = '';
-    this.backoff.succeeded();
+    this.backoff.succeeded(nowMs);
   }
 
   /** The interface of a VNIC that could not be attached, should there be one. */

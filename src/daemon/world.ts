@@ -3,9 +3,11 @@ import { formatEndpoint } from '../address.js';
 import type { Datapath } from '../datapath/datapath.js';
 import type { OverlayIndex } from '../datapath/types.js';
 import { noSuchOverlay, noSuchVnic } from '../errors.js';
-import type { Deadlines } from './deadlines.js';
+import type { Deadlines } from '../search/host/deadlines.js';
+import type { PluginHost } from '../search/host/host.js';
 import type { DaemonLog } from './log.js';
 import type { Overlay } from './overlay.js';
+import type { Serial } from './serial.js';
 import type { Sockets } from './sockets.js';
 import { STATE_VERSION, type State, type StoredOverlay, type StoredVnic } from './state.js';
 import type { Vnic } from './vnic.js';
@@ -14,6 +16,10 @@ export interface World {
   readonly datapath: Datapath;
   readonly sockets: Sockets;
   readonly deadlines: Deadlines;
+  /** The hosts of all plugin instances. */
+  readonly hosts: Set<PluginHost>;
+  /** Commands that change something run one at a time. */
+  readonly serial: Serial;
   readonly state: State;
   readonly log: DaemonLog;
   /** Milliseconds of the monotonic clock. */
@@ -47,9 +53,20 @@ export function sorted<T extends { readonly name: string }>(objects: ReadonlyMap
   return [...objects.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Keeps an overlay over restarts; a temporary one is not kept. */
-export async function saveOverlay(world: World, overlay: Overlay): Promise<void> {
-  if (!overlay.identity.temporary) await world.state.overlays.save(storedOverlay(overlay));
+/** What of an overlay a swap of its plugin changes. */
+export interface OverlaySearch {
+  /** As the operator typed it. */
+  readonly search: string;
+  readonly given: Readonly<Record<string, string>>;
+}
+
+/** Keeps an overlay over restarts; a temporary one is not kept. `next`: as it will be in a moment. */
+export async function saveOverlay(world: World, overlay: Overlay, next?: OverlaySearch): Promise<void> {
+  if (!overlay.identity.temporary) await world.state.overlays.save({ ...storedOverlay(overlay), ...stored(next) });
+}
+
+function stored(next: OverlaySearch | undefined): Partial<StoredOverlay> {
+  return next === undefined ? {} : { search: next.search, properties: { ...next.given } };
 }
 
 export async function saveVnic(world: World, vnic: Vnic): Promise<void> {

@@ -1,13 +1,15 @@
 /** One overlay's upcalls around a small plugin, over a recording datapath and a clock that only the test moves. */
 import assert from 'node:assert/strict';
-import { Deadlines } from '../../src/daemon/deadlines.js';
 import { Health } from '../../src/daemon/health.js';
 import { isOwnEndpoint } from '../../src/daemon/overlay-props.js';
-import { PluginHost } from '../../src/daemon/plugin-host.js';
 import { Targets } from '../../src/daemon/targets.js';
 import { type LocalVnic, Upcalls } from '../../src/daemon/upcalls.js';
 import type { FdbTarget, MissUpcall, ProxyUpcall } from '../../src/datapath/types.js';
 import type { DynamicInstance, DynamicPlugin, PluginContext, PluginLog } from '../../src/search/api.js';
+import { Deadlines } from '../../src/search/host/deadlines.js';
+import { PluginHost } from '../../src/search/host/host.js';
+import { PluginCounts } from '../../src/search/host/types.js';
+import { localChannels } from '../support/local-channel.js';
 import { OVERLAY, RecordingDatapath } from './recording-datapath.js';
 
 export const LISTEN = { ip: '10.88.88.69', port: 4789 };
@@ -45,6 +47,8 @@ export interface Harness {
   readonly host: PluginHost;
   readonly vnics: Map<number, LocalVnic>;
   readonly context: PluginContext;
+  /** Why instances were given up. */
+  readonly deaths: readonly string[];
   /** Lets everything ready happen, moves the clock and tells everyone. */
   pass(ms: number): Promise<void>;
   fdb(mac: string): FdbTarget | undefined;
@@ -56,7 +60,7 @@ export interface HarnessOptions {
   hasPlugin?: boolean;
 }
 
-export function harness(parts: Partial<DynamicInstance>, options: HarnessOptions = {}): Harness {
+export async function harness(parts: Partial<DynamicInstance>, options: HarnessOptions = {}): Promise<Harness> {
   let nowMs = 1_000_000;
   const now = () => nowMs;
   const datapath = new RecordingDatapath();
@@ -78,7 +82,14 @@ export function harness(parts: Partial<DynamicInstance>, options: HarnessOptions
     withdraw: (mac: string) => void upcalls.withdraw(mac),
     moved: (ip: string, mac: string) => upcalls.moved(ip, mac),
   };
-  const host = new PluginHost({ plugin, values: {}, vni: 23, family: 4, log: silentLog, health, deadlines, sink });
+  const deaths: string[] = [];
+  const host = new PluginHost({
+    name: plugin.name,
+    open: localChannels(plugin).open,
+    ...{ values: {}, vni: 23, family: 4, log: silentLog, health, deadlines, sink, counts: new PluginCounts() },
+    onDeath: ({ message }) => deaths.push(message),
+  });
+  await host.start();
   const asked = options.hasPlugin === false ? null : host;
   const overlay = {
     index: OVERLAY,
@@ -86,6 +97,8 @@ export function harness(parts: Partial<DynamicInstance>, options: HarnessOptions
     log: silentLog,
     health,
     plugin: asked,
+    starting: null,
+    isPoint: false,
     negativeTtlMs: NEGATIVE_TTL_MS,
     vnics,
   };
@@ -98,6 +111,7 @@ export function harness(parts: Partial<DynamicInstance>, options: HarnessOptions
     host,
     vnics,
     context: plugin.context(),
+    deaths,
     async pass(ms) {
       await settled();
       nowMs += ms;

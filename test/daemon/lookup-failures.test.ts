@@ -15,7 +15,7 @@ const failures = {
 describe('a lookup that fails', () => {
   for (const [how, lookup] of Object.entries(failures)) {
     it(`${how}: lookup_failed for a second, and the overlay says why`, async () => {
-      const { upcalls, fdb, health, pass } = harness({ lookup });
+      const { upcalls, fdb, health, pass } = await harness({ lookup });
       upcalls.handle(miss(MAC));
       await settled();
       assert.deepEqual(fdb(MAC), dropped('lookup_failed'));
@@ -28,7 +28,7 @@ describe('a lookup that fails', () => {
 
   it('is forgiven when a later one succeeds', async () => {
     let isBroken = true;
-    const { upcalls, health, pass } = harness({
+    const { upcalls, health, pass } = await harness({
       lookup() {
         if (isBroken) throw new Error('no table');
         return null;
@@ -43,7 +43,7 @@ describe('a lookup that fails', () => {
   });
 
   it('does not forgive what the plugin itself has said', async () => {
-    const { upcalls, context, health } = harness({ lookup: () => null });
+    const { upcalls, context, health } = await harness({ lookup: () => null });
     context.degrade('the table is old');
     upcalls.handle(miss(MAC));
     await settled();
@@ -54,7 +54,7 @@ describe('a lookup that fails', () => {
 
   it('hangs: nothing is decided, the overlay says so at the deadline, and the next upcall asks again', async () => {
     let asked = 0;
-    const { upcalls, fdb, health, pass } = harness({
+    const { upcalls, fdb, health, pass } = await harness({
       lookup() {
         asked++;
         return new Promise<null>(() => {});
@@ -73,7 +73,7 @@ describe('a lookup that fails', () => {
 
   it('hangs while the datapath already waits anew: asked again for those frames', async () => {
     let asked = 0;
-    const { upcalls, fdb, pass } = harness({
+    const { upcalls, fdb, pass } = await harness({
       lookup: () => (++asked === 1 ? new Promise<null>(() => {}) : { target: PEER }),
     });
     upcalls.handle(miss(MAC));
@@ -86,7 +86,7 @@ describe('a lookup that fails', () => {
 
   it('answers after the deadline: ignored', async () => {
     const answer = deferred<Answer | null>();
-    const { upcalls, fdb, pass } = harness({ lookup: () => answer.promise });
+    const { upcalls, fdb, pass } = await harness({ lookup: () => answer.promise });
     upcalls.handle(miss(MAC));
     await pass(3000);
     answer.resolve({ target: PEER });
@@ -95,7 +95,7 @@ describe('a lookup that fails', () => {
   });
 
   it('costs nothing of a destination that is known', async () => {
-    const { upcalls, context, fdb } = harness({ lookup: failures.throws });
+    const { upcalls, context, fdb } = await harness({ lookup: failures.throws });
     context.put(MAC, PEER);
     upcalls.handle(miss('de:ad:be:ef:00:99'));
     await settled();
@@ -103,7 +103,7 @@ describe('a lookup that fails', () => {
   });
 
   it('for want of a running plugin: lookup_failed', async () => {
-    const { upcalls, fdb, health } = harness({}, { hasPlugin: false });
+    const { upcalls, fdb, health } = await harness({}, { hasPlugin: false });
     upcalls.handle(miss(MAC));
     await settled();
     assert.deepEqual(fdb(MAC), dropped('lookup_failed'));

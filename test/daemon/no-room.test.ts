@@ -5,7 +5,7 @@ import { harness, MAC, miss, OWN_MAC, PEER, remote, settled } from './harness.js
 
 describe('an answer that finds no room', () => {
   it('in the FDB: the overlay says so with its size, until one finds room', async () => {
-    const { upcalls, datapath, health, fdb } = harness({ lookup: () => null }, { fdbSize: 1 });
+    const { upcalls, datapath, health, fdb } = await harness({ lookup: () => null }, { fdbSize: 1 });
     datapath.capacity = 1; // the VNIC's
     upcalls.handle(miss(MAC));
     await settled();
@@ -18,7 +18,7 @@ describe('an answer that finds no room', () => {
   });
 
   it('in the table of endpoints: the overlay says so until another endpoint finds room', async () => {
-    const { upcalls, context, datapath, health, fdb } = harness({ lookup: () => ({ target: PEER }) });
+    const { upcalls, context, datapath, health, fdb } = await harness({ lookup: () => ({ target: PEER }) });
     datapath.hasEndpointRoom = false;
     upcalls.handle(miss(MAC));
     await settled();
@@ -32,7 +32,7 @@ describe('an answer that finds no room', () => {
   });
 
   it("is no trouble when it is the operator's or a VNIC's entry that stands against it", async () => {
-    const { context, health } = harness({}, { fdbSize: 1 });
+    const { context, health } = await harness({}, { fdbSize: 1 });
     context.put(OWN_MAC, PEER);
     await settled();
     assert.equal(health.status, 'ONLINE');

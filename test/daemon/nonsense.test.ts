@@ -20,7 +20,7 @@ describe('nonsense', () => {
   };
   for (const [what, answer] of Object.entries(answers)) {
     it(`as an answer (${what}) counts as a failure that names the plugin`, async () => {
-      const { upcalls, fdb, health } = harness({ lookup: () => answer as Answer });
+      const { upcalls, fdb, health } = await harness({ lookup: () => answer as Answer });
       upcalls.handle(miss(MAC));
       await settled();
       assert.deepEqual(fdb(MAC), dropped('lookup_failed'));
@@ -36,8 +36,8 @@ describe('nonsense', () => {
     'move of no address': (context) => context.moved('10.0.0', MAC),
   };
   for (const [what, say] of Object.entries(words)) {
-    it(`said unasked (${what}) degrades until something sensible is said`, () => {
-      const { context, health, datapath } = harness({});
+    it(`said unasked (${what}) degrades until something sensible is said`, async () => {
+      const { context, health, datapath } = await harness({});
       const before = datapath.fdb.size;
       say(context);
       assert.match(health.details, /^search plugin small: (put|withdraw|moved): /);

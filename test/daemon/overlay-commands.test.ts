@@ -15,14 +15,14 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
     const identity = ['mtu', 'vnetid', 'encap'];
     const vxlan = ['listen_ip', 'listen_port', 'source_ports', 'udp_checksum', 'accept_zero_checksum6'];
     const general = [...identity, ...vxlan.map((name) => `vxlan/${name}`), 'offload', 'vlan', 'strict-header'];
-    assert.deepEqual(names, [...general, 'lookup/negative_ttl', 'search', 'files/config']);
+    assert.deepEqual(names, [...general, 'lookup/negative_ttl', 'lookup/memory', 'search', 'files/config']);
     const [mtu, vnetid] = view.properties;
     // loopback has 65536
     const expected = { perm: 'rw', required: false, value: '8000', default: '8900', possible: '576-8900' };
     assert.deepEqual(mtu, { name: 'mtu', ...expected });
     assert.equal(vnetid?.perm, 'r-');
     const changeable = view.properties.filter(({ perm }) => perm === 'rw').map(({ name }) => name);
-    assert.deepEqual(changeable, ['mtu', 'offload', 'vlan', 'strict-header', 'lookup/negative_ttl']);
+    assert.deepEqual(changeable, ['mtu', 'offload', 'vlan', 'strict-header', 'lookup/negative_ttl', 'lookup/memory']);
     assert.equal(view.status, 'ONLINE');
     assert.deepEqual(fixture().daemon.overlay('overlay0'), view);
   });
@@ -157,7 +157,6 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
     const properties = { mtu: '1280', 'vxlan/listen_port': '4790' };
     await assert.rejects(daemon.modifyOverlay('overlay0', { properties }), { message: /vxlan\/listen_port cannot/ });
     await assert.rejects(daemon.modifyOverlay('overlay0', {}), { code: 'bad_modify' });
-    await assert.rejects(daemon.modifyOverlay('overlay0', { search: 'direct' }), { message: /^not yet/ });
     assert.deepEqual(daemon.overlay('overlay0'), before);
   });
 

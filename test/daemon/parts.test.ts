@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { Backoff } from '../../src/daemon/backoff.js';
-import { DeadlinePassed, Deadlines } from '../../src/daemon/deadlines.js';
 import { EXPIRY_RESOLUTION_MS, Expiry } from '../../src/daemon/expiry.js';
 import { Health } from '../../src/daemon/health.js';
 import { Serial } from '../../src/daemon/serial.js';
 import { allOrNothing } from '../../src/daemon/undo.js';
+import { DeadlinePassed, Deadlines } from '../../src/search/host/deadlines.js';
 import { deferred, settled, silentLog } from './harness.js';
 
 describe('all or nothing', () => {
@@ -146,16 +146,23 @@ describe('times to live, against a slow twin', () => {
 });
 
 describe('back-off', () => {
-  it('waits 1, 2, 4 … 32, 32 seconds, and starts over after a success', () => {
+  it('waits 1, 2, 4 … 32, 32 seconds', () => {
     const backoff = new Backoff();
     assert.equal(backoff.isDue(1e12), false, 'nothing has failed yet');
     const waits = Array.from({ length: 7 }, () => backoff.failed(0) / 1000);
     assert.deepEqual(waits, [1, 2, 4, 8, 16, 32, 32]);
     assert.equal(backoff.isDue(31_999), false);
     assert.equal(backoff.isDue(32_000), true);
-    backoff.succeeded();
+  });
+
+  it('goes on where it was after a success that did not last, and starts over after one that did', () => {
+    const backoff = new Backoff();
+    for (const _ of [1, 2, 4]) backoff.failed(0);
+    backoff.succeeded(10_000);
     assert.equal(backoff.isDue(1e12), false);
-    assert.equal(backoff.failed(0), 1000);
+    assert.equal(backoff.failed(69_999), 8000);
+    backoff.succeeded(80_000);
+    assert.equal(backoff.failed(140_000), 1000);
   });
 });
 

@@ -7,7 +7,7 @@ import { writeMac } from '../../src/proxy/bytes.js';
 import { redirect } from '../../src/proxy/dhcp.js';
 import { neighbourAdvertisement, unsolicitedAdvertisement } from '../../src/proxy/ndp.js';
 import type { Owner } from '../../src/search/api.js';
-import { deferred, harness, MAC, OWN_MAC, PEER, proxyRecord, settled, silentLog } from './harness.js';
+import { deferred, type Harness, harness, MAC, OWN_MAC, PEER, proxyRecord, settled, silentLog } from './harness.js';
 
 const SECOND_MAC = 'de:ad:be:ef:00:05';
 const IP = '10.55.55.3';
@@ -43,7 +43,7 @@ function dhcp(client: string): Uint8Array {
 
 const owner = (mac: string, router?: boolean): Owner => (router === undefined ? { mac } : { mac, router });
 
-function outcome({ datapath }: ReturnType<typeof harness>) {
+function outcome({ datapath }: Harness) {
   const reasons = datapath.drops.map(({ reason }) => reason);
   assert.equal(datapath.answered + reasons.length, 1, 'exactly one answer or drop');
   return reasons[0] ?? 'answered';
@@ -52,7 +52,7 @@ function outcome({ datapath }: ReturnType<typeof harness>) {
 describe('ARP', () => {
   it('is answered in the name of the owner', async () => {
     const asked: unknown[] = [];
-    const h = harness({
+    const h = await harness({
       arp(...question) {
         asked.push(question);
         return owner(MAC);
@@ -80,7 +80,7 @@ describe('ARP', () => {
   };
   for (const [what, { arp, reason }] of Object.entries(silent)) {
     it(`${what}: ${reason}, and nothing is sent`, async () => {
-      const h = harness(arp === undefined ? {} : { arp });
+      const h = await harness(arp === undefined ? {} : { arp });
       h.vnics.set(2, { index: 2, mac: SECOND_MAC });
       h.upcalls.handle(proxyRecord('arp', arpRequest()));
       await settled();
@@ -90,7 +90,7 @@ describe('ARP', () => {
   }
 
   it('for an address behind the any-mac VNIC: owner_answers', async () => {
-    const h = harness({ arp: () => owner(MAC) });
+    const h = await harness({ arp: () => owner(MAC) });
     h.datapath.fdbPut(1, MAC, { kind: 'local', vnic: 1 });
     h.upcalls.handle(proxyRecord('arp', arpRequest()));
     await settled();
@@ -99,7 +99,7 @@ describe('ARP', () => {
 
   it('unanswered by the deadline: lookup_timeout, once, and the late answer goes nowhere', async () => {
     const answer = deferred<Owner | null>();
-    const h = harness({ arp: () => answer.promise });
+    const h = await harness({ arp: () => answer.promise });
     h.upcalls.handle(proxyRecord('arp', arpRequest()));
     await h.pass(3000);
     assert.equal(outcome(h), 'lookup_timeout');
@@ -111,7 +111,7 @@ describe('ARP', () => {
 
   it('whose VNIC was replaced meanwhile: overlay_gone, and its successor hears nothing', async () => {
     const answer = deferred<Owner | null>();
-    const h = harness({ arp: () => answer.promise });
+    const h = await harness({ arp: () => answer.promise });
     h.upcalls.handle(proxyRecord('arp', arpRequest()));
     h.vnics.set(1, { index: 1, mac: SECOND_MAC });
     answer.resolve(owner(MAC));
@@ -122,7 +122,7 @@ describe('ARP', () => {
 
   it('whose overlay has gone meanwhile counts under no overlay', async () => {
     const answer = deferred<Owner | null>();
-    const h = harness({ arp: () => answer.promise });
+    const h = await harness({ arp: () => answer.promise });
     h.upcalls.handle(proxyRecord('arp', arpRequest()));
     h.upcalls.close();
     answer.resolve(owner(MAC));
@@ -131,7 +131,7 @@ describe('ARP', () => {
   });
 
   it('that the datapath has no room for: inject_ring_full', async () => {
-    const h = harness({ arp: () => owner(MAC) });
+    const h = await harness({ arp: () => owner(MAC) });
     h.datapath.hasRoom = false;
     h.upcalls.handle(proxyRecord('arp', arpRequest()));
     await settled();
@@ -139,7 +139,7 @@ describe('ARP', () => {
   });
 
   it('beyond the questions that may be in flight: upcall_limited', async () => {
-    const h = harness({ arp: () => new Promise<null>(() => {}) });
+    const h = await harness({ arp: () => new Promise<null>(() => {}) });
     for (let i = 0; i <= PROXY_QUESTIONS_MAX; i++) h.upcalls.handle(proxyRecord('arp', arpRequest()));
     assert.equal(outcome(h), 'upcall_limited');
     await h.pass(3000);
@@ -148,7 +148,7 @@ describe('ARP', () => {
 
   it('answered restores an overlay that a failed one degraded', async () => {
     let isBroken = true;
-    const h = harness({
+    const h = await harness({
       arp() {
         if (isBroken) throw new Error('broken');
         return null;
@@ -167,7 +167,7 @@ describe('ARP', () => {
 describe('neighbour solicitation', () => {
   for (const router of [undefined, false, true]) {
     it(`is answered in the name of the owner, router: ${router}`, async () => {
-      const h = harness({ ndp: (ip) => (ip === 'fe80::4' ? owner(MAC, router) : null) });
+      const h = await harness({ ndp: (ip) => (ip === 'fe80::4' ? owner(MAC, router) : null) });
       h.upcalls.handle(proxyRecord('ndp', solicitation()));
       await settled();
       assert.equal(outcome(h), 'answered');
@@ -177,14 +177,14 @@ describe('neighbour solicitation', () => {
   }
 
   it('for an unknown address: ndp_unknown', async () => {
-    const h = harness({ ndp: () => null });
+    const h = await harness({ ndp: () => null });
     h.upcalls.handle(proxyRecord('ndp', solicitation()));
     await settled();
     assert.equal(outcome(h), 'ndp_unknown');
   });
 
   it('for an address of the asker: owner_answers', async () => {
-    const h = harness({ ndp: () => owner(OWN_MAC) });
+    const h = await harness({ ndp: () => owner(OWN_MAC) });
     h.upcalls.handle(proxyRecord('ndp', solicitation()));
     await settled();
     assert.equal(outcome(h), 'owner_answers');
@@ -193,7 +193,7 @@ describe('neighbour solicitation', () => {
 
 describe('DHCP', () => {
   it('request goes to the server of the client as unicast', async () => {
-    const h = harness({ dhcp: (client) => (client === OWN_MAC ? MAC : null) });
+    const h = await harness({ dhcp: (client) => (client === OWN_MAC ? MAC : null) });
     h.upcalls.handle(proxyRecord('dhcp_request', dhcp(OWN_MAC)));
     await settled();
     assert.equal(outcome(h), 'answered');
@@ -201,7 +201,7 @@ describe('DHCP', () => {
   });
 
   it('reply goes to the client in chaddr as unicast', async () => {
-    const h = harness({ dhcp: (client) => (client === MAC ? OWN_MAC : null) });
+    const h = await harness({ dhcp: (client) => (client === MAC ? OWN_MAC : null) });
     h.upcalls.handle(proxyRecord('dhcp_reply', dhcp(MAC)));
     await settled();
     assert.equal(outcome(h), 'answered');
@@ -210,7 +210,7 @@ describe('DHCP', () => {
 
   for (const kind of ['dhcp_request', 'dhcp_reply'] as const) {
     it(`${kind} of a client without a dhcp-proxy: dhcp_unknown`, async () => {
-      const h = harness({ dhcp: () => null });
+      const h = await harness({ dhcp: () => null });
       h.upcalls.handle(proxyRecord(kind, dhcp(MAC)));
       await settled();
       assert.equal(outcome(h), 'dhcp_unknown');
@@ -218,7 +218,7 @@ describe('DHCP', () => {
   }
 
   it('to a server here, which the broadcast has reached: no second copy', async () => {
-    const h = harness({ dhcp: () => SECOND_MAC });
+    const h = await harness({ dhcp: () => SECOND_MAC });
     h.vnics.set(2, { index: 2, mac: SECOND_MAC });
     h.upcalls.handle(proxyRecord('dhcp_request', dhcp(OWN_MAC)));
     await settled();
@@ -229,7 +229,7 @@ describe('DHCP', () => {
 
 describe('an address that moves', () => {
   it('is announced to the VNICs here but the owner', async () => {
-    const h = harness({});
+    const h = await harness({});
     h.vnics.set(2, { index: 2, mac: MAC });
     h.vnics.set(3, { index: 3, mac: SECOND_MAC });
     h.context.moved(IP, MAC);
@@ -241,7 +241,7 @@ describe('an address that moves', () => {
   });
 
   it('says by IPv6 whether the new owner is a router', async () => {
-    const h = harness({ ndp: () => owner(MAC, true) });
+    const h = await harness({ ndp: () => owner(MAC, true) });
     h.context.moved('fe80::4', MAC);
     await settled();
     const frame = unsolicitedAdvertisement('fe80::4', MAC, { router: true });
@@ -249,7 +249,7 @@ describe('an address that moves', () => {
   });
 
   it('when many do at once and the datapath does not keep up: the log says so once a second', async (t) => {
-    const h = harness({});
+    const h = await harness({});
     const warn = t.mock.method(silentLog, 'warn');
     h.datapath.hasRoom = false;
     for (let n = 0; n < 100; n++) h.context.moved(IP, MAC);
@@ -260,7 +260,7 @@ describe('an address that moves', () => {
   });
 
   it('is not announced after the plugin was stopped', async () => {
-    const h = harness({});
+    const h = await harness({});
     await h.host.stop();
     h.context.moved(IP, MAC);
     h.context.put(MAC, PEER);

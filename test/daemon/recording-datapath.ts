@@ -15,6 +15,10 @@ export class RecordingDatapath implements UpcallDatapath {
   capacity = Number.POSITIVE_INFINITY;
   /** The endpoint table takes another one. */
   hasEndpointRoom = true;
+  get fdbCount(): number {
+    return this.fdb.size;
+  }
+
   /** The inject ring takes frames. */
   hasRoom = true;
 

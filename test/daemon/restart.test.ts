@@ -219,18 +219,18 @@ describe('after a restart', { skip: needsRoot() }, () => {
       thief.close(resolve);
     });
     running.pass(BACKOFF_FIRST_MS);
-    await until(() => running.daemon.vnics()[0]?.state === 'up');
-    assert.equal(running.daemon.overlay('overlay0').status, 'ONLINE');
+    await until(() => running.daemon.overlay('overlay0').status === 'ONLINE');
+    assert.equal(running.daemon.vnics()[0]?.state, 'up');
   });
 
   it('an overlay of a plugin that is no more keeps its properties and can be deleted', async () => {
     const { 'files/config': _, ...general } = overlay().properties;
-    const properties = { ...general, 'svp/host': 'somewhere' };
-    const stored = { version: STATE_VERSION, name: 'overlay0', vni: 23, encap: 'vxlan', search: 'svp', properties };
+    const properties = { ...general, 'gone/host': 'somewhere' };
+    const stored = { version: STATE_VERSION, name: 'overlay0', vni: 23, encap: 'vxlan', search: 'gone', properties };
     await restart(() =>
       writeFileSync(directory.file('overlays', 'overlay0'), JSON.stringify({ ...stored, targets: {} })),
     );
-    assert.equal(running.daemon.overlay('overlay0').details, 'there is no search plugin svp');
+    assert.match(running.daemon.overlay('overlay0').details, /^unknown search plugin "gone": expected one of /);
     await running.daemon.modifyOverlay('overlay0', { properties: { mtu: '1280' } });
     await restart();
     const mtu = running.daemon.overlay('overlay0').properties.find(({ name }) => name === 'mtu');

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { LOOKUP_DEADLINE_MS } from '../../src/daemon/plugin-host.js';
 import { LEAST_LIFE_MS } from '../../src/daemon/targets.js';
 import type { Answer, Query } from '../../src/search/api.js';
+import { LOOKUP_DEADLINE_MS } from '../../src/search/host/host.js';
 import {
   deferred,
   dropped,
+  type Harness,
   harness,
   LISTEN,
   MAC,
@@ -21,7 +22,7 @@ import {
 describe('an answer', () => {
   it('becomes the FDB entry, and the plugin saw the question as plain frozen data', async () => {
     const seen: Query[] = [];
-    const { upcalls, fdb } = harness({
+    const { upcalls, fdb } = await harness({
       lookup(query) {
         seen.push(query);
         return { target: PEER };
@@ -35,14 +36,14 @@ describe('an answer', () => {
   });
 
   it('drop becomes drop_entry and stays', async () => {
-    const { upcalls, fdb, pass } = harness({ lookup: () => ({ target: 'drop' }) });
+    const { upcalls, fdb, pass } = await harness({ lookup: () => ({ target: 'drop' }) });
     upcalls.handle(miss(MAC));
     await pass(60_000);
     assert.deepEqual(fdb(MAC), dropped('drop_entry'));
   });
 
   it('null drops as no_such_mac for lookup/negative_ttl', async () => {
-    const { upcalls, fdb, pass } = harness({ lookup: () => null });
+    const { upcalls, fdb, pass } = await harness({ lookup: () => null });
     upcalls.handle(miss(MAC));
     await settled();
     assert.deepEqual(fdb(MAC), dropped('no_such_mac'));
@@ -54,7 +55,7 @@ describe('an answer', () => {
 
   it('with a time to live is forgotten after it, and asked again', async () => {
     let asked = 0;
-    const { upcalls, fdb, pass } = harness({
+    const { upcalls, fdb, pass } = await harness({
       lookup() {
         asked++;
         return { target: PEER, ttl: 5000 };
@@ -71,7 +72,7 @@ describe('an answer', () => {
   });
 
   it('without one forgets the time to live of an earlier one', async () => {
-    const { upcalls, context, fdb, pass } = harness({ lookup: () => ({ target: PEER, ttl: 1000 }) });
+    const { upcalls, context, fdb, pass } = await harness({ lookup: () => ({ target: PEER, ttl: 1000 }) });
     upcalls.handle(miss(MAC));
     await settled();
     context.put(MAC, OTHER_PEER);
@@ -80,14 +81,14 @@ describe('an answer', () => {
   });
 
   it('that is our own endpoint leads to the any-mac VNIC', async () => {
-    const { upcalls, fdb } = harness({ lookup: () => ({ target: LISTEN }) }, { anyMacVnic: 7 });
+    const { upcalls, fdb } = await harness({ lookup: () => ({ target: LISTEN }) }, { anyMacVnic: 7 });
     upcalls.handle(miss(MAC));
     await settled();
     assert.deepEqual(fdb(MAC), { kind: 'local', vnic: 7 });
   });
 
   it('that is our own endpoint drops as no_local_port without one', async () => {
-    const { upcalls, fdb } = harness({ lookup: () => ({ target: LISTEN }) });
+    const { upcalls, fdb } = await harness({ lookup: () => ({ target: LISTEN }) });
     upcalls.handle(miss(MAC));
     await settled();
     assert.deepEqual(fdb(MAC), dropped('no_local_port'));
@@ -98,7 +99,7 @@ describe('one question in flight per MAC', () => {
   it('however many upcalls and lookups there are', async () => {
     let asked = 0;
     const answer = deferred<Answer | null>();
-    const { upcalls, fdb } = harness({
+    const { upcalls, fdb } = await harness({
       lookup() {
         asked++;
         return answer.promise;
@@ -112,9 +113,9 @@ describe('one question in flight per MAC', () => {
     assert.deepEqual(fdb(MAC), remote(PEER));
   });
 
-  it('and none when the table has learnt it meanwhile', () => {
+  it('and none when the table has learnt it meanwhile', async () => {
     let asked = 0;
-    const { upcalls } = harness({
+    const { upcalls } = await harness({
       lookup() {
         asked++;
         return null;
@@ -128,13 +129,13 @@ describe('one question in flight per MAC', () => {
 
 describe('the latest decision wins, not the latest arrival', () => {
   const overtakers = {
-    'a put': (h: ReturnType<typeof harness>) => h.context.put(MAC, OTHER_PEER),
-    'a static set': (h: ReturnType<typeof harness>) => void h.upcalls.setStatic(MAC, OTHER_PEER),
+    'a put': (h: Harness) => h.context.put(MAC, OTHER_PEER),
+    'a static set': (h: Harness) => void h.upcalls.setStatic(MAC, OTHER_PEER),
   };
   for (const [what, overtake] of Object.entries(overtakers)) {
     it(`${what} while the question is in flight makes its answer void`, async () => {
       const answer = deferred<Answer | null>();
-      const h = harness({ lookup: () => answer.promise });
+      const h = await harness({ lookup: () => answer.promise });
       h.upcalls.handle(miss(MAC));
       overtake(h);
       answer.resolve({ target: PEER });
@@ -144,7 +145,7 @@ describe('the latest decision wins, not the latest arrival', () => {
 
     it(`${what} makes its failure void as well`, async () => {
       const answer = deferred<Answer | null>();
-      const h = harness({ lookup: () => answer.promise });
+      const h = await harness({ lookup: () => answer.promise });
       h.upcalls.handle(miss(MAC));
       overtake(h);
       answer.reject(new Error('late trouble'));
@@ -156,7 +157,7 @@ describe('the latest decision wins, not the latest arrival', () => {
   it('a withdrawal makes the answer void and the question is asked again for the frames that wait', async () => {
     const answers = [deferred<Answer | null>(), deferred<Answer | null>()];
     let asked = 0;
-    const { upcalls, context, fdb } = harness({ lookup: () => answers[asked++]!.promise });
+    const { upcalls, context, fdb } = await harness({ lookup: () => answers[asked++]!.promise });
     upcalls.handle(miss(MAC));
     context.withdraw(MAC);
     answers[0]!.resolve({ target: PEER });
@@ -170,7 +171,7 @@ describe('the latest decision wins, not the latest arrival', () => {
   });
 
   it('a withdrawal after a put forgets the put', async () => {
-    const { context, fdb } = harness({});
+    const { context, fdb } = await harness({});
     context.put(MAC, PEER);
     context.withdraw(MAC);
     assert.equal(fdb(MAC), undefined);
@@ -178,7 +179,7 @@ describe('the latest decision wins, not the latest arrival', () => {
 
   it('an entry withdrawn before a worker may have seen it is asked for again, as frames may wait', async () => {
     const asked: Query[] = [];
-    const { upcalls, context, fdb, pass } = harness({
+    const { upcalls, context, fdb, pass } = await harness({
       lookup(query) {
         asked.push(query);
         return { target: asked.length === 1 ? PEER : OTHER_PEER };
@@ -198,7 +199,7 @@ describe('the latest decision wins, not the latest arrival', () => {
   });
 
   it('so is one that was pushed just before the upcall was read', async () => {
-    const { upcalls, context, fdb } = harness({ lookup: () => ({ target: OTHER_PEER }) });
+    const { upcalls, context, fdb } = await harness({ lookup: () => ({ target: OTHER_PEER }) });
     context.put(MAC, PEER);
     upcalls.handle(miss(MAC));
     context.withdraw(MAC);
@@ -208,7 +209,7 @@ describe('the latest decision wins, not the latest arrival', () => {
 
   it('a plugin that withdraws every answer of its own at once is asked no longer than frames wait', async () => {
     let asked = 0;
-    const { upcalls, context, pass } = harness({
+    const { upcalls, context, pass } = await harness({
       lookup() {
         asked++;
         return { target: PEER };
@@ -224,7 +225,7 @@ describe('the latest decision wins, not the latest arrival', () => {
   });
 
   it('no entry is so short-lived that a worker may miss it', async () => {
-    const { upcalls, fdb, pass } = harness({ lookup: () => ({ target: PEER, ttl: 1 }) });
+    const { upcalls, fdb, pass } = await harness({ lookup: () => ({ target: PEER, ttl: 1 }) });
     await pass(99);
     upcalls.handle(miss(MAC));
     await pass(LEAST_LIFE_MS - 1);
@@ -235,7 +236,7 @@ describe('the latest decision wins, not the latest arrival', () => {
 
   it('a put that the table has no room for overtakes nothing', async () => {
     const answer = deferred<Answer | null>();
-    const { upcalls, context, datapath, fdb } = harness({ lookup: () => answer.promise });
+    const { upcalls, context, datapath, fdb } = await harness({ lookup: () => answer.promise });
     datapath.capacity = datapath.fdb.size;
     upcalls.handle(miss(MAC));
     context.put(MAC, OTHER_PEER);
@@ -245,8 +246,8 @@ describe('the latest decision wins, not the latest arrival', () => {
     assert.deepEqual(fdb(MAC), remote(PEER));
   });
 
-  it('a put never replaces a static entry, nor a VNIC', () => {
-    const { upcalls, context, fdb } = harness({});
+  it('a put never replaces a static entry, nor a VNIC', async () => {
+    const { upcalls, context, fdb } = await harness({});
     upcalls.setStatic(MAC, PEER);
     context.put(MAC, OTHER_PEER);
     context.put(OWN_MAC, OTHER_PEER);
@@ -254,8 +255,8 @@ describe('the latest decision wins, not the latest arrival', () => {
     assert.deepEqual(fdb(OWN_MAC), { kind: 'local', vnic: 1 });
   });
 
-  it('a withdrawal takes away neither a static entry nor a VNIC, as when a file that lists both loses a line', () => {
-    const { upcalls, context, fdb } = harness({});
+  it('a withdrawal takes away neither a static entry nor a VNIC, as when a file that has both loses a line', async () => {
+    const { upcalls, context, fdb } = await harness({});
     upcalls.setStatic(MAC, PEER);
     context.withdraw(MAC);
     context.withdraw(OWN_MAC);
@@ -265,7 +266,7 @@ describe('the latest decision wins, not the latest arrival', () => {
 
   it('what an answer replaced in place is void after the overlay has closed', async () => {
     const answer = deferred<Answer | null>();
-    const { upcalls, fdb } = harness({ lookup: () => answer.promise });
+    const { upcalls, fdb } = await harness({ lookup: () => answer.promise });
     upcalls.handle(miss(MAC));
     upcalls.close();
     answer.resolve({ target: PEER });

@@ -72,16 +72,22 @@ describe('commands on VNICs', { skip: needsRoot() }, () => {
 
   it('two commands at once do not interleave', async () => {
     const { daemon } = fixture();
+    await daemon.createOverlay(fixture().overlay());
+    const vnic = fixture().vnic();
     const results = await Promise.allSettled([
-      daemon.createOverlay(fixture().overlay()),
-      daemon.createOverlay(fixture().overlay()),
-      daemon.createVnic(fixture().vnic()),
-      daemon.deleteOverlay('overlay0'),
+      daemon.createVnic(vnic),
+      daemon.createVnic(vnic),
+      daemon.deleteVnic(vnic.name),
+      daemon.deleteVnic(vnic.name),
     ]);
     assert.deepEqual(
       results.map(({ status }) => status),
       ['fulfilled', 'rejected', 'fulfilled', 'rejected'],
     );
+    const twice = await Promise.allSettled(
+      [1, 2].map(() => daemon.createOverlay(fixture().overlay({ name: 'twice', vni: 9 }))),
+    );
+    assert.deepEqual(twice.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
   });
 
   it('stats name every object, and know which overlay is meant', async () => {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { findPlugin } from '../../src/search/find.js';
+import { Deadlines } from '../../src/search/host/deadlines.js';
 import { direct } from '../../src/search/plugins/direct/direct.js';
 import { parseChanges, parseProperties } from '../../src/search/props.js';
-import { findPlugin, plugins } from '../../src/search/registry.js';
+import { plugins } from '../../src/search/registry.js';
 import { recordingContext } from './context.js';
 
 function instance(given: Record<string, string>) {
@@ -51,15 +53,23 @@ describe('direct', () => {
   });
 });
 
-describe('registry', () => {
-  test('finds the built-in plugins by name', () => {
-    assert.deepEqual([...plugins.keys()], ['direct', 'files']);
-    for (const [name, plugin] of plugins) assert.equal(findPlugin(name), plugin);
+describe('finding a plugin', () => {
+  const deadlines = new Deadlines(() => 0);
+
+  test('finds the built-in ones by name', async () => {
+    for (const [name, plugin] of plugins) {
+      const { location, manifest } = await findPlugin(name, deadlines);
+      assert.deepEqual(location, { kind: 'built-in', name });
+      assert.equal(manifest, plugin);
+    }
   });
 
-  test('an unknown plugin is refused with the names of those there are', () => {
-    const message = 'unknown search plugin "etdc": expected one of direct, files';
-    assert.throws(() => findPlugin('etdc'), { code: 'unknown_search_plugin', message });
+  test('an unknown one is refused with what is known', async () => {
+    await assert.rejects(findPlugin('etdc', deadlines), ({ code, message }) => {
+      assert.equal(code, 'unknown_search_plugin');
+      assert.match(message, /^unknown search plugin "etdc": expected one of direct, .*files.*, the path of a module/);
+      return true;
+    });
   });
 
   test('every property belongs to its plugin and has help', () => {

@@ -2,27 +2,13 @@
  * What a plugin hands over, checked: only canonical, sensible, plain data goes on. Each check answers a fresh value or
  * throws an Error that says what is wrong with it.
  */
-import { inspect } from 'node:util';
 import ipaddr from 'ipaddr.js';
-import { ipFamily, isGroupMac, parseIp, parseMac } from '../address.js';
-import type { Answer, Owner, Target } from '../search/api.js';
+import { ipFamily, isGroupMac, parseIp, parseMac } from '../../address.js';
+import type { Answer, Endpoint, Entry, Flood, Learning, Owner, Target } from '../api.js';
+import { shown } from './words.js';
 
-/** Longest text of a plugin that is repeated to the operator. */
-const SHOWN_MAX = 200;
 const NO_HOST = new Set(['unspecified', 'broadcast', 'multicast']);
 const TTL_MAX_MS = 365 * 86_400_000;
-
-/** Anything as short text on one line. */
-export function shown(value: unknown): string {
-  const text = typeof value === 'string' ? value : inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY });
-  const line = text.replace(/\s+/g, ' ').trim();
-  return line.length > SHOWN_MAX ? `${line.slice(0, SHOWN_MAX)}…` : line;
-}
-
-/** Whatever a plugin threw, as {@link shown}. */
-export function wordsOf(thrown: unknown): string {
-  return shown(thrown instanceof Error ? thrown.message : thrown);
-}
 
 /** A canonical unicast MAC. */
 export function checkMac(value: unknown): string {
@@ -52,15 +38,21 @@ export function checkTarget(value: unknown, family: 4 | 6): Target {
   if (value === 'drop') return value;
   if (typeof value !== 'object' || value === null)
     throw new Error(`${quoted(value)} is neither an endpoint nor "drop"`);
-  const { ip, port } = value as Partial<Record<string, unknown>>;
-  const address = checkIp(ip);
-  if (!Number.isInteger(port) || (port as number) < 1 || (port as number) > 65535) {
-    throw new Error(`${quoted(port)} is not a UDP port (1 to 65535)`);
-  }
+  return checkEndpoint(value, family, checkIp);
+}
+
+function checkEndpoint(value: unknown, family: 4 | 6, check: (ip: unknown) => string): Endpoint {
+  const { ip, port } = Object(value) as Partial<Record<string, unknown>>;
+  const [address, udpPort] = [check(ip), checkPort(port)];
   if (ipFamily(address) !== family) {
     throw new Error(`${address} cannot be reached: the overlay listens on an IPv${family} address`);
   }
-  return Object.freeze({ ip: address, port: port as number });
+  return Object.freeze({ ip: address, port: udpPort });
+}
+
+function checkPort(value: unknown): number {
+  if (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 65535) return value as number;
+  throw new Error(`${quoted(value)} is not a UDP port (1 to 65535)`);
 }
 
 /** Milliseconds a decision stands; undefined: until it is withdrawn. */
@@ -70,6 +62,42 @@ export function checkTtl(value: unknown): number | undefined {
     throw new Error(`${quoted(value)} is not a time to live in milliseconds (more than 0, at most a year)`);
   }
   return value;
+}
+
+/** One of `entries()`. */
+export function checkEntry(value: unknown, family: 4 | 6): Entry {
+  const answer = checkAnswer(value, family);
+  if (answer === null) throw new Error('null is no entry');
+  return Object.freeze({ mac: checkMac((value as Partial<Entry>).mac), ...answer });
+}
+
+/** Most endpoints of one flood list. */
+export const FLOOD_ENDPOINTS_MAX = 512;
+
+export function checkFlood(value: unknown, family: 4 | 6): Flood {
+  if (typeof value !== 'object' || value === null) throw new Error(`${quoted(value)} is no flood list`);
+  const { endpoints, unknown, learn } = value as Partial<Record<string, unknown>>;
+  if (!Array.isArray(endpoints)) throw new Error(`endpoints is ${quoted(endpoints)}, not a list`);
+  if (endpoints.length > FLOOD_ENDPOINTS_MAX) {
+    throw new Error(`${endpoints.length} endpoints: at most ${FLOOD_ENDPOINTS_MAX} are flooded to`);
+  }
+  if (unknown !== undefined && typeof unknown !== 'boolean') throw new Error(`unknown is ${quoted(unknown)}`);
+  const checked = endpoints.map((endpoint: unknown) => checkEndpoint(endpoint, family, checkFloodIp));
+  const flood: Flood = { endpoints: Object.freeze(checked), unknown: unknown ?? false };
+  return Object.freeze(learn === undefined ? flood : { ...flood, learn: checkLearning(learn) });
+}
+
+/** A group may be flooded to, but no placeholder. */
+function checkFloodIp(value: unknown): string {
+  const isGroup = typeof value === 'string' && parseIp(value) === value && ipaddr.parse(value).range() === 'multicast';
+  return isGroup ? value : checkIp(value);
+}
+
+function checkLearning(value: unknown): Learning {
+  const { ageing, max, port } = Object(value) as Partial<Record<string, unknown>>;
+  const life = checkTtl(ageing ?? null);
+  if (!Number.isInteger(max) || (max as number) < 1) throw new Error(`learn.max is ${quoted(max)}, not a count`);
+  return Object.freeze({ ageing: life as number, max: max as number, port: checkPort(port) });
 }
 
 export function checkAnswer(value: unknown, family: 4 | 6): Answer | null {

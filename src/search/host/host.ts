@@ -1,0 +1,296 @@
+/**
+ * Runs one instance of a search plugin for one overlay, behind a channel to wherever its code runs. Every question has
+ * a fence (a throw, a rejection, a hang and the end of the thread become a PluginFault) and every value that comes out
+ * is checked. Only plain data crosses, in either direction.
+ *
+ * A host lives once: start, stop. Another try is another host.
+ */
+import { messageOf } from '../../errors.js';
+import type { Answer, Entry, Flood, Owner, PluginLog, PropertyValue, Query, Target } from '../api.js';
+import {
+  checkAnswer,
+  checkEntry,
+  checkFlood,
+  checkIp,
+  checkMac,
+  checkOwner,
+  checkServer,
+  checkTarget,
+  checkTtl,
+} from './answers.js';
+import { DeadlinePassed, type Deadlines } from './deadlines.js';
+import type { Ability, EntriesPage, QuestionName, Questions, Said } from './messages.js';
+import type { Channel, OpenChannel } from './thread.js';
+import { type Askable, type PluginCounts, PluginFault, type PluginHealth, type PluginSink } from './types.js';
+import { shown, wordsOf } from './words.js';
+
+/** A question is answered within this time, or it counts as failed. */
+export const LOOKUP_DEADLINE_MS = 3000;
+/** A plugin may read a million entries before it can answer. */
+export const START_DEADLINE_MS = 60_000;
+export const STOP_DEADLINE_MS = 2000;
+/** An instance whose questions fail this often without a good answer in between is given up, unless it said why. */
+export const FAULTS_IN_A_ROW_MAX = 3;
+/** Entries that are asked for at once. */
+const ENTRIES_PAGE = 1024;
+
+export interface HostOptions {
+  /** Of the plugin. */
+  readonly name: string;
+  readonly open: OpenChannel;
+  readonly values: Readonly<Record<string, PropertyValue>>;
+  readonly vni: number;
+  /** Address family of the overlay's socket. */
+  readonly family: 4 | 6;
+  readonly log: PluginLog;
+  readonly health: PluginHealth;
+  readonly counts: PluginCounts;
+  readonly deadlines: Deadlines;
+  readonly sink: PluginSink;
+  /** The instance is no more, and nobody asked for that. */
+  readonly onDeath: (fault: PluginFault) => void;
+}
+
+interface Asked {
+  resolve(value: unknown): void;
+  reject(reason: unknown): void;
+}
+
+export class PluginHost implements Askable {
+  readonly name: string;
+  readonly #options: HostOptions;
+  readonly #channel: Channel;
+  readonly #asked = new Map<number, Asked>();
+  #nextId = 0;
+  #abilities: ReadonlySet<string> = new Set();
+  #faultsInARow = 0;
+  #hasDegraded = false;
+  /** Nothing that the instance says is heard any more. */
+  #isOver = false;
+  #isRetired = false;
+  #stopped: Promise<void> | null = null;
+
+  constructor(options: HostOptions) {
+    this.#options = options;
+    this.name = options.name;
+    this.#channel = options.open({
+      said: (parcel) => {
+        for (const said of parcel) this.#heard(said);
+      },
+      printed: (text) => options.log.info(`printed: ${shown(text)}`),
+      ended: (reason) => this.#die(`search plugin ${this.name} ${reason}`, null),
+    });
+  }
+
+  can(ability: Ability): boolean {
+    return this.#abilities.has(ability);
+  }
+
+  /** Makes the instance and starts it. After a rejection it must still be stopped. */
+  async start(): Promise<void> {
+    const { vni, values } = this.#options;
+    this.#abilities = await this.#ask(
+      'create',
+      [vni, values],
+      START_DEADLINE_MS,
+      (value) => new Set(value as string[]),
+    );
+    await this.#ask('start', [], START_DEADLINE_MS, nothing);
+  }
+
+  /** Ends the instance; what it still says is ignored. Never rejects: a plugin that cannot stop is logged. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    const isDead = this.#isOver && !this.#isRetired;
+    this.retire();
+    try {
+      if (!isDead) await this.#ask('stop', [], STOP_DEADLINE_MS, nothing);
+    } catch (thrown) {
+      this.#options.log.warn(messageOf(thrown));
+    }
+    await this.#channel.close();
+  }
+
+  /** Asks no more and hears no more: what was asked has failed. Its thread ends with `stop`. */
+  retire(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#isRetired = true;
+    const fault = new PluginFault(`search plugin ${this.name} was stopped`, false, null);
+    for (const { reject } of this.#asked.values()) reject(fault);
+  }
+
+  /** Time has passed: an instance whose thread loops is ended. */
+  watch(nowMs: number): void {
+    if (!this.#isOver) this.#channel.watch(nowMs);
+  }
+
+  reload(): Promise<void> {
+    return this.#ask('reload', [], START_DEADLINE_MS, nothing);
+  }
+
+  change(values: Readonly<Record<string, PropertyValue>>): Promise<void> {
+    return this.#ask('change', [values], LOOKUP_DEADLINE_MS, nothing);
+  }
+
+  /** The one destination of a point plugin. */
+  target(): Promise<Target> {
+    return this.#ask('target', [], LOOKUP_DEADLINE_MS, (value) => checkTarget(value, this.#options.family));
+  }
+
+  /** null: it floods nothing. */
+  flood(): Promise<Flood | null> {
+    if (!this.can('flood')) return Promise.resolve(null);
+    return this.#ask('flood', [], LOOKUP_DEADLINE_MS, (value) => checkFlood(value, this.#options.family));
+  }
+
+  /** Everything it knows, as far as it tells, a page at a time. */
+  async *entries(): AsyncGenerator<readonly Entry[]> {
+    let isLast = !this.can('entries');
+    while (!isLast) {
+      const page = await this.#ask('entries', [ENTRIES_PAGE], LOOKUP_DEADLINE_MS, (value) => value as EntriesPage);
+      ({ isLast } = page);
+      yield page.entries.map((entry) => this.#checked('entries', () => checkEntry(entry, this.#options.family)));
+    }
+  }
+
+  lookup(query: Query): Promise<Answer | null> {
+    const { family } = this.#options;
+    return this.#question('lookup', [query], query.mac, (value) => checkAnswer(value, family));
+  }
+
+  arp(ip: string, vlan: number): Promise<Owner | null> {
+    return this.#question('arp', [ip, vlan], ip, checkOwner);
+  }
+
+  ndp(ip: string, vlan: number): Promise<Owner | null> {
+    return this.#question('ndp', [ip, vlan], ip, checkOwner);
+  }
+
+  dhcp(mac: string): Promise<string | null> {
+    return this.#question('dhcp', [mac], mac, checkServer);
+  }
+
+  /** A question of the packet path. What the instance cannot do answers null. */
+  async #question<T>(
+    question: 'lookup' | 'arp' | 'ndp' | 'dhcp',
+    args: readonly unknown[],
+    of: string,
+    check: (value: unknown) => T,
+  ): Promise<T | null> {
+    if (question !== 'lookup' && !this.can(question)) return null;
+    const { counts } = this.#options;
+    counts.questions++;
+    try {
+      const answer = await this.#ask(question, args as Questions[typeof question], LOOKUP_DEADLINE_MS, check, of);
+      this.#faultsInARow = 0;
+      return answer;
+    } catch (thrown) {
+      if (!this.#isOver) this.#failed(thrown as PluginFault);
+      throw thrown;
+    }
+  }
+
+  #failed(fault: PluginFault): void {
+    const { counts } = this.#options;
+    counts.faults++;
+    if (fault.isTimeout) counts.timeouts++;
+    if (++this.#faultsInARow < FAULTS_IN_A_ROW_MAX || this.#hasDegraded) return;
+    this.#die(
+      `search plugin ${this.name}: its last ${this.#faultsInARow} questions failed; the last one: ${wordsOf(fault)}`,
+      fault,
+    );
+  }
+
+  /** The fence. */
+  async #ask<Q extends QuestionName, T>(
+    question: Q,
+    args: Questions[Q],
+    deadlineMs: number,
+    check: (value: unknown) => T,
+    of?: string,
+  ): Promise<T> {
+    const what = of === undefined ? question : `${question} of ${of}`;
+    const id = this.#nextId++;
+    const { deadlines } = this.#options;
+    try {
+      const answer = new Promise((resolve, reject) => {
+        this.#asked.set(id, { resolve, reject });
+        this.#channel.send({ kind: 'ask', id, question, args });
+      });
+      return check(await deadlines.within(deadlineMs, what, answer));
+    } catch (thrown) {
+      throw this.#fault(what, thrown);
+    } finally {
+      this.#asked.delete(id);
+    }
+  }
+
+  #checked<T>(what: string, check: () => T): T {
+    try {
+      return check();
+    } catch (thrown) {
+      throw this.#fault(what, thrown);
+    }
+  }
+
+  #fault(what: string, thrown: unknown): PluginFault {
+    if (thrown instanceof PluginFault) return thrown;
+    if (thrown instanceof DeadlinePassed) {
+      return new PluginFault(`search plugin ${this.name}: ${thrown.message}`, true, thrown);
+    }
+    return new PluginFault(`search plugin ${this.name}: ${what}: ${wordsOf(thrown)}`, false, thrown);
+  }
+
+  #die(reason: string, cause: unknown): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#options.counts.deaths++;
+    const fault = new PluginFault(reason, false, cause);
+    for (const { reject } of this.#asked.values()) reject(fault);
+    this.#options.onDeath(fault);
+  }
+
+  #heard(said: Said): void {
+    if (said.kind === 'answer') this.#asked.get(said.id)?.resolve(said.value);
+    else if (said.kind === 'fault') this.#asked.get(said.id)?.reject(new Error(said.words));
+    else if (said.kind === 'log') this.#logged(said);
+    else if (!this.#isOver) this.#saidUnasked(said);
+  }
+
+  #logged({ level, message, fields }: Extract<Said, { kind: 'log' }>): void {
+    const { log } = this.#options;
+    log[level](shown(message), typeof fields === 'object' && fields !== null ? fields : undefined);
+  }
+
+  #saidUnasked(said: Exclude<Said, { kind: 'answer' | 'fault' | 'log' }>): void {
+    const { health } = this.#options;
+    if (said.kind === 'degrade') {
+      this.#hasDegraded = true;
+      health.degrade('plugin', shown(said.reason));
+    } else if (said.kind === 'restore') {
+      this.#hasDegraded = false;
+      health.restore('plugin');
+    } else this.#pushed(said);
+  }
+
+  /** Nonsense degrades the overlay until something sensible is said. */
+  #pushed(said: Extract<Said, { kind: 'put' | 'withdraw' | 'moved' }>): void {
+    const { health, sink, family } = this.#options;
+    try {
+      const mac = checkMac(said.mac);
+      if (said.kind === 'put') sink.put(mac, checkTarget(said.target, family), checkTtl(said.ttl));
+      else if (said.kind === 'withdraw') sink.withdraw(mac);
+      else sink.moved(checkIp(said.ip), mac);
+      health.restore('push');
+    } catch (thrown) {
+      health.degrade('push', `search plugin ${this.name}: ${said.kind}: ${wordsOf(thrown)}`);
+    }
+  }
+}
+
+function nothing(): void {}

@@ -1,0 +1,133 @@
+/**
+ * The instance's side of a host: loads the plugin, makes its instance, puts the host's questions to it and says what it
+ * answers. Runs in the plugin's thread and touches nothing but the plugin; whatever that does wrong becomes a fault.
+ */
+import type { Entry, Plugin, PluginContext, PluginLog, PropertyValue, Reply, Target, Validity } from '../api.js';
+
+import { ABILITIES, type EntriesPage, type LogLevel, type Manifest, type Message, type Said } from './messages.js';
+import { wordsOf } from './words.js';
+
+type Asked = Extract<Message, { kind: 'ask' }>;
+type Method = (...args: readonly unknown[]) => unknown;
+
+/** Any instance: whatever may be missing is looked for by name. */
+type AnyInstance = Record<string, unknown>;
+
+export class InstanceSide {
+  readonly #load: () => Reply<Plugin>;
+  readonly #say: (said: Said) => void;
+  readonly #abort = new AbortController();
+  #instance: AnyInstance | null = null;
+  #entries: AsyncIterator<Entry> | Iterator<Entry> | null = null;
+
+  /** `load` may throw whatever a module throws when it is imported. */
+  constructor(load: () => Reply<Plugin>, say: (said: Said) => void) {
+    this.#load = load;
+    this.#say = say;
+  }
+
+  async ask({ id, question, args }: Asked): Promise<void> {
+    try {
+      const value = this.#answer(question, args);
+      this.#say({ kind: 'answer', id, value: isThenable(value) ? await value : value });
+    } catch (thrown) {
+      this.#say({ kind: 'fault', id, words: wordsOf(thrown) });
+    }
+  }
+
+  #answer(question: Asked['question'], args: readonly unknown[]): unknown {
+    switch (question) {
+      case 'describe':
+        return this.#describe();
+      case 'create':
+        return this.#create(args[0] as number, args[1] as Record<string, PropertyValue>);
+      case 'stop':
+        this.#abort.abort();
+        return this.#call('stop', args);
+      case 'entries':
+        return this.#entriesPage(args[0] as number);
+      default:
+        return this.#call(question, args);
+    }
+  }
+
+  async #describe(): Promise<Manifest> {
+    const { name, mode, properties } = await this.#load();
+    return { name, mode, properties };
+  }
+
+  #create(vni: number, values: Readonly<Record<string, PropertyValue>>): Reply<string[]> {
+    const plugin = this.#load();
+    return plugin instanceof Promise
+      ? plugin.then((it) => this.#make(it, vni, values))
+      : this.#make(plugin, vni, values);
+  }
+
+  #make(plugin: Plugin, vni: number, values: Readonly<Record<string, PropertyValue>>): string[] {
+    const instance: unknown = plugin.create(this.#context(vni), Object.freeze({ ...values }));
+    if (typeof instance !== 'object' || instance === null) throw new Error('create() answered no object');
+    this.#instance = instance as AnyInstance;
+    const needed = ['start', 'stop', plugin.mode === 'point' ? 'target' : 'lookup'];
+    const missing = needed.filter((name) => typeof this.#instance?.[name] !== 'function');
+    if (missing.length > 0) throw new Error(`the instance has no ${missing.join('(), no ')}()`);
+    return ABILITIES.filter((name) => typeof this.#instance?.[name] === 'function');
+  }
+
+  /** What the instance cannot do answers nothing. */
+  #call(name: string, args: readonly unknown[]): unknown {
+    const method = this.#instance?.[name];
+    if (this.#instance === null) throw new Error('there is no instance');
+    if (typeof method !== 'function') return undefined;
+    const frozen = args.map((arg) => (typeof arg === 'object' ? Object.freeze(arg) : arg));
+    return (method as Method).apply(this.#instance, frozen);
+  }
+
+  /** The next entries; the first call begins the walk. */
+  async #entriesPage(most: number): Promise<EntriesPage> {
+    this.#entries ??= iteratorOf(this.#call('entries', []));
+    const entries: Entry[] = [];
+    while (entries.length < most) {
+      const next = await this.#entries.next();
+      if (next.done === true) {
+        this.#entries = null;
+        return { entries, isLast: true };
+      }
+      entries.push(next.value);
+    }
+    return { entries, isLast: false };
+  }
+
+  #context(vni: number): PluginContext {
+    const say = (said: Said) => {
+      if (!this.#abort.signal.aborted) this.#say(said);
+    };
+    return Object.freeze({
+      vni,
+      log: this.#log(),
+      signal: this.#abort.signal,
+      put: (mac: string, target: Target, options?: Validity) => say({ kind: 'put', mac, target, ttl: options?.ttl }),
+      withdraw: (mac: string) => say({ kind: 'withdraw', mac }),
+      moved: (ip: string, mac: string) => say({ kind: 'moved', ip, mac }),
+      degrade: (reason: string) => say({ kind: 'degrade', reason }),
+      restore: () => say({ kind: 'restore' }),
+    });
+  }
+
+  #log(): PluginLog {
+    const at = (level: LogLevel) => (message: string, fields?: object) =>
+      this.#say({ kind: 'log', level, message, fields });
+    return Object.freeze({ debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') });
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+}
+
+function iteratorOf(walked: unknown): AsyncIterator<Entry> | Iterator<Entry> {
+  const { [Symbol.asyncIterator]: slow, [Symbol.iterator]: quick } = Object(walked) as Partial<AsyncIterable<Entry>> &
+    Partial<Iterable<Entry>>;
+  if (typeof slow === 'function') return slow.call(walked as AsyncIterable<Entry>);
+  if (typeof quick === 'function') return quick.call(walked as Iterable<Entry>);
+  throw new Error('entries() answered nothing that can be walked');
+}

@@ -1,0 +1,17 @@
+/** From where a plugin is to its code. Runs in the plugin's thread: a module may do anything when it is imported. */
+import type { Plugin } from '../api.js';
+import { plugins } from '../registry.js';
+import type { PluginLocation } from './messages.js';
+
+/** Throws what the module throws, or that it holds no plugin. */
+export async function loadPlugin(location: PluginLocation): Promise<Plugin> {
+  if (location.kind === 'built-in') {
+    const plugin = plugins.get(location.name);
+    if (plugin === undefined) throw new Error(`there is no search plugin ${location.name}`);
+    return plugin;
+  }
+  const module = (await import(location.url)) as { default?: unknown };
+  const plugin = module.default as Partial<Plugin> | null | undefined;
+  if (typeof plugin?.create !== 'function') throw new Error('its default export is no search plugin: no create()');
+  return plugin as Plugin;
+}

@@ -1,0 +1,66 @@
+/** What a plugin says of itself, checked: its property table decides what operators may type. */
+import { z } from 'zod';
+import { messageOf } from '../../errors.js';
+import type { Deadlines } from './deadlines.js';
+import type { Manifest } from './messages.js';
+import type { Channel, OpenChannel } from './thread.js';
+
+/** A module is imported and says what it is within this time. */
+const DESCRIBE_DEADLINE_MS = 10_000;
+
+const Value = z.union([z.number(), z.string()]);
+const Property = z.strictObject({
+  name: z.string().regex(/^[a-z0-9-]+\/[a-z0-9_-]+$/, 'expected NAME/PROPERTY in lower case'),
+  type: z.enum(['int', 'uint', 'ip', 'string', 'secret']),
+  required: z.boolean(),
+  default: Value.optional(),
+  range: z.tuple([z.number(), z.number()]).optional(),
+  values: z.array(z.string()).optional(),
+  mutable: z.boolean().optional(),
+  help: z.string().min(1),
+});
+const ManifestShape = z
+  .object({
+    name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'expected lower-case letters, digits and hyphens, at most 32'),
+    mode: z.enum(['point', 'dynamic']),
+    properties: z.array(Property),
+  })
+  .superRefine(({ name, properties }, problems) => {
+    for (const [index, property] of properties.entries()) {
+      const path = ['properties', index, 'name'];
+      if (!property.name.startsWith(`${name}/`)) problems.addIssue({ code: 'custom', path, message: `not ${name}/…` });
+      if (properties.findIndex((other) => other.name === property.name) < index) {
+        problems.addIssue({ code: 'custom', path, message: `${property.name} is there twice` });
+      }
+    }
+  });
+
+/** Frozen. Throws an Error that names every field that is wrong. */
+export function checkManifest(value: unknown): Manifest {
+  const parsed = ManifestShape.safeParse(value);
+  if (parsed.success) return Object.freeze(parsed.data) as Manifest;
+  throw new Error(parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '));
+}
+
+/** Asks the plugin behind a new channel what it is, and closes the channel. Throws an Error that says why not. */
+export async function describePlugin(open: OpenChannel, deadlines: Deadlines): Promise<Manifest> {
+  let channel: Channel | null = null;
+  const answer = new Promise<unknown>((resolve, reject) => {
+    channel = open({
+      said([said]) {
+        if (said?.kind === 'answer') resolve(said.value);
+        else if (said?.kind === 'fault') reject(new Error(said.words));
+      },
+      printed() {},
+      ended: (reason) => reject(new Error(`it ${reason}`)),
+    });
+    channel.send({ kind: 'ask', id: 0, question: 'describe', args: [] });
+  });
+  try {
+    return checkManifest(await deadlines.within(DESCRIBE_DEADLINE_MS, 'describe', answer));
+  } catch (thrown) {
+    throw new Error(messageOf(thrown), { cause: thrown });
+  } finally {
+    await (channel as Channel | null)?.close();
+  }
+}

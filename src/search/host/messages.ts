@@ -1,0 +1,65 @@
+/**
+ * What crosses between the host and the thread of a plugin instance. The host asks, the instance's side answers each
+ * question once, in any order, and says things unasked in between; what it says arrives in the order it was said.
+ */
+import type { PropertySpec, PropertyValue } from '../api.js';
+
+/** Where the code of a plugin is. */
+export type PluginLocation =
+  | { readonly kind: 'built-in'; readonly name: string }
+  /** `url` of a module whose default export is the plugin. */
+  | { readonly kind: 'module'; readonly url: string };
+
+/** A plugin without its code. */
+export interface Manifest {
+  readonly name: string;
+  readonly mode: 'point' | 'dynamic';
+  readonly properties: readonly PropertySpec[];
+}
+
+/** What an instance may be able to do beyond the least. */
+export const ABILITIES = ['change', 'reload', 'arp', 'ndp', 'dhcp', 'entries', 'flood'] as const;
+export type Ability = (typeof ABILITIES)[number];
+
+/** `describe` answers a Manifest, `create` the abilities of the instance; `entries` takes the most it shall answer. */
+export interface Questions {
+  describe: [];
+  create: [vni: number, values: Readonly<Record<string, PropertyValue>>];
+  start: [];
+  stop: [];
+  reload: [];
+  change: [values: Readonly<Record<string, PropertyValue>>];
+  target: [];
+  lookup: [query: object];
+  arp: [ip: string, vlan: number];
+  ndp: [ip: string, vlan: number];
+  dhcp: [mac: string];
+  entries: [most: number];
+  flood: [];
+}
+export type QuestionName = keyof Questions;
+
+/** To the instance's side. */
+export type Message =
+  | { readonly kind: 'ask'; readonly id: number; readonly question: QuestionName; readonly args: readonly unknown[] }
+  /** A parcel of things said was taken: the next may come. */
+  | { readonly kind: 'taken' };
+
+/** From the instance's side; nothing in it is checked yet. */
+export type Said =
+  | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
+  | { readonly kind: 'fault'; readonly id: number; readonly words: string }
+  | { readonly kind: 'put'; readonly mac: unknown; readonly target: unknown; readonly ttl: unknown }
+  | { readonly kind: 'withdraw'; readonly mac: unknown }
+  | { readonly kind: 'moved'; readonly ip: unknown; readonly mac: unknown }
+  | { readonly kind: 'degrade'; readonly reason: unknown }
+  | { readonly kind: 'restore' }
+  | { readonly kind: 'log'; readonly level: LogLevel; readonly message: unknown; readonly fields: unknown };
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+/** What `entries` answers: some of them, and whether they were the last. */
+export interface EntriesPage {
+  readonly entries: readonly unknown[];
+  readonly isLast: boolean;
+}

@@ -1,0 +1,121 @@
+/**
+ * The thread of one plugin instance as the host sees it: started, watched, ended. It ends by itself when the plugin
+ * exits or throws outside of a question, and is ended when it loops or takes more memory than it may.
+ */
+import { Worker } from 'node:worker_threads';
+import type { Message, PluginLocation, Said } from './messages.js';
+import { wordsOf } from './words.js';
+
+/** What the host hands to the thread. */
+export interface ThreadStart {
+  readonly location: PluginLocation;
+  /** Two 32-bit words: PULSE_BEATS, PULSE_MIB. */
+  readonly pulse: SharedArrayBuffer;
+}
+
+export const PULSE_BEATS = 0;
+/** Memory of buffers, which the limits of a worker thread do not cover. */
+export const PULSE_MIB = 1;
+export const PULSE_EVERY_MS = 250;
+/** A thread without a sign of life for this long loops. */
+export const SILENCE_MAX_MS = 5000;
+/** Until the first one: Node starts the thread. */
+const FIRST_SILENCE_MAX_MS = 30_000;
+/** When nobody looked for longer than this, it was the host that did not run. */
+const WATCH_GAP_MAX_MS = 500;
+const PRINTED_MAX = 1000;
+
+/** Both ways to an instance's side. */
+export interface Channel {
+  send(message: Message): void;
+  /** To be called about ten times a second, with milliseconds of a monotonic clock. */
+  watch(nowMs: number): void;
+  /** Ends it, whatever it does. Resolves when it has ended; the listener hears nothing more. */
+  close(): Promise<void>;
+}
+
+export interface ChannelListener {
+  said(parcel: readonly Said[]): void;
+  /** The plugin wrote to stdout or stderr. */
+  printed(text: string): void;
+  /** The other side has ended without being told to; `reason` completes "the plugin …". */
+  ended(reason: string): void;
+}
+
+export type OpenChannel = (listener: ChannelListener) => Channel;
+
+/** The channel of a new thread. `memoryMiB` bounds its heap, and its buffers. */
+export function threadAt(location: PluginLocation, memoryMiB: number): OpenChannel {
+  return (listener) => new PluginThread(location, memoryMiB, listener);
+}
+
+class PluginThread implements Channel {
+  readonly #worker: Worker;
+  readonly #listener: ChannelListener;
+  readonly #memoryMiB: number;
+  readonly #pulse = new Int32Array(new SharedArrayBuffer(8));
+  #beats = 0;
+  /** When the last beat was seen, by the clock of `watch`. */
+  #aliveAtMs: number | null = null;
+  #watchedAtMs = 0;
+  #reason: string | null = null;
+  #isClosed = false;
+
+  constructor(location: PluginLocation, memoryMiB: number, listener: ChannelListener) {
+    this.#listener = listener;
+    this.#memoryMiB = memoryMiB;
+    const workerData: ThreadStart = { location, pulse: this.#pulse.buffer as SharedArrayBuffer };
+    this.#worker = new Worker(new URL('./entry.js', import.meta.url), {
+      workerData,
+      resourceLimits: { maxOldGenerationSizeMb: memoryMiB },
+      stdout: true,
+      stderr: true,
+    });
+    for (const stream of [this.#worker.stdout, this.#worker.stderr]) {
+      stream.on('data', (data: Buffer) => listener.printed(data.toString('utf8', 0, PRINTED_MAX)));
+    }
+    this.#worker.on('message', (parcel: readonly Said[]) => this.#take(parcel));
+    this.#worker.on('error', (error: NodeJS.ErrnoException) => {
+      this.#reason ??= error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? this.#outOfMemory() : `threw ${wordsOf(error)}`;
+    });
+    this.#worker.on('exit', (code) => {
+      if (!this.#isClosed) listener.ended(this.#reason ?? `ended its thread with exit code ${code}`);
+    });
+  }
+
+  send(message: Message): void {
+    this.#worker.postMessage(message);
+  }
+
+  watch(nowMs: number): void {
+    const beats = Atomics.load(this.#pulse, PULSE_BEATS);
+    if (this.#aliveAtMs === null || beats !== this.#beats) this.#aliveAtMs = nowMs;
+    else if (nowMs - this.#watchedAtMs > WATCH_GAP_MAX_MS) this.#aliveAtMs += nowMs - this.#watchedAtMs;
+    this.#beats = beats;
+    this.#watchedAtMs = nowMs;
+    const silenceMs = nowMs - this.#aliveAtMs;
+    if (silenceMs >= (beats === 0 ? FIRST_SILENCE_MAX_MS : SILENCE_MAX_MS)) {
+      this.#kill(`kept its thread busy for ${Math.floor(silenceMs / 1000)} s`);
+    } else if (Atomics.load(this.#pulse, PULSE_MIB) > this.#memoryMiB) this.#kill(this.#outOfMemory());
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#worker.terminate();
+  }
+
+  #take(parcel: readonly Said[]): void {
+    if (this.#isClosed) return;
+    this.#worker.postMessage({ kind: 'taken' } satisfies Message);
+    this.#listener.said(parcel);
+  }
+
+  #kill(reason: string): void {
+    this.#reason ??= reason;
+    void this.#worker.terminate();
+  }
+
+  #outOfMemory(): string {
+    return `needed more than ${this.#memoryMiB} MiB of memory`;
+  }
+}

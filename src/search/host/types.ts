@@ -1,0 +1,46 @@
+/** What the host of a plugin is to the rest of the daemon: whom it may be asked, where its words go, how it fails. */
+import type { Answer, Owner, Query, Target } from '../api.js';
+
+/** A plugin did not do what it was asked. The message names plugin and question. */
+export class PluginFault extends Error {
+  /** True: it has not answered yet, rather than answered wrongly. */
+  readonly isTimeout: boolean;
+
+  constructor(message: string, isTimeout: boolean, cause: unknown) {
+    super(message, { cause });
+    this.name = 'PluginFault';
+    this.isTimeout = isTimeout;
+  }
+}
+
+/** Where a plugin's unasked words go: already checked. */
+export interface PluginSink {
+  put(mac: string, target: Target, ttlMs: number | undefined): void;
+  withdraw(mac: string): void;
+  moved(ip: string, mac: string): void;
+}
+
+/** What is wrong with an instance by its own word (`plugin`), or because it says nonsense unasked (`push`). */
+export interface PluginHealth {
+  degrade(part: 'plugin' | 'push', reason: string): void;
+  restore(part: 'plugin' | 'push'): void;
+}
+
+/** What the instances of one overlay have done, one after the other. */
+export class PluginCounts {
+  questions = 0;
+  /** Questions that failed; those that ran into the deadline are also in `timeouts`. */
+  faults = 0;
+  timeouts = 0;
+  /** Instances that ended without being told to, or were given up. */
+  deaths = 0;
+}
+
+/** The questions, all checked and fenced: a rejection is a PluginFault. */
+export interface Askable {
+  readonly name: string;
+  lookup(query: Query): Promise<Answer | null>;
+  arp(ip: string, vlan: number): Promise<Owner | null>;
+  ndp(ip: string, vlan: number): Promise<Owner | null>;
+  dhcp(mac: string): Promise<string | null>;
+}

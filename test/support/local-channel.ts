@@ -1,0 +1,36 @@
+/** A plugin instance in the test's own thread: the same messages, and nothing between them. */
+import type { Plugin } from '../../src/search/api.js';
+import { InstanceSide } from '../../src/search/host/instance-side.js';
+import type { OpenChannel } from '../../src/search/host/thread.js';
+
+export interface LocalChannels {
+  readonly open: OpenChannel;
+  /** Ends the instance as a thread may end. */
+  end(reason: string): void;
+}
+
+export function localChannels(plugin: Plugin): LocalChannels {
+  let end = (_reason: string) => {};
+  let isClosed = false;
+  return {
+    open(listener) {
+      end = (reason) => listener.ended(reason);
+      const side = new InstanceSide(
+        () => plugin,
+        (said) => {
+          if (!isClosed) listener.said([said]);
+        },
+      );
+      return {
+        send(message) {
+          if (message.kind === 'ask') void side.ask(message);
+        },
+        watch() {},
+        async close() {
+          isClosed = true;
+        },
+      };
+    },
+    end: (reason) => end(reason),
+  };
+}
