@@ -255,7 +255,7 @@ describe('the latest decision wins, not the latest arrival', () => {
     assert.deepEqual(fdb(OWN_MAC), { kind: 'local', vnic: 1 });
   });
 
-  it('a withdrawal takes away neither a static entry nor a VNIC, as when a file that has both loses a line', async () => {
+  it('a withdrawal takes neither a static entry nor a VNIC, as when a file that has both loses a line', async () => {
     const { upcalls, context, fdb } = await harness({});
     upcalls.setStatic(MAC, PEER);
     context.withdraw(MAC);
