@@ -23,6 +23,7 @@ const NLM_F_REQUEST = 1;
 const NLM_F_ACK = 4;
 const NLMSG_ERROR = 2;
 const RTM_NEWLINK = 16;
+const RTM_DELLINK = 17;
 const RTM_GETLINK = 18;
 
 const IFLA_LINKINFO = 18;
@@ -40,6 +41,11 @@ type Attribute = readonly [type: number, value: number];
 /** At most so many segments come in one super-frame of the interface. */
 export function setGsoMaxSegs(ifindex: number, name: string, count: number): void {
   request(`set gso_max_segs of ${name} to ${count}`, RTM_NEWLINK, NLM_F_ACK, ifindex, [[IFLA_GSO_MAX_SEGS, count]]);
+}
+
+/** The interface is gone when this returns, whoever has it open. */
+export function deleteLink(ifindex: number, name: string): void {
+  request(`delete interface ${name}`, RTM_DELLINK, NLM_F_ACK, ifindex, []);
 }
 
 /** Queues that somebody holds of a multi-queue TAP; null for any other interface. */

@@ -25,7 +25,7 @@ import {
 } from './interface.js';
 import { close as libcClose } from './libc.js';
 import { withNetns, withNetnsFd } from './netns.js';
-import { setGsoMaxSegs, tapQueuesHeld } from './rtnetlink.js';
+import { deleteLink, setGsoMaxSegs, tapQueuesHeld } from './rtnetlink.js';
 import {
   attachTun,
   IFF_MULTI_QUEUE,
@@ -242,8 +242,18 @@ class AttachedTap implements Tap {
   remove(): void {
     if (!this.#isOpen) return;
     const errno = -setPersistent(this.fd, false);
-    this.close();
+    try {
+      // The kernel may end an io_uring later than its process, and with it the last hold of the interface.
+      if (errno === 0) this.#deleteLink();
+    } finally {
+      this.close();
+    }
     if (errno !== 0 && errno !== EBADFD) throw systemError(`remove TAP ${this.name}`, errno);
+  }
+
+  #deleteLink(): void {
+    const name = nameOfTun(this.fd, this.name);
+    this.#inItsNetns((control) => deleteLink(interfaceIndex(control, name), name));
   }
 
   close(): void {
