@@ -18,8 +18,8 @@ import { type ControlRequest, sendRequest } from './request.js';
 const READ_TIMEOUT_MS = 5_000;
 /** The daemon gives a search plugin 3 s to answer. */
 const LOOKUP_TIMEOUT_MS = 10_000;
-/** A search plugin may load a million entries before the overlay exists. */
-const CHANGE_TIMEOUT_MS = 60_000;
+/** A search plugin may load a million entries before the overlay exists, and may then be asked for as many. */
+const CHANGE_TIMEOUT_MS = 120_000;
 
 /** Fields that have a default may be left out of a request. */
 type Request<T, Defaulted extends keyof T> = Omit<T, Defaulted> & Partial<Pick<T, Defaulted>>;

@@ -100,8 +100,8 @@ async function swapIn(
   const { configuration, found } = candidate;
   const from = overlay.identity.search;
   await allOrNothing(world.log, async (undo) => {
-    undo.push(`keep overlay ${overlay.name} as it was`, () => saveOverlay(world, overlay));
     await saveOverlay(world, overlay, { search: found.reference, given: configuration.given });
+    undo.push(`keep overlay ${overlay.name} as it was`, () => saveOverlay(world, overlay));
     await overlay.takeOver(candidate, names);
   });
   world.log.info('search plugin swapped', { overlay: overlay.name, from, to: found.reference });

@@ -70,6 +70,11 @@ export class Fixture {
     return request('direct', { 'direct/dest_ip': '127.0.0.9' }, changes);
   }
 
+  /** An overlay with a plugin of the test's own. */
+  module(path: string): CreateOverlay {
+    return request(path, {}, {});
+  }
+
   vnic(changes: Partial<CreateVnic> = {}): CreateVnic {
     const netns = this.netns.name;
     const name = uniqueName('v');

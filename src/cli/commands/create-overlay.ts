@@ -1,6 +1,7 @@
 import { defineCommand, JSON_FLAG, PROPERTIES } from '../command.js';
 import { printJson } from '../output.js';
 import { parseProperties } from '../properties.js';
+import { pluginReference } from '../search-plugin.js';
 
 /** RFC 7348 section 5: the VXLAN network identifier has 24 bits. */
 const VNI_MAX = 0xffffff;
@@ -32,7 +33,7 @@ export const createOverlay = defineCommand({
       what: 'search plugin',
       value: 'PLUGIN',
       required: true,
-      help: 'who answers where a MAC is: direct, files',
+      help: 'who answers where a MAC is: a plugin by name, a module (./mine.js), a package (vxlane-plugin-…)',
     },
     prop: PROPERTIES,
     temporary: { type: 'flag', aliases: ['t'], help: 'do not keep it over a restart of the daemon' },
@@ -47,7 +48,7 @@ export const createOverlay = defineCommand({
       name: args.name,
       encap: args.encap,
       vni: args.vnetid,
-      search: args.search,
+      search: pluginReference(args.search),
       properties: parseProperties(args.prop),
       temporary: args.temporary,
     });

@@ -2,6 +2,7 @@ import { formatEndpoint, parseEndpoint, parseMac } from '../../address.js';
 import { macBad, modificationMissing, optionsExclusive, targetBad } from '../../errors.js';
 import { defineCommand, PROPERTIES } from '../command.js';
 import { parseProperties } from '../properties.js';
+import { pluginReference } from '../search-plugin.js';
 
 export const modifyOverlay = defineCommand({
   name: 'modify-overlay',
@@ -44,7 +45,8 @@ export const modifyOverlay = defineCommand({
       await client.setTarget(args.name, mac, destination);
     } else {
       const properties = args.prop.length > 0 ? { properties: parseProperties(args.prop) } : {};
-      await client.modifyOverlay(args.name, { search: args.search, ...properties });
+      const search = args.search === undefined ? {} : { search: pluginReference(args.search) };
+      await client.modifyOverlay(args.name, { ...search, ...properties });
     }
     return 0;
   },
