@@ -32,7 +32,7 @@ export const createOverlay = defineCommand({
       what: 'search plugin',
       value: 'PLUGIN',
       required: true,
-      help: 'who answers where a MAC is: direct, files',
+      help: 'who answers where a MAC is: direct, files, svp',
     },
     prop: PROPERTIES,
     temporary: { type: 'flag', aliases: ['t'], help: 'do not keep it over a restart of the daemon' },

@@ -1,6 +1,8 @@
 /** The invalidation log: what is taken back, what is acknowledged, by whom, and when. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { type Line, REAL_WORLD } from '../../../src/search/plugins/svp/world.js';
 import { type LogEntry, OPS, SvpServer, uuid } from '../../support/svp-server.js';
 import { type Client, client, until, World } from './world.js';
@@ -88,7 +90,7 @@ describe('invalidation log', () => {
       assert.deepEqual(server.logOf(HOST), []);
     });
 
-    test('an IPv4 and an IPv6 address with another owner are announced; one without an owner is only forgotten', async () => {
+    test('addresses of both families with another owner are announced, one without an owner is not', async () => {
       const one = await start();
       const addresses = ['10.55.55.2', 'fe80::3', '10.55.55.9'];
       server.record(HOST, ...addresses.map((ip, n) => ({ uuid: uuid(n + 1), vni: 23, ip, vlan: n })));
@@ -190,7 +192,7 @@ describe('invalidation log', () => {
       assert.deepEqual(one.context.calls, [`withdraw ${A}`]);
     });
 
-    test('nobody acknowledges what another serves, however long that takes; 60 s after its last word they do', async () => {
+    test('what another serves is left to it, however long that takes, until 60 s after its last word', async () => {
       const one = await start(23);
       const line = other();
       server.record(HOST, moved(1, 24));
@@ -229,6 +231,20 @@ describe('invalidation log', () => {
       await world.pass(20_000);
       assert.deepEqual(server.acknowledged, [uuid(1)]);
       assert.deepEqual([...one.context.calls, ...two.context.calls], []);
+    });
+
+    test('an instance in another thread is heard', async () => {
+      const one = await start(23);
+      const name = `vxlane svp svp.test ${port} ${HOST}`;
+      const said = { kind: 'handled', id: OTHER, vni: 23, records: [{ kind: 'vl2', ...moved(1) }] };
+      const module = new URL('../../../src/search/plugins/svp/world.js', import.meta.url);
+      const code = `import(${JSON.stringify(module.href)}).then(({ REAL_WORLD }) => {
+        REAL_WORLD.line(${JSON.stringify(name)}).say(${JSON.stringify(said)});
+      });`;
+      const thread = new Worker(code, { eval: true });
+      await once(thread, 'exit');
+      await until('it did what the other had read', () => one.context.calls.length === 1);
+      assert.deepEqual(one.context.calls, [`withdraw ${A}`]);
     });
 
     test('two instances of one vnetid, as in a swap, both learn of a record that one acknowledges', async () => {

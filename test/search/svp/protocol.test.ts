@@ -1,4 +1,4 @@
-/** Bytes: golden messages, written down from the protocol's description, and the test's own encoder as a second opinion. */
+/** Bytes: golden messages, written down from the protocol's description, and the test server's encoder beside them. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
