@@ -1,7 +1,7 @@
 /** The one line that an operator reads, of several things that may be wrong at once: the first of the list. */
 
-/** Most important first: without addresses there are no connections, without connections no log. */
-const TROUBLES = ['names', 'servers', 'log'] as const;
+/** Most important first: without addresses there are no connections, without connections no answers. */
+const TROUBLES = ['names', 'servers', 'answers', 'log'] as const;
 export type Trouble = (typeof TROUBLES)[number];
 
 export interface HealthSink {

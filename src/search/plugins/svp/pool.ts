@@ -37,6 +37,7 @@ export class Pool {
   /** Those of them that no connection has, oldest first. */
   readonly #waiting = new Set<Query>();
   #turn = 0;
+  #isUp = false;
   #wasUp = false;
   #isStopped = false;
 
@@ -153,9 +154,12 @@ export class Pool {
    */
   #judge(): void {
     const all = [...this.#connections.values()];
-    if (all.some((each) => each.isProven)) this.#wasUp = true;
+    const isUp = all.some((each) => each.isProven);
+    if (isUp && !this.#isUp) this.#options.health.set('answers', null); // what failed may well succeed now
+    this.#isUp = isUp;
+    this.#wasUp ||= isUp;
     const most = this.#wasUp ? FAILURES_MAX : 0;
-    const isDown = all.length > 0 && all.every((each) => !each.isProven && each.failures > most);
+    const isDown = all.length > 0 && !isUp && all.every((each) => each.failures > most);
     this.#options.health.set('servers', isDown ? this.#unreachable(all) : null);
   }
 

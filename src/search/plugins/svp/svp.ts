@@ -9,7 +9,7 @@ import { notUnicast } from '../underlay.js';
 import { Claims } from './claims.js';
 import { SvpHealth } from './health.js';
 import { InvalidationLog } from './log.js';
-import { type Vl3Answer, vl2, vl3 } from './messages.js';
+import { type Question, type Vl3Answer, vl2, vl3 } from './messages.js';
 import { Pool } from './pool.js';
 import type { LogRecord } from './records.js';
 import { REAL_WORLD, type SvpWorld } from './world.js';
@@ -44,6 +44,7 @@ export const svp: DynamicPlugin = {
 export class SvpInstance implements DynamicInstance {
   readonly #context: PluginContext;
   readonly #values: Values;
+  readonly #health: SvpHealth;
   readonly #pool: Pool;
   readonly #claims: Claims;
   readonly #log: InvalidationLog;
@@ -60,6 +61,7 @@ export class SvpInstance implements DynamicInstance {
       String(values[UNDERLAY_IP]),
     ];
     const health = new SvpHealth(context);
+    this.#health = health;
     const pool = new Pool({ host, port, world, health, log: (message, fields) => log.info(message, fields) });
     const name = `vxlane svp ${host} ${port} ${underlayIp}`;
     const onHandled = (records: readonly LogRecord[]) => void this.#log.handledElsewhere(records);
@@ -89,7 +91,7 @@ export class SvpInstance implements DynamicInstance {
 
   async lookup(query: Query): Promise<Answer | null> {
     if (isGroupMac(query.mac)) return null;
-    const target = await this.#pool.ask(vl2(query.mac, this.#context.vni));
+    const target = await this.#ask(vl2(query.mac, this.#context.vni));
     return target === null ? null : Object.freeze({ target });
   }
 
@@ -111,12 +113,24 @@ export class SvpInstance implements DynamicInstance {
     const takenBack = new Set<string>();
     this.#takenBack.add(takenBack);
     try {
-      const found = await this.#pool.ask(vl3(ip, this.#context.vni));
+      const found = await this.#ask(vl3(ip, this.#context.vni));
       // a record of the log may be younger than this answer
       if (found !== null && !takenBack.has(found.mac)) this.#context.put(found.mac, found.target);
       return found;
     } finally {
       this.#takenBack.delete(takenBack);
+    }
+  }
+
+  /** A question that fails degrades the overlay at once: the host takes a plugin that fails in silence for broken. */
+  async #ask<T>(question: Question<T>): Promise<T> {
+    try {
+      const answer = await this.#pool.ask(question);
+      this.#health.set('answers', null);
+      return answer;
+    } catch (thrown) {
+      this.#health.set('answers', thrown instanceof Error ? thrown.message : String(thrown));
+      throw thrown;
     }
   }
 
