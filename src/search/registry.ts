@@ -2,8 +2,9 @@
 import type { Plugin } from './api.js';
 import { direct } from './plugins/direct/direct.js';
 import { files } from './plugins/files/files.js';
+import { svp } from './plugins/svp/svp.js';
 
-const BUILT_IN: readonly Plugin[] = [direct, files];
+const BUILT_IN: readonly Plugin[] = [direct, files, svp];
 
 /** Name to plugin, in alphabetical order. */
 export const plugins: ReadonlyMap<string, Plugin> = new Map(BUILT_IN.map((plugin) => [plugin.name, plugin]));

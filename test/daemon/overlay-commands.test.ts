@@ -33,7 +33,11 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
       code: 'bad_encap',
       message: /"nvgre": expected vxlan/,
     },
-    'an unknown plugin': { change: () => ({ search: 'svp' }), code: 'unknown_search_plugin', message: /direct, files/ },
+    'an unknown plugin': {
+      change: () => ({ search: 'etdc' }),
+      code: 'unknown_search_plugin',
+      message: /direct, files/,
+    },
     'a VNI too large': { change: () => ({ vni: 1 << 24 }), code: 'bad_vni', message: /0 to 16777215/ },
     'a negative VNI': { change: () => ({ vni: -1 }), code: 'bad_vni', message: /-1/ },
     'a multicast listen address': {

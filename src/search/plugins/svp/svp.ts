@@ -1,0 +1,156 @@
+/**
+ * The `svp` plugin: a client of the Service Volume Protocol, version 1. Servers know where each MAC is and which MAC
+ * has an IP address, and keep a log of what this host must forget. docs/svp.md says what it speaks and how it differs
+ * from the plugin of illumos that it re-creates.
+ */
+import { isGroupMac, parseIp } from '../../../address.js';
+import type { Answer, DynamicInstance, DynamicPlugin, Owner, PluginContext, PropertyValue, Query } from '../../api.js';
+import { notUnicast } from '../underlay.js';
+import { Claims } from './claims.js';
+import { SvpHealth } from './health.js';
+import { InvalidationLog } from './log.js';
+import { type Question, type Vl3Answer, vl2, vl3 } from './messages.js';
+import { Pool } from './pool.js';
+import type { LogRecord } from './records.js';
+import { REAL_WORLD, type SvpWorld } from './world.js';
+
+type Values = Readonly<Record<string, PropertyValue>>;
+
+const HOST = 'svp/host';
+const PORT = 'svp/port';
+const UNDERLAY_IP = 'svp/underlay_ip';
+const DEFAULT_PORT = 1296;
+/** RFC 1123 section 2.1, and underscores, which DNS has none of but people do. */
+const HOST_NAME = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$/i;
+
+export const svp: DynamicPlugin = {
+  name: 'svp',
+  mode: 'dynamic',
+  properties: [
+    { name: HOST, type: 'string', required: true, help: 'name or address of the servers' },
+    {
+      name: PORT,
+      type: 'uint',
+      required: false,
+      default: DEFAULT_PORT,
+      range: [1, 65535],
+      help: 'TCP port of the servers',
+    },
+    { name: UNDERLAY_IP, type: 'ip', required: true, help: "this host's address as the servers' log knows it" },
+  ],
+  create: (context, values) => new SvpInstance(context, values),
+};
+
+export class SvpInstance implements DynamicInstance {
+  readonly #context: PluginContext;
+  readonly #values: Values;
+  readonly #health: SvpHealth;
+  readonly #pool: Pool;
+  readonly #claims: Claims;
+  readonly #log: InvalidationLog;
+  /** Of every question for an owner under way: the MACs taken back since it was asked. */
+  readonly #takenBack = new Set<Set<string>>();
+
+  constructor(context: PluginContext, values: Values, world: SvpWorld = REAL_WORLD) {
+    this.#context = context;
+    this.#values = values;
+    const { log, vni } = context;
+    const [host, port, underlayIp] = [
+      String(values[HOST]),
+      Number(values[PORT] ?? DEFAULT_PORT),
+      String(values[UNDERLAY_IP]),
+    ];
+    const health = new SvpHealth(context);
+    this.#health = health;
+    const pool = new Pool({ host, port, world, health, log: (message, fields) => log.info(message, fields) });
+    const name = `vxlane svp ${host} ${port} ${underlayIp}`;
+    const onHandled = (records: readonly LogRecord[]) => void this.#log.handledElsewhere(records);
+    this.#claims = new Claims({ name, vni, world, onHandled });
+    this.#pool = pool;
+    this.#log = new InvalidationLog({
+      ...{ vni, underlayIp, pool, health, world, claims: this.#claims },
+      apply: (record) => this.#apply(record),
+      warn: (message, fields) => log.warn(message, fields),
+    });
+  }
+
+  /** Does not wait for a server: one that is away may come, and what is asked until then waits. */
+  start(): void {
+    checkValues(this.#values);
+    this.#context.signal.addEventListener('abort', () => this.stop(), { once: true });
+    this.#claims.start();
+    this.#pool.start();
+    this.#log.start();
+  }
+
+  stop(): void {
+    this.#log.stop();
+    this.#pool.stop();
+    this.#claims.stop();
+  }
+
+  async lookup(query: Query): Promise<Answer | null> {
+    if (isGroupMac(query.mac)) return null;
+    const target = await this.#ask(vl2(query.mac, this.#context.vni));
+    return target === null ? null : Object.freeze({ target });
+  }
+
+  arp(ip: string): Promise<Owner | null> {
+    return this.#owner(ip);
+  }
+
+  ndp(ip: string): Promise<Owner | null> {
+    return this.#owner(ip);
+  }
+
+  async #owner(ip: string): Promise<Owner | null> {
+    const found = await this.#vl3(ip);
+    return found === null ? null : Object.freeze({ mac: found.mac });
+  }
+
+  /** The answer also says where the MAC is: said at once, it saves the question that would come next. */
+  async #vl3(ip: string): Promise<Vl3Answer | null> {
+    const takenBack = new Set<string>();
+    this.#takenBack.add(takenBack);
+    try {
+      const found = await this.#ask(vl3(ip, this.#context.vni));
+      // a record of the log may be younger than this answer
+      if (found !== null && !takenBack.has(found.mac)) this.#context.put(found.mac, found.target);
+      return found;
+    } finally {
+      this.#takenBack.delete(takenBack);
+    }
+  }
+
+  /** A question that fails degrades the overlay at once: the host takes a plugin that fails in silence for broken. */
+  async #ask<T>(question: Question<T>): Promise<T> {
+    try {
+      const answer = await this.#pool.ask(question);
+      this.#health.set('answers', null);
+      return answer;
+    } catch (thrown) {
+      this.#health.set('answers', thrown instanceof Error ? thrown.message : String(thrown));
+      throw thrown;
+    }
+  }
+
+  async #apply(record: LogRecord): Promise<void> {
+    if (record.kind === 'vl2') {
+      for (const each of this.#takenBack) each.add(record.mac);
+      this.#context.withdraw(record.mac);
+      return;
+    }
+    const found = await this.#vl3(record.ip);
+    if (found !== null) this.#context.moved(record.ip, found.mac);
+  }
+}
+
+function checkValues(values: Values): void {
+  const host = String(values[HOST] ?? '');
+  if (parseIp(host) === null && !HOST_NAME.test(host)) {
+    throw new Error(`${HOST}=${host}: expected a host name or an IP address; a port is ${PORT}`);
+  }
+  const ip = String(values[UNDERLAY_IP]);
+  const reason = notUnicast(ip);
+  if (reason !== null) throw new Error(`${UNDERLAY_IP}=${ip}: ${reason}; expected the address of one host`);
+}
