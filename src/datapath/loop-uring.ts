@@ -31,7 +31,7 @@ import {
   W_VNIC_GONE,
   WORKERS_BASE,
 } from '../../assembly/layout.js';
-import { enter, openUring, registerBufferRing } from '../system/uring.js';
+import { cancelAll, enter, openUring, registerBufferRing } from '../system/uring.js';
 import { GETEVENTS_ARG_SIZE, IORING_ENTER_EXT_ARG, IORING_ENTER_GETEVENTS } from '../system/uring-abi.js';
 import { HOLD_TIMEOUT_NS, type LoopOptions } from './loop.js';
 import type { Views } from './memory.js';
@@ -104,4 +104,5 @@ export function runUring(datapath: DatapathExports, views: Views, options: LoopO
     if (answer & MORE) pause.hadWork();
     tell(answer);
   }
+  cancelAll(ring);
 }

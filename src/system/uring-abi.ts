@@ -22,6 +22,10 @@ export const GETEVENTS_ARG_SIZE = 24;
 export const IORING_REGISTER_PROBE = 8;
 export const IORING_REGISTER_PBUF_RING = 22;
 export const IORING_UNREGISTER_PBUF_RING = 23;
+export const IORING_REGISTER_SYNC_CANCEL = 24; // Linux 6.0
+
+export const IORING_ASYNC_CANCEL_ALL = 1 << 0;
+export const IORING_ASYNC_CANCEL_ANY = 1 << 2;
 
 export const IORING_OP_WRITEV = 2;
 export const IORING_OP_POLL_ADD = 6;
@@ -46,6 +50,12 @@ export const OFF_USER_ADDR = 32;
 //  struct io_uring_buf_reg:  0               8         12      14      16         39
 //                           | ring's address | entries | group | flags | reserved |
 export const BUF_REG_SIZE = 40;
+
+//  struct io_uring_sync_cancel_reg:  0           8    12      16                       32   33    63
+//                                   | user data | fd | flags | timespec of the timeout | op | reserved |
+export const SYNC_CANCEL_SIZE = 64;
+export const SYNC_CANCEL_FLAGS = 12;
+export const SYNC_CANCEL_TIMEOUT = 16;
 
 //  struct io_uring_probe:  0         1           2          4          16     then ops_len times:
 //                         | last op | ops length | reserved | reserved |  | op | reserved | u16 flags | u32 reserved |

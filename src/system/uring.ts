@@ -110,6 +110,9 @@ export function enter(
   return answer >= 0 ? answer : -lastErrno();
 }
 
+/** Cancelled requests are found again until they have ended; closing the ring does what is left. */
+const CANCEL_TRIES = 16;
+
 export interface BufferRing {
   /** Of a page; 16 bytes for each of `entries`. The kernel reads it until it is unregistered. */
   readonly address: number;
@@ -128,6 +131,22 @@ export function registerBufferRing(fd: number, ring: BufferRing): void {
 export function unregisterBufferRing(fd: number, group: number): void {
   const none = { address: 0, entries: 0, group };
   register(`unregister buffer ring ${group}`, fd, abi.IORING_UNREGISTER_PBUF_RING, none);
+}
+
+/**
+ * Cancels every request of the ring and sees to it that they let go of their descriptors. To be called
+ * by the ring's thread before it ends: what closing the ring leaves to the kernel may hold a port or an interface for a
+ * while after the process has gone.
+ */
+export function cancelAll(fd: number): void {
+  const request = Buffer.alloc(abi.SYNC_CANCEL_SIZE);
+  request.writeUInt32LE(abi.IORING_ASYNC_CANCEL_ALL | abi.IORING_ASYNC_CANCEL_ANY, abi.SYNC_CANCEL_FLAGS);
+  request.writeBigInt64LE(1n, abi.SYNC_CANCEL_TIMEOUT);
+  for (let tries = 0; tries < CANCEL_TRIES; tries++) {
+    const found = syscallRegister(abi.SYS_IO_URING_REGISTER, fd, abi.IORING_REGISTER_SYNC_CANCEL, request, 1);
+    enter(fd, 0, 0, abi.IORING_ENTER_GETEVENTS, 0, 0); // a cancelled request ends when its thread looks
+    if (found <= 0) return;
+  }
 }
 
 function register(what: string, fd: number, operation: number, { address, entries, group }: BufferRing): void {
