@@ -1,4 +1,4 @@
-/** modify-overlay --search: what happens to the targets, to what is kept, and to the old plugin when the new one fails. */
+/** modify-overlay --search: what becomes of the targets, of what is kept, and of the old plugin when the new fails. */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** The search plugin of an overlay is swapped a hundred times while traffic flows: nothing is lost, doubled or turned. */
+/** The search plugin is swapped a hundred times while traffic flows: nothing is lost, doubled or out of order. */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
