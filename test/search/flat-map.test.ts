@@ -27,6 +27,7 @@ function sameAsMap<Key>(key: fc.Arbitrary<Key>, create: () => FlatMap<Key>) {
       }
       assert.equal(flat.size, twin.size);
       assert.deepEqual(new Map(flat), twin);
+      assert.deepEqual(new Map(create().unpack(structuredClone(flat.pack()))), twin);
       for (const each of [...asked, ...twin.keys()]) {
         assert.equal(flat.get(each), twin.get(each));
         assert.equal(flat.has(each), twin.has(each));

@@ -8,7 +8,7 @@ import { macFromNumber, macToNumber } from '../../../address.js';
 import type { Answer, DynamicInstance, DynamicPlugin, Owner, PluginContext, Query } from '../../api.js';
 import { diffTables } from './diff.js';
 import { ipv4Key, ipv6Key, type MacKey } from './keys.js';
-import { readFiles } from './read.js';
+import { readTable } from './read-apart.js';
 import { Report } from './report.js';
 import { answerOf, EMPTY_TABLE, type FilesTable, tableSizes } from './table.js';
 import { FileWatcher, REAL_WORLD, type WatchWorld } from './watch.js';
@@ -111,7 +111,7 @@ export class FilesInstance implements DynamicInstance {
   /** Swaps the table in and pushes what differs; or answers what is wrong and leaves everything as it was. */
   async #load(): Promise<Report | null> {
     const state = await this.#world.fingerprint(this.#path);
-    const result = await readFiles(this.#path);
+    const result = await readTable(this.#path, this.#context.signal);
     this.#watcher.known(state);
     if (this.#stopped) return null;
     if (result.table === null) return result.problems;

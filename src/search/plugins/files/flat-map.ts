@@ -10,6 +10,12 @@ export interface ReadonlyIndex<Key> extends Iterable<[Key, number]> {
   has(key: Key): boolean;
 }
 
+/** A map as plain data. */
+export interface PackedMap {
+  readonly slots: Uint32Array<ArrayBuffer>;
+  readonly size: number;
+}
+
 const SLOTS_MIN = 16;
 const VALUE_WORDS = 2;
 
@@ -22,7 +28,7 @@ export abstract class FlatMap<Key> implements ReadonlyIndex<Key> {
   readonly #width: number;
   /** The key that is looked for. */
   readonly #wanted: Uint32Array;
-  #slots: Uint32Array;
+  #slots: Uint32Array<ArrayBuffer>;
   /** Number of slots - 1, slots a power of two. */
   #mask = SLOTS_MIN - 1;
   #size = 0;
@@ -35,6 +41,19 @@ export abstract class FlatMap<Key> implements ReadonlyIndex<Key> {
 
   get size(): number {
     return this.#size;
+  }
+
+  /** All there is of it, to be handed to another thread; the map itself must not be used any more. */
+  pack(): PackedMap {
+    return { slots: this.#slots, size: this.#size };
+  }
+
+  /** Takes over what {@link pack} gave. */
+  unpack({ slots, size }: PackedMap): this {
+    this.#slots = slots;
+    this.#mask = slots.length / (this.#width + VALUE_WORDS) - 1;
+    this.#size = size;
+    return this;
   }
 
   get(key: Key): number | undefined {

@@ -7,6 +7,14 @@ export class Report {
   readonly lines: string[] = [];
   #count = 0;
 
+  /** A report that was made elsewhere. */
+  static of({ lines, count }: { readonly lines: readonly string[]; readonly count: number }): Report {
+    const report = new Report();
+    report.lines.push(...lines);
+    report.#count = count;
+    return report;
+  }
+
   /** Lines added, kept or not. */
   get count(): number {
     return this.#count;
