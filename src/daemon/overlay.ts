@@ -164,10 +164,11 @@ export class Overlay {
   /**
    * From now on the candidate answers, and what it said of MACs is in the FDB: the same as before is untouched.
    * `names`: general properties that differ in its configuration. Resolves when the one before it has stopped. Throws
-   * when there is no socket.
+   * when there is no socket, or the candidate has ended.
    */
   async takeOver(candidate: Candidate, names: readonly string[] = []): Promise<void> {
     const { upcalls } = this.attached();
+    if (candidate.fault !== null) throw candidate.fault;
     this.#starter.outdate();
     const wasPoint = this.search.isPoint;
     const before = this.search.takeOver(candidate);

@@ -54,11 +54,20 @@ export class PluginStarter {
       const epoch = this.#epoch;
       try {
         const candidate = await this.#overlay.candidate();
-        if (epoch === this.#epoch) return await this.#overlay.takeOver(candidate);
+        if (epoch === this.#epoch) return await this.#serve(candidate);
         await candidate.stop();
       } catch (thrown) {
         if (epoch === this.#epoch) return this.#overlay.failed(thrown);
       }
+    }
+  }
+
+  async #serve(candidate: Candidate): Promise<void> {
+    try {
+      await this.#overlay.takeOver(candidate);
+    } catch (thrown) {
+      await candidate.stop();
+      throw thrown;
     }
   }
 }

@@ -1,4 +1,5 @@
 /** Entry of a plugin's thread: shows that it runs, and serves one instance until the host ends it. */
+import { getHeapStatistics } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
 import { InstanceSide } from './instance-side.js';
 import { loadPlugin } from './load.js';
@@ -11,7 +12,7 @@ const words = new Int32Array(pulse);
 
 /** Whoever sees no beats knows that the event loop of this thread does not turn. */
 function beat(): void {
-  Atomics.store(words, PULSE_MIB, process.memoryUsage().arrayBuffers >> 20);
+  Atomics.store(words, PULSE_MIB, getHeapStatistics().external_memory / 2 ** 20);
   Atomics.add(words, PULSE_BEATS, 1);
 }
 

@@ -16,7 +16,7 @@ export interface ThreadStart {
 export const PULSE_BEATS = 0;
 /** Memory of buffers, which the limits of a worker thread do not cover. */
 export const PULSE_MIB = 1;
-export const PULSE_EVERY_MS = 250;
+export const PULSE_EVERY_MS = 500;
 /** A thread without a sign of life for this long loops. */
 export const SILENCE_MAX_MS = 5000;
 /** Until the first one: Node starts the thread. */
