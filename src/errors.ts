@@ -355,6 +355,10 @@ export const overlayChangedMeanwhile = (overlay: string) =>
 export const nothingToModify = (overlay: string) =>
   new VxlaneError('bad_modify', `nothing to modify on overlay ${overlay}: expected properties`);
 
+/** `place`: FILE:LINE. */
+export const declaredInFile = (name: string, place: string) =>
+  new VxlaneError('declared_in_file', `${name} is declared in ${place}: change it there and send the daemon SIGHUP`);
+
 export const badVnicMac = (mac: string) =>
   new VxlaneError('bad_vnic_mac', `${mac} cannot be the MAC of a VNIC: expected a unicast address that is not zero`);
 
@@ -399,6 +403,24 @@ export const stateDirTaken = (path: string) =>
 
 export const stateNotWritten = (path: string, cause: unknown) =>
   new VxlaneError('state_not_written', `cannot keep ${path}: ${messageOf(cause)}`, { cause });
+
+// ---- configuration file ----------------------------------------------------------------------------------------
+
+/** Everything that is wrong with a configuration file, a line each: `FILE:LINE:COLUMN: path: what: what would be right`. */
+export class ConfigurationRefused extends VxlaneError {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super('bad_configuration', problems.join('; '));
+    this.problems = problems;
+  }
+}
+
+export const noConfiguration = () =>
+  new VxlaneError('no_such_configuration', 'the daemon has no configuration file (see vxlane daemon --config)');
+
+export const configurationUnreadable = (file: string, reason: string) =>
+  new ConfigurationRefused([`${file}: cannot be read: ${reason}`]);
 
 // ---- command line ----------------------------------------------------------------------------------------------
 
@@ -461,9 +483,6 @@ export const fieldUnknown = (field: string, fields: readonly string[]) =>
 
 export const parsableWithoutFields = () =>
   usage('parsable_without_fields', '--parsable needs its fields named with -o, and not all of them by "all"');
-
-/** An option of the daemon's contract that this version refuses. */
-export const notYet = (option: string, text: string) => new VxlaneError('not_yet', `${option}: not yet: ${text}`);
 
 export const benchMissing = (path: string) =>
   new VxlaneError('bench_missing', `no benchmarks in this installation: ${path} does not exist`);

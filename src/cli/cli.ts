@@ -1,7 +1,7 @@
 /** The command line: from words to an exit status. Separate from main.ts, so that nothing here touches the process. */
 import { ControlClient } from '../control/client.js';
 import { DEFAULT_SOCKET } from '../control/default-socket.js';
-import { unknownCommand, VxlaneError } from '../errors.js';
+import { ConfigurationRefused, unknownCommand, VxlaneError } from '../errors.js';
 import { version } from '../version.js';
 import type { Command, Context } from './command.js';
 import { COMMANDS } from './commands/index.js';
@@ -40,6 +40,10 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     return await command.run(args as never, context);
   } catch (error) {
     if (!(error instanceof VxlaneError)) throw error;
+    if (error instanceof ConfigurationRefused) {
+      for (const problem of error.problems) complain(problem);
+      return error.exitCode;
+    }
     complain(error.exitCode === 2 ? `${error.message} (see "${helpAt}")` : error.message);
     return error.exitCode;
   }

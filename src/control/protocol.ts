@@ -72,6 +72,22 @@ export interface DaemonView {
   fdbEntries: number;
   workerRestarts: number;
   uptimeSeconds: number;
+  /** null: the daemon was started without a configuration file. */
+  configuration: ConfigurationView | null;
+}
+
+export interface ConfigurationView {
+  /** Absolute path. */
+  file: string;
+  /**
+   * `refused`: the file as it was last read is wrong, and the one before stays in effect. `incomplete`: some of what it
+   * says could not be done yet, and is tried again.
+   */
+  status: 'applied' | 'incomplete' | 'refused';
+  /** The reasons, one line each: `FILE:LINE:COLUMN: path: …` of a refusal, `NAME: …` of what could not be done. */
+  details: string[];
+  /** When something of it was last put into effect, ISO 8601. */
+  appliedAt: string | null;
 }
 
 export interface PropertyView {
@@ -94,6 +110,8 @@ export interface OverlayView {
   status: 'ONLINE' | 'DEGRADED';
   /** The reason of DEGRADED, else empty. */
   details: string;
+  /** Where the configuration file declares it, FILE:LINE; null: a command made it. */
+  declared: string | null;
   properties: PropertyView[];
 }
 
@@ -133,6 +151,8 @@ export interface VnicView {
   temporary: boolean;
   /** `up`, or why frames do not flow. */
   state: string;
+  /** As in OverlayView. */
+  declared: string | null;
 }
 
 export interface Traffic {

@@ -23,12 +23,15 @@ import type { PluginHost } from '../search/host/host.js';
 import { plugins } from '../search/registry.js';
 import { localAddresses } from '../system/link.js';
 import { version } from '../version.js';
+import { release } from './config-apply.js';
+import type { Configuration } from './configuration.js';
+import { Declared } from './declared.js';
 import type { DaemonLog } from './log.js';
 import { lookup } from './lookup.js';
 import type { Overlay } from './overlay.js';
 import { modifyOverlay } from './overlay-changes.js';
 import { createOverlay, deleteOverlay } from './overlay-commands.js';
-import { needsRepair, pluginsStarted, repair, restore } from './repair.js';
+import { load, needsRepair, pluginsStarted, repair } from './repair.js';
 import { Serial } from './serial.js';
 import { Sockets } from './sockets.js';
 import type { State } from './state.js';
@@ -45,6 +48,8 @@ export interface DaemonOptions {
   readonly log: DaemonLog;
   /** Milliseconds of the monotonic clock; the datapath's by default. */
   readonly now?: () => number;
+  /** The configuration file, if there is one. */
+  readonly configuration?: Configuration | null;
 }
 
 /** After a restart, commands wait this long for plugins that start slowly. */
@@ -56,18 +61,21 @@ export class Daemon implements Controller {
   readonly #world: World;
   readonly #serial = new Serial();
   readonly #startedAtMs: number;
+  readonly #configuration: Configuration | null;
   #watchAtMs = Number.NEGATIVE_INFINITY;
   #isRepairing = false;
   #isEnding = false;
 
   /** Nothing is restored yet; see {@link restore}. */
-  constructor({ datapath, state, log, now = () => datapath.nowMs() }: DaemonOptions) {
+  constructor({ datapath, state, log, now = () => datapath.nowMs(), configuration = null }: DaemonOptions) {
     const deadlines = new Deadlines(now);
     const sockets = new Sockets(datapath);
-    const objects = { overlays: new Map(), overlayByIndex: new Map(), vnics: new Map(), hosts: new Set<PluginHost>() };
+    const maps = { overlays: new Map(), overlayByIndex: new Map(), vnics: new Map() };
+    const objects = { ...maps, hosts: new Set<PluginHost>(), declared: new Declared() };
     const isEnding = () => this.#isEnding;
     this.#world = { datapath, state, log, now, isEnding, deadlines, sockets, serial: this.#serial, ...objects };
     this.#startedAtMs = now();
+    this.#configuration = configuration;
     datapath.onUpcall = (record) => this.#upcall(record);
     datapath.onVnicGone = (index) => {
       this.#serial
@@ -77,11 +85,16 @@ export class Daemon implements Controller {
   }
 
   /**
-   * Resolves when everything that was kept is there again, or has been tried; a plugin that takes its time to start is
-   * not waited for. Needs `tick` meanwhile.
+   * Resolves when everything that was kept, and is declared, is there or has been tried; a plugin that takes its time
+   * to start is not waited for. Needs `tick` meanwhile. Rejects when the configuration file is refused: then nothing
+   * was touched.
    */
   async restore(): Promise<void> {
-    await this.#serial.run(() => restore(this.#world));
+    await this.#serial.run(async () => {
+      await load(this.#world);
+      await (this.#configuration === null ? release(this.#world) : this.#configuration.begin(this.#world));
+      await repair(this.#world, () => true);
+    });
     const { deadlines, log } = this.#world;
     await deadlines.within(START_PATIENCE_MS, 'search plugins', pluginsStarted(this.#world)).catch(() => {
       if (!this.#isEnding) log.warn('search plugins are still starting');
@@ -95,12 +108,15 @@ export class Daemon implements Controller {
     for (const host of this.#world.hosts) host.watch(nowMs);
     for (const overlay of this.#world.overlays.values()) overlay.tick(nowMs);
     if (nowMs >= this.#watchAtMs) this.#watch(nowMs);
-    if (!this.#isRepairing && !this.#isEnding && needsRepair(this.#world, nowMs)) void this.#repair();
+    if (this.#isEnding) return;
+    if (!this.#isRepairing && needsRepair(this.#world, nowMs)) void this.#repair();
+    if (this.#configuration?.isDue(nowMs) === true) void this.#configuration.retry(this.#world);
   }
 
-  /** SIGHUP: whatever is not up is tried at once, and running plugins re-read their sources. */
+  /** SIGHUP: the configuration file is read, whatever is not up is tried at once, plugins re-read their sources. */
   async reload(): Promise<void> {
     const running = sorted(this.#world.overlays).filter((overlay) => overlay.isUp);
+    await this.#configuration?.reload(this.#world);
     await this.#serial.run(async () => {
       if (!this.#isEnding) await repair(this.#world, () => true);
     });
@@ -137,6 +153,7 @@ export class Daemon implements Controller {
       fdbEntries: datapath.fdbCount,
       workerRestarts: datapath.workerRestarts,
       uptimeSeconds: Math.floor((now() - this.#startedAtMs) / 1000),
+      configuration: this.#configuration?.view() ?? null,
     };
   }
 
@@ -153,11 +170,12 @@ export class Daemon implements Controller {
   }
 
   async modifyOverlay(name: string, request: ModifyOverlay): Promise<OverlayView> {
+    this.#world.declared.refuse(name);
     return this.#view(await modifyOverlay(this.#world, name, request));
   }
 
   deleteOverlay(name: string): Promise<void> {
-    return this.#serial.run(() => deleteOverlay(this.#world, name));
+    return this.#change(name, () => deleteOverlay(this.#world, name));
   }
 
   targets(name: string): TargetView[] {
@@ -165,7 +183,7 @@ export class Daemon implements Controller {
   }
 
   setTarget(name: string, mac: string, request: SetTarget): Promise<void> {
-    return this.#serial.run(() => setTarget(this.#world, name, mac, request.destination));
+    return this.#change(name, () => setTarget(this.#world, name, mac, request.destination));
   }
 
   deleteTarget(name: string, mac: string): Promise<void> {
@@ -190,7 +208,7 @@ export class Daemon implements Controller {
   }
 
   deleteVnic(name: string): Promise<void> {
-    return this.#serial.run(() => deleteVnic(this.#world, name));
+    return this.#change(name, () => deleteVnic(this.#world, name));
   }
 
   stats(names: string[]): StatsView {
@@ -202,11 +220,20 @@ export class Daemon implements Controller {
   }
 
   #view(overlay: Overlay): OverlayView {
-    return overlayView(overlay, [...plugins.keys()]);
+    return overlayView(overlay, [...plugins.keys()], this.#world.declared.place(overlay.name));
   }
 
   #vnicView(vnic: Vnic): VnicView {
-    return vnicView(vnic, this.#world.overlays.get(vnic.identity.overlay));
+    const { overlays, declared } = this.#world;
+    return vnicView(vnic, overlays.get(vnic.identity.overlay), declared.place(vnic.name));
+  }
+
+  /** A command that changes an object, which a file must not declare. */
+  #change<T>(name: string, command: () => Promise<T>): Promise<T> {
+    return this.#serial.run(() => {
+      this.#world.declared.refuse(name);
+      return command();
+    });
   }
 
   #upcall(record: UpcallRecord): void {

@@ -4,6 +4,7 @@
  * `underlay`: the overlay's socket. `start`: the plugin is not running. `reload`: it could not re-read its sources.
  * `lookup`: the last question to it failed. `push`: it handed over nonsense unasked. `plugin`: its own word.
  * `fdb`, `endpoints`: tables of the datapath that had no room for an answer. `statics`: nor for the operator's targets.
+ * `declaration`: what the configuration file says of it is not in effect.
  */
 export type HealthPart =
   | 'underlay'
@@ -14,7 +15,8 @@ export type HealthPart =
   | 'push'
   | 'fdb'
   | 'endpoints'
-  | 'statics';
+  | 'statics'
+  | 'declaration';
 
 const ORDER: readonly HealthPart[] = [
   'underlay',
@@ -26,6 +28,7 @@ const ORDER: readonly HealthPart[] = [
   'fdb',
   'endpoints',
   'statics',
+  'declaration',
 ];
 
 export class Health {

@@ -3,8 +3,10 @@ import { claimSocketPath } from '../control/socket-file.js';
 import { Datapath } from '../datapath/datapath.js';
 import type { Engine } from '../datapath/loop.js';
 import { uringRefused } from '../errors.js';
+import { Deadlines } from '../search/host/deadlines.js';
 import { probeUring } from '../system/uring.js';
 import { version } from '../version.js';
+import { Configuration } from './configuration.js';
 import { Daemon } from './daemon.js';
 import { createLog, type DaemonLog } from './log.js';
 import { State } from './state.js';
@@ -23,6 +25,8 @@ export interface RunOptions {
   readonly engine: 'auto' | Engine;
   /** Microseconds a worker spins before it sleeps. */
   readonly busyPollUs: number;
+  /** Path of the configuration file, if there is one. */
+  readonly config?: string | undefined;
 }
 
 /** Ten ticks a second are fine enough for every deadline and time to live there is. */
@@ -35,23 +39,25 @@ const TICK_MS = 100;
 export async function runDaemon(options: RunOptions): Promise<void> {
   const log = await createLog(process.env.VXLANE_LOG_LEVEL);
   dieOfBugs(log);
+  const configuration = options.config === undefined ? null : new Configuration(options.config);
+  if (configuration !== null) await check(configuration);
   // before anything is touched: another daemon may be at work on the same interfaces
   await claimSocketPath(options.socket);
   const claim = claimStateDir(options.stateDir);
   try {
-    await run(options, log);
+    await run(options, configuration, log);
   } finally {
     claim.release();
   }
   log.info('ended');
 }
 
-async function run(options: RunOptions, log: DaemonLog): Promise<void> {
+async function run(options: RunOptions, configuration: Configuration | null, log: DaemonLog): Promise<void> {
   const state = await State.open(options.stateDir, log);
   const { fdbSize, workers, busyPollUs } = options;
   const engine = chooseEngine(options.engine, log);
   const datapath = await Datapath.start({ fdbSize, workers, busyPollUs, engine, log });
-  const daemon = new Daemon({ datapath, state, log });
+  const daemon = new Daemon({ datapath, state, log, configuration });
   const timer = setInterval(() => daemon.tick(), TICK_MS);
   if (process.env.VXLANE_DEBUG_WASM !== undefined) process.on('SIGUSR2', () => datapath.trap());
   const signals = listenForSignals(daemon, log);
@@ -71,6 +77,23 @@ async function run(options: RunOptions, log: DaemonLog): Promise<void> {
     await daemon.stop();
     clearInterval(timer);
     signals.close();
+  }
+}
+
+/** What `vxlane daemon --check` does. Answers how much is declared; throws everything that is wrong with the file. */
+export async function checkConfiguration(file: string): Promise<{ overlays: number; vnics: number }> {
+  const { overlays, vnics } = await check(new Configuration(file));
+  return { overlays: overlays.size, vnics: vnics.size };
+}
+
+/** Before there is a daemon whose time passes. */
+async function check(configuration: Configuration) {
+  const deadlines = new Deadlines(() => performance.now());
+  const timer = setInterval(() => deadlines.tick(performance.now()), TICK_MS);
+  try {
+    return (await configuration.check(deadlines)).declaration;
+  } finally {
+    clearInterval(timer);
   }
 }
 

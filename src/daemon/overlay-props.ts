@@ -21,6 +21,9 @@ const OVERHEAD = { 4: 50, 6: 70 } as const;
 export const ENCAPS: readonly string[] = ['vxlan'];
 export const VNI_MAX = 0xffffff;
 
+/** Overlays that listen on one address and port share their sockets, and must agree on these. */
+export const SOCKET_PROPERTIES = ['vxlan/source_ports', 'vxlan/udp_checksum', 'vxlan/accept_zero_checksum6'] as const;
+
 /** `mtu` has no default here: that depends on the underlay, see {@link defaultMtu}. */
 export const OVERLAY_PROPERTIES: readonly PropertySpec[] = [
   {

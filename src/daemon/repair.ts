@@ -12,19 +12,21 @@ import type { StoredOverlay } from './state.js';
 import { Vnic } from './vnic.js';
 import { sorted, vnicsOn, type World } from './world.js';
 
-/** Never throws for what a state file says: that is moved aside. */
-export async function restore(world: World): Promise<void> {
+/** What was kept is there, and nothing of it is up yet. Never throws for what a state file says: that is moved aside. */
+export async function load(world: World): Promise<void> {
   for (const stored of await world.state.overlays.load()) {
     try {
       world.overlays.set(stored.name, restoredOverlay(world, stored));
+      world.declared.restore(stored);
     } catch (thrown) {
       await world.state.overlays.moveAside(stored.name, messageOf(thrown));
     }
   }
-  for (const { version: _, ...identity } of await world.state.vnics.load()) {
+  for (const stored of await world.state.vnics.load()) {
+    const { version: _, declared: __, ...identity } = stored;
     world.vnics.set(identity.name, new Vnic({ ...identity, temporary: false }));
+    world.declared.restore(stored);
   }
-  await repair(world, () => true);
 }
 
 function restoredOverlay(world: World, stored: StoredOverlay): Overlay {

@@ -3,6 +3,7 @@ import { type Endpoint, formatEndpoint } from '../address.js';
 import type { SocketConfig, SocketIndex } from '../datapath/types.js';
 import { socketDiffers } from '../errors.js';
 import { openUnderlay, type Source, type UdpChecksum, type Underlay } from '../system/udp.js';
+import type { SOCKET_PROPERTIES } from './overlay-props.js';
 
 /** The part of the datapath that polls sockets. */
 export interface SocketDatapath {
@@ -119,7 +120,7 @@ const MUST_AGREE = {
   sourcePorts: 'vxlan/source_ports',
   checksum: 'vxlan/udp_checksum',
   acceptZeroChecksum6: 'vxlan/accept_zero_checksum6',
-} as const;
+} as const satisfies Record<string, (typeof SOCKET_PROPERTIES)[number]>;
 
 function checkSame(listen: string, theirs: SocketSettings, ours: SocketSettings): void {
   for (const [setting, property] of Object.entries(MUST_AGREE)) {

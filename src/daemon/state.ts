@@ -15,6 +15,8 @@ import { StateFiles } from './state-file.js';
 /** Raised when the meaning of a field changes. */
 export const STATE_VERSION = 1;
 
+/** A configuration file declares the object. */
+const declared = z.literal(true).optional();
 const CanonicalMac = z.string().refine((text) => parseMac(text) === text, { error: 'not a canonical MAC' });
 const Destination = z.string().refine((text) => text === 'drop' || parseEndpoint(text) !== null, {
   error: 'neither an endpoint nor drop',
@@ -30,6 +32,7 @@ export const StoredOverlay = z.strictObject({
   properties: z.record(z.string(), z.string()),
   /** Static targets. */
   targets: z.record(CanonicalMac, Destination),
+  declared,
 });
 export type StoredOverlay = z.infer<typeof StoredOverlay>;
 
@@ -40,6 +43,7 @@ export const StoredVnic = z.strictObject({
   mac: CanonicalMac,
   netns: z.string().nullable(),
   allowAnyMac: z.boolean(),
+  declared,
 });
 export type StoredVnic = z.infer<typeof StoredVnic>;
 

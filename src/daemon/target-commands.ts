@@ -39,6 +39,7 @@ export async function deleteTarget(world: World, name: string, macText: string):
   const mac = canonical(macText);
   refuseVnic(world, overlay, mac);
   const before = overlay.statics.get(mac);
+  if (before !== undefined) world.declared.refuse(name);
   if (!forget(overlay, mac)) throw noSuchTarget(name, mac);
   if (before === undefined) return;
   await allOrNothing(world.log, async (undo) => {
@@ -47,14 +48,16 @@ export async function deleteTarget(world: World, name: string, macText: string):
   });
 }
 
-/** Forgets every target, static ones included; a VNIC's own MAC is not a target. */
+/** Forgets every target, static ones that commands set included; a VNIC's own MAC is not a target. */
 export async function flushTargets(world: World, name: string): Promise<void> {
   const overlay = dynamicOverlay(world, name);
-  const before = new Map(overlay.statics);
-  const local = new Set([...overlay.vnics.values()].map((vnic) => vnic.mac));
+  const isDeclared = world.declared.has(name);
+  const before = new Map(isDeclared ? [] : overlay.statics);
+  const local = [...overlay.vnics.values()].map((vnic) => vnic.mac);
+  const kept = new Set([...local, ...(isDeclared ? overlay.statics.keys() : [])]);
   const known = overlay.attachment?.targets.entries().map((entry) => entry.mac) ?? [];
   for (const mac of [...known, ...before.keys()]) {
-    if (!local.has(mac)) forget(overlay, mac);
+    if (!kept.has(mac)) forget(overlay, mac);
   }
   if (before.size === 0) return;
   await allOrNothing(world.log, async (undo) => {
@@ -93,14 +96,15 @@ function parseTarget(overlay: Overlay, text: string): Target {
   return endpoint;
 }
 
-function put(overlay: Overlay, mac: string, target: Target): void {
+/** Throws when there is no room. */
+export function put(overlay: Overlay, mac: string, target: Target): void {
   const { attachment } = overlay;
   if (attachment?.upcalls.setStatic(mac, target) === false) throw attachment.targets.noRoom();
   overlay.statics.set(mac, target);
 }
 
 /** False when nothing was known. */
-function forget(overlay: Overlay, mac: string): boolean {
+export function forget(overlay: Overlay, mac: string): boolean {
   const wasStatic = overlay.statics.delete(mac);
   const wasKnown = overlay.attachment?.upcalls.forget(mac) === true;
   return wasStatic || wasKnown;

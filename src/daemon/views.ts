@@ -13,10 +13,12 @@ const ANY_MAC = '*:*:*:*:*:*';
 /** Reasons of drop entries that were told to us; the others are gaps in what is known, and soon forgotten. */
 const TOLD_DROPS = new Set(['drop_entry', 'no_local_port']);
 
-export function overlayView(overlay: Overlay, plugins: readonly string[]): OverlayView {
+/** `declared`: FILE:LINE, or null. */
+export function overlayView(overlay: Overlay, plugins: readonly string[], declared: string | null): OverlayView {
   const { name, vni, encap, search, temporary } = overlay.identity;
   const { status, details } = overlay.health;
-  return { name, vni, encap, search, temporary, status, details, properties: propertyViews(overlay, plugins) };
+  const properties = propertyViews(overlay, plugins);
+  return { name, vni, encap, search, temporary, status, details, declared, properties };
 }
 
 /** In the order of dladm: general, encapsulation's, search plugin's. */
@@ -60,7 +62,7 @@ function readOnly(name: string, value: string, possible: string): PropertyView {
   return { name, perm: 'r-', required: false, value, default: null, possible };
 }
 
-export function vnicView(vnic: Vnic, overlay: Overlay | undefined): VnicView {
+export function vnicView(vnic: Vnic, overlay: Overlay | undefined, declared: string | null): VnicView {
   const { name, mac, allowAnyMac, temporary } = vnic.identity;
   return {
     name,
@@ -71,6 +73,7 @@ export function vnicView(vnic: Vnic, overlay: Overlay | undefined): VnicView {
     allowAnyMac,
     temporary,
     state: vnic.isAttached ? 'up' : vnic.problem,
+    declared,
   };
 }
 

@@ -41,6 +41,8 @@ export class Vnic {
   readonly backoff = new Backoff();
   /** Why it is not attached; empty while it is. */
   problem = 'not attached yet';
+  /** Declared just now: an interface of its name that has another MAC is somebody else's. */
+  isNew = false;
   #tap: Tap | null = null;
   #attached: AttachedVnic | null = null;
   #netns: string | null;
@@ -93,6 +95,7 @@ export class Vnic {
    */
   async reattach(overlay: Overlay, datapath: Datapath, nowMs: number, isVnic: IsVnic): Promise<void> {
     const found = this.#find(isVnic);
+    if (found === undefined && this.isNew) this.checkNew();
     this.#netns = found === undefined ? this.identity.netns : found;
     const tap = this.#open(overlay, datapath, this.#netns);
     try {
@@ -105,15 +108,26 @@ export class Vnic {
 
   /** Takes it out of the datapath and makes the interface vanish, wherever it is. Throws when that stays. */
   async remove(overlay: Overlay | undefined, datapath: Datapath, isVnic: IsVnic): Promise<void> {
-    const attached = this.#attached;
     const tap = this.#tap ?? this.#openLeftOver(isVnic);
-    this.#attached = null;
     this.#tap = null;
-    if (attached !== null) {
-      overlay?.removeVnic(attached);
-      await datapath.removeVnic(attached.index);
-    }
+    await this.#leave(overlay, datapath);
     tap?.remove();
+  }
+
+  /** Takes it out of the datapath; its interface stays, with its addresses, for {@link reattach}. */
+  async detach(overlay: Overlay | undefined, datapath: Datapath): Promise<void> {
+    const tap = this.#tap;
+    this.#tap = null;
+    await this.#leave(overlay, datapath);
+    tap?.close();
+  }
+
+  async #leave(overlay: Overlay | undefined, datapath: Datapath): Promise<void> {
+    const attached = this.#attached;
+    this.#attached = null;
+    if (attached === null) return;
+    overlay?.removeVnic(attached);
+    await datapath.removeVnic(attached.index);
   }
 
   /** The datapath has ended: lets go of the interface, which stays unless the VNIC is temporary. */
@@ -155,6 +169,7 @@ export class Vnic {
     this.#tap = tap;
     overlay.addVnic(this.#attached);
     this.problem = '';
+    this.isNew = false;
     this.backoff.succeeded(nowMs);
   }
 

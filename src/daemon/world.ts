@@ -5,6 +5,7 @@ import type { OverlayIndex } from '../datapath/types.js';
 import { noSuchOverlay, noSuchVnic } from '../errors.js';
 import type { Deadlines } from '../search/host/deadlines.js';
 import type { PluginHost } from '../search/host/host.js';
+import type { Declared } from './declared.js';
 import type { DaemonLog } from './log.js';
 import type { Overlay } from './overlay.js';
 import type { Serial } from './serial.js';
@@ -30,6 +31,8 @@ export interface World {
   /** Those that the datapath knows. */
   readonly overlayByIndex: Map<OverlayIndex, Overlay>;
   readonly vnics: Map<string, Vnic>;
+  /** Which of them a configuration file declares. */
+  readonly declared: Declared;
 }
 
 export function overlayOf(world: World, name: string): Overlay {
@@ -62,7 +65,8 @@ export interface OverlaySearch {
 
 /** Keeps an overlay over restarts; a temporary one is not kept. `next`: as it will be in a moment. */
 export async function saveOverlay(world: World, overlay: Overlay, next?: OverlaySearch): Promise<void> {
-  if (!overlay.identity.temporary) await world.state.overlays.save({ ...storedOverlay(overlay), ...stored(next) });
+  if (!overlay.identity.temporary)
+    await world.state.overlays.save({ ...storedOverlay(world, overlay), ...stored(next) });
 }
 
 function stored(next: OverlaySearch | undefined): Partial<StoredOverlay> {
@@ -70,10 +74,10 @@ function stored(next: OverlaySearch | undefined): Partial<StoredOverlay> {
 }
 
 export async function saveVnic(world: World, vnic: Vnic): Promise<void> {
-  if (!vnic.identity.temporary) await world.state.vnics.save(storedVnic(vnic));
+  if (!vnic.identity.temporary) await world.state.vnics.save(storedVnic(world, vnic));
 }
 
-function storedOverlay(overlay: Overlay): StoredOverlay {
+function storedOverlay({ declared }: World, overlay: Overlay): StoredOverlay {
   const { name, vni, search } = overlay.identity;
   const targets = [...overlay.statics].map(([mac, target]) => [
     mac,
@@ -87,10 +91,11 @@ function storedOverlay(overlay: Overlay): StoredOverlay {
     search,
     properties: { ...overlay.configuration.given },
     targets: Object.fromEntries(targets),
+    ...declared.stored(name),
   };
 }
 
-function storedVnic(vnic: Vnic): StoredVnic {
+function storedVnic({ declared }: World, vnic: Vnic): StoredVnic {
   const { name, overlay, mac, netns, allowAnyMac } = vnic.identity;
-  return { version: STATE_VERSION, name, overlay, mac, netns, allowAnyMac };
+  return { version: STATE_VERSION, name, overlay, mac, netns, allowAnyMac, ...declared.stored(name) };
 }

@@ -30,6 +30,8 @@ export interface PropertySpec {
   readonly range?: readonly [number, number];
   /** The only legal values of a string. */
   readonly values?: readonly string[];
+  /** A string that is the path of a file: a relative one in a configuration file starts at that file's folder. */
+  readonly path?: boolean;
   /** May change while the overlay runs. */
   readonly mutable?: boolean;
   /** One line. */

@@ -18,31 +18,44 @@ const SUGGESTIONS_MAX = 3;
 
 type Values = Record<string, PropertyValue>;
 
+/** What is wrong with one property. */
+export interface PropertyProblem {
+  readonly name: string;
+  /** Names the property too. */
+  readonly text: string;
+}
+
 /**
  * The values of a new object: `given` as typed, defaults filled in, properties without either left out. Throws one
  * VxlaneError that names every unknown, missing and wrong property.
  */
 export function parseProperties(specs: readonly PropertySpec[], given: Readonly<Record<string, string>>): Values {
-  const problems: string[] = [];
-  const values = parseGiven(specs, given, problems);
-  for (const spec of specs) {
-    if (Object.hasOwn(given, spec.name)) continue;
-    if (spec.default !== undefined) values[spec.name] = spec.default;
-    else if (spec.required) problems.push(`${spec.name} is required: ${spec.help}`);
-  }
-  if (problems.length > 0) throw badProperties(problems);
+  const { values, problems } = checkProperties(specs, given);
+  if (problems.length > 0) throw badProperties(problems.map(({ text }) => text));
   return values;
+}
+
+/** {@link parseProperties} that does not throw: the problems, one by one. */
+export function checkProperties(specs: readonly PropertySpec[], given: Readonly<Record<string, string>>) {
+  const problems: PropertyProblem[] = [];
+  const values = parseGiven(specs, given, problems);
+  for (const { name, default: value, required, help } of specs) {
+    if (Object.hasOwn(given, name)) continue;
+    if (value !== undefined) values[name] = value;
+    else if (required) problems.push({ name, text: `${name} is required: ${help}` });
+  }
+  return { values, problems };
 }
 
 /** The values of a change to a running object: only what is given, and only what may change. */
 export function parseChanges(specs: readonly PropertySpec[], given: Readonly<Record<string, string>>): Values {
-  const problems: string[] = [];
+  const problems: PropertyProblem[] = [];
   const values = parseGiven(specs, given, problems);
   for (const name of Object.keys(values)) {
     const spec = specs.find((each) => each.name === name);
-    if (spec?.mutable !== true) problems.push(`${name} cannot change while the overlay exists`);
+    if (spec?.mutable !== true) problems.push({ name, text: `${name} cannot change while the overlay exists` });
   }
-  if (problems.length > 0) throw badProperties(problems);
+  if (problems.length > 0) throw badProperties(problems.map(({ text }) => text));
   return values;
 }
 
@@ -63,16 +76,20 @@ export function possibleText(spec: PropertySpec): string {
   return spec.range === undefined ? '' : `${spec.range[0]}-${spec.range[1]}`;
 }
 
-function parseGiven(specs: readonly PropertySpec[], given: Readonly<Record<string, string>>, problems: string[]) {
+function parseGiven(
+  specs: readonly PropertySpec[],
+  given: Readonly<Record<string, string>>,
+  problems: PropertyProblem[],
+): Values {
   const values: Values = {};
   for (const [name, text] of Object.entries(given)) {
     const spec = specs.find((each) => each.name === name);
     if (spec === undefined) {
-      problems.push(unknownText(name, specs));
+      problems.push({ name, text: unknownText(name, specs) });
       continue;
     }
     const parsed = parseValue(spec, text);
-    if ('problem' in parsed) problems.push(parsed.problem);
+    if ('problem' in parsed) problems.push({ name, text: parsed.problem });
     else values[name] = parsed.value;
   }
   return values;
@@ -135,7 +152,7 @@ function unknownText(name: string, specs: readonly PropertySpec[]): string {
 }
 
 /** Names a few keystrokes away, nearest first; also those whose part after the `/` is what was typed. */
-function nearestNames(name: string, known: readonly string[]): string[] {
+export function nearestNames(name: string, known: readonly string[]): string[] {
   const wanted = name.toLowerCase().slice(0, 80);
   const scored = known.map((each) => {
     const local = each.slice(each.indexOf('/') + 1);

@@ -1,6 +1,7 @@
 /** A small working controller: state in Maps, the refusals of a daemon, no interfaces and no packets. */
 import { formatEndpoint, parseEndpoint, parseMac } from '../../src/address.js';
 import type {
+  ConfigurationView,
   Controller,
   CreateOverlay,
   CreateVnic,
@@ -26,6 +27,7 @@ interface Overlay {
 export class MemoryController implements Controller {
   readonly overlaysByName = new Map<string, Overlay>();
   readonly vnicsByName = new Map<string, VnicView>();
+  configuration: ConfigurationView | null = null;
   /** Reason of DEGRADED, by overlay. */
   readonly degraded = new Map<string, string>();
   /** What the search plugin would answer. */
@@ -47,6 +49,7 @@ export class MemoryController implements Controller {
       fdbEntries: 0,
       workerRestarts: 0,
       uptimeSeconds: 1,
+      configuration: this.configuration,
     };
   }
 
@@ -65,6 +68,7 @@ export class MemoryController implements Controller {
       temporary: overlay.request.temporary,
       status: details === '' ? 'ONLINE' : 'DEGRADED',
       details,
+      declared: null,
       properties: propertiesOf(overlay),
     };
   }
@@ -140,7 +144,7 @@ export class MemoryController implements Controller {
     this.#find(overlay);
     const mac = parseMac(request.mac);
     if (mac === null) throw badMac(request.mac);
-    const vnic = { name, overlay, mac, mtu: 1450, netns, allowAnyMac, temporary, state: 'up' };
+    const vnic = { name, overlay, mac, mtu: 1450, netns, allowAnyMac, temporary, state: 'up', declared: null };
     this.vnicsByName.set(name, vnic);
     return vnic;
   }

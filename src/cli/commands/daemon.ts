@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { RunOptions } from '../../daemon/main.js';
-import { notYet } from '../../errors.js';
+import { optionMissing } from '../../errors.js';
 import { defineCommand } from '../command.js';
 
 /** As many as the shared memory has areas for. */
@@ -17,7 +17,13 @@ export const daemon = defineCommand({
       default: '/var/lib/vxlane',
       help: 'where overlays and VNICs are kept over a restart',
     },
-    config: { type: 'text', what: 'configuration file', value: 'FILE', help: 'declarative configuration (not yet)' },
+    config: {
+      type: 'text',
+      what: 'configuration file',
+      value: 'FILE',
+      help: 'overlays and VNICs that are declared; read again on SIGHUP',
+    },
+    check: { type: 'flag', help: 'say what is wrong with the configuration file, and run no daemon' },
     workers: {
       type: 'integer',
       what: 'number of workers',
@@ -53,9 +59,14 @@ export const daemon = defineCommand({
   },
   positionals: {},
   example: 'vxlane daemon --fdb-size 1048576',
-  async run(args, { socket }) {
-    if (args.config !== undefined) throw notYet('--config', 'it comes with declarative configuration');
-    const { runDaemon } = await import('../../daemon/main.js');
+  async run(args, { socket, print }) {
+    const { checkConfiguration, runDaemon } = await import('../../daemon/main.js');
+    if (args.check) {
+      if (args.config === undefined) throw optionMissing('configuration file', '--config FILE');
+      const { overlays, vnics } = await checkConfiguration(args.config);
+      print(`${args.config} is right: overlays: ${overlays}, VNICs: ${vnics}\n`);
+      return 0;
+    }
     await runDaemon({
       socket,
       stateDir: args['state-dir'],
@@ -63,6 +74,7 @@ export const daemon = defineCommand({
       workers: args.workers,
       engine: args.engine as RunOptions['engine'],
       busyPollUs: args['busy-poll'],
+      config: args.config,
     });
     return 0;
   },

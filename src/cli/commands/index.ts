@@ -11,6 +11,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   'delete-vnic': async () => (await import('./delete-vnic.js')).deleteVnic,
   'show-vnic': async () => (await import('./show-vnic.js')).showVnic,
   'show-stats': async () => (await import('./show-stats.js')).showStats,
+  'show-config': async () => (await import('./show-config.js')).showConfig,
   lookup: async () => (await import('./lookup.js')).lookup,
   demo: async () => (await import('./demo.js')).demo,
   bench: async () => (await import('./bench.js')).bench,

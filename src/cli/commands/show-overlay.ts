@@ -25,6 +25,7 @@ const HEALTH_COLUMNS: readonly Column<OverlayView>[] = [
   { title: 'LINK', value: ({ name }) => name },
   { title: 'STATUS', value: ({ status }) => status, tint: ({ status }) => (status === 'ONLINE' ? 'good' : 'bad') },
   { title: 'DETAILS', value: ({ details }) => details },
+  { title: 'DECLARED', value: ({ declared }) => declared ?? '', isExtra: true },
 ];
 
 interface TargetRow extends TargetView {
@@ -55,7 +56,7 @@ export const showOverlay = defineCommand({
   name: 'show-overlay',
   sentence: 'Show the properties of overlays, their health (-f), or their targets (-t).',
   options: {
-    fma: { type: 'flag', aliases: ['f'], help: 'health: LINK STATUS DETAILS' },
+    fma: { type: 'flag', aliases: ['f'], help: 'health: LINK STATUS DETAILS (and DECLARED by -o)' },
     target: { type: 'flag', aliases: ['t'], help: 'targets: LINK TARGET DESTINATION SOURCE AGE (and IDLE by -o)' },
     ...OUTPUT,
   },
@@ -65,7 +66,7 @@ export const showOverlay = defineCommand({
     if (args.fma && args.target) throw optionsExclusive(['-f/--fma', '-t/--target']);
     if (args.fma) {
       const print = printerOf(HEALTH_COLUMNS, args, (overlays) =>
-        overlays.map(({ name, status, details }) => ({ name, status, details })),
+        overlays.map(({ name, status, details, declared }) => ({ name, status, details, declared })),
       );
       return show(context, args.names, async (overlays) => print(context, overlays));
     }

@@ -16,11 +16,12 @@ const COLUMNS: readonly Column<VnicView>[] = [
   { title: 'STATE', value: ({ state }) => state, tint: ({ state }) => (state === 'up' ? 'good' : 'bad') },
   { title: 'ANYMAC', value: ({ allowAnyMac }) => yesNo(allowAnyMac), isExtra: true },
   { title: 'TEMPORARY', value: ({ temporary }) => yesNo(temporary), isExtra: true },
+  { title: 'DECLARED', value: ({ declared }) => declared ?? '', isExtra: true },
 ];
 
 export const showVnic = defineCommand({
   name: 'show-vnic',
-  sentence: 'Show VNICs: LINK OVER MACADDRESS MTU NETNS STATE (and ANYMAC, TEMPORARY by -o).',
+  sentence: 'Show VNICs: LINK OVER MACADDRESS MTU NETNS STATE (and ANYMAC, TEMPORARY, DECLARED by -o).',
   options: OUTPUT,
   positionals: { names: { label: 'NAME', what: 'VNIC name', rest: true } },
   example: 'vxlane show-vnic -o link,macaddress',

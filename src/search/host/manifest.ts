@@ -16,6 +16,7 @@ const Property = z.strictObject({
   default: Value.optional(),
   range: z.tuple([z.number(), z.number()]).optional(),
   values: z.array(z.string()).optional(),
+  path: z.boolean().optional(),
   mutable: z.boolean().optional(),
   help: z.string().min(1),
 });

@@ -21,7 +21,13 @@ export const files: DynamicPlugin = {
   name: 'files',
   mode: 'dynamic',
   properties: [
-    { name: CONFIG, type: 'string', required: true, help: 'path of the JSON file that says where each MAC is' },
+    {
+      name: CONFIG,
+      type: 'string',
+      path: true,
+      required: true,
+      help: 'path of the JSON file that says where each MAC is',
+    },
   ],
   create: (context, values) => new FilesInstance(context, String(values[CONFIG])),
 };

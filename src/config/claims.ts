@@ -1,0 +1,183 @@
+/**
+ * What only one object may have: a name, a VNI, a MAC on an overlay, the right to any MAC. And what those who share a
+ * socket must agree on. Declared objects are compared with each other and with what commands have made.
+ */
+import { formatEndpoint, parseEndpoint } from '../address.js';
+import { isOwnEndpoint, OVERLAY_PROPERTIES, SOCKET_PROPERTIES } from '../daemon/overlay-props.js';
+import { pointsToItself } from '../errors.js';
+import type { Model, OverlayModel, VnicModel } from './model.js';
+import type { ReadOverlay, Source } from './overlay.js';
+import { overlayDifference, vnicDifference } from './plan.js';
+import type { Path } from './problems.js';
+import { keyPlaceOf, placeOf } from './yaml.js';
+
+/** What there is already. */
+export interface There {
+  /** By commands. An identical object of the file takes its place. */
+  readonly made: Model;
+  /** By this file, before it changed. */
+  readonly declared: Model;
+}
+
+export class Claims {
+  readonly #source: Source;
+  readonly #there: There;
+  /** By what is claimed, who has it. */
+  readonly #holders = new Map<string, string>();
+  /** By listening endpoint, what its first overlay wants of it. */
+  readonly #sockets = new Map<string, { readonly values: readonly string[]; readonly holder: string }>();
+
+  constructor(source: Source, there: There) {
+    this.#source = source;
+    this.#there = there;
+  }
+
+  /** Adds every problem to the source's. */
+  check(overlays: readonly ReadOverlay[], vnics: readonly VnicModel[]): void {
+    const { made } = this.#there;
+    const overlayNames = new Set(overlays.map(({ model }) => model.name));
+    const vnicNames = new Set(vnics.map(({ name }) => name));
+    for (const overlay of overlays) this.#checkAdoption('overlays', overlay.model.name, differs(made, overlay));
+    for (const vnic of vnics) this.#checkAdoption('vnics', vnic.name, vnicDiffers(made, vnic));
+    for (const overlay of made.overlays.values()) if (!overlayNames.has(overlay.name)) this.#hold(overlay);
+    for (const vnic of made.vnics.values()) if (!vnicNames.has(vnic.name)) this.#holdVnic(vnic);
+    for (const { model } of overlays) this.#checkOverlay(model);
+    for (const vnic of vnics) this.#checkVnic(vnic);
+    for (const overlay of overlays) this.#checkTargets(overlay);
+    this.#checkLeft(overlayNames, vnicNames);
+  }
+
+  /** `differs`: in what the object of a command differs from the declared one; null: there is none. */
+  #checkAdoption(kind: 'overlays' | 'vnics', name: string, differs: readonly string[] | null): void {
+    if (differs === null || differs.length === 0) return;
+    const word = kind === 'overlays' ? 'overlay' : 'VNIC';
+    const right = `delete it (vxlane delete-${word.toLowerCase()} ${name}), or declare what is there`;
+    this.#wrongKey([kind, name], `a command has made ${name} with another ${differs.join(', ')}: ${right}`);
+  }
+
+  #hold({ name, vni, properties }: OverlayModel): void {
+    const holder = `overlay ${name}, which a command made`;
+    this.#holders.set(`name ${name}`, holder);
+    this.#holders.set(`vni ${vni}`, holder);
+    this.#sockets.set(listenOf(properties), { values: socketOf(properties), holder });
+  }
+
+  #holdVnic({ name, overlay, mac, allowAnyMac }: VnicModel): void {
+    const holder = `VNIC ${name}, which a command made`;
+    this.#holders.set(`name ${name}`, holder);
+    this.#holders.set(`mac ${overlay} ${mac}`, holder);
+    if (allowAnyMac) this.#holders.set(`any ${overlay}`, holder);
+  }
+
+  #checkOverlay({ name, vni, properties }: OverlayModel): void {
+    const path = ['overlays', name];
+    const holder = `overlay ${name} (line ${this.#lineOf(path)})`;
+    const first = this.#claim(`name ${name}`, holder);
+    if (first !== null) this.#wrongKey(path, `the name is that of ${first}: choose another`);
+    const user = this.#claim(`vni ${vni}`, holder);
+    if (user !== null) this.#wrong([...path, 'vni'], `${vni} is in use by ${user}: choose another`);
+    const [listen, values] = [listenOf(properties), socketOf(properties)];
+    const shared = this.#sockets.get(listen);
+    if (shared === undefined) this.#sockets.set(listen, { values, holder });
+    for (const [index, property] of SOCKET_PROPERTIES.entries()) {
+      const [theirs, ours] = [shared?.values[index], values[index]];
+      if (theirs === undefined || theirs === ours) continue;
+      const why = `${shared?.holder} listens on ${listen} too, with ${theirs}: they must agree`;
+      this.#wrong([...path, 'properties', property], `${ours}, but ${why}`);
+    }
+  }
+
+  #checkVnic({ name, overlay, mac, allowAnyMac }: VnicModel): void {
+    const path = ['vnics', name];
+    const holder = `VNIC ${name} (line ${this.#lineOf(path)})`;
+    const first = this.#claim(`name ${name}`, holder);
+    if (first !== null) this.#wrongKey(path, `the name is that of ${first}: choose another`);
+    const owner = this.#claim(`mac ${overlay} ${mac}`, holder);
+    if (owner !== null) this.#wrong([...path, 'mac'], `${mac} is that of ${owner}: choose another`);
+    const other = allowAnyMac ? this.#claim(`any ${overlay}`, holder) : null;
+    const only = 'only one VNIC of an overlay may';
+    if (other !== null)
+      this.#wrong([...path, 'allow_any_mac'], `${other} takes any MAC on ${overlay} already: ${only}`);
+  }
+
+  #checkTargets({ model: { name, targets }, configuration, spellings }: ReadOverlay): void {
+    const { listen } = configuration.settings.socket;
+    for (const [mac, target] of targets) {
+      const path = ['overlays', name, 'targets', spellings.get(mac) ?? mac];
+      const vnic = this.#holders.get(`mac ${name} ${mac}`);
+      if (vnic !== undefined) this.#wrong(path, `is the MAC of ${vnic}, which has no other target: leave it out`);
+      const endpoint = target === 'drop' ? null : parseEndpoint(target);
+      if (endpoint === null || this.#holders.has(`any ${name}`) || !isOwnEndpoint(listen, endpoint)) continue;
+      this.#wrong(path, pointsToItself(name, formatEndpoint(endpoint)).message);
+    }
+  }
+
+  /** What is declared no more must be free to go. */
+  #checkLeft(overlays: ReadonlySet<string>, vnics: ReadonlySet<string>): void {
+    const { made, declared: before } = this.#there;
+    for (const name of before.overlays.keys()) {
+      if (overlays.has(name)) continue;
+      const left = [...made.vnics.values()].filter((vnic) => vnic.overlay === name && !vnics.has(vnic.name));
+      if (left.length === 0) continue;
+      const names = left.map((vnic) => vnic.name).join(', ');
+      const right = 'delete them first, or keep it';
+      this.#wrongKey(
+        ['overlays'],
+        `${name} is declared no more, but has VNICs that commands made (${names}): ${right}`,
+      );
+    }
+  }
+
+  /** Who had it before, or null: then it is `holder`'s. */
+  #claim(what: string, holder: string): string | null {
+    const first = this.#holders.get(what);
+    if (first === undefined) this.#holders.set(what, holder);
+    return first ?? null;
+  }
+
+  #wrong(path: Path, text: string): void {
+    this.#source.problems.add(placeOf(this.#source.root, path), path, text);
+  }
+
+  #wrongKey(path: Path, text: string): void {
+    this.#source.problems.add(keyPlaceOf(this.#source.root, path), path, text);
+  }
+
+  #lineOf(path: Path): number {
+    return keyPlaceOf(this.#source.root, path).line;
+  }
+}
+
+function differs(made: Model, { model, plugin }: ReadOverlay): readonly string[] | null {
+  const there = made.overlays.get(model.name);
+  if (there === undefined) return null;
+  const life = lifeOf(there);
+  const difference = overlayDifference(there, model, () => plugin.properties);
+  if (difference === null) return life;
+  const { fixed, properties, swap, put, forget } = difference;
+  return [...life, ...fixed, ...swap, ...properties, ...(put.size + forget.length > 0 ? ['set of targets'] : [])];
+}
+
+function vnicDiffers(made: Model, vnic: VnicModel): readonly string[] | null {
+  const there = made.vnics.get(vnic.name);
+  return there === undefined ? null : [...lifeOf(there), ...vnicDifference(there, vnic)];
+}
+
+function lifeOf({ temporary }: { readonly temporary?: boolean }): string[] {
+  return temporary === true ? ['life (it is temporary)'] : [];
+}
+
+function settingOf(properties: OverlayModel['properties'], name: string): string {
+  return properties[name] ?? String(OVERLAY_PROPERTIES.find((spec) => spec.name === name)?.default);
+}
+
+function listenOf(properties: OverlayModel['properties']): string {
+  return formatEndpoint({
+    ip: settingOf(properties, 'vxlan/listen_ip'),
+    port: Number(settingOf(properties, 'vxlan/listen_port')),
+  });
+}
+
+function socketOf(properties: OverlayModel['properties']): string[] {
+  return SOCKET_PROPERTIES.map((name) => settingOf(properties, name));
+}

@@ -1,0 +1,113 @@
+/**
+ * From what there is to what is declared, touching nothing that is the same in both. Pure: config-apply.ts of the
+ * daemon takes the steps. Their order lets names, VNIs and MACs move between objects:
+ *
+ *   VNICs go, overlays go, overlays change, overlays come, VNICs come
+ */
+import { OVERLAY_PROPERTIES } from '../daemon/overlay-props.js';
+import type { PropertySpec } from '../search/api.js';
+import type { Model, OverlayModel, VnicModel } from './model.js';
+
+export type Step =
+  /** Its interface goes too: it is declared no more, or must be made anew `because` of what changed. */
+  | { readonly do: 'remove-vnic'; readonly name: string; readonly because: readonly string[] }
+  /** Leaves its overlay; its interface stays, for it comes back. */
+  | { readonly do: 'detach-vnic'; readonly name: string; readonly because: readonly string[] }
+  /** Declared no more, or made anew `because` of what changed: then its VNICs leave it, and their interfaces stay. */
+  | { readonly do: 'remove-overlay'; readonly name: string; readonly because: readonly string[] }
+  | OverlayChange
+  | { readonly do: 'add-overlay'; readonly overlay: OverlayModel }
+  | { readonly do: 'add-vnic'; readonly vnic: VnicModel };
+
+/** Of a running overlay. */
+export interface OverlayChange {
+  readonly do: 'change-overlay';
+  readonly overlay: OverlayModel;
+  /** Properties whose values differ, and may while the overlay runs. */
+  readonly properties: readonly string[];
+  /** What only another instance of a search plugin can take: the plugin itself, or its fixed properties. */
+  readonly swap: readonly string[];
+  /** Static targets to set and to forget. */
+  readonly put: ReadonlyMap<string, string>;
+  readonly forget: readonly string[];
+}
+
+/** The properties of a search plugin; none when there is no such plugin. */
+export type SpecsOf = (search: string) => readonly PropertySpec[];
+
+export function plan(from: Model, to: Model, specsOf: SpecsOf): Step[] {
+  const rebuilt = new Map<string, readonly string[]>();
+  const changes: OverlayChange[] = [];
+  for (const overlay of to.overlays.values()) {
+    const before = from.overlays.get(overlay.name);
+    const difference = before === undefined ? null : overlayDifference(before, overlay, specsOf);
+    if (difference === null) continue;
+    if (difference.fixed.length > 0) rebuilt.set(overlay.name, difference.fixed);
+    else changes.push({ do: 'change-overlay', overlay, ...difference });
+  }
+  const vnicsGo: Step[] = [];
+  const returning: VnicModel[] = [];
+  for (const before of from.vnics.values()) {
+    const vnic = to.vnics.get(before.name);
+    const because = vnic === undefined ? [] : vnicDifference(before, vnic);
+    if (vnic !== undefined && because.length === 0) continue;
+    if (vnic !== undefined) returning.push(vnic);
+    const isSameInterface = vnic !== undefined && before.mac === vnic.mac && before.netns === vnic.netns;
+    vnicsGo.push({ do: isSameInterface ? 'detach-vnic' : 'remove-vnic', name: before.name, because });
+  }
+  const overlaysGo = [...from.overlays.keys()].filter((name) => !to.overlays.has(name) || rebuilt.has(name));
+  const overlaysCome = [...to.overlays.values()].filter(({ name }) => !from.overlays.has(name) || rebuilt.has(name));
+  const vnicsCome = [...to.vnics.values()].filter((vnic) => !from.vnics.has(vnic.name) || returning.includes(vnic));
+  return [
+    ...vnicsGo,
+    ...overlaysGo.map((name): Step => ({ do: 'remove-overlay', name, because: rebuilt.get(name) ?? [] })),
+    ...changes,
+    ...overlaysCome.map((overlay): Step => ({ do: 'add-overlay', overlay })),
+    ...vnicsCome.map((vnic): Step => ({ do: 'add-vnic', vnic })),
+  ];
+}
+
+export interface OverlayDifference extends Omit<OverlayChange, 'do' | 'overlay'> {
+  /** What cannot change while the overlay exists. */
+  readonly fixed: readonly string[];
+}
+
+/** null when they are the same. */
+export function overlayDifference(from: OverlayModel, to: OverlayModel, specsOf: SpecsOf): OverlayDifference | null {
+  const fixed = (['vni', 'encap'] as const).filter((key) => from[key] !== to[key]) as string[];
+  const properties: string[] = [];
+  const swap = from.search === to.search ? [] : ['search'];
+  const names = new Set([...Object.keys(from.properties), ...Object.keys(to.properties)]);
+  for (const name of names) {
+    if (from.properties[name] === to.properties[name]) continue;
+    const general = OVERLAY_PROPERTIES.find((spec) => spec.name === name);
+    const spec = general ?? specsOf(to.search).find((each) => each.name === name);
+    if (isSameEffect(from.properties[name], to.properties[name], spec) && from.search === to.search) continue;
+    if (general !== undefined) (general.mutable === true ? properties : fixed).push(name);
+    else if (from.search === to.search) (canTake(spec, to.properties[name]) ? properties : swap).push(name);
+  }
+  const put = new Map([...to.targets].filter(([mac, target]) => from.targets.get(mac) !== target));
+  const forget = [...from.targets.keys()].filter((mac) => !to.targets.has(mac));
+  const count = fixed.length + properties.length + swap.length + put.size + forget.length;
+  return count === 0 ? null : { fixed, properties, swap, put, forget };
+}
+
+/** Given, or left to its default: what counts is the value. */
+function isSameEffect(from: string | undefined, to: string | undefined, spec: PropertySpec | undefined): boolean {
+  const fallback = spec?.default === undefined ? undefined : String(spec.default);
+  return (from ?? fallback) === (to ?? fallback);
+}
+
+/** A running plugin can be told of a value, but not that there is none any more. */
+function canTake(spec: PropertySpec | undefined, value: string | undefined): boolean {
+  return spec?.mutable === true && (value !== undefined || spec.default !== undefined);
+}
+
+/** The keys that differ, as a file names them. */
+export function vnicDifference(from: VnicModel, to: VnicModel): string[] {
+  const keys = { overlay: 'overlay', mac: 'mac', netns: 'netns', allowAnyMac: 'allow_any_mac' } as const;
+  return Object.entries(keys).flatMap(([key, name]) => {
+    const field = key as keyof typeof keys;
+    return from[field] === to[field] ? [] : [name];
+  });
+}

@@ -1,0 +1,101 @@
+/**
+ * A configuration file, from its text to what it declares: all or nothing, and everything that is wrong with it at once.
+ * What the commands would refuse before they do anything is refused here too.
+ */
+import { isGroupMac, parseMac } from '../address.js';
+import { badVnicMac } from '../errors.js';
+import type { Manifest } from '../search/host/messages.js';
+import { Claims, type There } from './claims.js';
+import { type Declaration, NOTHING, type VnicModel } from './model.js';
+import { A_MAC, type ReadOverlay, readOverlay, referenceOf, type Source } from './overlay.js';
+import { type Path, type Problems, shown } from './problems.js';
+import { contentOf, type FileContent, type VnicContent } from './shape.js';
+import { keyPlaceOf, parseYaml, placeOf, type Value } from './yaml.js';
+
+export interface Rules {
+  /** Folder of the file: where relative paths in it start. */
+  readonly directory: string;
+  /** Throws a VxlaneError when there is no such plugin. */
+  readonly findPlugin: (search: string) => Manifest;
+  /** What there is; nothing when it is not known yet. */
+  readonly there?: There;
+}
+
+/** A file that is YAML. */
+export interface Parsed {
+  readonly root: Value;
+  readonly content: FileContent;
+}
+
+/** null, and problems, when the text is no YAML. A wrong shape is among the problems, and the rest is there. */
+export function parse(text: string, problems: Problems): Parsed | null {
+  const root = parseYaml(text, problems);
+  return root === null ? null : { root, content: contentOf(root, problems) };
+}
+
+/** The search plugins that a file names, its relative paths made absolute. */
+export function searchesOf({ content }: Parsed, directory: string): string[] {
+  const searches = [...content.overlays.values()].flatMap(({ search }) => search ?? []);
+  return [...new Set(searches.map((search) => referenceOf(search, directory)))];
+}
+
+/** What the file declares; null when something is wrong with it, which is among the problems then. */
+export function validate(parsed: Parsed, rules: Rules, problems: Problems): Declaration | null {
+  const { root, content } = parsed;
+  const source: Source = { root, problems, directory: rules.directory, findPlugin: rules.findPlugin };
+  const overlays = new Map<string, ReadOverlay | null>();
+  for (const [name, each] of content.overlays) overlays.set(name, readOverlay(source, name, each));
+  const vnics = new Map<string, VnicModel>();
+  for (const [name, each] of content.vnics) {
+    const vnic = readVnic(source, name, each, overlays);
+    if (vnic !== null) vnics.set(name, vnic);
+  }
+  const declared = [...overlays.values()].flatMap((each) => each ?? []);
+  new Claims(source, rules.there ?? { made: NOTHING, declared: NOTHING }).check(declared, [...vnics.values()]);
+  if (problems.count > 0) return null;
+  const line = (path: Path) => keyPlaceOf(root, path).line;
+  return {
+    overlays: new Map(declared.map(({ model }) => [model.name, model])),
+    vnics,
+    lines: new Map([
+      ...declared.map(({ model: { name } }): [string, number] => [name, line(['overlays', name])]),
+      ...[...vnics.keys()].map((name): [string, number] => [name, line(['vnics', name])]),
+    ]),
+  };
+}
+
+function readVnic(
+  { root, problems }: Source,
+  name: string,
+  content: Partial<VnicContent>,
+  overlays: ReadonlyMap<string, unknown>,
+): VnicModel | null {
+  const { overlay, mac: text, netns, allow_any_mac: allowAnyMac } = content;
+  const before = problems.count;
+  const wrong = (key: string, problem: string) => {
+    const path = ['vnics', name, key];
+    problems.add(placeOf(root, path), path, problem);
+  };
+  const mac = text === undefined ? undefined : parseMac(text);
+  if (mac === null) wrong('mac', `is ${shown(text as string)}: expected ${A_MAC}`);
+  else if (mac !== undefined && (isGroupMac(mac) || mac === '00:00:00:00:00:00')) wrong('mac', badVnicMac(mac).message);
+  if (overlay !== undefined && !overlays.has(overlay)) {
+    const known =
+      overlays.size === 0
+        ? 'none is'
+        : `declared ${overlays.size === 1 ? 'is' : 'are'} ${[...overlays.keys()].join(', ')}`;
+    wrong('overlay', `is ${shown(overlay)}, which is not declared in this file: ${known}`);
+  }
+  if (typeof netns === 'string' && !isNetns(netns)) {
+    wrong('netns', `is ${shown(netns)}: expected a name as of "ip netns list", or an absolute path`);
+  }
+  if (overlay === undefined || typeof mac !== 'string' || allowAnyMac === undefined || !('netns' in content))
+    return null;
+  return problems.count > before ? null : { name, overlay, mac, netns: netns ?? null, allowAnyMac };
+}
+
+/** As src/system/netns.ts takes them. */
+function isNetns(text: string): boolean {
+  if (text.includes('\0')) return false;
+  return text.startsWith('/') || (text !== '' && text !== '.' && text !== '..' && !text.includes('/'));
+}
