@@ -406,7 +406,7 @@ export const stateNotWritten = (path: string, cause: unknown) =>
 
 // ---- configuration file ----------------------------------------------------------------------------------------
 
-/** Everything that is wrong with a configuration file, a line each: `FILE:LINE:COLUMN: path: what: what would be right`. */
+/** All that is wrong with a configuration file, a line each: `FILE:LINE:COLUMN: path: what: what would be right`. */
 export class ConfigurationRefused extends VxlaneError {
   readonly problems: readonly string[];
 

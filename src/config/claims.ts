@@ -56,14 +56,14 @@ export class Claims {
   }
 
   #hold({ name, vni, properties }: OverlayModel): void {
-    const holder = `overlay ${name}, which a command made`;
+    const holder = `overlay ${name} (made by a command)`;
     this.#holders.set(`name ${name}`, holder);
     this.#holders.set(`vni ${vni}`, holder);
     this.#sockets.set(listenOf(properties), { values: socketOf(properties), holder });
   }
 
   #holdVnic({ name, overlay, mac, allowAnyMac }: VnicModel): void {
-    const holder = `VNIC ${name}, which a command made`;
+    const holder = `VNIC ${name} (made by a command)`;
     this.#holders.set(`name ${name}`, holder);
     this.#holders.set(`mac ${overlay} ${mac}`, holder);
     if (allowAnyMac) this.#holders.set(`any ${overlay}`, holder);

@@ -1,6 +1,6 @@
 /**
- * A configuration file, from its text to what it declares: all or nothing, and everything that is wrong with it at once.
- * What the commands would refuse before they do anything is refused here too.
+ * A configuration file, from its text to what it declares: all or nothing, and everything that is wrong with it at
+ * once. What the commands would refuse before they do anything is refused here too.
  */
 import { isGroupMac, parseMac } from '../address.js';
 import { badVnicMac } from '../errors.js';

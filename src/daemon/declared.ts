@@ -1,4 +1,4 @@
-/** Which objects a configuration file declares. Commands do not change those: the next reload would change them back. */
+/** Which objects a configuration file declares. Commands leave those alone: the next reload would change them back. */
 import { declaredInFile } from '../errors.js';
 
 /** Of an object that was declared in an earlier life of the daemon, until the file has been read. */

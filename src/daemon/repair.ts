@@ -12,7 +12,7 @@ import type { StoredOverlay } from './state.js';
 import { Vnic } from './vnic.js';
 import { sorted, vnicsOn, type World } from './world.js';
 
-/** What was kept is there, and nothing of it is up yet. Never throws for what a state file says: that is moved aside. */
+/** What was kept is there, and nothing of it is up yet. Never throws for what a file says: that is moved aside. */
 export async function load(world: World): Promise<void> {
   for (const stored of await world.state.overlays.load()) {
     try {

@@ -128,6 +128,7 @@ describe('VNICs, lookups, refusals', { concurrency: 3 }, () => {
       allowAnyMac: true,
       temporary: true,
       state: 'up',
+      declared: null,
     });
   });
 

@@ -80,8 +80,8 @@ const CASES: [typed: string[], stdout: string][] = [
   [['show-vnic', '-o', 'LINK,anymac,temporary'], 'LINK  ANYMAC  TEMPORARY\nfoo0  no      no\nbr0   yes     no\n'],
   [
     ['show-vnic', '-o', 'all', 'br0'],
-    'LINK  OVER      MACADDRESS          MTU  NETNS  STATE              ANYMAC  TEMPORARY\n' +
-      'br0   overlay1  de:ad:be:ef:00:09  1450  z      interface is gone  yes     no\n',
+    'LINK  OVER      MACADDRESS          MTU  NETNS  STATE              ANYMAC  TEMPORARY  DECLARED\n' +
+      'br0   overlay1  de:ad:be:ef:00:09  1450  z      interface is gone  yes     no         --\n',
   ],
   [['show-overlay', '-t', '--parsable', '-o', 'TARGET,DESTINATION,AGE,IDLE', 'overlay0'], PARSABLE_TARGETS],
   [
@@ -131,7 +131,7 @@ describe('show commands', { concurrency: 3 }, () => {
     const { controller } = harness;
     assert.deepEqual(await json('show-overlay'), controller.overlays());
     assert.deepEqual(await json('show-overlay', '-f', 'overlay0'), [
-      { name: 'overlay0', status: 'ONLINE', details: '' },
+      { name: 'overlay0', status: 'ONLINE', details: '', declared: null },
     ]);
     const targets = controller.targets('overlay0').map((target) => ({ overlay: 'overlay0', ...target }));
     assert.deepEqual(await json('show-overlay', '-t'), targets);

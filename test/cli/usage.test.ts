@@ -26,7 +26,7 @@ const USAGE: [typed: string[], message: string][] = [
     ['show-overlay', '-o', 'LINK,COLOUR'],
     'unknown field "COLOUR": expected some of LINK,PROPERTY,PERM,REQ,VALUE,DEFAULT,POSSIBLE',
   ],
-  [['show-overlay', '-f', '-o', 'PERM'], 'unknown field "PERM": expected some of LINK,STATUS,DETAILS'],
+  [['show-overlay', '-f', '-o', 'PERM'], 'unknown field "PERM": expected some of LINK,STATUS,DETAILS,DECLARED'],
   [
     ['show-overlay', '-t', '-o', 'link,,age'],
     'unknown field "": expected some of LINK,TARGET,DESTINATION,SOURCE,AGE,IDLE',
@@ -113,7 +113,6 @@ const USAGE: [typed: string[], message: string][] = [
 ];
 
 const REFUSED: [typed: string[], message: string][] = [
-  [['daemon', '--config', 'x.yaml'], '--config: not yet: it comes with declarative configuration'],
   [
     ['show-overlay'],
     'no vxlane daemon answers on /nonexistent/vxlane.sock ' +

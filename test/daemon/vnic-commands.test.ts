@@ -38,7 +38,7 @@ describe('commands on VNICs', { skip: needsRoot() }, () => {
       netns: fixture().netns.name,
       allowAnyMac: false,
     };
-    assert.deepEqual(view, { ...expected, temporary: false, state: 'up' });
+    assert.deepEqual(view, { ...expected, temporary: false, state: 'up', declared: null });
     const link = fixture().netns.link(name);
     assert.equal(link.address, MAC);
     assert.equal(link.mtu, 1300);
