@@ -67,7 +67,7 @@ overlays:
     properties: { vxlan/listen_ip: FD00:0::1, files/config: ../hosts.json, strict-header: true, mtu: 0x5dc }
     targets: { DE-AD-BE-EF-0-1: '[FD00::2]', dead.beef.0002: Drop }
   b:
-    { vni: 0, encap: vxlan, search: direct, properties: { vxlan/listen_ip: 10.0.0.1, direct/dest_ip: 10.0.0.2 }, targets: }
+    { vni: 0, search: direct, properties: { vxlan/listen_ip: 10.0.0.1, direct/dest_ip: 10.0.0.2 }, targets: }
 vnics:
   v: { overlay: a, mac: DEADBEEF0003, netns: }
   w: { overlay: a, mac: de:ad:be:ef:0:4, netns: blue, allow_any_mac: true }

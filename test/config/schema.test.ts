@@ -92,7 +92,7 @@ describe('the JSON Schema', () => {
     );
   });
 
-  test('takes properties of a plugin that does not come with vxlane, and refuses misspelt ones of those that do', () => {
+  test('takes properties of foreign plugins, and refuses misspelt ones of those that come with vxlane', () => {
     const field = (property: string) =>
       `search: /opt/mine.js\n    properties: { vxlan/listen_ip: 10.0.0.1, ${property} }`;
     const text = (property: string) => withField(field(property)).replace(/ {4}properties: .*hosts.json \}\n/, '');
