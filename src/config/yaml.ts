@@ -18,7 +18,7 @@ import {
 import type { Path, Position } from './problems.js';
 import { type Problems, shown } from './problems.js';
 
-/** Bytes. Some 25,000 static targets; parsing takes the control thread two seconds then. */
+/** Bytes. Room for some 25,000 static targets, which take the control thread a second. */
 export const FILE_BYTES_MAX = 1 << 20;
 /** The library recurses: an unbounded depth would end the process. What a file may say is four deep. */
 const DEPTH_MAX = 32;

@@ -1,5 +1,6 @@
 /** What a file that is right declares, and how it gets along with what there is. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { NOTHING } from '../../src/config/model.js';
 import { OVERLAY, read } from './reading.js';
@@ -125,5 +126,13 @@ vnics:
     for (const text of ['overlays: {}\n', 'vnics:\n', '{}\n']) {
       assert.deepEqual(read(text).declaration, { overlays: new Map(), vnics: new Map(), lines: new Map() });
     }
+  });
+
+  test('what docs/configuration.md shows', () => {
+    const page = readFileSync(new URL('../../../docs/configuration.md', import.meta.url), 'utf8');
+    const example = /```yaml\n([^`]*)```/.exec(page)?.[1] ?? '';
+    const { declaration, problems } = read(example);
+    assert.deepEqual(problems, []);
+    assert.deepEqual([...(declaration?.lines.keys() ?? [])], ['overlay0', 'wire0', 'foo0', 'web0']);
   });
 });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Configuration } from '../../src/daemon/configuration.js';
 import { Daemon } from '../../src/daemon/daemon.js';
 import type { DaemonLog } from '../../src/daemon/log.js';
 import { State } from '../../src/daemon/state.js';
@@ -14,16 +15,21 @@ const TICK_MS = 20;
 /** What was logged, oldest first: `warn text`. */
 export class RecordingLog implements DaemonLog {
   readonly lines: string[] = [];
+  /** The same with what was logged beside the text. */
+  readonly fields: { readonly message: string; readonly fields: object }[] = [];
 
   debug(): void {}
-  info(message: string): void {
+  info(message: string, fields: object = {}): void {
     this.lines.push(`info ${message}`);
+    this.fields.push({ message, fields });
   }
-  warn(message: string): void {
+  warn(message: string, fields: object = {}): void {
     this.lines.push(`warn ${message}`);
+    this.fields.push({ message, fields });
   }
-  error(message: string, fields?: object): void {
-    this.lines.push(`error ${message} ${JSON.stringify(fields ?? {})}`);
+  error(message: string, fields: object = {}): void {
+    this.fields.push({ message, fields });
+    this.lines.push(`error ${message} ${JSON.stringify(fields)}`);
   }
   fatal(message: string): void {
     this.lines.push(`fatal ${message}`);
@@ -42,21 +48,28 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-export async function startDaemon(stateDir: string, fdbSize = 1024): Promise<Running> {
+/** `config`: path of its configuration file. */
+export async function startDaemon(stateDir: string, fdbSize = 1024, config: string | null = null): Promise<Running> {
   const log = new RecordingLog();
   const state = await State.open(stateDir, log);
   const datapath = await Datapath.start({ fdbSize, workers: 1, busyPollUs: 0, engine: ENGINE, log });
   let skippedMs = 0;
-  const daemon = new Daemon({ datapath, state, log, now: () => datapath.nowMs() + skippedMs });
+  const configuration = config === null ? null : new Configuration(config);
+  const daemon = new Daemon({ datapath, state, log, configuration, now: () => datapath.nowMs() + skippedMs });
   const pass = (ms: number) => {
     skippedMs += ms;
   };
   const timer = setInterval(() => daemon.tick(), TICK_MS);
-  await daemon.restore();
   const stop = async () => {
     await daemon.stop();
     clearInterval(timer);
   };
+  try {
+    await daemon.restore();
+  } catch (thrown) {
+    await stop();
+    throw thrown;
+  }
   return { daemon, datapath, log, pass, stop };
 }
 
