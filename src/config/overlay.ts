@@ -52,9 +52,12 @@ export function readOverlay(source: Source, name: string, content: Partial<Overl
   return { plugin, configuration, spellings, model };
 }
 
-/** A path that begins with a dot starts at the file. */
+const PACKAGE_IN_SCOPE = /^@[^/]+\/[^/]+$/;
+
+/** The reference of a plugin with an absolute path, as the command line makes it of what is typed there. */
 export function referenceOf(search: string, directory: string): string {
-  return /^\.\.?\//.test(search) ? resolve(directory, search) : search;
+  const isPath = search.includes('/') && !PACKAGE_IN_SCOPE.test(search);
+  return isPath ? resolve(directory, search) : search;
 }
 
 function findPlugin({ root, problems, findPlugin: find }: Source, path: Path, search: string): Manifest | null {

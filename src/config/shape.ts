@@ -24,7 +24,7 @@ const OverlayShape = z.strictObject(
       .describe('encapsulation'),
     search: z
       .string(expecting('the name or path of a search plugin'))
-      .describe('search plugin: who knows where a MAC is. A path that begins with a dot starts at the file'),
+      .describe('search plugin: who knows where a MAC is. A relative path starts at the folder of the file'),
     properties: z
       .record(
         z.string(),

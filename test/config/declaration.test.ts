@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { NOTHING } from '../../src/config/model.js';
+import { referenceOf } from '../../src/config/overlay.js';
 import { OVERLAY, read } from './reading.js';
 
 const vnics = (...lines: string[]) => `${OVERLAY}vnics:\n${lines.map((line) => `  ${line}\n`).join('')}`;
@@ -126,6 +127,22 @@ vnics:
     for (const text of ['overlays: {}\n', 'vnics:\n', '{}\n']) {
       assert.deepEqual(read(text).declaration, { overlays: new Map(), vnics: new Map(), lines: new Map() });
     }
+  });
+
+  test('a plugin by a name, a package, or a path that starts at the folder of the file', () => {
+    const references = [
+      'files',
+      'vxlane-plugin-x',
+      '@us/vxlane-plugin-x',
+      '/opt/x.js',
+      './x.js',
+      '../x.js',
+      'lib/x.js',
+    ];
+    assert.deepEqual(
+      references.map((each) => referenceOf(each, '/etc/vxlane')),
+      [...references.slice(0, 4), '/etc/vxlane/x.js', '/etc/x.js', '/etc/vxlane/lib/x.js'],
+    );
   });
 
   test('what docs/configuration.md shows', () => {

@@ -1,10 +1,14 @@
-/** Reads configuration text as a daemon does, with the built-in plugins. */
+/** Reads configuration text as a daemon does that has two plugins. */
 import type { There } from '../../src/config/claims.js';
 import type { Declaration } from '../../src/config/model.js';
 import { Problems } from '../../src/config/problems.js';
 import { parse, validate } from '../../src/config/validate.js';
 import { unknownSearchPlugin } from '../../src/errors.js';
-import { plugins } from '../../src/search/registry.js';
+import type { Plugin } from '../../src/search/api.js';
+import { direct } from '../../src/search/plugins/direct/direct.js';
+import { files } from '../../src/search/plugins/files/files.js';
+
+const plugins = new Map<string, Plugin>([direct, files].map((plugin) => [plugin.name, plugin]));
 
 export interface Read {
   readonly declaration: Declaration | null;
