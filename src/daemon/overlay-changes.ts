@@ -55,23 +55,28 @@ function refuseFixed(overlay: Overlay, names: readonly string[]): void {
  */
 async function swapSearch(world: World, name: string, search: string, given: Readonly<Record<string, string>>) {
   const overlay = overlayOf(world, name);
+  const { epoch } = overlay;
   overlay.attached();
   const found = await findPlugin(search, world.deadlines);
   const configuration = swappedConfiguration(overlay, found, given);
   if (Object.hasOwn(given, 'mtu')) overlay.checkMtu(configuration);
   refuseLostTargets(overlay, found);
-  return swapTo(world, overlay, found, configuration, Object.keys(given));
+  return swapTo(world, overlay, found, configuration, Object.keys(given), epoch);
 }
 
-/** `names`: what may differ in the configuration. Takes a turn of its own when the candidate is ready. */
+/**
+ * `names`: what may differ in the configuration, which is made for the overlay as it was at `epoch`. Takes a turn of
+ * its own when the candidate is ready.
+ */
 export async function swapTo(
   world: World,
   overlay: Overlay,
   found: FoundPlugin,
   configuration: Configuration,
   names: readonly string[],
+  epoch = overlay.epoch,
 ): Promise<Overlay> {
-  const { name, epoch } = overlay;
+  const { name } = overlay;
   const candidate = await startedFor(overlay, found, configuration);
   const swap = world.serial.run(() => {
     if (overlayOf(world, name) !== overlay || overlay.epoch !== epoch) throw overlayChangedMeanwhile(name);
