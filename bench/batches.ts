@@ -48,6 +48,8 @@ const OUT_COUNT = (WORKERS_BASE + W_OUT_COUNT) >> 2;
 const OUT_PLANNED = (WORKERS_BASE + W_OUT_PLANNED) >> 2;
 const DATAGRAMS = WORKERS_BASE + W_RX_SLOTS;
 
+const NO_TARGETS = { point: 0, flood: 0 };
+
 const NOW_MS = 1000;
 export const BATCH = BATCH_MAX;
 /** Datagrams of one recvmmsg. */
@@ -122,8 +124,8 @@ function fillTables({ views }: Ground, host: DatapathExports): { overlay: number
   const socket = tables.addSocket({ listeners: [NOT_A_DESCRIPTOR], sources: [[source]] });
   const proxies = { proxyArp: true, proxyNdp: true, proxyDhcp: true };
   const offloads = { segment: true, coalesceTcp: true, coalesceUdp: true };
-  const rules = { strictHeader: false, vlan: 'pass', point: null, lookup: true } as const;
-  const overlay = tables.addOverlay({ vni: VNI, socket, ...rules, ...proxies, ...offloads }, 0);
+  const rules = { strictHeader: false, vlan: 'pass', point: null, lookup: true, flood: null } as const;
+  const overlay = tables.addOverlay({ vni: VNI, socket, learn: false, ...rules, ...proxies, ...offloads }, NO_TARGETS);
   host.vniPut(VNI, overlay);
   const vnics = Array.from({ length: VNICS }, (_, index) => {
     const mac = macOfVnic(index);

@@ -1,0 +1,40 @@
+// A socket that only receives, for the overlays of another: what arrives there is theirs, and a worker without a
+// listener does not wait on it.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BUILDS, Core, OVERLAY } from '../support/core.js';
+import { BROADCAST, datagram, frame } from '../support/frames.js';
+
+const HERE = '02:00:00:00:00:0a';
+const FAR = '02:00:00:00:00:0c';
+
+for (const build of BUILDS) {
+  test(`${build}: what comes to a group's listener belongs to the overlays of the socket it receives for`, () => {
+    const core = new Core(build);
+    const overlay = core.overlay();
+    const vnic = core.vnic(overlay, HERE);
+    const other = core.tables.addSocket({ listeners: [4], sources: [[]] });
+    const group = core.tables.addSocket({ listeners: [5], sources: [], receivesFor: OVERLAY.socket });
+    const foreign = core.tables.addSocket({ listeners: [6], sources: [], receivesFor: other });
+    const sent = frame(BROADCAST, FAR);
+    assert.deepEqual(core.decap([datagram(OVERLAY.vni, sent)], { socket: group }), [{ vnic, frame: sent }]);
+    assert.deepEqual(core.decap([datagram(OVERLAY.vni, sent)], { socket: foreign }), []);
+    assert.deepEqual(core.counters.drops(), { unknown_vni: 1 });
+    core.checkBooks();
+  });
+
+  test(`${build}: a worker polls no listener that it has not, nor one that an earlier socket had in its place`, () => {
+    const core = new Core(build);
+    const polled = core.module.pollSet();
+    assert.equal(polled, 2, 'the eventfd and the socket');
+    const index = core.tables.addSocket({ listeners: [5], sources: [], receivesFor: OVERLAY.socket });
+    assert.equal(core.module.pollSet(), polled + 1);
+    core.tables.removeSocket(index);
+    core.tables.releaseSocket(index);
+    for (const listeners of [[], [0]]) {
+      const again = core.tables.addSocket({ listeners, sources: [], receivesFor: OVERLAY.socket });
+      assert.equal(core.module.pollSet(), polled, `place ${again}`);
+    }
+  });
+}
