@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { SOCKETS_MAX } from '../../assembly/layout.js';
 import { BUILDS, Core, OVERLAY } from '../support/core.js';
 import { BROADCAST, datagram, frame } from '../support/frames.js';
 
@@ -28,13 +29,15 @@ for (const build of BUILDS) {
     const core = new Core(build);
     const polled = core.module.pollSet();
     assert.equal(polled, 2, 'the eventfd and the socket');
-    const index = core.tables.addSocket({ listeners: [5], sources: [], receivesFor: OVERLAY.socket });
-    assert.equal(core.module.pollSet(), polled + 1);
-    core.tables.removeSocket(index);
-    core.tables.releaseSocket(index);
-    for (const listeners of [[], [0]]) {
-      const again = core.tables.addSocket({ listeners, sources: [], receivesFor: OVERLAY.socket });
-      assert.equal(core.module.pollSet(), polled, `place ${again}`);
+    const add = (listeners: readonly number[]): number =>
+      core.tables.addSocket({ listeners, sources: [], receivesFor: OVERLAY.socket });
+    const all = Array.from({ length: SOCKETS_MAX - 2 }, () => add([5])); // 0 is none, 1 the overlay's own
+    assert.equal(core.module.pollSet(), polled + all.length);
+    for (const [index, listeners] of [[], [0]].entries()) {
+      core.tables.removeSocket(all[index]!);
+      core.tables.releaseSocket(all[index]!);
+      assert.equal(add(listeners), all[index]);
+      assert.equal(core.module.pollSet(), polled + all.length - index - 1);
     }
   });
 }
