@@ -73,6 +73,8 @@ export interface Batches {
   readonly floodingVnic: number;
   /** Whether the overlay learns from now on. Every MAC is where the datagrams come from. */
   learn(on: boolean): void;
+  /** Gives all datagrams one inner source, of the MACs in the FDB. */
+  oneSender(): void;
   /** Gives the datagrams their next inner sources, of the MACs in the FDB. */
   nextSenders(): void;
   /** Gives the 64 frames in the TAP buffer their next destinations. */
@@ -113,6 +115,9 @@ export function prepareBatches(to: 'endpoints' | 'vnics'): Batches {
     vnic: vnics[0]!,
     floodingVnic,
     learn,
+    oneSender: () => {
+      for (let slot = 0; slot < RECEIVED; slot++) loops.nameSenders(INNER + slot * RX_SLOT_SIZE, 0, 1, SENDERS, 0);
+    },
     nextSenders: () => loops.nameSenders(INNER, RX_SLOT_SIZE, RECEIVED, SENDERS, nextKeys()),
     nextFrames: () => loops.addressFrames(TAP_FRAMES, TAP_STRIDE, BATCH, DRAWN, nextKeys()),
     readFrames: () => {

@@ -21,6 +21,7 @@ function repeat(step: () => void): () => void {
 
 function learning(run: () => void): () => void {
   return () => {
+    batches.oneSender();
     batches.learn(true);
     run();
     batches.learn(false);

@@ -49,8 +49,14 @@ export function hearFrom(name: usize): void {
 }
 
 // A frame of `mac`, in an overlay that learns.
+@inline
 export function learn(overlay: u32, mac: u64): void {
-  if (!sockaddrCheck(sockaddr) || !isNews(fdbKey(overlay, mac))) return;
+  if (isNews(fdbKey(overlay, mac))) compare(overlay, mac);
+}
+
+// Steps 2 and 3.
+function compare(overlay: u32, mac: u64): void {
+  if (!sockaddrCheck(sockaddr)) return;
   const value = fdbPeek(key);
   if (fdbKind(value) == FdbKind.remote && isAt(endpointAt(fdbIndex(value)) + EP_SOCKADDR)) return fdbHear();
   if (fdbKind(value) == FdbKind.local || fdbFlags(value) & FDB_FLAG_STATIC) return;
