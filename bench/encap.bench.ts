@@ -29,7 +29,7 @@ function settle(): void {
   settled += BigInt(BATCH);
 }
 
-/** A batch of frames that nobody knows, one message an endpoint and more: all that flooding is, but the system calls. */
+/** A batch of frames to MACs that nobody knows: all that flooding is, but the system calls. */
 function floodBatch(): void {
   batches.nextFrames();
   batches.readFrames();

@@ -479,7 +479,7 @@ export const staleModule = (found: number, expected: number): VxlaneError =>
 export const memoryTooLarge = (fdbSize: number, workers: number, needed: number, limit: number): VxlaneError =>
   new VxlaneError(
     'table_full',
-    `--fdb-size ${fdbSize} with ${workers} workers needs ${needed.toFixed(1)} GiB of memory, at most ${limit} can be had`,
+    `--fdb-size ${fdbSize} with ${workers} workers needs ${needed.toFixed(1)} GiB of memory: at most ${limit} GiB`,
   );
 
 export const tableFull = (what: string, limit: number): VxlaneError =>

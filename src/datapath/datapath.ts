@@ -241,8 +241,8 @@ export class Datapath {
   }
 
   /**
-   * Sends a frame to the overlay's flood list as if the VNIC had: no proxy sees it, and no VNIC here gets a copy. Dropped
-   * as no_flood_list when there is none.
+   * Sends a frame to the overlay's flood list as if the VNIC had: no proxy sees it, and no VNIC here gets a copy. With
+   * no list it drops as no_flood_list.
    */
   flood(vnic: VnicIndex, frame: Uint8Array): boolean {
     return this.#inject(Inject.flood, vnic, frame);

@@ -114,9 +114,9 @@ export interface ProxyUpcall {
 }
 
 /**
- * A frame came from elsewhere than the FDB says of its source MAC, or says nothing of it. Never of a static or a local
- * entry; a drop entry that is neither counts as nothing. Not every such frame: at most 2000 a second and worker, and not
- * the same again within 100 ms.
+ * A frame came from elsewhere than the FDB says of its source MAC, or the FDB has nothing of it. Never of a static or a
+ * local entry; a drop entry that is neither counts as nothing. Not of every such frame: at most 2000 a second and
+ * worker, and not the same again within 100 ms.
  */
 export interface LearnUpcall {
   readonly kind: 'learn';

@@ -39,7 +39,7 @@ test('doubles count once; the longest list fits, and no longer one', () => {
   assert.equal(floods.write([], 0), 0);
 });
 
-test('endpoints that only a flood list names survive the sweep, and a released list does not keep its own', async () => {
+test('endpoints that only a flood list names survive the sweep, and those of a former list do not', async () => {
   const core = new Core('release', 16);
   const { views, endpoints, tables, fdb } = core;
   let quiesced = 0;

@@ -137,7 +137,7 @@ for (const build of BUILDS) {
       assert.deepEqual(core.upcalls(), [...told(overlay, FAR, OTHER), ...told(overlay, ELSEWHERE, OTHER)]);
     });
 
-    it(`no more than ${LEARNS_PER_SECOND_MAX} a second, and what is skipped is counted and delivered all the same`, () => {
+    it(`no more than ${LEARNS_PER_SECOND_MAX} a second; what is skipped is counted and delivered all the same`, () => {
       const { core } = setUp(build);
       const strangers = (count: number, first: number): Buffer[] =>
         Array.from({ length: count }, (_, n) => datagram(OVERLAY.vni, frame(HERE, macOf(first + n))));
