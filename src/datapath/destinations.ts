@@ -1,6 +1,6 @@
 /**
- * What overlays and FDB entries name: endpoints and flood lists. A place is given out again when nobody names it any more
- * and no worker can still be sending there.
+ * What overlays and FDB entries name: endpoints and flood lists. A place is given out again when nobody names it and no
+ * worker can still be sending there.
  */
 import { ENDPOINTS_MAX } from '../../assembly/layout.js';
 import { tableFull } from '../errors.js';
