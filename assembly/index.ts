@@ -102,3 +102,8 @@ export function fdbWalk(overlay: u32, from: u32, slots: u32): u32 {
 export function fdbLastUse(slot: u32): u32 {
   return table.fdbLastUse(slot);
 }
+
+// The same, when a frame last came from where the slot's entry leads, 0: not since it was written.
+export function fdbLastHeard(slot: u32): u32 {
+  return table.fdbLastHeard(slot);
+}

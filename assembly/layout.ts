@@ -2,8 +2,9 @@
 //  * no type annotations, decorators or imports; integers in 0..2^31-1; only + * <<, & to align, and earlier names;
 //  * every offset is the previous offset plus the previous size;
 //  * each line ends with what it is and who writes it: host (control thread), worker (datapath), fixed (once, at
-// start). Pages of the compiler come first, then: header, VNI index, overlays, VNICs, sockets, endpoints, worker areas,
-// FDB. The FDB is last because its size is chosen at start (`--fdb-size`); everything before it has a constant address.
+// start). Pages of the compiler come first, then: header, VNI index, overlays, VNICs, sockets, endpoints, flood lists,
+// worker areas, FDB. The FDB is last because its size is chosen at start (`--fdb-size`); everything before it has a
+// constant address.
 
 export const CACHE_LINE = 64;
 export const PAGE_SIZE = 65536; // a WebAssembly page
@@ -14,6 +15,7 @@ export const OVERLAYS_MAX = 4096; // overlay index 0 means none
 export const VNICS_MAX = 1024; // VNIC index 0 means none
 export const SOCKETS_MAX = 64; // one per (listen address, port)
 export const ENDPOINTS_MAX = 65536; // endpoint index 0 means none
+export const FLOOD_MAX = 512; // endpoints of one overlay's flood list
 export const WORKERS_MAX = 16;
 export const DROP_REASONS_MAX = 64;
 export const SOURCES_MAX = 64; // source ports of one underlay socket
@@ -22,6 +24,8 @@ export const HELD_KEYS_MAX = 256; // upcalls in flight, per worker
 export const HELD_BYTES_PER_KEY_MAX = 128 << 10; // bytes waiting for one (overlay, MAC)
 export const HELD_BYTES_MAX = 8 << 20; // bytes waiting in all, per worker
 export const UPCALLS_PER_SECOND_MAX = 1000; // token bucket of one VNIC
+export const LEARNS_PER_SECOND_MAX = 2000; // token bucket of one worker, of all overlays
+export const LEARN_REPEAT_MS = 100; // the host is not told the same again before
 export const LOOKUP_DEADLINE_MS = 3000; // then held frames drop as lookup_timeout
 export const PROXY_FRAME_MAX = 2048; // a frame handed to a proxy is never larger
 export const FRAME_MAX = 9216; // inner Ethernet frame without FCS: MTU 8900 + headers + two tags, and room to spare
@@ -96,6 +100,7 @@ export enum Upcall {
   ndp,
   dhcp_request,
   dhcp_reply,
+  learn,
 }
 
 // Record types of the inject ring (host to worker).
@@ -103,6 +108,7 @@ export enum Inject {
   pad,
   deliver,
   encap,
+  flood,
 }
 
 // What to do with an inner 802.1Q tag (RFC 7348 section 6.1 leaves it to configuration).
@@ -146,6 +152,7 @@ export const OVL_POINT = OVL_VLAN + 4; // u32 endpoint of a point plugin, else 0
 export const OVL_FIRST_VNIC = OVL_POINT + 4; // u32 head of the list of local VNICs
 export const OVL_ANY_MAC_VNIC = OVL_FIRST_VNIC + 4; // u32 the VNIC behind which other MACs live, else 0
 export const OVL_HEADER = OVL_ANY_MAC_VNIC + 4 + 4; // u64 its VXLAN header as it stands on the wire
+export const OVL_FLOOD = OVL_HEADER + 8; // u32 its flood list, 0: none, or an empty one
 export const OVL_SIZE = 64;
 export const OVL_FLAG_LIVE = 1;
 export const OVL_FLAG_STRICT_HEADER = 2; // drop datagrams with reserved bits set
@@ -157,6 +164,8 @@ export const OVL_FLAG_POINT = 64; // every frame goes to OVL_POINT (0 there: is 
 export const OVL_FLAG_SEGMENT = 128; // several datagrams may leave in one send (UDP_SEGMENT)
 export const OVL_FLAG_COALESCE_TCP = 256; // TCP frames for a VNIC may be joined into a super-frame
 export const OVL_FLAG_COALESCE_UDP = 512; // UDP frames as well
+export const OVL_FLAG_FLOOD_UNKNOWN = 1024; // unicast to an unknown MAC is flooded; misses are never asked
+export const OVL_FLAG_LEARN = 2048; // the host is told where MACs are heard from
 export const OVERLAYS_SIZE = OVERLAYS_MAX * OVL_SIZE;
 
 // ---- VNICs (all written by host) ----------------------------------------------------------------------------------
@@ -173,7 +182,8 @@ export const VNICS_SIZE = VNICS_MAX * VNIC_SIZE;
 // ---- underlay sockets (all written by host) -------------------------------------------------------------------------
 export const SOCKETS_BASE = VNICS_BASE + VNICS_SIZE;
 export const SOCK_LIVE = 0; // u32, 0 = slot is free
-export const SOCK_SOURCES = SOCK_LIVE + 4; // u32 source ports it sends from, 1..SOURCES_MAX
+export const SOCK_SOURCES = SOCK_LIVE + 4; // u32 source ports it sends from, up to SOURCES_MAX; 0: it only receives
+export const SOCK_OWNER = SOCK_SOURCES + 4; // u32 the socket to whose overlays belongs what arrives here, mostly itself
 export const SOCK_SIZE = 16;
 export const SOCKETS_SIZE = SOCKETS_MAX * SOCK_SIZE;
 
@@ -185,8 +195,16 @@ export const EP_SOCKADDR_LEN = EP_SOCKADDR + EP_SOCKADDR_MAX; // u32 16 or 28
 export const EP_SIZE = 32;
 export const ENDPOINTS_SIZE = ENDPOINTS_MAX * EP_SIZE;
 
+// ---- flood lists: written while no overlay names them, not changed again before no worker can read them (host) ------
+export const FLOOD_BASE = ENDPOINTS_BASE + ENDPOINTS_SIZE;
+export const FLOOD_LISTS_MAX = OVERLAYS_MAX * 2; // every overlay's, and those that workers may still read; 0 means none
+export const FLOOD_COUNT = 0; // u32 endpoints of the list, 1..FLOOD_MAX
+export const FLOOD_ENDPOINTS = FLOOD_COUNT + CACHE_LINE; // u32[FLOOD_MAX]
+export const FLOOD_LIST_SIZE = FLOOD_ENDPOINTS + FLOOD_MAX * 4;
+export const FLOOD_SIZE = FLOOD_LISTS_MAX * FLOOD_LIST_SIZE;
+
 // ---- one worker's area: all written by that worker, but for the lines that say otherwise ----------------------------
-export const WORKERS_BASE = (ENDPOINTS_BASE + ENDPOINTS_SIZE + KERNEL_PAGE + -1) & -KERNEL_PAGE;
+export const WORKERS_BASE = (FLOOD_BASE + FLOOD_SIZE + KERNEL_PAGE + -1) & -KERNEL_PAGE;
 export const W_TURN = 0; // u32 turns of the loop so far; the host waits on it to know that a change was seen
 export const W_CONFIG_SEEN = W_TURN + CACHE_LINE; // u32 config generation the poll set was built from
 export const W_EVENTFD = W_CONFIG_SEEN + 4; // i32 descriptor that wakes the worker (fixed)
@@ -224,6 +242,8 @@ export const C_ENCAP_OUT_BYTES = C_UPCALLS + 8; // u64 frame bytes sent
 export const C_ENCAP_IN_BYTES = C_ENCAP_OUT_BYTES + 8; // u64 frame bytes read from TAPs
 export const C_DECAP_IN_BYTES = C_ENCAP_IN_BYTES + 8; // u64 datagram bytes read from the underlay
 export const C_DELIVERED_BYTES = C_DECAP_IN_BYTES + 8; // u64 frame bytes written to TAPs
+export const C_LEARNS = C_DELIVERED_BYTES + 8; // u64 times the host was told where a MAC was heard from
+export const C_LEARN_SKIPPED = C_LEARNS + 8; // u64 times it was not: too many a second, or the ring was full
 export const C_SIZE = 128;
 
 // counters of one overlay; drops of frames that belong to no overlay count under overlay 0
@@ -277,6 +297,9 @@ export const REC_ETHERTYPE = REC_SOURCE_MAC + 8; // u32 EtherType inside the tag
 export const REC_VLAN = REC_ETHERTYPE + 4; // u32 VLAN id, 0 untagged
 export const REC_FRAME_LEN = REC_VLAN + 4; // u32 bytes of frame
 export const REC_FRAME = REC_FRAME_LEN + 4 + HEADROOM; // the frame, after room for a VXLAN header
+// a record of Upcall.learn has no frame, and after REC_MAC:
+export const REC_SOCKADDR = REC_MAC + 8; // 28 bytes sockaddr_in or sockaddr_in6 where frames of that MAC come from
+export const REC_LEARN_SIZE = REC_SOCKADDR + 32;
 
 // held frames: a slot is a key, a header and one linear arena
 export const HELD_FILTER_SLOTS = 1024;
@@ -299,7 +322,8 @@ export const W_HELD_ARENAS_SIZE = HELD_KEYS_MAX * HELD_BYTES_PER_KEY_MAX;
 
 // what the datapath decided to send, in order; the engine turns it into I/O descriptors and empties it
 export const EMIT_MAX = 448; // messages, and writes, that are made ready together
-export const OUT_MAX = VNICS_MAX * 2; // a pass stops taking frames when fewer than VNICS_MAX places are left
+export const OUT_FRAME_MAX = VNICS_MAX + FLOOD_MAX; // entries that one frame makes at most
+export const OUT_MAX = VNICS_MAX + OUT_FRAME_MAX; // a pass stops taking frames when fewer than OUT_FRAME_MAX are left
 export const RUNS_MAX = 8; // flows that are coalesced side by side
 export const RUN_SIZE = 64; // a flow's state while its frames are joined, see datapath/runs.ts
 export const W_RUNS = W_HELD_ARENAS + W_HELD_ARENAS_SIZE; // RUNS_MAX of them
@@ -348,12 +372,14 @@ export const RX_SLOT_SIZE = 65536 + CACHE_LINE; // not a power of two: those wou
 export const W_RX_MMSG = W_POLL_INDEX + POLLFDS_MAX * 4; // mmsghdr[RX_MAX] for recvmmsg
 export const W_RX_IOV = W_RX_MMSG + RX_MAX * MMSGHDR_SIZE; // iovec[RX_MAX] into the slots
 export const W_RX_CONTROL = W_RX_IOV + RX_MAX * IOVEC_SIZE; // a cmsghdr each
+export const RX_NAME_SIZE = 32; // room for the sockaddr it came from, and to align
+export const W_RX_NAMES = W_RX_CONTROL + RX_MAX * CMSG_SIZE; // one each
 
 // frames read from a TAP stand one behind the other in one buffer: small ones touch little memory
 export const TAP_READ_MAX = 65536 + 1024; // one read: a super-frame with its headers
 export const TAP_BUFFER_SIZE = 98304; // reading goes on while less than this is used, which the cache holds
 export const TAP_SLOTS = 64; // the uring engine hands the kernel slots of TAP_READ_MAX instead
-export const W_TAP_IOV = W_RX_CONTROL + RX_MAX * CMSG_SIZE; // the iovec of the next read
+export const W_TAP_IOV = W_RX_NAMES + RX_MAX * RX_NAME_SIZE; // the iovec of the next read
 export const W_TAP_AT = W_TAP_IOV + CACHE_LINE; // u32[BATCH_MAX] where each read went
 export const W_TAP_LEN = W_TAP_AT + BATCH_MAX * 4; // u32[BATCH_MAX] bytes of it
 
@@ -413,7 +439,12 @@ export const W_ARMED_VNICS = W_ARMED_SOCKETS + SOCKETS_MAX * 4; // i32 per VNIC:
 export const SLOT_POOL_SIZE = CACHE_LINE + TAP_SLOTS * 4; // see engine/slots.ts
 export const W_SLOT_POOLS = W_ARMED_VNICS + VNICS_MAX * 4; // of reads from TAPs, and of datagrams
 export const W_TX_RESULT = W_SLOT_POOLS + 2 * SLOT_POOL_SIZE; // i32[EMIT_MAX] 0, or what a send was refused with
-export const W_SIZE = (W_TX_RESULT + EMIT_MAX * 4 + KERNEL_PAGE + -1) & -KERNEL_PAGE;
+// what the host was told of late: see datapath/learn.ts
+export const LEARNT_SLOTS = 1024;
+export const LEARNT_SIZE = 32;
+export const W_LEARNT = (W_TX_RESULT + EMIT_MAX * 4 + CACHE_LINE + -1) & -CACHE_LINE; // LEARNT_SLOTS of them
+export const W_LEARN_TOKENS = W_LEARNT + LEARNT_SLOTS * LEARNT_SIZE; // u32, u32: as VC_TOKENS and VC_REFILLED
+export const W_SIZE = (W_LEARN_TOKENS + CACHE_LINE + KERNEL_PAGE + -1) & -KERNEL_PAGE;
 
 // ---- FDB: open addressing, linear probing; the place is in HDR_FDB_BASE ---------------------------------------------
 // A slot: key u64 = overlay index << 48 | MAC, then value u64 = index << 32 | generation << 16 | flags << 8 | FdbKind.
@@ -422,11 +453,14 @@ export const FDB_SLOT_SIZE = 16;
 export const FDB_KEY = 0;
 export const FDB_VALUE = FDB_KEY + 8;
 export const FDB_FLAG_STATIC = 1; // set by the operator or a local VNIC: never evicted, never replaced by a plugin
+export const FDB_FLAG_LEARNED = 2; // told by a frame that came from there; evicted as what a plugin says is
 // After the slots, one u32 per slot, a tenth of a second of the monotonic clock: when it was written (host) ...
 export const FDB_STAMP_SIZE = 4;
-// ... and then, per worker, another such array: when a frame last used it (worker).
+// ... then, per worker, another such array: when a frame last used it (worker) ...
+// ... and then, per worker, one more: when a frame from there last came, 0: not since it was written (worker, but host
+// clears it whenever it writes the slot, and moves it with the entry: what a worker writes is always now).
 
-export const LAYOUT_VERSION = 3;
+export const LAYOUT_VERSION = 4;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

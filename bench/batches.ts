@@ -12,6 +12,7 @@ import {
   MMSGHDR_SIZE,
   MSG_LEN,
   RX_MAX,
+  RX_NAME_SIZE,
   RX_SLOT_SIZE,
   VNET_SIZE,
   VXLAN_HLEN,
@@ -19,13 +20,17 @@ import {
   W_OUT_COUNT,
   W_OUT_PLANNED,
   W_RX_MMSG,
+  W_RX_NAMES,
   W_RX_SLOTS,
   W_TAP_BUFFER,
   WORKERS_BASE,
 } from '../assembly/layout.js';
 import { Endpoints } from '../src/datapath/endpoints.js';
+import { FloodLists } from '../src/datapath/flood-lists.js';
 import { compileModule, type DatapathExports, instantiate } from '../src/datapath/module.js';
 import { Tables } from '../src/datapath/tables.js';
+import type { OverlayConfig } from '../src/datapath/types.js';
+import { sockaddrOf } from '../src/system/sockaddr.js';
 import { expect, type Ground, prepareGround, SCRATCH } from './ground.js';
 
 const ENTRIES = 65_536;
@@ -38,6 +43,7 @@ const KEYS = SCRATCH;
 const VNIC_KEYS = SCRATCH + (8 << 20);
 const DRAWN = SCRATCH + (16 << 20);
 const DRAWN_COUNT = 1 << 20;
+const SENDERS = DRAWN + DRAWN_COUNT * KEY_SIZE;
 const NOT_A_DESCRIPTOR = -1; // nothing is sent
 /** Bytes of a datagram of these benches. */
 const DATAGRAM_LEN = VXLAN_HLEN + FRAME_LEN;
@@ -47,9 +53,12 @@ const TAP_STRIDE = (CACHE_LINE + FRAME_LEN + CACHE_LINE - 1) & ~(CACHE_LINE - 1)
 const OUT_COUNT = (WORKERS_BASE + W_OUT_COUNT) >> 2;
 const OUT_PLANNED = (WORKERS_BASE + W_OUT_PLANNED) >> 2;
 const DATAGRAMS = WORKERS_BASE + W_RX_SLOTS;
+const INNER = DATAGRAMS + VXLAN_HLEN;
 
 const NOW_MS = 1000;
 export const BATCH = BATCH_MAX;
+/** Endpoints that the flooding overlay has. */
+export const FLOODED = 8;
 /** Datagrams of one recvmmsg. */
 export const RECEIVED = RX_MAX;
 /** Batches of one timed call. */
@@ -60,6 +69,14 @@ export interface Batches {
   readonly socket: number;
   /** The VNIC that sends in the encap bench. */
   readonly vnic: number;
+  /** A VNIC with the same MAC, in an overlay that knows nobody and floods. */
+  readonly floodingVnic: number;
+  /** Whether the overlay learns from now on. Every MAC is where the datagrams come from. */
+  learn(on: boolean): void;
+  /** Gives all datagrams one inner source, of the MACs in the FDB. */
+  oneSender(): void;
+  /** Gives the datagrams their next inner sources, of the MACs in the FDB. */
+  nextSenders(): void;
   /** Gives the 64 frames in the TAP buffer their next destinations. */
   nextFrames(): void;
   /** Tells the module of 64 reads, as the loop does. */
@@ -82,10 +99,12 @@ export function prepareBatches(to: 'endpoints' | 'vnics'): Batches {
   host.startHost();
   const worker = instantiate(module, memory);
   worker.startWorker(0);
-  const { overlay, socket, vnics } = fillTables(ground, host);
-  expect(Boolean(loops.fill(KEYS, overlay, ENTRIES - VNICS, ENDPOINTS)), true, 'the FDB takes every entry');
+  const endpoints = to === 'endpoints' ? ENDPOINTS : 1;
+  const { overlay, socket, vnics, floodingVnic, learn } = fillTables(ground, host);
+  expect(Boolean(loops.fill(KEYS, overlay, ENTRIES - VNICS, endpoints)), true, 'the FDB takes every entry');
   if (to === 'endpoints') loops.draw(KEYS, ENTRIES - VNICS, DRAWN, DRAWN_COUNT);
   else loops.draw(VNIC_KEYS, VNICS, DRAWN, DRAWN_COUNT);
+  loops.draw(KEYS, ENTRIES - VNICS, SENDERS, DRAWN_COUNT);
   shapeSlots(ground);
   let turn = 0;
   const nextKeys = (): number => (turn = (turn + BATCH) % DRAWN_COUNT);
@@ -94,12 +113,18 @@ export function prepareBatches(to: 'endpoints' | 'vnics'): Batches {
     worker,
     socket,
     vnic: vnics[0]!,
+    floodingVnic,
+    learn,
+    oneSender: () => {
+      for (let slot = 0; slot < RECEIVED; slot++) loops.nameSenders(INNER + slot * RX_SLOT_SIZE, 0, 1, SENDERS, 0);
+    },
+    nextSenders: () => loops.nameSenders(INNER, RX_SLOT_SIZE, RECEIVED, SENDERS, nextKeys()),
     nextFrames: () => loops.addressFrames(TAP_FRAMES, TAP_STRIDE, BATCH, DRAWN, nextKeys()),
     readFrames: () => {
       worker.tapBegin();
       while (worker.tapTook(VNET_SIZE + FRAME_LEN));
     },
-    nextDatagrams: () => loops.addressFrames(DATAGRAMS + VXLAN_HLEN, RX_SLOT_SIZE, RECEIVED, DRAWN, nextKeys()),
+    nextDatagrams: () => loops.addressFrames(INNER, RX_SLOT_SIZE, RECEIVED, DRAWN, nextKeys()),
     forget: () => {
       views.u32[OUT_COUNT] = 0;
       views.u32[OUT_PLANNED] = 0;
@@ -113,8 +138,8 @@ export function prepareBatches(to: 'endpoints' | 'vnics'): Batches {
   };
 }
 
-/** One overlay on one socket, 256 endpoints, 64 VNICs with their static entries. */
-function fillTables({ views }: Ground, host: DatapathExports): { overlay: number; socket: number; vnics: number[] } {
+/** One overlay on one socket, 256 endpoints, 64 VNICs with their static entries; and one that floods. */
+function fillTables({ views }: Ground, host: DatapathExports) {
   const tables = new Tables(views, 1);
   const endpoints = new Endpoints(views, () => {});
   for (let index = 0; index < ENDPOINTS; index++) endpoints.intern({ ip: `10.0.0.${index}`, port: 4789 });
@@ -122,9 +147,16 @@ function fillTables({ views }: Ground, host: DatapathExports): { overlay: number
   const socket = tables.addSocket({ listeners: [NOT_A_DESCRIPTOR], sources: [[source]] });
   const proxies = { proxyArp: true, proxyNdp: true, proxyDhcp: true };
   const offloads = { segment: true, coalesceTcp: true, coalesceUdp: true };
-  const rules = { strictHeader: false, vlan: 'pass', point: null, lookup: true } as const;
-  const overlay = tables.addOverlay({ vni: VNI, socket, ...rules, ...proxies, ...offloads }, 0);
+  const rules = { strictHeader: false, vlan: 'pass', point: null, lookup: true, flood: null } as const;
+  const config: OverlayConfig = { vni: VNI, socket, learn: false, ...rules, ...proxies, ...offloads };
+  const overlay = tables.addOverlay(config, { point: 0, flood: 0 });
   host.vniPut(VNI, overlay);
+  const learn = (on: boolean): void => tables.setOverlay(overlay, { ...config, learn: on }, { point: 0, flood: 0 });
+  const list = Array.from({ length: FLOODED }, (_, index) => ({ ip: `10.0.0.${index}`, port: 4789 }));
+  const flooding = { ...config, vni: VNI + 1, lookup: false, flood: { endpoints: list, unknown: true } };
+  const flood = new FloodLists(views, endpoints).write(list, 0);
+  const flat = tables.addOverlay(flooding, { point: 0, flood });
+  host.vniPut(flooding.vni, flat);
   const vnics = Array.from({ length: VNICS }, (_, index) => {
     const mac = macOfVnic(index);
     const vnic = tables.addVnic({ overlay, fds: [NOT_A_DESCRIPTOR], mac, allowAnyMac: false });
@@ -133,7 +165,9 @@ function fillTables({ views }: Ground, host: DatapathExports): { overlay: number
     views.u64[(VNIC_KEYS + index * KEY_SIZE) >> 3] = (BigInt(overlay) << 48n) | (BigInt(index) << 40n) | 2n;
     return vnic;
   });
-  return { overlay, socket, vnics };
+  const mac = macOfVnic(0);
+  const floodingVnic = tables.addVnic({ overlay: flat, fds: [NOT_A_DESCRIPTOR], mac, allowAnyMac: false });
+  return { overlay, socket, vnics, floodingVnic, learn };
 }
 
 const macOfVnic = (index: number): string => `02:00:00:00:00:${index.toString(16).padStart(2, '0')}`;
@@ -144,7 +178,8 @@ function shapeSlots({ views }: Ground): void {
   for (let slot = 0; slot < BATCH; slot++) source(TAP_FRAMES + slot * TAP_STRIDE, 0);
   for (let slot = 0; slot < RECEIVED; slot++) {
     views.u32[(WORKERS_BASE + W_RX_MMSG + slot * MMSGHDR_SIZE + MSG_LEN) >> 2] = DATAGRAM_LEN;
-    source(DATAGRAMS + slot * RX_SLOT_SIZE + VXLAN_HLEN, 0xff);
+    source(INNER + slot * RX_SLOT_SIZE, 0xff);
+    views.u8.set(sockaddrOf({ ip: '10.0.0.0', port: 50_000 }), WORKERS_BASE + W_RX_NAMES + slot * RX_NAME_SIZE);
     views.u8.set([0x08, 0, 0, 0, 0, 0, VNI, 0], DATAGRAMS + slot * RX_SLOT_SIZE);
   }
 }

@@ -19,16 +19,34 @@ function repeat(step: () => void): () => void {
   };
 }
 
+function learning(run: () => void): () => void {
+  return () => {
+    batches.oneSender();
+    batches.learn(true);
+    run();
+    batches.learn(false);
+  };
+}
+
 await measure({
   question: 'How long does the datapath take to decapsulate a datagram, all included but the system calls?',
   operation: 'datagram',
   setting: [
     'Batches of 16 datagrams (1422 bytes) to the MACs of 64 local VNICs, drawn at random; the FDB is full with 64',
     'k entries. The baseline writes the inner destinations, which leaves the headers in the L1 cache, as a copy',
-    'from the kernel would.',
+    'from the kernel would. Where the overlay learns, every MAC of the FDB is behind the address they come from.',
   ],
   rows: [
     { name: 'writing the destinations (baseline)', operations, run: repeat(() => batches.nextDatagrams()) },
+    {
+      name: 'writing destinations and sources (baseline)',
+      operations,
+      baseline: 1,
+      run: repeat(() => {
+        batches.nextDatagrams();
+        batches.nextSenders();
+      }),
+    },
     {
       name: 'header, checks, lookup (decapBatch)',
       operations,
@@ -36,6 +54,38 @@ await measure({
         decap();
         batches.forget();
       }),
+    },
+    {
+      name: '… and learning, one sender a batch',
+      operations,
+      run: learning(
+        repeat(() => {
+          decap();
+          batches.forget();
+        }),
+      ),
+    },
+    {
+      name: '… not learning, every sender another',
+      operations,
+      baseline: 1,
+      run: repeat(() => {
+        batches.nextSenders();
+        decap();
+        batches.forget();
+      }),
+    },
+    {
+      name: '… and learning, every sender another',
+      operations,
+      baseline: 1,
+      run: learning(
+        repeat(() => {
+          batches.nextSenders();
+          decap();
+          batches.forget();
+        }),
+      ),
     },
     {
       name: '… and descriptors for writev (prepare)',

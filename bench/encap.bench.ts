@@ -1,10 +1,10 @@
 /** How long does the datapath take to encapsulate a frame, all included but the system calls? */
-import { BATCH, prepareBatches, RUN_BATCHES } from './batches.js';
+import { BATCH, FLOODED, prepareBatches, RUN_BATCHES } from './batches.js';
 import { expect } from './ground.js';
 import { measure } from './measure.js';
 
 const batches = prepareBatches('endpoints');
-const { worker, vnic } = batches;
+const { worker, vnic, floodingVnic } = batches;
 const operations = RUN_BATCHES * BATCH;
 let settled = 0n;
 let prepared = 0;
@@ -27,6 +27,15 @@ function settle(): void {
   worker.sent(0, prepared);
   expect(worker.prepare(), 0, 'messages left');
   settled += BigInt(BATCH);
+}
+
+/** A batch of frames to MACs that nobody knows: all that flooding is, but the system calls. */
+function floodBatch(): void {
+  batches.nextFrames();
+  batches.readFrames();
+  expect(worker.encapBatch(floodingVnic, 0), BATCH, 'frames taken');
+  for (let left = worker.prepare(); left > 0; left = worker.prepare()) worker.sent(0, left);
+  settled += BigInt(BATCH * FLOODED);
 }
 
 function repeat(step: () => void): () => void {
@@ -70,6 +79,11 @@ await measure({
         prepare();
         settle();
       }),
+    },
+    {
+      name: `all of a copy, where frames are flooded to ${FLOODED} endpoints`,
+      operations: operations * FLOODED,
+      run: repeat(floodBatch),
     },
   ],
   verify: () => expect(batches.sent, settled, 'datagrams sent, by the counter'),

@@ -495,5 +495,11 @@ export const staleModule = (found: number, expected: number): VxlaneError =>
     `the WebAssembly module has memory layout ${found}, the host ${expected}: run "npm run build"`,
   );
 
+export const memoryTooLarge = (fdbSize: number, workers: number, needed: number, limit: number): VxlaneError =>
+  new VxlaneError(
+    'table_full',
+    `--fdb-size ${fdbSize} with ${workers} workers needs ${needed.toFixed(1)} GiB of memory: at most ${limit} GiB`,
+  );
+
 export const tableFull = (what: string, limit: number): VxlaneError =>
   new VxlaneError('table_full', `too many ${what}: at most ${limit}`);

@@ -3,8 +3,9 @@
 //  1. size      a VXLAN header and a whole Ethernet header, and not cut off by the kernel
 //  2. header    the I flag; the VNI picks an overlay that listens on this socket; reserved bits as configured
 //  3. frame     a unicast source, at most two tags, the overlay's VLAN policy
-//  4. group     to every local VNIC of the overlay
-//  5. unicast   to the VNIC that has the MAC; a VNIC that carries any MAC may have to be asked for
+//  4. learn     where its source MAC was heard from, if the overlay learns; whatever becomes of the frame
+//  5. group     to every local VNIC of the overlay
+//  6. unicast   to the VNIC that has the MAC; a VNIC that carries any MAC may have to be asked for
 //
 // Nothing that came from the underlay goes back to it.
 
@@ -16,6 +17,7 @@ import {
   OVL_ANY_MAC_VNIC,
   OVL_FIRST_VNIC,
   OVL_FLAGS,
+  OVL_FLAG_LEARN,
   OVL_FLAG_LIVE,
   OVL_FLAG_LOOKUP,
   OVL_FLAG_STRICT_HEADER,
@@ -37,10 +39,12 @@ import { refusedTags, stripTags } from './encap';
 import { forward } from './forward';
 import { frameVnet, isSuperFrame, takeAgain, takeComplete } from './frame';
 import { hold, isHeld } from './hold';
+import { learn } from './learn';
 import { outDeliver, outHasRoom } from './output';
 import { trainBytes, trainLength, trainVnet } from './train';
 
-// False: there was no room in the output list; call again with the same datagram after it was sent.
+// `socket` is the one whose overlays listen where the datagram came in. False: there was no room in the output list;
+// call again with the same datagram after it was sent.
 export function decapDatagram(datagram: usize, len: u32, truncated: bool, socket: u32): bool {
   if (!outHasRoom()) return false;
   takeComplete(len - VXLAN_HLEN);
@@ -67,7 +71,7 @@ function decapTaken(datagram: usize, len: u32, truncated: bool, socket: u32): bo
     return dropped(Drop.unknown_vni, 0);
   }
   if (flags & OVL_FLAG_STRICT_HEADER && vxlanReservedBits(datagram)) return dropped(Drop.reserved_bits, overlay);
-  return decapFrame(datagram + VXLAN_HLEN, len - VXLAN_HLEN, overlay);
+  return decapFrame(datagram + VXLAN_HLEN, len - VXLAN_HLEN, overlay, flags);
 }
 
 function dropped(reason: Drop, overlay: u32): bool {
@@ -75,13 +79,14 @@ function dropped(reason: Drop, overlay: u32): bool {
   return true;
 }
 
-function decapFrame(frame: usize, len: u32, overlay: u32): bool {
+function decapFrame(frame: usize, len: u32, overlay: u32, flags: u32): bool {
   const source = ethSrc(frame);
   if (isGroup(source) || source == 0) return dropped(Drop.bad_source, overlay);
   const policy = load<u32>(overlayAt(overlay), OVL_VLAN);
   const depth = vlanDepth(frame, len);
   const refused = refusedTags(depth, policy);
   if (refused != Drop.none) return dropped(refused, overlay);
+  if (flags & OVL_FLAG_LEARN) learn(overlay, source);
   let start = frame;
   if (depth > 0 && policy == VlanPolicy.strip) {
     start = stripTags(frame, len, depth);

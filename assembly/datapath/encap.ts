@@ -4,8 +4,8 @@
 //  2. source    a unicast address, the VNIC's own unless it carries any MAC
 //  3. tags      at most two; the overlay's VLAN policy
 //  4. group     its checksum made good; copies to every other local VNIC, then the overlay's rules once: point, proxy,
-//               or no flood list
-//  5. unicast   FDB: remote, local or drop; nothing there: the point, or hold and ask
+//               or the flood list
+//  5. unicast   FDB: remote, local or drop; nothing there: the point, the flood list, or hold and ask
 //
 // A frame ends in exactly one of: output list, drop counter, hold, upcall ring. False from encapFrame: there was no
 // room in the output list; call again with the same frame after it was sent.
@@ -36,6 +36,7 @@ import { stripTag, VLAN_HLEN, VLAN_TOWER, VLAN_TRUNCATED, vlanDepth } from '../w
 import { vnetShift } from '../wire/virtio';
 import { Class, classify } from './classify';
 import { countCopy, countEncapIn, drop } from './counters';
+import { flood, floodsUnknown, hasFloodList } from './flood';
 import { forward } from './forward';
 import { completeInHand, isSuperFrame, takeOffloaded } from './frame';
 import { hold, isHeld } from './hold';
@@ -115,9 +116,20 @@ function group(frame: usize, len: u32, overlay: u32, vnic: u32): bool {
   const flags = load<u32>(overlayAt(overlay), OVL_FLAGS);
   if (flags & OVL_FLAG_POINT) return toPoint(frame, len, overlay, vnic);
   const kind = isSuperFrame() ? Class.Plain : classify(frame, len, flags);
+  if (isFlooded(kind, overlay)) return flooded(frame, len, overlay, vnic);
   const upcall = upcallOf(kind);
   const reason = upcall == Upcall.pad ? dropOf(kind) : upcallFrame(upcall, frame, len, overlay, vnic);
   if (reason != Drop.none) drop(reason, overlay, vnic);
+  return true;
+}
+
+// Not what is a proxy's, malformed or not. Of the announcements no proxy makes use, but whoever is far away may.
+function isFlooded(kind: Class, overlay: u32): bool {
+  return kind == Class.Plain || (kind == Class.ArpGratuitous && hasFloodList(overlay));
+}
+
+function flooded(frame: usize, len: u32, overlay: u32, vnic: u32): bool {
+  flood(frame, len, overlay, vnic);
   return true;
 }
 
@@ -133,8 +145,8 @@ function dropOf(kind: Class): Drop {
   if (kind == Class.ArpGratuitous) return Drop.arp_gratuitous;
   if (kind == Class.ArpBad) return Drop.bad_arp;
   if (kind == Class.NdpBad) return Drop.bad_ndp;
-  if (kind == Class.DhcpBad) return Drop.bad_dhcp;
-  return Drop.no_flood_list;
+  assert(kind == Class.DhcpBad);
+  return Drop.bad_dhcp;
 }
 
 function toPoint(frame: usize, len: u32, overlay: u32, vnic: u32): bool {
@@ -155,6 +167,7 @@ function unicast(frame: usize, len: u32, key: u64, overlay: u32, vnic: u32): boo
 function miss(frame: usize, len: u32, key: u64, overlay: u32, vnic: u32): bool {
   const flags = load<u32>(overlayAt(overlay), OVL_FLAGS);
   if (flags & OVL_FLAG_POINT) return toPoint(frame, len, overlay, vnic);
+  if (floodsUnknown(overlay)) return flooded(frame, len, overlay, vnic);
   if (!(flags & OVL_FLAG_LOOKUP)) return dropped(Drop.lookup_failed, overlay, vnic);
   const reason = hold(key, frame, len, overlay, vnic);
   if (reason != Drop.none) drop(reason, overlay, vnic);

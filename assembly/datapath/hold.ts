@@ -5,6 +5,8 @@
 //               before that queues behind, so none overtakes
 //  3. expire    after LOOKUP_DEADLINE_MS the queue drops as lookup_timeout
 //
+// If the overlay floods unknown unicast by now, what waits is flooded at once.
+//
 // A key owns a slot: its place in the key array, a header, and one linear arena of HELD_BYTES_PER_KEY_MAX bytes. The
 // arena of a freed slot may still be listed for output, so the slot is not used again in the same pass.
 
@@ -41,6 +43,7 @@ import { hash64 } from '../table/hash';
 import { overlayAt, vnicAt } from '../table/records';
 import { vnetCopy } from '../wire/virtio';
 import { drop, dropFrames, total } from './counters';
+import { flood, floodsUnknown } from './flood';
 import { forward } from './forward';
 import { frameBytes, frameCount, frameVnet, takeAgain } from './frame';
 import { outHasRoom } from './output';
@@ -135,7 +138,7 @@ function append(slot: u32, frame: usize, len: u32, vnic: u32): bool {
   return true;
 }
 
-// Sends what waits on its way by `value` (0: the deadline passed). False when the output list is full.
+// Sends what waits on its way by `value` (0: nobody answered). False when the output list is full.
 function release(slot: u32, key: u64, value: u64): bool {
   const header = headerOf(slot);
   const arena = arenaOf(slot);
@@ -166,10 +169,11 @@ function free(slot: u32, key: u64): void {
 
 // One verdict for a frame whose key was looked up late: the same as if the entry had been there when it came.
 function sendHeld(frame: usize, len: u32, overlay: u32, vnic: u32, value: u64): void {
-  if (value == 0) return drop(Drop.lookup_timeout, overlay, vnic);
+  if (value == 0 && (vnic == 0 || !floodsUnknown(overlay))) return drop(Drop.lookup_timeout, overlay, vnic);
   if (load<u32>(overlayAt(overlay), OVL_FLAGS) == 0) return drop(Drop.overlay_gone, overlay, vnic);
   if (vnic != 0 && load<u32>(vnicAt(vnic), VNIC_FLAGS) == 0) return drop(Drop.overlay_gone, overlay, vnic);
-  forward(frame, len, overlay, vnic, value);
+  if (value == 0) flood(frame, len, overlay, vnic);
+  else forward(frame, len, overlay, vnic, value);
 }
 
 // Releases every key the FDB now knows, and drops those whose deadline has passed or whose overlay is gone. False when
@@ -181,8 +185,9 @@ export function settleHeld(): bool {
     if (key == 0) continue;
     const value = fdbFind(key);
     const expired = nowMs() - load<f64>(headerOf(slot), HK_SINCE) >= LOOKUP_DEADLINE_MS;
-    const gone = load<u32>(overlayAt(<u32>(key >> 48)), OVL_FLAGS) == 0;
-    if (value == 0 && !expired && !gone) continue;
+    const overlay = <u32>(key >> 48);
+    const gone = load<u32>(overlayAt(overlay), OVL_FLAGS) == 0;
+    if (value == 0 && !expired && !gone && !floodsUnknown(overlay)) continue;
     if (!release(slot, key, gone ? 1 : value)) return false;
   }
   return true;

@@ -1,9 +1,12 @@
-// Frames from the host: answers of the proxies for a VNIC, and frames that a VNIC sent and a proxy redirected.
+// Frames from the host: answers of the proxies for a VNIC, and frames that a VNIC sent and a proxy redirected, or could
+// not answer.
 
 import {
   C_INJECTED,
   Drop,
   Inject,
+  OVL_FLAGS,
+  OVL_FLAG_LIVE,
   REC_FRAME,
   REC_FRAME_LEN,
   REC_OVERLAY,
@@ -14,9 +17,10 @@ import {
   W_INJECT_RING,
 } from '../layout';
 import { ringRead, ringRelease } from '../ring/spsc';
-import { vnicAt } from '../table/records';
+import { overlayAt, vnicAt } from '../table/records';
 import { drop, total } from './counters';
 import { route } from './encap';
+import { flood } from './flood';
 import { takeComplete } from './frame';
 import { outDeliver, outHasRoom } from './output';
 import { w } from './worker';
@@ -47,6 +51,13 @@ function injectOne(record: usize): void {
   if (load<u32>(port, VNIC_FLAGS) == 0 || load<u32>(port, VNIC_OVERLAY) != overlay) {
     return drop(Drop.overlay_gone, overlay, 0);
   }
-  if (load<u32>(record, REC_TYPE) == Inject.deliver) outDeliver(frame, len, overlay, vnic, 0);
+  const type = load<u32>(record, REC_TYPE);
+  if (type == Inject.deliver) outDeliver(frame, len, overlay, vnic, 0);
+  else if (type == Inject.flood) floodInjected(frame, len, overlay, vnic);
   else route(frame, len, overlay, vnic);
+}
+
+function floodInjected(frame: usize, len: u32, overlay: u32, vnic: u32): void {
+  if (!(load<u32>(overlayAt(overlay), OVL_FLAGS) & OVL_FLAG_LIVE)) return drop(Drop.overlay_gone, overlay, vnic);
+  flood(frame, len, overlay, vnic);
 }

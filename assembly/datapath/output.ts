@@ -1,14 +1,19 @@
 // The output list: what is to be sent, in order, for the engine to turn into I/O descriptors.
 // An entry carries its virtio_net_hdr along: a VNIC gets it as it is; for the underlay a super-frame is segmented.
+// A frame that is flooded has an entry for each endpoint, one behind the other.
 // borrowed: a listed frame's bytes belong to whoever listed it (a frame slot, a held arena, the inject ring) and stay
 // as they are until the engine has sent the list, which it does before the next pass begins.
 
 import {
   Drop,
+  FLOOD_COUNT,
+  FLOOD_ENDPOINTS,
+  FLOOD_MAX,
   OUT_BYTES,
   OUT_ENDPOINT,
   OUT_FRAME,
   OUT_FRAMES,
+  OUT_FRAME_MAX,
   OUT_JOINED,
   OUT_LEN,
   OUT_MAX,
@@ -23,22 +28,21 @@ import {
   OVL_HEADER,
   OVL_SOCKET,
   SOCK_SOURCES,
-  VNICS_MAX,
   VXLAN_HLEN,
   W_OUT,
   W_OUT_COUNT,
 } from '../layout';
 import { overlayAt, socketAt } from '../table/records';
 import { vnetCopy } from '../wire/virtio';
-import { drop } from './counters';
+import { countCopy, drop } from './counters';
 import { flowHash } from './flow';
 import { completeInHand, frameBytes, frameCount, frameVnet } from './frame';
 import { w } from './worker';
 
-// Whether one more frame may be taken: even a broadcast to every VNIC fits then.
+// Whether one more frame may be taken: even a broadcast to every VNIC and a whole flood list fits.
 @inline
 export function outHasRoom(): bool {
-  return load<u32>(w() + W_OUT_COUNT) + VNICS_MAX <= <u32>OUT_MAX;
+  return load<u32>(w() + W_OUT_COUNT) + OUT_FRAME_MAX <= <u32>OUT_MAX;
 }
 
 // An entry of the list; it stays readable until the next pass lists something in its place.
@@ -72,11 +76,32 @@ function append(frame: usize, len: u32, overlay: u32, sender: u32): usize {
 export function outEncap(frame: usize, len: u32, overlay: u32, endpoint: u32, sender: u32): void {
   assert(endpoint != 0);
   if (!completeInHand(frame, len)) return drop(Drop.bad_offload, overlay, sender);
+  const source = sourceOf(frame, len, load<u32>(overlayAt(overlay), OVL_SOCKET));
+  appendRemote(frame, len, overlay, endpoint, sender, source);
+  store<u64>(frame - VXLAN_HLEN, load<u64>(overlayAt(overlay), OVL_HEADER));
+}
+
+// The frame goes to every endpoint of a flood list: the first entry is its own fate, each other one a copy. The VXLAN
+// header is written last, as it would spoil the virtio_net_hdr that every entry copies.
+export function outFlood(frame: usize, len: u32, overlay: u32, list: usize, sender: u32): void {
+  const count = load<u32>(list, FLOOD_COUNT);
+  assert(count > 0 && count <= <u32>FLOOD_MAX);
+  if (!completeInHand(frame, len)) return drop(Drop.bad_offload, overlay, sender);
+  const source = sourceOf(frame, len, load<u32>(overlayAt(overlay), OVL_SOCKET));
+  for (let index: u32 = 0; index < count; index++) {
+    const endpoint = load<u32>(list + ((<usize>index) << 2), FLOOD_ENDPOINTS);
+    appendRemote(frame, len, overlay, endpoint, sender, source);
+    if (index > 0) countCopy();
+  }
+  store<u64>(frame - VXLAN_HLEN, load<u64>(overlayAt(overlay), OVL_HEADER));
+}
+
+@inline
+function appendRemote(frame: usize, len: u32, overlay: u32, endpoint: u32, sender: u32, source: u32): void {
   const out = append(frame, len, overlay, sender);
   store<u32>(out, endpoint, OUT_ENDPOINT);
   store<u32>(out, 0, OUT_VNIC);
-  store<u16>(out, <u16>sourceOf(frame, len, load<u32>(overlayAt(overlay), OVL_SOCKET)), OUT_SOURCE);
-  store<u64>(frame - VXLAN_HLEN, load<u64>(overlayAt(overlay), OVL_HEADER));
+  store<u16>(out, <u16>source, OUT_SOURCE);
 }
 
 // Which of the socket's source ports: one flow always leaves by the same.

@@ -1,46 +1,39 @@
 // What the datapath cannot decide goes to the host through the upcall ring: a miss as a question without its frame
-// (hold.ts keeps that), a frame for a proxy as a whole.
+// (hold.ts keeps that), a frame for a proxy as a whole, where a MAC was heard from as an address (learn.ts).
 
 import {
+  C_LEARNS,
   C_UPCALLED,
   C_UPCALLS,
   Drop,
+  EP_SOCKADDR_MAX,
   REC_ETHERTYPE,
   REC_FRAME,
   REC_FRAME_LEN,
+  REC_LEARN_SIZE,
   REC_MAC,
   REC_OVERLAY,
+  REC_SOCKADDR,
   REC_SOURCE_MAC,
   REC_VLAN,
   REC_VNIC,
+  RING_CAPACITY,
   RING_HEAD,
   Upcall,
   UPCALLS_PER_SECOND_MAX,
-  VC_REFILLED,
   VC_TOKENS,
   W_UPCALL_RING,
 } from '../layout';
-import { ringPublish, ringReserve } from '../ring/spsc';
+import { ringPublish, ringReserve, ringUsed } from '../ring/spsc';
 import { ethDst, ethSrc } from '../wire/ethernet';
 import { innerEtherType, VLAN_TOWER, vlanDepth, vlanId } from '../wire/vlan';
+import { takeToken } from './bucket';
 import { total, vnicCounters } from './counters';
-import { nowMs, w } from './worker';
-
-const TOKEN: u32 = 1000; // one upcall, so that a millisecond refills UPCALLS_PER_SECOND_MAX of these parts
-const BUCKET: u32 = UPCALLS_PER_SECOND_MAX * TOKEN; // a second's worth may come at once
+import { w } from './worker';
 
 // Whether the VNIC may cause one more upcall now (token bucket); takes the token. VNIC 0 is the underlay.
 export function upcallAllowed(vnic: u32): bool {
-  const counters = vnicCounters(vnic);
-  const millisecond = <u32>(<u64>nowMs()) | 1; // never 0, which marks a bucket that was never filled
-  const refilled = load<u32>(counters, VC_REFILLED);
-  const elapsed = min(millisecond - refilled, 1000);
-  const refill = load<u32>(counters, VC_TOKENS) + elapsed * UPCALLS_PER_SECOND_MAX;
-  const tokens = refilled == 0 ? BUCKET : min(refill, BUCKET);
-  store<u32>(counters, millisecond, VC_REFILLED);
-  const allowed = tokens >= TOKEN;
-  store<u32>(counters, allowed ? tokens - TOKEN : tokens, VC_TOKENS);
-  return allowed;
+  return takeToken(vnicCounters(vnic) + VC_TOKENS, UPCALLS_PER_SECOND_MAX);
 }
 
 // Asks the host where `mac` is. False when the ring is full.
@@ -61,6 +54,22 @@ export function upcallFrame(type: Upcall, frame: usize, len: u32, overlay: u32, 
   ringPublish(w() + W_UPCALL_RING);
   total(C_UPCALLED, 1);
   return Drop.none;
+}
+
+// Tells the host that a frame of `mac` came from the address in `sockaddr`. False when the ring is half full: the other
+// half is for frames, which wait for an answer.
+export function upcallLearn(overlay: u32, mac: u64, sockaddr: usize): bool {
+  const ring = w() + W_UPCALL_RING;
+  if (ringUsed(ring) > <u32>(RING_CAPACITY >> 1)) return false;
+  const record = ringReserve(ring, Upcall.learn, REC_LEARN_SIZE);
+  if (record == 0) return false;
+  store<u32>(record, overlay, REC_OVERLAY);
+  store<u32>(record, 0, REC_VNIC);
+  store<u64>(record, mac, REC_MAC);
+  memory.copy(record + REC_SOCKADDR, sockaddr, EP_SOCKADDR_MAX);
+  ringPublish(ring);
+  total(C_LEARNS, 1);
+  return true;
 }
 
 function describe(type: Upcall, mac: u64, frame: usize, len: u32, overlay: u32, vnic: u32, room: u32): usize {

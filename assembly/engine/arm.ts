@@ -10,6 +10,8 @@ import {
   GROUP_UDP,
   HDR_CONFIG_GENERATION,
   MSG_CONTROLLEN,
+  MSG_NAMELEN,
+  RX_NAME_SIZE,
   SOCKETS_MAX,
   SOCK_LIVE,
   VNICS_MAX,
@@ -90,6 +92,7 @@ export function armStart(): void {
   memory.fill(armedVnic(0), 0, VNICS_MAX * 4);
   memory.fill(armedSocket(0), 0, SOCKETS_MAX * 4);
   memory.fill(w() + W_RECVMSG, 0, 56);
+  store<u32>(w() + W_RECVMSG, RX_NAME_SIZE, MSG_NAMELEN);
   store<u64>(w() + W_RECVMSG, CMSG_SIZE, MSG_CONTROLLEN);
 }
 

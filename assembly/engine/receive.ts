@@ -3,25 +3,32 @@
 
 import {
   CMSG_SIZE,
+  EP_SOCKADDR_MAX,
   IOVEC_SIZE,
   MMSGHDR_SIZE,
   MSG_CONTROLLEN,
   MSG_FLAGS,
   MSG_LEN,
+  MSG_NAME,
+  MSG_NAMELEN,
   RX_MAX,
+  RX_NAME_SIZE,
   RX_SLOT_SIZE,
   W_DATAGRAMS_LEFT,
   W_RX_CONTROL,
   W_RX_IOV,
   W_RX_MMSG,
+  W_RX_NAMES,
   W_RX_SLOTS,
 } from '../layout';
 import { decapDatagram, decapTrain } from '../datapath/decap';
+import { hearFrom } from '../datapath/learn';
 import { outHasRoom } from '../datapath/output';
 import { joinTrain } from '../datapath/train';
 import { upcallNotify } from '../datapath/upcall';
 import { beginPass, w } from '../datapath/worker';
-import { attachControl, clearMessages, iovec, joinedSize, message } from './descriptors';
+import { socketOwner } from '../table/records';
+import { address, attachControl, clearMessages, iovec, joinedSize, message } from './descriptors';
 
 const MSG_TRUNC: u32 = 0x20;
 
@@ -41,6 +48,12 @@ function controlOf(index: u32): usize {
   return w() + W_RX_CONTROL + <usize>index * CMSG_SIZE;
 }
 
+// The struct sockaddr of where it came from.
+@inline
+function nameOf(index: u32): usize {
+  return w() + W_RX_NAMES + <usize>index * RX_NAME_SIZE;
+}
+
 @inline
 function slotOf(index: u32): usize {
   return w() + W_RX_SLOTS + <usize>index * RX_SLOT_SIZE;
@@ -54,6 +67,8 @@ export function receiveStart(): void {
     iovec(vector, slotOf(index), RX_SLOT_SIZE);
     message(headerOf(index), vector, 1);
     attachControl(headerOf(index), controlOf(index), CMSG_SIZE);
+    store<u64>(headerOf(index), address(nameOf(index)), MSG_NAME);
+    store<u32>(headerOf(index), EP_SOCKADDR_MAX, MSG_NAMELEN);
   }
 }
 
@@ -62,7 +77,8 @@ export function decapBatch(socket: u32, from: u32, count: u32): u32 {
   beginPass();
   if (from == 0 && taken == 0) countLeft(count);
   let index = from;
-  while (index < count && decapMessage(index, socket)) index++;
+  const owner = socketOwner(socket);
+  while (index < count && decapMessage(index, owner)) index++;
   upcallNotify();
   return index;
 }
@@ -99,8 +115,10 @@ function joinedIn(index: u32): u32 {
 function decapMessage(index: u32, socket: u32): bool {
   const header = headerOf(index);
   const isCut = (load<u32>(header, MSG_FLAGS) & MSG_TRUNC) != 0;
+  hearFrom(nameOf(index));
   if (!decapJoined(slotOf(index), load<u32>(header, MSG_LEN), joinedIn(index), isCut, socket)) return false;
   store<u64>(header, CMSG_SIZE, MSG_CONTROLLEN); // the kernel wrote there what it used
+  store<u32>(header, EP_SOCKADDR_MAX, MSG_NAMELEN); // and there
   return true;
 }
 

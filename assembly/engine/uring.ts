@@ -16,6 +16,7 @@ import {
   IOVEC_SIZE,
   MMSGHDR_SIZE,
   RECVMSG_HLEN,
+  RX_NAME_SIZE,
   W_CQES,
   W_CQ_HEAD,
   W_CQ_TAIL,
@@ -40,6 +41,7 @@ import {
   W_URING_FD,
   W_VNIC_GONE,
 } from '../layout';
+import { hearFrom } from '../datapath/learn';
 import { upcallNotify } from '../datapath/upcall';
 import { w } from '../datapath/worker';
 import {
@@ -64,6 +66,7 @@ import {
   submission,
   uringAttach,
 } from '../ring/uring';
+import { socketOwner } from '../table/records';
 import { delivered, settleMessages } from './accounting';
 import { armAll, armStart, disarmedSocket, disarmedVnic, disarmedWake, Request, requestOf, userOf } from './arm';
 import { address, joinedSize } from './descriptors';
@@ -214,15 +217,17 @@ function take(request: Request, index: u32, cqe: usize): bool {
 }
 
 // What a multishot receive put into a buffer: struct io_uring_recvmsg_out { u32 namelen, controllen, payloadlen, flags;
-// }, room for control data, the payload.
+// }, room for the sockaddr it came from, room for control data, the payload.
 function decapReceived(at: usize, len: u32, socket: u32): bool {
-  const control = at + RECVMSG_HLEN;
+  const name = at + RECVMSG_HLEN;
+  const control = name + RX_NAME_SIZE;
   const payload = control + CMSG_SIZE;
-  const bytes = min(load<u32>(at, 8), len - RECVMSG_HLEN - CMSG_SIZE);
+  const bytes = min(load<u32>(at, 8), len - <u32>(payload - at));
   const joined = joinedSize(control, load<u32>(at, 4));
   const isCut = (load<u32>(at, 12) & MSG_TRUNC) != 0;
   if (!isResumed()) store<u32>(w(), datagramsOf(bytes, joined), W_DATAGRAMS_LEFT);
-  return decapJoined(payload, bytes, joined, isCut, socket);
+  hearFrom(name);
+  return decapJoined(payload, bytes, joined, isCut, socketOwner(socket));
 }
 
 // A standing request is over: cancelled, out of slots, or it failed, as it does when its interface has vanished

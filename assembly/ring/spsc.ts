@@ -57,6 +57,12 @@ export function ringAbort(ring: usize): void {
   store<u32>(ring, load<u32>(ring, RING_HEAD), RING_RESERVED);
 }
 
+// Bytes that are reserved and not yet given back, as the producer sees it.
+@inline
+export function ringUsed(ring: usize): u32 {
+  return load<u32>(ring, RING_RESERVED) - atomic.load<u32>(ring, RING_TAIL);
+}
+
 // The next published record, 0 when there is none.
 export function ringRead(ring: usize): usize {
   while (true) {

@@ -17,6 +17,7 @@ import {
   EMPTY,
   TOMBSTONE,
   fdbFlags,
+  fdbHeard,
   fdbHome,
   fdbNext,
   fdbNow,
@@ -66,6 +67,27 @@ export function fdbLastUse(index: u32): u32 {
   return last < since ? 0 : last;
 }
 
+@inline
+function heardBy(worker: u32, index: u32): usize {
+  return fdbHeard(worker) + <usize>index * FDB_STAMP_SIZE;
+}
+
+// The tenth of a second in which any worker last heard from where the slot's entry leads; 0: not since it was written.
+export function fdbLastHeard(index: u32): u32 {
+  let last: u32 = 0;
+  for (let worker: u32 = 0; worker < load<u32>(HDR_WORKERS); worker++) {
+    last = max(last, load<u32>(heardBy(worker, index)));
+  }
+  return last;
+}
+
+// Nothing has been heard of what is about to be written. (Most slots are never heard of: their pages stay untouched.)
+function clearHeard(index: u32): void {
+  for (let worker: u32 = 0; worker < load<u32>(HDR_WORKERS); worker++) {
+    if (load<u32>(heardBy(worker, index)) != 0) store<u32>(heardBy(worker, index), 0);
+  }
+}
+
 // Inserts or replaces. A full table first evicts the least recently used entry that is not static; false when every
 // entry is static.
 export function fdbPut(key: u64, kind: FdbKind, flags: u32, target: u32): bool {
@@ -78,6 +100,7 @@ export function fdbPut(key: u64, kind: FdbKind, flags: u32, target: u32): bool {
     index = claim(key);
     count(1);
   }
+  clearHeard(index);
   store<u32>(fdbSince() + <usize>index * FDB_STAMP_SIZE, fdbNow());
   atomic.store<u64>(fdbSlot(index), value, FDB_VALUE);
   atomic.store<u64>(fdbSlot(index), key, FDB_KEY);
@@ -159,9 +182,13 @@ function moveHome(index: u32): bool {
 }
 
 // The last uses belong to the workers, so a moved entry counts as used when it was last written or used, by `since`.
+// What was heard moves along, or an entry would be forgotten too early: no worker can find it there yet.
 function copyStamps(from: u32, to: u32): void {
   const since = load<u32>(fdbSince() + <usize>from * FDB_STAMP_SIZE);
   store<u32>(fdbSince() + <usize>to * FDB_STAMP_SIZE, max(since, fdbLastUse(from)));
+  for (let worker: u32 = 0; worker < load<u32>(HDR_WORKERS); worker++) {
+    store<u32>(heardBy(worker, to), load<u32>(heardBy(worker, from)));
+  }
 }
 
 @inline

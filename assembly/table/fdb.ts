@@ -12,6 +12,7 @@ import {
   FDB_VALUE,
   HDR_FDB_BASE,
   HDR_FDB_MASK,
+  HDR_WORKERS,
 } from '../layout';
 import { hash64 } from './hash';
 
@@ -21,13 +22,16 @@ export const TOMBSTONE: u64 = u64.MAX_VALUE; // nor does overlay 65535
 let base: usize = 0;
 let mask: u32 = 0;
 let used: usize = 0; // this worker's array of last uses
+let heard: usize = 0; // and of when frames from there last came
+let peeked: u32 = 0; // slot of the entry that was last looked at
 let now: u32 = 0; // tenths of a second
 
-// Binds this instance to the table; `worker` picks the array of last uses.
+// Binds this instance to the table; `worker` picks the arrays of its own stamps.
 export function fdbAttach(worker: u32): void {
   base = load<u32>(HDR_FDB_BASE);
   mask = load<u32>(HDR_FDB_MASK);
   used = fdbUsed(worker);
+  heard = fdbHeard(worker);
 }
 
 export function fdbClock(nowMs: f64): void {
@@ -64,13 +68,17 @@ export function fdbPrevious(index: u32): u32 {
   return (index - 1) & mask;
 }
 
-// When each slot was written; the arrays of last uses follow, one per worker.
+// When each slot was written; the arrays of last uses follow, one per worker, and those of what was heard last.
 export function fdbSince(): usize {
   return fdbSlot(mask + 1);
 }
 
 export function fdbUsed(worker: u32): usize {
   return fdbSince() + <usize>(worker + 1) * (mask + 1) * FDB_STAMP_SIZE;
+}
+
+export function fdbHeard(worker: u32): usize {
+  return fdbUsed(load<u32>(HDR_WORKERS) + worker);
 }
 
 @inline
@@ -94,6 +102,12 @@ export function fdbIndex(value: u64): u32 {
   return <u32>(value >> 32);
 }
 
+// Whether the slot still holds what was read of it.
+@inline
+function isSettled(slot: usize, key: u64, value: u64): bool {
+  return atomic.load<u64>(slot, FDB_KEY) == key && atomic.load<u64>(slot, FDB_VALUE) == value;
+}
+
 // The value for a key, 0 when there is none; marks the entry as used.
 @inline // three callers; each call would cost about as much as the search
 export function fdbFind(key: u64): u64 {
@@ -103,9 +117,7 @@ export function fdbFind(key: u64): u64 {
     const found = atomic.load<u64>(slot, FDB_KEY);
     if (found == key) {
       const value = atomic.load<u64>(slot, FDB_VALUE);
-      if (atomic.load<u64>(slot, FDB_KEY) != key || atomic.load<u64>(slot, FDB_VALUE) != value) {
-        continue; // the slot changed under us: look at it again
-      }
+      if (!isSettled(slot, key, value)) continue; // it changed under us: look at it again
       const stamp = used + <usize>index * FDB_STAMP_SIZE;
       if (load<u32>(stamp) != now) store<u32>(stamp, now); // at most one write per entry and tenth of a second
       return value;
@@ -113,4 +125,27 @@ export function fdbFind(key: u64): u64 {
     if (found == EMPTY) return 0;
     index = fdbNext(index);
   }
+}
+
+// The same, without marking it: nobody sends there by it.
+export function fdbPeek(key: u64): u64 {
+  let index = fdbHome(key);
+  while (true) {
+    const found = atomic.load<u64>(fdbSlot(index), FDB_KEY);
+    if (found == EMPTY) return 0;
+    if (found == key) {
+      const value = atomic.load<u64>(fdbSlot(index), FDB_VALUE);
+      if (!isSettled(fdbSlot(index), key, value)) continue;
+      peeked = index;
+      return value;
+    }
+    index = fdbNext(index);
+  }
+}
+
+// A frame came from where the entry that was peeked last says.
+@inline
+export function fdbHear(): void {
+  const stamp = heard + <usize>peeked * FDB_STAMP_SIZE;
+  if (load<u32>(stamp) != now) store<u32>(stamp, now);
 }

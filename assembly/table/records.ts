@@ -1,14 +1,18 @@
-// Addresses of the fixed tables: overlays, VNICs, sockets, endpoints. The host fills them through typed arrays; the
-// field names are the offsets of layout.ts.
+// Addresses of the fixed tables: overlays, VNICs, sockets, endpoints, flood lists. The host fills them through typed
+// arrays; the field names are the offsets of layout.ts.
 
 import {
   ENDPOINTS_BASE,
   ENDPOINTS_MAX,
   EP_SIZE,
+  FLOOD_BASE,
+  FLOOD_LISTS_MAX,
+  FLOOD_LIST_SIZE,
   OVERLAYS_BASE,
   OVERLAYS_MAX,
   OVL_SIZE,
   SOCKETS_BASE,
+  SOCK_OWNER,
   SOCK_SIZE,
   VNICS_BASE,
   VNICS_MAX,
@@ -32,8 +36,20 @@ export function socketAt(index: u32): usize {
   return <usize>SOCKETS_BASE + <usize>index * SOCK_SIZE;
 }
 
+// The socket whose overlays get what arrives on this one.
+@inline
+export function socketOwner(index: u32): u32 {
+  return load<u32>(socketAt(index), SOCK_OWNER);
+}
+
 @inline
 export function endpointAt(index: u32): usize {
   assert(index < <u32>ENDPOINTS_MAX);
   return <usize>ENDPOINTS_BASE + <usize>index * EP_SIZE;
+}
+
+@inline
+export function floodListAt(index: u32): usize {
+  assert(index < <u32>FLOOD_LISTS_MAX);
+  return <usize>FLOOD_BASE + <usize>index * FLOOD_LIST_SIZE;
 }

@@ -240,6 +240,7 @@ export class Daemon implements Controller {
     const { datapath, overlayByIndex, log } = this.#world;
     try {
       const attachment = overlayByIndex.get(record.overlay)?.attachment;
+      if (record.kind === 'learn') return; // no overlay is told to learn yet, see overlay-config.ts
       if (attachment) attachment.upcalls.handle(record);
       else if (record.kind !== 'miss') datapath.countDrop(0, 'overlay_gone');
     } catch (thrown) {

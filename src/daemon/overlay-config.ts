@@ -17,6 +17,8 @@ export function datapathConfig(
     vlan,
     point: isPoint ? (point ?? 'drop') : null,
     lookup: !isPoint,
+    flood: null,
+    learn: false,
     proxyArp: search.can('arp'),
     proxyNdp: search.can('ndp'),
     proxyDhcp: search.can('dhcp'),

@@ -7,7 +7,7 @@
  * until a later question succeeds. No answer at all is left to the datapath, which drops what waits as lookup_timeout.
  */
 import { setImmediate } from 'node:timers/promises';
-import type { DropReason, MissUpcall, OverlayIndex, UpcallRecord, VnicIndex } from '../datapath/types.js';
+import type { DropReason, FrameUpcall, MissUpcall, OverlayIndex, VnicIndex } from '../datapath/types.js';
 import type { Answer, PluginLog, Query, Target } from '../search/api.js';
 import { LOOKUP_DEADLINE_MS } from '../search/host/host.js';
 import { type Askable, PluginFault } from '../search/host/types.js';
@@ -96,7 +96,7 @@ export class Upcalls {
     this.#proxies = new Proxies(options);
   }
 
-  handle(record: UpcallRecord): void {
+  handle(record: FrameUpcall): void {
     if (record.kind !== 'miss') this.#proxies.handle(record);
     else if (this.#options.targets.entry(record.mac) === null) this.#miss(record);
     else this.#remember(queryOf(record, this.#options.overlay.vni), this.#options.now());

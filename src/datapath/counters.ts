@@ -15,6 +15,8 @@ import {
   C_HELD,
   C_HELD_BYTES,
   C_INJECTED,
+  C_LEARN_SKIPPED,
+  C_LEARNS,
   C_UPCALLED,
   C_UPCALLS,
   DROP_REASONS_MAX,
@@ -61,6 +63,8 @@ const TOTALS = {
   heldBytes: C_HELD_BYTES,
   upcalls: C_UPCALLS,
   upcalled: C_UPCALLED,
+  learns: C_LEARNS,
+  learnSkipped: C_LEARN_SKIPPED,
 } as const;
 
 const REASONS = Object.keys(DROP_TEXT) as DropReason[];

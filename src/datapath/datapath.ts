@@ -2,12 +2,13 @@
  * The datapath as the daemon holds it: tables to fill, upcalls to answer, frames to inject, counters to read. The
  * packet path itself runs in the workers and never waits for this object.
  */
-import { ENDPOINTS_MAX, HDR_TRAP, Inject } from '../../assembly/layout.js';
+import { HDR_TRAP, Inject, OVERLAYS_MAX } from '../../assembly/layout.js';
 import type { Endpoint } from '../address.js';
 import { tableFull } from '../errors.js';
 import { Counters } from './counters.js';
+import { Destinations } from './destinations.js';
 import { Endpoints } from './endpoints.js';
-import { Fdb } from './fdb.js';
+import { Fdb, type PutOptions } from './fdb.js';
 import type { Engine } from './loop.js';
 import { createMemory, type Views, viewsOf } from './memory.js';
 import { compileModule, type DatapathExports, instantiate } from './module.js';
@@ -29,8 +30,6 @@ import type {
 } from './types.js';
 import type { WorkerNotice } from './worker.js';
 import { Workers } from './workers.js';
-
-const UPCALLS_PER_TICK_MAX = 256; // then the event loop has its turn
 
 export interface DatapathOptions {
   /** Most FDB entries, 1..16777216. */
@@ -62,11 +61,10 @@ export class Datapath {
   readonly #counters: Counters;
   readonly #rings: Rings[];
   readonly #workers: Workers;
+  readonly #destinations: Destinations;
   readonly #log: DatapathOptions['log'];
   readonly #vnis = new Map<OverlayIndex, number>();
   readonly #vnics = new Map<VnicIndex, { overlay: OverlayIndex; mac: string }>();
-  #closed = false;
-  #sweeping = false;
 
   static async start(options: DatapathOptions): Promise<Datapath> {
     return new Datapath(options);
@@ -98,7 +96,14 @@ export class Datapath {
         onNotice: (worker, notice) => this.#onNotice(worker, notice),
       },
     );
-    for (const rings of this.#rings) void this.#readUpcalls(rings);
+    this.#destinations = new Destinations({
+      views: this.#views,
+      endpoints: this.#endpoints,
+      tables: this.#tables,
+      fdb: this.#fdb,
+      quiesce: () => this.#workers.quiesce(),
+    });
+    for (const rings of this.#rings) void rings.readAll((record) => this.onUpcall(record));
   }
 
   get workers(): number {
@@ -112,18 +117,6 @@ export class Datapath {
   #onNotice(worker: number, notice: WorkerNotice): void {
     if (notice.kind === 'vnic-gone') this.onVnicGone(notice.vnic);
     else this.#log.warn('UDP_SEGMENT refused: every datagram is sent by itself', { worker, ...notice });
-  }
-
-  async #readUpcalls(rings: Rings): Promise<void> {
-    while (!this.#closed) {
-      for (let count = 0; count < UPCALLS_PER_TICK_MAX; count++) {
-        const upcall = rings.read();
-        if (upcall === null) break;
-        this.onUpcall(upcall);
-      }
-      await new Promise(setImmediate);
-      await rings.moved();
-    }
   }
 
   /** Milliseconds of the monotonic clock, the one the workers stamp FDB entries with. */
@@ -144,7 +137,13 @@ export class Datapath {
   }
 
   addOverlay(config: OverlayConfig): OverlayIndex {
-    const index = this.#tables.addOverlay(config, this.#point(config));
+    const targets = this.#destinations.of(config);
+    const index = this.#tables.addOverlay(config, targets);
+    if (index === 0) {
+      this.#destinations.release(targets);
+      throw tableFull('overlays', OVERLAYS_MAX - 1);
+    }
+    this.#destinations.sweepIfLow();
     this.#counters.restartOverlay(index);
     this.#datapath.vniPut(config.vni, index);
     this.#vnis.set(index, config.vni);
@@ -153,15 +152,11 @@ export class Datapath {
 
   /** Changes everything but the VNI. */
   setOverlay(index: OverlayIndex, config: OverlayConfig): void {
-    this.#tables.setOverlay(index, config, this.#point(config));
+    const before = this.#tables.targetsOf(index);
+    const targets = this.#destinations.of(config, before);
+    this.#tables.setOverlay(index, config, targets);
     this.#workers.wake();
-  }
-
-  #point(config: OverlayConfig): number {
-    if (config.point === null || config.point === 'drop') return 0;
-    const point = this.#endpoints.intern(config.point);
-    if (point === 0) throw tableFull('endpoints', ENDPOINTS_MAX - 1);
-    return point;
+    void this.#destinations.changed(before, targets);
   }
 
   async removeOverlay(index: OverlayIndex): Promise<void> {
@@ -171,6 +166,7 @@ export class Datapath {
     for (const { mac } of this.#fdb.entries(index)) this.#fdb.remove(index, mac);
     this.#workers.wake();
     await this.#workers.quiesce();
+    this.#destinations.release(this.#tables.targetsOf(index));
     this.#tables.releaseOverlay(index);
   }
 
@@ -201,22 +197,11 @@ export class Datapath {
    * Inserts or replaces an FDB entry; frames held for it go on their way. A full table first evicts the least recently
    * used entry that is not static. False when there is no room even so.
    */
-  fdbPut(overlay: OverlayIndex, mac: string, target: FdbTarget, options: { isStatic?: boolean } = {}): boolean {
-    const stored = this.#fdb.put(overlay, mac, target, options.isStatic ?? false, this.nowMs());
+  fdbPut(overlay: OverlayIndex, mac: string, target: FdbTarget, options: PutOptions = {}): boolean {
+    const stored = this.#fdb.put(overlay, mac, target, options, this.nowMs());
     this.#workers.wake();
-    if (this.#endpoints.isLow) void this.#sweepEndpoints();
+    this.#destinations.sweepIfLow();
     return stored;
-  }
-
-  async #sweepEndpoints(): Promise<void> {
-    if (this.#sweeping) return;
-    this.#sweeping = true;
-    const unused = this.#endpoints.forgetUnused(
-      new Set([...this.#fdb.endpointsInUse(), ...this.#tables.pointsInUse()]),
-    );
-    await this.#workers.quiesce();
-    this.#endpoints.release(unused);
-    this.#sweeping = false;
   }
 
   fdbRemove(overlay: OverlayIndex, mac: string): boolean {
@@ -225,6 +210,11 @@ export class Datapath {
 
   fdbGet(overlay: OverlayIndex, mac: string): FdbEntry | null {
     return this.#fdb.get(overlay, mac);
+  }
+
+  /** {@link FdbEntry.heardAtMs} of one entry; null as well when there is none. */
+  fdbHeardAtMs(overlay: OverlayIndex, mac: string): number | null {
+    return this.#fdb.heardAtMs(overlay, mac);
   }
 
   /** Sorted by MAC. */
@@ -250,7 +240,15 @@ export class Datapath {
     return this.#inject(Inject.encap, vnic, frame);
   }
 
-  #inject(type: Inject.deliver | Inject.encap, vnic: VnicIndex, frame: Uint8Array): boolean {
+  /**
+   * Sends a frame to the overlay's flood list as if the VNIC had: no proxy sees it, and no VNIC here gets a copy. With
+   * no list it drops as no_flood_list.
+   */
+  flood(vnic: VnicIndex, frame: Uint8Array): boolean {
+    return this.#inject(Inject.flood, vnic, frame);
+  }
+
+  #inject(type: Exclude<Inject, Inject.pad>, vnic: VnicIndex, frame: Uint8Array): boolean {
     const injected = this.#rings[0]!.inject(type, this.#tables.overlayOf(vnic), vnic, frame);
     if (injected) this.#workers.wake();
     return injected;
@@ -292,8 +290,7 @@ export class Datapath {
 
   /** Stops the workers. The descriptors of sockets and TAPs stay open: they are the caller's. */
   async close(): Promise<void> {
-    this.#closed = true;
+    for (const rings of this.#rings) rings.close();
     await this.#workers.stop();
-    for (const rings of this.#rings) rings.wakeReader();
   }
 }

@@ -1,6 +1,7 @@
 /** The host's end of the FDB: entries as plain data. The table itself is assembly/table. */
 import {
   Drop,
+  FDB_FLAG_LEARNED,
   FDB_FLAG_STATIC,
   FDB_SLOT_SIZE,
   FDB_VALUE,
@@ -21,6 +22,14 @@ const TENTH_MS = 100;
 const high = (mac: number): number => Math.floor(mac / 2 ** 32);
 const low = (mac: number): number => mac >>> 0;
 
+/** Whose word an entry is; a plugin's by default. */
+export interface PutOptions {
+  /** The operator's, or a VNIC's. */
+  readonly isStatic?: boolean;
+  /** A frame's that came from there. */
+  readonly isLearned?: boolean;
+}
+
 export class Fdb {
   readonly #datapath: DatapathExports;
   readonly #views: Views;
@@ -37,11 +46,11 @@ export class Fdb {
   }
 
   /** False: the FDB is full of static entries, or the endpoint table is full. */
-  put(overlay: OverlayIndex, mac: string, target: FdbTarget, isStatic: boolean, nowMs: number): boolean {
+  put(overlay: OverlayIndex, mac: string, target: FdbTarget, options: PutOptions, nowMs: number): boolean {
     const [kind, index] = this.#encode(target);
     if (kind === FdbKind.none) return false;
     const value = macWord(mac);
-    const flags = isStatic ? FDB_FLAG_STATIC : 0;
+    const flags = (options.isStatic ? FDB_FLAG_STATIC : 0) | (options.isLearned ? FDB_FLAG_LEARNED : 0);
     return Boolean(this.#datapath.fdbPut(overlay, high(value), low(value), kind, flags, index, nowMs));
   }
 
@@ -58,9 +67,23 @@ export class Fdb {
   }
 
   get(overlay: OverlayIndex, mac: string): FdbEntry | null {
-    const value = macWord(mac);
-    const slot = this.#datapath.fdbLocate(overlay, high(value), low(value)) >>> 0;
+    const slot = this.#locate(overlay, mac);
     return slot === NOWHERE ? null : this.#decode(slot);
+  }
+
+  #locate(overlay: OverlayIndex, mac: string): number {
+    const value = macWord(mac);
+    return this.#datapath.fdbLocate(overlay, high(value), low(value)) >>> 0;
+  }
+
+  heardAtMs(overlay: OverlayIndex, mac: string): number | null {
+    const slot = this.#locate(overlay, mac);
+    return slot === NOWHERE ? null : this.#heardAtMs(slot);
+  }
+
+  #heardAtMs(slot: number): number | null {
+    const lastHeard = this.#datapath.fdbLastHeard(slot) >>> 0;
+    return lastHeard === 0 ? null : lastHeard * TENTH_MS;
   }
 
   /** Every entry of the overlay, sorted by MAC. */
@@ -85,6 +108,8 @@ export class Fdb {
       mac: macOfWord((u32[word + 1]! & 0xffff) * 2 ** 32 + u32[word]!),
       target: this.#target(meta & 0xff, index),
       isStatic: ((meta >> 8) & FDB_FLAG_STATIC) !== 0,
+      isLearned: ((meta >> 8) & FDB_FLAG_LEARNED) !== 0,
+      heardAtMs: this.#heardAtMs(slot),
       usedAtMs: lastUse === 0 ? null : lastUse * TENTH_MS,
     };
   }

@@ -13,6 +13,7 @@ import {
   W_SIZE,
   WORKERS_BASE,
 } from '../../assembly/layout.js';
+import { memoryTooLarge } from '../errors.js';
 import { addressOf } from '../system/syscalls.js';
 
 /** Views of one memory. Offsets are bytes; a 32-bit index is the offset shifted by 2. */
@@ -40,6 +41,9 @@ export function viewsOf(memory: WebAssembly.Memory): Views {
   };
 }
 
+const GIB = 2 ** 30;
+const SIZE_MAX = 4 * GIB; // what 32-bit offsets reach
+
 /** Slots of an FDB of `fdbSize` entries: a power of two, at most half full. */
 function slotsFor(fdbSize: number): number {
   return 2 ** Math.ceil(Math.log2(fdbSize * 2));
@@ -52,7 +56,8 @@ function slotsFor(fdbSize: number): number {
 export function createMemory(workers: number, fdbSize: number): WebAssembly.Memory {
   const slots = slotsFor(fdbSize);
   const fdbBase = WORKERS_BASE + workers * W_SIZE;
-  const size = fdbBase + slots * (FDB_SLOT_SIZE + FDB_STAMP_SIZE * (1 + workers));
+  const size = fdbBase + slots * (FDB_SLOT_SIZE + FDB_STAMP_SIZE * (1 + 2 * workers));
+  if (size > SIZE_MAX) throw memoryTooLarge(fdbSize, workers, size / GIB, SIZE_MAX / GIB);
   const pages = Math.ceil(size / PAGE_SIZE);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   const views = viewsOf(memory);

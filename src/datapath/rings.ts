@@ -4,8 +4,10 @@ import {
   REC_ETHERTYPE,
   REC_FRAME,
   REC_FRAME_LEN,
+  REC_LEARN_SIZE,
   REC_MAC,
   REC_OVERLAY,
+  REC_SOCKADDR,
   REC_SOURCE_MAC,
   REC_TYPE,
   REC_VLAN,
@@ -18,16 +20,20 @@ import {
   W_UPCALL_RING,
   WORKERS_BASE,
 } from '../../assembly/layout.js';
+import { ipOfSockaddr } from '../system/sockaddr.js';
 import { macOfWord } from './mac.js';
 import type { Views } from './memory.js';
 import type { DatapathExports } from './module.js';
 import type { OverlayIndex, ProxyUpcall, UpcallRecord, VnicIndex } from './types.js';
+
+const UPCALLS_PER_TICK_MAX = 256; // then the event loop has its turn
 
 export class Rings {
   readonly #datapath: DatapathExports;
   readonly #views: Views;
   readonly #upcalls: number;
   readonly #inject: number;
+  #isClosed = false;
 
   constructor(datapath: DatapathExports, views: Views, worker: number) {
     this.#datapath = datapath;
@@ -50,6 +56,10 @@ export class Rings {
     const field = (offset: number): number => u32[(record + offset) >> 2]!;
     const mac = (offset: number): string => macOfWord(field(offset + 4) * 2 ** 32 + field(offset));
     const kind = Upcall[field(REC_TYPE)] as UpcallRecord['kind'];
+    if (kind === 'learn') {
+      const ip = ipOfSockaddr(u8.subarray(record + REC_SOCKADDR, record + REC_LEARN_SIZE));
+      return { kind, overlay: field(REC_OVERLAY), mac: mac(REC_MAC), ip };
+    }
     const common = {
       overlay: field(REC_OVERLAY),
       vnic: field(REC_VNIC),
@@ -61,19 +71,34 @@ export class Rings {
     return { kind, ...common, frame: u8.slice(start, start + field(REC_FRAME_LEN)) } satisfies ProxyUpcall;
   }
 
-  /** Resolves when there is more to read, or someone called `wakeReader`. */
-  async moved(): Promise<void> {
+  /** Hands on every upcall as it comes, until {@link close}. */
+  async readAll(take: (upcall: UpcallRecord) => void): Promise<void> {
+    while (!this.#isClosed) {
+      for (let count = 0; count < UPCALLS_PER_TICK_MAX; count++) {
+        const upcall = this.read();
+        if (upcall === null) break;
+        take(upcall);
+      }
+      await new Promise(setImmediate);
+      await this.#moved();
+    }
+  }
+
+  /** Resolves when there is more to read, or nobody will any more. */
+  async #moved(): Promise<void> {
     const { i32 } = this.#views;
     const wait = Atomics.waitAsync(i32, (this.#upcalls + RING_HEAD) >> 2, i32[(this.#upcalls + RING_READ) >> 2]!);
     if (wait.async) await wait.value;
   }
 
-  wakeReader(): void {
+  /** Nothing is read any more. */
+  close(): void {
+    this.#isClosed = true;
     Atomics.notify(this.#views.i32, (this.#upcalls + RING_HEAD) >> 2);
   }
 
   /** Puts a frame into the inject ring; false when it is full. The worker has to be woken. */
-  inject(type: Inject.deliver | Inject.encap, overlay: OverlayIndex, vnic: VnicIndex, frame: Uint8Array): boolean {
+  inject(type: Exclude<Inject, Inject.pad>, overlay: OverlayIndex, vnic: VnicIndex, frame: Uint8Array): boolean {
     const record = this.#datapath.ringReserve(this.#inject, type, REC_FRAME + frame.length) >>> 0;
     if (record === 0) return false;
     const { u32, u8 } = this.#views;

@@ -7,6 +7,8 @@ import {
   OVL_FIRST_VNIC,
   OVL_FLAG_COALESCE_TCP,
   OVL_FLAG_COALESCE_UDP,
+  OVL_FLAG_FLOOD_UNKNOWN,
+  OVL_FLAG_LEARN,
   OVL_FLAG_LIVE,
   OVL_FLAG_LOOKUP,
   OVL_FLAG_POINT,
@@ -16,12 +18,14 @@ import {
   OVL_FLAG_SEGMENT,
   OVL_FLAG_STRICT_HEADER,
   OVL_FLAGS,
+  OVL_FLOOD,
   OVL_POINT,
   OVL_SIZE,
   OVL_SOCKET,
   OVL_VLAN,
   OVL_VNI,
   SOCK_LIVE,
+  SOCK_OWNER,
   SOCK_SIZE,
   SOCK_SOURCES,
   SOCKETS_BASE,
@@ -46,6 +50,7 @@ import {
   WORKERS_BASE,
 } from '../../assembly/layout.js';
 import { tableFull } from '../errors.js';
+import type { FloodList } from './flood-lists.js';
 import { Indexes } from './indexes.js';
 import { macWord } from './mac.js';
 import type { Views } from './memory.js';
@@ -54,6 +59,12 @@ import type { OverlayConfig, OverlayIndex, SocketConfig, SocketIndex, VnicConfig
 const overlayAt = (index: OverlayIndex): number => (OVERLAYS_BASE + index * OVL_SIZE) >> 2;
 const vnicAt = (index: VnicIndex): number => (VNICS_BASE + index * VNIC_SIZE) >> 2;
 const socketAt = (index: SocketIndex): number => (SOCKETS_BASE + index * SOCK_SIZE) >> 2;
+
+/** What an overlay's configuration names, as indexes; 0: none. */
+export interface OverlayTargets {
+  readonly point: number;
+  readonly flood: FloodList;
+}
 
 export class Tables {
   readonly #views: Views;
@@ -82,7 +93,8 @@ export class Tables {
   addSocket(config: SocketConfig): SocketIndex {
     const index = this.#sockets.take();
     if (index === 0) throw tableFull('underlay sockets', SOCKETS_MAX - 1);
-    this.#set(socketAt(index), SOCK_SOURCES, config.sources[0]!.length);
+    this.#set(socketAt(index), SOCK_SOURCES, config.sources[0]?.length ?? 0);
+    this.#set(socketAt(index), SOCK_OWNER, config.receivesFor ?? index);
     this.#setDescriptors(index, config);
     this.#set(socketAt(index), SOCK_LIVE, 1);
     this.#changed();
@@ -90,11 +102,11 @@ export class Tables {
   }
 
   #setDescriptors(index: SocketIndex, { listeners, sources }: SocketConfig): void {
-    for (const [worker, listener] of listeners.entries()) {
+    for (let worker = 0; worker < this.#workers; worker++) {
       const area = (WORKERS_BASE + worker * W_SIZE) >> 2;
-      this.#set(area, W_SOCKET_FDS + index * 4, listener);
+      this.#set(area, W_SOCKET_FDS + index * 4, listeners[worker] ?? 0);
       this.#set(area, W_NO_SEGMENT + index * 4, 0);
-      for (const [port, { withChecksum, withoutChecksum }] of sources[worker]!.entries()) {
+      for (const [port, { withChecksum, withoutChecksum }] of (sources[worker] ?? []).entries()) {
         const source = W_SOURCE_FDS + (index * SOURCES_MAX + port) * SOURCE_KINDS * 4;
         this.#set(area, source, withChecksum);
         this.#set(area, source + 4, withoutChecksum);
@@ -107,22 +119,23 @@ export class Tables {
     this.#changed();
   }
 
-  /** `point` is the index of the point's endpoint, 0 for none. */
-  addOverlay(config: OverlayConfig, point: number): OverlayIndex {
+  /** 0: there are too many. */
+  addOverlay(config: OverlayConfig, targets: OverlayTargets): OverlayIndex {
     const index = this.#overlays.take();
-    if (index === 0) throw tableFull('overlays', OVERLAYS_MAX - 1);
+    if (index === 0) return 0;
     this.#set(overlayAt(index), OVL_FIRST_VNIC, 0);
     this.#set(overlayAt(index), OVL_ANY_MAC_VNIC, 0);
-    this.setOverlay(index, config, point);
+    this.setOverlay(index, config, targets);
     return index;
   }
 
-  setOverlay(index: OverlayIndex, config: OverlayConfig, point: number): void {
+  setOverlay(index: OverlayIndex, config: OverlayConfig, { point, flood }: OverlayTargets): void {
     const record = overlayAt(index);
     this.#set(record, OVL_VNI, config.vni);
     this.#set(record, OVL_SOCKET, config.socket);
     this.#set(record, OVL_VLAN, VlanPolicy[config.vlan]);
     this.#set(record, OVL_POINT, point);
+    this.#set(record, OVL_FLOOD, flood);
     this.#set(record, OVL_FLAGS, overlayFlags(config));
   }
 
@@ -189,13 +202,16 @@ export class Tables {
     this.#vnics.give(index);
   }
 
-  /** The endpoints that overlays point to. */
-  pointsInUse(): Set<number> {
-    const used = new Set<number>();
+  targetsOf(overlay: OverlayIndex): OverlayTargets {
+    const record = overlayAt(overlay);
+    return { point: this.#get(record, OVL_POINT), flood: this.#get(record, OVL_FLOOD) };
+  }
+
+  /** What overlays point and flood to. */
+  *targetsInUse(): Iterable<OverlayTargets> {
     for (let index = 1; index < OVERLAYS_MAX; index++) {
-      if (this.#get(overlayAt(index), OVL_FLAGS) !== 0) used.add(this.#get(overlayAt(index), OVL_POINT));
+      if (this.#get(overlayAt(index), OVL_FLAGS) !== 0) yield this.targetsOf(index);
     }
-    return used;
   }
 }
 
@@ -207,6 +223,8 @@ function overlayFlags(config: OverlayConfig): number {
     (config.proxyNdp ? OVL_FLAG_PROXY_NDP : 0) |
     (config.proxyDhcp ? OVL_FLAG_PROXY_DHCP : 0) |
     (config.lookup ? OVL_FLAG_LOOKUP : 0) |
+    (config.flood?.unknown ? OVL_FLAG_FLOOD_UNKNOWN : 0) |
+    (config.learn ? OVL_FLAG_LEARN : 0) |
     (config.point === null ? 0 : OVL_FLAG_POINT) |
     (config.segment ? OVL_FLAG_SEGMENT : 0) |
     (config.coalesceTcp ? OVL_FLAG_COALESCE_TCP : 0) |

@@ -15,6 +15,15 @@ export interface OverlayConfig {
   readonly vlan: 'pass' | 'strip' | 'discard';
   /** The one destination of a point plugin; null for a dynamic one. */
   readonly point: Endpoint | 'drop' | null;
+  /**
+   * Where broadcast, multicast and, if `unknown`, unicast to MACs that the FDB does not have go: a copy to each
+   * endpoint, unicast or multicast addresses of the socket's family, at most 512; doubles count once. A proxy comes
+   * first. null, or no endpoints: such frames drop as no_flood_list. With `unknown` misses are never asked: `lookup`
+   * is to be false.
+   */
+  readonly flood: { readonly endpoints: readonly Endpoint[]; readonly unknown: boolean } | null;
+  /** Where MACs are heard from is compared with the FDB: {@link LearnUpcall}, {@link FdbEntry.heardAtMs}. */
+  readonly learn: boolean;
   /** What the plugin knows: which frames become upcalls. */
   readonly lookup: boolean;
   readonly proxyArp: boolean;
@@ -29,8 +38,13 @@ export interface OverlayConfig {
 
 /** The descriptors of an underlay socket: owned by the caller, closed only after removeSocket resolved. */
 export interface SocketConfig {
-  /** Where each worker receives. */
+  /** Where each worker receives; 0, or none: it does not. */
   readonly listeners: readonly number[];
+  /**
+   * This socket only receives, as a multicast group's listener does, and what arrives belongs to the overlays of that
+   * one, which is to be removed later than this. `sources` is empty.
+   */
+  readonly receivesFor?: SocketIndex;
   /** Where each worker sends from: its source ports, at most 64. */
   readonly sources: readonly (readonly SourcePort[])[];
 }
@@ -64,6 +78,14 @@ export interface FdbEntry {
   readonly target: FdbTarget;
   /** Set by the operator or a VNIC: never evicted, never replaced by a plugin. */
   readonly isStatic: boolean;
+  /** Told by a frame that came from there. To the datapath that is as if a plugin had said it. */
+  readonly isLearned: boolean;
+  /**
+   * Milliseconds of the monotonic clock when a frame of this MAC last came from the IP address the entry names, in an
+   * overlay that learns (resolution 100 ms, rounded down); null: not since the entry was written. Sending changes
+   * nothing. So an entry is as old as the later of this and the time it was written.
+   */
+  readonly heardAtMs: number | null;
   /** Milliseconds of the monotonic clock when a frame last used it (resolution 100 ms), null: never. */
   readonly usedAtMs: number | null;
 }
@@ -91,7 +113,23 @@ export interface ProxyUpcall {
   readonly frame: Uint8Array;
 }
 
-export type UpcallRecord = MissUpcall | ProxyUpcall;
+/**
+ * A frame came from elsewhere than the FDB says of its source MAC, or the FDB has nothing of it. Never of a static or a
+ * local entry; a drop entry that is neither counts as nothing. Not of every such frame: at most 2000 a second and
+ * worker, and not the same again within 100 ms.
+ */
+export interface LearnUpcall {
+  readonly kind: 'learn';
+  readonly overlay: OverlayIndex;
+  /** The inner source MAC. */
+  readonly mac: string;
+  /** The outer source, canonical. */
+  readonly ip: string;
+}
+
+/** Upcalls about a frame of a VNIC. */
+export type FrameUpcall = MissUpcall | ProxyUpcall;
+export type UpcallRecord = FrameUpcall | LearnUpcall;
 
 /** Names of the drop reasons (`Drop` of the layout). */
 export type DropReason = keyof typeof import('./drops.js').DROP_TEXT;

@@ -1,5 +1,5 @@
 /** Socket addresses as the kernel wants them. */
-import { type Endpoint, ipBytes, ipFamily } from '../address.js';
+import { type Endpoint, ipBytes, ipFamily, ipFromBytes } from '../address.js';
 import { AF_INET, AF_INET6 } from './libc.js';
 
 //  sockaddr_in   0       2       4               8              15
@@ -22,4 +22,11 @@ export function sockaddrOf(endpoint: Endpoint): Uint8Array {
   address.writeUInt16BE(endpoint.port, PORT);
   address.set(ipBytes(endpoint.ip), isIpv4 ? IPV4_ADDRESS : IPV6_ADDRESS);
   return address;
+}
+
+/** The canonical address in a `struct sockaddr_in` or `sockaddr_in6`. */
+export function ipOfSockaddr(sockaddr: Uint8Array): string {
+  const isIpv4 = sockaddr[0] === AF_INET; // the low byte of the family; the high one is 0
+  const start = isIpv4 ? IPV4_ADDRESS : IPV6_ADDRESS;
+  return ipFromBytes(sockaddr.subarray(start, start + (isIpv4 ? 4 : 16)));
 }

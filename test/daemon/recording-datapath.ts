@@ -25,7 +25,14 @@ export class RecordingDatapath implements UpcallDatapath {
   fdbPut(_overlay: OverlayIndex, mac: string, target: FdbTarget, options: { isStatic?: boolean } = {}): boolean {
     if (!this.fdb.has(mac) && this.fdb.size >= this.capacity) return false;
     if (target.kind === 'remote' && !this.hasEndpointRoom) return false;
-    this.fdb.set(mac, { mac, target, isStatic: options.isStatic ?? false, usedAtMs: null });
+    this.fdb.set(mac, {
+      mac,
+      target,
+      isStatic: options.isStatic ?? false,
+      isLearned: false,
+      heardAtMs: null,
+      usedAtMs: null,
+    });
     return true;
   }
 

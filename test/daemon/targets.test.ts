@@ -33,6 +33,8 @@ describe('targets', () => {
       mac: macOf(1),
       target: { kind: 'local', vnic: 3 },
       isStatic: true,
+      isLearned: false,
+      heardAtMs: null,
       usedAtMs: null,
     });
     vnic = null;

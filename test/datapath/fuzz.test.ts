@@ -1,5 +1,5 @@
-// A million random and mutated frames through encap and decap, with random virtio_net_hdrs, joined datagrams and sends
-// that fail: no trap, and every frame accounted for.
+// A million random and mutated frames through encap and decap, with random virtio_net_hdrs, joined datagrams, flooding,
+// learning and sends that fail: no trap, and every frame accounted for.
 // The debug build runs fewer, but with its asserts. VXLANE_FUZZ_SEED repeats a run, VXLANE_FUZZ_FRAMES sets its length.
 
 import assert from 'node:assert/strict';
@@ -29,6 +29,13 @@ function generator(seed: number): (below: number) => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
   };
 }
+
+const endpointsOf = (count: number) =>
+  Array.from({ length: count }, (_, n) => ({ ip: n % 3 === 0 ? `239.0.0.${n + 1}` : `10.0.1.${n + 1}`, port: 4789 }));
+const SENDERS = ['10.0.0.1', '10.0.0.2', '10.0.0.3', 'fd00::9', 'fd00::a'] as const;
+/** Of overlays that flood: with all, and with what only RFC 7348 knows. */
+const flooding = (count: number) => ({ vni: 5, learn: true, flood: { endpoints: endpointsOf(count), unknown: false } });
+const FLAT = { vni: 6, lookup: false, proxyArp: false, proxyNdp: false, proxyDhcp: false, segment: true } as const;
 
 type Random = ReturnType<typeof generator>;
 
@@ -105,6 +112,8 @@ class Fuzz {
       this.#core.overlay({ vni: 2, vlan: 'strip', strictHeader: true, coalesceTcp: true }),
       this.#core.overlay({ vni: 3, vlan: 'discard' }),
       this.#core.overlay({ vni: 4, point: { ip: '10.0.0.1', port: 4789 }, lookup: false, segment: true }),
+      this.#core.overlay(flooding(3)),
+      this.#core.overlay({ ...FLAT, learn: true, flood: { endpoints: endpointsOf(20), unknown: true } }),
     ];
     this.#vnics = this.#overlays.flatMap((overlay) =>
       [0, 1, 2].map((n) => this.#core.vnic(overlay, macText(this.#macs[n]!), n === 2)),
@@ -134,24 +143,29 @@ class Fuzz {
   #decap(batch: readonly Uint8Array[]): void {
     const truncated = this.#random(100) === 0;
     const isJoined = this.#random(3) === 0;
-    this.#core.decap(batch, isJoined ? { truncated, joined: 22 + this.#random(1500) } : { truncated });
+    const from = SENDERS[this.#random(SENDERS.length)]!;
+    const joined = 22 + this.#random(1500);
+    this.#core.decap(batch, isJoined ? { truncated, from, joined } : { truncated, from });
   }
 
   #wrap(bytes: Uint8Array): Uint8Array {
     if (this.#random(50) === 0) return bytes;
     const flags = this.#random(10) === 0 ? this.#random(256) : 8;
-    const whole = datagram(this.#random(6), bytes, { flags, reserved: this.#random(20) === 0 ? 1 : 0 });
+    const whole = datagram(this.#random(8), bytes, { flags, reserved: this.#random(20) === 0 ? 1 : 0 });
     return whole.subarray(0, 9224);
   }
 
-  /** What the daemon does meanwhile: answers, forgets, injects; and time goes by. */
+  /** What the daemon does meanwhile: answers, learns, forgets, injects, changes a flood list; and time goes by. */
   #host(): void {
     const core = this.#core;
     for (const upcall of core.upcalls()) {
       if (upcall.kind === 'miss') this.#answer(upcall.overlay, upcall.mac);
-      else core.rings.inject(this.#random(2) === 0 ? 1 : 2, upcall.overlay, upcall.vnic, upcall.frame);
+      else if (upcall.kind === 'learn') this.#learn(upcall.overlay, upcall.mac, upcall.ip);
+      else core.rings.inject(1 + this.#random(3), upcall.overlay, upcall.vnic, upcall.frame);
     }
     if (this.#random(4) === 0) core.fdb.remove(this.#overlays[0]!, macText(this.#macs[3 + this.#random(37)]!));
+    if (this.#random(4) === 0) core.fdb.remove(this.#overlays[5]!, macText(this.#macs[3 + this.#random(37)]!));
+    if (this.#random(20) === 0) core.setOverlay(this.#overlays[4]!, flooding(this.#random(6)));
     core.nowMs += this.#random(40);
     core.turn();
   }
@@ -161,6 +175,10 @@ class Fuzz {
     if (choice === 0) this.#core.put(overlay, mac, { kind: 'drop', reason: 'no_such_mac' });
     if (choice === 1) this.#core.remote(overlay, mac, { ip: `10.0.0.${this.#random(200)}`, port: 4789 });
     if (choice === 2) this.#core.remote(overlay, mac, { ip: 'fd00::9', port: 1 + this.#random(65535) });
+  }
+
+  #learn(overlay: number, mac: string, ip: string): void {
+    if (this.#random(4) !== 0) this.#core.remote(overlay, mac, { ip, port: 4789 });
   }
 
   #settle(): void {
@@ -183,7 +201,7 @@ class Fuzz {
 }
 
 const MUST_MEET = [
-  ['encapOut', 'delivered', 'upcalled', 'upcalls', 'injected', 'copies'],
+  ['encapOut', 'delivered', 'upcalled', 'upcalls', 'injected', 'copies', 'learns'],
   ['truncated', 'oversized', 'bad_source', 'spoofed_source', 'bad_vlan', 'vlan_discarded', 'bad_vxlan_header'],
   ['reserved_bits', 'unknown_vni', 'hairpin', 'no_such_mac', 'no_flood_list', 'lookup_timeout'],
   ['bad_offload', 'underlay_busy', 'underlay_unreachable', 'underlay_error', 'exceeds_pmtu'],

@@ -7,65 +7,59 @@ import {
   BATCH_MAX,
   CMSG_SIZE,
   HDR_MEMORY_BASE,
-  IOVEC_SIZE,
   MMSGHDR_SIZE,
   MSG_CONTROLLEN,
   MSG_FLAGS,
-  MSG_IOV,
-  MSG_IOVLEN,
   MSG_LEN,
-  OUT_ENDPOINT,
-  OUT_SIZE,
-  OUT_VNIC,
   RX_MAX,
+  RX_NAME_SIZE,
   RX_SLOT_SIZE,
-  SEGMENTS_MAX,
-  UDP_PAYLOAD_MAX,
   VNET_SIZE,
   W_CLOCK,
   W_DELIVER_COUNT,
-  W_DELIVER_FIRST,
-  W_DELIVER_IOV,
-  W_DELIVER_IOVS,
-  W_DELIVER_OUT,
   W_DELIVER_RESULT,
-  W_OUT,
   W_RX_CONTROL,
   W_RX_MMSG,
+  W_RX_NAMES,
   W_RX_SLOTS,
   W_TAP_IOV,
-  W_TX_CONTROL,
-  W_TX_COUNT,
-  W_TX_MMSG,
-  W_TX_OUT,
   WORKERS_BASE,
 } from '../../assembly/layout.js';
-import { type Endpoint, formatEndpoint } from '../../src/address.js';
+import type { Endpoint } from '../../src/address.js';
 import { Counters } from '../../src/datapath/counters.js';
 import { Endpoints } from '../../src/datapath/endpoints.js';
 import { Fdb } from '../../src/datapath/fdb.js';
+import { FloodLists } from '../../src/datapath/flood-lists.js';
 import { createMemory, type Views, viewsOf } from '../../src/datapath/memory.js';
 import { type DatapathExports, instantiate } from '../../src/datapath/module.js';
 import { Rings } from '../../src/datapath/rings.js';
-import { Tables } from '../../src/datapath/tables.js';
+import { type OverlayTargets, Tables } from '../../src/datapath/tables.js';
 import type { FdbTarget, OverlayConfig, UpcallRecord } from '../../src/datapath/types.js';
-
+import { sockaddrOf } from '../../src/system/sockaddr.js';
+import { deliveriesOf, messagesOf, type Output, type Placed } from './outputs.js';
 import { settleSends } from './sends.js';
+
+export type { Output } from './outputs.js';
 
 export type Build = 'debug' | 'release';
 export const BUILDS: readonly Build[] = ['debug', 'release'];
 
 const CLOCK = (WORKERS_BASE + W_CLOCK) >> 3;
 
-/** Something the datapath wants sent: a datagram, cut out of its message as the kernel would, or a write to a TAP. */
-export type Output =
-  | { readonly to: string; readonly datagram: Buffer }
-  | { readonly vnic: number; readonly frame: Buffer; readonly vnet?: Buffer };
-
 const NO_VNET = Buffer.alloc(VNET_SIZE);
 const SOL_UDP = 17;
 const UDP_GRO = 104;
 const CMSG_DATA = 16;
+
+/** What recvmmsg says of messages. */
+export interface ReceiveOptions {
+  readonly socket?: number;
+  readonly truncated?: boolean;
+  /** Each is several datagrams of that size. */
+  readonly joined?: number;
+  /** The outer source address. */
+  readonly from?: string;
+}
 
 export const OVERLAY: OverlayConfig = {
   vni: 23,
@@ -74,6 +68,8 @@ export const OVERLAY: OverlayConfig = {
   vlan: 'pass',
   point: null,
   lookup: true,
+  flood: null,
+  learn: false,
   proxyArp: true,
   proxyNdp: true,
   proxyDhcp: true,
@@ -88,6 +84,7 @@ export class Core {
   readonly views: Views;
   readonly tables: Tables;
   readonly endpoints: Endpoints;
+  readonly floods: FloodLists;
   readonly fdb: Fdb;
   readonly rings: Rings;
   readonly counters: Counters;
@@ -107,6 +104,7 @@ export class Core {
     this.module.startWorker(0);
     this.tables = new Tables(this.views, 1);
     this.endpoints = new Endpoints(this.views, () => {});
+    this.floods = new FloodLists(this.views, this.endpoints);
     this.fdb = new Fdb(this.module, this.views, this.endpoints);
     this.rings = new Rings(this.module, this.views, 0);
     this.counters = new Counters(this.views, 1);
@@ -126,10 +124,26 @@ export class Core {
 
   overlay(config: Partial<OverlayConfig> = {}): number {
     const full = { ...OVERLAY, ...config };
-    const point = full.point === null || full.point === 'drop' ? 0 : this.endpoints.intern(full.point);
-    const index = this.tables.addOverlay(full, point);
+    const index = this.tables.addOverlay(full, this.#targets(full, 0));
     this.module.vniPut(full.vni, index);
     return index;
+  }
+
+  /** What an overlay names may change; nobody waits for a worker, as there is none. */
+  setOverlay(index: number, config: Partial<OverlayConfig>): void {
+    const full = { ...OVERLAY, ...config };
+    const before = this.tables.targetsOf(index).flood;
+    const targets = this.#targets(full, before);
+    this.tables.setOverlay(index, full, targets);
+    if (targets.flood !== before) this.floods.release(before);
+  }
+
+  #targets({ point, flood }: OverlayConfig, current: number): OverlayTargets {
+    const isNone = point === null || point === 'drop';
+    return {
+      point: isNone ? 0 : this.endpoints.intern(point),
+      flood: this.floods.write(flood?.endpoints ?? [], current),
+    };
   }
 
   vnic(overlay: number, mac: string, allowAnyMac = false): number {
@@ -139,7 +153,7 @@ export class Core {
   }
 
   put(overlay: number, mac: string, target: FdbTarget, isStatic = false): void {
-    assert.ok(this.fdb.put(overlay, mac, target, isStatic, this.nowMs));
+    assert.ok(this.fdb.put(overlay, mac, target, { isStatic }, this.nowMs));
   }
 
   remote(overlay: number, mac: string, endpoint: Endpoint): void {
@@ -174,10 +188,7 @@ export class Core {
   }
 
   /** The socket receives messages: datagrams, or with `joined` several of that size each; what comes out, in order. */
-  decap(
-    messages: readonly Uint8Array[],
-    options: { socket?: number; truncated?: boolean; joined?: number } = {},
-  ): Output[] {
+  decap(messages: readonly Uint8Array[], options: ReceiveOptions = {}): Output[] {
     const outputs: Output[] = [];
     for (let start = 0; start < messages.length; start += RX_MAX) {
       const batch = messages.slice(start, start + RX_MAX);
@@ -191,12 +202,16 @@ export class Core {
   }
 
   /** What recvmmsg leaves behind. */
-  #receive(index: number, message: Uint8Array, options: { truncated?: boolean; joined?: number }): void {
+  #receive(index: number, message: Uint8Array, options: ReceiveOptions): void {
     const header = W_RX_MMSG + index * MMSGHDR_SIZE;
     this.views.u8.set(message, WORKERS_BASE + W_RX_SLOTS + index * RX_SLOT_SIZE);
     this.#word(header + MSG_LEN, message.length);
     this.#word(header + MSG_FLAGS, options.truncated ? 0x20 : 0);
     this.#word(header + MSG_CONTROLLEN, options.joined === undefined ? 0 : CMSG_SIZE - 8);
+    if (options.from !== undefined) {
+      const name = sockaddrOf({ ip: options.from, port: 50_000 });
+      this.views.u8.set(name, WORKERS_BASE + W_RX_NAMES + index * RX_NAME_SIZE);
+    }
     const control = W_RX_CONTROL + index * CMSG_SIZE;
     for (const [offset, value] of [CMSG_DATA + 4, 0, SOL_UDP, UDP_GRO, options.joined ?? 0].entries()) {
       this.#word(control + offset * 4, value);
@@ -227,26 +242,11 @@ export class Core {
     this.views.u32[(WORKERS_BASE + offset) >> 2] = value;
   }
 
-  #read(offset: number): number {
-    return this.views.u32[(WORKERS_BASE + offset) >> 2]!;
-  }
-
-  /** The bytes of `count` iovecs. */
-  #gather(vectors: number, count: number): Buffer {
-    const base = this.views.address;
-    const parts = Array.from({ length: count }, (_, index) => {
-      const word = (vectors + index * IOVEC_SIZE) >> 3;
-      const start = Number(this.views.u64[word]!) - base;
-      return this.views.u8.slice(start, start + Number(this.views.u64[word + 1]!));
-    });
-    return Buffer.concat(parts);
-  }
-
   #collect(): Output[] {
-    const outputs: { entry: number; output: Output }[] = [];
+    const outputs: Placed[] = [];
     while (this.module.prepare() !== 0) {
-      const messages = this.quiet ? [] : this.#messages();
-      if (!this.quiet) outputs.push(...this.#deliveries());
+      const messages = this.quiet ? [] : messagesOf(this.views, this.endpoints);
+      if (!this.quiet) outputs.push(...deliveriesOf(this.views));
       const sent = settleSends(this.module, this.views, this.answerSend);
       outputs.push(...sent.flatMap((index) => messages[index] ?? []));
       this.#delivered();
@@ -254,37 +254,9 @@ export class Core {
     return outputs.sort((a, b) => a.entry - b.entry).map(({ output }) => output);
   }
 
-  /** One list a message; each must be one that the kernel takes. */
-  #messages(): { entry: number; output: Output }[][] {
-    return Array.from({ length: this.#read(W_TX_COUNT) }, (_, index) => {
-      const header = WORKERS_BASE + W_TX_MMSG + index * MMSGHDR_SIZE;
-      const vectors = Number(this.views.u64[(header + MSG_IOV) >> 3]!) - this.views.address;
-      const bytes = this.#gather(vectors, Number(this.views.u64[(header + MSG_IOVLEN) >> 3]!));
-      const isCut = this.views.u64[(header + MSG_CONTROLLEN) >> 3] !== 0n;
-      const size = isCut ? this.#read(W_TX_CONTROL + index * CMSG_SIZE + CMSG_DATA) : bytes.length;
-      const entry = this.#read(W_TX_OUT + index * 4);
-      const to = formatEndpoint(this.endpoints.at(this.#read(W_OUT + entry * OUT_SIZE + OUT_ENDPOINT)));
-      const datagrams = Array.from({ length: Math.ceil(bytes.length / size) }, (_, n) =>
-        bytes.subarray(n * size, (n + 1) * size),
-      );
-      assert.ok(datagrams.length <= SEGMENTS_MAX && bytes.length <= UDP_PAYLOAD_MAX, `${bytes.length} bytes`);
-      return datagrams.map((datagram) => ({ entry, output: { to, datagram } }));
-    });
-  }
-
-  #deliveries(): { entry: number; output: Output }[] {
-    return Array.from({ length: this.#read(W_DELIVER_COUNT) }, (_, index) => {
-      const vectors = WORKERS_BASE + W_DELIVER_IOV + this.#read(W_DELIVER_FIRST + index * 4) * IOVEC_SIZE;
-      const bytes = this.#gather(vectors, this.#read(W_DELIVER_IOVS + index * 4));
-      const entry = this.#read(W_DELIVER_OUT + index * 4);
-      const vnic = this.#read(W_OUT + entry * OUT_SIZE + OUT_VNIC);
-      const [vnet, frame] = [bytes.subarray(0, VNET_SIZE), bytes.subarray(VNET_SIZE)];
-      return { entry, output: vnet.equals(NO_VNET) ? { vnic, frame } : { vnic, frame, vnet } };
-    });
-  }
-
   #delivered(): void {
-    for (let index = 0; index < this.#read(W_DELIVER_COUNT); index++) this.#word(W_DELIVER_RESULT + index * 4, 0);
+    const count = this.views.u32[(WORKERS_BASE + W_DELIVER_COUNT) >> 2]!;
+    for (let index = 0; index < count; index++) this.#word(W_DELIVER_RESULT + index * 4, 0);
     this.module.delivered();
   }
 }

@@ -1,0 +1,102 @@
+// Learning where MACs are from what arrives (RFC 7348 section 4.1): the inner source MAC lives behind the outer source
+// address. The FDB is the host's, so a worker only compares:
+//
+//  1. the same as in this pass just before: nothing more, so a train of frames costs one search
+//  2. the FDB says so already: the entry is stamped as heard of, and does not age
+//  3. it is a VNIC's or the operator's: those never move
+//  4. else the host is told: not the same twice within LEARN_REPEAT_MS, and no more than LEARNS_PER_SECOND_MAX a second
+//
+// A record of what the host was told, of LEARNT_SIZE bytes, stands where its hash says, whatever was there before.
+
+import {
+  C_LEARN_SKIPPED,
+  EP_SOCKADDR,
+  FDB_FLAG_STATIC,
+  FdbKind,
+  LEARNS_PER_SECOND_MAX,
+  LEARNT_SIZE,
+  LEARNT_SLOTS,
+  LEARN_REPEAT_MS,
+  W_LEARNT,
+  W_LEARN_TOKENS,
+} from '../layout';
+import { fdbFlags, fdbHear, fdbIndex, fdbKey, fdbKind, fdbPeek } from '../table/fdb';
+import { hash64 } from '../table/hash';
+import { endpointAt } from '../table/records';
+import { sockaddrCheck, sockaddrHigh, sockaddrLow } from '../wire/sockaddr';
+import { takeToken } from './bucket';
+import { total } from './counters';
+import { upcallLearn } from './upcall';
+import { currentPass, nowMs, w } from './worker';
+
+const KEY: usize = 0; // u64 FDB key
+const HIGH: usize = KEY + 8; // u64 the address, see wire/sockaddr.ts
+const LOW: usize = HIGH + 8; // u64
+const AT: usize = LOW + 8; // u32 low bits of the millisecond when the host was told
+
+let sockaddr: usize = 0; // where the message in hand came from
+
+// What was seen last.
+let pass: u32 = 0;
+let key: u64 = 0;
+let high: u64 = 0;
+let low: u64 = 0;
+
+// The datagrams that come next are from the address in this struct sockaddr, of EP_SOCKADDR_MAX bytes.
+@inline
+export function hearFrom(name: usize): void {
+  sockaddr = name;
+}
+
+// A frame of `mac`, in an overlay that learns.
+@inline
+export function learn(overlay: u32, mac: u64): void {
+  if (isNews(fdbKey(overlay, mac))) compare(overlay, mac);
+}
+
+// Steps 2 and 3.
+function compare(overlay: u32, mac: u64): void {
+  if (!sockaddrCheck(sockaddr)) return;
+  const value = fdbPeek(key);
+  if (fdbKind(value) == FdbKind.remote && isAt(endpointAt(fdbIndex(value)) + EP_SOCKADDR)) return fdbHear();
+  if (fdbKind(value) == FdbKind.local || fdbFlags(value) & FDB_FLAG_STATIC) return;
+  tell(overlay, mac);
+}
+
+// Step 1.
+@inline
+function isNews(nextKey: u64): bool {
+  const nextHigh = sockaddrHigh(sockaddr);
+  const nextLow = sockaddrLow(sockaddr);
+  if (nextKey == key && nextLow == low && nextHigh == high && pass == currentPass()) return false;
+  key = nextKey;
+  high = nextHigh;
+  low = nextLow;
+  pass = currentPass();
+  return true;
+}
+
+@inline
+function isAt(name: usize): bool {
+  return sockaddrLow(name) == low && sockaddrHigh(name) == high;
+}
+
+// Step 4.
+function tell(overlay: u32, mac: u64): void {
+  const slot = <usize>(hash64(key ^ hash64(low ^ hash64(high))) & (LEARNT_SLOTS - 1));
+  const record = w() + W_LEARNT + slot * LEARNT_SIZE;
+  const millisecond = <u32>(<u64>nowMs());
+  if (wasTold(record) && millisecond - load<u32>(record, AT) < <u32>LEARN_REPEAT_MS) return;
+  if (!takeToken(w() + W_LEARN_TOKENS, LEARNS_PER_SECOND_MAX) || !upcallLearn(overlay, mac, sockaddr)) {
+    return total(C_LEARN_SKIPPED, 1);
+  }
+  store<u64>(record, key, KEY);
+  store<u64>(record, high, HIGH);
+  store<u64>(record, low, LOW);
+  store<u32>(record, millisecond, AT);
+}
+
+@inline
+function wasTold(record: usize): bool {
+  return load<u64>(record, KEY) == key && load<u64>(record, LOW) == low && load<u64>(record, HIGH) == high;
+}

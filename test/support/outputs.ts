@@ -1,0 +1,87 @@
+// What a worker has prepared to be sent, read where sendmmsg and writev would have found it.
+
+import assert from 'node:assert/strict';
+import {
+  CMSG_SIZE,
+  IOVEC_SIZE,
+  MMSGHDR_SIZE,
+  MSG_CONTROLLEN,
+  MSG_IOV,
+  MSG_IOVLEN,
+  OUT_ENDPOINT,
+  OUT_SIZE,
+  OUT_VNIC,
+  SEGMENTS_MAX,
+  UDP_PAYLOAD_MAX,
+  VNET_SIZE,
+  W_DELIVER_COUNT,
+  W_DELIVER_FIRST,
+  W_DELIVER_IOV,
+  W_DELIVER_IOVS,
+  W_DELIVER_OUT,
+  W_OUT,
+  W_TX_CONTROL,
+  W_TX_COUNT,
+  W_TX_MMSG,
+  W_TX_OUT,
+  WORKERS_BASE,
+} from '../../assembly/layout.js';
+import { formatEndpoint } from '../../src/address.js';
+import type { Endpoints } from '../../src/datapath/endpoints.js';
+import type { Views } from '../../src/datapath/memory.js';
+
+/** Something the datapath wants sent: a datagram, cut out of its message as the kernel would, or a write to a TAP. */
+export type Output =
+  | { readonly to: string; readonly datagram: Buffer }
+  | { readonly vnic: number; readonly frame: Buffer; readonly vnet?: Buffer };
+
+/** With its place in the output list. */
+export interface Placed {
+  readonly entry: number;
+  readonly output: Output;
+}
+
+const NO_VNET = Buffer.alloc(VNET_SIZE);
+const CMSG_DATA = 16;
+
+const read = ({ u32 }: Views, offset: number): number => u32[(WORKERS_BASE + offset) >> 2]!;
+
+/** The bytes of `count` iovecs. */
+function gather({ u8, u64, address }: Views, vectors: number, count: number): Buffer {
+  const parts = Array.from({ length: count }, (_, index) => {
+    const word = (vectors + index * IOVEC_SIZE) >> 3;
+    const start = Number(u64[word]!) - address;
+    return u8.slice(start, start + Number(u64[word + 1]!));
+  });
+  return Buffer.concat(parts);
+}
+
+/** One list a message; each must be one that the kernel takes. */
+export function messagesOf(views: Views, endpoints: Endpoints): Placed[][] {
+  return Array.from({ length: read(views, W_TX_COUNT) }, (_, index) => {
+    const header = WORKERS_BASE + W_TX_MMSG + index * MMSGHDR_SIZE;
+    const vectors = Number(views.u64[(header + MSG_IOV) >> 3]!) - views.address;
+    const bytes = gather(views, vectors, Number(views.u64[(header + MSG_IOVLEN) >> 3]!));
+    const isCut = views.u64[(header + MSG_CONTROLLEN) >> 3] !== 0n;
+    const size = isCut ? read(views, W_TX_CONTROL + index * CMSG_SIZE + CMSG_DATA) : bytes.length;
+    const entry = read(views, W_TX_OUT + index * 4);
+    const to = formatEndpoint(endpoints.at(read(views, W_OUT + entry * OUT_SIZE + OUT_ENDPOINT)));
+    const datagrams = Array.from({ length: Math.ceil(bytes.length / size) }, (_, n) =>
+      bytes.subarray(n * size, (n + 1) * size),
+    );
+    assert.ok(datagrams.length <= SEGMENTS_MAX && bytes.length <= UDP_PAYLOAD_MAX, `${bytes.length} bytes`);
+    return datagrams.map((datagram) => ({ entry, output: { to, datagram } }));
+  });
+}
+
+/** The writes to TAPs. */
+export function deliveriesOf(views: Views): Placed[] {
+  return Array.from({ length: read(views, W_DELIVER_COUNT) }, (_, index) => {
+    const vectors = WORKERS_BASE + W_DELIVER_IOV + read(views, W_DELIVER_FIRST + index * 4) * IOVEC_SIZE;
+    const bytes = gather(views, vectors, read(views, W_DELIVER_IOVS + index * 4));
+    const entry = read(views, W_DELIVER_OUT + index * 4);
+    const vnic = read(views, W_OUT + entry * OUT_SIZE + OUT_VNIC);
+    const [vnet, frame] = [bytes.subarray(0, VNET_SIZE), bytes.subarray(VNET_SIZE)];
+    return { entry, output: vnet.equals(NO_VNET) ? { vnic, frame } : { vnic, frame, vnet } };
+  });
+}
