@@ -41,7 +41,9 @@ export function macToNumber(mac: string): number {
 
 /** The inverse of {@link macToNumber}. */
 export function macFromNumber(value: number): string {
-  return (value.toString(16).padStart(12, '0').match(/../g) as string[]).join(':');
+  const hex = value.toString(16).padStart(12, '0');
+  const bytes = (at: number) => `${hex.slice(at, at + 2)}:${hex.slice(at + 2, at + 4)}`;
+  return `${bytes(0)}:${bytes(4)}:${bytes(8)}`;
 }
 
 /** True for broadcast and multicast: the low bit of the first byte (IEEE 802 I/G bit). */

@@ -427,7 +427,24 @@ export const configurationUnreadable = (file: string, reason: string) =>
 /** A command typed wrongly: exit status 2, and the CLI adds where to find help. */
 const usage = (code: string, message: string) => new VxlaneError(code, message, { exitCode: 2 });
 
-export const unknownCommand = (name: string) => usage('unknown_command', `unknown command: ${name}`);
+/** `longer`: commands of two words that begin with this one. */
+export const unknownCommand = (name: string, longer: readonly string[] = []) =>
+  usage(
+    'unknown_command',
+    longer.length === 0 ? `unknown command: ${name}` : `incomplete command: ${name}: expected ${longer.join(' or ')}`,
+  );
+
+/** `problems` name the options. */
+export const etcdOptionsBad = (problems: string) => usage('etcd_options_bad', problems);
+
+/** `reason`: each endpoint with its error. */
+export const etcdFailed = (what: string, reason: string) => new VxlaneError('etcd_failed', `${what}: ${reason}`);
+
+export const hostsFileBad = (path: string, problems: string) =>
+  new VxlaneError('hosts_file_bad', `${path}: ${problems}`);
+
+export const hostsFileNotWritten = (path: string, cause: unknown) =>
+  new VxlaneError('hosts_file_not_written', `cannot write ${path}: ${messageOf(cause)}`, { cause });
 
 /** `options`: as typed, dashes included. */
 export const unknownOptions = (options: readonly string[]) =>

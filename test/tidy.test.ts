@@ -72,6 +72,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'src/config': ['src/control/protocol', 'src/search', 'src/daemon/overlay-props'],
   'src/demo': ['src/control'],
   'src/cli': ['src/control'],
+  'src/cli/commands/etcd': ['src/control', 'src/cli', 'src/search/plugins'],
   'src/cli/commands/daemon': ['src/control', 'src/cli', 'src/daemon/main'],
   'src/cli/commands/demo': ['src/control', 'src/cli', 'src/demo/demo'],
   'src/main': ['src/cli'],

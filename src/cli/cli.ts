@@ -23,7 +23,7 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
   let helpAt = 'vxlane --help';
   const complain = (message: string) => terminal.printError(`vxlane: ${message.replaceAll('\n', ' ')}\n`);
   try {
-    const { name, rest } = splitCommand(argv);
+    const { name, rest } = splitCommand(argv, isCommand);
     const command = name === null ? null : await load(name);
     if (command !== null) helpAt = `vxlane ${name} --help`;
     const typed = parseOptions(command, rest);
@@ -49,10 +49,15 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
   }
 }
 
+const isCommand = (name: string): boolean => Object.hasOwn(COMMANDS, name);
+
 async function load(name: string): Promise<Command> {
-  const loader = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (loader === undefined) throw unknownCommand(name);
-  return loader();
+  const loader = isCommand(name) ? COMMANDS[name] : undefined;
+  if (loader !== undefined) return loader();
+  throw unknownCommand(
+    name,
+    Object.keys(COMMANDS).filter((each) => each.startsWith(`${name} `)),
+  );
 }
 
 async function contextOf(terminal: Terminal, socketTyped: unknown, complain: Context['complain']): Promise<Context> {
@@ -62,6 +67,7 @@ async function contextOf(terminal: Terminal, socketTyped: unknown, complain: Con
     complain,
     paint: await painter(terminal),
     isTerminal: terminal.isTerminal,
+    env: terminal.env,
     socket,
     client: new ControlClient(socket),
   };

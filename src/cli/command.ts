@@ -47,6 +47,8 @@ export interface Positional {
   readonly what: string;
   /** Takes all the rest, also none; only the last may. */
   readonly rest?: true;
+  /** May be left out; only the last may. */
+  readonly optional?: true;
 }
 export type Positionals = Readonly<Record<string, Positional>>;
 
@@ -63,7 +65,13 @@ type ValueOf<O extends Option> = O extends Flag
 /** What a handler gets: every option and positional by its name, checked. */
 export type Args<O extends Options, P extends Positionals> = {
   readonly [K in keyof O]: ValueOf<O[K]>;
-} & { readonly [K in keyof P]: P[K] extends { rest: true } ? string[] : string };
+} & {
+  readonly [K in keyof P]: P[K] extends { rest: true }
+    ? string[]
+    : P[K] extends { optional: true }
+      ? string | undefined
+      : string;
+};
 
 /** The world of a command. */
 export interface Context {
@@ -75,12 +83,14 @@ export interface Context {
   paint(tint: Tint, text: string): string;
   /** stdout is a terminal. */
   readonly isTerminal: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
   /** Path of the control socket. */
   readonly socket: string;
   readonly client: ControlClient;
 }
 
 interface CommandOf<O extends Options, P extends Positionals> {
+  /** One word, or two: `etcd import`. */
   readonly name: string;
   /** One sentence for --help. */
   readonly sentence: string;

@@ -25,6 +25,7 @@ export function argsOf(command: Command, typed: Typed): Record<string, unknown> 
   const words = [...typed.words];
   for (const [name, positional] of Object.entries(command.positionals)) {
     args[name] = positional.rest === true ? words.splice(0) : words.shift();
+    if (positional.optional === true && args[name] === undefined) continue;
     if (args[name] === undefined || args[name] === '') throw argumentMissing(positional.what);
   }
   if (words.length > 0) throw argumentUnexpected(words[0] as string);

@@ -26,11 +26,15 @@ const CONFIGURATION = {
 
 const HELP_WIDTH = 100;
 
-/** The command's name (null: none was given), and all else that was typed, in its order. */
-export function splitCommand(argv: readonly string[]): { name: string | null; rest: string[] } {
+/** The command's name (null: none was given), one or two words long, and all else that was typed, in its order. */
+export function splitCommand(
+  argv: readonly string[],
+  isCommand: (name: string) => boolean,
+): { name: string | null; rest: string[] } {
   const { words } = parse(COMMON, argv, { 'halt-at-non-option': true });
-  const [name = null, ...after] = words;
-  return { name, rest: [...argv.slice(0, argv.length - words.length), ...after] };
+  const length = isCommand(words.slice(0, 2).join(' ')) ? 2 : 1;
+  const name = words.length === 0 ? null : words.slice(0, length).join(' ');
+  return { name, rest: [...argv.slice(0, argv.length - words.length), ...words.slice(length)] };
 }
 
 /** Throws a VxlaneError of exit status 2 for an unknown option, or one with a value too few or too many. */
@@ -94,6 +98,9 @@ function helpOf(option: Option): string {
 }
 
 function usageOf({ name, sentence, positionals }: Command): string {
-  const labels = Object.values(positionals).map(({ label, rest }) => (rest === true ? `[${label}...]` : label));
+  const labels = Object.values(positionals).map(({ label, rest, optional }) => {
+    if (rest === true) return `[${label}...]`;
+    return optional === true ? `[${label}]` : label;
+  });
   return `Usage: ${['vxlane', name, '[options]', ...labels].join(' ')}\n\n${sentence}`;
 }

@@ -1,10 +1,11 @@
 /** The search plugins that come with vxlane, by the name users type after `-s`. */
 import type { Plugin } from './api.js';
 import { direct } from './plugins/direct/direct.js';
+import { etcd } from './plugins/etcd/etcd.js';
 import { files } from './plugins/files/files.js';
 import { svp } from './plugins/svp/svp.js';
 
-const BUILT_IN: readonly Plugin[] = [direct, files, svp];
+const BUILT_IN: readonly Plugin[] = [direct, etcd, files, svp];
 
 /** Name to plugin, in alphabetical order. */
 export const plugins: ReadonlyMap<string, Plugin> = new Map(BUILT_IN.map((plugin) => [plugin.name, plugin]));

@@ -43,7 +43,7 @@ function* movedAddresses<Key>(before: ReadonlyIndex<Key>, after: ReadonlyIndex<K
   }
 }
 
-function sameTarget(a: Target, b: Target): boolean {
+export function sameTarget(a: Target, b: Target): boolean {
   if (a === b) return true;
   return a !== 'drop' && b !== 'drop' && a.ip === b.ip && a.port === b.port;
 }

@@ -7,15 +7,14 @@
 import { macFromNumber, macToNumber } from '../../../address.js';
 import type { Answer, DynamicInstance, DynamicPlugin, Owner, PluginContext, Query } from '../../api.js';
 import { diffTables } from './diff.js';
-import { ipv4Key, ipv6Key, type MacKey } from './keys.js';
+import { ipv4Key, ipv6Key } from './keys.js';
 import { readTable } from './read-apart.js';
 import { Report } from './report.js';
-import { answerOf, EMPTY_TABLE, type FilesTable, tableSizes } from './table.js';
+import { answerOf, EMPTY_TABLE, type FilesTable, ownerOf, tableSizes } from './table.js';
+import { changeSizes, Told } from './told.js';
 import { FileWatcher, REAL_WORLD, type WatchWorld } from './watch.js';
 
 const CONFIG = 'files/config';
-/** MACs asked for in vain that are remembered; the host forgets a negative answer within a second anyway. */
-const ASKED_IN_VAIN_MAX = 65_536;
 
 export const files: DynamicPlugin = {
   name: 'files',
@@ -38,10 +37,7 @@ export class FilesInstance implements DynamicInstance {
   readonly #world: WatchWorld;
   readonly #watcher: FileWatcher;
   #table: FilesTable = EMPTY_TABLE;
-  /** MACs the host may have an entry for; all of them are in the table. */
-  readonly #asked = new Set<MacKey>();
-  /** MACs the host may remember as unknown, oldest first. */
-  readonly #askedInVain = new Set<MacKey>();
+  readonly #told: Told;
   #isDegraded = false;
   #stopped = false;
   /** Loads run one after the other. */
@@ -49,6 +45,7 @@ export class FilesInstance implements DynamicInstance {
 
   constructor(context: PluginContext, path: string, world: WatchWorld = REAL_WORLD) {
     this.#context = context;
+    this.#told = new Told(context);
     this.#path = path;
     this.#world = world;
     this.#watcher = new FileWatcher(path, () => this.reload(), world);
@@ -77,8 +74,8 @@ export class FilesInstance implements DynamicInstance {
   lookup(query: Query): Answer | null {
     const mac = macToNumber(query.mac);
     const answer = answerOf(this.#table, mac);
-    if (answer !== null) this.#asked.add(mac);
-    else this.#rememberInVain(mac);
+    if (answer !== null) this.#told.found(mac);
+    else this.#told.missed(mac);
     return answer;
   }
 
@@ -131,24 +128,8 @@ export class FilesInstance implements DynamicInstance {
   }
 
   #push(before: FilesTable, after: FilesTable): void {
-    const { added, changed, gone, moved } = diffTables(before, after);
-    for (const { mac } of added) if (this.#askedInVain.delete(macToNumber(mac))) this.#context.withdraw(mac);
-    for (const { mac, target } of changed) if (this.#asked.has(macToNumber(mac))) this.#context.put(mac, target);
-    for (const mac of gone) if (this.#asked.delete(macToNumber(mac))) this.#context.withdraw(mac);
-    for (const { ip, mac } of moved) this.#context.moved(ip, mac);
-    const counts = { added: added.length, changed: changed.length, gone: gone.length, moved: moved.length };
-    this.#context.log.info('table read again', { ...counts, ...tableSizes(after) });
+    const changes = diffTables(before, after);
+    this.#told.push(changes);
+    this.#context.log.info('table read again', { ...changeSizes(changes), ...tableSizes(after) });
   }
-
-  #rememberInVain(mac: MacKey): void {
-    this.#askedInVain.delete(mac);
-    this.#askedInVain.add(mac);
-    if (this.#askedInVain.size <= ASKED_IN_VAIN_MAX) return;
-    const [oldest] = this.#askedInVain;
-    this.#askedInVain.delete(oldest as MacKey);
-  }
-}
-
-function ownerOf(mac: MacKey | undefined): Owner | null {
-  return mac === undefined ? null : Object.freeze({ mac: macFromNumber(mac) });
 }

@@ -51,7 +51,15 @@ export function typeName(value: FieldValue): string {
 
 /** Syntax errors go to `syntax`, one a line of the file, with line and column counted from 1. */
 export function walkEntries(text: string, sink: EntrySink, syntax: Report): void {
-  const walker = new Walker(sink, syntax);
+  walk(text, new Walker(sink, syntax), syntax);
+}
+
+/** The same for a text that is the value of `key` alone. */
+export function walkEntry(key: string, text: string, sink: EntrySink, syntax: Report): void {
+  walk(text, new Walker(sink, syntax, key), syntax);
+}
+
+function walk(text: string, walker: Walker, syntax: Report): void {
   try {
     visit(text, walker, { disallowComments: true, allowTrailingComma: false });
   } catch (thrown) {
@@ -76,9 +84,13 @@ class Walker implements JSONVisitor {
   #list: ListItem[] | null = null;
   #errorLine = -1;
 
-  constructor(sink: EntrySink, syntax: Report) {
+  /** `key`: the text is this entry's value, not the root. */
+  constructor(sink: EntrySink, syntax: Report, key?: string) {
     this.#sink = sink;
     this.#syntax = syntax;
+    if (key === undefined) return;
+    this.#key = key;
+    this.#depth = 1;
   }
 
   onObjectBegin = (_offset: number, _length: number, line: number, column: number): void => {

@@ -1,10 +1,11 @@
 /** Text of a `files` file to a table, or to everything that is wrong with it. Pure. The rules are in docs/files.md. */
 import { macFromNumber } from '../../../address.js';
-import { type Family, IPV4, IPV6, Problem, readAddress, readMac, readPort, readUnderlayIp } from './fields.js';
+import { Answers, EntryReader, type Fields } from './entry.js';
+import { type Family, IPV4, IPV6, Problem } from './fields.js';
 import type { FlatMap } from './flat-map.js';
-import { type EntrySink, type FieldValue, walkEntries } from './json.js';
+import { type EntrySink, walkEntries } from './json.js';
 import type { MacKey } from './keys.js';
-import { Report, show } from './report.js';
+import { Report } from './report.js';
 import { type FilesTable, newTable, unlistedServers } from './table.js';
 
 export type ParseResult =
@@ -19,8 +20,6 @@ export interface ParseLimits {
 
 /** Far below the 2^24 entries that a JavaScript Map can hold. */
 export const LIMITS: ParseLimits = { entries: 4_000_000, addresses: 8_000_000 };
-
-const KNOWN_KEYS = ['ip', 'port', 'arp', 'ndp', 'dhcp-proxy'];
 
 /** Validates the whole text. Syntax errors hide the other problems: behind them fields are guesses. */
 export function parseFiles(text: string, limits: ParseLimits = LIMITS): ParseResult {
@@ -37,48 +36,31 @@ export function parseFiles(text: string, limits: ParseLimits = LIMITS): ParseRes
   return { table: builder.table, warnings: builder.warnings };
 }
 
-/** `arp` or `ndp` of the entry `key`. With `mac` null the addresses are checked, but nobody's. */
-interface GivenAddresses {
-  readonly key: string;
-  readonly mac: MacKey | null;
-  readonly value: FieldValue | undefined;
-}
-
 /** Takes one entry after the other; the table counts only when there were no problems. */
-class Builder implements EntrySink {
-  readonly problems = new Report();
-  readonly warnings = new Report();
+class Builder extends EntryReader implements EntrySink {
   readonly table = newTable();
   readonly #limits: ParseLimits;
-  /** Indexes of good answers, by port and by `ip` as written. */
-  readonly #answers = new Map<number, Map<string, number>>();
   #entries = 0;
   #tooManyAddresses = false;
 
   constructor(limits: ParseLimits) {
+    super(new Answers());
     this.#limits = limits;
+    this.table.answers = this.answers.list;
   }
 
-  entry(key: string, fields: ReadonlyMap<string, FieldValue>): void {
+  entry(key: string, fields: Fields): void {
     if (++this.#entries > this.#limits.entries) return;
-    let mac = this.#checked(key, '', readMac(key));
-    const target = this.#target(key, fields);
+    let mac = this.mac(key);
+    const target = this.target(key, fields);
     if (mac !== null && this.table.targets.add(mac, target ?? 0) !== undefined) {
-      mac = this.#checked<MacKey>(key, '', new Problem(`a second entry for ${macFromNumber(mac)}`));
+      mac = this.checked<MacKey>(key, '', new Problem(`a second entry for ${macFromNumber(mac)}`));
     }
-    const server = this.#server(key, fields.get('dhcp-proxy'));
+    const server = this.server(key, fields);
     if (mac !== null && server !== null) this.table.dhcp.add(mac, server);
-    this.#addresses(IPV4, this.table.arp, { key, mac, value: fields.get('arp') });
-    this.#addresses(IPV6, this.table.ndp, { key, mac, value: fields.get('ndp') });
-    this.#unknownKeys(key, fields);
-  }
-
-  notAnEntry(key: string, type: string): void {
-    this.problems.add(`${pathOf(key)}: expected an object, not ${type}`);
-  }
-
-  repeatedField(key: string, field: string): void {
-    this.problems.add(`${pathOf(key)}.${pathOf(field)}: given twice`);
+    this.addresses(IPV4, key, fields, (address) => this.#claim(IPV4, this.table.arp, address, mac));
+    this.addresses(IPV6, key, fields, (address) => this.#claim(IPV6, this.table.ndp, address, mac));
+    this.unknownFields(key, fields);
   }
 
   /** What only the whole file can tell. */
@@ -91,64 +73,13 @@ class Builder implements EntrySink {
     }
   }
 
-  /** Index of the answer. */
-  #target(key: string, fields: ReadonlyMap<string, FieldValue>): number | null {
-    const text = fields.get('ip');
-    const port = this.#checked(key, '.port', readPort(fields.get('port')));
-    const known = port === null ? undefined : this.#answers.get(port)?.get(text as string);
-    if (known !== undefined) return known;
-    const ip = this.#checked(key, '.ip', readUnderlayIp(text));
-    if (ip === null || port === null) return null;
-    const index = this.table.answers.push(Object.freeze({ target: Object.freeze({ ip, port }) })) - 1;
-    if (!this.#answers.has(port)) this.#answers.set(port, new Map());
-    this.#answers.get(port)?.set(text as string, index);
-    return index;
+  /** Without a MAC the address is nobody's: the entry is refused already. */
+  #claim<Key>(family: Family<Key>, owners: FlatMap<Key>, address: Key, mac: MacKey | null): Problem | null {
+    if (mac === null) return null;
+    if (owners.size >= this.#limits.addresses) this.#tooManyAddresses = true;
+    const owner = this.#tooManyAddresses ? undefined : owners.add(address, mac);
+    if (owner === undefined) return null;
+    const whose = owner === mac ? 'is listed twice' : `already belongs to ${macFromNumber(owner)}`;
+    return new Problem(`${family.format(address)} ${whose}`);
   }
-
-  #server(key: string, value: FieldValue | undefined): MacKey | null {
-    return value === undefined ? null : this.#checked(key, '.dhcp-proxy', readMac(value));
-  }
-
-  #addresses<Key>(family: Family<Key>, owners: FlatMap<Key>, given: GivenAddresses): void {
-    const { value } = given;
-    if (value === undefined) return;
-    if (!Array.isArray(value)) this.#address(family, owners, given, value as FieldValue, -1);
-    else value.forEach((item: FieldValue, index) => void this.#address(family, owners, given, item, index));
-  }
-
-  #address<Key>(
-    family: Family<Key>,
-    owners: FlatMap<Key>,
-    { key, mac }: GivenAddresses,
-    item: FieldValue,
-    index: number,
-  ): void {
-    let address = readAddress(family, item);
-    if (!(address instanceof Problem) && mac !== null) {
-      if (owners.size >= this.#limits.addresses) this.#tooManyAddresses = true;
-      const owner = this.#tooManyAddresses ? undefined : owners.add(address, mac);
-      if (owner === undefined) return;
-      const whose = owner === mac ? 'is listed twice' : `already belongs to ${macFromNumber(owner)}`;
-      address = new Problem(`${family.format(address)} ${whose}`);
-    }
-    this.#checked(key, `.${family.field}${index < 0 ? '' : `[${index}]`}`, address);
-  }
-
-  #unknownKeys(key: string, fields: ReadonlyMap<string, FieldValue>): void {
-    for (const field of fields.keys()) {
-      if (KNOWN_KEYS.includes(field)) continue;
-      this.warnings.add(`${pathOf(key)}.${pathOf(field)}: unknown key, ignored; known are ${KNOWN_KEYS.join(', ')}`);
-    }
-  }
-
-  #checked<T>(key: string, field: string, value: T | Problem): T | null {
-    if (!(value instanceof Problem)) return value;
-    this.problems.add(`${pathOf(key)}${field}: ${value.text}`);
-    return null;
-  }
-}
-
-/** A key as a part of a path: as written when that is harmless, else as JSON. */
-function pathOf(key: string): string {
-  return /^[\w:-]{1,40}$/.test(key) ? key : show(key);
 }

@@ -1,6 +1,6 @@
 /** The table of a `files` file: three questions, three maps, and one for DHCP. Never changed once it is in use. */
 import { macFromNumber } from '../../../address.js';
-import type { Answer } from '../../api.js';
+import type { Answer, Owner } from '../../api.js';
 import { EightUnitMap, NumberMap, type ReadonlyIndex } from './flat-map.js';
 import type { Ipv4Key, Ipv6Key, MacKey } from './keys.js';
 
@@ -32,6 +32,11 @@ export function newTable() {
 export function answerOf(table: FilesTable, mac: MacKey): Answer | null {
   const index = table.targets.get(mac);
   return index === undefined ? null : (table.answers[index] as Answer);
+}
+
+/** Who owns an address, as the host takes it. */
+export function ownerOf(mac: MacKey | undefined): Owner | null {
+  return mac === undefined ? null : Object.freeze({ mac: macFromNumber(mac) });
 }
 
 /** The table of an instance that has not read its file. */

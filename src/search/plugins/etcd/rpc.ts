@@ -1,0 +1,155 @@
+/**
+ * The part of etcd's gRPC interface (v3, etcd ≥ 3.4) that is used here: names, types and field numbers are those of
+ * etcd's `rpc.proto`, `kv.proto`, `auth.proto`, in the JSON form that protobuf.js takes for a .proto file. Fields that
+ * are not named are skipped when they arrive.
+ */
+import protobuf from 'protobufjs';
+
+/** Field number, type, and `[]` behind the type of a repeated one. */
+type Fields = Readonly<Record<string, readonly [id: number, type: string]>>;
+
+function message(fields: Fields, oneofs: Readonly<Record<string, string[]>> = {}) {
+  const described = Object.entries(fields).map(([name, [id, type]]) => {
+    const [single, repeated] = type.split('[');
+    return [name, { id, type: single, ...(repeated === undefined ? {} : { rule: 'repeated' }) }];
+  });
+  const groups = Object.entries(oneofs).map(([name, oneof]) => [name, { oneof }]);
+  return { fields: Object.fromEntries(described), oneofs: Object.fromEntries(groups) };
+}
+
+const HEADER = [1, 'ResponseHeader'] as const;
+
+const MESSAGES = {
+  ResponseHeader: message({ cluster_id: [1, 'uint64'], revision: [3, 'int64'] }),
+  KeyValue: message({ key: [1, 'bytes'], mod_revision: [3, 'int64'], value: [5, 'bytes'] }),
+  RangeRequest: message({
+    key: [1, 'bytes'],
+    range_end: [2, 'bytes'],
+    limit: [3, 'int64'],
+    revision: [4, 'int64'],
+    keys_only: [8, 'bool'],
+  }),
+  RangeResponse: message({ header: HEADER, kvs: [2, 'KeyValue[]'], more: [3, 'bool'] }),
+  PutRequest: message({ key: [1, 'bytes'], value: [2, 'bytes'] }),
+  DeleteRangeRequest: message({ key: [1, 'bytes'] }),
+  RequestOp: message(
+    { request_put: [2, 'PutRequest'], request_delete_range: [3, 'DeleteRangeRequest'] },
+    { request: ['request_put', 'request_delete_range'] },
+  ),
+  TxnRequest: message({ success: [2, 'RequestOp[]'] }),
+  TxnResponse: message({ header: HEADER }),
+  WatchRequest: message(
+    { create_request: [1, 'WatchCreateRequest'], progress_request: [3, 'WatchProgressRequest'] },
+    { request_union: ['create_request', 'progress_request'] },
+  ),
+  WatchCreateRequest: message({
+    key: [1, 'bytes'],
+    range_end: [2, 'bytes'],
+    start_revision: [3, 'int64'],
+    progress_notify: [4, 'bool'],
+    fragment: [8, 'bool'],
+  }),
+  WatchProgressRequest: message({}),
+  WatchResponse: message({
+    header: HEADER,
+    watch_id: [2, 'int64'],
+    created: [3, 'bool'],
+    canceled: [4, 'bool'],
+    compact_revision: [5, 'int64'],
+    cancel_reason: [6, 'string'],
+    fragment: [7, 'bool'],
+    events: [11, 'Event[]'],
+  }),
+  Event: {
+    nested: { EventType: { values: { PUT: 0, DELETE: 1 } } },
+    ...message({ type: [1, 'EventType'], kv: [2, 'KeyValue'] }),
+  },
+  AuthenticateRequest: message({ name: [1, 'string'], password: [2, 'string'] }),
+  AuthenticateResponse: message({ token: [2, 'string'] }),
+};
+
+/** A revision fits a double; a cluster's id is rounded to one, which still tells clusters apart. */
+export interface Header {
+  readonly cluster_id: number;
+  readonly revision: number;
+}
+
+export interface RawKeyValue {
+  readonly key: Buffer;
+  readonly value: Buffer;
+  readonly mod_revision: number;
+}
+
+export interface RangeResponse {
+  readonly header: Header;
+  readonly kvs: readonly RawKeyValue[];
+  readonly more: boolean;
+}
+
+export interface WatchResponse {
+  readonly header: Header;
+  /** -1 on what belongs to no watch: the answer to a progress request. */
+  readonly watch_id: number;
+  readonly created: boolean;
+  readonly canceled: boolean;
+  /** Not 0: the watch was refused because what it wants lies before this revision. */
+  readonly compact_revision: number;
+  readonly cancel_reason: string;
+  /** More of the same revision follows in the next response. */
+  readonly fragment: boolean;
+  readonly events: readonly { readonly type: 'PUT' | 'DELETE'; readonly kv: RawKeyValue }[];
+}
+
+export type RequestOp =
+  | { readonly request_put: { readonly key: Buffer; readonly value: Buffer } }
+  | { readonly request_delete_range: { readonly key: Buffer } };
+
+export interface RangeRequest {
+  readonly key: Buffer;
+  readonly range_end?: Buffer;
+  readonly limit?: number;
+  readonly revision?: number;
+  readonly keys_only?: boolean;
+}
+
+export type WatchRequest =
+  | {
+      readonly create_request: {
+        readonly key: Buffer;
+        readonly range_end: Buffer;
+        readonly start_revision: number;
+        /** Say every ten minutes how far the watch is when nothing happens. */
+        readonly progress_notify: boolean;
+        /** Cut responses that are larger than the largest request. */
+        readonly fragment: boolean;
+      };
+    }
+  | { readonly progress_request: Readonly<Record<string, never>> };
+
+/** A method with its messages. */
+export interface Method<Request, Response> {
+  readonly path: string;
+  encode(request: Request): Uint8Array;
+  decode(bytes: Uint8Array): Response;
+}
+
+const ROOT = protobuf.Root.fromJSON({ nested: MESSAGES } as protobuf.INamespace).resolveAll();
+const PLAIN: protobuf.IConversionOptions = { longs: Number, enums: String, defaults: true, arrays: true };
+
+function method<Request extends object, Response>(path: string, request: string, response: string) {
+  const [requestType, responseType] = [ROOT.lookupType(request), ROOT.lookupType(response)];
+  return {
+    path: `/etcdserverpb.${path}`,
+    encode: (value: Request) => requestType.encode(value).finish(),
+    decode: (bytes: Uint8Array) => responseType.toObject(responseType.decode(bytes), PLAIN) as Response,
+  };
+}
+
+export const RANGE = method<RangeRequest, RangeResponse>('KV/Range', 'RangeRequest', 'RangeResponse');
+export const TXN = method<{ readonly success: readonly RequestOp[] }, object>('KV/Txn', 'TxnRequest', 'TxnResponse');
+export const WATCH = method<WatchRequest, WatchResponse>('Watch/Watch', 'WatchRequest', 'WatchResponse');
+export const AUTHENTICATE = method<{ readonly name: string; readonly password: string }, { readonly token: string }>(
+  'Auth/Authenticate',
+  'AuthenticateRequest',
+  'AuthenticateResponse',
+);
