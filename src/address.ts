@@ -73,13 +73,13 @@ export function ipFromBytes(bytes: Uint8Array): string {
   return address instanceof ipaddr.IPv6 ? address.toRFC5952String() : address.toString();
 }
 
-/** `10.0.0.1`, `10.0.0.1:4790`, `[fd00::1]:4789`, `fd00::1` to an endpoint (default port 4789), or null. */
-export function parseEndpoint(text: string): Endpoint | null {
+/** `10.0.0.1`, `10.0.0.1:4790`, `[fd00::1]:4789`, `fd00::1` to an endpoint, or null. */
+export function parseEndpoint(text: string, defaultPort: number = VXLAN_PORT): Endpoint | null {
   const bracketed = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(text);
   const dotted = /^([^:]+)(?::(\d{1,5}))?$/.exec(text);
   const [, host, portText] = bracketed ?? dotted ?? [null, text, undefined];
   const ip = parseIp(host as string);
-  const port = portText === undefined ? VXLAN_PORT : Number(portText);
+  const port = portText === undefined ? defaultPort : Number(portText);
   if (ip === null || port < 1 || port > 65535) return null;
   return { ip, port };
 }
