@@ -62,6 +62,11 @@ export function ipFamily(ip: string): 4 | 6 {
   return ip.includes(':') ? 6 : 4;
 }
 
+/** True for a group of hosts: 224.0.0.0/4, ff00::/8. `ip` must be canonical. */
+export function isMulticast(ip: string): boolean {
+  return ipaddr.parse(ip).range() === 'multicast';
+}
+
 /** The 4 or 16 bytes of a canonical address, network byte order. */
 export function ipBytes(ip: string): Uint8Array {
   return Uint8Array.from(ipaddr.parse(ip).toByteArray());

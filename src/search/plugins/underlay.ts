@@ -11,8 +11,3 @@ const REASONS: Readonly<Record<string, string>> = {
 export function notUnicast(ip: string): string | null {
   return REASONS[ipaddr.parse(ip).range()] ?? null;
 }
-
-/** Whether a canonical IP address is a group of hosts. */
-export function isMulticast(ip: string): boolean {
-  return ipaddr.parse(ip).range() === 'multicast';
-}

@@ -1,6 +1,6 @@
 /** The flood list as typed: which VTEPs get a copy of what has no single destination. */
-import { type Endpoint, formatEndpoint, ipFamily, parseEndpoint } from '../../../address.js';
-import { isMulticast, notUnicast } from '../underlay.js';
+import { type Endpoint, formatEndpoint, ipFamily, isMulticast, parseEndpoint } from '../../../address.js';
+import { notUnicast } from '../underlay.js';
 
 /** Most copies of one frame, the group's included. */
 export const LIST_MAX = 512;
