@@ -1,4 +1,4 @@
-/** An overlay's place in the datapath: its record there, its targets, what answers its upcalls, what floods and learns. */
+/** An overlay's place in the datapath: its record there, its targets, what answers its upcalls, floods and learns. */
 import type { OverlayIndex } from '../datapath/types.js';
 import { Flooding } from './flooding.js';
 import type { Overlay } from './overlay.js';

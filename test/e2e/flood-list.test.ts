@@ -113,3 +113,35 @@ labTest('flood: ageing', async ({ lab, step }) => {
     assert.ok((await echoesIn(elsewhere, INNER[1])) >= 1);
   });
 });
+
+labTest('flood: a bridge with machines behind it, on an any-mac VNIC', async ({ lab, step }) => {
+  const { ours, kernels, addresses } = await buildFloodLab(lab);
+  const [first] = kernels;
+  const machine = await lab.addMachine('machine');
+  await ours.vxlane('create-vnic', '-m', mac(9), '-l', 'ov0', '--allow-any-mac', 'up0');
+  await ours.exec('sysctl', '-q', '-w', 'net.ipv6.conf.default.disable_ipv6=1');
+  await machine.exec('sysctl', '-q', '-w', 'net.ipv6.conf.default.disable_ipv6=1');
+  await ours.exec('ip', 'link', 'add', 'br1', 'mtu', '1400', 'type', 'bridge');
+  await ours.exec('ip', 'link', 'add', 'm0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', machine.netns);
+  for (const port of ['up0', 'm0']) await ours.exec('ip', 'link', 'set', port, 'master', 'br1', 'up');
+  await ours.exec('ip', 'link', 'set', 'br1', 'up');
+  await machine.exec('ip', 'link', 'set', 'eth0', 'address', mac(8), 'mtu', '1400', 'up');
+  await machine.exec('ip', 'addr', 'add', '10.9.0.8/24', 'dev', 'eth0');
+
+  await step('they reach kernel VTEPs, and are reached, by unicast to MACs that no VNIC has', async () => {
+    await pingAll(machine, INNER[1]);
+    await pingAll(first, '10.9.0.8');
+    assert.equal(await targetOf(ours, mac(8)), null);
+  });
+
+  await step('a VNIC beside the bridge reaches them too', () => pingAll(ours, '10.9.0.8', '-I', 'v0'));
+
+  await step('one that moves here from a VTEP that it was learned at is reached at once', async () => {
+    await first.exec('ip', 'link', 'set', 'vx0', 'address', mac(7));
+    await call(first, INNER[0]);
+    await learnedAt(ours, mac(7), addresses[1]);
+    await first.exec('ip', 'link', 'set', 'vx0', 'address', mac(2));
+    await machine.exec('ip', 'link', 'set', 'eth0', 'address', mac(7));
+    await pingAll(first, '10.9.0.8');
+  });
+});

@@ -168,7 +168,7 @@ describe('a multicast group of the underlay', { skip: needsRoot() }, () => {
       leavesNoDescriptor(() =>
         assert.throws(() => listen(here, group, ip), {
           code: 'group_needs_interface',
-          message: `multicast group ${group}: no interface here has vxlan/listen_ip=${ip}; expected this host's own address`,
+          message: new RegExp(`^multicast group ${group}: no interface here has vxlan/listen_ip=${ip}; expected`),
         }),
       );
     }
