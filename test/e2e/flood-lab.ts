@@ -81,6 +81,8 @@ export interface TargetRow {
   readonly mac: string;
   readonly destination: string;
   readonly source: string;
+  /** Since it was said or learned. */
+  readonly ageSeconds: number;
 }
 
 /** What `show-overlay -t` says of a MAC, or null. */

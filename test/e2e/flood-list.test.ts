@@ -28,7 +28,9 @@ labTest('flood: a replication list and two kernel VTEPs', async ({ lab, step }) 
   });
 
   await step('what goes to an unknown MAC goes to every VTEP, until it answers', async () => {
+    // no ARP from now on: a kernel that looks whether we are still there would teach us its MAC too early
     await ours.exec('ip', 'neigh', 'replace', INNER[1], 'lladdr', mac(2), 'dev', 'v0', 'nud', 'permanent');
+    await first.exec('ip', 'neigh', 'replace', INNER[0], 'lladdr', mac(1), 'dev', 'vx0', 'nud', 'permanent');
     await ours.vxlane('modify-overlay', '-f', 'ov0');
     assert.equal(await targetOf(ours, mac(2)), null);
     const elsewhere = await Capture.start(second, 'eth0', TUNNEL, 'in');
@@ -90,14 +92,12 @@ labTest('flood: ageing', async ({ lab, step }) => {
   await ours.exec('ip', 'neigh', 'replace', INNER[1], 'lladdr', mac(2), 'dev', 'v0', 'nud', 'permanent');
   await first.exec('ip', 'neigh', 'replace', INNER[0], 'lladdr', mac(1), 'dev', 'vx0', 'nud', 'permanent');
 
-  await step('a MAC that goes on sending stays', async () => {
-    await call(first, INNER[0]);
+  await step('a MAC that goes on sending stays, by what was learned once', async () => {
+    const sending = first.spawn(['ping', '-n', '-i', '0.2', INNER[0]], { timeoutMs: 60_000 });
     await learnedAt(ours, mac(2), addresses[1]);
-    const elsewhere = await Capture.start(second, 'eth0', TUNNEL, 'in');
-    const outcome = await first.try(['ping', '-n', '-c', '9', '-i', '0.5', INNER[0]]);
-    assert.equal(outcome.code, 0, outcome.stderr);
-    assert.equal((await elsewhere.stop(['frame.number'], 'icmp.type == 0')).length, 0, 'answers went one way');
-    assert.equal((await targetOf(ours, mac(2)))?.source, 'learned');
+    const isOld = async () => ((await targetOf(ours, mac(2)))?.ageSeconds ?? 0) >= 5;
+    await eventually('it is older than twice the ageing time', isOld, 30_000);
+    await sending.stop('SIGINT');
   });
 
   await step('one that is silent is forgotten, though frames are sent to it', async () => {
