@@ -84,9 +84,7 @@ function typeSchema({ type, range, values, maxBytes = STRING_BYTES_MAX }: Proper
       return { type: 'string', anyOf: [{ format: 'ipv4' }, { format: 'ipv6' }] };
     case 'string':
     case 'secret':
-      return values === undefined
-        ? { type: 'string', minLength: 1, maxLength: maxBytes }
-        : { enum: [...values] };
+      return values === undefined ? { type: 'string', minLength: 1, maxLength: maxBytes } : { enum: [...values] };
   }
 }
 
