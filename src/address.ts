@@ -64,6 +64,11 @@ export function ipFamily(ip: string): 4 | 6 {
   return ip.includes(':') ? 6 : 4;
 }
 
+/** True for a group of hosts: 224.0.0.0/4, ff00::/8. `ip` must be canonical. */
+export function isMulticast(ip: string): boolean {
+  return ipaddr.parse(ip).range() === 'multicast';
+}
+
 /** The 4 or 16 bytes of a canonical address, network byte order. */
 export function ipBytes(ip: string): Uint8Array {
   return Uint8Array.from(ipaddr.parse(ip).toByteArray());
@@ -75,13 +80,13 @@ export function ipFromBytes(bytes: Uint8Array): string {
   return address instanceof ipaddr.IPv6 ? address.toRFC5952String() : address.toString();
 }
 
-/** `10.0.0.1`, `10.0.0.1:4790`, `[fd00::1]:4789`, `fd00::1` to an endpoint (default port 4789), or null. */
-export function parseEndpoint(text: string): Endpoint | null {
+/** `10.0.0.1`, `10.0.0.1:4790`, `[fd00::1]:4789`, `fd00::1` to an endpoint, or null. */
+export function parseEndpoint(text: string, defaultPort: number = VXLAN_PORT): Endpoint | null {
   const bracketed = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(text);
   const dotted = /^([^:]+)(?::(\d{1,5}))?$/.exec(text);
   const [, host, portText] = bracketed ?? dotted ?? [null, text, undefined];
   const ip = parseIp(host as string);
-  const port = portText === undefined ? VXLAN_PORT : Number(portText);
+  const port = portText === undefined ? defaultPort : Number(portText);
   if (ip === null || port < 1 || port > 65535) return null;
   return { ip, port };
 }

@@ -5,7 +5,8 @@
 //  3. frame     a unicast source, at most two tags, the overlay's VLAN policy
 //  4. learn     where its source MAC was heard from, if the overlay learns; whatever becomes of the frame
 //  5. group     to every local VNIC of the overlay
-//  6. unicast   to the VNIC that has the MAC; a VNIC that carries any MAC may have to be asked for
+//  6. unicast   to the VNIC that has the MAC; a VNIC that carries any MAC may have to be asked for, or gets what is
+//               unknown where that is flooded
 //
 // Nothing that came from the underlay goes back to it.
 
@@ -36,6 +37,7 @@ import { vlanDepth } from '../wire/vlan';
 import { vxlanHasVni, vxlanReservedBits, vxlanVni } from '../wire/vxlan';
 import { bump, countCopy, countDecapIn, drop, overlayCounters } from './counters';
 import { refusedTags, stripTags } from './encap';
+import { floodsUnknown } from './flood';
 import { forward } from './forward';
 import { frameVnet, isSuperFrame, takeAgain, takeComplete } from './frame';
 import { hold, isHeld } from './hold';
@@ -122,9 +124,13 @@ function unicast(frame: usize, len: u32, overlay: u32): bool {
 // it maps to this host.
 function miss(frame: usize, len: u32, key: u64, overlay: u32): bool {
   const record = overlayAt(overlay);
-  if (load<u32>(record, OVL_ANY_MAC_VNIC) == 0 || !(load<u32>(record, OVL_FLAGS) & OVL_FLAG_LOOKUP)) {
-    return dropped(Drop.no_local_port, overlay);
+  const anyMac = load<u32>(record, OVL_ANY_MAC_VNIC);
+  if (anyMac == 0) return dropped(Drop.no_local_port, overlay);
+  if (floodsUnknown(overlay)) {
+    outDeliver(frame, len, overlay, anyMac, 0);
+    return true;
   }
+  if (!(load<u32>(record, OVL_FLAGS) & OVL_FLAG_LOOKUP)) return dropped(Drop.no_local_port, overlay);
   const reason = hold(key, frame, len, overlay, 0);
   return reason == Drop.none || dropped(reason, overlay);
 }

@@ -13,6 +13,7 @@
 import {
   Drop,
   FRAME_MAX,
+  OVL_ANY_MAC_VNIC,
   OVL_FIRST_VNIC,
   OVL_FLAGS,
   OVL_FLAG_LIVE,
@@ -167,9 +168,20 @@ function unicast(frame: usize, len: u32, key: u64, overlay: u32, vnic: u32): boo
 function miss(frame: usize, len: u32, key: u64, overlay: u32, vnic: u32): bool {
   const flags = load<u32>(overlayAt(overlay), OVL_FLAGS);
   if (flags & OVL_FLAG_POINT) return toPoint(frame, len, overlay, vnic);
-  if (floodsUnknown(overlay)) return flooded(frame, len, overlay, vnic);
+  if (floodsUnknown(overlay)) return unknown(frame, len, overlay, vnic);
   if (!(flags & OVL_FLAG_LOOKUP)) return dropped(Drop.lookup_failed, overlay, vnic);
   const reason = hold(key, frame, len, overlay, vnic);
   if (reason != Drop.none) drop(reason, overlay, vnic);
   return true;
+}
+
+// The MAC may be anywhere: also here, behind a VNIC that carries any.
+function unknown(frame: usize, len: u32, overlay: u32, vnic: u32): bool {
+  const anyMac = load<u32>(overlayAt(overlay), OVL_ANY_MAC_VNIC);
+  if (anyMac != 0 && anyMac != vnic) {
+    if (!completeInHand(frame, len)) return dropped(Drop.bad_offload, overlay, vnic); // one frame, several readers
+    outDeliver(frame, len, overlay, anyMac, vnic);
+    countCopy();
+  }
+  return flooded(frame, len, overlay, vnic);
 }

@@ -67,7 +67,7 @@ function propertySchema(spec: PropertySpec): Schema {
   return { ...base, ...fallback, ...typeSchema(spec, isSwitch) };
 }
 
-function typeSchema({ type, range, values }: PropertySpec, isSwitch: boolean): Schema {
+function typeSchema({ type, range, values, maxBytes = STRING_BYTES_MAX }: PropertySpec, isSwitch: boolean): Schema {
   if (isSwitch) return { enum: [true, false, 'true', 'false'] };
   switch (type) {
     case 'int':
@@ -84,9 +84,7 @@ function typeSchema({ type, range, values }: PropertySpec, isSwitch: boolean): S
       return { type: 'string', anyOf: [{ format: 'ipv4' }, { format: 'ipv6' }] };
     case 'string':
     case 'secret':
-      return values === undefined
-        ? { type: 'string', minLength: 1, maxLength: STRING_BYTES_MAX }
-        : { enum: [...values] };
+      return values === undefined ? { type: 'string', minLength: 1, maxLength: maxBytes } : { enum: [...values] };
   }
 }
 

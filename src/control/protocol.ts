@@ -120,7 +120,7 @@ export interface TargetView {
   mac: string;
   /** `IP:PORT`, `drop`, or `vnic NAME`. */
   destination: string;
-  /** Who said so: `static`, `vnic`, or the plugin's name. */
+  /** Who said so: `static`, `vnic`, `learned`, or the plugin's name. */
   source: string;
   /** Seconds since it was said. */
   ageSeconds: number;
@@ -132,10 +132,10 @@ export interface LookupView {
   overlay: string;
   mac: string;
   /** What the datapath does with a frame to that MAC. */
-  verdict: 'forward' | 'local' | 'drop';
-  /** As in TargetView; for a drop the reason's name. */
+  verdict: 'forward' | 'flood' | 'local' | 'drop';
+  /** As in TargetView; for a drop the reason's name, of a flood list the first endpoints. */
   destination: string;
-  /** `static`, `vnic`, or the plugin's name. */
+  /** `static`, `vnic`, `learned`, or the plugin's name. */
   source: string;
   /** Found in the FDB (true), or asked of the plugin just now. */
   cached: boolean;

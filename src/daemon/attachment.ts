@@ -1,9 +1,11 @@
-/** An overlay's place in the datapath: its record there, its targets and what answers its upcalls. */
-import type { OverlayIndex, SocketIndex } from '../datapath/types.js';
+/** An overlay's place in the datapath: its record there, its targets, what answers its upcalls, floods and learns. */
+import type { OverlayIndex } from '../datapath/types.js';
+import { Flooding } from './flooding.js';
 import type { Overlay } from './overlay.js';
 import { datapathConfig } from './overlay-config.js';
 import { isOwnEndpoint } from './overlay-props.js';
 import type { Attachment, OverlayDeps } from './overlay-types.js';
+import type { AcquiredSocket } from './sockets.js';
 import { Targets } from './targets.js';
 import { type UpcallOverlay, Upcalls } from './upcalls.js';
 
@@ -11,7 +13,7 @@ import { type UpcallOverlay, Upcalls } from './upcalls.js';
 export function attachmentOf(
   overlay: Overlay,
   { datapath, now }: OverlayDeps,
-  { socket, gso }: { socket: SocketIndex; gso: boolean },
+  { index: socket, gso, groups }: AcquiredSocket,
 ): Attachment {
   const { listen } = overlay.configuration.settings.socket;
   const index = datapath.addOverlay(datapathConfig(overlay, { socket, gso }));
@@ -24,7 +26,12 @@ export function attachmentOf(
     nowMs: now(),
   });
   const upcalls = new Upcalls({ datapath, overlay: forUpcalls(overlay, index), targets, now });
-  return { index, socket, gso, targets, upcalls };
+  const flooding = new Flooding({
+    overlay: overlay.name,
+    ...{ listen, groups, targets, health: overlay.health, log: overlay.log, nowMs: now() },
+    heardAtMs: (mac) => datapath.fdbHeardAtMs(index, mac),
+  });
+  return { index, socket, gso, targets, upcalls, flooding };
 }
 
 function forUpcalls(overlay: Overlay, index: OverlayIndex): UpcallOverlay {

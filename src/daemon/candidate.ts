@@ -2,8 +2,8 @@
  * An instance of a search plugin that has been started for an overlay and does not serve it yet: it can still be
  * refused without a trace.
  */
-import { formatEndpoint, ipFamily } from '../address.js';
-import { pointsToItself } from '../errors.js';
+import { formatEndpoint, ipFamily, isMulticast } from '../address.js';
+import { groupNeedsInterface, pointsToItself } from '../errors.js';
 import type { Flood, PluginLog, Target } from '../search/api.js';
 import type { FoundPlugin } from '../search/find.js';
 import type { Deadlines } from '../search/host/deadlines.js';
@@ -11,7 +11,7 @@ import { PluginHost } from '../search/host/host.js';
 import { threadAt } from '../search/host/thread.js';
 import type { PluginCounts, PluginFault } from '../search/host/types.js';
 import { FirstWords, Relay } from './first-words.js';
-import { type Configuration, isOwnEndpoint, only } from './overlay-props.js';
+import { type Configuration, isOwnEndpoint, isWildcard, only } from './overlay-props.js';
 import { plainQuery } from './query.js';
 
 /** Questions that are asked at once while a candidate warms up. */
@@ -82,7 +82,7 @@ export class Candidate {
   async start(): Promise<void> {
     await this.host.start();
     if (this.found.manifest.mode === 'point') this.point = await this.#askPoint();
-    else this.flood = await this.host.flood();
+    else this.flood = await floodOf(this.host, this.configuration);
   }
 
   async #askPoint(): Promise<Target> {
@@ -127,4 +127,13 @@ export async function pointOf(host: PluginHost, { settings }: Configuration, ove
     throw pointsToItself(overlay, formatEndpoint(target));
   }
   return target;
+}
+
+/** What a dynamic plugin floods to; a VxlaneError when that cannot be from where the overlay listens. */
+export async function floodOf(host: PluginHost, { settings }: Configuration): Promise<Flood | null> {
+  const flood = await host.flood();
+  const { ip } = settings.socket.listen;
+  const group = flood?.endpoints.find((endpoint) => isMulticast(endpoint.ip));
+  if (group !== undefined && isWildcard(ip)) throw groupNeedsInterface(group.ip, ip);
+  return flood;
 }

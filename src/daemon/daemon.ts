@@ -240,8 +240,8 @@ export class Daemon implements Controller {
     const { datapath, overlayByIndex, log } = this.#world;
     try {
       const attachment = overlayByIndex.get(record.overlay)?.attachment;
-      if (record.kind === 'learn') return; // no overlay is told to learn yet, see overlay-config.ts
-      if (attachment) attachment.upcalls.handle(record);
+      if (record.kind === 'learn') attachment?.flooding.learner.heard(record.mac, record.ip, this.#world.now());
+      else if (attachment) attachment.upcalls.handle(record);
       else if (record.kind !== 'miss') datapath.countDrop(0, 'overlay_gone');
     } catch (thrown) {
       log.error('bug while handling an upcall', { stack: thrown instanceof Error ? thrown.stack : thrown });

@@ -5,6 +5,7 @@
  * `lookup`: the last question to it failed. `push`: it handed over nonsense unasked. `plugin`: its own word.
  * `fdb`, `endpoints`: tables of the datapath that had no room for an answer. `statics`: nor for the operator's targets.
  * `declaration`: what the configuration file says of it is not in effect.
+ * `flood`: broadcasts do not go everywhere they should. `learning`: some MACs cannot be learned.
  */
 export type HealthPart =
   | 'underlay'
@@ -16,7 +17,9 @@ export type HealthPart =
   | 'fdb'
   | 'endpoints'
   | 'statics'
-  | 'declaration';
+  | 'declaration'
+  | 'flood'
+  | 'learning';
 
 const ORDER: readonly HealthPart[] = [
   'underlay',
@@ -29,6 +32,8 @@ const ORDER: readonly HealthPart[] = [
   'endpoints',
   'statics',
   'declaration',
+  'flood',
+  'learning',
 ];
 
 export class Health {

@@ -1,11 +1,12 @@
 /** What the datapath is told of an overlay. */
 import type { OverlayConfig, SocketIndex } from '../datapath/types.js';
+import type { Flooding } from './flooding.js';
 import type { Overlay } from './overlay.js';
 
 /** From its configuration, its plugin and its VNICs as they are now. */
 export function datapathConfig(
   { identity, configuration, search, vnics }: Overlay,
-  { socket, gso }: { socket: SocketIndex; gso: boolean },
+  { socket, gso, flooding }: { socket: SocketIndex; gso: boolean; flooding?: Flooding },
 ): OverlayConfig {
   const { strictHeader, vlan } = configuration.settings;
   const { isPoint, point } = search;
@@ -17,8 +18,7 @@ export function datapathConfig(
     vlan,
     point: isPoint ? (point ?? 'drop') : null,
     lookup: !isPoint,
-    flood: null,
-    learn: false,
+    ...(flooding?.config ?? { flood: null, learn: false }),
     proxyArp: search.can('arp'),
     proxyNdp: search.can('ndp'),
     proxyDhcp: search.can('dhcp'),

@@ -22,7 +22,12 @@ export const ENCAPS: readonly string[] = ['vxlan'];
 export const VNI_MAX = 0xffffff;
 
 /** Overlays that listen on one address and port share their sockets, and must agree on these. */
-export const SOCKET_PROPERTIES = ['vxlan/source_ports', 'vxlan/udp_checksum', 'vxlan/accept_zero_checksum6'] as const;
+export const SOCKET_PROPERTIES = [
+  'vxlan/source_ports',
+  'vxlan/udp_checksum',
+  'vxlan/accept_zero_checksum6',
+  'vxlan/multicast_ttl',
+] as const;
 
 /** `mtu` has no default here: that depends on the underlay, see {@link defaultMtu}. */
 export const OVERLAY_PROPERTIES: readonly PropertySpec[] = [
@@ -66,6 +71,14 @@ export const OVERLAY_PROPERTIES: readonly PropertySpec[] = [
     default: 'false',
     values: ['true', 'false'],
     help: 'receive IPv6 datagrams whose UDP checksum is zero (RFC 6935)',
+  },
+  {
+    name: 'vxlan/multicast_ttl',
+    type: 'uint',
+    required: false,
+    default: 1,
+    range: [1, 255],
+    help: 'TTL or hop limit of what is sent to a multicast group; 1: it stays on the link',
   },
   {
     name: 'offload',
@@ -165,6 +178,7 @@ function settingsOf(values: Values): OverlaySettings {
       sourcePorts: Number(values['vxlan/source_ports']),
       checksum: values['vxlan/udp_checksum'] as SocketSettings['checksum'],
       acceptZeroChecksum6: values['vxlan/accept_zero_checksum6'] === 'true',
+      multicastTtl: Number(values['vxlan/multicast_ttl']),
       offload: values.offload as SocketSettings['offload'],
     },
     vlan: values.vlan as OverlaySettings['vlan'],
@@ -196,7 +210,12 @@ export function checkMtu(mtu: number, underlay: number | null, listenIp: string)
 export function isOwnEndpoint(listen: Endpoint, endpoint: Endpoint): boolean {
   if (endpoint.port !== listen.port) return false;
   if (endpoint.ip === listen.ip) return true;
-  return ipaddr.parse(listen.ip).range() === 'unspecified' && isLocalAddress(endpoint.ip);
+  return isWildcard(listen.ip) && isLocalAddress(endpoint.ip);
+}
+
+/** True for 0.0.0.0 and ::. */
+export function isWildcard(ip: string): boolean {
+  return ipaddr.parse(ip).range() === 'unspecified';
 }
 
 function isLocalAddress(ip: string): boolean {

@@ -3,6 +3,7 @@ import type { Datapath } from '../datapath/datapath.js';
 import type { OverlayIndex, SocketIndex } from '../datapath/types.js';
 import type { Deadlines } from '../search/host/deadlines.js';
 import type { PluginHost } from '../search/host/host.js';
+import type { Flooding } from './flooding.js';
 import type { DaemonLog } from './log.js';
 import type { Overlay } from './overlay.js';
 import type { SocketSettings, Sockets } from './sockets.js';
@@ -52,4 +53,5 @@ export interface Attachment {
   readonly gso: boolean;
   readonly targets: Targets;
   readonly upcalls: Upcalls;
+  readonly flooding: Flooding;
 }

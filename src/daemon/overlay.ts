@@ -209,6 +209,7 @@ export class Overlay {
     this.#deps.overlayByIndex.delete(attachment.index);
     attachment.upcalls.close();
     await this.#deps.datapath.removeOverlay(attachment.index);
+    await attachment.flooding.close();
     await this.#deps.sockets.release(this.name, this.#configuration.settings.socket);
   }
 
@@ -254,6 +255,7 @@ export class Overlay {
 
   tick(nowMs: number): void {
     this.#attachment?.targets.tick(nowMs);
+    this.#attachment?.flooding.tick(nowMs);
     this.#statusLog.tick(nowMs);
   }
 
@@ -265,16 +267,17 @@ export class Overlay {
     else if (this.#wasLocal) this.health.degrade('underlay', listenAddressGone(ip).message);
     this.#wasLocal ||= local.has(ip);
     this.#lostTargets.retry(this.statics, this.#putStatic);
+    this.#attachment.flooding.watch(local);
   }
 
   async #attach(): Promise<void> {
     const { sockets } = this.#deps;
     const { socket: wanted } = this.#configuration.settings;
     this.#underlay = underlayMtu(wanted.listen.ip);
-    const { index: socket, gso } = sockets.acquire(this.name, wanted);
+    const socket = sockets.acquire(this.name, wanted);
     this.#wasLocal = this.#underlay !== null;
     try {
-      this.#attachment = attachmentOf(this, this.#deps, { socket, gso });
+      this.#attachment = attachmentOf(this, this.#deps, socket);
       this.#deps.overlayByIndex.set(this.#attachment.index, this);
     } catch (thrown) {
       await sockets.release(this.name, wanted);
@@ -290,6 +293,7 @@ export class Overlay {
 
   #configure(): void {
     if (this.#attachment === null) return;
+    this.#attachment.flooding.follow(this.search.flood);
     this.#deps.datapath.setOverlay(this.#attachment.index, datapathConfig(this, this.#attachment));
   }
 }

@@ -9,7 +9,7 @@ import type { Deadlines } from '../search/host/deadlines.js';
 import type { PluginHost } from '../search/host/host.js';
 import type { Ability } from '../search/host/messages.js';
 import { PluginCounts, type PluginFault } from '../search/host/types.js';
-import { Candidate, pointOf } from './candidate.js';
+import { Candidate, floodOf, pointOf } from './candidate.js';
 import type { Health } from './health.js';
 import type { Configuration } from './overlay-props.js';
 
@@ -169,7 +169,7 @@ export class SearchSide {
     if (this.isPoint) {
       this.#point = await pointOf(serving.host, configuration, this.#options.overlay);
       this.#pointAtMs = this.#options.now();
-    } else this.#flood = await serving.host.flood();
+    } else this.#flood = await floodOf(serving.host, configuration);
     this.#options.onChange();
   }
 

@@ -1,16 +1,10 @@
 /** The underlay sockets: overlays that listen on the same address and port share one, and have to agree on it. */
 import { type Endpoint, formatEndpoint } from '../address.js';
-import type { SocketConfig, SocketIndex } from '../datapath/types.js';
+import type { SocketIndex } from '../datapath/types.js';
 import { socketDiffers } from '../errors.js';
 import { openUnderlay, type Source, type UdpChecksum, type Underlay } from '../system/udp.js';
+import { Groups, type SocketDatapath } from './groups.js';
 import type { SOCKET_PROPERTIES } from './overlay-props.js';
-
-/** The part of the datapath that polls sockets. */
-export interface SocketDatapath {
-  readonly workers: number;
-  addSocket(config: SocketConfig): SocketIndex;
-  removeSocket(index: SocketIndex): Promise<void>;
-}
 
 /** What an overlay wants of its socket. Those who share one must want the same, but for `offload`. */
 export interface SocketSettings {
@@ -20,6 +14,8 @@ export interface SocketSettings {
   readonly checksum: UdpChecksum;
   /** IPv6 datagrams with checksum 0 are received. */
   readonly acceptZeroChecksum6: boolean;
+  /** TTL or hop limit of what is sent to multicast groups. */
+  readonly multicastTtl: number;
   readonly offload: 'auto' | 'off';
 }
 
@@ -27,12 +23,15 @@ export interface AcquiredSocket {
   readonly index: SocketIndex;
   /** Several datagrams may leave in one send. */
   readonly gso: boolean;
+  /** The multicast groups that it receives from; a user leaves what it joined before it releases the socket. */
+  readonly groups: Groups;
 }
 
 interface Shared {
   readonly udp: Underlay;
   readonly index: SocketIndex;
   readonly settings: SocketSettings;
+  readonly groups: Groups;
   /** By name of the overlay, whether it wants offloads. */
   readonly users: Map<string, SocketSettings['offload']>;
 }
@@ -57,7 +56,7 @@ export class Sockets {
     checkSame(key, shared.settings, settings);
     shared.users.set(user, settings.offload);
     receiveJoined(shared);
-    return { index: shared.index, gso: shared.udp.gso };
+    return { index: shared.index, gso: shared.udp.gso, groups: shared.groups };
   }
 
   /** An overlay wants offloads from now on, or no more. */
@@ -82,7 +81,10 @@ export class Sockets {
 
   /** The datapath has ended: closes everything. */
   closeAll(): void {
-    for (const { udp } of this.#open.values()) udp.close();
+    for (const { udp, groups } of this.#open.values()) {
+      groups.closeAll();
+      udp.close();
+    }
     this.#open.clear();
   }
 
@@ -93,13 +95,19 @@ export class Sockets {
     try {
       const sources = udp.sources.map((ports) => ports.map(bothKinds));
       const index = this.#datapath.addSocket({ listeners: udp.listeners, sources });
-      const shared = { udp, index, settings, users: new Map() };
+      const groups = this.#groupsOf(udp, index, settings);
+      const shared = { udp, index, settings, groups, users: new Map() };
       this.#open.set(key, shared);
       return shared;
     } catch (thrown) {
       udp.close();
       throw thrown;
     }
+  }
+
+  #groupsOf(underlay: Underlay, socket: SocketIndex, settings: SocketSettings): Groups {
+    const { listen, acceptZeroChecksum6, multicastTtl: hops } = settings;
+    return new Groups({ datapath: this.#datapath, socket, underlay, localIp: listen.ip, acceptZeroChecksum6, hops });
   }
 }
 
@@ -112,14 +120,17 @@ function bothKinds({ withChecksum, withoutChecksum }: Source): Source {
 }
 
 /** Datagrams may come joined as long as somebody wants offloads; for the others they are taken apart again. */
-function receiveJoined({ udp, users }: Shared): void {
-  udp.setGro([...users.values()].includes('auto'));
+function receiveJoined({ udp, groups, users }: Shared): void {
+  const isWanted = [...users.values()].includes('auto');
+  udp.setGro(isWanted);
+  groups.setGro(isWanted);
 }
 
 const MUST_AGREE = {
   sourcePorts: 'vxlan/source_ports',
   checksum: 'vxlan/udp_checksum',
   acceptZeroChecksum6: 'vxlan/accept_zero_checksum6',
+  multicastTtl: 'vxlan/multicast_ttl',
 } as const satisfies Record<string, (typeof SOCKET_PROPERTIES)[number]>;
 
 function checkSame(listen: string, theirs: SocketSettings, ours: SocketSettings): void {

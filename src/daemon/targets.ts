@@ -8,9 +8,16 @@ import { endpointsFull, fdbFull, type VxlaneError } from '../errors.js';
 import type { Target } from '../search/api.js';
 import { Expiry } from './expiry.js';
 
+export interface FdbPutOptions {
+  /** Never evicted, never replaced but by another static entry. */
+  readonly isStatic?: boolean;
+  /** Frames from the MAC keep it; one that comes from elsewhere is told of. */
+  readonly isLearned?: boolean;
+}
+
 /** The part of the datapath that is written here. */
 export interface Fdb {
-  fdbPut(overlay: OverlayIndex, mac: string, target: FdbTarget, options?: { isStatic?: boolean }): boolean;
+  fdbPut(overlay: OverlayIndex, mac: string, target: FdbTarget, options?: FdbPutOptions): boolean;
   fdbRemove(overlay: OverlayIndex, mac: string): boolean;
   fdbGet(overlay: OverlayIndex, mac: string): FdbEntry | null;
   fdbEntries(overlay: OverlayIndex): FdbEntry[];
@@ -30,6 +37,8 @@ export interface Decision {
   readonly target: Target | Refusal;
   /** Set by the operator. */
   readonly isStatic: boolean;
+  /** Heard from the underlay, not told by anybody. */
+  readonly isLearned: boolean;
   /** When it was said. */
   readonly atMs: number;
 }
@@ -50,8 +59,13 @@ function isRefusal(target: Target | Refusal): target is Refusal {
   return target === 'no_such_mac' || target === 'lookup_failed';
 }
 
+/** By the plugin: a place, not that it knows none. */
+function isTold({ target, isStatic, isLearned }: Decision): boolean {
+  return !isStatic && !isLearned && !isRefusal(target);
+}
+
 function isSame(a: Decision, b: Decision): boolean {
-  if (a.isStatic !== b.isStatic) return false;
+  if (a.isStatic !== b.isStatic || a.isLearned !== b.isLearned) return false;
   if (typeof a.target === 'string' || typeof b.target === 'string') return a.target === b.target;
   return a.target.ip === b.target.ip && a.target.port === b.target.port;
 }
@@ -60,6 +74,8 @@ export class Targets {
   readonly #options: TargetsOptions;
   readonly #decisions = new Map<string, Decision>();
   readonly #expiry: Expiry;
+  /** Called when a MAC that was learned is so no longer: somebody has said where it is, or it was forgotten. */
+  onUnlearned: (mac: string) => void = () => {};
 
   constructor(options: TargetsOptions) {
     this.#options = options;
@@ -81,21 +97,45 @@ export class Targets {
 
   /** A static entry. False: there is no room, see noRoom. */
   putStatic(mac: string, target: Target, nowMs: number): boolean {
-    return this.#write(mac, { target, isStatic: true, atMs: nowMs });
+    return this.#write(mac, { target, isStatic: true, isLearned: false, atMs: nowMs });
   }
 
-  /** The plugin's word; never replaces a static entry. False: that, or there is no room, see noRoom. */
+  /**
+   * The plugin's word; never replaces a static entry. False: that, or there is no room, see noRoom. It outweighs what
+   * was learned, but that it knows nothing does not.
+   */
   put(mac: string, target: Target | Refusal, nowMs: number, ttlMs?: number): boolean {
-    if (this.entry(mac)?.isStatic === true) return false;
-    if (!this.#write(mac, { target, isStatic: false, atMs: nowMs })) return false;
+    const entry = this.entry(mac);
+    if (entry?.isStatic === true) return false;
+    if (isRefusal(target) && entry !== null && this.isLearned(mac)) return true;
+    if (!this.#write(mac, { target, isStatic: false, isLearned: false, atMs: nowMs })) return false;
     if (ttlMs !== undefined) this.#expiry.set(mac, nowMs + Math.max(ttlMs, LEAST_LIFE_MS));
     return true;
   }
 
   /** MACs of which the plugin said where they are, and that still have an entry. */
   told(): string[] {
-    const told = [...this.#decisions].filter(([, { target, isStatic }]) => !isStatic && !isRefusal(target));
+    const told = [...this.#decisions].filter(([, decision]) => isTold(decision));
     return told.flatMap(([mac]) => (this.entry(mac) === null ? [] : [mac]));
+  }
+
+  /** What was heard: stands only where neither the operator, a VNIC nor the plugin has said anything (`kept`). */
+  learn(mac: string, endpoint: Endpoint, nowMs: number): 'learned' | 'kept' | 'no_room' {
+    if (!this.#isOpen(mac)) return 'kept';
+    return this.#write(mac, { target: endpoint, isStatic: false, isLearned: true, atMs: nowMs })
+      ? 'learned'
+      : 'no_room';
+  }
+
+  isLearned(mac: string): boolean {
+    return this.#decisions.get(mac)?.isLearned === true;
+  }
+
+  #isOpen(mac: string): boolean {
+    const entry = this.entry(mac);
+    if (entry === null) return true;
+    const decision = this.#decisions.get(mac);
+    return !entry.isStatic && decision !== undefined && (decision.isLearned || isRefusal(decision.target));
   }
 
   /** Forgets a MAC. False when nothing was known. */
@@ -106,8 +146,10 @@ export class Targets {
 
   /** The entry of a MAC is somebody else's now (a VNIC's): it stays, what was said before does not. */
   forget(mac: string): void {
+    const wasLearned = this.isLearned(mac);
     this.#decisions.delete(mac);
     this.#expiry.delete(mac);
+    if (wasLearned) this.onUnlearned(mac);
   }
 
   /** MACs whose question had no target. */
@@ -145,15 +187,17 @@ export class Targets {
     const before = this.#decisions.get(mac);
     const isThere = before !== undefined && isSame(before, decision) && this.entry(mac) !== null;
     if (!isThere && !this.#store(mac, decision)) return false;
+    const wasLearned = before?.isLearned === true;
     this.#expiry.delete(mac);
     this.#decisions.set(mac, decision);
+    if (wasLearned && !decision.isLearned) this.onUnlearned(mac);
     this.#sweep();
     return true;
   }
 
-  #store(mac: string, { target, isStatic }: Decision): boolean {
+  #store(mac: string, { target, isStatic, isLearned }: Decision): boolean {
     const { fdb, overlay } = this.#options;
-    return fdb.fdbPut(overlay, mac, this.#resolve(target), { isStatic });
+    return fdb.fdbPut(overlay, mac, this.#resolve(target), isLearned ? { isLearned } : { isStatic });
   }
 
   #resolve(target: Target | Refusal): FdbTarget {

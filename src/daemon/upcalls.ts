@@ -137,10 +137,11 @@ export class Upcalls {
     if (this.#store(mac, target, ttlMs)) this.#overtake(mac, 'put');
   }
 
-  /** The plugin takes back its word; what the operator or a VNIC says of the MAC stays. */
+  /** The plugin takes back its word; what the operator or a VNIC says of the MAC stays, and what was learned of it. */
   withdraw(mac: string): void {
+    const { targets } = this.#options;
     this.#takeover?.spoke(mac);
-    if (this.#options.targets.entry(mac)?.isStatic !== true) this.forget(mac);
+    if (targets.entry(mac)?.isStatic !== true && !targets.isLearned(mac)) this.forget(mac);
   }
 
   /** The instance behind the relay answers from now on; what the one before it has not answered is asked again. */

@@ -126,6 +126,7 @@ function destinationText(overlay: Overlay, target: FdbTarget): string {
 
 function sourceOf(overlay: Overlay, { mac, isStatic }: FdbEntry): string {
   if (vnicOfMac(overlay, mac) !== undefined) return 'vnic';
+  if (overlay.attachment?.targets.isLearned(mac)) return 'learned';
   return isStatic ? 'static' : overlay.search.name;
 }
 

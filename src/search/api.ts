@@ -32,6 +32,8 @@ export interface PropertySpec {
   readonly values?: readonly string[];
   /** A string that is the path of a file: a relative one in a configuration file starts at that file's folder. */
   readonly path?: boolean;
+  /** The longest string or secret, in bytes of UTF-8. Default 256. */
+  readonly maxBytes?: number;
   /** May change while the overlay runs. */
   readonly mutable?: boolean;
   /** One line. */

@@ -8,7 +8,7 @@ import { parseIp } from '../address.js';
 import { badProperties } from '../errors.js';
 import type { PropertySpec, PropertyValue } from './api.js';
 
-/** A string may be this long, in bytes of UTF-8. */
+/** A string may be this long, in bytes of UTF-8, unless its property says otherwise. */
 export const STRING_BYTES_MAX = 256;
 
 const SECRET_TEXT = '********';
@@ -125,9 +125,8 @@ function parseString(spec: PropertySpec, text: string): Parsed {
     return spec.values.includes(text) ? { value: text } : wrong(spec, text, `one of ${spec.values.join(', ')}`);
   }
   const size = Buffer.byteLength(text);
-  if (size < 1 || size > STRING_BYTES_MAX) {
-    return { problem: `${spec.name} has ${size} bytes: expected 1 to ${STRING_BYTES_MAX}` };
-  }
+  const most = spec.maxBytes ?? STRING_BYTES_MAX;
+  if (size < 1 || size > most) return { problem: `${spec.name} has ${size} bytes: expected 1 to ${most}` };
   if (/\p{Cc}/u.test(text)) return wrong(spec, text, 'text without control characters');
   return { value: text };
 }

@@ -1,7 +1,7 @@
 /** What the underlay's interfaces say. */
 import { networkInterfaces } from 'node:os';
 import { parseIp } from '../address.js';
-import { interfaceMtu, withControlSocket } from './interface.js';
+import { interfaceIndex, interfaceMtu, withControlSocket } from './interface.js';
 
 /**
  * MTU in bytes of the interface that has this (canonical) address, in the thread's namespace; null for a wildcard,
@@ -10,6 +10,14 @@ import { interfaceMtu, withControlSocket } from './interface.js';
 export function underlayMtu(ip: string): number | null {
   const name = interfaceWithAddress(ip);
   return name === null ? null : withControlSocket((control) => interfaceMtu(control, name));
+}
+
+/**
+ * Index of the interface that has this (canonical) address, in the thread's namespace; null as for {@link underlayMtu}.
+ */
+export function underlayInterface(ip: string): number | null {
+  const name = interfaceWithAddress(ip);
+  return name === null ? null : withControlSocket((control) => interfaceIndex(control, name));
 }
 
 /** The (canonical) addresses of the interfaces that are up, in the thread's namespace. */

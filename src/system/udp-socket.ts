@@ -7,7 +7,6 @@ import {
   bind,
   lastErrno,
   close as libcClose,
-  pointerTo,
   SOCK_CLOEXEC,
   SOCK_DGRAM,
   SOCK_NONBLOCK,
@@ -15,23 +14,24 @@ import {
   socket,
 } from './libc.js';
 import { sockaddrOf } from './sockaddr.js';
+import { attachFilter, NOTHING } from './socket-filter.js';
 
 const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
 const SO_NO_CHECK = 11;
 const SO_REUSEPORT = 15;
-const SO_ATTACH_FILTER = 26;
 const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
-const IPPROTO_IP = 0;
+const SO_BINDTOIFINDEX = 62; // since Linux 5.1
+export const IPPROTO_IP = 0;
 const IP_MTU_DISCOVER = 10;
 const SOL_UDP = 17;
 const UDP_NO_CHECK6_TX = 101;
 const UDP_NO_CHECK6_RX = 102;
 const UDP_SEGMENT = 103; // since Linux 4.18
 const UDP_GRO = 104; // since Linux 5.0
-const IPPROTO_IPV6 = 41;
+export const IPPROTO_IPV6 = 41;
 const IPV6_MTU_DISCOVER = 23;
 const IPV6_V6ONLY = 26;
 const PMTUDISC_DO = 2;
@@ -70,16 +70,19 @@ export function receiveMuch(fd: number): void {
 
 /**
  * Nothing that is sent to this socket is kept. A filter is surer than a small buffer, which still holds something, and
- * than a connection, which cannot be told from a peer: `struct sock_filter { u16 code; u8 jt, jf; u32 k }`, one
- * instruction: return 0 bytes.
+ * than a connection, which cannot be told from a peer.
  */
 export function receiveNothing(fd: number): void {
-  const filter = Buffer.alloc(8);
-  filter.writeUInt16LE(0x06, 0); // BPF_RET | BPF_K
-  const program = Buffer.alloc(16); // struct sock_fprog { u16 len; struct sock_filter *filter }
-  program.writeUInt16LE(1, 0);
-  program.writeBigUInt64LE(BigInt(pointerTo(filter)), 8);
-  check('attach a filter to a socket', setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, program.length));
+  attachFilter(fd, NOTHING);
+}
+
+/**
+ * It receives only what comes in by that interface. Being a member of a group there is not enough: a socket also hears
+ * what others in the namespace have joined elsewhere (IP_MULTICAST_ALL), and over IPv6 even a member hears the group on
+ * every interface. Before Linux 5.7 this needed CAP_NET_RAW, and changing it still does.
+ */
+export function receiveOnInterface(fd: number, index: number): void {
+  setOption(fd, SOL_SOCKET, SO_BINDTOIFINDEX, index);
 }
 
 /** Its datagrams carry UDP checksum 0 from now on. */
@@ -120,12 +123,24 @@ export function bindTogether(fds: readonly number[], endpoint: Endpoint): number
   return 0;
 }
 
+/**
+ * Binds a socket to a multicast group and port that others of the same user may have as well: each gets a copy of what
+ * comes (SO_REUSEPORT divides flows only among unicast sockets). 0 or -errno. `scope`: index of the interface, for IPv6
+ * groups that mean nothing without one.
+ */
+export function bindGroup(fd: number, group: Endpoint, scope: number): number {
+  setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  const address = sockaddrOf(group, scope);
+  return bind(fd, address, address.length) < 0 ? -lastErrno() : 0;
+}
+
 // The forced size needs CAP_NET_ADMIN; without it the kernel's rmem_max and wmem_max cut what we ask for.
 function setBuffer(fd: number, forced: number, modest: number): void {
   if (setsockopt(fd, SOL_SOCKET, forced, int(BUFFER_BYTES), 4) < 0) setOption(fd, SOL_SOCKET, modest, BUFFER_BYTES);
 }
 
-function setOption(fd: number, level: number, option: number, value: number): void {
+/** An option whose value is an int. Throws a SystemError. */
+export function setOption(fd: number, level: number, option: number, value: number): void {
   check(`setsockopt ${level}/${option}`, setsockopt(fd, level, option, int(value), 4));
 }
 

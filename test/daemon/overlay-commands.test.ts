@@ -13,7 +13,14 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
     const view = await fixture().daemon.createOverlay(fixture().overlay({ properties: { mtu: '8000' } }));
     const names = view.properties.map(({ name }) => name);
     const identity = ['mtu', 'vnetid', 'encap'];
-    const vxlan = ['listen_ip', 'listen_port', 'source_ports', 'udp_checksum', 'accept_zero_checksum6'];
+    const vxlan = [
+      'listen_ip',
+      'listen_port',
+      'source_ports',
+      'udp_checksum',
+      'accept_zero_checksum6',
+      'multicast_ttl',
+    ];
     const general = [...identity, ...vxlan.map((name) => `vxlan/${name}`), 'offload', 'vlan', 'strict-header'];
     assert.deepEqual(names, [...general, 'lookup/negative_ttl', 'lookup/memory', 'search', 'files/config']);
     const [mtu, vnetid] = view.properties;
@@ -120,7 +127,12 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
     const port = { 'vxlan/listen_port': String(freePort()) };
     await fixture().daemon.createOverlay(fixture().overlay({ properties: port }));
     const before = fixture().leftBehind();
-    const others = { 'vxlan/source_ports': '4', 'vxlan/udp_checksum': 'zero', 'vxlan/accept_zero_checksum6': 'true' };
+    const others = {
+      'vxlan/source_ports': '4',
+      'vxlan/udp_checksum': 'zero',
+      'vxlan/accept_zero_checksum6': 'true',
+      'vxlan/multicast_ttl': '2',
+    };
     for (const [name, value] of Object.entries(others)) {
       const properties = { ...port, [name]: value };
       await assert.rejects(fixture().daemon.createOverlay(fixture().overlay({ name: 'other0', vni: 24, properties })), {

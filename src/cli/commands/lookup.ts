@@ -26,10 +26,12 @@ export const lookup = defineCommand({
 function sentenceOf({ overlay, mac, verdict, destination, source, cached }: LookupView): string {
   const what = {
     forward: `go to ${destination}`,
+    flood: `are flooded to ${destination}`,
     local: `are delivered to ${destination}`,
     drop: `are dropped (${destination})`,
   }[verdict];
-  const who = { static: 'the operator', vnic: 'a VNIC of this daemon' }[source] ?? `search plugin ${source}`;
+  const known = { static: 'the operator', vnic: 'a VNIC of this daemon', learned: 'what came from there' };
+  const who = known[source as keyof typeof known] ?? `search plugin ${source}`;
   const whence = cached ? 'from the table' : 'asked just now';
   return `frames to ${mac} on ${overlay} ${what}: ${who} says so, ${whence}`;
 }

@@ -17,6 +17,7 @@ const Property = z.strictObject({
   range: z.tuple([z.number(), z.number()]).optional(),
   values: z.array(z.string()).optional(),
   path: z.boolean().optional(),
+  maxBytes: z.number().int().min(1).max(65_536).optional(),
   mutable: z.boolean().optional(),
   help: z.string().min(1),
 });

@@ -1,0 +1,116 @@
+/**
+ * The `flood` plugin: nobody is asked where a MAC is. Broadcasts and frames to unknown MACs go to every VTEP of a list,
+ * or to a multicast group, and where MACs are is learned from what arrives (RFC 7348 section 4). So it talks with every
+ * VTEP that has no control plane. Flooding and learning are the host's work; this says how.
+ */
+import { VXLAN_PORT } from '../../../address.js';
+import type { DynamicInstance, DynamicPlugin, Flood, PropertyValue } from '../../api.js';
+import { LIST_BYTES_MAX, LIST_MAX, parseGroup, parseList } from './list.js';
+
+type Values = Readonly<Record<string, PropertyValue>>;
+
+const ENDPOINTS = 'flood/endpoints';
+const GROUP = 'flood/group';
+const PORT = 'flood/port';
+const LEARNING = 'flood/learning';
+const AGEING = 'flood/ageing';
+const LEARNING_MAX = 'flood/learning_max';
+
+export const flood: DynamicPlugin = {
+  name: 'flood',
+  mode: 'dynamic',
+  properties: [
+    {
+      name: ENDPOINTS,
+      type: 'string',
+      required: false,
+      maxBytes: LIST_BYTES_MAX,
+      mutable: true,
+      help: `VTEPs that get a copy, at most ${LIST_MAX}: IP, IP:PORT or [IP6]:PORT, with commas between`,
+    },
+    { name: GROUP, type: 'ip', required: false, mutable: true, help: 'multicast group of the underlay, joined' },
+    {
+      name: PORT,
+      type: 'uint',
+      required: false,
+      default: VXLAN_PORT,
+      range: [1, 65535],
+      mutable: true,
+      help: 'UDP port of the group, of learned VTEPs, and of those listed without one',
+    },
+    {
+      name: LEARNING,
+      type: 'string',
+      required: false,
+      default: 'true',
+      values: ['true', 'false'],
+      mutable: true,
+      help: 'learn where MACs are from what arrives; without it every frame is flooded',
+    },
+    {
+      name: AGEING,
+      type: 'uint',
+      required: false,
+      default: 300,
+      range: [1, 86_400],
+      mutable: true,
+      help: 'seconds without a frame from a MAC after which it is forgotten',
+    },
+    {
+      name: LEARNING_MAX,
+      type: 'uint',
+      required: false,
+      default: 16_384,
+      range: [1, 1_000_000],
+      mutable: true,
+      help: 'most MACs that are learned; frames to others are flooded',
+    },
+  ],
+  create: (_context, values) => new FloodInstance(values),
+};
+
+class FloodInstance implements DynamicInstance {
+  #values: Values;
+  #flood: Flood | null = null;
+
+  constructor(values: Values) {
+    this.#values = values;
+  }
+
+  start(): void {
+    this.#flood = floodOf(this.#values);
+  }
+
+  /** `values` may hold only what changed. Throws, and keeps the old ones, when there is nowhere to flood to. */
+  change(values: Values): void {
+    const changed = { ...this.#values, ...values };
+    this.#flood = floodOf(changed);
+    this.#values = changed;
+  }
+
+  /** Only the operator knows where a MAC is, and static targets never come here. */
+  lookup(): null {
+    return null;
+  }
+
+  flood(): Flood {
+    return this.#flood ?? floodOf(this.#values);
+  }
+
+  stop(): void {}
+}
+
+function floodOf(values: Values): Flood {
+  const port = Number(values[PORT]);
+  const [list, group] = [values[ENDPOINTS], values[GROUP]];
+  const endpoints = list === undefined ? [] : parseList(ENDPOINTS, String(list), port);
+  if (group !== undefined) endpoints.push(parseGroup(GROUP, String(group), port));
+  if (endpoints.length === 0) throw new Error(`neither ${ENDPOINTS} nor ${GROUP} is set: expected one or both`);
+  if (endpoints.length > LIST_MAX) {
+    throw new Error(`${ENDPOINTS}: ${endpoints.length} destinations: expected at most ${LIST_MAX}, the group included`);
+  }
+  const flood: Flood = { endpoints: Object.freeze(endpoints), unknown: true };
+  if (values[LEARNING] === 'false') return Object.freeze(flood);
+  const learn = { ageing: Number(values[AGEING]) * 1000, max: Number(values[LEARNING_MAX]), port };
+  return Object.freeze({ ...flood, learn: Object.freeze(learn) });
+}

@@ -1,0 +1,162 @@
+/**
+ * Multicast groups of the underlay: listening to one, and sending to them from the sockets of `udp.ts`.
+ *
+ * What we send to a group comes back to this host as to any other, since IP_MULTICAST_LOOP stays on: another daemon in
+ * this namespace shall hear us. Our own listeners do not: they refuse what has our own source address.
+ */
+import { type Endpoint, formatEndpoint, ipBytes, ipFamily } from '../address.js';
+import { groupNeedsInterface, portInUse } from '../errors.js';
+import { check, EADDRINUSE, EADDRNOTAVAIL, ENODEV, systemError } from './errno.js';
+import { udpPortHolder } from './holders.js';
+import { lastErrno, close as libcClose, setsockopt } from './libc.js';
+import { underlayInterface } from './link.js';
+import { attachFilter, notFrom } from './socket-filter.js';
+import {
+  bindGroup,
+  IPPROTO_IP,
+  IPPROTO_IPV6,
+  newUdpSocket,
+  receiveCoalesced,
+  receiveMuch,
+  receiveOnInterface,
+  receiveWithoutChecksum6,
+  setOption,
+} from './udp-socket.js';
+
+const IP_MULTICAST_IF = 32;
+const IP_MULTICAST_TTL = 33;
+const IP_ADD_MEMBERSHIP = 35;
+const IP_DROP_MEMBERSHIP = 36;
+const IPV6_MULTICAST_IF = 17;
+const IPV6_MULTICAST_HOPS = 18;
+const IPV6_ADD_MEMBERSHIP = 20;
+const IPV6_DROP_MEMBERSHIP = 21;
+
+//  struct ip_mreqn    0        4             8         12
+//                    | group  | our address | ifindex |
+//  struct ipv6_mreq   0               16        20
+//                    | group         | ifindex |
+
+export interface GroupOptions {
+  /** Multicast address and UDP port. */
+  readonly group: Endpoint;
+  /** This host's address on the underlay: the group is joined on its interface. */
+  readonly localIp: string;
+  /** IPv6 datagrams with checksum 0 are received. */
+  readonly acceptZeroChecksum6: boolean;
+}
+
+/** Receives what others send to the group. Bound to the group's own address: nothing else can come. */
+export interface GroupListener {
+  readonly fd: number;
+  /** As of an underlay's listeners. */
+  setGro(on: boolean): boolean;
+  /**
+   * To be called now and then: joins again when the local address has moved to another interface. Throws while no
+   * interface has it. True when it has moved.
+   */
+  rejoin(): boolean;
+  /** Closing twice is harmless. */
+  close(): void;
+}
+
+/** Throws a one-line error, and leaves nothing open, when the group cannot be joined. */
+export function openGroup(options: GroupOptions): GroupListener {
+  const { group, localIp, acceptZeroChecksum6 } = options;
+  let joined = interfaceOf(options);
+  const opened = [newUdpSocket(group)];
+  const fd = opened[0]!;
+  const close = () => {
+    for (const each of opened.splice(0)) libcClose(each);
+  };
+  try {
+    receiveMuch(fd);
+    if (acceptZeroChecksum6 && ipFamily(group.ip) === 6) receiveWithoutChecksum6(fd);
+    attachFilter(fd, notFrom(localIp));
+    receiveOnInterface(fd, joined);
+    const answer = bindGroup(fd, group, isScoped(group.ip) ? joined : 0);
+    if (answer < 0) throw cannotListen(group, -answer);
+    join(fd, group.ip, joined);
+  } catch (thrown) {
+    close();
+    throw thrown;
+  }
+  const rejoin = () => {
+    const found = interfaceOf(options);
+    if (found === joined) return false;
+    leave(fd, group.ip, joined);
+    receiveOnInterface(fd, found);
+    join(fd, group.ip, found);
+    joined = found;
+    return true;
+  };
+  return { fd, setGro: (on) => receiveCoalesced(fd, on), rejoin, close };
+}
+
+/**
+ * What these sockets send to multicast groups leaves by the interface of `localIp`, and crosses `hops` - 1 routers.
+ * False: no interface has the address (or it is a wildcard), nothing was changed.
+ */
+export function sendGroupsFrom(fds: readonly number[], localIp: string, hops: number): boolean {
+  const index = underlayInterface(localIp);
+  if (index === null) return false;
+  for (const fd of fds) {
+    if (ipFamily(localIp) === 4) {
+      const request = membership4('0.0.0.0', index);
+      check('setsockopt IP_MULTICAST_IF', setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, request, request.length));
+      setOption(fd, IPPROTO_IP, IP_MULTICAST_TTL, hops);
+    } else {
+      setOption(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, index);
+      setOption(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, hops);
+    }
+  }
+  return true;
+}
+
+function interfaceOf({ group, localIp }: GroupOptions): number {
+  const index = underlayInterface(localIp);
+  if (index === null) throw groupNeedsInterface(group.ip, localIp);
+  return index;
+}
+
+/** IPv6 groups of interface and link scope (ff01::, ff02::) mean nothing without an interface (RFC 4291 2.7). */
+function isScoped(ip: string): boolean {
+  const [first, second] = ipBytes(ip) as unknown as [number, number];
+  return ipFamily(ip) === 6 && first === 0xff && (second & 0xf) <= 2;
+}
+
+function cannotListen(group: Endpoint, errno: number): Error {
+  if (errno === EADDRINUSE) return portInUse(formatEndpoint(group), udpPortHolder(group.ip, group.port));
+  return systemError(`listen on ${formatEndpoint(group)}/udp`, errno);
+}
+
+function join(fd: number, group: string, index: number): void {
+  if (membership(fd, group, index, 'join') < 0) throw systemError(`join multicast group ${group}`, lastErrno());
+}
+
+/** An interface that has gone has taken the membership with it, or left it behind without use. */
+function leave(fd: number, group: string, index: number): void {
+  if (membership(fd, group, index, 'leave') >= 0) return;
+  const errno = lastErrno();
+  if (errno !== ENODEV && errno !== EADDRNOTAVAIL) throw systemError(`leave multicast group ${group}`, errno);
+}
+
+function membership(fd: number, group: string, index: number, action: 'join' | 'leave'): number {
+  if (ipFamily(group) === 4) {
+    const request = membership4(group, index);
+    const option = action === 'join' ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP;
+    return setsockopt(fd, IPPROTO_IP, option, request, request.length);
+  }
+  const request = Buffer.alloc(20);
+  request.set(ipBytes(group), 0);
+  request.writeInt32LE(index, 16);
+  const option = action === 'join' ? IPV6_ADD_MEMBERSHIP : IPV6_DROP_MEMBERSHIP;
+  return setsockopt(fd, IPPROTO_IPV6, option, request, request.length);
+}
+
+function membership4(group: string, index: number): Buffer {
+  const request = Buffer.alloc(12);
+  request.set(ipBytes(group), 0);
+  request.writeInt32LE(index, 8);
+  return request;
+}
