@@ -43,7 +43,7 @@ export class InstanceSide {
         return this.#create(args[0] as number, args[1] as Record<string, PropertyValue>);
       case 'stop':
         this.#abort.abort();
-        return this.#call('stop', args);
+        return this.#instance === null ? undefined : this.#call('stop', args);
       case 'entries':
         return this.#entriesPage(args[0] as number);
       default:
