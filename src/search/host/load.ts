@@ -1,11 +1,12 @@
 /** From where a plugin is to its code. Runs in the plugin's thread: a module may do anything when it is imported. */
 import type { Plugin } from '../api.js';
-import { plugins } from '../registry.js';
 import type { PluginLocation } from './messages.js';
 
 /** Throws what the module throws, or that it holds no plugin. */
 export async function loadPlugin(location: PluginLocation): Promise<Plugin> {
   if (location.kind === 'built-in') {
+    // the others' threads need not load them all: that takes longer than the rest of a start
+    const { plugins } = await import('../registry.js');
     const plugin = plugins.get(location.name);
     if (plugin === undefined) throw new Error(`there is no search plugin ${location.name}`);
     return plugin;
