@@ -64,6 +64,8 @@ const ROOMS: Record<string, readonly string[]> = {
   'src/search/host': ['src/search/api', 'src/search/registry'],
   'src/search/find': ['src/search/host', 'src/search/registry'],
   'src/search/plugins': ['src/search/api'],
+  'src/search/index': ['src/search/api'],
+  'src/search/testing': ['src/search/api', 'src/search/host', 'src/search/find', 'src/search/props'],
   'src/proxy': [],
   'src/control/protocol': ['src/control/default-socket'],
   'src/control': ['src/control/protocol'],

@@ -1,0 +1,80 @@
+/** What one case works with: a backend of its own, and instances that are all stopped at its end. */
+import { fileURLToPath } from 'node:url';
+import type { PropertyValue } from '../api.js';
+import { type FoundPlugin, findPlugin } from '../find.js';
+import { Deadlines } from '../host/deadlines.js';
+import { parseProperties } from '../props.js';
+import { Complaint, expectDone } from './complaint.js';
+import { Lone } from './lone.js';
+import { Running } from './running.js';
+import type { Backend, Subject } from './subject.js';
+
+const NOTICE_MS = 10_000;
+
+/** Throws why there is no such plugin. */
+export async function find({ plugin }: Subject): Promise<FoundPlugin> {
+  const reference = plugin instanceof URL ? fileURLToPath(plugin) : plugin;
+  const deadlines = new Deadlines(() => performance.now());
+  const timer = setInterval(() => deadlines.tick(performance.now()), 100);
+  try {
+    return await findPlugin(reference, deadlines);
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+export class Bench {
+  readonly subject: Subject;
+  readonly found: FoundPlugin;
+  readonly backend: Backend;
+  readonly #instances: { stop(): Promise<void> }[] = [];
+
+  private constructor(subject: Subject, found: FoundPlugin, backend: Backend) {
+    this.subject = subject;
+    this.found = found;
+    this.backend = backend;
+  }
+
+  static async open(subject: Subject, found: FoundPlugin): Promise<Bench> {
+    return new Bench(subject, found, await subject.backend());
+  }
+
+  get noticeMs(): number {
+    return this.subject.noticeMs ?? NOTICE_MS;
+  }
+
+  /** The backend's properties, and these instead, as the daemon would hand them over. */
+  values(instead: Readonly<Record<string, string>> = {}): Readonly<Record<string, PropertyValue>> {
+    return parseProperties(this.found.manifest.properties, { ...this.backend.properties, ...instead });
+  }
+
+  /** An instance that has not been started. */
+  make(instead: Readonly<Record<string, string>> = {}): Running {
+    const running = new Running(this.found, this.values(instead), this.subject);
+    this.#instances.push(running);
+    return running;
+  }
+
+  async start(): Promise<Running> {
+    const running = this.make();
+    await expectDone('start', running.host.start());
+    return running;
+  }
+
+  /** An instance without a host. */
+  lone(): Lone {
+    const lone = new Lone(this.found.location, this.values());
+    this.#instances.push(lone);
+    return lone;
+  }
+
+  async mend(): Promise<void> {
+    if (this.backend.mend === undefined) throw new Complaint('the backend that hangs or fails has no mend()');
+    await this.backend.mend();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#instances.map((each) => each.stop()));
+    await this.backend.close?.();
+  }
+}

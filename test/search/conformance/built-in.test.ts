@@ -1,0 +1,17 @@
+/** Every built-in search plugin passes the suite that others are measured by. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { conformance } from 'vxlane/search/testing';
+import { plugins } from '../../../src/search/registry.js';
+import { SUBJECTS } from './subjects.js';
+
+test('every built-in search plugin is in the list', () => {
+  assert.deepEqual(SUBJECTS.map(({ plugin }) => plugin).sort(), [...plugins.keys()].sort());
+});
+
+for (const subject of SUBJECTS) {
+  const cases = await conformance(subject);
+  describe(subject.plugin, { concurrency: 2 }, () => {
+    for (const [name, run] of cases) test(name, run);
+  });
+}
