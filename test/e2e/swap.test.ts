@@ -2,13 +2,20 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { test } from 'node:test';
 import { ControlClient } from '../../src/control/client.js';
+import type { ModifyOverlay } from '../../src/control/protocol.js';
 import { buildSeed, SEED_FILE, SEED_HOSTS, type SeedMachine } from '../../src/demo/seed.js';
-import { eventually, type Host, labTest, pingAll, untilUsable } from './support.js';
+import { needsEtcd } from '../support/etcd.js';
+import { ENDPOINT, PREFIX, STORE, Store } from './etcd-store.js';
+import { eventually, type Host, type LabTest, labTest, pingAll, untilUsable } from './support.js';
 
 const SWAPS = 100;
 /** Streams are begun anew until all swaps are done, so that no swap has to be quick. */
 const STREAM_S = 8;
+
+/** 250 small datagrams a second: iperf3's own socket holds a second of them, however busy the machine. */
+const STEADY = ['-b', '400k', '--length', '200'];
 
 /** A plugin as a user writes it, with the seed's table in its code. */
 const OWN_PLUGIN = `
@@ -51,25 +58,30 @@ async function outOfOrder(host: Host): Promise<number> {
   return Number(values[names.indexOf('TCPOFOQueue')]);
 }
 
-labTest('a hundred swaps under traffic', async ({ lab, note }) => {
+async function hundredSwaps({ lab, note }: LabTest): Promise<void> {
   const { machines, file } = await buildSeed(lab);
   const [zlan, zlan2] = machines as [SeedMachine, SeedMachine];
   await Promise.all(machines.map(({ host, seed }) => untilUsable(host, seed.vnic)));
   await pingAll(zlan.host, zlan2.seed.ipv4);
   const own = join(lab.dir, 'own.mjs');
   writeFileSync(own, OWN_PLUGIN);
-  const other = join(lab.dir, 'other.json');
-  writeFileSync(other, SEED_FILE);
-  const plugins = [
+  const store = new Store(await lab.addHost('store', { addresses: [`${STORE}/24`] }));
+  await store.start();
+  const entries = Object.entries(JSON.parse(SEED_FILE) as Record<string, object>);
+  for (const [mac, entry] of entries) await store.put(mac, entry);
+  const plugins: ModifyOverlay[] = [
+    { search: 'etcd', properties: { 'etcd/endpoints': ENDPOINT, 'etcd/prefix': PREFIX } },
     { search: own },
     { search: 'files', properties: { 'files/config': file } },
-    { search: 'files', properties: { 'files/config': other } },
   ];
 
   const hosts = [zlan.host, zlan2.host];
   const clients = hosts.map((host) => new ControlClient(host.socket));
-  const lostSoFar = async () =>
-    (await Promise.all(clients.map((client) => client.stats([])))).map(({ drops }) => drops);
+  /** But for the multicast that Linux sends by itself. */
+  const lostSoFar = async () => {
+    const all = await Promise.all(clients.map((client) => client.stats([])));
+    return all.map(({ drops }) => drops.filter(({ reason }) => reason !== 'no_flood_list'));
+  };
   const before = await lostSoFar();
   let swaps = 0;
   const times: number[] = [];
@@ -84,7 +96,7 @@ labTest('a hundred swaps under traffic', async ({ lab, note }) => {
   const flow = async (): Promise<void> => {
     do {
       const [udp, tcp] = await Promise.all([
-        stream<UdpReport>(zlan.host, zlan2.host, zlan2.seed.ipv4, 5201, '--udp', '-b', '4M', '--length', '1000'),
+        stream<UdpReport>(zlan.host, zlan2.host, zlan2.seed.ipv4, 5201, '--udp', ...STEADY),
         stream<TcpReport>(zlan2.host, zlan.host, zlan.seed.ipv4, 5202, '-b', '20M'),
       ]);
       const { lost_packets, packets } = udp.end.sum;
@@ -109,4 +121,8 @@ labTest('a hundred swaps under traffic', async ({ lab, note }) => {
     assert.equal((await client.overlay('overlay0')).status, 'ONLINE');
   }
   note(`a swap takes ${Math.round(times.sort((a, b) => a - b)[times.length >> 1]!)} ms (median)`);
-});
+}
+
+const missing = needsEtcd();
+if (missing !== false) test('a hundred swaps under traffic', { skip: missing }, () => {});
+else labTest('a hundred swaps under traffic', hundredSwaps);

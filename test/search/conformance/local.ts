@@ -1,4 +1,4 @@
-/** Built-in plugins that need no server: what the suite is told of `direct` and `files`. */
+/** Built-in plugins that need no server: what the suite is told of `direct`, `files` and `flood`. */
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,13 @@ export const directSubject = {
   target: { ip: '10.88.88.70', port: 4790 },
   wrong: { 'direct/dest_ip': '224.0.0.1' },
   backend: () => ({ properties: { 'direct/dest_ip': '10.88.88.70', 'direct/dest_port': '4790' } }),
+} satisfies Subject;
+
+export const floodSubject = {
+  plugin: 'flood',
+  unknown: 'de:ad:be:ee:00:00',
+  wrong: { 'flood/endpoints': '10.88.88.70, nowhere', 'flood/group': '10.88.88.70' },
+  backend: () => ({ properties: { 'flood/endpoints': '10.88.88.70, 10.88.88.71:4790', 'flood/group': '239.1.1.1' } }),
 } satisfies Subject;
 
 const BEFORE = {

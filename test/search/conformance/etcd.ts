@@ -1,0 +1,44 @@
+/** What the suite is told of `etcd`: a real one for every case, which is stopped, killed and started again. */
+import type { Backend, Subject } from 'vxlane/search/testing';
+import { EtcdServer } from '../../support/etcd.js';
+
+const [A, B, C] = ['de:ad:be:ef:00:00', 'de:ad:be:ef:00:01', 'de:ad:be:ef:00:02'] as const;
+
+export const etcdSubject = {
+  plugin: 'etcd',
+  known: { [A]: { ip: '10.88.88.69', port: 4789 }, [B]: { ip: '10.88.88.70', port: 4790 } },
+  unknown: 'de:ad:be:ee:00:00',
+  owners: { '10.55.55.2': A, '10.55.55.3': B, '10.55.55.4': null, 'fe80::3': A, 'fe80::5': null },
+  servers: { [B]: A, [A]: null },
+  changes: { [A]: { ip: '10.88.88.71', port: 4790 }, [B]: null, [C]: { ip: '10.88.88.72', port: 4789 } },
+  wrong: { 'etcd/endpoints': 'ftp://127.0.0.1', 'etcd/prefix': '/vxlane' },
+  noticeMs: 40_000, // one that was away is tried again after up to 32 s
+  backend: etcdBackend,
+} satisfies Subject;
+
+async function etcdBackend(): Promise<Backend> {
+  const server = await EtcdServer.start();
+  const key = (mac: string) => `/vxlane/${mac}`;
+  await server.put(key(A), { ip: '10.88.88.69', port: 4789, arp: '10.55.55.2', ndp: 'fe80::3' });
+  await server.put(key(B), { ip: '10.88.88.70', port: 4790, arp: '10.55.55.3', ndp: 'fe80::4', 'dhcp-proxy': A });
+  let isKilled = false;
+  return {
+    properties: { 'etcd/endpoints': server.endpoint },
+    async change() {
+      await server.put(key(A), { ip: '10.88.88.71', port: 4790 });
+      await server.ctl('del', key(B));
+      await server.put(key(C), { ip: '10.88.88.72', port: 4789 });
+    },
+    hang: () => server.freeze(),
+    async fail() {
+      isKilled = true;
+      await server.kill();
+    },
+    async mend() {
+      if (isKilled) await server.start();
+      else server.thaw();
+      isKilled = false;
+    },
+    close: () => server.remove(),
+  };
+}
