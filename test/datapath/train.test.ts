@@ -105,6 +105,7 @@ for (const build of BUILDS) {
       for (const each of [joining, plain]) each.checkBooks();
       assert.equal(joining.counters.totals().delivered, plain.counters.totals().delivered);
       assert.deepEqual(joining.counters.drops(), plain.counters.drops());
+      assert.deepEqual(joining.counters.overlay(1).decap, plain.counters.overlay(1).decap);
       assert.equal(joining.counters.totals().decapIn, plain.counters.totals().decapIn);
       assert.equal(joining.counters.totals().decapInBytes, plain.counters.totals().decapInBytes);
       assert.equal(joining.counters.totals().deliveredBytes, plain.counters.totals().deliveredBytes);
