@@ -24,6 +24,7 @@ import {
   HELD_FRAME_VNET,
   HELD_FRAME_VNIC,
   HELD_KEYS_MAX,
+  HELD_SHARE,
   HK_FREED,
   HK_RELEASED,
   HK_SINCE,
@@ -95,7 +96,7 @@ export function hold(key: u64, frame: usize, len: u32, overlay: u32, vnic: u32):
   const known = load<u16>(filterOf(key)) != 0 ? find(key) : NONE;
   if (load<u64>(w() + W_COUNTERS, C_HELD_BYTES) + len > <u64>HELD_BYTES_MAX) return Drop.hold_full;
   if (known != NONE) return append(known, frame, len, vnic) ? Drop.none : Drop.hold_full;
-  const slot = findFree();
+  const slot = findFree(overlay);
   if (slot == NONE || !upcallAllowed(vnic)) return Drop.upcall_limited;
   if (!upcallMiss(key & 0xffff_ffff_ffff, frame, len, overlay, vnic)) return Drop.upcall_ring_full;
   open(slot, key);
@@ -103,11 +104,20 @@ export function hold(key: u64, frame: usize, len: u32, overlay: u32, vnic: u32):
   return Drop.none;
 }
 
-function findFree(): u32 {
+// A slot for a key of the overlay. It holds at most HELD_SHARE times as many as are free: one whose plugin is slow, and
+// that is scanned, must leave some to the others.
+function findFree(overlay: u32): u32 {
+  let found = NONE;
+  let free: u32 = 0;
+  let own: u32 = 0;
   for (let slot: u32 = 0; slot < <u32>HELD_KEYS_MAX; slot++) {
-    if (load<u64>(keyAt(slot)) == 0 && load<u32>(headerOf(slot), HK_FREED) != currentPass()) return slot;
+    const key = load<u64>(keyAt(slot));
+    if (<u32>(key >> 48) == overlay) own++;
+    if (key != 0) continue;
+    free++;
+    if (found == NONE && load<u32>(headerOf(slot), HK_FREED) != currentPass()) found = slot;
   }
-  return NONE;
+  return own < free * HELD_SHARE ? found : NONE;
 }
 
 function open(slot: u32, key: u64): void {

@@ -1,6 +1,7 @@
 // The host's half of the FDB: put, remove, evict. One thread writes; the rules of publication are in fdb.ts.
 
 import {
+  Drop,
   FDB_FLAG_STATIC,
   FDB_KEY,
   FDB_STAMP_SIZE,
@@ -19,6 +20,8 @@ import {
   fdbFlags,
   fdbHeard,
   fdbHome,
+  fdbIndex,
+  fdbKind,
   fdbNext,
   fdbNow,
   fdbPrevious,
@@ -29,10 +32,13 @@ import {
 } from './fdb';
 
 const NOWHERE: u32 = u32.MAX_VALUE;
+const ANSWER: u32 = 1 << 31; // set in the worth of whatever is no refusal
+const REFUSAL_SEEN: u32 = 2; // tenths of a second after which a refusal has done its work
 
 let generation: u32 = 0;
 let victims: u32 = 0; // found by the last scan
 let nextVictim: u32 = 0;
+let youngSince: u32 = NOWHERE; // when the first refusal was written that the last scan did not see as one
 
 function count(delta: i32): void {
   store<u32>(HDR_FDB_COUNT, load<u32>(HDR_FDB_COUNT) + delta);
@@ -88,8 +94,8 @@ function clearHeard(index: u32): void {
   }
 }
 
-// Inserts or replaces. A full table first evicts the least recently used entry that is not static; false when every
-// entry is static.
+// Inserts or replaces. A full table first evicts an entry that is not static, see evict(); false when every entry is
+// static.
 export function fdbPut(key: u64, kind: FdbKind, flags: u32, target: u32): bool {
   generation = (generation + 1) & 0xffff;
   const value = ((<u64>target) << 32) | (generation << 16) | (flags << 8) | <u32>kind;
@@ -102,6 +108,7 @@ export function fdbPut(key: u64, kind: FdbKind, flags: u32, target: u32): bool {
   }
   clearHeard(index);
   store<u32>(fdbSince() + <usize>index * FDB_STAMP_SIZE, fdbNow());
+  if (isRefusal(value)) youngSince = min(youngSince, fdbNow());
   atomic.store<u64>(fdbSlot(index), value, FDB_VALUE);
   atomic.store<u64>(fdbSlot(index), key, FDB_KEY);
   return true;
@@ -196,15 +203,17 @@ function victimAt(place: u32): usize {
   return <usize>HDR_VICTIMS + <usize>place * 8;
 }
 
-// Removes the least recently used entry that is not static. One scan finds the 64 oldest; they serve the next
-// evictions as long as nobody has used them meanwhile.
+// Removes the entry that is worth least: refusals first, or whoever scans for MACs would push out those of others; then
+// the least recently used. One scan finds the first 64; they serve the next evictions as long as nobody has used them
+// meanwhile, and no refusal has come of age.
 function evict(): bool {
   for (let scans = 0; scans < 2; scans++) {
     while (nextVictim < victims) {
       const at = victimAt(nextVictim);
+      if (load<u32>(at, 4) >= ANSWER && isSeen(youngSince)) break;
       nextVictim++;
       const index = load<u32>(at);
-      if (!evictable(index) || lastTouched(index) != load<u32>(at, 4)) continue;
+      if (!evictable(index) || worth(index) != load<u32>(at, 4)) continue;
       clear(index);
       count(-1);
       return true;
@@ -220,23 +229,42 @@ function evictable(index: u32): bool {
   return !(fdbFlags(load<u64>(fdbSlot(index), FDB_VALUE)) & FDB_FLAG_STATIC);
 }
 
-function lastTouched(index: u32): u32 {
-  return max(load<u32>(fdbSince() + <usize>index * FDB_STAMP_SIZE), fdbLastUse(index));
+// What is worth less goes first. A refusal that is so young that workers may not have seen it is an entry like others:
+// frames wait for it.
+function worth(index: u32): u32 {
+  const since = load<u32>(fdbSince() + <usize>index * FDB_STAMP_SIZE);
+  if (isRefusal(load<u64>(fdbSlot(index), FDB_VALUE))) {
+    if (isSeen(since)) return since;
+    youngSince = min(youngSince, since);
+  }
+  return max(since, fdbLastUse(index)) | ANSWER;
+}
+
+@inline
+function isSeen(since: u32): bool {
+  return since != NOWHERE && fdbNow() - since >= REFUSAL_SEEN;
+}
+
+// The plugin knows no such MAC, or failed: short-lived, and any answer outweighs it.
+function isRefusal(value: u64): bool {
+  if (fdbKind(value) != FdbKind.drop) return false;
+  return fdbIndex(value) == Drop.no_such_mac || fdbIndex(value) == Drop.lookup_failed;
 }
 
 function findVictims(): void {
   victims = 0;
   nextVictim = 0;
+  youngSince = NOWHERE;
   for (let index: u32 = 0; index < fdbSlots(); index++) {
     if (!evictable(index)) continue;
-    const touched = lastTouched(index);
-    if (victims == <u32>VICTIMS_MAX && touched >= load<u32>(victimAt(VICTIMS_MAX - 1), 4)) continue;
+    const value = worth(index);
+    if (victims == <u32>VICTIMS_MAX && value >= load<u32>(victimAt(VICTIMS_MAX - 1), 4)) continue;
     let place = victims < <u32>VICTIMS_MAX ? victims++ : VICTIMS_MAX - 1;
-    while (place > 0 && load<u32>(victimAt(place - 1), 4) > touched) {
+    while (place > 0 && load<u32>(victimAt(place - 1), 4) > value) {
       store<u64>(victimAt(place), load<u64>(victimAt(place - 1)));
       place--;
     }
     store<u32>(victimAt(place), index);
-    store<u32>(victimAt(place), touched, 4);
+    store<u32>(victimAt(place), value, 4);
   }
 }

@@ -43,3 +43,20 @@ export function timespec(microseconds: number): { address: number; memory: Buffe
   memory.writeBigUInt64LE(BigInt(microseconds) * 1000n, 8);
   return { address: pointerTo(memory), memory };
 }
+
+/** The same for a connected or bound socket, each message with a payload of its own. */
+export function eachMessage(size: number): { address: number; payloads: readonly Buffer[] } {
+  const iovecs = BATCH * MMSGHDR_SIZE;
+  const first = iovecs + BATCH * IOVEC_SIZE;
+  const memory = Buffer.alloc(first + BATCH * size);
+  const address = pointerTo(memory);
+  const payloads = Array.from({ length: BATCH }, (_, i) => {
+    const payload = first + i * size;
+    memory.writeBigUInt64LE(BigInt(address + iovecs + i * IOVEC_SIZE), i * MMSGHDR_SIZE + 16);
+    memory.writeBigUInt64LE(1n, i * MMSGHDR_SIZE + 24);
+    memory.writeBigUInt64LE(BigInt(address + payload), iovecs + i * IOVEC_SIZE);
+    memory.writeBigUInt64LE(BigInt(size), iovecs + i * IOVEC_SIZE + 8);
+    return memory.subarray(payload, payload + size);
+  });
+  return { address, payloads };
+}

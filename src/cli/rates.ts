@@ -1,5 +1,5 @@
 /** The difference of two readings of the counters, a second. */
-import type { StatsView, Traffic } from '../control/protocol.js';
+import type { PluginStats, StatsView, Traffic } from '../control/protocol.js';
 
 /**
  * As `next`, with rates in place of counts. What is new, or counts from zero again (a restarted daemon), starts at 0.
@@ -12,6 +12,13 @@ export function ratesOf(last: StatsView, next: StatsView, seconds: number): Stat
   const traffic = (before: Traffic | undefined, now: Traffic): Traffic => ({
     frames: rate(before?.frames, now.frames),
     bytes: rate(before?.bytes, now.bytes),
+  });
+  const plugin = (before: PluginStats | undefined, now: PluginStats): PluginStats => ({
+    name: now.name,
+    questions: rate(before?.questions, now.questions),
+    faults: rate(before?.faults, now.faults),
+    timeouts: rate(before?.timeouts, now.timeouts),
+    deaths: rate(before?.deaths, now.deaths),
   });
   const counts = (before: Record<string, number> | undefined, now: Record<string, number>): Record<string, number> =>
     Object.fromEntries(Object.entries(now).map(([name, count]) => [name, rate(before?.[name], count)]));
@@ -27,6 +34,7 @@ export function ratesOf(last: StatsView, next: StatsView, seconds: number): Stat
       const before = overlaysBefore.get(overlay.name);
       return {
         name: overlay.name,
+        plugin: plugin(before?.plugin, overlay.plugin),
         encap: traffic(before?.encap, overlay.encap),
         decap: traffic(before?.decap, overlay.decap),
         drops: counts(before?.drops, overlay.drops),

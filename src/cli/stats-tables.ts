@@ -11,6 +11,7 @@ type DropRow = StatsView['drops'][number];
 export function formatStats(stats: StatsView, paint: Paint, unit: '' | '/S'): string {
   const tables = [
     stats.overlays.length > 0 && formatTable(overlayColumns(unit), stats.overlays, paint),
+    stats.overlays.length > 0 && formatTable(pluginColumns(unit), stats.overlays, paint),
     stats.vnics.length > 0 && formatTable(vnicColumns(unit), stats.vnics, paint),
     stats.endpoints.length > 0 && formatTable(endpointColumns(unit), stats.endpoints, paint),
     stats.drops.length > 0 && formatTable(dropColumns(unit), stats.drops, paint),
@@ -34,6 +35,26 @@ function overlayColumns(unit: string): Column<OverlayRow>[] {
     ...traffic<OverlayRow>('ENCAP', unit, ({ encap }) => encap),
     ...traffic<OverlayRow>('DECAP', unit, ({ decap }) => decap),
     { title: `DROPS${unit}`, value: (row) => String(drops(row)), isNumber: true, tint: (row) => dropTint(drops(row)) },
+  ];
+}
+
+function pluginColumns(unit: string): Column<OverlayRow>[] {
+  const count = (title: string, of: (plugin: OverlayRow['plugin']) => number): Column<OverlayRow> => ({
+    title: `${title}${unit}`,
+    value: ({ plugin }) => String(of(plugin)),
+    isNumber: true,
+  });
+  const trouble = (title: string, of: (plugin: OverlayRow['plugin']) => number): Column<OverlayRow> => ({
+    ...count(title, of),
+    tint: ({ plugin }) => dropTint(of(plugin)),
+  });
+  return [
+    { title: 'SEARCH', value: ({ plugin }) => plugin.name },
+    { title: 'OVER', value: ({ name }) => name },
+    count('QUESTIONS', ({ questions }) => questions),
+    trouble('FAULTS', ({ faults }) => faults),
+    trouble('TIMEOUTS', ({ timeouts }) => timeouts),
+    trouble('DEATHS', ({ deaths }) => deaths),
   ];
 }
 

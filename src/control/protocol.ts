@@ -160,12 +160,24 @@ export interface Traffic {
   bytes: number;
 }
 
+/** What a search plugin was asked, and how that went, all instances of the overlay taken together. */
+export interface PluginStats {
+  /** Of the plugin. */
+  name: string;
+  questions: number;
+  /** Questions that failed; those without an answer in time are also in `timeouts`. */
+  faults: number;
+  timeouts: number;
+  /** Instances that ended by themselves, or were given up. */
+  deaths: number;
+}
+
 export interface StatsView {
   /** Frame books of the whole daemon: in + copies + injected = out + delivered + drops + held + upcalled. */
   totals: Record<string, number>;
   /** By name of the reason; `text` says what it means. Zero counts are left out. */
   drops: { reason: string; frames: number; text: string }[];
-  overlays: { name: string; encap: Traffic; decap: Traffic; drops: Record<string, number> }[];
+  overlays: { name: string; encap: Traffic; decap: Traffic; drops: Record<string, number>; plugin: PluginStats }[];
   vnics: { name: string; overlay: string; tx: Traffic; rx: Traffic; drops: number }[];
   endpoints: { endpoint: string; encap: Traffic }[];
 }

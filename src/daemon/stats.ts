@@ -13,12 +13,14 @@ type Drops = Partial<Record<DropReason, number>>;
 export function statsView(datapath: Datapath, overlays: readonly Overlay[], vnics: readonly Vnic[], isAll: boolean) {
   const counted = overlays.flatMap((overlay) => {
     const index = overlay.attachment?.index;
-    return index === undefined ? [] : [{ name: overlay.name, ...datapath.overlayCounters(index) }];
+    if (index === undefined) return [];
+    const { name, counts } = overlay.search;
+    return [{ name: overlay.name, ...datapath.overlayCounters(index), plugin: { name, ...counts } }];
   });
   const view: StatsView = {
     totals: datapath.totals(),
     drops: dropViews(isAll ? datapath.drops() : sum(counted.map(({ drops }) => drops))),
-    overlays: counted.map(({ name, encap, decap, drops }) => ({ name, encap, decap, drops: nonZero(drops) })),
+    overlays: counted.map((overlay) => ({ ...overlay, drops: nonZero(overlay.drops) })),
     vnics: vnics.flatMap((vnic) => {
       if (vnic.index === null) return [];
       return [{ name: vnic.name, overlay: vnic.identity.overlay, ...datapath.vnicCounters(vnic.index) }];

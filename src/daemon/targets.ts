@@ -30,6 +30,9 @@ export interface Fdb {
 /** Entries live at least this long: a worker that is slow to wake finds what the frames it holds were waiting for. */
 export const LEAST_LIFE_MS = 50;
 
+/** Decisions that are looked at, whether they still have an entry, for each that is added beyond the FDB's size. */
+const SWEEP_STEPS = 4;
+
 /** Why a question has no target. */
 export type Refusal = 'no_such_mac' | 'lookup_failed';
 
@@ -74,6 +77,7 @@ export class Targets {
   readonly #options: TargetsOptions;
   readonly #decisions = new Map<string, Decision>();
   readonly #expiry: Expiry;
+  #sweeper: Iterator<string, undefined> = this.#decisions.keys();
   /** Called when a MAC that was learned is so no longer: somebody has said where it is, or it was forgotten. */
   onUnlearned: (mac: string) => void = () => {};
 
@@ -208,11 +212,13 @@ export class Targets {
     return vnic === null ? { kind: 'drop', reason: 'no_local_port' } : { kind: 'local', vnic };
   }
 
-  /** The FDB evicts on its own; what it no longer has is forgotten here when that has become worth a walk. */
+  /** The FDB evicts on its own; what it no longer has is forgotten here, a few at a time, round and round. */
   #sweep(): void {
-    if (this.#decisions.size <= this.#options.fdbSize * 2) return;
-    for (const mac of this.#decisions.keys()) {
-      if (this.entry(mac) === null) this.forget(mac);
+    if (this.#decisions.size <= this.#options.fdbSize) return;
+    for (let step = 0; step < SWEEP_STEPS; step++) {
+      const { done, value: mac } = this.#sweeper.next();
+      if (done) this.#sweeper = this.#decisions.keys();
+      else if (this.entry(mac) === null) this.forget(mac);
     }
   }
 }

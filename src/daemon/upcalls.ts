@@ -131,9 +131,11 @@ export class Upcalls {
     return question.outcome;
   }
 
-  /** The plugin says so unasked. */
+  /** The plugin says so unasked. What nobody has asked for takes the room there is, and pushes nothing out. */
   put(mac: string, target: Target, ttlMs: number | undefined): void {
+    const { targets } = this.#options;
     this.#takeover?.spoke(mac);
+    if (!targets.hasRoom && !this.#questions.has(mac) && targets.entry(mac) === null) return;
     if (this.#store(mac, target, ttlMs)) this.#overtake(mac, 'put');
   }
 

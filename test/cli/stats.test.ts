@@ -8,6 +8,14 @@ import { outcomeOf, type Run, start, vxlaneAt } from './vxlane.js';
 
 const traffic = (frames: number, bytes: number) => ({ frames, bytes });
 
+const plugin = (questions: number, faults: number, timeouts: number, deaths: number) => ({
+  name: 'files',
+  questions,
+  faults,
+  timeouts,
+  deaths,
+});
+
 const STATS: StatsView = {
   totals: { encap_in: 10 },
   drops: [
@@ -15,8 +23,14 @@ const STATS: StatsView = {
     { reason: 'no_such_mac', frames: 1200, text: 'the search plugin knows no such MAC' },
   ],
   overlays: [
-    { name: 'overlay0', encap: traffic(10, 1000), decap: traffic(20, 2000), drops: { no_such_mac: 1200, bad_arp: 1 } },
-    { name: 'overlay1', encap: traffic(0, 0), decap: traffic(0, 0), drops: {} },
+    {
+      name: 'overlay0',
+      encap: traffic(10, 1000),
+      decap: traffic(20, 2000),
+      drops: { no_such_mac: 1200, bad_arp: 1 },
+      plugin: plugin(5000, 40, 3, 1),
+    },
+    { name: 'overlay1', encap: traffic(0, 0), decap: traffic(0, 0), drops: {}, plugin: plugin(0, 0, 0, 0) },
   ],
   vnics: [{ name: 'foo0', overlay: 'overlay0', tx: traffic(11, 1100), rx: traffic(20, 2000), drops: 1 }],
   endpoints: [{ endpoint: '[fd00::2]:4789', encap: traffic(10, 1000) }],
@@ -26,6 +40,10 @@ const TABLES = `\
 OVERLAY   ENCAP-FRAMES  ENCAP-BYTES  DECAP-FRAMES  DECAP-BYTES  DROPS
 overlay0            10         1000            20         2000   1201
 overlay1             0            0             0            0      0
+
+SEARCH  OVER      QUESTIONS  FAULTS  TIMEOUTS  DEATHS
+files   overlay0       5000      40         3       1
+files   overlay1          0       0         0       0
 
 VNIC  OVER      TX-FRAMES  TX-BYTES  RX-FRAMES  RX-BYTES  DROPS
 foo0  overlay0         11      1100         20      2000      1
@@ -115,7 +133,15 @@ test('rates: differences a second; what is new or has restarted counts from zero
   const before: StatsView = {
     totals: { encap_in: 4, held: 9 },
     drops: [{ reason: 'unknown_vni', frames: 1, text: '' }],
-    overlays: [{ name: 'overlay0', encap: traffic(4, 400), decap: traffic(40, 4000), drops: { no_such_mac: 200 } }],
+    overlays: [
+      {
+        name: 'overlay0',
+        encap: traffic(4, 400),
+        decap: traffic(40, 4000),
+        drops: { no_such_mac: 200 },
+        plugin: plugin(1000, 36, 3, 2),
+      },
+    ],
     vnics: [{ name: 'foo0', overlay: 'overlay0', tx: traffic(1, 100), rx: traffic(0, 0), drops: 1 }],
     endpoints: [{ endpoint: '[fd00::2]:4789', encap: traffic(0, 0) }],
   };
@@ -130,6 +156,7 @@ test('rates: differences a second; what is new or has restarted counts from zero
     encap: traffic(3, 300),
     decap: traffic(10, 1000),
     drops: { no_such_mac: 500, bad_arp: 1 },
+    plugin: plugin(2000, 2, 0, 1),
   });
   assert.deepEqual(rates.overlays[1]?.encap, traffic(0, 0));
   assert.deepEqual([rates.vnics[0]?.tx, rates.vnics[0]?.drops], [traffic(5, 500), 0]);

@@ -246,6 +246,22 @@ describe('the latest decision wins, not the latest arrival', () => {
     assert.deepEqual(fdb(MAC), remote(PEER));
   });
 
+  it('a put that nobody asked for takes the room there is, and pushes nothing out', async () => {
+    const { upcalls, context, fdb } = await harness({ lookup: () => ({ target: PEER }) }, { fdbSize: 3 });
+    const macs = Array.from({ length: 5 }, (_, n) => `02:00:00:00:00:0${n}`);
+    for (const mac of macs) context.put(mac, PEER);
+    assert.deepEqual(
+      macs.map((mac) => fdb(mac) !== undefined),
+      [true, true, false, false, false],
+      'the VNIC has the third place',
+    );
+    context.put(macs[0]!, OTHER_PEER);
+    assert.deepEqual(fdb(macs[0]!), remote(OTHER_PEER), 'what is there follows');
+    upcalls.handle(miss(macs[4]!));
+    await settled();
+    assert.deepEqual(fdb(macs[4]!), remote(PEER), 'what is asked for has its place');
+  });
+
   it('a put never replaces a static entry, nor a VNIC', async () => {
     const { upcalls, context, fdb } = await harness({});
     upcalls.setStatic(MAC, PEER);

@@ -110,14 +110,19 @@ for (const build of BUILDS) {
     core.checkBooks();
   });
 
-  test(`${build}: upcalls in flight are bounded`, () => {
+  test(`${build}: upcalls in flight are bounded, and no overlay has them all`, () => {
     const { core, a } = setUp(build);
-    core.encap(
-      a,
-      Array.from({ length: HELD_KEYS_MAX + 10 }, (_, mac) => frame(unknown(mac), A)),
-    );
-    assert.equal(core.upcalls().length, HELD_KEYS_MAX);
-    assert.deepEqual(core.counters.drops(), { upcall_limited: 10 });
+    const scan = (vnic: number): number => {
+      core.encap(
+        vnic,
+        Array.from({ length: HELD_KEYS_MAX }, (_, mac) => frame(unknown(mac), A)),
+      );
+      return core.upcalls().length;
+    };
+    const vnics = [a, ...[24, 25, 26, 27, 28, 29].map((vni) => core.vnic(core.overlay({ vni }), A))];
+    const inFlight = vnics.map(scan);
+    assert.deepEqual(inFlight, [192, 48, 12, 3, 1, 0, 0]);
+    assert.deepEqual(core.counters.drops(), { upcall_limited: HELD_KEYS_MAX * (vnics.length - 1) });
     core.checkBooks();
   });
 

@@ -70,6 +70,7 @@ async function hostOf(path: string) {
     await host.stop();
     stopClock();
   };
+  after(end); // also when a test failed
   return { host, death, counts, printed, said, end };
 }
 
@@ -104,6 +105,16 @@ describe('the thread of a search plugin', () => {
       /needed more than 64 MiB of memory$/,
     ],
     [
+      'eats buffers without a pause',
+      'lookup() { const all = []; while (true) all.push(Buffer.alloc(8 << 20, 1)) }',
+      /needed more than 64 MiB of memory$/,
+    ],
+    [
+      'reads more than it may in one go, which V8 would end the process for',
+      `lookup() { globalThis.kept = JSON.parse('[' + '{},'.repeat(3e6) + '{}]'); return null; }`,
+      /needed more than 64 MiB of memory$/,
+    ],
+    [
       'pushes without end',
       `lookup() { while (true) context.put('${MAC}', ${JSON.stringify(PEER)}) }`,
       /needed more than 64 MiB of memory$|kept its thread busy/,
@@ -130,14 +141,34 @@ describe('the thread of a search plugin', () => {
     await end();
   });
 
-  it('that logs without end is cut short', async () => {
-    const path = moduleWith('lookup() { for (let i = 0; i < 100000; i++) context.log.info("again"); return null; }');
-    const { host, printed, end } = await hostOf(path);
+  it('that only makes much garbage is left alone', async () => {
+    const path = moduleWith(`
+      async lookup() {
+        for (let turn = 0; turn < 12; turn++) {
+          for (let i = 0; i < 2e5; i++) ({ [turn]: i }).toString();
+          globalThis.kept = Buffer.alloc(20 << 20, 1);
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+        return null;
+      }`);
+    const { host, counts, end } = await hostOf(path);
     await host.start();
-    await host.lookup(query(MAC));
-    assert(printed.length <= 100, `${printed.length} lines`);
+    assert.equal(await host.lookup(query(MAC)), null);
+    assert.equal(counts.deaths, 0);
     await end();
   });
+
+  for (const how of ['context.log.info', 'console.log', 'console.error']) {
+    it(`that calls ${how} without end is cut short`, async () => {
+      const path = moduleWith(`lookup() { for (let i = 0; i < 100000; i++) ${how}("again"); return null; }`);
+      const { host, printed, end } = await hostOf(path);
+      await host.start();
+      await host.lookup(query(MAC));
+      await host.lookup(query(MAC)); // whatever went another way has come by now
+      assert(printed.length > 0 && printed.length < 10_000, `${printed.length} lines`);
+      await end();
+    });
+  }
 });
 
 describe('a module that is no plugin', () => {

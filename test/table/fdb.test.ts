@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import {
+  Drop,
   FDB_FLAG_STATIC,
   FdbKind,
   HDR_FDB_BASE,
@@ -37,19 +38,25 @@ const targetOf = (value: bigint): number => Number(value >> 32n);
 interface Entry {
   target: number;
   isStatic: boolean;
+  isRefusal: boolean;
+  writtenAt: number;
   touched: number;
 }
 
-type Step = { do: 'put' | 'static' | 'remove' | 'find'; mac: number; target: number };
+type Step = { do: 'put' | 'refuse' | 'static' | 'remove' | 'find'; mac: number; target: number };
 
-/** The slow twin: a Map in which the least recently touched entry that is not static makes room. */
+/** The slow twin: a Map in which a refusal makes room, else the least recently touched entry that is not static. */
 function twinPut(twin: Map<number, Entry>, step: Step, now: number): boolean {
   if (!twin.has(step.mac) && twin.size >= LIMIT) {
-    const victims = [...twin].filter(([, entry]) => !entry.isStatic).sort(([, a], [, b]) => a.touched - b.touched);
+    const worth = (entry: Entry) =>
+      entry.isRefusal && now - entry.writtenAt >= 2 ? entry.writtenAt : 1e6 + entry.touched;
+    const victims = [...twin].filter(([, entry]) => !entry.isStatic).sort(([, a], [, b]) => worth(a) - worth(b));
     if (victims.length === 0) return false;
     twin.delete(victims[0]![0]);
   }
-  twin.set(step.mac, { target: step.target, isStatic: step.do === 'static', touched: now });
+  const kind = { isStatic: step.do === 'static', isRefusal: step.do === 'refuse' };
+  const target = kind.isRefusal ? Drop.no_such_mac : step.target;
+  twin.set(step.mac, { target, ...kind, writtenAt: now, touched: now });
   return true;
 }
 
@@ -66,7 +73,8 @@ function runStep(m: TestModule, twin: Map<number, Entry>, step: Step, now: numbe
     if (known) known.touched = now;
   } else {
     const flags = step.do === 'static' ? FDB_FLAG_STATIC : 0;
-    assert.equal(Boolean(m.fdbPut(key, FdbKind.remote, flags, step.target)), twinPut(twin, step, now));
+    const [kind, target] = step.do === 'refuse' ? [FdbKind.drop, Drop.no_such_mac] : [FdbKind.remote, step.target];
+    assert.equal(Boolean(m.fdbPut(key, kind, flags, target)), twinPut(twin, step, now));
   }
 }
 
@@ -82,9 +90,18 @@ function checkEqual(m: TestModule, twin: Map<number, Entry>, macs: number): void
 const steps = (macs: number): fc.Arbitrary<Step[]> =>
   fc.array(
     fc.record({
-      do: fc.constantFrom('put', 'put', 'put', 'static', 'remove', 'remove', 'find', 'find') as fc.Arbitrary<
-        Step['do']
-      >,
+      do: fc.constantFrom(
+        'put',
+        'put',
+        'put',
+        'refuse',
+        'refuse',
+        'static',
+        'remove',
+        'remove',
+        'find',
+        'find',
+      ) as fc.Arbitrary<Step['do']>,
       mac: fc.nat(macs - 1),
       target: fc.integer({ min: 1, max: 65535 }),
     }),
@@ -109,6 +126,25 @@ for (const build of BUILDS) {
       }),
       { numRuns: 150 },
     );
+  });
+
+  test(`${build}: a scan of unknown MACs pushes out its own refusals, not an answer, however long nobody used it`, async () => {
+    const m = await table(build, 1024);
+    for (let mac = 0; mac < 500; mac++) {
+      m.fdbClock(1000);
+      m.fdbPut(keyOf(mac), FdbKind.remote, 0, mac);
+    }
+    for (let scanned = 0; scanned < 10_000; scanned++) {
+      m.fdbClock(100_000 + scanned); // 1000 a second
+      m.fdbPut(keyOf(100_000 + scanned), FdbKind.drop, 0, Drop.no_such_mac);
+    }
+    for (let mac = 0; mac < 500; mac++) assert.equal(targetOf(m.fdbFind(keyOf(mac))), mac);
+    assert.equal(word(m, HDR_FDB_COUNT), 1024);
+    for (let scanned = 9_800; scanned < 10_000; scanned++) {
+      assert.notEqual(m.fdbFind(keyOf(100_000 + scanned)), 0n, 'frames may still wait for the latest ones');
+    }
+    for (let mac = 500; mac < 700; mac++) m.fdbPut(keyOf(mac), FdbKind.remote, 0, mac);
+    for (let mac = 0; mac < 700; mac++) assert.equal(targetOf(m.fdbFind(keyOf(mac))), mac);
   });
 
   test(`${build}: a table of nothing but static entries refuses the next`, async () => {

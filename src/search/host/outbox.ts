@@ -5,10 +5,10 @@
 import type { Said } from './messages.js';
 import { shown, wordsOf } from './words.js';
 
-/** Things in one parcel. */
-export const PARCEL_MAX = 1024;
+/** Things in one parcel: as many as may be done before something else of the daemon has its turn. */
+export const PARCEL_MAX = 256;
 /** Parcels that are under way at once. */
-export const PARCELS_MAX = 4;
+export const PARCELS_MAX = 2;
 /** Lines of log a second; what is beyond is counted instead. */
 export const LOG_LINES_PER_SECOND = 100;
 

@@ -11,12 +11,23 @@ export interface ThreadStart {
   readonly location: PluginLocation;
   /** Two 32-bit words: PULSE_BEATS, PULSE_MIB. */
   readonly pulse: SharedArrayBuffer;
+  /** Heap and buffers that the thread may use. */
+  readonly memoryMiB: number;
 }
 
 export const PULSE_BEATS = 0;
-/** Memory of buffers, which the limits of a worker thread do not cover. */
+/** Heap and buffers of the thread. */
 export const PULSE_MIB = 1;
 export const PULSE_EVERY_MS = 500;
+/** A thread that misses a beat does not say what it uses: it may be eating memory. */
+const UNHEARD_MS = PULSE_EVERY_MS + 200;
+/** By so much more the process may grow meanwhile: garbage, and what others do. */
+const UNHEARD_MIB = 256;
+/**
+ * V8 ends the process, not the thread, when one allocation of a built-in function (JSON.parse, fill) does not fit below
+ * its limit. So that limit is this much above ours, which is looked after here.
+ */
+const HEAP_ROOM_MIB = 1024;
 /** A thread without a sign of life for this long loops. */
 export const SILENCE_MAX_MS = 5000;
 /** Until the first one: Node starts the thread. */
@@ -44,7 +55,7 @@ export interface ChannelListener {
 
 export type OpenChannel = (listener: ChannelListener) => Channel;
 
-/** The channel of a new thread. `memoryMiB` bounds its heap, and its buffers. */
+/** The channel of a new thread. `memoryMiB` bounds its heap and its buffers together. */
 export function threadAt(location: PluginLocation, memoryMiB: number): OpenChannel {
   return (listener) => new PluginThread(location, memoryMiB, listener);
 }
@@ -57,6 +68,8 @@ class PluginThread implements Channel {
   #beats = 0;
   /** When the last beat was seen, by the clock of `watch`. */
   #aliveAtMs: number | null = null;
+  /** Memory of the process then. */
+  #aliveResidentMiB = 0;
   #watchedAtMs = 0;
   #reason: string | null = null;
   #isClosed = false;
@@ -64,10 +77,10 @@ class PluginThread implements Channel {
   constructor(location: PluginLocation, memoryMiB: number, listener: ChannelListener) {
     this.#listener = listener;
     this.#memoryMiB = memoryMiB;
-    const workerData: ThreadStart = { location, pulse: this.#pulse.buffer as SharedArrayBuffer };
+    const workerData: ThreadStart = { location, memoryMiB, pulse: this.#pulse.buffer as SharedArrayBuffer };
     this.#worker = new Worker(new URL('./entry.js', import.meta.url), {
       workerData,
-      resourceLimits: { maxOldGenerationSizeMb: memoryMiB },
+      resourceLimits: { maxOldGenerationSizeMb: memoryMiB + HEAP_ROOM_MIB },
       stdout: true,
       stderr: true,
     });
@@ -89,14 +102,22 @@ class PluginThread implements Channel {
 
   watch(nowMs: number): void {
     const beats = Atomics.load(this.#pulse, PULSE_BEATS);
-    if (this.#aliveAtMs === null || beats !== this.#beats) this.#aliveAtMs = nowMs;
-    else if (nowMs - this.#watchedAtMs > WATCH_GAP_MAX_MS) this.#aliveAtMs += nowMs - this.#watchedAtMs;
+    if (this.#aliveAtMs === null || beats !== this.#beats) {
+      this.#aliveAtMs = nowMs;
+      this.#aliveResidentMiB = residentMiB(nowMs);
+    } else if (nowMs - this.#watchedAtMs > WATCH_GAP_MAX_MS) this.#aliveAtMs += nowMs - this.#watchedAtMs;
     this.#beats = beats;
     this.#watchedAtMs = nowMs;
     const silenceMs = nowMs - this.#aliveAtMs;
     if (silenceMs >= (beats === 0 ? FIRST_SILENCE_MAX_MS : SILENCE_MAX_MS)) {
       this.#kill(`kept its thread busy for ${Math.floor(silenceMs / 1000)} s`);
-    } else if (Atomics.load(this.#pulse, PULSE_MIB) > this.#memoryMiB) this.#kill(this.#outOfMemory());
+    } else if (this.#eatsMemory(nowMs, silenceMs)) this.#kill(this.#outOfMemory());
+  }
+
+  #eatsMemory(nowMs: number, silenceMs: number): boolean {
+    if (Atomics.load(this.#pulse, PULSE_MIB) > this.#memoryMiB) return true;
+    if (silenceMs < UNHEARD_MS || this.#beats === 0) return false;
+    return residentMiB(nowMs) - this.#aliveResidentMiB > this.#memoryMiB + UNHEARD_MIB;
   }
 
   async close(): Promise<void> {
@@ -106,7 +127,8 @@ class PluginThread implements Channel {
 
   #take(parcel: readonly Said[]): void {
     if (this.#isClosed) return;
-    this.#worker.postMessage({ kind: 'taken' } satisfies Message);
+    // Not before others had their turn: Node takes what comes meanwhile in the same one, up to a thousand parcels.
+    setImmediate(() => this.#worker.postMessage({ kind: 'taken' } satisfies Message));
     this.#listener.said(parcel);
   }
 
@@ -118,4 +140,15 @@ class PluginThread implements Channel {
   #outOfMemory(): string {
     return `needed more than ${this.#memoryMiB} MiB of memory`;
   }
+}
+
+const resident = { atMs: Number.NaN, mib: 0 };
+
+/** Memory of the process; read once for all threads that are watched at the same time. */
+function residentMiB(nowMs: number): number {
+  if (resident.atMs !== nowMs) {
+    resident.atMs = nowMs;
+    resident.mib = process.memoryUsage.rss() / 2 ** 20;
+  }
+  return resident.mib;
 }
