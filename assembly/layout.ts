@@ -21,7 +21,6 @@ export const DROP_REASONS_MAX = 64;
 export const SOURCES_MAX = 64; // source ports of one underlay socket
 export const BATCH_MAX = 64; // frames per read batch
 export const HELD_KEYS_MAX = 256; // upcalls in flight, per worker
-export const HELD_SHARE = 3; // of those, one overlay may have so many times what is free: 192 if no other has any
 export const HELD_BYTES_PER_KEY_MAX = 128 << 10; // bytes waiting for one (overlay, MAC)
 export const HELD_BYTES_MAX = 8 << 20; // bytes waiting in all, per worker
 export const UPCALLS_PER_SECOND_MAX = 1000; // token bucket of one VNIC

@@ -24,7 +24,6 @@ import {
   HELD_FRAME_VNET,
   HELD_FRAME_VNIC,
   HELD_KEYS_MAX,
-  HELD_SHARE,
   HK_FREED,
   HK_RELEASED,
   HK_SINCE,
@@ -52,6 +51,7 @@ import { upcallAllowed, upcallMiss } from './upcall';
 import { currentPass, nowMs, w } from './worker';
 
 const NONE: u32 = u32.MAX_VALUE;
+const HELD_SHARE: u32 = 3; // an overlay holds fewer keys than so many times what is free: 192 of 256 if it is alone
 
 @inline
 function headerOf(slot: u32): usize {
@@ -104,8 +104,8 @@ export function hold(key: u64, frame: usize, len: u32, overlay: u32, vnic: u32):
   return Drop.none;
 }
 
-// A slot for a key of the overlay. It holds at most HELD_SHARE times as many as are free: one whose plugin is slow, and
-// that is scanned, must leave some to the others.
+// A slot for a key of the overlay, if it may have one more: one whose plugin is slow, and that is scanned, must leave
+// some to the others.
 function findFree(overlay: u32): u32 {
   let found = NONE;
   let free: u32 = 0;

@@ -26,7 +26,7 @@ const [first, macs, count, rate] = numbers.map(Number) as [number, number, numbe
 
 function packetSocket(name: string): number {
   const fd = check('packet socket', socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
-  const address = Buffer.alloc(20); // struct sockaddr_ll: u16 family, u16 protocol (none: it receives nothing), i32 index
+  const address = Buffer.alloc(20); // struct sockaddr_ll: u16 family, u16 protocol (0: none), i32 index
   address.writeUInt16LE(AF_PACKET);
   address.writeInt32LE(
     withControlSocket((control) => interfaceIndex(control, name)),
