@@ -110,8 +110,14 @@ describe('the thread of a search plugin', () => {
       /needed more than 64 MiB of memory$/,
     ],
     [
-      'reads more than it may in one go, which V8 would end the process for',
-      `lookup() { globalThis.kept = JSON.parse('[' + '{},'.repeat(3e6) + '{}]'); return null; }`,
+      'takes more than it may in one go, for which V8 would end the process',
+      `lookup() { globalThis.kept = 'x,'.repeat(1e7).split(','); return null; }`,
+      /needed more than 64 MiB of memory$/,
+    ],
+    [
+      'leaks into a Map, which doubles its table in one go',
+      `lookup() { const all = new Map(); setInterval(() => { for (let i = 0; i < 1e5; i++) all.set(all.size, i); }, 20);
+        return null; }`,
       /needed more than 64 MiB of memory$/,
     ],
     [

@@ -24,8 +24,8 @@ const UNHEARD_MS = PULSE_EVERY_MS + 200;
 /** By so much more the process may grow meanwhile: garbage, and what others do. */
 const UNHEARD_MIB = 256;
 /**
- * V8 ends the process, not the thread, when one allocation of a built-in function (JSON.parse, fill) does not fit below
- * its limit. So that limit is this much above ours, which is looked after here.
+ * V8 ends the process, not the thread, when one allocation does not fit below its limit: a Map's table that doubles, a
+ * long text that is split. So that limit is this much above ours, which is looked after here.
  */
 const HEAP_ROOM_MIB = 1024;
 /** A thread without a sign of life for this long loops. */
