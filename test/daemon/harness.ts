@@ -8,7 +8,7 @@ import type { FdbTarget, MissUpcall, ProxyUpcall } from '../../src/datapath/type
 import type { DynamicInstance, DynamicPlugin, PluginContext, PluginLog } from '../../src/search/api.js';
 import { Deadlines } from '../../src/search/host/deadlines.js';
 import { PluginHost } from '../../src/search/host/host.js';
-import { PluginCounts } from '../../src/search/host/types.js';
+import { PluginCounts, type PluginHealth, type PluginSink } from '../../src/search/host/types.js';
 import { localChannels } from '../support/local-channel.js';
 import { OVERLAY, RecordingDatapath } from './recording-datapath.js';
 
@@ -45,6 +45,9 @@ export interface Harness {
   readonly targets: Targets;
   readonly upcalls: Upcalls;
   readonly host: PluginHost;
+  /** Another instance: not started, and nobody asks it before {@link serve}. */
+  hostOf(plugin: DynamicPlugin, sinks: PluginSink & PluginHealth): PluginHost;
+  serve(host: PluginHost): void;
   readonly vnics: Map<number, LocalVnic>;
   readonly context: PluginContext;
   /** Why instances were given up. */
@@ -83,12 +86,14 @@ export async function harness(parts: Partial<DynamicInstance>, options: HarnessO
     moved: (ip: string, mac: string) => upcalls.moved(ip, mac),
   };
   const deaths: string[] = [];
-  const host = new PluginHost({
-    name: plugin.name,
-    open: localChannels(plugin).open,
-    ...{ values: {}, vni: 23, family: 4, log: silentLog, health, deadlines, sink, counts: new PluginCounts() },
-    onDeath: ({ message }) => deaths.push(message),
-  });
+  const hostWith = (of: DynamicPlugin, to: { sink: PluginSink; health: PluginHealth }) =>
+    new PluginHost({
+      name: of.name,
+      open: localChannels(of).open,
+      ...{ values: {}, vni: 23, family: 4, log: silentLog, deadlines, counts: new PluginCounts(), ...to },
+      onDeath: ({ message }) => deaths.push(message),
+    });
+  const host = hostWith(plugin, { sink, health });
   await host.start();
   const asked = options.hasPlugin === false ? null : host;
   const overlay = {
@@ -109,6 +114,10 @@ export async function harness(parts: Partial<DynamicInstance>, options: HarnessO
     targets,
     upcalls,
     host,
+    hostOf: (of, sinks) => hostWith(of, { sink: sinks, health: sinks }),
+    serve(other) {
+      overlay.plugin = other;
+    },
     vnics,
     context: plugin.context(),
     deaths,

@@ -10,6 +10,8 @@ export class RecordingDatapath implements UpcallDatapath {
   readonly delivered: { vnic: VnicIndex; frame: Uint8Array }[] = [];
   readonly encapped: { vnic: VnicIndex; frame: Uint8Array }[] = [];
   readonly drops: { overlay: OverlayIndex; reason: DropReason }[] = [];
+  /** MACs that were written, in order. */
+  readonly puts: string[] = [];
   answered = 0;
   /** Most entries; a put beyond that is refused. */
   capacity = Number.POSITIVE_INFINITY;
@@ -25,6 +27,7 @@ export class RecordingDatapath implements UpcallDatapath {
   fdbPut(_overlay: OverlayIndex, mac: string, target: FdbTarget, options: { isStatic?: boolean } = {}): boolean {
     if (!this.fdb.has(mac) && this.fdb.size >= this.capacity) return false;
     if (target.kind === 'remote' && !this.hasEndpointRoom) return false;
+    this.puts.push(mac);
     this.fdb.set(mac, {
       mac,
       target,
