@@ -35,7 +35,7 @@ export function datagramIsGood(packet: Packet, vni: string, outer: 'any' | 'zero
 const PCAP_HLEN = 24;
 const RECORD_HLEN = 16;
 
-/** What we rely on tshark for: a bit that is wrong shows. In every frame, for the last may be one without a checksum. */
+/** What we rely on tshark for: a wrong bit shows. In every frame, for the last may be one without a checksum. */
 export async function flippedBitShows(capture: Capture, vni: string): Promise<void> {
   const bytes = readFileSync(capture.file);
   for (let at = PCAP_HLEN; at + RECORD_HLEN <= bytes.length; ) {
