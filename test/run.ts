@@ -7,8 +7,8 @@
  * Files with real traffic (those that import support/engine.js, directly or not) run again with the engine mmsg.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { arch, availableParallelism, constants, release } from 'node:os';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { arch, availableParallelism, constants, release, tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Engine } from '../src/datapath/loop.js';
@@ -58,10 +58,33 @@ function withTraffic(files: readonly string[]): string[] {
 
 let isInterrupted = false;
 
-/** Runs node's test runner; answers its exit status. Signals we get end it too, and it ends the files. */
-function runTests(files: readonly string[], engine: Engine): Promise<number> {
+interface Round {
+  /** Exit status of node's test runner. */
+  readonly status: number;
+  /** What support/failures.js wrote. */
+  readonly failures: string;
+}
+
+/** Runs node's test runner once over the files. */
+async function runRound(files: readonly string[], engine: Engine): Promise<Round> {
+  const folder = mkdtempSync(join(tmpdir(), 'vxlane-failures-'));
+  const path = join(folder, engine);
+  try {
+    const status = await runTests(files, engine, path);
+    return { status, failures: existsSync(path) ? readFileSync(path, 'utf8') : '' };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Answers the exit status. Signals we get end the test runner too, and it ends the files. */
+function runTests(files: readonly string[], engine: Engine, failures: string): Promise<number> {
   const env = { ...process.env, VXLANE_TEST_ENGINE: engine };
-  const options = ['--test', '--test-reporter=spec', '--test-concurrency=2', `--test-timeout=${TIMEOUT_MS}`];
+  const reporters = [
+    ['spec', 'stdout'],
+    [join(BUILT, 'support', 'failures.js'), failures],
+  ].flatMap(([name, to]) => [`--test-reporter=${name}`, `--test-reporter-destination=${to}`]);
+  const options = ['--test', ...reporters, '--test-concurrency=2', `--test-timeout=${TIMEOUT_MS}`];
   const child = spawn(process.execPath, [...options, ...files], { cwd: ROOT, stdio: 'inherit', env });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt(child, signal));
   return new Promise((resolve, reject) => {
@@ -93,14 +116,16 @@ async function main(): Promise<number> {
   const start = performance.now();
   const probe = probeUring();
   if (!probe.ok) process.stdout.write(`without io_uring: ${probe.reason}\n`);
-  let status = await runTests(files, probe.ok ? 'uring' : 'mmsg');
+  const rounds = [await runRound(files, probe.ok ? 'uring' : 'mmsg')];
   const again = probe.ok && !isInterrupted ? withTraffic(files) : [];
   if (again.length > 0) {
     process.stdout.write(`\n${again.length} test files with real traffic, again with the engine mmsg\n`);
-    status = (await runTests(again, 'mmsg')) || status;
+    rounds.push(await runRound(again, 'mmsg'));
   }
+  const status = rounds.find((round) => round.status !== 0)?.status ?? 0;
   const seconds = Math.round((performance.now() - start) / 1000);
   process.stdout.write(status === 0 ? `\nAll tests passed (${seconds} s).\n` : `\nTests FAILED (${seconds} s).\n`);
+  for (const { failures } of rounds) process.stdout.write(failures);
   return status;
 }
 
