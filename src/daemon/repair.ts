@@ -59,12 +59,17 @@ export async function repair(world: World, isDue: (object: Overlay | Vnic) => bo
 /** The overlay first: its VNICs are no use without its socket, and of little use without its plugin. */
 export async function repairOverlay(world: World, overlay: Overlay, isDue: (object: Overlay | Vnic) => boolean) {
   const hadSocket = overlay.attachment !== null;
-  if (!overlay.isUp && isDue(overlay) && !world.isEnding()) await bringUp(world, overlay);
+  if (canBringUp(overlay) && isDue(overlay) && !world.isEnding()) await bringUp(world, overlay);
   const isNew = !hadSocket && overlay.attachment !== null;
   for (const vnic of vnicsOn(world, overlay.name)) {
     if (world.isEnding()) return;
     if (!vnic.isAttached && (isNew || isDue(vnic))) await reattach(world, vnic);
   }
+}
+
+/** One whose plugin is being started says by itself what comes of it. */
+function canBringUp(overlay: Overlay): boolean {
+  return !overlay.isUp && overlay.starting === null;
 }
 
 async function bringUp(world: World, overlay: Overlay): Promise<void> {
@@ -89,7 +94,8 @@ export async function pluginsStarted(world: World): Promise<void> {
 /** Something waits for its time to be tried again. */
 export function needsRepair(world: World, nowMs: number): boolean {
   const isDue = ({ backoff }: Overlay | Vnic) => backoff.isDue(nowMs);
-  return [...world.overlays.values()].some(isDue) || [...world.vnics.values()].some(isDue);
+  const overlays = [...world.overlays.values()].filter(canBringUp);
+  return overlays.some(isDue) || [...world.vnics.values()].some(isDue);
 }
 
 export async function reattachVnics(world: World, overlay: Overlay): Promise<void> {

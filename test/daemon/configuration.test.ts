@@ -7,9 +7,10 @@ import { describe, it } from 'node:test';
 import { stringify } from 'yaml';
 import { BACKOFF_FIRST_MS } from '../../src/daemon/backoff.js';
 import { uniqueName } from '../support/netns.js';
+import { freePort } from '../support/ports.js';
 import { needsRoot } from '../support/root.js';
 import { declaring, FAR_MAC, MAC, OTHER_MAC } from './declaring.js';
-import { freePort, until } from './running.js';
+import { until } from './running.js';
 
 describe('a configuration file', { skip: needsRoot() }, () => {
   const daemon = declaring();

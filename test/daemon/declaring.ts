@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach } from 'node:test';
 import { stringify } from 'yaml';
 import { TestNetns, uniqueName } from '../support/netns.js';
-import { freePort, type Running, StateDirectory, startDaemon, tunnelDescriptors } from './running.js';
+import { freePort } from '../support/ports.js';
+import { type Running, StateDirectory, startDaemon, tunnelDescriptors } from './running.js';
 
 export const MAC = 'de:ad:be:ef:00:01';
 export const OTHER_MAC = 'de:ad:be:ef:00:02';

@@ -7,7 +7,8 @@ import { Daemon } from '../../src/daemon/daemon.js';
 import { STATE_VERSION, State } from '../../src/daemon/state.js';
 import { Datapath } from '../../src/datapath/datapath.js';
 import { ENGINE } from '../support/engine.js';
-import { freePort, RecordingLog, StateDirectory } from './running.js';
+import { freePort } from '../support/ports.js';
+import { RecordingLog, StateDirectory } from './running.js';
 
 const directory = new StateDirectory();
 const sleepy = join(directory.path, 'sleepy.mjs');

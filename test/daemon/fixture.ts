@@ -6,7 +6,8 @@ import { after, afterEach, before } from 'node:test';
 import type { CreateOverlay, CreateVnic } from '../../src/control/protocol.js';
 import type { Daemon } from '../../src/daemon/daemon.js';
 import { TestNetns, uniqueName } from '../support/netns.js';
-import { freePort, type Running, StateDirectory, startDaemon, tunnelDescriptors } from './running.js';
+import { freePort } from '../support/ports.js';
+import { type Running, StateDirectory, startDaemon, tunnelDescriptors } from './running.js';
 
 export const MAC = 'de:ad:be:ef:00:01';
 /** The one MAC that the file of the `files` plugin knows. */

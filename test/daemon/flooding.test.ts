@@ -5,9 +5,10 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { WATCH_EVERY_MS } from '../../src/daemon/daemon.js';
+import { freePort } from '../support/ports.js';
 import { needsRoot } from '../support/root.js';
 import { daemonFixture } from './fixture.js';
-import { freePort, until } from './running.js';
+import { until } from './running.js';
 
 /** Of this process alone. */
 const GROUP = `239.77.${(process.pid >> 8) & 255}.${process.pid & 255}`;

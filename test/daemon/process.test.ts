@@ -9,8 +9,9 @@ import { macFromNumber } from '../../src/address.js';
 import { ControlClient } from '../../src/control/client.js';
 import { STATE_VERSION } from '../../src/daemon/state.js';
 import { TestNetns, uniqueName } from '../support/netns.js';
+import { freePort } from '../support/ports.js';
 import { needsRoot } from '../support/root.js';
-import { freePort, StateDirectory, until } from './running.js';
+import { StateDirectory, until } from './running.js';
 
 const PROGRAM = fileURLToPath(new URL('./run-daemon.js', import.meta.url));
 const MAC = 'de:ad:be:ef:00:01';

@@ -7,9 +7,10 @@ import { BACKOFF_FIRST_MS } from '../../src/daemon/backoff.js';
 import { STATE_VERSION } from '../../src/daemon/state.js';
 import { openTap } from '../../src/system/tap.js';
 import { run, TestNetns, uniqueName } from '../support/netns.js';
+import { freePort } from '../support/ports.js';
 import { needsRoot } from '../support/root.js';
 import { PLAIN_TAP } from '../support/tap.js';
-import { freePort, type Running, StateDirectory, startDaemon, tunnelDescriptors, until } from './running.js';
+import { type Running, StateDirectory, startDaemon, tunnelDescriptors, until } from './running.js';
 
 const MAC = 'de:ad:be:ef:00:01';
 const OTHER_MAC = 'de:ad:be:ef:00:02';

@@ -104,15 +104,6 @@ export function tunnelDescriptors(): string[] {
     .sort();
 }
 
-// Test files run side by side with process ids that are close: their ports are not. All are below the ephemeral ones.
-let port = 20_000 + ((process.pid * 211) % 12_000);
-
-/** A UDP port that no other overlay of this process has, and most likely nobody else. */
-export function freePort(): number {
-  port += 1;
-  return port;
-}
-
 /** Waits for the kernel, a worker or another process: a real event, with a limit. */
 export async function until(isDone: () => boolean | Promise<boolean>): Promise<void> {
   const limit = Date.now() + 10_000;

@@ -1,6 +1,7 @@
 /**
  * A program that tests run inside namespaces: numbered datagrams at a steady rate, for as long as the test likes. Its
- * one argument is a {@link SteadyTask}, as JSON; on SIGTERM it prints one {@link Steadiness} and ends.
+ * one argument is a {@link SteadyTask}, as JSON. It prints `ready`, the receiver also `all flow` when each flow has
+ * arrived; on SIGTERM it prints one {@link Steadiness} and ends.
  */
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
@@ -18,13 +19,18 @@ export interface SteadyTask {
 export interface Steadiness {
   /** Datagrams sent, or received. */
   readonly count: number[];
-  /** Datagrams that did not come right after the one before them; 0 at the sender. */
-  readonly outOfOrder: number[];
+  /** Datagrams that did not come right after the one before them; none at the sender. */
+  readonly outOfOrder: OutOfOrder[][];
+}
+
+export interface OutOfOrder {
+  readonly awaited: number;
+  readonly came: number;
 }
 
 const { role, addresses, port, everyMs } = JSON.parse(process.argv[2] as string) as SteadyTask;
 const count = addresses.map(() => 0);
-const outOfOrder = addresses.map(() => 0);
+const outOfOrder: OutOfOrder[][] = addresses.map(() => []);
 
 function send(): NodeJS.Timeout {
   const sockets = addresses.map(() => createSocket('udp4'));
@@ -41,9 +47,9 @@ function receive(flow: number, socket: Socket): void {
   let next = 0;
   socket.on('message', (bytes) => {
     const number = bytes.readUInt32BE();
-    if (number !== next) outOfOrder[flow]!++;
+    if (number !== next) outOfOrder[flow]!.push({ awaited: next, came: number });
     next = number + 1;
-    count[flow]!++;
+    if (count[flow]!++ === 0 && count.every((some) => some > 0)) process.stdout.write('all flow\n');
   });
 }
 

@@ -2,10 +2,10 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { freePort } from './ports.js';
 
 const READY_MS = 30_000;
 
@@ -48,7 +48,7 @@ export class EtcdServer {
   }
 
   static async start(options: EtcdOptions = {}): Promise<EtcdServer> {
-    const server = new EtcdServer([await freePort(), await freePort()], options);
+    const server = new EtcdServer([freePort(), freePort()], options);
     await server.start();
     return server;
   }
@@ -78,7 +78,7 @@ export class EtcdServer {
 
   /** Lets something happen to the data of this dead etcd that nobody who knows its address can see. */
   async elsewhere(happen: (elsewhere: EtcdServer) => Promise<unknown>): Promise<void> {
-    const port = await freePort();
+    const port = freePort();
     const home = this.endpoint;
     this.endpoint = home.replace(/\d+$/, String(port));
     try {
@@ -94,7 +94,7 @@ export class EtcdServer {
   async kill(): Promise<void> {
     const child = this.#process;
     this.#process = null;
-    if (child === null) return;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, 'exit');
     child.kill('SIGKILL');
     await ended;
@@ -151,15 +151,6 @@ export class EtcdServer {
     // biome-ignore lint/suspicious/noExplicitAny: JSON of etcdctl
     return new Map(kvs.map((kv: any) => [text(kv.key), { value: text(kv.value), revision: kv.mod_revision }]));
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** A certificate for 127.0.0.1, signed by itself or by an authority made before in `directory`. */

@@ -3,6 +3,7 @@
  * It shares no code with the plugin, so that what both had misread would show; what it sends is a test's to spoil.
  */
 import { createServer, type Server, type Socket } from 'node:net';
+import { freePort } from './ports.js';
 
 export interface Request {
   readonly op: number;
@@ -65,7 +66,7 @@ export class SvpServer {
   }
 
   /** `open`: makes the server listen, perhaps inside a namespace. Answers the port. */
-  async listen(open: (server: Server) => void = (server) => server.listen(0, '127.0.0.1')): Promise<number> {
+  async listen(open: (server: Server) => void = (server) => server.listen(freePort(), '127.0.0.1')): Promise<number> {
     this.#server = createServer((socket) => this.#serve(socket));
     const listening = new Promise((resolve, reject) => {
       this.#server.once('listening', resolve);

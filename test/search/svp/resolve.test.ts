@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { resolveHost } from '../../../src/search/plugins/svp/resolve.js';
+import { freePort } from '../../support/ports.js';
 
 describe('a host name', () => {
   const { signal } = new AbortController();
@@ -20,7 +21,7 @@ describe('a host name', () => {
     dir = await mkdtemp(join(tmpdir(), 'vxlane-dns-'));
     hostsFile = join(dir, 'hosts');
     await writeFile(hostsFile, '127.0.0.1 localhost\n10.0.0.7 svp.home SVP # ours\nfd00::7\tsvp.home\n');
-    const port = await freePort();
+    const port = freePort();
     servers = [`127.0.0.1:${port}`];
     const records = ['10.0.0.2', '10.0.0.1', 'fd00::1'].map((ip) => `--host-record=both.test,${ip}`);
     const only = ['--host-record=six.test,fd00::6', '--txt-record=none.test,text'];
@@ -57,7 +58,7 @@ describe('a host name', () => {
   });
 
   test('is refused in words when there is no name server', async () => {
-    const dead = { servers: [`127.0.0.1:${await freePort()}`], hostsFile };
+    const dead = { servers: [`127.0.0.1:${freePort()}`], hostsFile };
     await assert.rejects(resolveHost('both.test', signal, dead), { message: /^no name server|^the name server/ });
   });
 
@@ -72,13 +73,3 @@ describe('a host name', () => {
     silent.close();
   });
 });
-
-/** A UDP port of loopback that nobody has. */
-async function freePort(): Promise<number> {
-  const socket = createSocket('udp4').bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  const { port } = socket.address();
-  socket.close();
-  await once(socket, 'close');
-  return port;
-}

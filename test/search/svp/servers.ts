@@ -1,6 +1,7 @@
 /** Servers on 127.0.0.1, 127.0.0.2 … of one port, and an instance that asks them. */
 import type { Server } from 'node:net';
 import { afterEach, beforeEach } from 'node:test';
+import { freePort } from '../../support/ports.js';
 import { OPS, SvpServer } from '../../support/svp-server.js';
 import { type Client, client, until } from './world.js';
 
@@ -17,7 +18,7 @@ export class Servers {
   /** Installs, for each test, one server and an instance that is not started. */
   constructor() {
     beforeEach(async () => {
-      this.port = 0;
+      this.port = freePort();
       await this.serve(1);
       this.one = client(this.port);
     });
@@ -31,7 +32,7 @@ export class Servers {
   async serve(n: number): Promise<void> {
     const server = new SvpServer().set(23, A, { ip: '10.88.88.69' });
     this.#servers.set(n, server);
-    this.port = await server.listen((listener: Server) => listener.listen(this.port, `127.0.0.${n}`));
+    await server.listen((listener: Server) => listener.listen(this.port, `127.0.0.${n}`));
   }
 
   async end(n: number): Promise<void> {
