@@ -1,0 +1,13 @@
+/**
+ * Ports of the loopback for servers that a test starts. They are below the ephemeral ones: what connects anywhere takes
+ * one of those while a server is down for a moment, and may even connect to itself on it.
+ */
+
+// Test files run side by side with process ids that are close: their ports are not.
+let port = 20_000 + ((process.pid * 211) % 12_000);
+
+/** A TCP and UDP port that this process gets once, and most likely nobody else has. */
+export function freePort(): number {
+  port += 1;
+  return port;
+}
