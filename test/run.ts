@@ -4,7 +4,7 @@
  *   node dist/test/run.js             all
  *   node dist/test/run.js wire fdb    the files whose path contains one of the words
  *
- * Files with real traffic (those that import support/engine.js, directly or not) run again with the engine mmsg.
+ * Files that show what depends on the engine (they import support/each-engine.js) run again with the engine mmsg.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -41,19 +41,9 @@ function testFiles(words: readonly string[]): string[] {
   return wanted.sort().map((path) => relative(ROOT, join(BUILT, path)));
 }
 
-/** Built files that import, over however many steps, the one that says which engine to use. */
-function withTraffic(files: readonly string[]): string[] {
-  const known = new Map<string, boolean>([[join(BUILT, 'support', 'engine.js'), true]]);
-  const reaches = (path: string): boolean => {
-    const answer = known.get(path);
-    if (answer !== undefined) return answer;
-    known.set(path, false); // until it is known: imports may go round in circles
-    const imports = [...readFileSync(path, 'utf8').matchAll(/from '(\.[^']+)'/g)];
-    const found = imports.some(([, to]) => reaches(join(dirname(path), to as string)));
-    known.set(path, found);
-    return found;
-  };
-  return files.filter((file) => reaches(join(ROOT, file)));
+/** Those that import support/each-engine.js. */
+function ofEachEngine(files: readonly string[]): string[] {
+  return files.filter((file) => readFileSync(join(ROOT, file), 'utf8').includes("support/each-engine.js'"));
 }
 
 let isInterrupted = false;
@@ -117,9 +107,9 @@ async function main(): Promise<number> {
   const probe = probeUring();
   if (!probe.ok) process.stdout.write(`without io_uring: ${probe.reason}\n`);
   const rounds = [await runRound(files, probe.ok ? 'uring' : 'mmsg')];
-  const again = probe.ok && !isInterrupted ? withTraffic(files) : [];
+  const again = probe.ok && !isInterrupted ? ofEachEngine(files) : [];
   if (again.length > 0) {
-    process.stdout.write(`\n${again.length} test files with real traffic, again with the engine mmsg\n`);
+    process.stdout.write(`\n${again.length} test files of what depends on the engine, again with mmsg\n`);
     rounds.push(await runRound(again, 'mmsg'));
   }
   const status = rounds.find((round) => round.status !== 0)?.status ?? 0;

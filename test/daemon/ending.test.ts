@@ -9,6 +9,7 @@ import { Datapath } from '../../src/datapath/datapath.js';
 import { ENGINE } from '../support/engine.js';
 import { freePort } from '../support/ports.js';
 import { RecordingLog, StateDirectory } from './running.js';
+import '../support/each-engine.js';
 
 const directory = new StateDirectory();
 const sleepy = join(directory.path, 'sleepy.mjs');

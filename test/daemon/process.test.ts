@@ -12,6 +12,7 @@ import { TestNetns, uniqueName } from '../support/netns.js';
 import { freePort } from '../support/ports.js';
 import { needsRoot } from '../support/root.js';
 import { StateDirectory, until } from './running.js';
+import '../support/each-engine.js';
 
 const PROGRAM = fileURLToPath(new URL('./run-daemon.js', import.meta.url));
 const MAC = 'de:ad:be:ef:00:01';

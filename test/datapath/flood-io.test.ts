@@ -19,6 +19,7 @@ import { TestNetns } from '../support/netns.js';
 import { needsRoot } from '../support/root.js';
 import { PLAIN_UDP } from '../support/udp.js';
 import { sendOne } from '../system/messages.js';
+import '../support/each-engine.js';
 
 const FAR = '02:00:00:00:00:0c';
 const PORT = 4789;

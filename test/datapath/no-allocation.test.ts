@@ -19,6 +19,7 @@ import { TestNetns } from '../support/netns.js';
 import { needsRoot } from '../support/root.js';
 import { PLAIN_TAP } from '../support/tap.js';
 import { PLAIN_UDP } from '../support/udp.js';
+import '../support/each-engine.js';
 
 const WARM_UP_FRAMES = 30_000;
 // Asking costs the same each time, so what frames cost is the difference between many and few.

@@ -20,6 +20,7 @@ import { TestNetns } from '../support/netns.js';
 import { needsRoot } from '../support/root.js';
 import { PLAIN_TAP } from '../support/tap.js';
 import { PLAIN_UDP } from '../support/udp.js';
+import '../support/each-engine.js';
 
 const A = '02:00:00:00:00:0a';
 const FAR = '02:00:00:00:00:0c';

@@ -12,6 +12,7 @@ import { Core } from '../support/core.js';
 import { ENGINE } from '../support/engine.js';
 import { frame } from '../support/frames.js';
 import { PLAIN_UDP } from '../support/udp.js';
+import '../support/each-engine.js';
 
 const A = 'de:ad:be:ef:00:00';
 const FAR = 'de:ad:be:ef:00:02';

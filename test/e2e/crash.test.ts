@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Host, type Lab, type LabTest, labTest, mac, pingAll } from './support.js';
+import '../support/each-engine.js';
 
 const STATIC = '02:00:00:00:00:99';
 

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buildKernelPair, INNER } from './kernel-pair.js';
 import { type Host, labTest, pingAll } from './support.js';
+import '../support/each-engine.js';
 
 const IDLE_MS = 5000;
 const WINDOWS = 3;

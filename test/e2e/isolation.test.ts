@@ -44,7 +44,7 @@ labTest('two overlays with the same addresses do not see each other', async ({ l
 
   await step("nothing of Alice's arrives at Bob's machines", async () => {
     const atBobs = [await Capture.start(bob1, 'bob0', 'icmp', 'in'), await Capture.start(bob2, 'bob0', 'icmp', 'in')];
-    await pingAll(alice1, '10.1.2.2', '-c', '50', '-i', '0.01');
+    await pingAll(alice1, '10.1.2.2');
     for (const capture of atBobs) assert.deepEqual(await capture.stop(['frame.number']), []);
   });
 

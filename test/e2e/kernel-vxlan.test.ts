@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { Capture } from './capture.js';
 import { CHECKING, datagramIsGood, FIELDS, flippedBitShows } from './datagrams.js';
 import { type Host, iperf, type Lab, labTest, mac, pingAll, rate, setLinkLocal, untilUsable } from './support.js';
+import '../support/each-engine.js';
 
 const UNDERLAYS = [
   { family: 4, ours: '10.88.88.1', kernels: '10.88.88.2', prefix: 24, mtu: 1450 },

@@ -2,6 +2,7 @@
 import { addVlan, buildKernelPair, INNER } from './kernel-pair.js';
 import { labTest } from './support.js';
 import { sendDatagrams, streamBothWays } from './traffic.js';
+import '../support/each-engine.js';
 
 for (const { family, mtu, underlay } of [
   { family: 4, mtu: 1450, underlay: 1500 },

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { Capture } from './capture.js';
 import { type Host, type Lab, labTest, mac } from './support.js';
 import { sendDatagrams, streamBothWays } from './traffic.js';
+import '../support/each-engine.js';
 
 const WORKERS = ['--workers', '2'];
 

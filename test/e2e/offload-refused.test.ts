@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { buildKernelPair, INNER } from './kernel-pair.js';
 import { drops, labTest } from './support.js';
 import { sendDatagrams, streamBothWays } from './traffic.js';
+import '../support/each-engine.js';
 
 labTest('an underlay device without checksums', async ({ lab, step, note }) => {
   const { ours, kernels } = await buildKernelPair(lab, { mtu: 1450 });

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { ControlClient } from '../../src/control/client.js';
 import { eventually, type Host, type Lab, labTest, mac, pingAll } from './support.js';
+import '../support/each-engine.js';
 
 process.env.VXLANE_DEBUG_WASM = '1';
 

@@ -1,6 +1,6 @@
 /**
- * The engine that tests with real traffic use. The runner runs every file that imports this, directly or not, once with
- * each; by itself a file runs with io_uring where it is to be had.
+ * The engine that tests with real traffic use: io_uring where it is to be had. Where the runner repeats a file with the
+ * other one (each-engine.ts), it says so in the environment.
  */
 import type { Engine } from '../../src/datapath/loop.js';
 import { probeUring } from '../../src/system/uring.js';
