@@ -60,6 +60,8 @@ describe('after a restart', { skip: needsRoot() }, () => {
     return { name, overlay: 'overlay0', mac: MAC, netns: netns.name, allowAnyMac: false, temporary: false, ...changes };
   }
 
+  const names = () => running.daemon.overlays().map(({ name }) => name);
+
   it('overlays, static targets and VNICs are as they were, and the interface never went', async () => {
     const before = await running.daemon.createOverlay(overlay());
     const made = await running.daemon.createVnic(vnic());
@@ -178,10 +180,7 @@ describe('after a restart', { skip: needsRoot() }, () => {
       assert.equal(netns.link(onTemporary.name), undefined);
       assert.equal(netns.link(temporary.name), undefined);
     });
-    assert.deepEqual(
-      running.daemon.overlays().map(({ name }) => name),
-      ['overlay1'],
-    );
+    assert.deepEqual(names(), ['overlay1']);
     assert.deepEqual(running.daemon.vnics(), []);
   });
 
@@ -247,10 +246,7 @@ describe('after a restart', { skip: needsRoot() }, () => {
     await running.daemon.createOverlay(overlay({ name: 'overlay1', vni: 24 }));
     const { name } = await running.daemon.createVnic(vnic());
     await restart(() => writeFileSync(directory.file('overlays', 'overlay0'), '{"version":1'));
-    assert.deepEqual(
-      running.daemon.overlays().map((each) => each.name),
-      ['overlay1'],
-    );
+    assert.deepEqual(names(), ['overlay1']);
     assert.equal(running.daemon.vnics()[0]?.state, 'no such overlay: overlay0');
     assert(running.log.lines.some((line) => /^error a state file cannot be used and was moved aside/.test(line)));
     assert.equal(directory.files().filter((file) => file.includes('.corrupt-')).length, 1);
@@ -269,10 +265,7 @@ describe('after a restart', { skip: needsRoot() }, () => {
       const bad = { ...stored, name: 'overlay2', vni: 25, properties: { ...properties, mtu: 'large' } };
       writeFileSync(directory.file('overlays', 'overlay2'), JSON.stringify(bad));
     });
-    assert.deepEqual(
-      running.daemon.overlays().map(({ name }) => name),
-      ['overlay0'],
-    );
+    assert.deepEqual(names(), ['overlay0']);
     const reasons = running.log.lines.filter((line) => line.startsWith('error')).join('\n');
     assert.match(reasons, /virtual network id 23 is that of overlay overlay0/);
     assert.match(reasons, /mtu is \\"large\\"/);

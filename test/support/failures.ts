@@ -1,6 +1,6 @@
 /**
- * A reporter for node's test runner that writes one entry for each failed test and nothing else: a long log's last lines
- * then say what failed. A test that failed only because one inside it did has no entry.
+ * A reporter for node's test runner that writes one entry for each failed test and nothing else: the last lines of a
+ * long log then say what failed. A test that failed only because one inside it did has no entry.
  */
 import { relative } from 'node:path';
 
@@ -22,10 +22,14 @@ const MAX_LINES = 12;
 export default async function* failures(source: AsyncIterable<Event>): AsyncGenerator<string> {
   for await (const { type, data } of source) {
     if (type !== 'test:fail') continue;
-    const { name, file, line, details } = data as Failure;
-    if (details.error.failureType !== 'subtestsFailed')
-      yield `✖ ${name} (${file === undefined ? 'no file' : relative(process.cwd(), file)}:${line})\n${indented(details.error)}\n`;
+    const failure = data as Failure;
+    const { error } = failure.details;
+    if (error.failureType !== 'subtestsFailed') yield `✖ ${failure.name} (${placeOf(failure)})\n${indented(error)}\n`;
   }
+}
+
+function placeOf({ file, line }: Failure): string {
+  return file === undefined ? 'no file' : `${relative(process.cwd(), file)}:${line}`;
 }
 
 function indented(error: Failure['details']['error']): string {
