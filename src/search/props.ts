@@ -59,6 +59,21 @@ export function parseChanges(specs: readonly PropertySpec[], given: Readonly<Rec
   return values;
 }
 
+/** Why no value could be right by this entry of a table, or its default is not; null when all is well. */
+export function specProblem(spec: PropertySpec): string | null {
+  const { name, type, range, values } = spec;
+  const isNumber = type === 'int' || type === 'uint';
+  if (range !== undefined && !isNumber) return `${name} has a range, but is of type ${type}`;
+  if (range !== undefined && range[0] > range[1]) return `the range of ${name} is empty: ${range.join('-')}`;
+  if (values !== undefined && type !== 'string') return `${name} has values, but is of type ${type}`;
+  if (spec.default === undefined) return null;
+  if (spec.required) return `${name} is required and has a default: expected one of both`;
+  const parsed = parseValue(spec, String(spec.default));
+  if ('problem' in parsed) return `the default of ${parsed.problem}`;
+  if (parsed.value === spec.default) return null;
+  return `the default of ${name} is ${JSON.stringify(spec.default)}: expected ${JSON.stringify(parsed.value)}`;
+}
+
 /** A value as users see it; a secret never shows. null: not set. */
 export function formatValue(spec: PropertySpec, value: PropertyValue | undefined): string | null {
   if (value === undefined) return null;

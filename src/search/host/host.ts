@@ -77,7 +77,6 @@ export class PluginHost implements Askable {
       said: (parcel) => {
         for (const said of parcel) this.#heard(said);
       },
-      printed: (text) => options.log.info(`printed: ${shown(text)}`),
       ended: (reason) => this.#die(`search plugin ${this.name} ${reason}`, null),
     });
   }

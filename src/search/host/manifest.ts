@@ -1,6 +1,8 @@
 /** What a plugin says of itself, checked: its property table decides what operators may type. */
 import { z } from 'zod';
 import { messageOf } from '../../errors.js';
+import type { PropertySpec } from '../api.js';
+import { specProblem } from '../props.js';
 import type { Deadlines } from './deadlines.js';
 import type { Manifest } from './messages.js';
 import type { Channel, OpenChannel } from './thread.js';
@@ -9,18 +11,23 @@ import type { Channel, OpenChannel } from './thread.js';
 const DESCRIBE_DEADLINE_MS = 10_000;
 
 const Value = z.union([z.number(), z.string()]);
-const Property = z.strictObject({
-  name: z.string().regex(/^[a-z0-9-]+\/[a-z0-9_-]+$/, 'expected NAME/PROPERTY in lower case'),
-  type: z.enum(['int', 'uint', 'ip', 'string', 'secret']),
-  required: z.boolean(),
-  default: Value.optional(),
-  range: z.tuple([z.number(), z.number()]).optional(),
-  values: z.array(z.string()).optional(),
-  path: z.boolean().optional(),
-  maxBytes: z.number().int().min(1).max(65_536).optional(),
-  mutable: z.boolean().optional(),
-  help: z.string().min(1),
-});
+const Property = z
+  .strictObject({
+    name: z.string().regex(/^[a-z0-9-]+\/[a-z0-9_-]+$/, 'expected NAME/PROPERTY in lower case'),
+    type: z.enum(['int', 'uint', 'ip', 'string', 'secret']),
+    required: z.boolean(),
+    default: Value.optional(),
+    range: z.tuple([z.number(), z.number()]).optional(),
+    values: z.array(z.string()).optional(),
+    path: z.boolean().optional(),
+    maxBytes: z.number().int().min(1).max(65_536).optional(),
+    mutable: z.boolean().optional(),
+    help: z.string().regex(/^.+$/, 'expected one line'),
+  })
+  .superRefine((spec, problems) => {
+    const message = specProblem(spec as PropertySpec);
+    if (message !== null) problems.addIssue({ code: 'custom', message });
+  });
 const ManifestShape = z
   .object({
     name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'expected lower-case letters, digits and hyphens, at most 32'),
@@ -49,11 +56,12 @@ export async function describePlugin(open: OpenChannel, deadlines: Deadlines): P
   let channel: Channel | null = null;
   const answer = new Promise<unknown>((resolve, reject) => {
     channel = open({
-      said([said]) {
-        if (said?.kind === 'answer') resolve(said.value);
-        else if (said?.kind === 'fault') reject(new Error(said.words));
+      said(parcel) {
+        for (const said of parcel) {
+          if (said.kind === 'answer') resolve(said.value);
+          else if (said.kind === 'fault') reject(new Error(said.words));
+        }
       },
-      printed() {},
       ended: (reason) => reject(new Error(`it ${reason}`)),
     });
     channel.send({ kind: 'ask', id: 0, question: 'describe', args: [] });

@@ -34,7 +34,6 @@ export const SILENCE_MAX_MS = 5000;
 const FIRST_SILENCE_MAX_MS = 30_000;
 /** When nobody looked for longer than this, it was the host that did not run. */
 const WATCH_GAP_MAX_MS = 500;
-const PRINTED_MAX = 1000;
 
 /** Both ways to an instance's side. */
 export interface Channel {
@@ -47,8 +46,6 @@ export interface Channel {
 
 export interface ChannelListener {
   said(parcel: readonly Said[]): void;
-  /** The plugin wrote to stdout or stderr. */
-  printed(text: string): void;
   /** The other side has ended without being told to; `reason` completes "the plugin …". */
   ended(reason: string): void;
 }
@@ -84,9 +81,8 @@ class PluginThread implements Channel {
       stdout: true,
       stderr: true,
     });
-    for (const stream of [this.#worker.stdout, this.#worker.stderr]) {
-      stream.on('data', (data: Buffer) => listener.printed(data.toString('utf8', 0, PRINTED_MAX)));
-    }
+    // The thread logs what it prints (prints.ts). What finds its way around that does not reach the daemon's own output.
+    for (const stream of [this.#worker.stdout, this.#worker.stderr]) stream.resume();
     this.#worker.on('message', (parcel: readonly Said[]) => this.#take(parcel));
     this.#worker.on('error', (error: NodeJS.ErrnoException) => {
       this.#reason ??= error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? this.#outOfMemory() : `threw ${wordsOf(error)}`;

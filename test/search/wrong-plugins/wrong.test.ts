@@ -62,17 +62,20 @@ const MISTAKES: readonly Mistake[] = [
   {
     what: 'has a default out of range',
     manifest: property('default: 7, range: [1, 5]'),
-    ...{ found: 'property right/x', says: /default of right\/x is refused/ },
+    ...{
+      found: 'is a search plugin',
+      says: /the default of right\/x is "7": expected a decimal whole number from 1 to 5/,
+    },
   },
   {
     what: 'has a default of another type',
     manifest: property(`default: '7'`),
-    ...{ found: 'property right/x', says: /default of right\/x, as the host reads it: 7, expected 7/ },
+    ...{ found: 'is a search plugin', says: /the default of right\/x is "7": expected 7/ },
   },
   {
     what: 'has an empty range',
     manifest: property('range: [5, 1]'),
-    ...{ found: 'property right/x', says: /range of right\/x is empty/ },
+    ...{ found: 'is a search plugin', says: /the range of right\/x is empty: 5-1/ },
   },
   {
     what: 'cannot take a change',
