@@ -61,7 +61,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'src/search/api': [],
   'src/search/props': ['src/search/api'],
   'src/search/registry': ['src/search/api', 'src/search/plugins'],
-  'src/search/host': ['src/search/api', 'src/search/registry'],
+  'src/search/host': ['src/search/api', 'src/search/props', 'src/search/registry'],
   'src/search/find': ['src/search/host', 'src/search/registry'],
   'src/search/plugins': ['src/search/api'],
   'src/search/index': ['src/search/api'],

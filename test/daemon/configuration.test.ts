@@ -9,8 +9,8 @@ import { BACKOFF_FIRST_MS } from '../../src/daemon/backoff.js';
 import { uniqueName } from '../support/netns.js';
 import { freePort } from '../support/ports.js';
 import { needsRoot } from '../support/root.js';
+import { until } from '../support/until.js';
 import { declaring, FAR_MAC, MAC, OTHER_MAC } from './declaring.js';
-import { until } from './running.js';
 
 describe('a configuration file', { skip: needsRoot() }, () => {
   const daemon = declaring();

@@ -7,8 +7,8 @@ import { describe, it } from 'node:test';
 import { WATCH_EVERY_MS } from '../../src/daemon/daemon.js';
 import { freePort } from '../support/ports.js';
 import { needsRoot } from '../support/root.js';
+import { until } from '../support/until.js';
 import { daemonFixture } from './fixture.js';
-import { until } from './running.js';
 
 /** Of this process alone. */
 const GROUP = `239.77.${(process.pid >> 8) & 255}.${process.pid & 255}`;

@@ -4,8 +4,9 @@ import { describe, it } from 'node:test';
 import { macFromNumber } from '../../src/address.js';
 import { WATCH_EVERY_MS } from '../../src/daemon/daemon.js';
 import { needsRoot } from '../support/root.js';
+import { until } from '../support/until.js';
 import { Fixture, OTHER_MAC } from './fixture.js';
-import { startDaemon, until } from './running.js';
+import { startDaemon } from './running.js';
 
 const FDB_SIZE = 16;
 

@@ -4,8 +4,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { needsRoot } from '../support/root.js';
+import { until } from '../support/until.js';
 import { daemonFixture, MAC } from './fixture.js';
-import { until } from './running.js';
 
 /** Its start takes the time of many ticks. */
 const SLOW = `

@@ -11,8 +11,9 @@ import { STATE_VERSION } from '../../src/daemon/state.js';
 import { TestNetns, uniqueName } from '../support/netns.js';
 import { freePort } from '../support/ports.js';
 import { needsRoot } from '../support/root.js';
-import { StateDirectory, until } from './running.js';
+import { StateDirectory } from './running.js';
 import '../support/each-engine.js';
+import { until } from '../support/until.js';
 
 const PROGRAM = fileURLToPath(new URL('./run-daemon.js', import.meta.url));
 const MAC = 'de:ad:be:ef:00:01';

@@ -1,5 +1,3 @@
-/** A daemon in this process over the real datapath, TAPs and sockets, on loopback, with its own state directory. */
-import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -102,13 +100,4 @@ export function tunnelDescriptors(): string[] {
     })
     .filter((link) => link === '/dev/net/tun' || link.startsWith('socket:'))
     .sort();
-}
-
-/** Waits for the kernel, a worker or another process: a real event, with a limit. */
-export async function until(isDone: () => boolean | Promise<boolean>): Promise<void> {
-  const limit = Date.now() + 10_000;
-  while (!(await isDone())) {
-    assert(Date.now() < limit, 'did not happen within 10 s');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }

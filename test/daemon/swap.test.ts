@@ -4,8 +4,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { needsRoot } from '../support/root.js';
+import { until } from '../support/until.js';
 import { daemonFixture } from './fixture.js';
-import { startDaemon, until } from './running.js';
+import { startDaemon } from './running.js';
 
 const MACS = Array.from({ length: 4 }, (_, i) => `02:00:00:00:00:0${i}`);
 

@@ -6,8 +6,8 @@ import { run } from '../support/netns.js';
 import { freePort } from '../support/ports.js';
 import { needsRoot } from '../support/root.js';
 import { daemonFixture } from './fixture.js';
-import { until } from './running.js';
 import '../support/each-engine.js';
+import { until } from '../support/until.js';
 
 /** Of no real network, and of this process alone. */
 const ADDRESS = `198.18.${(process.pid >> 8) & 255}.${process.pid & 255}`;

@@ -3,7 +3,6 @@
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { FLOOD_MAX } from '../../assembly/layout.js';
 import { ipBytes } from '../../src/address.js';
 import { Datapath } from '../../src/datapath/datapath.js';
@@ -20,6 +19,7 @@ import { needsRoot } from '../support/root.js';
 import { PLAIN_UDP } from '../support/udp.js';
 import { sendOne } from '../system/messages.js';
 import '../support/each-engine.js';
+import { until } from '../support/until.js';
 
 const FAR = '02:00:00:00:00:0c';
 const PORT = 4789;
@@ -27,13 +27,6 @@ const GROUP = '239.1.1.1';
 const WORKERS = 2;
 const IPPROTO_IP = 0;
 const IP_ADD_MEMBERSHIP = 35;
-
-async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let tries = 0; !holds(); tries++) {
-    assert.ok(tries < 500, `${what} did not happen within 5 s`);
-    await delay(10);
-  }
-}
 
 describe('a datapath with sockets in a namespace', { skip: needsRoot() }, () => {
   const netns = new TestNetns();
@@ -81,10 +74,10 @@ describe('a datapath with sockets in a namespace', { skip: needsRoot() }, () => 
     for (let round = 0; round < 2; round++) {
       expected.push({ kind: 'learn', overlay: overlay4, mac: FAR, ip: senders4[round]!.ip });
       assert.equal(sendOne(senders4[round]!.fd, '127.0.0.1', PORT, fromFar(1)), 1);
-      await until('learning over IPv4', () => learned.length === expected.length);
+      await until(() => learned.length === expected.length);
       expected.push({ kind: 'learn', overlay: overlay6, mac: FAR, ip: senders6[round]!.ip });
       assert.equal(sendOne(senders6[round]!.fd, 'fd00::1', PORT, fromFar(2)), 1);
-      await until('learning over IPv6', () => learned.length === expected.length);
+      await until(() => learned.length === expected.length);
     }
     assert.deepEqual(learned, expected);
     assert.deepEqual(datapath.drops(), { no_local_port: 4 });
@@ -100,7 +93,7 @@ describe('a datapath with sockets in a namespace', { skip: needsRoot() }, () => 
     assert.equal(datapath.fdbHeardAtMs(overlay, FAR), null);
     const one = fromFar(OVERLAY.vni);
     assert.equal(sendOne(sender, '127.0.0.1', PORT, Buffer.concat([one, one, one]), one.length), 1);
-    await until('three datagrams', () => datapath.totals().decapIn === 3);
+    await until(() => datapath.totals().decapIn === 3);
     const heardAtMs = datapath.fdbHeardAtMs(overlay, FAR)!;
     assert.ok(heardAtMs <= datapath.nowMs() && heardAtMs > datapath.nowMs() - 5000, String(heardAtMs));
     const { isLearned, usedAtMs, ...entry } = datapath.fdbGet(overlay, FAR)!;
@@ -118,13 +111,13 @@ describe('a datapath with sockets in a namespace', { skip: needsRoot() }, () => 
     const member = datapath.addSocket({ listeners, sources: [], receivesFor: socket });
     const sender = open('127.0.0.2').listeners[0]!;
     assert.equal(sendOne(sender, GROUP, PORT, fromFar(OVERLAY.vni)), 1);
-    await until('learning', () => learned.length === 1);
+    await until(() => learned.length === 1);
     assert.deepEqual(learned, [{ kind: 'learn', overlay, mac: FAR, ip: '127.0.0.2' }]);
     assert.equal(datapath.totals().decapIn, 1);
     assert.deepEqual(datapath.drops(), { no_local_port: 1 });
     await datapath.removeSocket(member);
     assert.equal(sendOne(sender, '127.0.0.1', PORT, fromFar(OVERLAY.vni)), 1);
-    await until('a datagram to the socket itself', () => datapath.totals().decapIn === 2);
+    await until(() => datapath.totals().decapIn === 2);
   });
 
   it(`sends a super-frame to ${FLOOD_MAX} endpoints, piece by piece, and then takes the next`, async () => {
@@ -145,8 +138,8 @@ describe('a datapath with sockets in a namespace', { skip: needsRoot() }, () => 
     const [segments, size] = [45, 1300];
     for (let round = 1; round <= 2; round++) {
       assert.equal(sendOne(inside, '10.9.0.2', 9, Buffer.alloc(segments * size, round), size), 1);
-      await until('the super-frame', () => datapath.totals().encapIn! >= round * segments);
-      await until('every copy', () => datapath.totals().encapOut === datapath.totals().encapIn! * FLOOD_MAX);
+      await until(() => datapath.totals().encapIn! >= round * segments);
+      await until(() => datapath.totals().encapOut === datapath.totals().encapIn! * FLOOD_MAX);
     }
     const { encapIn, copies } = datapath.totals(); // the kernel may have sent a frame of its own accord
     assert.equal(copies, encapIn! * (FLOOD_MAX - 1));

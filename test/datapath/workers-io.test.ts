@@ -7,7 +7,6 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { after, before, describe, it } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, OVERLAYS_BASE, OVL_FIRST_VNIC, OVL_SIZE } from '../../assembly/layout.js';
 import { Datapath } from '../../src/datapath/datapath.js';
 import { Workers } from '../../src/datapath/workers.js';
@@ -21,19 +20,13 @@ import { needsRoot } from '../support/root.js';
 import { PLAIN_TAP } from '../support/tap.js';
 import { PLAIN_UDP } from '../support/udp.js';
 import '../support/each-engine.js';
+import { until } from '../support/until.js';
 
 const A = '02:00:00:00:00:0a';
 const FAR = '02:00:00:00:00:0c';
 const PORT = 14790;
 const TEN = 10;
 const module = new WebAssembly.Module(readFileSync(new URL('../../../build/release.wasm', import.meta.url)));
-
-async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let tries = 0; !holds(); tries++) {
-    assert.ok(tries < 500, `${what} did not happen within 5 s`);
-    await delay(10);
-  }
-}
 
 describe('a worker with a TAP and a socket', { skip: needsRoot() }, () => {
   const netns = new TestNetns();
@@ -67,7 +60,7 @@ describe('a worker with a TAP and a socket', { skip: needsRoot() }, () => {
       for (let n = 0; n < ${TEN}; n++) s.send('x', 9, '10.9.0.2', () => --left || s.close());`;
     netns.exec(process.execPath, '-e', sender);
     for (let n = 0; n < TEN; n++) peer.send(datagram(OVERLAY.vni, frame(A, FAR)), PORT, '127.0.0.1');
-    await until('frames both ways', () => datagrams === TEN && core.counters.totals().delivered! - delivered! === TEN);
+    await until(() => datagrams === TEN && core.counters.totals().delivered! - delivered! === TEN);
   };
 
   it('that traps is replaced; TAP and socket work as before, and the books balance', async () => {
@@ -87,7 +80,7 @@ describe('a worker with a TAP and a socket', { skip: needsRoot() }, () => {
         await exchange(core);
         core.views.u32[firstVnic] = 0x0300_0000; // out of bounds, for the next broadcast
         peer.send(datagram(OVERLAY.vni, frame(BROADCAST, FAR)), PORT, '127.0.0.1');
-        await until('the restart', () => workers.restarts === round);
+        await until(() => workers.restarts === round);
         await exchange(core);
       }
       await workers.quiesce();
@@ -117,10 +110,10 @@ describe('a worker with a TAP and a socket', { skip: needsRoot() }, () => {
       for (let round = 1; round <= 3; round++) {
         for (let n = 0; n < TEN; n++) core.rings.inject(Inject.encap, overlay, vnic, frame(FAR, A));
         workers.wake();
-        await until('every datagram', () => datagrams === round * TEN);
+        await until(() => datagrams === round * TEN);
       }
       await workers.quiesce();
-      await until('a notice', () => notices.length > 0);
+      await until(() => notices.length > 0);
       assert.deepEqual(notices, [{ kind: 'gso-refused', socket: OVERLAY.socket, errno: constants.errno.EINVAL }]);
       assert.deepEqual(core.counters.drops(), {});
       assert.equal(core.counters.totals().encapOut, 3 * TEN);
@@ -143,11 +136,11 @@ describe('a worker with a TAP and a socket', { skip: needsRoot() }, () => {
         const overlay = datapath.addOverlay({ ...OVERLAY, socket });
         const vnic = datapath.addVnic({ overlay, fds: gone.fds, mac: FAR, allowAnyMac: false });
         peer.send(datagram(OVERLAY.vni, frame(FAR, A)), PORT + 1, '127.0.0.1');
-        await until('a frame', () => datapath.vnicCounters(vnic).rx.frames === 1);
+        await until(() => datapath.vnicCounters(vnic).rx.frames === 1);
         await datapath.removeVnic(vnic);
         gone.close();
         // A request that still held the TAP would keep its interface for ever.
-        await until('the end of the interface', () => netns.link('tap1') === undefined);
+        await until(() => netns.link('tap1') === undefined);
         await datapath.removeOverlay(overlay);
         await datapath.removeSocket(socket);
         udp.close();

@@ -4,7 +4,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { HDR_FDB_BASE, HDR_WORKERS, Inject, W_SIZE, W_TURN, WORKERS_BASE } from '../../assembly/layout.js';
 import { Workers } from '../../src/datapath/workers.js';
 import { openUnderlay } from '../../src/system/udp.js';
@@ -13,17 +12,11 @@ import { ENGINE } from '../support/engine.js';
 import { frame } from '../support/frames.js';
 import { PLAIN_UDP } from '../support/udp.js';
 import '../support/each-engine.js';
+import { until } from '../support/until.js';
 
 const A = 'de:ad:be:ef:00:00';
 const FAR = 'de:ad:be:ef:00:02';
 const module = new WebAssembly.Module(readFileSync(new URL('../../../build/release.wasm', import.meta.url)));
-
-async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let tries = 0; !holds(); tries++) {
-    assert.ok(tries < 500, `${what} did not happen within 5 s`);
-    await delay(10);
-  }
-}
 
 function startWorkers(core: Core, onRestart: (reason: string) => void = assert.fail, busyPollUs = 0): Workers {
   const start = { memory: core.memory, module, busyPollUs, engine: ENGINE };
@@ -54,11 +47,11 @@ test('a worker that traps is replaced over the same memory, is reported, and wor
   try {
     core.rings.inject(Inject.encap, overlay, vnic, frame(FAR, A));
     workers.wake();
-    await until('the restart', () => workers.restarts === 1);
+    await until(() => workers.restarts === 1);
     assert.deepEqual(reasons, ['memory access out of bounds']);
     core.rings.inject(Inject.encap, overlay, vnic, frame(FAR, A));
     workers.wake();
-    await until('an upcall of the new worker', () => core.rings.read()?.kind === 'miss');
+    await until(() => core.rings.read()?.kind === 'miss');
     assert.deepEqual(core.counters.drops(), { worker_restarted: 1 });
     core.checkBooks();
   } finally {
@@ -100,12 +93,12 @@ test('with busy-poll a worker looks for more while work comes often, and then sl
     for (let often = 1; often <= 20; often++) {
       core.rings.inject(Inject.encap, overlay, vnic, frame(FAR, A));
       workers.wake();
-      await until('a datagram', () => core.counters.totals().encapOut === often);
+      await until(() => core.counters.totals().encapOut === often);
     }
     const before = turn();
-    await until('looking again and again', () => turn() - before > 50);
+    await until(() => turn() - before > 50);
     let last = -1;
-    await until('sleep', () => {
+    await until(() => {
       const slept = turn() === last;
       last = turn();
       return slept;

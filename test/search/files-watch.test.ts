@@ -2,34 +2,28 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { FileWatcher, POLL_MS, SETTLE_MS, type WatchWorld } from '../../src/search/plugins/files/watch.js';
+import { TestClock } from '../support/clock.js';
 
 const PATH = '/conf/hosts.json';
 
 /** A world with a clock that a test moves, and one file. */
-class World implements WatchWorld {
-  now = 1_000_000;
+class World extends TestClock implements WatchWorld {
   state = 'one';
   changedAtMs = 0;
   linkedIn: string[] = ['/conf'];
   readonly inodes = new Map<string, string>();
   readonly watched = new Map<string, () => void>();
   canWatch = true;
-  #timers: { at: number; action: () => void }[] = [];
 
-  nowMs = () => this.now;
+  constructor() {
+    super(1_000_000);
+  }
+
   fingerprint = async (path: string) => {
     if (path !== PATH) return { text: this.inodes.get(path) ?? `1 ${path}`, changedAtMs: 0 };
     return { text: this.state, changedAtMs: this.changedAtMs };
   };
   directories = async () => this.linkedIn;
-
-  after(ms: number, action: () => void): () => void {
-    const timer = { at: this.now + ms, action };
-    this.#timers.push(timer);
-    return () => {
-      this.#timers = this.#timers.filter((each) => each !== timer);
-    };
-  }
 
   watch(directory: string, hint: () => void): () => void {
     if (!this.canWatch) throw new Error('too many watches');
@@ -42,18 +36,9 @@ class World implements WatchWorld {
     this.changedAtMs = this.now;
   }
 
-  /** Lets time pass, and everything happen that becomes due. */
-  async pass(ms: number): Promise<void> {
-    const end = this.now + ms;
-    for (;;) {
-      await setImmediate();
-      const next = this.#timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
-      if (next === undefined) break;
-      this.now = next.at;
-      this.#timers = this.#timers.filter((each) => each !== next);
-      next.action();
-    }
-    this.now = end;
+  /** {@link TestClock.pass}; nothing here takes longer than a turn of the event loop. */
+  override pass(ms: number): Promise<void> {
+    return super.pass(ms, setImmediate);
   }
 }
 

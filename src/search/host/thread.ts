@@ -81,7 +81,7 @@ class PluginThread implements Channel {
       stdout: true,
       stderr: true,
     });
-    // The thread logs what it prints (prints.ts). What finds its way around that does not reach the daemon's own output.
+    // The thread logs what it prints (prints.ts). What finds its way around that is not to reach the daemon's output.
     for (const stream of [this.#worker.stdout, this.#worker.stderr]) stream.resume();
     this.#worker.on('message', (parcel: readonly Said[]) => this.#take(parcel));
     this.#worker.on('error', (error: NodeJS.ErrnoException) => {

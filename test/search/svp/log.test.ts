@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { type Line, REAL_WORLD } from '../../../src/search/plugins/svp/world.js';
 import { type LogEntry, OPS, SvpServer, uuid } from '../../support/svp-server.js';
-import { type Client, client, until, World } from './world.js';
+import { until } from '../../support/until.js';
+import { type Client, client, World } from './world.js';
 
 const HOST = '10.88.88.69';
 const A = 'de:ad:be:ef:00:00';
@@ -41,7 +42,7 @@ describe('invalidation log', () => {
     clients.push(one);
     const before = server.asked(OPS.PING).length;
     one.instance.start();
-    await until('the connection is proven', () => server.asked(OPS.PING).length > before);
+    await until(() => server.asked(OPS.PING).length > before);
     await one.world.pass(0);
     return one;
   }
@@ -148,7 +149,7 @@ describe('invalidation log', () => {
       };
       await one.world.pass(7000);
       const owner = one.instance.arp('10.55.55.2');
-      await until('asked', () => kept.length === 1);
+      await until(() => kept.length === 1);
       server.record(HOST, moved(1));
       await read(one);
       kept[0]?.();
@@ -243,7 +244,7 @@ describe('invalidation log', () => {
       });`;
       const thread = new Worker(code, { eval: true });
       await once(thread, 'exit');
-      await until('it did what the other had read', () => one.context.calls.length === 1);
+      await until(() => one.context.calls.length === 1);
       assert.deepEqual(one.context.calls, [`withdraw ${A}`]);
     });
 

@@ -1,9 +1,9 @@
 /** The name of the servers: resolved at start and every 30 s. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { until } from '../../support/until.js';
 import { query } from '../context.js';
 import { A, Servers, TARGET } from './servers.js';
-import { until } from './world.js';
 
 describe('names', () => {
   const servers = new Servers();
@@ -19,7 +19,7 @@ describe('names', () => {
     await asked;
     servers.one.world.addresses = ['127.0.0.1'];
     await servers.one.world.pass(1000);
-    await until('restored', () => servers.one.context.calls.includes('restore'));
+    await until(() => servers.one.context.calls.includes('restore'));
     assert.deepEqual(await servers.one.instance.lookup(query(A)), TARGET);
   });
 
@@ -47,17 +47,17 @@ describe('names', () => {
     const kept: (() => void)[] = [];
     servers.at(1).behave = (answer, socket) => void kept.push(() => socket.write(answer));
     const asked = servers.one.instance.lookup(query(A));
-    await until('the first was asked', () => servers.lookups(1) === 1);
+    await until(() => servers.lookups(1) === 1);
     servers.one.world.addresses = ['127.0.0.2'];
     await servers.one.world.pass(500);
-    await until('the second is connected', () => servers.at(2).sockets.size === 1);
+    await until(() => servers.at(2).sockets.size === 1);
     await servers.one.world.pass(0);
     assert.equal(servers.at(1).sockets.size, 1);
     assert.deepEqual(await servers.one.instance.lookup(query(A)), TARGET);
     assert.equal(servers.lookups(1), 1, 'the one that leaves gets no more questions');
     for (const speak of kept) speak();
     assert.deepEqual(await asked, TARGET);
-    await until('the first connection has ended', () => servers.at(1).sockets.size === 0);
+    await until(() => servers.at(1).sockets.size === 0);
     await servers.one.world.pass(60_000);
     assert.equal(servers.one.world.attempts.filter((each) => each.endsWith('127.0.0.1')).length, 1);
   });

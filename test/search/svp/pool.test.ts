@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { OPS } from '../../support/svp-server.js';
+import { until } from '../../support/until.js';
 import { query } from '../context.js';
 import { A, Servers, TARGET } from './servers.js';
-import { until } from './world.js';
 
 describe('servers', () => {
   const servers = new Servers();
@@ -33,7 +33,7 @@ describe('servers', () => {
       assert.deepEqual(servers.one.context.calls, [`degrade ${reason}`]);
       await servers.serve(1);
       await servers.one.world.pass(1000);
-      await until('restored', () => servers.one.context.calls.length === 2);
+      await until(() => servers.one.context.calls.length === 2);
       assert.equal(servers.one.context.calls[1], 'restore');
       assert.deepEqual(await servers.one.instance.lookup(query(A)), TARGET);
     });
@@ -66,7 +66,7 @@ describe('servers', () => {
       assert.deepEqual(servers.one.context.calls.splice(0), [`degrade lookup of ${A}: ${reason}`]);
       await servers.serve(1);
       await servers.one.world.pass(4000);
-      await until('restored', () => servers.one.context.calls.length === 1);
+      await until(() => servers.one.context.calls.length === 1);
       assert.deepEqual(servers.one.context.calls, ['restore']);
     });
 
@@ -128,9 +128,9 @@ describe('servers', () => {
       const kept: (() => void)[] = [];
       for (const n of [1, 2]) servers.at(n).behave = (answer, socket) => void kept.push(() => socket.write(answer));
       const asked = Array.from({ length: 10 }, () => servers.one.instance.lookup(query(A)));
-      await until('each has 5', () => servers.lookups(1) === 5 && servers.lookups(2) === 5);
+      await until(() => servers.lookups(1) === 5 && servers.lookups(2) === 5);
       await servers.end(2);
-      await until('the other was asked instead', () => servers.lookups(1) === 10);
+      await until(() => servers.lookups(1) === 10);
       for (const speak of kept) speak();
       for (const each of await Promise.all(asked)) assert.deepEqual(each, TARGET);
     });
@@ -141,7 +141,7 @@ describe('servers', () => {
       const kept: (() => void)[] = [];
       servers.at(1).behave = (answer, socket) => void kept.push(() => socket.write(answer));
       const asked = [servers.one.instance.lookup(query(A)), servers.one.instance.lookup(query(A))];
-      await until('both have one', () => servers.lookups(1) === 1 && servers.lookups(2) === 1);
+      await until(() => servers.lookups(1) === 1 && servers.lookups(2) === 1);
       await servers.one.world.pass(1000);
       for (const each of await Promise.all(asked)) assert.deepEqual(each, TARGET);
       for (let n = 0; n < 4; n++) assert.deepEqual(await servers.one.instance.lookup(query(A)), TARGET);
@@ -168,7 +168,7 @@ describe('servers', () => {
       servers.at(1).behave = (answer, socket) => void kept.push(() => socket.write(answer));
       const words = `lookup of ${A}: no svp server answered within 2.5 s`;
       const asked = assert.rejects(servers.one.instance.lookup(query(A)), { message: words });
-      await until('it was asked', () => servers.lookups(1) === 1);
+      await until(() => servers.lookups(1) === 1);
       await servers.one.world.pass(2500);
       await asked;
       servers.at(1).behave = (answer, socket) => void socket.write(answer);
@@ -212,7 +212,7 @@ describe('servers', () => {
         else isFirst = false;
       };
       const asked = assert.rejects(servers.one.instance.lookup(query(A)));
-      await until('it was asked', () => servers.lookups(1) === 1);
+      await until(() => servers.lookups(1) === 1);
       for (let second = 1; second <= 29; second++) {
         await servers.one.world.pass(1000);
         assert.deepEqual(await servers.one.instance.lookup(query(A)), TARGET);

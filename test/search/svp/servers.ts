@@ -3,7 +3,8 @@ import type { Server } from 'node:net';
 import { afterEach, beforeEach } from 'node:test';
 import { freePort } from '../../support/ports.js';
 import { OPS, SvpServer } from '../../support/svp-server.js';
-import { type Client, client, until } from './world.js';
+import { until } from '../../support/until.js';
+import { type Client, client } from './world.js';
 
 export const A = 'de:ad:be:ef:00:00';
 /** What each server says of A. */
@@ -53,12 +54,12 @@ export class Servers {
   async start(...of: number[]): Promise<void> {
     this.one.world.addresses = of.map((n) => `127.0.0.${n}`);
     this.one.instance.start();
-    await until('every connection is proven', () => of.every((n) => this.at(n).asked(OPS.PING).length === 1));
+    await until(() => of.every((n) => this.at(n).asked(OPS.PING).length === 1));
     await this.one.world.pass(0);
   }
 
   /** Waits for a break that is under way. */
   broken(count: number): Promise<void> {
-    return until(`${count} breaks`, () => this.one.breaks.length >= count);
+    return until(() => this.one.breaks.length >= count);
   }
 }

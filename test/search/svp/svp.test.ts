@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { svp } from '../../../src/search/plugins/svp/svp.js';
 import { OPS, type Request, SvpServer, sealed } from '../../support/svp-server.js';
+import { until } from '../../support/until.js';
 import { query, recordingContext } from '../context.js';
-import { type Client, client, until } from './world.js';
+import { type Client, client } from './world.js';
 
 const A = 'de:ad:be:ef:00:00';
 const B = 'de:ad:be:ef:00:01';
@@ -31,7 +32,7 @@ describe('svp', () => {
   /** Started, connected, and the server has answered its PING. */
   async function start(): Promise<void> {
     one.instance.start();
-    await until('the connection is proven', () => server.asked(OPS.PING).length === 1);
+    await until(() => server.asked(OPS.PING).length === 1);
     await one.world.pass(0);
   }
 
@@ -149,7 +150,7 @@ describe('svp', () => {
           isSpoilt ||= isNow;
         };
         const asked = one.instance.lookup(query(B));
-        await until('the connection broke', () => one.context.logged.some((line) => line.includes('broke')));
+        await until(() => one.context.logged.some((line) => line.includes('broke')));
         await one.world.pass(0);
         assert.deepEqual(await asked, { target: { ip: 'fd88::70', port: 4790 } });
         assert.match(one.breaks[0] ?? '', reason);
@@ -166,7 +167,7 @@ describe('svp', () => {
         socket.end(answer.subarray(0, 20));
       };
       const asked = one.instance.arp('10.55.55.2');
-      await until('the connection broke', () => one.breaks.length > 0);
+      await until(() => one.breaks.length > 0);
       await one.world.pass(0);
       assert.deepEqual(await asked, { mac: A });
       assert.match(one.breaks[0] ?? '', /closed the connection inside an answer/);
@@ -183,7 +184,7 @@ describe('svp', () => {
         message: `lookup of ${B}: 3 connections broke on it`,
       });
       for (let i = 1; i <= 3; i++) {
-        await until('the connection broke', () => one.breaks.length >= i);
+        await until(() => one.breaks.length >= i);
         await one.world.pass(i === 3 ? 0 : 1000);
       }
       await asked;
@@ -195,11 +196,11 @@ describe('svp', () => {
       await start();
       server.behave = () => {};
       const asked = one.instance.lookup(query(B));
-      await until('the server was asked', () => server.asked(OPS.VL2).length === 1);
+      await until(() => server.asked(OPS.VL2).length === 1);
       one.context.abort();
       await assert.rejects(asked, { message: `lookup of ${B}: the plugin was stopped` });
       await assert.rejects(one.instance.arp('10.55.55.2'), { message: /the plugin was stopped/ });
-      await until('the connection is closed', () => server.sockets.size === 0);
+      await until(() => server.sockets.size === 0);
       assert.equal(one.world.timers, 0);
       one.instance.stop();
     });
@@ -207,7 +208,7 @@ describe('svp', () => {
     test('while a question waits for a connection', async () => {
       await server.close();
       one.instance.start();
-      await until('the first try failed', () => one.breaks.length === 1);
+      await until(() => one.breaks.length === 1);
       const asked = one.instance.lookup(query(B));
       one.instance.stop();
       await assert.rejects(asked, { message: `lookup of ${B}: the plugin was stopped` });

@@ -1,0 +1,13 @@
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const LIMIT_MS = 10_000;
+
+/** Waits for the kernel, a worker or another process: a real event. A failure shows what was waited for. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + LIMIT_MS;
+  while (!(await holds())) {
+    if (performance.now() > deadline) assert.fail(`not within ${LIMIT_MS} ms: ${holds}`);
+    await sleep(5);
+  }
+}
