@@ -6,6 +6,7 @@ import { files } from './plugins/files/files.js';
 import { flood } from './plugins/flood/flood.js';
 import { svp } from './plugins/svp/svp.js';
 
+/** Each is what its module plugins/NAME/NAME.js exports as NAME: the thread of an instance finds it there (host/load.ts). */
 const BUILT_IN: readonly Plugin[] = [direct, etcd, files, flood, svp];
 
 /** Name to plugin, in alphabetical order. */

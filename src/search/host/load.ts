@@ -5,11 +5,10 @@ import type { PluginLocation } from './messages.js';
 /** Throws what the module throws, or that it holds no plugin. */
 export async function loadPlugin(location: PluginLocation): Promise<Plugin> {
   if (location.kind === 'built-in') {
-    // the others' threads need not load them all: that takes longer than the rest of a start
-    const { plugins } = await import('../registry.js');
-    const plugin = plugins.get(location.name);
-    if (plugin === undefined) throw new Error(`there is no search plugin ${location.name}`);
-    return plugin;
+    // Not by the registry: to load all of them takes longer than the rest of a start.
+    const { name } = location;
+    const module = (await import(`../plugins/${name}/${name}.js`)) as Readonly<Record<string, Plugin>>;
+    return module[name] as Plugin;
   }
   const module = (await import(location.url)) as { default?: unknown };
   const plugin = module.default as Partial<Plugin> | null | undefined;
