@@ -6,7 +6,7 @@ import { files } from './plugins/files/files.js';
 import { flood } from './plugins/flood/flood.js';
 import { svp } from './plugins/svp/svp.js';
 
-/** Each is what its module plugins/NAME/NAME.js exports as NAME: the thread of an instance finds it there (host/load.ts). */
+/** What plugins/NAME/NAME.js exports as NAME: host/load.ts finds it there without this list. */
 const BUILT_IN: readonly Plugin[] = [direct, etcd, files, flood, svp];
 
 /** Name to plugin, in alphabetical order. */
