@@ -4,8 +4,8 @@
  *   node dist/bench/plugin-thread.js [QUESTIONS]
  *
  * Through the real host and thread: the round trip of a lookup, one at a time and 64 at once (of QUESTIONS, default
- * 20000, the first tenth is not counted); the time from nothing to a started instance, of a user's module and of a plugin
- * that comes with vxlane; the memory of an idle one.
+ * 20000, the first tenth is not counted); the time from nothing to a started instance, of a user's module and of a
+ * plugin that comes with vxlane; the memory of an idle one.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
