@@ -6,7 +6,7 @@ import { uringRefused } from '../errors.js';
 import { Deadlines } from '../search/host/deadlines.js';
 import { probeUring } from '../system/uring.js';
 import { version } from '../version.js';
-import { Configuration } from './configuration.js';
+import type { Configuration } from './configuration.js';
 import { Daemon } from './daemon.js';
 import { createLog, type DaemonLog } from './log.js';
 import { State } from './state.js';
@@ -39,7 +39,7 @@ const TICK_MS = 100;
 export async function runDaemon(options: RunOptions): Promise<void> {
   const log = await createLog(process.env.VXLANE_LOG_LEVEL);
   dieOfBugs(log);
-  const configuration = options.config === undefined ? null : new Configuration(options.config);
+  const configuration = options.config === undefined ? null : await configurationOf(options.config);
   if (configuration !== null) await check(configuration);
   // before anything is touched: another daemon may be at work on the same interfaces
   await claimSocketPath(options.socket);
@@ -82,8 +82,14 @@ async function run(options: RunOptions, configuration: Configuration | null, log
 
 /** What `vxlane daemon --check` does. Answers how much is declared; throws everything that is wrong with the file. */
 export async function checkConfiguration(file: string): Promise<{ overlays: number; vnics: number }> {
-  const { overlays, vnics } = await check(new Configuration(file));
+  const { overlays, vnics } = await check(await configurationOf(file));
   return { overlays: overlays.size, vnics: vnics.size };
+}
+
+/** Loaded only where there is a file: to load what reads YAML is a tenth of the daemon's start. */
+async function configurationOf(file: string): Promise<Configuration> {
+  const { Configuration } = await import('./configuration.js');
+  return new Configuration(file);
 }
 
 /** Before there is a daemon whose time passes. */
