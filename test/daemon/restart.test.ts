@@ -10,9 +10,8 @@ import { run, TestNetns, uniqueName } from '../support/netns.js';
 import { freePort } from '../support/ports.js';
 import { needsRoot } from '../support/root.js';
 import { PLAIN_TAP } from '../support/tap.js';
-import { type Running, StateDirectory, startDaemon, tunnelDescriptors } from './running.js';
-import '../support/each-engine.js';
 import { until } from '../support/until.js';
+import { type Running, StateDirectory, startDaemon, tunnelDescriptors } from './running.js';
 
 const MAC = 'de:ad:be:ef:00:01';
 const OTHER_MAC = 'de:ad:be:ef:00:02';

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { Capture } from './capture.js';
 import { buildFloodLab, echoesIn, INNER, learnedAt, PORT } from './flood-lab.js';
 import { labTest, mac, pingAll, pingNone } from './support.js';
-import '../support/each-engine.js';
 
 const GROUPS = [
   { family: 4, group: '239.1.1.1', field: 'ip', hops: 'ip.ttl' },

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { buildSeed, SEED_HOSTS, type SeedMachine } from '../../src/demo/seed.js';
 import { iperf, labTest, neighbourOf, pingAll, rate, untilUsable } from './support.js';
-import '../support/each-engine.js';
 
 interface TargetRow {
   mac: string;
