@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { FirstWords, Relay } from '../../src/daemon/first-words.js';
 import { plainQuery } from '../../src/daemon/query.js';
 import type { Answer, DynamicInstance, Endpoint, Entry, PluginContext } from '../../src/search/api.js';
-import type { PluginHost } from '../../src/search/host/host.js';
+import { LOOKUP_DEADLINE_MS, type PluginHost } from '../../src/search/host/host.js';
 import { type Harness, harness, miss, OTHER_PEER, PEER, pluginOf, remote, settled } from './harness.js';
 import { OVERLAY } from './recording-datapath.js';
 
@@ -221,5 +221,22 @@ async function warmed(host: PluginHost, words: FirstWords, macs: readonly string
 describe('a takeover', () => {
   it('ends with what the new plugin says, and touches neither what is the same nor what is not its own', async () => {
     await fc.assert(fc.asyncProperty(story, run), { numRuns: 300 });
+  });
+
+  it('asks the new plugin of a MAC too whose question to the old one is at its deadline', async () => {
+    const mac = macOf(0);
+    const h = await harness({ lookup: () => new Promise(() => {}) });
+    h.context.put(mac, PEER);
+    void h.upcalls.ask(plainQuery(23, mac));
+    await h.pass(LOOKUP_DEADLINE_MS - 1);
+    const relay = new Relay(new FirstWords(1024));
+    const host = h.hostOf(pluginOf({ lookup: () => ({ target: OTHER_PEER }) }), relay);
+    await host.start();
+    h.host.retire();
+    h.serve(host);
+    h.upcalls.takeOver(relay);
+    await h.pass(1);
+    await settled();
+    assert.deepEqual(h.fdb(mac), remote(OTHER_PEER));
   });
 });
