@@ -182,7 +182,8 @@ export class Targets {
   redirectOwn(): void {
     for (const [mac, decision] of this.#decisions) {
       const { target } = decision;
-      if (typeof target === 'object' && this.#options.isOwn(target)) this.#store(mac, decision);
+      const isOwn = typeof target === 'object' && this.#options.isOwn(target);
+      if (isOwn && this.entry(mac) !== null) this.#store(mac, decision);
     }
   }
 

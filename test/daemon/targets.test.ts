@@ -41,6 +41,9 @@ describe('targets', () => {
     targets.redirectOwn();
     assert.deepEqual(fdb.fdb.get(MAC)?.target, { kind: 'drop', reason: 'no_local_port' });
     assert.deepEqual(fdb.fdb.get(macOf(2))?.target, { kind: 'remote', endpoint: PEER });
+    fdb.fdb.delete(MAC);
+    targets.redirectOwn();
+    assert.equal(fdb.fdb.has(MAC), false, 'what was evicted stays out');
   });
 
   it('that the table has no room for are not remembered', () => {
