@@ -4,7 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Capture } from './capture.js';
 import { addKernelDevice, buildFloodLab, call, echoesIn, INNER, learnedAt, targetOf } from './flood-lab.js';
 import { eventually, labTest, mac, pingAll, pingNone } from './support.js';
-import '../support/each-engine.js';
 
 const TUNNEL = 'udp dst port 4789';
 

@@ -5,7 +5,6 @@ import { CHECKING, datagramIsGood, FIELDS, flippedBitShows } from './datagrams.j
 import { buildKernelPair, INNER, type KernelPair, VNI } from './kernel-pair.js';
 import { labTest } from './support.js';
 import { sendDatagrams, streamBothWays } from './traffic.js';
-import '../support/each-engine.js';
 
 const UNDERLAY_MTU = 1500;
 const ETHERNET = 14;
