@@ -94,6 +94,16 @@ describe('the thread of a search plugin', () => {
   const misbehaviours: [what: string, instance: string, told: RegExp][] = [
     ['loops for ever', 'lookup() { while (true) {} }', /kept its thread busy for 5 s$/],
     ['exits', 'lookup() { process.exit(7) }', /ended its thread with exit code 7$/],
+    [
+      'waits in a system call',
+      `lookup() { process.getBuiltinModule('node:child_process').execFileSync('sleep', ['8']) }`,
+      /kept its thread busy for 5 s$/,
+    ],
+    [
+      'posts to the port of its thread',
+      `lookup() { process.getBuiltinModule('node:worker_threads').parentPort.postMessage('ready') }`,
+      /posted to its thread's port, which is the host's$/,
+    ],
     ['throws from a timer', 'lookup() { setTimeout(() => { throw new Error("late") }, 1) }', /threw late$/],
     ['forgets a rejection', 'lookup() { Promise.reject(new Error("alone")); return null }', /threw alone$/],
     ['eats heap', 'lookup() { const all = []; while (true) all.push(new Array(1000).fill(all.length)) }', hogging],
@@ -174,6 +184,11 @@ describe('a module that is no plugin', () => {
     ['has no default export', 'export const plugin = 1;', /no create\(\)/],
     ['throws when it is imported', 'throw new Error("not today");', /not today/],
     ['has a syntax error', 'export default {', /Unexpected/],
+    [
+      'posts to the port of its thread',
+      `import { parentPort } from 'node:worker_threads'; parentPort.postMessage(['ready']); export default {};`,
+      /it posted to its thread's port/,
+    ],
     ['exits when it is imported', 'process.exit(4);', /exit code 4/],
     ['has no name', 'export default { create() {}, mode: "dynamic", properties: [] };', /name: /],
     [

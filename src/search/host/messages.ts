@@ -56,7 +56,21 @@ export type Said =
   | { readonly kind: 'restore' }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly message: unknown; readonly fields: unknown };
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+const SAID = new Set<unknown>(['answer', 'fault', 'put', 'withdraw', 'moved', 'degrade', 'restore', 'log']);
+
+/** False of what the plugin's own code has posted to the port of its thread. */
+export function isParcel(value: unknown): value is readonly Said[] {
+  return Array.isArray(value) && value.every(isSaid);
+}
+
+function isSaid(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { kind, level } = value as { kind?: unknown; level?: unknown };
+  return SAID.has(kind) && (kind !== 'log' || (LOG_LEVELS as readonly unknown[]).includes(level));
+}
 
 /** What `entries` answers: some of them, and whether they were the last. */
 export interface EntriesPage {

@@ -2,8 +2,9 @@
  * The thread of one plugin instance as the host sees it: started, watched, ended. It ends by itself when the plugin
  * exits or throws outside of a question, and is ended when it loops or takes more memory than it may.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import type { Message, PluginLocation, Said } from './messages.js';
+import { isParcel, type Message, type PluginLocation, type Said } from './messages.js';
 import { wordsOf } from './words.js';
 
 /** What the host hands to the thread. */
@@ -34,6 +35,8 @@ export const SILENCE_MAX_MS = 5000;
 const FIRST_SILENCE_MAX_MS = 30_000;
 /** When nobody looked for longer than this, it was the host that did not run. */
 const WATCH_GAP_MAX_MS = 500;
+/** A thread inside a system call ends when that returns, which may be never: nobody waits for it longer than this. */
+const CLOSE_MAX_MS = 1000;
 
 /** Both ways to an instance's side. */
 export interface Channel {
@@ -68,7 +71,9 @@ class PluginThread implements Channel {
   /** Memory of the process then. */
   #aliveResidentMiB = 0;
   #watchedAtMs = 0;
+  /** Why it ends, once it does. */
   #reason: string | null = null;
+  #hasEnded = false;
   #isClosed = false;
 
   constructor(location: PluginLocation, memoryMiB: number, listener: ChannelListener) {
@@ -83,13 +88,11 @@ class PluginThread implements Channel {
     });
     // The thread logs what it prints (prints.ts). What finds its way around that is not to reach the daemon's output.
     for (const stream of [this.#worker.stdout, this.#worker.stderr]) stream.resume();
-    this.#worker.on('message', (parcel: readonly Said[]) => this.#take(parcel));
+    this.#worker.on('message', (parcel: unknown) => this.#take(parcel));
     this.#worker.on('error', (error: NodeJS.ErrnoException) => {
       this.#reason ??= error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? this.#outOfMemory() : `threw ${wordsOf(error)}`;
     });
-    this.#worker.on('exit', (code) => {
-      if (!this.#isClosed) listener.ended(this.#reason ?? `ended its thread with exit code ${code}`);
-    });
+    this.#worker.on('exit', (code) => this.#ended(this.#reason ?? `ended its thread with exit code ${code}`));
   }
 
   send(message: Message): void {
@@ -97,6 +100,7 @@ class PluginThread implements Channel {
   }
 
   watch(nowMs: number): void {
+    if (this.#hasEnded) return;
     const beats = Atomics.load(this.#pulse, PULSE_BEATS);
     if (this.#aliveAtMs === null || beats !== this.#beats) {
       this.#aliveAtMs = nowMs;
@@ -118,19 +122,30 @@ class PluginThread implements Channel {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#worker.terminate();
+    await Promise.race([this.#worker.terminate(), sleep(CLOSE_MAX_MS, undefined, { ref: false })]);
   }
 
-  #take(parcel: readonly Said[]): void {
-    if (this.#isClosed) return;
+  #take(parcel: unknown): void {
+    if (this.#isClosed || this.#hasEnded) return;
+    if (!isParcel(parcel)) {
+      this.#kill("posted to its thread's port, which is the host's");
+      return;
+    }
     // Not before others had their turn: Node takes what comes meanwhile in the same one, up to a thousand parcels.
     setImmediate(() => this.#worker.postMessage({ kind: 'taken' } satisfies Message));
     this.#listener.said(parcel);
   }
 
+  /** It counts as ended from now on, though its thread may still be on its way. */
   #kill(reason: string): void {
-    this.#reason ??= reason;
     void this.#worker.terminate();
+    this.#ended(reason);
+  }
+
+  #ended(reason: string): void {
+    if (this.#isClosed || this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#listener.ended(reason);
   }
 
   #outOfMemory(): string {
