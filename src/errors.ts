@@ -358,6 +358,8 @@ export const swapLosesTargets = (overlay: string, plugin: string, count: number)
 export const overlayChangedMeanwhile = (overlay: string) =>
   new VxlaneError('changed_meanwhile', `overlay ${overlay} was changed while the new search plugin started: try again`);
 
+export const daemonEnding = () => new VxlaneError('daemon_ending', 'the daemon is ending: nothing was changed');
+
 export const nothingToModify = (overlay: string) =>
   new VxlaneError('bad_modify', `nothing to modify on overlay ${overlay}: expected properties`);
 

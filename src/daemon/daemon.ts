@@ -130,11 +130,13 @@ export class Daemon implements Controller {
    */
   stop(): Promise<void> {
     this.#isEnding = true;
-    const { datapath, deadlines, sockets, overlays, vnics } = this.#world;
+    const { datapath, deadlines, sockets, overlays, vnics, hosts } = this.#world;
     deadlines.passAll();
     const ended = Promise.all([...overlays.values()].map((overlay) => overlay.endPlugin()));
     return this.#serial.run(async () => {
       await ended;
+      // What took over in a turn before this one, and what was to take over in one after it.
+      await Promise.all([...hosts].map((host) => host.stop()));
       for (const overlay of overlays.values()) overlay.attachment?.upcalls.close();
       await datapath.close();
       for (const vnic of vnics.values()) vnic.close();

@@ -1,6 +1,6 @@
 /** Commands that change a running overlay: its properties, its search plugin. Each is all or nothing. */
 import type { ModifyOverlay } from '../control/protocol.js';
-import { nothingToModify, overlayChangedMeanwhile, propertyFixed, swapLosesTargets } from '../errors.js';
+import { daemonEnding, nothingToModify, overlayChangedMeanwhile, propertyFixed, swapLosesTargets } from '../errors.js';
 import { type FoundPlugin, findPlugin } from '../search/find.js';
 import { parseChanges } from '../search/props.js';
 import type { Candidate } from './candidate.js';
@@ -79,7 +79,10 @@ export async function swapTo(
   const { name } = overlay;
   const candidate = await startedFor(overlay, found, configuration);
   const swap = world.serial.run(() => {
+    if (world.isEnding()) throw daemonEnding();
     if (overlayOf(world, name) !== overlay || overlay.epoch !== epoch) throw overlayChangedMeanwhile(name);
+    refuseLostTargets(overlay, found);
+    overlay.outdate();
     return swapIn(world, overlay, candidate, names);
   });
   return swap.catch(async (thrown: unknown) => {
@@ -106,7 +109,7 @@ function refuseLostTargets(overlay: Overlay, { manifest }: FoundPlugin): void {
   if (manifest.mode === 'point' && size > 0) throw swapLosesTargets(overlay.name, manifest.name, size);
 }
 
-/** What is kept is written first, because that may fail; taking over does not. */
+/** What is kept is written first, and back again when the overlay cannot take it over. */
 async function swapIn(
   world: World,
   overlay: Overlay,

@@ -1,6 +1,15 @@
 /** Commands that make and delete overlays. Each is all or nothing. */
 import type { CreateOverlay } from '../control/protocol.js';
-import { badEncap, badVni, messageOf, nameTaken, overlayHasVnics, pluginFailed, vniTaken } from '../errors.js';
+import {
+  badEncap,
+  badVni,
+  daemonEnding,
+  messageOf,
+  nameTaken,
+  overlayHasVnics,
+  pluginFailed,
+  vniTaken,
+} from '../errors.js';
 import { type FoundPlugin, findPlugin } from '../search/find.js';
 import type { Candidate } from './candidate.js';
 import { Overlay } from './overlay.js';
@@ -47,6 +56,7 @@ export async function startedFor(overlay: Overlay, found: FoundPlugin, configura
 
 function establish(world: World, overlay: Overlay, candidate: Candidate): Promise<Overlay> {
   return allOrNothing(world.log, async (undo) => {
+    if (world.isEnding()) throw daemonEnding();
     checkFree(world, overlay.identity); // again: another command may have come first
     undo.push(`take down overlay ${overlay.name}`, () => overlay.takeDown());
     await overlay.openUnderlay();

@@ -5,23 +5,24 @@
  * is DEGRADED with the reason, and `bringUp` is tried again.
  */
 import type { VnicIndex } from '../datapath/types.js';
-import { listenAddressGone, messageOf, overlayNotUp } from '../errors.js';
+import { messageOf, overlayNotUp } from '../errors.js';
 import type { Target } from '../search/api.js';
 import { type FoundPlugin, findPlugin } from '../search/find.js';
 import type { PluginFault } from '../search/host/types.js';
-import { underlayMtu } from '../system/link.js';
+import { applyToVnics } from './applied.js';
 import { attachmentOf } from './attachment.js';
 import { Backoff } from './backoff.js';
 import type { Candidate } from './candidate.js';
 import { Health } from './health.js';
+import { ListenAddress } from './listen-address.js';
 import type { DaemonLog } from './log.js';
 import { LostTargets, type PutStatic } from './lost-targets.js';
 import { datapathConfig } from './overlay-config.js';
-import { type Configuration, checkMtu, configurationOf, defaultMtu } from './overlay-props.js';
+import { OverlayMtu } from './overlay-mtu.js';
+import { type Configuration, configurationOf } from './overlay-props.js';
 import type { AttachedVnic, Attachment, OverlayDeps, OverlayIdentity } from './overlay-types.js';
 import { PluginStarter } from './plugin-starter.js';
 import { SearchSide } from './search-side.js';
-import type { SocketSettings } from './sockets.js';
 import { StatusLog } from './status-log.js';
 
 export class Overlay {
@@ -33,14 +34,13 @@ export class Overlay {
   /** The operator's targets. */
   readonly statics = new Map<string, Target>();
   #identity: OverlayIdentity;
+  #epoch = 0;
   readonly #deps: OverlayDeps;
   readonly #lostTargets: LostTargets;
   #configuration: Configuration;
-  /** MTU of the underlay when it was last looked at. */
-  #underlay: number | null = null;
+  readonly #mtu = new OverlayMtu();
   #attachment: Attachment | null = null;
-  /** An interface has had the listen address while the overlay had its socket. */
-  #wasLocal = false;
+  readonly #listenAddress = new ListenAddress(this.health);
   readonly #starter = new PluginStarter({
     candidate: () => this.#candidate(),
     isWanted: () => this.search.host === null && this.#attachment !== null,
@@ -84,22 +84,26 @@ export class Overlay {
 
   /** Of the overlay and all its VNICs, in bytes. */
   get mtu(): number {
-    const { mtu, socket } = this.#configuration.settings;
-    return mtu ?? defaultMtu(this.#underlay, socket.listen.ip);
+    return this.#mtu.of(this.#configuration.settings);
   }
 
   get underlay(): number | null {
-    return this.#underlay;
+    return this.#mtu.underlay;
   }
 
-  /** null while the overlay has no socket. */
   get attachment(): Attachment | null {
     return this.#attachment;
   }
 
-  /** Another number: a candidate that was started before has an old configuration, or is one too many. */
+  /** Another number: somebody changed it, and a candidate that was started before has an old configuration. */
   get epoch(): number {
-    return this.#starter.epoch;
+    return this.#epoch;
+  }
+
+  /** It is about to be another. */
+  outdate(): void {
+    this.#epoch++;
+    this.#starter.outdate();
   }
 
   /** Resolves when the plugin has started, or cannot; null when it is not being started. */
@@ -119,13 +123,7 @@ export class Overlay {
 
   /** Refuses a configuration whose MTU does not fit the underlay as it is now. */
   checkMtu({ settings }: Configuration = this.#configuration): void {
-    const {
-      mtu,
-      socket: { listen },
-    } = settings;
-    const underlay = underlayMtu(listen.ip);
-    checkMtu(mtu ?? defaultMtu(underlay, listen.ip), underlay, listen.ip);
-    this.#underlay = underlay;
+    this.#mtu.check(settings);
   }
 
   /** Opens the socket, if it is not open. */
@@ -164,24 +162,39 @@ export class Overlay {
   /**
    * From now on the candidate answers, and what it said of MACs is in the FDB: the same as before is untouched.
    * `names`: general properties that differ in its configuration. Resolves when the one before it has stopped. Throws
-   * when there is no socket, or the candidate has ended.
+   * when there is no socket, when the candidate has ended, and when the datapath has no room for where it floods or
+   * points to: then nothing has changed.
    */
   async takeOver(candidate: Candidate, names: readonly string[] = []): Promise<void> {
     const { upcalls } = this.attached();
     if (candidate.fault !== null) throw candidate.fault;
+    const before = this.#adopt(candidate);
     this.#starter.outdate();
-    const wasPoint = this.search.isPoint;
-    const before = this.search.takeOver(candidate);
-    this.#identity = { ...this.#identity, search: candidate.found.reference };
-    this.#configuration = candidate.configuration;
-    if (!wasPoint || this.search.isPoint) this.#configure();
     upcalls.takeOver(candidate.relay);
     this.#configure();
-    this.#applied(names);
+    applyToVnics(this, this.#deps.sockets, names);
     this.health.restore('start');
     this.backoff.succeeded(this.#deps.now());
     this.log.info('search plugin serves', { plugin: candidate.found.reference });
     await before?.stop();
+  }
+
+  /** All or nothing. Answers the one before it. */
+  #adopt(candidate: Candidate): Candidate | null {
+    const [identity, configuration, wasPoint] = [this.#identity, this.#configuration, this.search.isPoint];
+    this.#identity = { ...identity, search: candidate.found.reference };
+    this.#configuration = candidate.configuration;
+    try {
+      return this.search.takeOver(candidate, () => {
+        // From one destination for all to those in the FDB: it is filled first. But a flood list may have no room.
+        if (!wasPoint || this.search.isPoint || candidate.flood !== null) this.#configure();
+      });
+    } catch (thrown) {
+      this.#identity = identity;
+      this.#configuration = configuration;
+      this.#attachment?.flooding.follow(this.search.flood);
+      throw thrown;
+    }
   }
 
   #pluginDied(fault: PluginFault): void {
@@ -201,7 +214,7 @@ export class Overlay {
 
   /** Closes everything, whatever of it is open. No VNICs may be left. */
   async takeDown(): Promise<void> {
-    this.#starter.outdate();
+    this.outdate();
     await this.search.stop();
     const attachment = this.#attachment;
     if (attachment === null) return;
@@ -218,23 +231,11 @@ export class Overlay {
    * nothing here. A change is taken back by applying the old configuration.
    */
   async apply(configuration: Configuration, names: readonly string[]): Promise<void> {
-    this.#starter.outdate();
+    this.outdate();
     await this.search.change(configuration, this.search.ownNames(names));
     this.#configuration = configuration;
     this.#configure();
-    this.#applied(names);
-  }
-
-  /** What VNICs and the socket have to know of a changed configuration. */
-  #applied(names: readonly string[]): void {
-    // Else an MTU that the operator gave an interface stays, and a trouble with one stops no other change.
-    if (names.includes('mtu')) for (const vnic of this.vnics.values()) vnic.setMtu(this.mtu);
-    if (names.includes('offload')) this.#setOffload(this.#configuration.settings.socket);
-  }
-
-  #setOffload(socket: SocketSettings): void {
-    this.#deps.sockets.setOffload(this.name, socket);
-    for (const vnic of this.vnics.values()) vnic.setOffload(socket.offload);
+    applyToVnics(this, this.#deps.sockets, names);
   }
 
   /** A VNIC that the datapath has already. */
@@ -259,23 +260,21 @@ export class Overlay {
     this.#statusLog.tick(nowMs);
   }
 
-  /** Looks at what nobody tells of. `local`: this host's addresses; one never among them (a wildcard) cannot go. */
+  /** Looks at what nobody tells of. `local`: this host's addresses. */
   watch(local: ReadonlySet<string>): void {
     if (this.#attachment === null) return;
-    const { ip } = this.#configuration.settings.socket.listen;
-    if (local.has(ip)) this.health.restore('underlay');
-    else if (this.#wasLocal) this.health.degrade('underlay', listenAddressGone(ip).message);
-    this.#wasLocal ||= local.has(ip);
+    this.#listenAddress.watch(this.#configuration.settings.socket.listen.ip, local);
     this.#lostTargets.retry(this.statics, this.#putStatic);
     this.#attachment.flooding.watch(local);
   }
 
   async #attach(): Promise<void> {
     const { sockets } = this.#deps;
-    const { socket: wanted } = this.#configuration.settings;
-    this.#underlay = underlayMtu(wanted.listen.ip);
+    const { settings } = this.#configuration;
+    const { socket: wanted } = settings;
+    this.#mtu.look(settings);
     const socket = sockets.acquire(this.name, wanted);
-    this.#wasLocal = this.#underlay !== null;
+    this.#listenAddress.opened(this.underlay !== null);
     try {
       this.#attachment = attachmentOf(this, this.#deps, socket);
       this.#deps.overlayByIndex.set(this.#attachment.index, this);

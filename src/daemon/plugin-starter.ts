@@ -44,11 +44,6 @@ export class PluginStarter {
     this.#epoch++;
   }
 
-  /** Raised by every {@link outdate}. */
-  get epoch(): number {
-    return this.#epoch;
-  }
-
   async #start(): Promise<void> {
     while (!this.#isOver && this.#overlay.isWanted()) {
       const epoch = this.#epoch;

@@ -29,60 +29,64 @@ export interface SearchSideOptions {
   readonly onChange: () => void;
 }
 
+interface Side {
+  /** null while there is none; the rest is then what the last one was able to do. */
+  serving: Candidate | null;
+  readonly found: FoundPlugin | null;
+  readonly abilities: (ability: Ability) => boolean;
+  point: Target | null;
+  /** When the destination was last asked for. */
+  pointAtMs: number;
+  flood: Flood | null;
+}
+
 export class SearchSide {
   readonly counts = new PluginCounts();
   readonly #options: SearchSideOptions;
-  #found: FoundPlugin | null;
-  #serving: Candidate | null = null;
-  /** Of the last instance. */
-  #abilities: (ability: Ability) => boolean = () => false;
-  #point: Target | null = null;
-  #flood: Flood | null = null;
-  /** When the destination was last asked for. */
-  #pointAtMs = 0;
+  #side: Side;
   /** Candidates that are starting. */
   readonly #starting = new Set<Candidate>();
 
   /** `found`: null when the plugin is not there, as after a restart. */
   constructor(found: FoundPlugin | null, options: SearchSideOptions) {
-    this.#found = found;
+    this.#side = { serving: null, found, abilities: () => false, point: null, pointAtMs: 0, flood: null };
     this.#options = options;
   }
 
   get found(): FoundPlugin | null {
-    return this.#found;
+    return this.#side.found;
   }
 
   /** The plugin as the source of entries. */
   get name(): string {
-    return this.#found?.manifest.name ?? 'plugin';
+    return this.found?.manifest.name ?? 'plugin';
   }
 
   /** The running plugin. */
   get host(): PluginHost | null {
-    return this.#serving?.host ?? null;
+    return this.#side.serving?.host ?? null;
   }
 
   get isPoint(): boolean {
-    return this.#found?.manifest.mode === 'point';
+    return this.found?.manifest.mode === 'point';
   }
 
   /** The one destination of a point plugin, once it has run; null of a dynamic one. */
   get point(): Target | null {
-    return this.#point;
+    return this.#side.point;
   }
 
   get pointAtMs(): number {
-    return this.#pointAtMs;
+    return this.#side.pointAtMs;
   }
 
   /** What it floods to, once it has run; null: nothing. */
   get flood(): Flood | null {
-    return this.#flood;
+    return this.#side.flood;
   }
 
   can(ability: Ability): boolean {
-    return this.#abilities(ability);
+    return this.#side.abilities(ability);
   }
 
   /**
@@ -111,38 +115,46 @@ export class SearchSide {
     }
   }
 
-  /** The candidate serves from now on. Answers the one before it: it is asked no more, but still to be stopped. */
-  takeOver(candidate: Candidate): Candidate | null {
+  /**
+   * The candidate serves from now on; `apply` tells whoever has to know. When that throws, all is as it was. Answers
+   * the one before it: it is asked no more, but still to be stopped.
+   */
+  takeOver(candidate: Candidate, apply: () => void): Candidate | null {
     const { health, now } = this.#options;
-    const before = this.#serving;
-    before?.host.retire();
+    const { found, host, point, flood } = candidate;
+    const was = this.#side;
+    const abilities = (ability: Ability) => host.can(ability);
+    this.#side = { serving: candidate, found, abilities, point, pointAtMs: now(), flood };
+    try {
+      apply();
+    } catch (thrown) {
+      this.#side = was;
+      throw thrown;
+    }
+    was.serving?.host.retire();
     for (const part of ['plugin', 'push', 'lookup', 'reload'] as const) health.restore(part);
-    this.#serving = candidate;
-    this.#found = candidate.found;
-    this.#abilities = (ability) => candidate.host.can(ability);
-    this.#point = candidate.point;
-    this.#pointAtMs = now();
-    this.#flood = candidate.flood;
-    return before;
+    return was.serving;
   }
 
   /** Ends the instance that serves, and any that is about to. */
   async stop(): Promise<void> {
     const ending = [...this.#starting];
-    if (this.#serving !== null) ending.push(this.#serving);
-    this.#serving = null;
+    if (this.#side.serving !== null) ending.push(this.#side.serving);
+    this.#side.serving = null;
     await Promise.all(ending.map((candidate) => candidate.stop()));
   }
 
   /** SIGHUP. A failure is the overlay's health. */
   async reload(): Promise<void> {
     const { health } = this.#options;
+    const { serving } = this.#side;
     try {
-      await this.host?.reload();
+      await serving?.host.reload();
       await this.#askAgain();
       health.restore('reload');
     } catch (thrown) {
-      health.degrade('reload', messageOf(thrown));
+      // Of one that was replaced meanwhile nobody wants to know.
+      if (serving === this.#side.serving) health.degrade('reload', messageOf(thrown));
     }
   }
 
@@ -160,23 +172,24 @@ export class SearchSide {
 
   /** Which of these properties are the plugin's. */
   ownNames(names: readonly string[]): string[] {
-    return names.filter((name) => this.#found?.manifest.properties.some((spec) => spec.name === name));
+    return names.filter((name) => this.found?.manifest.properties.some((spec) => spec.name === name));
   }
 
-  async #askAgain(configuration = this.#serving?.configuration): Promise<void> {
-    const serving = this.#serving;
+  async #askAgain(configuration = this.#side.serving?.configuration): Promise<void> {
+    const { serving } = this.#side;
     if (serving === null || configuration === undefined) return;
-    if (this.isPoint) {
-      this.#point = await pointOf(serving.host, configuration, this.#options.overlay);
-      this.#pointAtMs = this.#options.now();
-    } else this.#flood = await floodOf(serving.host, configuration);
+    const point = this.isPoint ? await pointOf(serving.host, configuration, this.#options.overlay) : null;
+    const flood = this.isPoint ? null : await floodOf(serving.host, configuration);
+    if (serving !== this.#side.serving) return;
+    if (point === null) this.#side.flood = flood;
+    else Object.assign(this.#side, { point, pointAtMs: this.#options.now() });
     this.#options.onChange();
   }
 
   #died(host: PluginHost, fault: PluginFault): void {
-    if (this.#serving?.host !== host) return;
-    const dead = this.#serving;
-    this.#serving = null;
+    const dead = this.#side.serving;
+    if (dead?.host !== host) return;
+    this.#side.serving = null;
     void dead.stop();
     this.#options.onDeath(fault);
   }
