@@ -16,7 +16,7 @@ import { plainQuery } from './query.js';
 
 /** Questions that are asked at once while a candidate warms up. */
 const WARM_AT_ONCE = 64;
-/** Then it takes over, and is asked for the rest afterwards. */
+/** Then it takes over as warm as it is, and is asked for the rest afterwards. */
 const WARM_MAX_MS = 20_000;
 
 export interface CandidateOptions {
@@ -96,16 +96,18 @@ export class Candidate {
   async warm(macs: readonly string[]): Promise<void> {
     if (this.found.manifest.mode === 'point') return;
     const { words } = this.relay;
+    const { now } = this.#options;
+    const untilMs = now() + WARM_MAX_MS;
     for await (const page of this.host.entries()) {
       for (const { mac, ...answer } of page) words.answered(mac, answer);
-      if (words.isFull) break;
+      if (words.isFull || now() >= untilMs) break;
     }
-    await this.#ask(macs.filter((mac) => !words.answers.has(mac)));
+    const untold = macs.filter((mac) => !words.answers.has(mac));
+    await this.#ask(untold, untilMs);
   }
 
-  async #ask(macs: readonly string[]): Promise<void> {
+  async #ask(macs: readonly string[], untilMs: number): Promise<void> {
     const { vni, now } = this.#options;
-    const untilMs = now() + WARM_MAX_MS;
     for (let at = 0; at < macs.length && now() < untilMs; at += WARM_AT_ONCE) {
       const asked = macs.slice(at, at + WARM_AT_ONCE).map(async (mac) => {
         this.relay.words.answered(mac, await this.host.lookup(plainQuery(vni, mac)));

@@ -18,36 +18,48 @@ export class FirstWords implements PluginSink, PluginHealth {
   /** MACs of which it has spoken unasked: what it answered about the same time may be older. */
   readonly #pushed = new Set<string>();
 
-  /** `most`: answers that are kept; a MAC beyond is asked for when it is needed. */
+  /** `most`: MACs that are kept; one beyond is asked for when it is needed. */
   constructor(most: number) {
     this.#most = most;
   }
 
+  /** What it answers about another MAC is not kept. */
   get isFull(): boolean {
-    return this.answers.size >= this.#most;
+    return this.answers.size >= this.#most || this.#pushed.size >= this.#most;
   }
 
-  /** It was asked. */
+  /** It was asked. Once it has spoken unasked of too many to remember, no answer can be told from an older one. */
   answered(mac: string, answer: Answer | null): void {
-    if (!this.#pushed.has(mac)) this.#keep(mac, answer);
+    if (this.#pushed.size < this.#most && !this.#pushed.has(mac)) this.#keep(mac, answer);
   }
 
   put(mac: string, target: Target, ttl: number | undefined): void {
     this.#keep(mac, ttl === undefined ? { target } : { target, ttl });
-    this.#pushed.add(mac);
+    this.#spoke(mac);
   }
 
   withdraw(mac: string): void {
     this.answers.delete(mac);
-    this.#pushed.add(mac);
+    this.#spoke(mac);
   }
 
   #keep(mac: string, answer: Answer | null): void {
-    if (!this.isFull || this.answers.has(mac)) this.answers.set(mac, answer);
+    if (this.answers.size < this.#most || this.answers.has(mac)) this.answers.set(mac, answer);
+  }
+
+  #spoke(mac: string): void {
+    if (this.#pushed.size < this.#most) this.#pushed.add(mac);
   }
 
   moved(ip: string, mac: string): void {
-    if (this.moves.size < MOVES_MAX) this.moves.set(ip, mac);
+    if (this.moves.size < MOVES_MAX || this.moves.has(ip)) this.moves.set(ip, mac);
+  }
+
+  /** They have been repeated, but for `answers`, which the takeover still reads, and empties. */
+  end(): void {
+    this.moves.clear();
+    this.troubles.clear();
+    this.#pushed.clear();
   }
 
   degrade(part: 'plugin' | 'push', reason: string): void {
@@ -71,11 +83,12 @@ export class Relay implements PluginSink, PluginHealth {
     this.#health = words;
   }
 
-  /** The first words are over. */
+  /** The first words are over: the takeover that they are for has begun. */
   connect(sink: PluginSink, health: PluginHealth): void {
     this.#sink = sink;
     this.#health = health;
     for (const [part, reason] of this.words.troubles) health.degrade(part, reason);
+    this.words.end();
   }
 
   put(mac: string, target: Target, ttl: number | undefined): void {

@@ -199,6 +199,53 @@ describe('a search plugin', () => {
     await assert.rejects(other.entries().next(), { name: 'PluginFault', message: /entries: "x" is not a MAC/ });
   });
 
+  it('whose entries are walked no further, or stop as they are walked, gets to end its walk', async () => {
+    const ended: string[] = [];
+    const walking = async (of: string) => {
+      function* entries() {
+        try {
+          while (true) yield { mac: MAC, target: PEER };
+        } finally {
+          ended.push(of);
+        }
+      }
+      const { host, deadlines } = await started(pluginOf({ entries }));
+      const walk = host.entries();
+      await walk.next();
+      return { host, walk, deadlines };
+    };
+    const left = await walking('left');
+    await left.walk.return(undefined);
+    await settled();
+    assert.deepEqual(ended, ['left']);
+    assert.equal((await left.host.entries().next()).done, false, 'another walk begins anew');
+    const stopped = await walking('stopped');
+    await stopped.host.stop();
+    assert.deepEqual(ended, ['left', 'stopped']);
+    assert.equal(left.deadlines.size + stopped.deadlines.size, 0);
+  });
+
+  it('whose walk hangs, and throws as it is left, fails that walk alone', async () => {
+    async function* entries() {
+      try {
+        await never();
+        yield { mac: MAC, target: PEER };
+      } finally {
+        assert.fail('no end either');
+      }
+    }
+    const { host, pass, deadlines, warnings } = await started(pluginOf({ entries }));
+    const page = host.entries().next();
+    pass(3000);
+    await assert.rejects(page, { message: 'search plugin small: entries: no answer within 3 s' });
+    assert.equal(await host.lookup(query(MAC)), null);
+    pass(3000);
+    await settled();
+    assert.equal(deadlines.size, 0);
+    await host.stop();
+    assert.deepEqual(warnings, []);
+  });
+
   it('floods to what it says, groups included, and to no nonsense', async () => {
     const group = { ip: '239.1.1.1', port: 4789 };
     const learn = { ageing: 300_000, max: 10, port: 4789 };

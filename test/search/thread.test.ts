@@ -190,6 +190,17 @@ describe('a module that is no plugin', () => {
       /it posted to its thread's port/,
     ],
     ['exits when it is imported', 'process.exit(4);', /exit code 4/],
+    [
+      'takes memory without end when it is imported',
+      'const all = []; while (true) all.push(Buffer.alloc(8 << 20, 1)); export default {};',
+      /it needed more than 256 MiB of memory$|it kept its thread busy for 5 s$/,
+    ],
+    [
+      'takes much memory while it is imported',
+      `globalThis.kept = Array.from({ length: 40 }, () => Buffer.alloc(8 << 20, 1));
+       await new Promise((resolve) => setTimeout(resolve, 60_000)); export default {};`,
+      /it needed more than 256 MiB of memory$/,
+    ],
     ['has no name', 'export default { create() {}, mode: "dynamic", properties: [] };', /name: /],
     [
       'names a property that is not its own',

@@ -147,13 +147,17 @@ export class PluginHost implements Askable {
     return this.#ask('flood', [], LOOKUP_DEADLINE_MS, (value) => checkFlood(value, this.#options.family));
   }
 
-  /** Everything it knows, as far as it tells, a page at a time. */
+  /** Everything it knows, as far as it tells, a page at a time. To walk no further ends the plugin's own walk. */
   async *entries(): AsyncGenerator<readonly Entry[]> {
     let isLast = !this.can('entries');
-    while (!isLast) {
-      const page = await this.#ask('entries', [ENTRIES_PAGE], LOOKUP_DEADLINE_MS, (value) => value as EntriesPage);
-      ({ isLast } = page);
-      yield page.entries.map((entry) => this.#checked('entries', () => checkEntry(entry, this.#options.family)));
+    try {
+      while (!isLast) {
+        const page = await this.#ask('entries', [ENTRIES_PAGE], LOOKUP_DEADLINE_MS, (value) => value as EntriesPage);
+        ({ isLast } = page);
+        yield page.entries.map((entry) => this.#checked('entries', () => checkEntry(entry, this.#options.family)));
+      }
+    } finally {
+      if (!isLast && !this.#isOver) void this.#ask('leaveEntries', [], LOOKUP_DEADLINE_MS, nothing).catch(nothing);
     }
   }
 

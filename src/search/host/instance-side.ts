@@ -41,8 +41,12 @@ export class InstanceSide {
         return this.#describe();
       case 'create':
         return this.#create(args[0] as number, args[1] as Record<string, PropertyValue>);
+      case 'leaveEntries':
+        return this.#leaveEntries();
       case 'stop':
         this.#abort.abort();
+        // Nobody waits for the end of the walk: one that hangs must not keep the instance from being stopped.
+        void this.#leaveEntries().catch(() => {});
         return this.#instance === null ? undefined : this.#call('stop', args);
       case 'entries':
         return this.#entriesPage(args[0] as number);
@@ -85,9 +89,10 @@ export class InstanceSide {
   /** The next entries; the first call begins the walk. */
   async #entriesPage(most: number): Promise<EntriesPage> {
     this.#entries ??= iteratorOf(this.#call('entries', []));
+    const walk = this.#entries;
     const entries: Entry[] = [];
     while (entries.length < most) {
-      const next = await this.#entries.next();
+      const next = await walk.next();
       if (next.done === true) {
         this.#entries = null;
         return { entries, isLast: true };
@@ -95,6 +100,13 @@ export class InstanceSide {
       entries.push(next.value);
     }
     return { entries, isLast: false };
+  }
+
+  /** Lets a generator run its `finally`. */
+  async #leaveEntries(): Promise<void> {
+    const walk = this.#entries;
+    this.#entries = null;
+    await walk?.return?.();
   }
 
   #context(vni: number): PluginContext {

@@ -9,6 +9,7 @@ import type { Channel, OpenChannel } from './thread.js';
 
 /** A module is imported and says what it is within this time. */
 const DESCRIBE_DEADLINE_MS = 10_000;
+const WATCH_EVERY_MS = 100;
 
 const Value = z.union([z.number(), z.string()]);
 const Property = z
@@ -51,7 +52,10 @@ export function checkManifest(value: unknown): Manifest {
   throw new Error(parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '));
 }
 
-/** Asks the plugin behind a new channel what it is, and closes the channel. Throws an Error that says why not. */
+/**
+ * Asks the plugin behind a new channel what it is, and closes the channel. Throws an Error that says why not. The
+ * channel is watched here, because a module may loop or take memory while it is imported.
+ */
 export async function describePlugin(open: OpenChannel, deadlines: Deadlines): Promise<Manifest> {
   let channel: Channel | null = null;
   const answer = new Promise<unknown>((resolve, reject) => {
@@ -66,11 +70,13 @@ export async function describePlugin(open: OpenChannel, deadlines: Deadlines): P
     });
     channel.send({ kind: 'ask', id: 0, question: 'describe', args: [] });
   });
+  const watch = setInterval(() => channel?.watch(performance.now()), WATCH_EVERY_MS);
   try {
     return checkManifest(await deadlines.within(DESCRIBE_DEADLINE_MS, 'describe', answer));
   } catch (thrown) {
     throw new Error(messageOf(thrown), { cause: thrown });
   } finally {
+    clearInterval(watch);
     await (channel as Channel | null)?.close();
   }
 }

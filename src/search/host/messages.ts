@@ -21,7 +21,10 @@ export interface Manifest {
 export const ABILITIES = ['change', 'reload', 'arp', 'ndp', 'dhcp', 'entries', 'flood'] as const;
 export type Ability = (typeof ABILITIES)[number];
 
-/** `describe` answers a Manifest, `create` the abilities of the instance; `entries` takes the most it shall answer. */
+/**
+ * `describe` answers a Manifest, `create` the abilities of the instance; `entries` takes the most it shall answer, and
+ * `leaveEntries` ends its walk before the last.
+ */
 export interface Questions {
   describe: [];
   create: [vni: number, values: Readonly<Record<string, PropertyValue>>];
@@ -35,6 +38,7 @@ export interface Questions {
   ndp: [ip: string, vlan: number];
   dhcp: [mac: string];
   entries: [most: number];
+  leaveEntries: [];
   flood: [];
 }
 export type QuestionName = keyof Questions;

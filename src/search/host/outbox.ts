@@ -3,7 +3,7 @@
  * takes them. What the host has not taken yet waits in the memory of the thread, which is bounded, not in the host's.
  */
 import type { Said } from './messages.js';
-import { shown, wordsOf } from './words.js';
+import { shown, shownFields, wordsOf } from './words.js';
 
 /** Things in one parcel: as many as may be done before something else of the daemon has its turn. */
 export const PARCEL_MAX = 256;
@@ -29,8 +29,8 @@ export class Outbox {
   }
 
   put(said: Said): void {
-    if (said.kind === 'log' && !this.#mayLog()) return;
-    this.#waiting.push(said);
+    if (said.kind !== 'log') this.#waiting.push(said);
+    else if (this.#mayLog()) this.#waiting.push(shortLine(said));
     this.#schedule();
   }
 
@@ -70,6 +70,11 @@ export class Outbox {
     else this.#linesLeft--;
     return this.#linesLost === 0;
   }
+}
+
+/** What is logged crosses only as far as it is repeated: the host has no bound on the length of a parcel. */
+function shortLine(said: Extract<Said, { kind: 'log' }>): Said {
+  return { ...said, message: shown(said.message), fields: shownFields(said.fields) };
 }
 
 function lostLines(count: number): Said {

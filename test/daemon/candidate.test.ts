@@ -1,0 +1,66 @@
+/** A candidate that warms up in a thread of its own, by a clock that every look moves on. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { Candidate } from '../../src/daemon/candidate.js';
+import { configurationOf } from '../../src/daemon/overlay-props.js';
+import { findPlugin } from '../../src/search/find.js';
+import { Deadlines } from '../../src/search/host/deadlines.js';
+import { PluginCounts } from '../../src/search/host/types.js';
+import { until } from '../support/until.js';
+import { MAC, PEER, silentLog } from './harness.js';
+
+const directory = mkdtempSync(join(tmpdir(), 'vxlane-candidate-'));
+after(() => rmSync(directory, { recursive: true }));
+
+const ASKED = '02:00:00:00:00:01';
+const LEFT = '02:00:00:00:00:02';
+/** A walk that comes to no end and fills no table, and says so when it is left. */
+const ENDLESS = `
+  const target = ${JSON.stringify(PEER)};
+  function* entries(context) {
+    try {
+      while (true) yield { mac: '${MAC}', target };
+    } finally {
+      context.put('${LEFT}', target);
+    }
+  }
+  export default { name: 'mine', mode: 'dynamic', properties: [],
+    create: (context) => ({ start() {}, stop() {}, lookup: () => ({ target }), entries: () => entries(context) }) };`;
+
+/** Each look at the clock takes `lookMs`. */
+async function candidateOf(lookMs: number, wordsMax: number): Promise<Candidate> {
+  const path = join(directory, 'endless.mjs');
+  writeFileSync(path, ENDLESS);
+  let nowMs = 0;
+  const deadlines = new Deadlines(() => 0);
+  const found = await findPlugin(path, deadlines);
+  const configuration = configurationOf(found.manifest, { 'vxlan/listen_ip': '127.0.0.1' });
+  const candidate = new Candidate({
+    ...{ overlay: 'overlay0', vni: 23, found, configuration, log: silentLog, counts: new PluginCounts(), deadlines },
+    ...{ hosts: new Set(), wordsMax, onDeath: () => {} },
+    now: () => (nowMs += lookMs),
+  });
+  after(() => candidate.stop());
+  await candidate.start();
+  return candidate;
+}
+
+describe('a candidate whose entries come to no end', () => {
+  it('is taken as it is when its time is up, asked for nothing more, and may end its walk', async () => {
+    const candidate = await candidateOf(5000, 1024);
+    const { answers } = candidate.relay.words;
+    await candidate.warm([ASKED]);
+    assert.deepEqual(answers.get(MAC), { target: PEER });
+    assert.equal(answers.has(ASKED), false);
+    await until(() => answers.has(LEFT));
+  });
+
+  it('is walked no further when no more words are kept', async () => {
+    const candidate = await candidateOf(0, 1);
+    await candidate.warm([ASKED]);
+    assert.deepEqual([...candidate.relay.words.answers.keys()], [MAC]);
+  });
+});
