@@ -1,4 +1,4 @@
-/** What happens while a search plugin is swapped: the table is full, the old one dies, targets come, the daemon ends. */
+/** While a search plugin is swapped: the table is full, the old one dies, targets come, the daemon ends. */
 import assert from 'node:assert/strict';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
