@@ -222,5 +222,20 @@ describe('servers', () => {
       await servers.one.world.pass(1000);
       assert.deepEqual(servers.one.breaks, ['a query without answer for 30 s']);
     });
+
+    test('a server that answers all but PING loses its connection after 30 s, and that is all', async () => {
+      servers.at(1).behave = (answer, socket, { op }) => {
+        if (op !== OPS.PING) socket.write(answer);
+      };
+      await servers.start(1);
+      for (let second = 1; second <= 29; second++) {
+        await servers.one.world.pass(1000);
+        assert.deepEqual(await servers.one.instance.lookup(query(A)), TARGET);
+      }
+      assert.deepEqual(servers.one.breaks, []);
+      await servers.one.world.pass(1000);
+      assert.deepEqual(servers.one.breaks, ['a query without answer for 30 s']);
+      assert.deepEqual(await servers.one.instance.lookup(query(A)), TARGET);
+    });
   });
 });
