@@ -267,7 +267,7 @@ export class Overlay {
     else if (this.#wasLocal) this.health.degrade('underlay', listenAddressGone(ip).message);
     this.#wasLocal ||= local.has(ip);
     this.#lostTargets.retry(this.statics, this.#putStatic);
-    this.#attachment.flooding.watch(local);
+    if (this.#attachment.flooding.watch(local)) this.#configure();
   }
 
   async #attach(): Promise<void> {
