@@ -58,10 +58,13 @@ export class Flooding {
     this.#join();
   }
 
-  /** To be called every few seconds. `local`: this host's addresses. */
-  watch(local: ReadonlySet<string>): void {
+  /** To be called every few seconds. `local`: this host's addresses. True when {@link config} is another one now. */
+  watch(local: ReadonlySet<string>): boolean {
+    const before = this.#local;
     if (isWildcard(this.#options.listen.ip)) this.#local = local;
     this.#join();
+    const endpoints = this.#flood?.endpoints ?? [];
+    return endpoints.some((endpoint) => this.#isOwn(endpoint) !== this.#isOwn(endpoint, before));
   }
 
   tick(nowMs: number): void {
@@ -75,8 +78,8 @@ export class Flooding {
     this.#joined.clear();
   }
 
-  #isOwn({ ip, port }: Endpoint): boolean {
-    return port === this.#options.listen.port && this.#local.has(ip);
+  #isOwn({ ip, port }: Endpoint, local = this.#local): boolean {
+    return port === this.#options.listen.port && local.has(ip);
   }
 
   #wantedGroups(): Endpoint[] {

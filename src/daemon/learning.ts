@@ -54,12 +54,18 @@ export class Learner {
     return this.#learned.size;
   }
 
-  /** From now on by these rules; null: nothing is learned any more, and what was is forgotten. */
+  /**
+   * From now on by these rules; null: nothing is learned any more, and what was is forgotten. Of more MACs than may be,
+   * those that were silent for the longest are.
+   */
   configure(learning: Learning | null): void {
     const before = this.#learning;
     this.#learning = learning;
-    if (learning === null || (before !== null && before.port !== learning.port)) this.#forgetAll();
-    else if (before !== null && before.ageing !== learning.ageing) this.#rearmAll(learning.ageing);
+    if (learning === null || before?.port !== learning.port) this.#forgetAll();
+    else {
+      if (before.ageing !== learning.ageing) this.#rearmAll(learning.ageing);
+      if (before.max > learning.max) this.#shrink(learning.max);
+    }
   }
 
   /** A frame from `mac` came from the VTEP `ip`, and the FDB says something else, or nothing. */
@@ -176,6 +182,12 @@ export class Learner {
 
   #forgetAll(): void {
     for (const mac of [...this.#learned.keys()]) this.#options.targets.remove(mac);
+  }
+
+  #shrink(max: number): void {
+    const heard = [...this.#learned.keys()].map((mac) => ({ mac, atMs: this.#lastHeardMs(mac) }));
+    const latestFirst = heard.sort((a, b) => b.atMs - a.atMs);
+    for (const { mac } of latestFirst.slice(max)) this.#options.targets.remove(mac);
   }
 
   #rearmAll(ageing: number): void {

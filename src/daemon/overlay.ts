@@ -265,7 +265,7 @@ export class Overlay {
     if (this.#attachment === null) return;
     this.#listenAddress.watch(this.#configuration.settings.socket.listen.ip, local);
     this.#lostTargets.retry(this.statics, this.#putStatic);
-    this.#attachment.flooding.watch(local);
+    if (this.#attachment.flooding.watch(local)) this.#configure();
   }
 
   async #attach(): Promise<void> {

@@ -4,7 +4,9 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { formatEndpoint } from '../../src/address.js';
 import { WATCH_EVERY_MS } from '../../src/daemon/daemon.js';
+import { run } from '../support/netns.js';
 import { freePort } from '../support/ports.js';
 import { needsRoot } from '../support/root.js';
 import { until } from '../support/until.js';
@@ -12,6 +14,8 @@ import { daemonFixture } from './fixture.js';
 
 /** Of this process alone. */
 const GROUP = `239.77.${(process.pid >> 8) & 255}.${process.pid & 255}`;
+/** Of no real network, and of this process alone. */
+const ADDRESS = `198.19.${(process.pid >> 8) & 255}.${process.pid & 255}`;
 const UNKNOWN = '02:00:00:00:00:77';
 
 describe('an overlay that floods', { skip: needsRoot() }, () => {
@@ -51,6 +55,31 @@ describe('an overlay that floods', { skip: needsRoot() }, () => {
     await create('overlay0', 23, { 'vxlan/listen_port': port, 'flood/endpoints': `127.0.0.1:${port}` });
     const answer = await fixture().daemon.lookup('overlay0', UNKNOWN);
     assert.deepEqual([answer.verdict, answer.destination], ['drop', 'no_flood_list']);
+  });
+
+  it('on all addresses follows them: an endpoint is left out while this host has its address', async (t) => {
+    const port = String(freePort());
+    const properties = { 'vxlan/listen_ip': '0.0.0.0', 'vxlan/listen_port': port };
+    const list = `${ADDRESS}:${port},127.0.0.9:${port}`;
+    await create('overlay0', 23, { ...properties, 'flood/endpoints': list });
+    const { daemon, running } = fixture();
+    const configured = t.mock.method(running.datapath, 'setOverlay');
+    const watch = () => {
+      configured.mock.resetCalls();
+      running.pass(WATCH_EVERY_MS);
+      daemon.tick();
+      return configured.mock.calls.map(({ arguments: [, { flood }] }) => flood?.endpoints.map(formatEndpoint));
+    };
+    assert.deepEqual(watch(), []);
+    run('ip', 'address', 'add', `${ADDRESS}/32`, 'dev', 'lo');
+    try {
+      assert.deepEqual(watch(), [[`127.0.0.9:${port}`]]);
+      assert.deepEqual(watch(), []);
+      run('ip', 'address', 'del', `${ADDRESS}/32`, 'dev', 'lo');
+      assert.deepEqual(watch(), [[`${ADDRESS}:${port}`, `127.0.0.9:${port}`]]);
+    } finally {
+      run('ip', 'address', 'flush', 'to', `${ADDRESS}/32`, 'dev', 'lo');
+    }
   });
 
   it('shares a group with the others of its socket; the last one leaves it', async () => {

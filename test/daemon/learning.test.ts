@@ -191,6 +191,29 @@ describe('learning', () => {
     assert.equal(fdb(MAC), undefined);
     assert.equal(it.size, 0);
   });
+
+  it('forgets whom it heard last long ago when fewer may be learned, and may learn more again later', () => {
+    const { hear, stillHeard, pass, it, fdb, targets, now } = learner();
+    for (let n = 0; n < 4; n++) {
+      hear(macOf(n), PEER.ip);
+      pass(1000);
+    }
+    stillHeard(macOf(0));
+    targets.putStatic(MAC, PEER, now());
+    it.configure({ ...RULES, max: 2 });
+    assert.deepEqual(
+      [0, 1, 2, 3].map((n) => fdb(macOf(n)) !== undefined),
+      [true, false, false, true],
+    );
+    assert.equal(it.size, 2);
+    assert.deepEqual(fdb(MAC), remote(PEER));
+    hear(macOf(1), PEER.ip);
+    assert.equal(fdb(macOf(1)), undefined);
+    it.configure(RULES);
+    assert.equal(it.size, 2);
+    hear(macOf(1), PEER.ip);
+    assert.deepEqual(fdb(macOf(1)), remote(PEER));
+  });
 });
 
 describe('a MAC that moves', () => {

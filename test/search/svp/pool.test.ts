@@ -177,6 +177,27 @@ describe('servers', () => {
       assert.deepEqual(servers.one.breaks, []);
     });
 
+    test('a connection that owes 4096 answers is asked no more, and asked again as they come', async () => {
+      await servers.start(1);
+      const kept: (() => void)[] = [];
+      servers.at(1).behave = (answer, socket) => void kept.push(() => socket.write(answer));
+      const late = Array.from({ length: 4096 }, () => servers.one.instance.lookup(query(A)));
+      const allLate = Promise.allSettled(late);
+      await until(() => servers.lookups(1) === 4096);
+      await servers.one.world.pass(2500, async () => {}); // else a pause for each
+      await allLate;
+      const words = `lookup of ${A}: too many questions: the servers owe 4096 answers each`;
+      const tooMany = assert.rejects(servers.one.instance.lookup(query(A)), { message: words });
+      await servers.one.world.pass(2500);
+      await tooMany;
+      const asked = Array.from({ length: 10 }, () => servers.one.instance.lookup(query(A)));
+      servers.at(1).behave = (answer, socket) => void socket.write(answer);
+      for (const speak of kept) speak();
+      for (const each of await Promise.all(asked)) assert.deepEqual(each, TARGET);
+      assert.equal(servers.lookups(1), 4106);
+      assert.deepEqual(servers.one.breaks, []);
+    });
+
     test('a connection without a sign of life for 10 s is broken and made again', async () => {
       await servers.start(1);
       servers.at(1).behave = () => {};
@@ -221,6 +242,21 @@ describe('servers', () => {
       assert.deepEqual(servers.one.breaks, []);
       await servers.one.world.pass(1000);
       assert.deepEqual(servers.one.breaks, ['a query without answer for 30 s']);
+    });
+
+    test('a server that answers all but PING loses its connection after 30 s, and that is all', async () => {
+      servers.at(1).behave = (answer, socket, { op }) => {
+        if (op !== OPS.PING) socket.write(answer);
+      };
+      await servers.start(1);
+      for (let second = 1; second <= 29; second++) {
+        await servers.one.world.pass(1000);
+        assert.deepEqual(await servers.one.instance.lookup(query(A)), TARGET);
+      }
+      assert.deepEqual(servers.one.breaks, []);
+      await servers.one.world.pass(1000);
+      assert.deepEqual(servers.one.breaks, ['a query without answer for 30 s']);
+      assert.deepEqual(await servers.one.instance.lookup(query(A)), TARGET);
     });
   });
 });

@@ -26,8 +26,8 @@ export class World extends TestClock implements SvpWorld {
   }
 
   /** {@link TestClock.pass}; between two moments, what the sockets have to say. */
-  override async pass(ms: number): Promise<void> {
-    await super.pass(ms, io);
+  override async pass(ms: number, settle: () => Promise<unknown> = io): Promise<void> {
+    await super.pass(ms, settle);
     await io();
   }
 }

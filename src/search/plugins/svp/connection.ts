@@ -32,12 +32,10 @@ export const UNANSWERED_MS = 30_000;
 export const PROVEN_MS = 1000;
 /** So many failures in a row may happen to anybody; after one more the server counts as unreachable. */
 export const FAILURES_MAX = 6;
-/** Queries under way, answered late ones included. */
-export const UNDER_WAY_MAX = 4096;
 
 export interface ConnectionOwner {
   readonly world: SvpWorld;
-  /** It became active, stalled, or broke: there may be something to say or to send. */
+  /** It became active, stalled, has room again, or broke: there may be something to say or to send. */
   changed(): void;
   /** These lost their connection. */
   orphaned(queries: readonly Query[]): void;
@@ -78,7 +76,12 @@ export class Connection {
 
   /** Takes queries. */
   get isActive(): boolean {
-    return this.#state === 'active' && !this.#isLeaving && this.#underWay.size < UNDER_WAY_MAX;
+    return this.#state === 'active' && !this.#isLeaving && !this.#underWay.isFull;
+  }
+
+  /** The server owes as many answers as may be. */
+  get isFull(): boolean {
+    return this.#underWay.isFull;
   }
 
   /** Has queries under way and is silent. */
@@ -191,9 +194,9 @@ export class Connection {
       throw new ProtocolError(`operation ${op} answers ${question.words}, expected ${question.answerOp}`);
     }
     this.#settle(query, payload);
+    const isNews = !this.#hasAnswered || this.#isStalled || this.#underWay.isFull;
     this.#underWay.delete(id);
     this.#heardAtMs = this.#owner.world.nowMs();
-    const isNews = !this.#hasAnswered || this.#isStalled;
     this.#hasAnswered = true;
     this.#isStalled = false;
     if (isNews) this.#owner.changed();
@@ -209,7 +212,9 @@ export class Connection {
   }
 
   #ping(): void {
-    this.send(new Query(ping(), () => {}));
+    const query = new Query(ping(), () => {});
+    query.answer.catch(() => {}); // nobody waits for it: a ping without an answer is this connection's concern
+    this.send(query);
   }
 
   /** Looks again when the next thing may be due. */

@@ -8,6 +8,7 @@ import type { SvpHealth } from './health.js';
 import type { Question } from './messages.js';
 import { NameWatch } from './name-watch.js';
 import { Query } from './query.js';
+import { UNDER_WAY_MAX } from './under-way.js';
 import type { SvpWorld } from './world.js';
 
 /** Below the host's deadline (3 s), so that the operator reads why, and not only that time passed. */
@@ -123,7 +124,8 @@ export class Pool {
     if (this.#isStopped) return;
     for (const [ip, connection] of this.#connections) if (connection.isClosed) this.#connections.delete(ip);
     for (const query of this.#waiting) {
-      if (this.#pickable) this.#dispatch(query);
+      if (!this.#pickable) break;
+      this.#dispatch(query);
     }
     this.#judge();
   }
@@ -174,6 +176,7 @@ export class Pool {
     if (query.asked > 0) return `no svp server answered within ${seconds} s`;
     const all = [...this.#connections.values()];
     if (all.length === 0) return `svp/host ${this.#options.host}: no address is known: ${this.#names.lastError}`;
+    if (all.some((each) => each.isFull)) return `too many questions: the servers owe ${UNDER_WAY_MAX} answers each`;
     return this.#unreachable(all);
   }
 }

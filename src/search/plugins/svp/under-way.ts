@@ -2,6 +2,9 @@
 import { Op } from './frame.js';
 import type { Query } from './query.js';
 
+/** Late ones included, which nobody waits for any more. */
+export const UNDER_WAY_MAX = 4096;
+
 export interface Sent {
   readonly query: Query;
   readonly atMs: number;
@@ -18,6 +21,10 @@ export class UnderWay {
 
   get size(): number {
     return this.#sent.size;
+  }
+
+  get isFull(): boolean {
+    return this.size >= UNDER_WAY_MAX;
   }
 
   get oldest(): Sent | undefined {
