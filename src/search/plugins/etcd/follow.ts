@@ -112,6 +112,7 @@ export class Follower {
   }
 
   async #load(connection: Connection): Promise<void> {
+    this.#position = null; // should this fail, what was seen before counts no more, however far the cluster gets
     const header = await connection.loadAll((pages) => this.#audience.load(pages));
     this.#position = { clusterId: header.cluster_id, next: header.revision + 1 };
     this.#wanted = header.revision;
