@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { type Audience, Follower } from '../../src/search/plugins/etcd/follow.js';
+import { GrpcConnection } from '../../src/search/plugins/etcd/grpc.js';
 import { type SettingName, settingsOf } from '../../src/search/plugins/etcd/settings.js';
 import { FakeEtcd } from './etcd-fake.js';
 import { eventually } from './etcd-instance.js';
@@ -54,5 +55,20 @@ describe('an etcd that fails at the wrong moment', () => {
       () => JSON.stringify(table),
     );
     assert.deepEqual(table, { copy: 4 });
+  });
+
+  test('any number of pings leaves no listeners behind', async (t) => {
+    const warnings: Error[] = [];
+    const warned = (warning: Error) => warning.name === 'MaxListenersExceededWarning' && warnings.push(warning);
+    process.on('warning', warned);
+    t.after(() => process.off('warning', warned));
+    const connection = new GrpcConnection(fake.endpoint, {}, 1000);
+    t.after(() => connection.close());
+    connection.startPings(1);
+    await eventually(
+      () => fake.pings > 50,
+      () => `${fake.pings} pings`,
+    );
+    assert.deepEqual(warnings, []);
   });
 });
