@@ -57,6 +57,20 @@ describe('an etcd that fails at the wrong moment', () => {
     assert.deepEqual(table, { copy: 4 });
   });
 
+  test('stop ends a login that nobody answers', async (t) => {
+    fake.hangs = true;
+    t.mock.timers.enable({ apis: ['setTimeout'] }); // the login's own limit never comes
+    const started = follow({ username: 'vtep', password: 'secret' }).start();
+    t.mock.timers.reset();
+    await eventually(
+      () => fake.calls > 0,
+      () => 'no login',
+    );
+    follower?.stop();
+    await started;
+    assert.deepEqual(table, {});
+  });
+
   test('any number of pings leaves no listeners behind', async (t) => {
     const warnings: Error[] = [];
     const warned = (warning: Error) => warning.name === 'MaxListenersExceededWarning' && warnings.push(warning);

@@ -100,9 +100,9 @@ export class Follower {
   /** Connects, and loads if it must. */
   async #enter(): Promise<void> {
     const { endpoints } = this.#settings;
-    const connection = await Connection.open(endpoints[this.#at % endpoints.length]!, this.#settings);
-    this.#connection = connection;
-    if (this.#stopped) return this.#leave();
+    const connection = new Connection(endpoints[this.#at % endpoints.length]!, this.#settings);
+    this.#connection = connection; // before anything is waited for: `stop` and `reload` close it
+    await connection.login();
     const header = await connection.header();
     this.#wanted = header.revision;
     const position = this.#position;
