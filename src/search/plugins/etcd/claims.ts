@@ -3,17 +3,17 @@ import { macFromNumber } from '../../../address.js';
 import type { Owner } from '../../api.js';
 import type { Family } from '../files/fields.js';
 import type { MacKey } from '../files/keys.js';
+import { Contest, type RevisionOf } from './contest.js';
 
 /** Owners of addresses that nobody has now which are remembered, to see that an address moved. */
 const FORMER_MAX = 65_536;
-
-/** The revision of a MAC's entry: the later of two claims wins. */
-type RevisionOf = (mac: MacKey) => number;
+/** MACs that a warning names. */
+const NAMED_MAX = 3;
 
 export class Claims<Key> {
   readonly #family: Family<Key>;
   readonly #revisionOf: RevisionOf;
-  readonly #claims = new Map<Key, MacKey | readonly MacKey[]>();
+  readonly #claims = new Map<Key, MacKey | Contest>();
   /** Of addresses without a claim: who had them last, oldest first. */
   readonly #former = new Map<Key, MacKey>();
   /** Addresses that the changes since `settle` touched, with their owners before. */
@@ -29,11 +29,10 @@ export class Claims<Key> {
     return this.#claims.size;
   }
 
-  /** The later claim's MAC; of two with one revision the lower one, so that every host says the same. */
+  /** Who has the address among those who claim it. */
   ownerOf(address: Key): MacKey | undefined {
     const claims = this.#claims.get(address);
-    if (typeof claims !== 'object') return claims;
-    return [...claims].sort((a, b) => this.#revisionOf(b) - this.#revisionOf(a) || a - b)[0];
+    return claims instanceof Contest ? claims.best() : claims;
   }
 
   /**
@@ -60,7 +59,7 @@ export class Claims<Key> {
         moved.push({ ip: this.#family.format(address), mac: macFromNumber(owner) });
       }
       const claims = this.#claims.get(address);
-      if (typeof claims === 'object') conflicts.push(this.#conflictText(address, claims, owner as MacKey));
+      if (claims instanceof Contest) conflicts.push(this.#conflictText(address, claims));
     }
     this.#touched.clear();
     return { moved, conflicts };
@@ -72,13 +71,20 @@ export class Claims<Key> {
 
   #add(address: Key, mac: MacKey): void {
     const claims = this.#claims.get(address);
-    this.#claims.set(address, claims === undefined ? mac : [claims, mac].flat());
+    if (claims instanceof Contest) claims.add(mac);
+    else this.#claims.set(address, claims === undefined ? mac : new Contest(this.#revisionOf, [claims, mac]));
   }
 
   #remove(address: Key, mac: MacKey): void {
-    const rest = [this.#claims.get(address) ?? []].flat().filter((each) => each !== mac);
-    if (rest.length === 0) this.#claims.delete(address);
-    else this.#claims.set(address, rest.length === 1 ? (rest[0] as MacKey) : rest);
+    const claims = this.#claims.get(address);
+    if (!(claims instanceof Contest)) {
+      this.#claims.delete(address);
+      return;
+    }
+    claims.delete(mac);
+    if (claims.macs.size > 1) return;
+    const [only] = claims.macs;
+    this.#claims.set(address, only as MacKey);
   }
 
   #remember(address: Key, owner: MacKey | undefined): void {
@@ -89,8 +95,19 @@ export class Claims<Key> {
     this.#former.delete(oldest as Key);
   }
 
-  #conflictText(address: Key, claims: readonly MacKey[], owner: MacKey): string {
-    const named = claims.map((mac) => `${macFromNumber(mac)} (revision ${this.#revisionOf(mac)})`).sort();
-    return `${this.#family.format(address)} is claimed by ${named.join(' and ')}: ${macFromNumber(owner)} has it`;
+  /** Names the owner and some others; of many claims all would be a line of megabytes. */
+  #conflictText(address: Key, contest: Contest): string {
+    const owner = contest.best();
+    const named = [owner];
+    for (const mac of contest.macs) {
+      if (named.length === NAMED_MAX) break;
+      if (mac !== owner) named.push(mac);
+    }
+    const texts = named.map((mac) => `${macFromNumber(mac)} (revision ${this.#revisionOf(mac)})`).sort();
+    const more = contest.macs.size - named.length;
+    if (more > 0) texts.push(`${more} more`);
+    const last = texts.pop();
+    const all = `${texts.join(', ')} and ${last}`;
+    return `${this.#family.format(address)} is claimed by ${all}: ${macFromNumber(owner)} has it`;
   }
 }

@@ -51,22 +51,37 @@ export class Connection {
   readonly #grpc: GrpcConnection;
   #metadata: Metadata = {};
 
-  private constructor(endpoint: EtcdEndpoint, settings: EtcdSettings) {
+  /** Connects, and says nothing yet: `login` must have been waited for before anything else. */
+  constructor(endpoint: EtcdEndpoint, settings: EtcdSettings) {
     this.#settings = settings;
     this.#prefix = Buffer.from(settings.prefix);
     this.#end = endOf(this.#prefix);
     this.#grpc = new GrpcConnection(endpoint.text, endpoint.isTls ? readTlsFiles(settings.tls) : {}, MESSAGE_BYTES_MAX);
   }
 
-  /** Connects and logs in; rejects with one line that does not name the endpoint. */
+  /** Connects and logs in, for who need not be able to stop it meanwhile. Rejects as `login`. */
   static async open(endpoint: EtcdEndpoint, settings: EtcdSettings): Promise<Connection> {
     const connection = new Connection(endpoint, settings);
     try {
-      await connection.#login();
+      await connection.login();
       return connection;
     } catch (thrown) {
       connection.close();
       throw thrown;
+    }
+  }
+
+  /** Rejects with one line that does not name the endpoint; close it then. */
+  async login(): Promise<void> {
+    const { user } = this.#settings;
+    if (user === null) return;
+    try {
+      const { token } = await this.#send(AUTHENTICATE, user, CONNECT_MS, {});
+      this.#metadata = { token };
+    } catch (thrown) {
+      // Who logs in where nobody has to is let in, as by etcd's own client.
+      if (!/authentication is not enabled/.test(String(thrown))) throw thrown;
+      this.#metadata = {};
     }
   }
 
@@ -141,26 +156,13 @@ export class Connection {
     return key.toString('utf8', this.#prefix.length);
   }
 
-  async #login(): Promise<void> {
-    const { user } = this.#settings;
-    if (user === null) return;
-    try {
-      const { token } = await this.#send(AUTHENTICATE, user, CONNECT_MS, {});
-      this.#metadata = { token };
-    } catch (thrown) {
-      // Who logs in where nobody has to is let in, as by etcd's own client.
-      if (!/authentication is not enabled/.test(String(thrown))) throw thrown;
-      this.#metadata = {};
-    }
-  }
-
   /** Logs in again when the token has expired, or became void because users or roles changed. */
   async #call<Q, A>(method: Method<Q, A>, request: Q, timeoutMs: number): Promise<A> {
     try {
       return await this.#send(method, request, timeoutMs, this.#metadata);
     } catch (thrown) {
       if (this.#settings.user === null || !isTokenVoid(thrown)) throw thrown;
-      await this.#login();
+      await this.login();
       return await this.#send(method, request, timeoutMs, this.#metadata);
     }
   }

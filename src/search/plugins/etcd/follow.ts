@@ -100,9 +100,9 @@ export class Follower {
   /** Connects, and loads if it must. */
   async #enter(): Promise<void> {
     const { endpoints } = this.#settings;
-    const connection = await Connection.open(endpoints[this.#at % endpoints.length]!, this.#settings);
-    this.#connection = connection;
-    if (this.#stopped) return this.#leave();
+    const connection = new Connection(endpoints[this.#at % endpoints.length]!, this.#settings);
+    this.#connection = connection; // before anything is waited for: `stop` and `reload` close it
+    await connection.login();
     const header = await connection.header();
     this.#wanted = header.revision;
     const position = this.#position;
@@ -112,6 +112,7 @@ export class Follower {
   }
 
   async #load(connection: Connection): Promise<void> {
+    this.#position = null; // should this fail, what was seen before counts no more, however far the cluster gets
     const header = await connection.loadAll((pages) => this.#audience.load(pages));
     this.#position = { clusterId: header.cluster_id, next: header.revision + 1 };
     this.#wanted = header.revision;

@@ -40,13 +40,16 @@ export type Metadata = Readonly<Record<string, string>>;
 export class GrpcConnection {
   readonly #session: http2.ClientHttp2Session;
   readonly #bytesMax: number;
-  #pings: NodeJS.Timeout | null = null;
+  #pings: NodeJS.Timeout | undefined;
+  /** Until the peer must have answered the last ping. */
+  #pong: NodeJS.Timeout | undefined;
 
   /** `bytesMax`: of one message that comes in. */
   constructor(url: string, tls: TlsOptions, bytesMax: number) {
     this.#bytesMax = bytesMax;
     this.#session = http2.connect(url, { ...tls, settings: { enablePush: false, initialWindowSize: WINDOW_BYTES } });
     this.#session.on('error', () => {}); // calls that go on get it, and those that begin later
+    this.#session.once('close', () => this.#stopPings());
     this.#session.once('connect', () => this.#session.setLocalWindowSize(WINDOW_BYTES));
   }
 
@@ -73,23 +76,32 @@ export class GrpcConnection {
   }
 
   /** From now on a peer that does not answer pings ends the connection. Only with a call open: etcd insists. */
-  startPings(): void {
-    this.#pings ??= setInterval(() => this.#ping(), PING_MS);
+  startPings(everyMs = PING_MS): void {
+    this.#pings ??= setInterval(() => this.#ping(), everyMs);
   }
 
   close(): void {
-    if (this.#pings !== null) clearInterval(this.#pings);
+    this.#stopPings();
     this.#session.destroy();
   }
 
   #ping(): void {
     if (this.#session.destroyed) return;
-    const timer = setTimeout(
+    this.#pong ??= setTimeout(
       () => this.#session.destroy(new Error(`no answer to a ping in ${PONG_MS / 1000} s`)),
       PONG_MS,
     );
-    this.#session.once('close', () => clearTimeout(timer));
-    this.#session.ping(() => clearTimeout(timer));
+    this.#session.ping(() => this.#ponged());
+  }
+
+  #ponged(): void {
+    clearTimeout(this.#pong);
+    this.#pong = undefined;
+  }
+
+  #stopPings(): void {
+    clearInterval(this.#pings);
+    this.#ponged();
   }
 }
 

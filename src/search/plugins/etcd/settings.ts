@@ -36,7 +36,7 @@ export interface EtcdEndpoint {
   readonly isTls: boolean;
 }
 
-/** Paths of PEM files; undefined: none, or the system's authorities. */
+/** Paths of PEM files; undefined: none, or the authorities that Node.js brings. */
 export interface TlsFiles {
   readonly ca?: string;
   readonly cert?: string;
