@@ -129,22 +129,23 @@ describe('a datapath with sockets in a namespace', { skip: needsRoot() }, () => 
     const endpoints = Array.from({ length: FLOOD_MAX }, (_, n) => ({ ip: `127.1.${n >> 8}.${n & 0xff}`, port: 9 }));
     const overlay = overlayOn(socket, { flood: { endpoints, unknown: true }, lookup: false, segment: underlay.gso });
     const options = { name: 'tap0', mac: '02:00:00:00:00:0a', mtu: 1400, netns: netns.name, persist: false } as const;
+    netns.exec('sysctl', '-qw', 'net.ipv6.conf.default.disable_ipv6=1'); // before it is up: else it solicits neighbours
     const tap = openTap({ ...options, queues: WORKERS, offload: 'auto' });
-    netns.exec('sysctl', '-qw', 'net.ipv6.conf.tap0.disable_ipv6=1');
     netns.exec('ip', 'addr', 'add', '10.9.0.1/24', 'dev', 'tap0');
     netns.exec('ip', 'neigh', 'add', '10.9.0.2', 'lladdr', FAR, 'dev', 'tap0', 'nud', 'permanent');
     const vnic = datapath.addVnic({ overlay, fds: tap.fds, mac: options.mac, allowAnyMac: false });
     const inside = open('10.9.0.1').listeners[0]!;
     const [segments, size] = [45, 1300];
+    // The kernel may send a frame of its own accord; one that asks for a neighbour is not flooded but handed up.
+    const flooded = () => datapath.totals().encapIn! - datapath.totals().upcalled!;
     for (let round = 1; round <= 2; round++) {
       assert.equal(sendOne(inside, '10.9.0.2', 9, Buffer.alloc(segments * size, round), size), 1);
-      await until(() => datapath.totals().encapIn! >= round * segments);
-      await until(() => datapath.totals().encapOut === datapath.totals().encapIn! * FLOOD_MAX);
+      await until(() => flooded() >= round * segments);
+      await until(() => datapath.totals().encapOut === flooded() * FLOOD_MAX);
     }
-    const { encapIn, copies } = datapath.totals(); // the kernel may have sent a frame of its own accord
-    assert.equal(copies, encapIn! * (FLOOD_MAX - 1));
+    assert.equal(datapath.totals().copies, flooded() * (FLOOD_MAX - 1));
     assert.deepEqual(datapath.drops(), {});
-    assert.deepEqual(new Set(datapath.endpointCounters().map(({ frames }) => frames)), new Set([encapIn]));
+    assert.deepEqual(new Set(datapath.endpointCounters().map(({ frames }) => frames)), new Set([flooded()]));
     await datapath.removeVnic(vnic);
     tap.close();
   });
