@@ -91,6 +91,7 @@ export class Overlay {
     return this.#mtu.underlay;
   }
 
+  /** null while the overlay has no socket. */
   get attachment(): Attachment | null {
     return this.#attachment;
   }
