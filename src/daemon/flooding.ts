@@ -40,10 +40,10 @@ export class Flooding {
     this.learner = new Learner({ targets, heardAtMs, isOwn: (ip) => this.#local.has(ip), health, log, nowMs });
   }
 
-  /** What the datapath is to be told. Our own endpoint is left out: one list can serve all hosts. */
-  get config(): Pick<OverlayConfig, 'flood' | 'learn'> {
-    if (this.#flood === null) return { flood: null, learn: false };
-    const { endpoints, unknown, learn } = this.#flood;
+  /** What the datapath is to be told of `flood`. Our own endpoint is left out: one list can serve all hosts. */
+  configOf(flood: Flood | null): Pick<OverlayConfig, 'flood' | 'learn'> {
+    if (flood === null) return { flood: null, learn: false };
+    const { endpoints, unknown, learn } = flood;
     const others = endpoints.filter((endpoint) => !this.#isOwn(endpoint));
     return { flood: { endpoints: others, unknown: unknown ?? false }, learn: learn !== undefined };
   }
@@ -58,7 +58,7 @@ export class Flooding {
     this.#join();
   }
 
-  /** To be called every few seconds. `local`: this host's addresses. True when {@link config} is another one now. */
+  /** To be called every few seconds. `local`: this host's addresses. True when {@link configOf} answers otherwise now. */
   watch(local: ReadonlySet<string>): boolean {
     const before = this.#local;
     if (isWildcard(this.#options.listen.ip)) this.#local = local;

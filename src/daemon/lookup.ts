@@ -17,7 +17,7 @@ export async function lookup(overlay: Overlay, mac: string): Promise<LookupView>
   const { vni } = overlay.identity;
   const base = { overlay: overlay.name, mac, source: overlay.search.name, cached: false };
   if (overlay.search.isPoint) return { ...base, ...outcomeView(overlay.search.point ?? 'drop') };
-  const { flood } = flooding.config;
+  const { flood } = flooding.configOf(overlay.search.flood);
   if (isGroupMac(mac) || flood?.unknown === true)
     return { ...base, ...floodView(flood?.endpoints ?? []), cached: true };
   const outcome = await upcalls.ask(plainQuery(vni, mac));

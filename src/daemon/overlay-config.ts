@@ -18,7 +18,7 @@ export function datapathConfig(
     vlan,
     point: isPoint ? (point ?? 'drop') : null,
     lookup: !isPoint,
-    ...(flooding?.config ?? { flood: null, learn: false }),
+    ...(flooding?.configOf(search.flood) ?? { flood: null, learn: false }),
     proxyArp: search.can('arp'),
     proxyNdp: search.can('ndp'),
     proxyDhcp: search.can('dhcp'),

@@ -193,7 +193,6 @@ export class Overlay {
     } catch (thrown) {
       this.#identity = identity;
       this.#configuration = configuration;
-      this.#attachment?.flooding.follow(this.search.flood);
       throw thrown;
     }
   }
@@ -293,7 +292,9 @@ export class Overlay {
 
   #configure(): void {
     if (this.#attachment === null) return;
-    this.#attachment.flooding.follow(this.search.flood);
-    this.#deps.datapath.setOverlay(this.#attachment.index, datapathConfig(this, this.#attachment));
+    const { index, flooding } = this.#attachment;
+    // First, because it may have no room: then what was learned is not forgotten.
+    this.#deps.datapath.setOverlay(index, datapathConfig(this, this.#attachment));
+    flooding.follow(this.search.flood);
   }
 }

@@ -53,6 +53,30 @@ describe('while the search plugin is swapped', { skip: needsRoot() }, () => {
     assert.equal((await daemon.lookup('overlay0', MAC)).destination, '127.0.0.5:4789');
   });
 
+  it('the datapath has no room for the destination: what was learned stays', async (t) => {
+    const { daemon, running } = fixture();
+    const added = t.mock.method(running.datapath, 'addOverlay');
+    const properties = { 'flood/endpoints': '127.0.0.8' };
+    const { 'files/config': _, ...general } = fixture().overlay().properties;
+    await daemon.createOverlay({
+      ...fixture().overlay({ search: 'flood' }),
+      properties: { ...general, ...properties },
+    });
+    const overlay = added.mock.calls[0]!.result!;
+    running.datapath.onUpcall({ kind: 'learn', overlay, mac: OTHER, ip: '127.0.0.8' });
+    const learned = daemon.targets('overlay0').map(({ mac, source }) => `${mac} ${source}`);
+    assert.deepEqual(learned, [`${OTHER} learned`]);
+    const full = t.mock.method(running.datapath, 'setOverlay', () => {
+      throw tableFull('endpoints', 65_535);
+    });
+    await assert.rejects(daemon.modifyOverlay('overlay0', DIRECT), { message: /too many endpoints/ });
+    full.mock.restore();
+    assert.deepEqual(
+      daemon.targets('overlay0').map(({ mac, source }) => `${mac} ${source}`),
+      learned,
+    );
+  });
+
   it('the old one dies and is started again: the new one takes over all the same', async () => {
     await create(dynamic('lookup: () => process.exit(1)'));
     const { daemon, running } = fixture();
