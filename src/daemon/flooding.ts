@@ -58,7 +58,7 @@ export class Flooding {
     this.#join();
   }
 
-  /** To be called every few seconds. `local`: this host's addresses. True when {@link configOf} answers otherwise now. */
+  /** To be called every few seconds. `local`: the addresses of this host. True when {@link configOf} differs. */
   watch(local: ReadonlySet<string>): boolean {
     const before = this.#local;
     if (isWildcard(this.#options.listen.ip)) this.#local = local;

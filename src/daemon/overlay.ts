@@ -292,9 +292,8 @@ export class Overlay {
 
   #configure(): void {
     if (this.#attachment === null) return;
-    const { index, flooding } = this.#attachment;
     // First, because it may have no room: then what was learned is not forgotten.
-    this.#deps.datapath.setOverlay(index, datapathConfig(this, this.#attachment));
-    flooding.follow(this.search.flood);
+    this.#deps.datapath.setOverlay(this.#attachment.index, datapathConfig(this, this.#attachment));
+    this.#attachment.flooding.follow(this.search.flood);
   }
 }
