@@ -3,8 +3,8 @@
  * socket must agree on. Declared objects are compared with each other and with what commands have made.
  */
 import { formatEndpoint, parseEndpoint } from '../address.js';
-import { isOwnEndpoint, OVERLAY_PROPERTIES, SOCKET_PROPERTIES } from '../daemon/overlay-props.js';
 import { pointsToItself } from '../errors.js';
+import { isOwnEndpoint, OVERLAY_PROPERTIES, SOCKET_PROPERTIES } from '../overlay-properties/overlay-properties.js';
 import type { Model, OverlayModel, VnicModel } from './model.js';
 import type { ReadOverlay, Source } from './overlay.js';
 import { overlayDifference, vnicDifference } from './plan.js';

@@ -1,8 +1,8 @@
 /** One overlay of a file: its plugin, its properties, its targets. */
 import { resolve } from 'node:path';
 import { formatEndpoint, ipFamily, isGroupMac, parseEndpoint, parseMac } from '../address.js';
-import { type Configuration, configurationOf, specsOf } from '../daemon/overlay-props.js';
 import { badDestination, badTargetMac, messageOf, VxlaneError, wrongFamily } from '../errors.js';
+import { type Configuration, configurationOf, specsOf } from '../overlay-properties/overlay-properties.js';
 import type { PropertySpec } from '../search/api.js';
 import { isHostAddress } from '../search/host/answers.js';
 import type { Manifest } from '../search/host/messages.js';

@@ -4,7 +4,7 @@
  *
  *   VNICs go, overlays go, overlays change, overlays come, VNICs come
  */
-import { OVERLAY_PROPERTIES } from '../daemon/overlay-props.js';
+import { OVERLAY_PROPERTIES } from '../overlay-properties/overlay-properties.js';
 import type { PropertySpec } from '../search/api.js';
 import type { Model, OverlayModel, VnicModel } from './model.js';
 

@@ -3,7 +3,7 @@
  * which editors know best. What it refuses the daemon refuses too; what objects mean together only the daemon sees.
  */
 import { z } from 'zod';
-import { OVERLAY_PROPERTIES } from '../daemon/overlay-props.js';
+import { OVERLAY_PROPERTIES } from '../overlay-properties/overlay-properties.js';
 import type { Plugin, PropertySpec } from '../search/api.js';
 import { STRING_BYTES_MAX } from '../search/props.js';
 import { FileShape } from './shape.js';

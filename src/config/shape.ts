@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { LinkName } from '../control/protocol.js';
-import { ENCAPS, VNI_MAX } from '../daemon/overlay-props.js';
+import { ENCAPS, VNI_MAX } from '../overlay-properties/overlay-properties.js';
 import { nearestNames } from '../search/props.js';
 import type { Path, Problems } from './problems.js';
 import { describe, keyPlaceOf, placeOf, plain, type Value, valueAt } from './yaml.js';

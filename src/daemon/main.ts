@@ -6,11 +6,11 @@ import { uringRefused } from '../errors.js';
 import { Deadlines } from '../search/host/deadlines.js';
 import { probeUring } from '../system/uring.js';
 import { version } from '../version.js';
-import type { Configuration } from './configuration.js';
+import type { Configuration } from './config-file/config-file.js';
 import { Daemon } from './daemon.js';
 import { createLog, type DaemonLog } from './log.js';
-import { State } from './state.js';
-import { claimStateDir } from './state-lock.js';
+import { claimStateDir } from './state/lock.js';
+import { State } from './state/store.js';
 
 export interface RunOptions {
   /** Path of the control socket. */
@@ -88,7 +88,7 @@ export async function checkConfiguration(file: string): Promise<{ overlays: numb
 
 /** Loaded only where there is a file: to load what reads YAML is a tenth of the daemon's start. */
 async function configurationOf(file: string): Promise<Configuration> {
-  const { Configuration } = await import('./configuration.js');
+  const { Configuration } = await import('./config-file/config-file.js');
   return new Configuration(file);
 }
 

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import type { Model, OverlayModel, VnicModel } from '../../src/config/model.js';
 import { type OverlayChange, overlayDifference, plan, type Step, vnicDifference } from '../../src/config/plan.js';
-import { OVERLAY_PROPERTIES } from '../../src/daemon/overlay-props.js';
+import { OVERLAY_PROPERTIES } from '../../src/overlay-properties/overlay-properties.js';
 import { plugins } from '../../src/search/registry.js';
 import { models } from './arbitraries.js';
 

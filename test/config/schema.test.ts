@@ -7,7 +7,7 @@ import formats from 'ajv-formats';
 import fc from 'fast-check';
 import { parse } from 'yaml';
 import { configurationSchema } from '../../src/config/schema.js';
-import { OVERLAY_PROPERTIES } from '../../src/daemon/overlay-props.js';
+import { OVERLAY_PROPERTIES } from '../../src/overlay-properties/overlay-properties.js';
 import { plugins } from '../../src/search/registry.js';
 import { models } from './arbitraries.js';
 import { OVERLAY, read } from './reading.js';

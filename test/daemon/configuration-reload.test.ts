@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { BACKOFF_FIRST_MS } from '../../src/daemon/backoff.js';
+import { BACKOFF_FIRST_MS } from '../../src/daemon/health/backoff.js';
 import { uniqueName } from '../support/netns.js';
 import { freePort } from '../support/ports.js';
 import { needsRoot } from '../support/root.js';

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, it } from 'node:test';
 import { Daemon } from '../../src/daemon/daemon.js';
-import { STATE_VERSION, State } from '../../src/daemon/state.js';
+import { STATE_VERSION, State } from '../../src/daemon/state/store.js';
 import { Datapath } from '../../src/datapath/datapath.js';
 import { ENGINE } from '../support/engine.js';
 import { freePort } from '../support/ports.js';

@@ -1,10 +1,10 @@
 /** One overlay's upcalls around a small plugin, over a recording datapath and a clock that only the test moves. */
 import assert from 'node:assert/strict';
-import { Health } from '../../src/daemon/health.js';
-import { isOwnEndpoint } from '../../src/daemon/overlay-props.js';
-import { Targets } from '../../src/daemon/targets.js';
-import { type LocalVnic, Upcalls } from '../../src/daemon/upcalls.js';
+import { Targets } from '../../src/daemon/forwarding/targets.js';
+import { Health } from '../../src/daemon/health/health.js';
+import { type LocalVnic, Upcalls } from '../../src/daemon/upcalls/questions.js';
 import type { FdbTarget, MissUpcall, ProxyUpcall } from '../../src/datapath/types.js';
+import { isOwnEndpoint } from '../../src/overlay-properties/overlay-properties.js';
 import type { DynamicInstance, DynamicPlugin, PluginContext, PluginLog } from '../../src/search/api.js';
 import { Deadlines } from '../../src/search/host/deadlines.js';
 import { PluginHost } from '../../src/search/host/host.js';

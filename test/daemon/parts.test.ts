@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { Backoff } from '../../src/daemon/backoff.js';
-import { EXPIRY_RESOLUTION_MS, Expiry } from '../../src/daemon/expiry.js';
-import { Health } from '../../src/daemon/health.js';
-import { Serial } from '../../src/daemon/serial.js';
-import { allOrNothing } from '../../src/daemon/undo.js';
+import { Serial } from '../../src/daemon/commands/serial.js';
+import { allOrNothing } from '../../src/daemon/commands/undo.js';
+import { EXPIRY_RESOLUTION_MS, Expiry } from '../../src/daemon/forwarding/expiry.js';
+import { Backoff } from '../../src/daemon/health/backoff.js';
+import { Health } from '../../src/daemon/health/health.js';
 import { DeadlinePassed, Deadlines } from '../../src/search/host/deadlines.js';
 import { deferred, settled, silentLog } from './harness.js';
 

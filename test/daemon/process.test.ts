@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { macFromNumber } from '../../src/address.js';
 import { ControlClient } from '../../src/control/client.js';
-import { STATE_VERSION } from '../../src/daemon/state.js';
+import { STATE_VERSION } from '../../src/daemon/state/store.js';
 import { TestNetns, uniqueName } from '../support/netns.js';
 import { freePort } from '../support/ports.js';
 import { needsRoot } from '../support/root.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ipBytes } from '../../src/address.js';
-import { PROXY_QUESTIONS_MAX } from '../../src/daemon/proxies.js';
+import { PROXY_QUESTIONS_MAX } from '../../src/daemon/upcalls/proxies.js';
 import { arpAnnouncement, arpReply } from '../../src/proxy/arp.js';
 import { writeMac } from '../../src/proxy/bytes.js';
 import { redirect } from '../../src/proxy/dhcp.js';

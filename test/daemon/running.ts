@@ -1,10 +1,10 @@
 import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Configuration } from '../../src/daemon/configuration.js';
+import { Configuration } from '../../src/daemon/config-file/config-file.js';
 import { Daemon } from '../../src/daemon/daemon.js';
 import type { DaemonLog } from '../../src/daemon/log.js';
-import { State } from '../../src/daemon/state.js';
+import { State } from '../../src/daemon/state/store.js';
 import { Datapath } from '../../src/datapath/datapath.js';
 import { ENGINE } from '../support/engine.js';
 

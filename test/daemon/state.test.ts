@@ -12,8 +12,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { State, type StoredOverlay } from '../../src/daemon/state.js';
-import { claimStateDir } from '../../src/daemon/state-lock.js';
+import { claimStateDir } from '../../src/daemon/state/lock.js';
+import { State, type StoredOverlay } from '../../src/daemon/state/store.js';
 import { silentLog } from './harness.js';
 
 const OVERLAY: StoredOverlay = {

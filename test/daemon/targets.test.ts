@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Targets } from '../../src/daemon/targets.js';
+import { Targets } from '../../src/daemon/forwarding/targets.js';
 import { LISTEN, MAC, PEER } from './harness.js';
 import { OVERLAY, RecordingDatapath } from './recording-datapath.js';
 

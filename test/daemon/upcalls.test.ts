@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { LEAST_LIFE_MS } from '../../src/daemon/targets.js';
+import { LEAST_LIFE_MS } from '../../src/daemon/forwarding/targets.js';
 import type { Answer, Query } from '../../src/search/api.js';
 import { LOOKUP_DEADLINE_MS } from '../../src/search/host/host.js';
 import {

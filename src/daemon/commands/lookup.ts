@@ -1,0 +1,43 @@
+/** `vxlane lookup`: what the datapath does with a frame to a MAC, and who said so. */
+import { type Endpoint, formatEndpoint, isGroupMac } from '../../address.js';
+import type { LookupView } from '../../control/protocol.js';
+import type { Overlay } from '../overlay/overlay.js';
+import { plainQuery } from '../plugin/query.js';
+import type { Outcome } from '../upcalls/questions.js';
+import { cachedLookupView } from './views.js';
+
+/** Endpoints of a flood list that are named. */
+const NAMED_MAX = 3;
+
+/** The FDB first, then the plugin, as for a frame; the plugin's answer stays in the FDB, as for a frame. */
+export async function lookup(overlay: Overlay, mac: string): Promise<LookupView> {
+  const { targets, upcalls, flooding } = overlay.attached();
+  const known = targets.entry(mac);
+  if (known !== null) return cachedLookupView(overlay, known);
+  const { vni } = overlay.identity;
+  const base = { overlay: overlay.name, mac, source: overlay.search.name, cached: false };
+  if (overlay.search.isPoint) return { ...base, ...outcomeView(overlay.search.point ?? 'drop') };
+  const { flood } = flooding.configOf(overlay.search.flood);
+  if (isGroupMac(mac) || flood?.unknown === true)
+    return { ...base, ...floodView(flood?.endpoints ?? []), cached: true };
+  const outcome = await upcalls.ask(plainQuery(vni, mac));
+  const answered = targets.entry(mac);
+  // what the FDB made of the answer is what frames will meet
+  return answered === null
+    ? { ...base, ...outcomeView(outcome) }
+    : { ...cachedLookupView(overlay, answered), cached: false };
+}
+
+/** Nobody is asked where a frame goes that is flooded. */
+function floodView(endpoints: readonly Endpoint[]): Pick<LookupView, 'verdict' | 'destination'> {
+  if (endpoints.length === 0) return { verdict: 'drop', destination: 'no_flood_list' };
+  const named = endpoints.slice(0, NAMED_MAX).map(formatEndpoint).join(', ');
+  const more = endpoints.length - NAMED_MAX;
+  return { verdict: 'flood', destination: more > 0 ? `${named} and ${more} more` : named };
+}
+
+function outcomeView(outcome: Outcome): Pick<LookupView, 'verdict' | 'destination'> {
+  if (outcome === 'drop') return { verdict: 'drop', destination: 'drop_entry' };
+  if (typeof outcome === 'string') return { verdict: 'drop', destination: outcome };
+  return { verdict: 'forward', destination: formatEndpoint(outcome) };
+}

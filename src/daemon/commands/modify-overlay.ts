@@ -1,0 +1,140 @@
+/** Commands that change a running overlay: its properties, its search plugin. Each is all or nothing. */
+import type { ModifyOverlay } from '../../control/protocol.js';
+import {
+  daemonEnding,
+  nothingToModify,
+  overlayChangedMeanwhile,
+  propertyFixed,
+  swapLosesTargets,
+} from '../../errors.js';
+import {
+  type Configuration,
+  configurationOf,
+  OVERLAY_PROPERTIES,
+  only,
+  specsOf,
+} from '../../overlay-properties/overlay-properties.js';
+import { type FoundPlugin, findPlugin } from '../../search/find.js';
+import { parseChanges } from '../../search/props.js';
+import type { Overlay } from '../overlay/overlay.js';
+import type { Candidate } from '../plugin/instance.js';
+import { repairOverlay } from './bring-up.js';
+import { startedFor } from './create-overlay.js';
+import { overlayOf, saveOverlay, type World } from './registry.js';
+import { allOrNothing } from './undo.js';
+
+export async function modifyOverlay(world: World, name: string, request: ModifyOverlay): Promise<Overlay> {
+  const given = request.properties ?? {};
+  if (request.search !== undefined) return swapSearch(world, name, request.search, given);
+  const overlay = await world.serial.run(() => changeProperties(world, name, given));
+  // may have been DEGRADED for want of just this
+  await overlay.starting;
+  return overlay;
+}
+
+async function changeProperties(world: World, name: string, given: Readonly<Record<string, string>>): Promise<Overlay> {
+  const overlay = overlayOf(world, name);
+  const names = Object.keys(given);
+  if (names.length === 0) throw nothingToModify(name);
+  const before = overlay.configuration;
+  const manifest = overlay.search.found?.manifest ?? null;
+  parseChanges(specsOf(manifest), given);
+  const after = configurationOf(manifest, { ...before.given, ...given });
+  if (names.includes('mtu')) overlay.checkMtu(after);
+  refuseFixed(overlay, names);
+  return allOrNothing(world.log, async (undo) => {
+    // Taken back last: what is kept then is the configuration as it was.
+    undo.push(`keep overlay ${name} as it was`, () => saveOverlay(world, overlay));
+    undo.push(`change overlay ${name} back`, () => overlay.apply(before, names));
+    await overlay.apply(after, names);
+    await saveOverlay(world, overlay);
+    await repairOverlay(world, overlay, (object) => object === overlay); // may be still DEGRADED, and says why
+    world.log.info('overlay modified', { overlay: name, properties: names });
+    return overlay;
+  });
+}
+
+/** A running plugin may not be able to take changes at all. */
+function refuseFixed(overlay: Overlay, names: readonly string[]): void {
+  const ownNames = overlay.search.ownNames(names);
+  const { host } = overlay.search;
+  if (ownNames.length > 0 && host !== null && !host.can('change')) throw propertyFixed(ownNames, overlay.search.name);
+}
+
+/**
+ * Another instance, of another plugin or of the same, takes the place of the one that serves. Until it has started and
+ * knows where every MAC is that is in use, the old one serves; if it cannot, nothing has happened.
+ */
+async function swapSearch(world: World, name: string, search: string, given: Readonly<Record<string, string>>) {
+  const overlay = overlayOf(world, name);
+  const { epoch } = overlay;
+  overlay.attached();
+  const found = await findPlugin(search, world.deadlines);
+  const configuration = swappedConfiguration(overlay, found, given);
+  if (Object.hasOwn(given, 'mtu')) overlay.checkMtu(configuration);
+  refuseLostTargets(overlay, found);
+  return swapTo(world, overlay, found, configuration, Object.keys(given), epoch);
+}
+
+/**
+ * `names`: what may differ in the configuration, which is made for the overlay as it was at `epoch`. Takes a turn of
+ * its own when the candidate is ready.
+ */
+export async function swapTo(
+  world: World,
+  overlay: Overlay,
+  found: FoundPlugin,
+  configuration: Configuration,
+  names: readonly string[],
+  epoch = overlay.epoch,
+): Promise<Overlay> {
+  const { name } = overlay;
+  const candidate = await startedFor(overlay, found, configuration);
+  const swap = world.serial.run(() => {
+    if (world.isEnding()) throw daemonEnding();
+    if (overlayOf(world, name) !== overlay || overlay.epoch !== epoch) throw overlayChangedMeanwhile(name);
+    refuseLostTargets(overlay, found);
+    overlay.outdate();
+    return swapIn(world, overlay, candidate, names);
+  });
+  return swap.catch(async (thrown: unknown) => {
+    await candidate.stop();
+    throw thrown;
+  });
+}
+
+/** General properties stay; the plugin's own stay only if it is the same one. */
+function swappedConfiguration(
+  overlay: Overlay,
+  found: FoundPlugin,
+  given: Readonly<Record<string, string>>,
+): Configuration {
+  const general = only(given, OVERLAY_PROPERTIES);
+  parseChanges(OVERLAY_PROPERTIES, general);
+  const before = overlay.configuration.given;
+  const isSame = found.reference === overlay.identity.search;
+  return configurationOf(found.manifest, { ...(isSame ? before : only(before, OVERLAY_PROPERTIES)), ...given });
+}
+
+function refuseLostTargets(overlay: Overlay, { manifest }: FoundPlugin): void {
+  const { size } = overlay.statics;
+  if (manifest.mode === 'point' && size > 0) throw swapLosesTargets(overlay.name, manifest.name, size);
+}
+
+/** What is kept is written first, and back again when the overlay cannot take it over. */
+async function swapIn(
+  world: World,
+  overlay: Overlay,
+  candidate: Candidate,
+  names: readonly string[],
+): Promise<Overlay> {
+  const { configuration, found } = candidate;
+  const from = overlay.identity.search;
+  await allOrNothing(world.log, async (undo) => {
+    await saveOverlay(world, overlay, { search: found.reference, given: configuration.given });
+    undo.push(`keep overlay ${overlay.name} as it was`, () => saveOverlay(world, overlay));
+    await overlay.takeOver(candidate, names);
+  });
+  world.log.info('search plugin swapped', { overlay: overlay.name, from, to: found.reference });
+  return overlay;
+}

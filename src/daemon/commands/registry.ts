@@ -1,0 +1,101 @@
+/** Everything the daemon has, in one place: what commands read and change, one command at a time. */
+import { formatEndpoint } from '../../address.js';
+import type { Datapath } from '../../datapath/datapath.js';
+import type { OverlayIndex } from '../../datapath/types.js';
+import { noSuchOverlay, noSuchVnic } from '../../errors.js';
+import type { Deadlines } from '../../search/host/deadlines.js';
+import type { PluginHost } from '../../search/host/host.js';
+import type { DaemonLog } from '../log.js';
+import type { Overlay } from '../overlay/overlay.js';
+import type { Vnic } from '../overlay/vnic.js';
+import { STATE_VERSION, type State, type StoredOverlay, type StoredVnic } from '../state/store.js';
+import type { Sockets } from '../underlay/sockets.js';
+import type { Declared } from './file-owned.js';
+import type { Serial } from './serial.js';
+
+export interface World {
+  readonly datapath: Datapath;
+  readonly sockets: Sockets;
+  readonly deadlines: Deadlines;
+  /** The hosts of all plugin instances. */
+  readonly hosts: Set<PluginHost>;
+  /** Commands that change something run one at a time. */
+  readonly serial: Serial;
+  readonly state: State;
+  readonly log: DaemonLog;
+  /** Milliseconds of the monotonic clock. */
+  readonly now: () => number;
+  /** The daemon has been told to end: nothing new is begun. */
+  readonly isEnding: () => boolean;
+  readonly overlays: Map<string, Overlay>;
+  /** Those that the datapath knows. */
+  readonly overlayByIndex: Map<OverlayIndex, Overlay>;
+  readonly vnics: Map<string, Vnic>;
+  /** Which of them a configuration file declares. */
+  readonly declared: Declared;
+}
+
+export function overlayOf(world: World, name: string): Overlay {
+  const overlay = world.overlays.get(name);
+  if (overlay === undefined) throw noSuchOverlay(name);
+  return overlay;
+}
+
+export function vnicOf(world: World, name: string): Vnic {
+  const vnic = world.vnics.get(name);
+  if (vnic === undefined) throw noSuchVnic(name);
+  return vnic;
+}
+
+/** The VNICs of an overlay, attached or not, sorted by name. */
+export function vnicsOn(world: World, overlay: string): Vnic[] {
+  return sorted(world.vnics).filter((vnic) => vnic.identity.overlay === overlay);
+}
+
+export function sorted<T extends { readonly name: string }>(objects: ReadonlyMap<string, T>): T[] {
+  return [...objects.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** What of an overlay a swap of its plugin changes. */
+export interface OverlaySearch {
+  /** As the operator typed it. */
+  readonly search: string;
+  readonly given: Readonly<Record<string, string>>;
+}
+
+/** Keeps an overlay over restarts; a temporary one is not kept. `next`: as it will be in a moment. */
+export async function saveOverlay(world: World, overlay: Overlay, next?: OverlaySearch): Promise<void> {
+  if (!overlay.identity.temporary)
+    await world.state.overlays.save({ ...storedOverlay(world, overlay), ...stored(next) });
+}
+
+function stored(next: OverlaySearch | undefined): Partial<StoredOverlay> {
+  return next === undefined ? {} : { search: next.search, properties: { ...next.given } };
+}
+
+export async function saveVnic(world: World, vnic: Vnic): Promise<void> {
+  if (!vnic.identity.temporary) await world.state.vnics.save(storedVnic(world, vnic));
+}
+
+function storedOverlay({ declared }: World, overlay: Overlay): StoredOverlay {
+  const { name, vni, search } = overlay.identity;
+  const targets = [...overlay.statics].map(([mac, target]) => [
+    mac,
+    target === 'drop' ? target : formatEndpoint(target),
+  ]);
+  return {
+    version: STATE_VERSION,
+    name,
+    vni,
+    encap: 'vxlan',
+    search,
+    properties: { ...overlay.configuration.given },
+    targets: Object.fromEntries(targets),
+    ...declared.stored(name),
+  };
+}
+
+function storedVnic({ declared }: World, vnic: Vnic): StoredVnic {
+  const { name, overlay, mac, netns, allowAnyMac } = vnic.identity;
+  return { version: STATE_VERSION, name, overlay, mac, netns, allowAnyMac, ...declared.stored(name) };
+}

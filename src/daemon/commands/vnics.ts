@@ -1,0 +1,63 @@
+/** Commands that make and delete VNICs. Each is all or nothing. */
+import { parseMac } from '../../address.js';
+import type { CreateVnic } from '../../control/protocol.js';
+import { anyMacTaken, badMac, interfaceStays, macIsTarget, macTaken, messageOf, overlayNotUp } from '../../errors.js';
+import type { Overlay } from '../overlay/overlay.js';
+import { Vnic } from '../overlay/vnic.js';
+import { checkNameFree } from './create-overlay.js';
+import { overlayOf, saveVnic, vnicOf, vnicsOn, type World } from './registry.js';
+import { allOrNothing } from './undo.js';
+
+export function createVnic(world: World, request: CreateVnic): Promise<Vnic> {
+  const overlay = overlayOf(world, request.overlay);
+  const vnic = checkedVnic(world, overlay, request);
+  return allOrNothing(world.log, async (undo) => {
+    // Kept first: whatever happens between the two, a restart finds the interface's owner.
+    undo.push(`forget VNIC ${vnic.name}`, () => world.state.vnics.remove(vnic.name));
+    await saveVnic(world, vnic);
+    await vnic.create(overlay, world.datapath, world.now());
+    world.vnics.set(vnic.name, vnic);
+    world.log.info('VNIC created', { vnic: vnic.name, overlay: overlay.name, mac: vnic.identity.mac });
+    return vnic;
+  });
+}
+
+function checkedVnic(world: World, overlay: Overlay, request: CreateVnic): Vnic {
+  const mac = parseMac(request.mac);
+  if (mac === null) throw badMac(request.mac);
+  checkNameFree(world, request.name);
+  if (overlay.attachment === null) throw overlayNotUp(overlay.name, overlay.health.details);
+  const { allowAnyMac, netns = null } = request;
+  for (const other of vnicsOn(world, overlay.name)) {
+    if (other.identity.mac === mac) throw macTaken(mac, overlay.name, other.name);
+    if (allowAnyMac && other.identity.allowAnyMac) throw anyMacTaken(overlay.name, other.name);
+  }
+  if (overlay.statics.has(mac)) throw macIsTarget(mac, overlay.name);
+  // Kept over a restart without its overlay, a VNIC could only fail.
+  const temporary = request.temporary || overlay.identity.temporary;
+  const vnic = new Vnic({ name: request.name, overlay: overlay.name, mac, netns, allowAnyMac, temporary });
+  vnic.checkNew();
+  return vnic;
+}
+
+/** A VNIC whose interface cannot be removed stays, and says why: nothing else would know of the interface. */
+export async function deleteVnic(world: World, name: string): Promise<void> {
+  const vnic = vnicOf(world, name);
+  await allOrNothing(world.log, async (undo) => {
+    undo.push(`keep VNIC ${name}`, () => saveVnic(world, vnic));
+    if (!vnic.identity.temporary) await world.state.vnics.remove(name);
+    await removeInterface(world, vnic);
+  });
+  world.vnics.delete(name);
+  world.log.info('VNIC deleted', { vnic: name });
+}
+
+async function removeInterface(world: World, vnic: Vnic): Promise<void> {
+  const overlay = world.overlays.get(vnic.identity.overlay);
+  try {
+    await vnic.remove(overlay, world.datapath, (name) => world.vnics.has(name));
+  } catch (thrown) {
+    vnic.problem = messageOf(thrown);
+    throw interfaceStays(vnic.name, thrown);
+  }
+}

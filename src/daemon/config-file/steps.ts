@@ -1,0 +1,150 @@
+/**
+ * The steps of a plan (src/config/plan.ts), each done or not done. New overlays and VNICs are only written down here:
+ * repair.ts brings them up, now and whenever it can be.
+ */
+import { parseEndpoint } from '../../address.js';
+import type { OverlayModel, VnicModel } from '../../config/model.js';
+import type { OverlayChange, Step } from '../../config/plan.js';
+import { vniTaken } from '../../errors.js';
+import { configurationOf } from '../../overlay-properties/overlay-properties.js';
+import type { Target } from '../../search/api.js';
+import type { FoundPlugin } from '../../search/find.js';
+import { checkNameFree, deleteOverlay } from '../commands/create-overlay.js';
+import { swapTo } from '../commands/modify-overlay.js';
+import { overlayOf, saveOverlay, saveVnic, vnicOf, vnicsOn, type World } from '../commands/registry.js';
+import { forget, put } from '../commands/targets.js';
+import { allOrNothing } from '../commands/undo.js';
+import { deleteVnic } from '../commands/vnics.js';
+import { Overlay } from '../overlay/overlay.js';
+import { Vnic } from '../overlay/vnic.js';
+
+/** By the reference that an overlay has for its plugin. */
+export type FoundPlugins = ReadonlyMap<string, FoundPlugin>;
+
+/** Answers the names of the objects that {@link repair} should look at. */
+export async function takeStep(world: World, step: Exclude<Step, OverlayChange>, plugins: FoundPlugins) {
+  switch (step.do) {
+    case 'remove-vnic':
+      await deleteVnic(world, step.name);
+      world.declared.delete(step.name);
+      return [];
+    case 'detach-vnic': {
+      const vnic = vnicOf(world, step.name);
+      await vnic.detach(world.overlays.get(vnic.identity.overlay), world.datapath);
+      world.vnics.delete(step.name);
+      return [];
+    }
+    case 'remove-overlay':
+      if (step.because.length > 0) return clearAway(world, step.name);
+      await deleteOverlay(world, step.name);
+      world.declared.delete(step.name);
+      return [];
+    case 'add-overlay':
+      await addOverlay(world, step.overlay, plugins);
+      return [step.overlay.name];
+    case 'add-vnic':
+      await addVnic(world, step.vnic);
+      return [step.vnic.name];
+  }
+}
+
+/** For one of its name that comes in its place: its VNICs wait for that, and their interfaces with them. */
+export async function clearAway(world: World, name: string): Promise<string[]> {
+  const overlay = overlayOf(world, name);
+  const vnics = vnicsOn(world, name);
+  for (const vnic of vnics) {
+    await vnic.detach(overlay, world.datapath);
+    vnic.problem = `overlay ${name} is made anew`;
+  }
+  world.overlays.delete(name);
+  await overlay.takeDown();
+  return vnics.map((vnic) => vnic.name);
+}
+
+export async function addOverlay(world: World, to: OverlayModel, plugins: FoundPlugins): Promise<void> {
+  const { name, vni, encap, search, properties, targets } = to;
+  checkNameFree(world, name);
+  const other = [...world.overlays.values()].find((each) => each.identity.vni === vni);
+  if (other !== undefined) throw vniTaken(vni, other.name);
+  const found = plugins.get(search) ?? null;
+  const configuration = configurationOf(found?.manifest ?? null, properties);
+  const overlay = new Overlay({ name, vni, encap, search, temporary: false }, found, configuration, world);
+  for (const [mac, text] of targets) overlay.statics.set(mac, targetOf(text));
+  await keep(world, name, () => saveOverlay(world, overlay));
+  world.overlays.set(name, overlay);
+}
+
+async function addVnic(world: World, { name, overlay, mac, netns, allowAnyMac }: VnicModel): Promise<void> {
+  checkNameFree(world, name);
+  const vnic = new Vnic({ name, overlay, mac, netns, allowAnyMac, temporary: false });
+  vnic.isNew = true;
+  // Kept first, as by create-vnic: whatever happens then, a restart finds the interface's owner.
+  await keep(world, name, () => saveVnic(world, vnic));
+  world.vnics.set(name, vnic);
+}
+
+/** Saves it as declared; the place is told when all is done. */
+async function keep(world: World, name: string, save: () => Promise<void>): Promise<void> {
+  const place = world.declared.place(name);
+  world.declared.add(name, place ?? '');
+  try {
+    await save();
+  } catch (thrown) {
+    if (place === null) world.declared.delete(name);
+    throw thrown;
+  }
+}
+
+/** True when the running plugin cannot take the change, and another instance has to. */
+export function needsSwap(world: World, { overlay: { name }, swap, properties }: OverlayChange): boolean {
+  const { search } = overlayOf(world, name);
+  return swap.length > 0 || (search.ownNames(properties).length > 0 && search.host?.can('change') === false);
+}
+
+/** As modify-overlay does, but a property may also go back to its default. */
+export async function changeInPlace(world: World, step: OverlayChange): Promise<void> {
+  const { overlay: to, properties: names } = step;
+  const overlay = overlayOf(world, to.name);
+  const before = overlay.configuration;
+  const after = configurationOf(overlay.search.found?.manifest ?? null, to.properties);
+  if (names.includes('mtu')) overlay.checkMtu(after);
+  await allOrNothing(world.log, async (undo) => {
+    undo.push(`keep overlay ${to.name} as it was`, () => saveOverlay(world, overlay));
+    undo.push(`change overlay ${to.name} back`, () => overlay.apply(before, names));
+    if (names.length > 0) await overlay.apply(after, names);
+    await saveOverlay(world, overlay);
+  });
+  await changeTargets(world, step, step.put);
+}
+
+/** Targets that are declared no more go at once: a plugin that comes may have no use for them. */
+export async function changeTargets(
+  world: World,
+  { overlay: { name }, forget: gone }: OverlayChange,
+  targets: ReadonlyMap<string, string>,
+): Promise<void> {
+  if (targets.size + gone.length === 0) return;
+  const overlay = overlayOf(world, name);
+  try {
+    for (const mac of gone) if (overlay.statics.has(mac)) forget(overlay, mac);
+    for (const [mac, text] of targets) put(overlay, mac, targetOf(text));
+  } finally {
+    await saveOverlay(world, overlay);
+  }
+}
+
+/** Outside of a turn: another instance starts, and nothing waits for it. */
+export async function swapPlugin(world: World, step: OverlayChange, plugins: FoundPlugins): Promise<void> {
+  const { overlay: to, properties, put: targets } = step;
+  const overlay = overlayOf(world, to.name);
+  const found = plugins.get(to.search);
+  if (found === undefined) throw new Error(`there is no search plugin ${to.search}`);
+  const configuration = configurationOf(found.manifest, to.properties);
+  if (properties.includes('mtu')) overlay.checkMtu(configuration);
+  await swapTo(world, overlay, found, configuration, properties);
+  await world.serial.run(() => changeTargets(world, step, targets));
+}
+
+function targetOf(text: string): Target {
+  return parseEndpoint(text) ?? 'drop';
+}

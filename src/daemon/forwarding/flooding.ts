@@ -1,0 +1,110 @@
+/**
+ * Flooding and learning of one overlay, as its plugin wants them. They are the host's work: they go on by the plugin's
+ * last word while it is being restarted.
+ */
+import { type Endpoint, formatEndpoint, isMulticast } from '../../address.js';
+import type { OverlayConfig } from '../../datapath/types.js';
+import { messageOf } from '../../errors.js';
+import { isWildcard } from '../../overlay-properties/overlay-properties.js';
+import type { Flood, PluginLog } from '../../search/api.js';
+import { localAddresses } from '../../system/link.js';
+import type { Health } from '../health/health.js';
+import type { Groups } from '../underlay/multicast.js';
+import { Learner } from './learner.js';
+import type { Targets } from './targets.js';
+
+export interface FloodingOptions {
+  readonly overlay: string;
+  readonly listen: Endpoint;
+  readonly groups: Groups;
+  readonly targets: Targets;
+  /** When a frame from the MAC last came from the underlay; null: never. */
+  readonly heardAtMs: (mac: string) => number | null;
+  readonly health: Health;
+  readonly log: PluginLog;
+  readonly nowMs: number;
+}
+
+export class Flooding {
+  readonly learner: Learner;
+  readonly #options: FloodingOptions;
+  #flood: Flood | null = null;
+  /** Every address of this host, looked at now and then; of use where the overlay listens on all of them. */
+  #local: ReadonlySet<string>;
+  readonly #joined = new Map<string, Endpoint>();
+
+  constructor(options: FloodingOptions) {
+    const { listen, targets, heardAtMs, health, log, nowMs } = options;
+    this.#options = options;
+    this.#local = isWildcard(listen.ip) ? localAddresses() : new Set([listen.ip]);
+    this.learner = new Learner({ targets, heardAtMs, isOwn: (ip) => this.#local.has(ip), health, log, nowMs });
+  }
+
+  /** What the datapath is to be told of `flood`. Our own endpoint is left out: one list can serve all hosts. */
+  configOf(flood: Flood | null): Pick<OverlayConfig, 'flood' | 'learn'> {
+    if (flood === null) return { flood: null, learn: false };
+    const { endpoints, unknown, learn } = flood;
+    const others = endpoints.filter((endpoint) => !this.#isOwn(endpoint));
+    return { flood: { endpoints: others, unknown: unknown ?? false }, learn: learn !== undefined };
+  }
+
+  /** The plugin's word. A group that cannot be joined is the overlay's health, and is tried again by {@link watch}. */
+  follow(flood: Flood | null): void {
+    if (flood === this.#flood) return;
+    this.#flood = flood;
+    this.learner.configure(flood?.learn ?? null);
+    const wanted = new Set(this.#wantedGroups().map(formatEndpoint));
+    for (const [key, group] of this.#joined) if (!wanted.has(key)) this.#leave(key, group);
+    this.#join();
+  }
+
+  /** To be called every few seconds. `local`: the addresses of this host. True when {@link configOf} differs. */
+  watch(local: ReadonlySet<string>): boolean {
+    const before = this.#local;
+    if (isWildcard(this.#options.listen.ip)) this.#local = local;
+    this.#join();
+    const endpoints = this.#flood?.endpoints ?? [];
+    return endpoints.some((endpoint) => this.#isOwn(endpoint) !== this.#isOwn(endpoint, before));
+  }
+
+  tick(nowMs: number): void {
+    this.learner.tick(nowMs);
+  }
+
+  /** The overlay goes. Resolves when it receives from no group any more. */
+  async close(): Promise<void> {
+    const { groups, overlay } = this.#options;
+    await Promise.all([...this.#joined.values()].map((group) => groups.leave(overlay, group)));
+    this.#joined.clear();
+  }
+
+  #isOwn({ ip, port }: Endpoint, local = this.#local): boolean {
+    return port === this.#options.listen.port && local.has(ip);
+  }
+
+  #wantedGroups(): Endpoint[] {
+    return this.#flood?.endpoints.filter(({ ip }) => isMulticast(ip)) ?? [];
+  }
+
+  #join(): void {
+    const { groups, overlay, health } = this.#options;
+    try {
+      for (const group of this.#wantedGroups()) {
+        groups.join(overlay, group);
+        this.#joined.set(formatEndpoint(group), group);
+      }
+      groups.follow();
+      health.restore('flood');
+    } catch (thrown) {
+      health.degrade('flood', messageOf(thrown));
+    }
+  }
+
+  #leave(key: string, group: Endpoint): void {
+    const { groups, overlay, log } = this.#options;
+    this.#joined.delete(key);
+    groups.leave(overlay, group).catch((thrown: unknown) => {
+      log.error('a multicast group was not left', { group: key, reason: messageOf(thrown) });
+    });
+  }
+}

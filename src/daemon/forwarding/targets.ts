@@ -1,0 +1,225 @@
+/**
+ * What has been said of the MACs of one overlay, by whom and when: the decisions behind its FDB entries. The only
+ * writer of those entries, but for the ones of local VNICs, which the datapath keeps itself.
+ */
+import type { Endpoint } from '../../address.js';
+import type { FdbEntry, FdbTarget, OverlayIndex, VnicIndex } from '../../datapath/types.js';
+import { endpointsFull, fdbFull, type VxlaneError } from '../../errors.js';
+import type { Target } from '../../search/api.js';
+import { Expiry } from './expiry.js';
+
+export interface FdbPutOptions {
+  /** Never evicted, never replaced but by another static entry. */
+  readonly isStatic?: boolean;
+  /** Frames from the MAC keep it; one that comes from elsewhere is told of. */
+  readonly isLearned?: boolean;
+}
+
+/** The part of the datapath that is written here. */
+export interface Fdb {
+  fdbPut(overlay: OverlayIndex, mac: string, target: FdbTarget, options?: FdbPutOptions): boolean;
+  fdbRemove(overlay: OverlayIndex, mac: string): boolean;
+  fdbGet(overlay: OverlayIndex, mac: string): FdbEntry | null;
+  fdbEntries(overlay: OverlayIndex): FdbEntry[];
+  /** Entries there are, of all overlays. */
+  readonly fdbCount: number;
+  /** Whether the endpoint table takes another one. */
+  readonly hasEndpointRoom: boolean;
+}
+
+/** Entries live at least this long: a worker that is slow to wake finds what the frames it holds were waiting for. */
+export const LEAST_LIFE_MS = 50;
+
+/** Decisions that are looked at, whether they still have an entry, for each that is added beyond the FDB's size. */
+const SWEEP_STEPS = 4;
+
+/** Why a question has no target. */
+export type Refusal = 'no_such_mac' | 'lookup_failed';
+
+export interface Decision {
+  readonly target: Target | Refusal;
+  /** Set by the operator. */
+  readonly isStatic: boolean;
+  /** Heard from the underlay, not told by anybody. */
+  readonly isLearned: boolean;
+  /** When it was said. */
+  readonly atMs: number;
+}
+
+export interface TargetsOptions {
+  readonly fdb: Fdb;
+  readonly overlay: OverlayIndex;
+  /** Most FDB entries there can be, of all overlays. */
+  readonly fdbSize: number;
+  /** True for an endpoint that is this overlay's own socket. */
+  readonly isOwn: (endpoint: Endpoint) => boolean;
+  /** The VNIC behind which MACs of the own endpoint live. */
+  readonly anyMacVnic: () => VnicIndex | null;
+  readonly nowMs: number;
+}
+
+function isRefusal(target: Target | Refusal): target is Refusal {
+  return target === 'no_such_mac' || target === 'lookup_failed';
+}
+
+/** By the plugin: a place, not that it knows none. */
+function isTold({ target, isStatic, isLearned }: Decision): boolean {
+  return !isStatic && !isLearned && !isRefusal(target);
+}
+
+function isSame(a: Decision, b: Decision): boolean {
+  if (a.isStatic !== b.isStatic || a.isLearned !== b.isLearned) return false;
+  if (typeof a.target === 'string' || typeof b.target === 'string') return a.target === b.target;
+  return a.target.ip === b.target.ip && a.target.port === b.target.port;
+}
+
+export class Targets {
+  readonly #options: TargetsOptions;
+  readonly #decisions = new Map<string, Decision>();
+  readonly #expiry: Expiry;
+  #sweeper: Iterator<string, undefined> = this.#decisions.keys();
+  /** Called when a MAC that was learned is so no longer: somebody has said where it is, or it was forgotten. */
+  onUnlearned: (mac: string) => void = () => {};
+
+  constructor(options: TargetsOptions) {
+    this.#options = options;
+    this.#expiry = new Expiry(options.nowMs);
+  }
+
+  decision(mac: string): Decision | undefined {
+    return this.#decisions.get(mac);
+  }
+
+  entry(mac: string): FdbEntry | null {
+    return this.#options.fdb.fdbGet(this.#options.overlay, mac);
+  }
+
+  /** All entries, those of VNICs included, sorted by MAC. */
+  entries(): FdbEntry[] {
+    return this.#options.fdb.fdbEntries(this.#options.overlay);
+  }
+
+  /** A static entry. False: there is no room, see noRoom. */
+  putStatic(mac: string, target: Target, nowMs: number): boolean {
+    return this.#write(mac, { target, isStatic: true, isLearned: false, atMs: nowMs });
+  }
+
+  /**
+   * The plugin's word; never replaces a static entry. False: that, or there is no room, see noRoom. It outweighs what
+   * was learned, but that it knows nothing does not.
+   */
+  put(mac: string, target: Target | Refusal, nowMs: number, ttlMs?: number): boolean {
+    const entry = this.entry(mac);
+    if (entry?.isStatic === true) return false;
+    if (isRefusal(target) && entry !== null && this.isLearned(mac)) return true;
+    if (!this.#write(mac, { target, isStatic: false, isLearned: false, atMs: nowMs })) return false;
+    if (ttlMs !== undefined) this.#expiry.set(mac, nowMs + Math.max(ttlMs, LEAST_LIFE_MS));
+    return true;
+  }
+
+  /** MACs of which the plugin said where they are, and that still have an entry. */
+  told(): string[] {
+    const told = [...this.#decisions].filter(([, decision]) => isTold(decision));
+    return told.flatMap(([mac]) => (this.entry(mac) === null ? [] : [mac]));
+  }
+
+  /** What was heard: stands only where neither the operator, a VNIC nor the plugin has said anything (`kept`). */
+  learn(mac: string, endpoint: Endpoint, nowMs: number): 'learned' | 'kept' | 'no_room' {
+    if (!this.#isOpen(mac)) return 'kept';
+    return this.#write(mac, { target: endpoint, isStatic: false, isLearned: true, atMs: nowMs })
+      ? 'learned'
+      : 'no_room';
+  }
+
+  isLearned(mac: string): boolean {
+    return this.#decisions.get(mac)?.isLearned === true;
+  }
+
+  #isOpen(mac: string): boolean {
+    const entry = this.entry(mac);
+    if (entry === null) return true;
+    const decision = this.#decisions.get(mac);
+    return !entry.isStatic && decision !== undefined && (decision.isLearned || isRefusal(decision.target));
+  }
+
+  /** Forgets a MAC. False when nothing was known. */
+  remove(mac: string): boolean {
+    this.forget(mac);
+    return this.#options.fdb.fdbRemove(this.#options.overlay, mac);
+  }
+
+  /** The entry of a MAC is somebody else's now (a VNIC's): it stays, what was said before does not. */
+  forget(mac: string): void {
+    const wasLearned = this.isLearned(mac);
+    this.#decisions.delete(mac);
+    this.#expiry.delete(mac);
+    if (wasLearned) this.onUnlearned(mac);
+  }
+
+  /** MACs whose question had no target. */
+  refused(): string[] {
+    return [...this.#decisions].flatMap(([mac, { target }]) => (isRefusal(target) ? [mac] : []));
+  }
+
+  /** Another entry would not have to push one out. */
+  get hasRoom(): boolean {
+    const { fdb, fdbSize } = this.#options;
+    return fdb.fdbCount < fdbSize && fdb.hasEndpointRoom;
+  }
+
+  /** Why a put was refused for want of room. */
+  noRoom(): VxlaneError {
+    const { fdb, fdbSize } = this.#options;
+    return fdb.hasEndpointRoom ? fdbFull(fdbSize) : endpointsFull();
+  }
+
+  /** Forgets what has outlived its time. */
+  tick(nowMs: number): void {
+    for (const mac of this.#expiry.due(nowMs)) this.remove(mac);
+  }
+
+  /** The any-mac VNIC came or went: entries of the own endpoint lead somewhere else now. */
+  redirectOwn(): void {
+    for (const [mac, decision] of this.#decisions) {
+      const { target } = decision;
+      const isOwn = typeof target === 'object' && this.#options.isOwn(target);
+      if (isOwn && this.entry(mac) !== null) this.#store(mac, decision);
+    }
+  }
+
+  /** What is there already is not written again. */
+  #write(mac: string, decision: Decision): boolean {
+    const before = this.#decisions.get(mac);
+    const isThere = before !== undefined && isSame(before, decision) && this.entry(mac) !== null;
+    if (!isThere && !this.#store(mac, decision)) return false;
+    const wasLearned = before?.isLearned === true;
+    this.#expiry.delete(mac);
+    this.#decisions.set(mac, decision);
+    if (wasLearned && !decision.isLearned) this.onUnlearned(mac);
+    this.#sweep();
+    return true;
+  }
+
+  #store(mac: string, { target, isStatic, isLearned }: Decision): boolean {
+    const { fdb, overlay } = this.#options;
+    return fdb.fdbPut(overlay, mac, this.#resolve(target), isLearned ? { isLearned } : { isStatic });
+  }
+
+  #resolve(target: Target | Refusal): FdbTarget {
+    if (target === 'drop') return { kind: 'drop', reason: 'drop_entry' };
+    if (typeof target === 'string') return { kind: 'drop', reason: target };
+    if (!this.#options.isOwn(target)) return { kind: 'remote', endpoint: target };
+    const vnic = this.#options.anyMacVnic();
+    return vnic === null ? { kind: 'drop', reason: 'no_local_port' } : { kind: 'local', vnic };
+  }
+
+  /** The FDB evicts on its own; what it no longer has is forgotten here, a few at a time, round and round. */
+  #sweep(): void {
+    if (this.#decisions.size <= this.#options.fdbSize) return;
+    for (let step = 0; step < SWEEP_STEPS; step++) {
+      const { done, value: mac } = this.#sweeper.next();
+      if (done) this.#sweeper = this.#decisions.keys();
+      else if (this.entry(mac) === null) this.forget(mac);
+    }
+  }
+}

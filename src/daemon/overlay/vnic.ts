@@ -1,0 +1,202 @@
+/**
+ * One VNIC: a TAP with a MAC on an overlay. The interface outlives the daemon unless the VNIC is temporary; after a
+ * restart it is found again wherever the user has moved it. A VNIC whose interface or overlay is not there exists all
+ * the same and says why in `problem`.
+ */
+import { isGroupMac } from '../../address.js';
+import type { Datapath } from '../../datapath/datapath.js';
+import { badVnicMac, fdbFull, interfaceRenamed, interfaceTaken } from '../../errors.js';
+import { MTU_DEFAULT } from '../../overlay-properties/overlay-properties.js';
+import { interfaceExists, withControlSocket } from '../../system/interface.js';
+import { findInterface, findLooseTap, withNetns } from '../../system/netns.js';
+import { openTap, type Tap } from '../../system/tap.js';
+import { Backoff } from '../health/backoff.js';
+import type { Overlay } from './overlay.js';
+import type { AttachedVnic } from './types.js';
+
+const ZERO_MAC = '00:00:00:00:00:00';
+/** Bytes around an inner packet on their way through a send: Ethernet, two tags, VXLAN. */
+const SEND_OVERHEAD = 14 + 8 + 8;
+/** What one send with UDP_SEGMENT may carry. */
+const SEND_MAX = 65_507;
+const SEGMENTS_MAX = 64;
+
+export interface VnicIdentity {
+  readonly name: string;
+  /** Name of its overlay. */
+  readonly overlay: string;
+  /** Canonical text. */
+  readonly mac: string;
+  /** Where it was created: a name under /run/netns, an absolute path, or null for the daemon's own namespace. */
+  readonly netns: string | null;
+  readonly allowAnyMac: boolean;
+  /** The interface goes with the daemon. */
+  readonly temporary: boolean;
+}
+
+type IsVnic = (name: string) => boolean;
+
+export class Vnic {
+  readonly identity: VnicIdentity;
+  readonly backoff = new Backoff();
+  /** Why it is not attached; empty while it is. */
+  problem = 'not attached yet';
+  /** Declared just now: an interface of its name that has another MAC is somebody else's. */
+  isNew = false;
+  #tap: Tap | null = null;
+  #attached: AttachedVnic | null = null;
+  #netns: string | null;
+
+  constructor(identity: VnicIdentity) {
+    this.identity = identity;
+    this.#netns = identity.netns;
+  }
+
+  get name(): string {
+    return this.identity.name;
+  }
+
+  get isAttached(): boolean {
+    return this.#attached !== null;
+  }
+
+  /** Its index in the datapath, null while it is not attached. */
+  get index(): number | null {
+    return this.#attached?.index ?? null;
+  }
+
+  /** Where the interface was when it was last attached. */
+  get netns(): string | null {
+    return this.#netns;
+  }
+
+  /** Refuses a MAC no VNIC may have, and a name that an interface of its namespace has. */
+  checkNew(): void {
+    const { name, mac, netns } = this.identity;
+    if (isGroupMac(mac) || mac === ZERO_MAC) throw badVnicMac(mac);
+    const isTaken = withNetns(netns, () => withControlSocket((control) => interfaceExists(control, name)));
+    if (isTaken) throw interfaceTaken(name, netns);
+  }
+
+  /** A new VNIC: makes its interface and hands it to the datapath. All or nothing. */
+  async create(overlay: Overlay, datapath: Datapath, nowMs: number): Promise<void> {
+    const tap = this.#open(overlay, datapath, this.identity.netns);
+    try {
+      await this.#join(overlay, datapath, tap, nowMs);
+    } catch (thrown) {
+      tap.remove();
+      throw thrown;
+    }
+  }
+
+  /**
+   * A VNIC of an earlier life: finds its interface, or makes it anew (the machine was restarted). `isVnic`: whether a
+   * VNIC has the name.
+   */
+  async reattach(overlay: Overlay, datapath: Datapath, nowMs: number, isVnic: IsVnic): Promise<void> {
+    const found = this.#find(isVnic);
+    if (found === undefined && this.isNew) this.checkNew();
+    this.#netns = found === undefined ? this.identity.netns : found;
+    const tap = this.#open(overlay, datapath, this.#netns);
+    try {
+      await this.#join(overlay, datapath, tap, nowMs);
+    } catch (thrown) {
+      tap.close();
+      throw thrown;
+    }
+  }
+
+  /** Takes it out of the datapath and makes the interface vanish, wherever it is. Throws when that stays. */
+  async remove(overlay: Overlay | undefined, datapath: Datapath, isVnic: IsVnic): Promise<void> {
+    const tap = this.#tap ?? this.#openLeftOver(isVnic);
+    this.#tap = null;
+    await this.#leave(overlay, datapath);
+    tap?.remove();
+  }
+
+  /** Takes it out of the datapath; its interface stays, with its addresses, for {@link reattach}. */
+  async detach(overlay: Overlay | undefined, datapath: Datapath): Promise<void> {
+    const tap = this.#tap;
+    this.#tap = null;
+    await this.#leave(overlay, datapath);
+    tap?.close();
+  }
+
+  async #leave(overlay: Overlay | undefined, datapath: Datapath): Promise<void> {
+    const attached = this.#attached;
+    this.#attached = null;
+    if (attached === null) return;
+    overlay?.removeVnic(attached);
+    await datapath.removeVnic(attached.index);
+  }
+
+  /** The datapath has ended: lets go of the interface, which stays unless the VNIC is temporary. */
+  close(): void {
+    if (this.identity.temporary) this.#tap?.remove();
+    else this.#tap?.close();
+    this.#tap = null;
+  }
+
+  #open(overlay: Overlay, datapath: Datapath, netns: string | null): Tap {
+    const { name, mac, temporary } = this.identity;
+    const { offload } = overlay.configuration.settings.socket;
+    const tap = openTap({ name, mac, mtu: overlay.mtu, netns, persist: !temporary, queues: datapath.workers, offload });
+    fitSuperFrames(tap, overlay.mtu);
+    return tap;
+  }
+
+  async #join(overlay: Overlay, datapath: Datapath, tap: Tap, nowMs: number): Promise<void> {
+    const { name, mac, allowAnyMac } = this.identity;
+    const { index: overlayIndex } = overlay.attached();
+    const index = datapath.addVnic({ overlay: overlayIndex, fds: tap.fds, mac, allowAnyMac });
+    if (datapath.fdbGet(overlayIndex, mac)?.target.kind !== 'local') {
+      await datapath.removeVnic(index);
+      throw fdbFull(datapath.fdbSize);
+    }
+    this.#attached = {
+      index,
+      mac,
+      name,
+      allowAnyMac,
+      attachedAtMs: nowMs,
+      takesUdpSuperFrames: tap.offloads.uso,
+      setMtu: (mtu) => {
+        tap.setMtu(mtu);
+        fitSuperFrames(tap, mtu);
+      },
+      setOffload: (offload) => tap.setOffload(offload),
+    };
+    this.#tap = tap;
+    overlay.addVnic(this.#attached);
+    this.problem = '';
+    this.isNew = false;
+    this.backoff.succeeded(nowMs);
+  }
+
+  /** The interface of a VNIC that could not be attached, should there be one. */
+  #openLeftOver(isVnic: IsVnic): Tap | null {
+    const { name, mac } = this.identity;
+    const netns = this.#find(isVnic);
+    if (netns === undefined) return null;
+    return openTap({ name, mac, mtu: MTU_DEFAULT, netns, persist: false, queues: 1, offload: 'off' });
+  }
+
+  /** Where its interface is; undefined when it is gone. Throws when it has another name now. */
+  #find(isVnic: IsVnic): string | null | undefined {
+    const { name, mac, netns } = this.identity;
+    const found = findInterface(name, mac, netns);
+    if (found !== undefined) return found;
+    const renamed = findLooseTap(mac, netns, isVnic);
+    if (renamed !== undefined) throw interfaceRenamed(name, renamed, netns);
+    return undefined;
+  }
+}
+
+/** A super-frame that fits one send is cut, sent, received and joined once; one that is a little larger, twice. */
+function fitSuperFrames(tap: Tap, mtu: number): void {
+  try {
+    tap.setGsoMaxSegs(Math.min(SEGMENTS_MAX, Math.floor(SEND_MAX / (mtu + SEND_OVERHEAD))));
+  } catch {
+    // It costs speed, nothing else.
+  }
+}

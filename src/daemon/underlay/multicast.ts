@@ -1,0 +1,121 @@
+/**
+ * The multicast groups that one underlay socket receives from: each is joined once, however many overlays flood to it.
+ * A listener of a group is a socket of its own, beside the one that it receives for.
+ */
+import { type Endpoint, formatEndpoint } from '../../address.js';
+import type { SocketConfig, SocketIndex } from '../../datapath/types.js';
+import { type GroupListener, openGroup, sendGroupsFrom } from '../../system/group.js';
+import type { Underlay } from '../../system/udp.js';
+
+/** The part of the datapath that polls sockets. */
+export interface SocketDatapath {
+  readonly workers: number;
+  addSocket(config: SocketConfig): SocketIndex;
+  removeSocket(index: SocketIndex): Promise<void>;
+}
+
+export interface GroupsOptions {
+  readonly datapath: SocketDatapath;
+  /** The socket that sends to the groups, and whose overlays get what comes from them. */
+  readonly socket: SocketIndex;
+  readonly underlay: Underlay;
+  readonly localIp: string;
+  readonly acceptZeroChecksum6: boolean;
+  /** Routers that a datagram to a group may cross, and one. */
+  readonly hops: number;
+}
+
+interface Joined {
+  readonly listener: GroupListener;
+  readonly index: SocketIndex;
+  /** Names of overlays. */
+  readonly users: Set<string>;
+}
+
+export class Groups {
+  readonly #options: GroupsOptions;
+  readonly #joined = new Map<string, Joined>();
+  #isCoalesced = false;
+  /** The worker that gets the next group. */
+  #nextWorker = 0;
+
+  constructor(options: GroupsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#joined.size;
+  }
+
+  /** Throws a one-line error when that cannot be. Twice is harmless. */
+  join(user: string, group: Endpoint): void {
+    const key = formatEndpoint(group);
+    const joined = this.#joined.get(key) ?? this.#add(key, group);
+    joined.users.add(user);
+  }
+
+  /** The last user's leaving closes the listener, when no worker touches it any more. */
+  async leave(user: string, group: Endpoint): Promise<void> {
+    const key = formatEndpoint(group);
+    const joined = this.#joined.get(key);
+    if (joined === undefined || !joined.users.delete(user) || joined.users.size > 0) return;
+    this.#joined.delete(key);
+    await this.#options.datapath.removeSocket(joined.index);
+    joined.listener.close();
+  }
+
+  /** Follows the local address to another interface. While no interface has it, there is nothing to follow. */
+  follow(): void {
+    let hasMoved = false;
+    for (const { listener } of this.#joined.values()) hasMoved = listener.rejoin() || hasMoved;
+    if (hasMoved) this.#prepareSenders();
+  }
+
+  /** As the listeners of the underlay. */
+  setGro(on: boolean): void {
+    this.#isCoalesced = on;
+    for (const { listener } of this.#joined.values()) listener.setGro(on);
+  }
+
+  /** The datapath has ended. */
+  closeAll(): void {
+    for (const { listener } of this.#joined.values()) listener.close();
+    this.#joined.clear();
+  }
+
+  #add(key: string, group: Endpoint): Joined {
+    const { datapath, socket, localIp, acceptZeroChecksum6 } = this.#options;
+    const listener = openGroup({ group, localIp, acceptZeroChecksum6 });
+    try {
+      listener.setGro(this.#isCoalesced);
+      this.#prepareSenders();
+      const index = datapath.addSocket({
+        listeners: this.#forOneWorker(listener.fd),
+        sources: [],
+        receivesFor: socket,
+      });
+      const joined = { listener, index, users: new Set<string>() };
+      this.#joined.set(key, joined);
+      return joined;
+    } catch (thrown) {
+      listener.close();
+      throw thrown;
+    }
+  }
+
+  /** The kernel gives every socket of a group a copy, so more than one listener would receive everything twice. */
+  #forOneWorker(fd: number): number[] {
+    const listeners = new Array<number>(this.#options.datapath.workers).fill(0);
+    listeners[this.#nextWorker++ % listeners.length] = fd;
+    return listeners;
+  }
+
+  #prepareSenders(): void {
+    const { underlay, localIp, hops } = this.#options;
+    const sources = underlay.sources
+      .flat()
+      .flatMap(({ withChecksum, withoutChecksum }) => [withChecksum, withoutChecksum]);
+    const fds = sources.filter((fd) => fd >= 0);
+    sendGroupsFrom(fds, localIp, hops);
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * ARP, neighbour discovery and DHCPv4 for overlays without flooding: the frames that the datapath hands over whole are
+ * answered in the owner's name, or sent on as unicast. Each ends as exactly one answer or one drop with a reason.
+ */
+import { ipFamily } from '../../address.js';
+import type { DropReason, ProxyUpcall } from '../../datapath/types.js';
+import { arpAnnouncement, arpQuestion, arpReply } from '../../proxy/arp.js';
+import { dhcpClient, redirect } from '../../proxy/dhcp.js';
+import { ndpQuestion, neighbourAdvertisement, unsolicitedAdvertisement } from '../../proxy/ndp.js';
+import { type Askable, PluginFault } from '../../search/host/types.js';
+import type { LocalVnic, UpcallsOptions } from './questions.js';
+
+/** Questions of proxies that may be in flight, per overlay. */
+export const PROXY_QUESTIONS_MAX = 256;
+
+const SAY_LOST_EVERY_MS = 1000;
+
+/** null: answered. */
+type Result = DropReason | null;
+
+export class Proxies {
+  readonly #options: UpcallsOptions;
+  #inFlight = 0;
+  /** Announcements since the log last spoke of them. */
+  #lost = 0;
+  #saidLostAtMs = Number.NEGATIVE_INFINITY;
+  #isClosed = false;
+
+  constructor(options: UpcallsOptions) {
+    this.#options = options;
+  }
+
+  handle(record: ProxyUpcall): void {
+    const vnic = this.#options.overlay.vnics.get(record.vnic);
+    if (vnic === undefined) this.#count('overlay_gone');
+    else if (this.#inFlight >= PROXY_QUESTIONS_MAX) this.#count('upcall_limited');
+    else void this.#finish(record, vnic);
+  }
+
+  /** Tells VNICs here that `ip` is at `mac` now; not the owner itself. */
+  announce(ip: string, mac: string): void {
+    if (ipFamily(ip) === 4) this.#tell(arpAnnouncement(ip, mac), mac);
+    else void this.#announceNdp(ip, mac);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  async #announceNdp(ip: string, mac: string): Promise<void> {
+    // An advertisement also says whether the owner is a router, and a wrong word would cost the listeners their route.
+    const owner = await this.#options.overlay.plugin?.ndp(ip, 0).catch(() => null);
+    if (this.#isClosed) return;
+    const router = owner?.mac === mac && owner.router === true;
+    this.#tell(unsolicitedAdvertisement(ip, mac, { router }), mac);
+  }
+
+  #tell(frame: Uint8Array, ownerMac: string): void {
+    const { datapath, overlay } = this.#options;
+    for (const vnic of overlay.vnics.values()) {
+      if (vnic.mac !== ownerMac && !datapath.deliver(vnic.index, frame)) this.#lost++;
+    }
+    this.#sayLost();
+  }
+
+  /** A table of which many addresses moved would otherwise fill the log. */
+  #sayLost(): void {
+    const nowMs = this.#options.now();
+    if (this.#lost === 0 || nowMs - this.#saidLostAtMs < SAY_LOST_EVERY_MS) return;
+    this.#options.overlay.log.warn('announcements were lost: the datapath did not keep up', { count: this.#lost });
+    this.#lost = 0;
+    this.#saidLostAtMs = nowMs;
+  }
+
+  async #finish(record: ProxyUpcall, vnic: LocalVnic): Promise<void> {
+    this.#inFlight++;
+    const result = await this.#answer(record, vnic).catch((thrown: unknown) => this.#failed(thrown));
+    this.#inFlight--;
+    this.#count(result !== null && this.#isClosed ? 'overlay_gone' : result);
+  }
+
+  #answer(record: ProxyUpcall, vnic: LocalVnic): Promise<Result> {
+    switch (record.kind) {
+      case 'arp':
+        return this.#arp(record, vnic);
+      case 'ndp':
+        return this.#ndp(record, vnic);
+      case 'dhcp_request':
+        return this.#dhcpRequest(record, vnic);
+      case 'dhcp_reply':
+        return this.#dhcpReply(record, vnic);
+    }
+  }
+
+  async #arp(record: ProxyUpcall, vnic: LocalVnic): Promise<Result> {
+    const { targetIp, senderMac } = arpQuestion(record.frame);
+    const owner = await this.#ask((plugin) => plugin.arp(targetIp, record.vlan));
+    if (owner === null) return 'arp_unknown';
+    if (owner.mac === senderMac || this.#isHere(owner.mac, record)) return 'owner_answers';
+    return this.#deliver(vnic, arpReply(record.frame, owner.mac));
+  }
+
+  async #ndp(record: ProxyUpcall, vnic: LocalVnic): Promise<Result> {
+    const owner = await this.#ask((plugin) => plugin.ndp(ndpQuestion(record.frame).target, record.vlan));
+    if (owner === null) return 'ndp_unknown';
+    if (this.#isHere(owner.mac, record)) return 'owner_answers';
+    return this.#deliver(vnic, neighbourAdvertisement(record.frame, owner.mac, { router: owner.router === true }));
+  }
+
+  async #dhcpRequest(record: ProxyUpcall, vnic: LocalVnic): Promise<Result> {
+    const server = await this.#ask((plugin) => plugin.dhcp(record.sourceMac));
+    if (server === null) return 'dhcp_unknown';
+    if (this.#isHere(server, record)) return 'owner_answers';
+    return this.#encap(vnic, redirect(record.frame, server));
+  }
+
+  async #dhcpReply(record: ProxyUpcall, vnic: LocalVnic): Promise<Result> {
+    const client = dhcpClient(record.frame);
+    const server = await this.#ask((plugin) => plugin.dhcp(client));
+    if (server === null) return 'dhcp_unknown';
+    if (this.#isHere(client, record)) return 'owner_answers';
+    return this.#encap(vnic, redirect(record.frame, client));
+  }
+
+  async #ask<T>(question: (plugin: Askable) => Promise<T>): Promise<T> {
+    const { overlay } = this.#options;
+    const { plugin } = overlay;
+    if (plugin === null) throw new PluginFault('the search plugin is not running', false, null);
+    try {
+      const answer = await question(plugin);
+      if (!this.#isClosed) overlay.health.restore('lookup');
+      return answer;
+    } catch (thrown) {
+      // another instance has taken over meanwhile
+      if (overlay.plugin !== plugin && overlay.plugin !== null) return this.#ask(question);
+      throw thrown;
+    }
+  }
+
+  /** The asker itself, or behind a VNIC here, which the broadcast has reached: a second copy would be one too many. */
+  #isHere(mac: string, record: ProxyUpcall): boolean {
+    const { overlay, targets } = this.#options;
+    if (mac === record.sourceMac || targets.entry(mac)?.target.kind === 'local') return true;
+    return [...overlay.vnics.values()].some((vnic) => vnic.mac === mac);
+  }
+
+  #deliver(vnic: LocalVnic, frame: Uint8Array): Result {
+    if (this.#isGone(vnic)) return 'overlay_gone';
+    return this.#options.datapath.deliver(vnic.index, frame) ? null : 'inject_ring_full';
+  }
+
+  #encap(vnic: LocalVnic, frame: Uint8Array): Result {
+    if (this.#isGone(vnic)) return 'overlay_gone';
+    return this.#options.datapath.encap(vnic.index, frame) ? null : 'inject_ring_full';
+  }
+
+  /** The VNIC was removed while the plugin thought; its index may be another VNIC's by now. */
+  #isGone(vnic: LocalVnic): boolean {
+    return this.#isClosed || this.#options.overlay.vnics.get(vnic.index) !== vnic;
+  }
+
+  #failed(thrown: unknown): Result {
+    const { overlay } = this.#options;
+    if (!(thrown instanceof PluginFault)) {
+      overlay.log.error('bug while answering a proxy frame', {
+        stack: thrown instanceof Error ? thrown.stack : thrown,
+      });
+      return 'lookup_failed';
+    }
+    if (!this.#isClosed && overlay.plugin !== null) overlay.health.degrade('lookup', thrown.message);
+    return thrown.isTimeout ? 'lookup_timeout' : 'lookup_failed';
+  }
+
+  #count(result: Result): void {
+    const { datapath, overlay } = this.#options;
+    if (result === null) datapath.countAnswered();
+    // the index of an overlay that is gone may be another's by now
+    else datapath.countDrop(this.#isClosed ? 0 : overlay.index, result);
+  }
+}

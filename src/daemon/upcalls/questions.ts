@@ -1,0 +1,297 @@
+/**
+ * What one overlay's datapath cannot decide: it asks, the search plugin is asked, the FDB says the answer. With
+ * proxies.ts the only caller of a plugin's questions.
+ *
+ * Rules: one question in flight per MAC. The latest decision wins, not the latest arrival: whatever is pushed, set or
+ * withdrawn while a question is in flight overtakes its answer. A failure costs its own frames and degrades the overlay
+ * until a later question succeeds. No answer at all is left to the datapath, which drops what waits as lookup_timeout.
+ */
+import { setImmediate } from 'node:timers/promises';
+import type { DropReason, FrameUpcall, MissUpcall, OverlayIndex, VnicIndex } from '../../datapath/types.js';
+import type { Answer, PluginLog, Query, Target } from '../../search/api.js';
+import { LOOKUP_DEADLINE_MS } from '../../search/host/host.js';
+import { type Askable, PluginFault } from '../../search/host/types.js';
+import { type Fdb, LEAST_LIFE_MS, type Refusal, type Targets } from '../forwarding/targets.js';
+import type { Health } from '../health/health.js';
+import type { Relay } from '../plugin/early-pushes.js';
+import { plainQuery, queryOf } from '../plugin/query.js';
+import { Takeover } from '../plugin/reconcile.js';
+import { Proxies } from './proxies.js';
+
+/** A failed question is not repeated for this long. */
+export const FAILED_TTL_MS = 1000;
+
+/** The part of the datapath that upcalls need. */
+export interface UpcallDatapath extends Fdb {
+  deliver(vnic: VnicIndex, frame: Uint8Array): boolean;
+  encap(vnic: VnicIndex, frame: Uint8Array): boolean;
+  countDrop(overlay: OverlayIndex, reason: DropReason): void;
+  countAnswered(): void;
+}
+
+export interface LocalVnic {
+  readonly index: VnicIndex;
+  readonly mac: string;
+}
+
+/** What upcalls need to know of their overlay. */
+export interface UpcallOverlay {
+  readonly index: OverlayIndex;
+  readonly vni: number;
+  readonly log: PluginLog;
+  readonly health: Health;
+  /** The running plugin, or null while there is none. */
+  readonly plugin: Askable | null;
+  /** Resolves when there may be one, while it is being started. */
+  readonly starting: Promise<void> | null;
+  readonly isPoint: boolean;
+  readonly negativeTtlMs: number;
+  /** VNICs that frames flow through. Each keeps its identity (===) while it does. */
+  readonly vnics: ReadonlyMap<VnicIndex, LocalVnic>;
+}
+
+export interface UpcallsOptions {
+  readonly datapath: UpcallDatapath;
+  readonly overlay: UpcallOverlay;
+  readonly targets: Targets;
+  /** Milliseconds of the monotonic clock. */
+  readonly now: () => number;
+}
+
+/** What became of a question: a target, or why there is none. */
+export type Outcome = Target | Refusal | 'lookup_timeout';
+
+interface Question {
+  readonly query: Query;
+  readonly askedAtMs: number;
+  /** What was said of the MAC since: the answer no longer counts. */
+  overtaken: 'put' | 'withdrawn' | null;
+  /** Frames wait for the answer; a lookup command has none. */
+  readonly hasFrames: boolean;
+  /** There is an entry, which stays when the question fails. */
+  readonly isRecheck: boolean;
+  /** Frames wait that came since, and the datapath will not ask for them again. */
+  isMissedAgain: boolean;
+  outcome: Promise<Outcome>;
+}
+
+/** A question that was answered just now: a worker may not have seen the entry yet, and hold frames for it. */
+interface Recent {
+  readonly query: Query;
+  readonly askedAtMs: number;
+  readonly answeredAtMs: number;
+}
+
+export class Upcalls {
+  readonly #options: UpcallsOptions;
+  readonly #proxies: Proxies;
+  readonly #questions = new Map<string, Question>();
+  /** By MAC, oldest first. */
+  readonly #recent = new Map<string, Recent>();
+  #takeover: Takeover | null = null;
+  #isClosed = false;
+
+  constructor(options: UpcallsOptions) {
+    this.#options = options;
+    this.#proxies = new Proxies(options);
+  }
+
+  handle(record: FrameUpcall): void {
+    if (record.kind !== 'miss') this.#proxies.handle(record);
+    else if (this.#options.targets.entry(record.mac) === null) this.#miss(record);
+    else this.#remember(queryOf(record, this.#options.overlay.vni), this.#options.now());
+  }
+
+  #miss(record: MissUpcall): void {
+    const asked = this.#questions.get(record.mac);
+    if (asked === undefined) void this.#ask(queryOf(record, this.#options.overlay.vni), this.#options.now(), true);
+    else asked.isMissedAgain = true;
+  }
+
+  /** Asks the plugin and writes the answer to the FDB; joins a question that is in flight. Never rejects. */
+  ask(query: Query): Promise<Outcome> {
+    return this.#ask(query, this.#options.now(), false);
+  }
+
+  /** `askedAtMs`: when the frames that wait made themselves known. */
+  #ask(query: Query, askedAtMs: number, hasFrames: boolean, isRecheck = false): Promise<Outcome> {
+    const asked = this.#questions.get(query.mac);
+    if (asked !== undefined) return asked.outcome;
+    const question: Question = {
+      query,
+      askedAtMs,
+      hasFrames,
+      isRecheck,
+      overtaken: null,
+      isMissedAgain: false,
+      outcome: Promise.resolve('lookup_timeout' as const),
+    };
+    this.#questions.set(query.mac, question);
+    question.outcome = this.#run(question);
+    return question.outcome;
+  }
+
+  /** The plugin says so unasked. What nobody has asked for takes the room there is, and pushes nothing out. */
+  put(mac: string, target: Target, ttlMs: number | undefined): void {
+    const { targets } = this.#options;
+    this.#takeover?.spoke(mac);
+    if (!targets.hasRoom && !this.#questions.has(mac) && targets.entry(mac) === null) return;
+    if (this.#store(mac, target, ttlMs)) this.#overtake(mac, 'put');
+  }
+
+  /** The plugin takes back its word; what the operator or a VNIC says of the MAC stays, and what was learned of it. */
+  withdraw(mac: string): void {
+    const { targets } = this.#options;
+    this.#takeover?.spoke(mac);
+    if (targets.entry(mac)?.isStatic !== true && !targets.isLearned(mac)) this.forget(mac);
+  }
+
+  /** The instance behind the relay answers from now on; what the one before it has not answered is asked again. */
+  takeOver(relay: Relay): void {
+    const { overlay, targets } = this.#options;
+    for (const question of this.#questions.values()) question.overtaken = 'withdrawn';
+    this.#takeover?.end();
+    this.#takeover = new Takeover(relay.words, targets, {
+      put: (mac, target, ttl) => this.put(mac, target, ttl),
+      withdraw: (mac) => this.withdraw(mac),
+      moved: (ip, mac) => this.moved(ip, mac),
+      recheck: (mac) => this.#ask(plainQuery(overlay.vni, mac), this.#options.now(), false, true),
+    });
+    this.#takeover.begin(overlay.isPoint);
+    relay.connect(this, overlay.health);
+    for (const mac of targets.refused()) this.forget(mac);
+  }
+
+  /** The operator wants a MAC forgotten, whoever spoke of it. False when nothing was known. */
+  forget(mac: string): boolean {
+    this.#overtake(mac, 'withdrawn');
+    const wasKnown = this.#options.targets.remove(mac);
+    this.#askAgain(mac);
+    return wasKnown;
+  }
+
+  /** The operator sets a target. False: the table is full of static entries. */
+  setStatic(mac: string, target: Target): boolean {
+    if (!this.#options.targets.putStatic(mac, target, this.#options.now())) return false;
+    this.#overtake(mac, 'put');
+    return true;
+  }
+
+  /** A local VNIC has the MAC now. */
+  tookLocally(mac: string): void {
+    this.#overtake(mac, 'put');
+  }
+
+  /** An IP address has a new owner: VNICs here that may remember the old one are told. */
+  moved(ip: string, mac: string): void {
+    if (!this.#isClosed) this.#proxies.announce(ip, mac);
+  }
+
+  /** The overlay goes: answers that are still to come count for nothing. */
+  close(): void {
+    this.#isClosed = true;
+    this.#takeover?.end();
+    this.#proxies.close();
+  }
+
+  #overtake(mac: string, by: 'put' | 'withdrawn'): void {
+    const question = this.#questions.get(mac);
+    if (question !== undefined) question.overtaken = by;
+  }
+
+  #remember(query: Query, askedAtMs: number): void {
+    const answeredAtMs = this.#options.now();
+    this.#recent.delete(query.mac);
+    this.#recent.set(query.mac, { query, askedAtMs, answeredAtMs });
+    for (const [mac, recent] of this.#recent) {
+      if (answeredAtMs - recent.answeredAtMs < LEAST_LIFE_MS) break;
+      this.#recent.delete(mac);
+    }
+  }
+
+  /** An entry is gone almost as soon as it was there: frames that still wait for it would wait in vain. */
+  #askAgain(mac: string): void {
+    const recent = this.#recent.get(mac);
+    this.#recent.delete(mac);
+    if (recent === undefined || this.#isClosed) return;
+    const nowMs = this.#options.now();
+    const isSeen = nowMs - recent.answeredAtMs >= LEAST_LIFE_MS;
+    if (!isSeen && nowMs - recent.askedAtMs < LOOKUP_DEADLINE_MS) void this.#ask(recent.query, recent.askedAtMs, true);
+  }
+
+  /** One question to its end. One that was overtaken by a withdrawal is asked again: its frames are still waiting. */
+  async #run(question: Question): Promise<Outcome> {
+    const { query, askedAtMs } = question;
+    let outcome: Outcome;
+    do {
+      // A plugin that withdraws whatever it is about to answer must not keep the thread to itself.
+      if (question.overtaken !== null) await setImmediate();
+      question.overtaken = null;
+      outcome = await this.#askOnce(question);
+    } while (
+      (question.overtaken as Question['overtaken']) === 'withdrawn' &&
+      !this.#isClosed &&
+      this.#options.now() - askedAtMs < LOOKUP_DEADLINE_MS
+    );
+    this.#questions.delete(query.mac);
+    if (question.hasFrames || question.isMissedAgain) this.#remember(query, askedAtMs);
+    if (outcome === 'lookup_timeout' && question.isMissedAgain && !this.#isClosed) {
+      void this.#ask(query, this.#options.now(), true);
+    }
+    if (question.overtaken === null) return outcome;
+    return this.#options.targets.decision(query.mac)?.target ?? outcome;
+  }
+
+  async #askOnce(question: Question): Promise<Outcome> {
+    const { overlay } = this.#options;
+    try {
+      if (overlay.plugin === null) await overlay.starting; // the frames wait meanwhile, as they do for an answer
+      if (overlay.plugin === null) throw new PluginFault('the search plugin is not running', false, null);
+      const answer = await overlay.plugin.lookup(question.query);
+      if (this.#isClosed) return 'lookup_failed';
+      overlay.health.restore('lookup');
+      return this.#answered(question, answer);
+    } catch (thrown) {
+      return this.#failed(question, thrown);
+    }
+  }
+
+  #answered(question: Question, answer: Answer | null): Outcome {
+    const target = answer === null ? 'no_such_mac' : answer.target;
+    const ttlMs = answer === null ? this.#options.overlay.negativeTtlMs : answer.ttl;
+    this.#decide(question, target, ttlMs);
+    return target;
+  }
+
+  #failed(question: Question, thrown: unknown): Outcome {
+    const { overlay } = this.#options;
+    if (this.#isClosed || question.overtaken !== null) return 'lookup_failed';
+    if (!(thrown instanceof PluginFault)) {
+      overlay.log.error('bug while handling an upcall', { stack: thrown instanceof Error ? thrown.stack : thrown });
+    } else if (overlay.plugin !== null) {
+      overlay.health.degrade('lookup', thrown.message);
+      // What waits in the datapath drops as lookup_timeout about now, and the next frame asks again.
+      if (thrown.isTimeout) return 'lookup_timeout';
+    }
+    if (!question.isRecheck) this.#decide(question, 'lookup_failed', FAILED_TTL_MS);
+    return 'lookup_failed';
+  }
+
+  #decide(question: Question, target: Target | Refusal, ttlMs: number | undefined): void {
+    if (question.overtaken === null) this.#store(question.query.mac, target, ttlMs);
+  }
+
+  /** The plugin's word. False: the operator's or a VNIC's stands against it, or there is no room and health says so. */
+  #store(mac: string, target: Target | Refusal, ttlMs: number | undefined): boolean {
+    const { targets, now, overlay } = this.#options;
+    if (targets.put(mac, target, now(), ttlMs)) {
+      overlay.health.restore('fdb');
+      if (typeof target === 'object') overlay.health.restore('endpoints');
+      return true;
+    }
+    if (targets.entry(mac)?.isStatic === true) return false;
+    const { code, message } = targets.noRoom();
+    overlay.health.degrade(code === 'fdb_full' ? 'fdb' : 'endpoints', message);
+    return false;
+  }
+}

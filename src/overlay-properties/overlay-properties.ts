@@ -1,0 +1,224 @@
+/** The properties that every overlay has: the one table of them, and what their values mean together. */
+import { networkInterfaces } from 'node:os';
+import ipaddr from 'ipaddr.js';
+import { type Endpoint, ipFamily, parseIp, VXLAN_PORT } from '../address.js';
+import type { SocketSettings } from '../daemon/underlay/sockets.js';
+import { badListenIp, linkLocalListenIp, mtuDoesNotFit, underlayTooSmall } from '../errors.js';
+import type { PropertySpec, PropertyValue } from '../search/api.js';
+import type { Manifest } from '../search/host/messages.js';
+import { parseProperties } from '../search/props.js';
+
+export type Values = Readonly<Record<string, PropertyValue>>;
+
+export const MTU_MIN = 576;
+/** Leaves room for the tunnel's headers on an underlay of 9000. */
+export const MTU_MAX = 8900;
+/** When the underlay's MTU is not known. */
+export const MTU_DEFAULT = 1400;
+/** Bytes around an inner frame's payload: Ethernet 14, VXLAN 8, UDP 8, and IPv4 20 or IPv6 40. */
+const OVERHEAD = { 4: 50, 6: 70 } as const;
+
+export const ENCAPS: readonly string[] = ['vxlan'];
+export const VNI_MAX = 0xffffff;
+
+/** Overlays that listen on one address and port share their sockets, and must agree on these. */
+export const SOCKET_PROPERTIES = [
+  'vxlan/source_ports',
+  'vxlan/udp_checksum',
+  'vxlan/accept_zero_checksum6',
+  'vxlan/multicast_ttl',
+] as const;
+
+/** `mtu` has no default here: that depends on the underlay, see {@link defaultMtu}. */
+export const OVERLAY_PROPERTIES: readonly PropertySpec[] = [
+  {
+    name: 'mtu',
+    type: 'uint',
+    required: false,
+    range: [MTU_MIN, MTU_MAX],
+    mutable: true,
+    help: 'largest IP packet inside, bytes; by default what fits the underlay',
+  },
+  { name: 'vxlan/listen_ip', type: 'ip', required: true, help: "this host's address on the underlay" },
+  {
+    name: 'vxlan/listen_port',
+    type: 'uint',
+    required: false,
+    default: VXLAN_PORT,
+    range: [1, 65535],
+    help: 'UDP port of the tunnel',
+  },
+  {
+    name: 'vxlan/source_ports',
+    type: 'uint',
+    required: false,
+    default: 16,
+    range: [1, 64],
+    help: 'UDP source ports, chosen by inner flow; 1: everything leaves from the listening port',
+  },
+  {
+    name: 'vxlan/udp_checksum',
+    type: 'string',
+    required: false,
+    default: 'auto',
+    values: ['auto', 'zero', 'always'],
+    help: 'outer UDP checksum; auto: zero for a single datagram over IPv4, real where several share a send',
+  },
+  {
+    name: 'vxlan/accept_zero_checksum6',
+    type: 'string',
+    required: false,
+    default: 'false',
+    values: ['true', 'false'],
+    help: 'receive IPv6 datagrams whose UDP checksum is zero (RFC 6935)',
+  },
+  {
+    name: 'vxlan/multicast_ttl',
+    type: 'uint',
+    required: false,
+    default: 1,
+    range: [1, 255],
+    help: 'TTL or hop limit of what is sent to a multicast group; 1: it stays on the link',
+  },
+  {
+    name: 'offload',
+    type: 'string',
+    required: false,
+    default: 'auto',
+    values: ['auto', 'off'],
+    mutable: true,
+    help: 'super-frames from and to VNICs, several datagrams per send and receive',
+  },
+  {
+    name: 'vlan',
+    type: 'string',
+    required: false,
+    default: 'pass',
+    values: ['pass', 'strip', 'discard'],
+    mutable: true,
+    help: 'what happens to 802.1Q tags inside (RFC 7348 section 6.1)',
+  },
+  {
+    name: 'strict-header',
+    type: 'string',
+    required: false,
+    default: 'false',
+    values: ['true', 'false'],
+    mutable: true,
+    help: 'drop datagrams whose reserved header bits are set',
+  },
+  {
+    name: 'lookup/negative_ttl',
+    type: 'uint',
+    required: false,
+    default: 1000,
+    range: [0, 60_000],
+    mutable: true,
+    help: 'milliseconds for which "no such MAC" is remembered',
+  },
+  {
+    name: 'lookup/memory',
+    type: 'uint',
+    required: false,
+    default: 1024,
+    range: [32, 65_536],
+    mutable: true,
+    help: 'MiB of memory that an instance of the search plugin may use; holds from its next start',
+  },
+];
+
+export interface OverlaySettings {
+  /** null: the default. */
+  readonly mtu: number | null;
+  readonly socket: SocketSettings;
+  readonly vlan: 'pass' | 'strip' | 'discard';
+  readonly strictHeader: boolean;
+  readonly negativeTtlMs: number;
+  readonly pluginMemoryMiB: number;
+}
+
+/** What an overlay was told, in three forms. */
+export interface Configuration {
+  /** What the operator gave, in canonical text; defaults are not in it. */
+  readonly given: Readonly<Record<string, string>>;
+  /** By name of the property, defaults filled in. */
+  readonly values: Values;
+  readonly settings: OverlaySettings;
+}
+
+/** All properties of an overlay with this plugin; null: there is no such plugin, so only the general ones. */
+export function specsOf(plugin: Manifest | null): readonly PropertySpec[] {
+  return [...OVERLAY_PROPERTIES, ...(plugin?.properties ?? [])];
+}
+
+/** Parses what the operator gave. A VxlaneError names everything that is wrong with it. */
+export function configurationOf(plugin: Manifest | null, given: Readonly<Record<string, string>>): Configuration {
+  const specs = specsOf(plugin);
+  const known = plugin === null ? only(given, specs) : given;
+  const values = parseProperties(specs, known);
+  const canonical = Object.keys(known).map((name) => [name, String(values[name])]);
+  return { given: { ...given, ...Object.fromEntries(canonical) }, values, settings: settingsOf(values) };
+}
+
+/** The entries of `record` that the specs name. */
+export function only<T>(record: Readonly<Record<string, T>>, specs: readonly PropertySpec[]): Record<string, T> {
+  return Object.fromEntries(Object.entries(record).filter(([name]) => specs.some((spec) => spec.name === name)));
+}
+
+/** Parsed values as settings. A VxlaneError when the listen address can be no host's. */
+function settingsOf(values: Values): OverlaySettings {
+  const ip = String(values['vxlan/listen_ip']);
+  const range = ipaddr.parse(ip).range();
+  if (range === 'multicast' || range === 'broadcast') throw badListenIp(ip, range);
+  if (range === 'linkLocal' && ipFamily(ip) === 6) throw linkLocalListenIp(ip);
+  return {
+    mtu: values.mtu === undefined ? null : Number(values.mtu),
+    socket: {
+      listen: { ip, port: Number(values['vxlan/listen_port']) },
+      sourcePorts: Number(values['vxlan/source_ports']),
+      checksum: values['vxlan/udp_checksum'] as SocketSettings['checksum'],
+      acceptZeroChecksum6: values['vxlan/accept_zero_checksum6'] === 'true',
+      multicastTtl: Number(values['vxlan/multicast_ttl']),
+      offload: values.offload as SocketSettings['offload'],
+    },
+    vlan: values.vlan as OverlaySettings['vlan'],
+    strictHeader: values['strict-header'] === 'true',
+    negativeTtlMs: Number(values['lookup/negative_ttl']),
+    pluginMemoryMiB: Number(values['lookup/memory']),
+  };
+}
+
+/** The largest MTU an overlay may have over this underlay; `underlay` is its MTU, null when it is not known. */
+export function largestMtu(underlay: number | null, listenIp: string): number {
+  return underlay === null ? MTU_MAX : Math.min(MTU_MAX, underlay - OVERHEAD[ipFamily(listenIp)]);
+}
+
+export function defaultMtu(underlay: number | null, listenIp: string): number {
+  return underlay === null ? MTU_DEFAULT : Math.max(MTU_MIN, largestMtu(underlay, listenIp));
+}
+
+/** Refuses an MTU that does not fit, naming the largest that does. */
+export function checkMtu(mtu: number, underlay: number | null, listenIp: string): void {
+  const largest = largestMtu(underlay, listenIp);
+  if (underlay !== null && largest < MTU_MIN) {
+    throw underlayTooSmall(underlay, listenIp, MTU_MIN + OVERHEAD[ipFamily(listenIp)]);
+  }
+  if (mtu > largest) throw mtuDoesNotFit(mtu, underlay as number, listenIp, largest);
+}
+
+/** True when a datagram to `endpoint` would come back to the socket that listens on `listen`. */
+export function isOwnEndpoint(listen: Endpoint, endpoint: Endpoint): boolean {
+  if (endpoint.port !== listen.port) return false;
+  if (endpoint.ip === listen.ip) return true;
+  return isWildcard(listen.ip) && isLocalAddress(endpoint.ip);
+}
+
+/** True for 0.0.0.0 and ::. */
+export function isWildcard(ip: string): boolean {
+  return ipaddr.parse(ip).range() === 'unspecified';
+}
+
+function isLocalAddress(ip: string): boolean {
+  if (ipaddr.parse(ip).range() === 'loopback') return true;
+  return Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => parseIp(address) === ip));
+}
