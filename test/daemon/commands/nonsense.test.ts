@@ -1,8 +1,8 @@
 /** Whatever a plugin may hand over instead of an answer. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Answer, PluginContext } from '../../src/search/api.js';
-import { dropped, harness, MAC, miss, PEER, settled } from './harness.js';
+import type { Answer, PluginContext } from '../../../src/search/api.js';
+import { dropped, harness, MAC, miss, PEER, settled } from '../harness.js';
 
 describe('nonsense', () => {
   const answers: Record<string, unknown> = {

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { needsRoot } from '../support/root.js';
-import { until } from '../support/until.js';
-import { daemonFixture, MAC } from './fixture.js';
+import { needsRoot } from '../../support/root.js';
+import { until } from '../../support/until.js';
+import { daemonFixture, MAC } from '../fixture.js';
 
 /** Its start takes the time of many ticks. */
 const SLOW = `

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { LEAST_LIFE_MS } from '../../src/daemon/forwarding/targets.js';
-import type { Answer, Query } from '../../src/search/api.js';
-import { LOOKUP_DEADLINE_MS } from '../../src/search/host/host.js';
+import { LEAST_LIFE_MS } from '../../../src/daemon/forwarding/targets.js';
+import type { Answer, Query } from '../../../src/search/api.js';
+import { LOOKUP_DEADLINE_MS } from '../../../src/search/host/host.js';
 import {
   deferred,
   dropped,
@@ -17,7 +17,7 @@ import {
   PEER,
   remote,
   settled,
-} from './harness.js';
+} from '../harness.js';
 
 describe('an answer', () => {
   it('becomes the FDB entry, and the plugin saw the question as plain frozen data', async () => {

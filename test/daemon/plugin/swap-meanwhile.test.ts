@@ -4,10 +4,10 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { tableFull } from '../../src/errors.js';
-import { needsRoot } from '../support/root.js';
-import { until } from '../support/until.js';
-import { daemonFixture, Fixture } from './fixture.js';
+import { tableFull } from '../../../src/errors.js';
+import { needsRoot } from '../../support/root.js';
+import { until } from '../../support/until.js';
+import { daemonFixture, Fixture } from '../fixture.js';
 
 const MAC = '02:00:00:00:00:01';
 const OTHER = '02:00:00:00:00:02';

@@ -12,9 +12,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { claimStateDir } from '../../src/daemon/state/lock.js';
-import { State, type StoredOverlay } from '../../src/daemon/state/store.js';
-import { silentLog } from './harness.js';
+import { claimStateDir } from '../../../src/daemon/state/lock.js';
+import { State, type StoredOverlay } from '../../../src/daemon/state/store.js';
+import { silentLog } from '../harness.js';
 
 const OVERLAY: StoredOverlay = {
   version: 1,

@@ -5,12 +5,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { FirstWords, Relay } from '../../src/daemon/plugin/early-pushes.js';
-import { plainQuery } from '../../src/daemon/plugin/query.js';
-import type { Answer, DynamicInstance, Endpoint, Entry, PluginContext } from '../../src/search/api.js';
-import { LOOKUP_DEADLINE_MS, type PluginHost } from '../../src/search/host/host.js';
-import { type Harness, harness, miss, OTHER_PEER, PEER, pluginOf, remote, settled } from './harness.js';
-import { OVERLAY } from './recording-datapath.js';
+import { FirstWords, Relay } from '../../../src/daemon/plugin/early-pushes.js';
+import { plainQuery } from '../../../src/daemon/plugin/query.js';
+import type { Answer, DynamicInstance, Endpoint, Entry, PluginContext } from '../../../src/search/api.js';
+import { LOOKUP_DEADLINE_MS, type PluginHost } from '../../../src/search/host/host.js';
+import { type Harness, harness, miss, OTHER_PEER, PEER, pluginOf, remote, settled } from '../harness.js';
+import { OVERLAY } from '../recording-datapath.js';
 
 const MACS = 6;
 const PLACES: readonly Endpoint[] = [PEER, OTHER_PEER, { ip: '10.88.88.72', port: 4789 }];

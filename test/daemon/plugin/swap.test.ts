@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { needsRoot } from '../support/root.js';
-import { until } from '../support/until.js';
-import { daemonFixture } from './fixture.js';
-import { startDaemon } from './running.js';
+import { needsRoot } from '../../support/root.js';
+import { until } from '../../support/until.js';
+import { daemonFixture } from '../fixture.js';
+import { startDaemon } from '../running.js';
 
 const MACS = Array.from({ length: 4 }, (_, i) => `02:00:00:00:00:0${i}`);
 

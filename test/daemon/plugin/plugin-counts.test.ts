@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { LOOKUP_DEADLINE_MS } from '../../src/search/host/host.js';
-import { needsRoot } from '../support/root.js';
-import { until } from '../support/until.js';
-import { Fixture } from './fixture.js';
+import { LOOKUP_DEADLINE_MS } from '../../../src/search/host/host.js';
+import { needsRoot } from '../../support/root.js';
+import { until } from '../../support/until.js';
+import { Fixture } from '../fixture.js';
 
 const PLUGIN = `
   export default { name: 'moody', mode: 'dynamic', properties: [],

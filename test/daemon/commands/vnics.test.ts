@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { CreateVnic } from '../../src/control/protocol.js';
-import { needsRoot } from '../support/root.js';
-import { until } from '../support/until.js';
-import { daemonFixture, MAC, OTHER_MAC } from './fixture.js';
+import type { CreateVnic } from '../../../src/control/protocol.js';
+import { needsRoot } from '../../support/root.js';
+import { until } from '../../support/until.js';
+import { daemonFixture, MAC, OTHER_MAC } from '../fixture.js';
 
 describe('commands on VNICs', { skip: needsRoot() }, () => {
   const fixture = daemonFixture();

@@ -1,8 +1,8 @@
 /** What is kept of an instance that does not serve yet: the latest word on each MAC, and a bounded number of them. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { FirstWords, Relay } from '../../src/daemon/plugin/early-pushes.js';
-import { OTHER_PEER, PEER } from './harness.js';
+import { FirstWords, Relay } from '../../../src/daemon/plugin/early-pushes.js';
+import { OTHER_PEER, PEER } from '../harness.js';
 
 const MOST = 4;
 const macOf = (n: number) =>

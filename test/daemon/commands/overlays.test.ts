@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync, symlinkSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import type { CreateOverlay } from '../../src/control/protocol.js';
-import { freePort } from '../support/ports.js';
-import { needsRoot } from '../support/root.js';
-import { daemonFixture } from './fixture.js';
-import { tunnelDescriptors } from './running.js';
+import type { CreateOverlay } from '../../../src/control/protocol.js';
+import { freePort } from '../../support/ports.js';
+import { needsRoot } from '../../support/root.js';
+import { daemonFixture } from '../fixture.js';
+import { tunnelDescriptors } from '../running.js';
 
 describe('commands on overlays', { skip: needsRoot() }, () => {
   const fixture = daemonFixture();

@@ -4,13 +4,13 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { formatEndpoint } from '../../src/address.js';
-import { WATCH_EVERY_MS } from '../../src/daemon/daemon.js';
-import { run } from '../support/netns.js';
-import { freePort } from '../support/ports.js';
-import { needsRoot } from '../support/root.js';
-import { until } from '../support/until.js';
-import { daemonFixture } from './fixture.js';
+import { formatEndpoint } from '../../../src/address.js';
+import { WATCH_EVERY_MS } from '../../../src/daemon/daemon.js';
+import { run } from '../../support/netns.js';
+import { freePort } from '../../support/ports.js';
+import { needsRoot } from '../../support/root.js';
+import { until } from '../../support/until.js';
+import { daemonFixture } from '../fixture.js';
 
 /** Of this process alone. */
 const GROUP = `239.77.${(process.pid >> 8) & 255}.${process.pid & 255}`;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Targets } from '../../src/daemon/forwarding/targets.js';
-import { LISTEN, MAC, PEER } from './harness.js';
-import { OVERLAY, RecordingDatapath } from './recording-datapath.js';
+import { Targets } from '../../../src/daemon/forwarding/targets.js';
+import { LISTEN, MAC, PEER } from '../harness.js';
+import { OVERLAY, RecordingDatapath } from '../recording-datapath.js';
 
 function targetsOver(fdb: RecordingDatapath, options: { fdbSize?: number; anyMacVnic?: () => number | null } = {}) {
   return new Targets({

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ipBytes } from '../../src/address.js';
-import { PROXY_QUESTIONS_MAX } from '../../src/daemon/upcalls/proxies.js';
-import { arpAnnouncement, arpReply } from '../../src/proxy/arp.js';
-import { writeMac } from '../../src/proxy/bytes.js';
-import { redirect } from '../../src/proxy/dhcp.js';
-import { neighbourAdvertisement, unsolicitedAdvertisement } from '../../src/proxy/ndp.js';
-import type { Owner } from '../../src/search/api.js';
-import { deferred, type Harness, harness, MAC, OWN_MAC, PEER, proxyRecord, settled, silentLog } from './harness.js';
+import { ipBytes } from '../../../src/address.js';
+import { PROXY_QUESTIONS_MAX } from '../../../src/daemon/upcalls/proxies.js';
+import { arpAnnouncement, arpReply } from '../../../src/proxy/arp.js';
+import { writeMac } from '../../../src/proxy/bytes.js';
+import { redirect } from '../../../src/proxy/dhcp.js';
+import { neighbourAdvertisement, unsolicitedAdvertisement } from '../../../src/proxy/ndp.js';
+import type { Owner } from '../../../src/search/api.js';
+import { deferred, type Harness, harness, MAC, OWN_MAC, PEER, proxyRecord, settled, silentLog } from '../harness.js';
 
 const SECOND_MAC = 'de:ad:be:ef:00:05';
 const IP = '10.55.55.3';

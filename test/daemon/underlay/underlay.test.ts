@@ -1,13 +1,13 @@
 /** The underlay changes while an overlay is up. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { WATCH_EVERY_MS } from '../../src/daemon/daemon.js';
-import { run } from '../support/netns.js';
-import { freePort } from '../support/ports.js';
-import { needsRoot } from '../support/root.js';
-import { daemonFixture } from './fixture.js';
-import '../support/each-engine.js';
-import { until } from '../support/until.js';
+import { WATCH_EVERY_MS } from '../../../src/daemon/daemon.js';
+import { run } from '../../support/netns.js';
+import { freePort } from '../../support/ports.js';
+import { needsRoot } from '../../support/root.js';
+import { daemonFixture } from '../fixture.js';
+import '../../support/each-engine.js';
+import { until } from '../../support/until.js';
 
 /** Of no real network, and of this process alone. */
 const ADDRESS = `198.18.${(process.pid >> 8) & 255}.${process.pid & 255}`;

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { FROZEN_MS, MOVES_MAX, MOVES_WITHIN_MS } from '../../src/daemon/forwarding/flap-guard.js';
-import { Learner } from '../../src/daemon/forwarding/learner.js';
-import { Targets } from '../../src/daemon/forwarding/targets.js';
-import { Health } from '../../src/daemon/health/health.js';
-import type { Learning } from '../../src/search/api.js';
-import { LISTEN, MAC, OTHER_PEER, OWN_MAC, PEER, remote } from './harness.js';
-import { OVERLAY, RecordingDatapath } from './recording-datapath.js';
+import { FROZEN_MS, MOVES_MAX, MOVES_WITHIN_MS } from '../../../src/daemon/forwarding/flap-guard.js';
+import { Learner } from '../../../src/daemon/forwarding/learner.js';
+import { Targets } from '../../../src/daemon/forwarding/targets.js';
+import { Health } from '../../../src/daemon/health/health.js';
+import type { Learning } from '../../../src/search/api.js';
+import { LISTEN, MAC, OTHER_PEER, OWN_MAC, PEER, remote } from '../harness.js';
+import { OVERLAY, RecordingDatapath } from '../recording-datapath.js';
 
 const RULES: Learning = { ageing: 300_000, max: 4, port: 4789 };
 const START_MS = 5_000_000;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Answer } from '../../src/search/api.js';
-import { deferred, dropped, harness, MAC, miss, PEER, remote, settled } from './harness.js';
+import type { Answer } from '../../../src/search/api.js';
+import { deferred, dropped, harness, MAC, miss, PEER, remote, settled } from '../harness.js';
 
 const failures = {
   throws: () => {

@@ -1,12 +1,12 @@
 /** A forwarding table that is full of what must not be evicted. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { macFromNumber } from '../../src/address.js';
-import { WATCH_EVERY_MS } from '../../src/daemon/daemon.js';
-import { needsRoot } from '../support/root.js';
-import { until } from '../support/until.js';
-import { Fixture, OTHER_MAC } from './fixture.js';
-import { startDaemon } from './running.js';
+import { macFromNumber } from '../../../src/address.js';
+import { WATCH_EVERY_MS } from '../../../src/daemon/daemon.js';
+import { needsRoot } from '../../support/root.js';
+import { until } from '../../support/until.js';
+import { Fixture, OTHER_MAC } from '../fixture.js';
+import { startDaemon } from '../running.js';
 
 const FDB_SIZE = 16;
 

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { BACKOFF_FIRST_MS } from '../../src/daemon/health/backoff.js';
-import { uniqueName } from '../support/netns.js';
-import { freePort } from '../support/ports.js';
-import { needsRoot } from '../support/root.js';
-import { until } from '../support/until.js';
-import { declaring, FAR_MAC, MAC, OTHER_MAC } from './declaring.js';
+import { BACKOFF_FIRST_MS } from '../../../src/daemon/health/backoff.js';
+import { uniqueName } from '../../support/netns.js';
+import { freePort } from '../../support/ports.js';
+import { needsRoot } from '../../support/root.js';
+import { until } from '../../support/until.js';
+import { declaring, FAR_MAC, MAC, OTHER_MAC } from '../declaring.js';
 
 describe('a configuration file that is read again', { skip: needsRoot() }, () => {
   const daemon = declaring();

@@ -1,7 +1,7 @@
 /** Answers that the tables of the datapath have no room for. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { harness, MAC, miss, OWN_MAC, PEER, remote, settled } from './harness.js';
+import { harness, MAC, miss, OWN_MAC, PEER, remote, settled } from '../harness.js';
 
 describe('an answer that finds no room', () => {
   it('in the FDB: the overlay says so with its size, until one finds room', async () => {

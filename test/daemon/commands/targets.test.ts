@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { needsRoot } from '../support/root.js';
-import { daemonFixture, MAC, OTHER_MAC } from './fixture.js';
+import { needsRoot } from '../../support/root.js';
+import { daemonFixture, MAC, OTHER_MAC } from '../fixture.js';
 
 describe('commands on targets', { skip: needsRoot() }, () => {
   const fixture = daemonFixture();
