@@ -4,8 +4,8 @@
 import { bookLost } from './datapath/counters';
 import { abandonHeld, heldFrames } from './datapath/hold';
 import { beginPass, w, workerAttach } from './datapath/worker';
-import { mmsgStart } from './engine/mmsg';
-import { abandonCompletions } from './engine/uring';
+import { mmsgStart } from './engine/mmsg/mmsg';
+import { abandonCompletions } from './engine/uring/uring';
 import {
   FdbKind,
   HDR_STAMP,
@@ -19,13 +19,13 @@ import { ringAbort, ringRelease } from './ring/spsc';
 import { fdbAttach, fdbClock, fdbKey, fdbSlot, TOMBSTONE } from './table/fdb';
 import * as table from './table/fdb-write';
 
-export { delivered, messageRun, sendFailed, sent } from './engine/accounting';
-export { turn } from './engine/mmsg';
-export { uringStart, uringToSubmit, uringTurn } from './engine/uring';
-export { pollSet, pollSetChanged } from './engine/poll';
-export { prepare } from './engine/prepare';
-export { decapBatch, receiveWanted } from './engine/receive';
-export { encapBatch, tapBegin, tapCount, tapTook } from './engine/tap';
+export { delivered, messageRun, sendFailed, sent } from './engine/output/accounting';
+export { turn } from './engine/mmsg/mmsg';
+export { uringStart, uringToSubmit, uringTurn } from './engine/uring/uring';
+export { pollSet, pollSetChanged } from './engine/mmsg/poll-set';
+export { prepare } from './engine/output/plan';
+export { decapBatch, receiveWanted } from './engine/mmsg/receive';
+export { encapBatch, tapBegin, tapCount, tapTook } from './engine/mmsg/tap';
 export { ringPublish, ringRead, ringRelease, ringReserve } from './ring/spsc';
 export { vniPut, vniRemove } from './table/vnis';
 

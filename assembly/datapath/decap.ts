@@ -43,7 +43,7 @@ import { frameBytes, frameCount, frameVnet, isSuperFrame, takeAgain, takeComplet
 import { hold, isHeld } from './hold';
 import { learn } from './learn';
 import { outDeliver, outHasRoom } from './output';
-import { trainBytes, trainLength, trainVnet } from './train';
+import { trainBytes, trainLength, trainVnet } from './gro-message';
 
 // `socket` is the one whose overlays listen where the datagram came in. False: there was no room in the output list;
 // call again with the same datagram after it was sent.

@@ -11,8 +11,8 @@ import {
   vnetFlags,
   vnetGsoType,
 } from '../wire/virtio';
-import { completeChecksum } from './complete';
-import { segmentCount, segmentOpen } from './segment';
+import { completeChecksum } from '../offload/checksum-offload';
+import { segmentCount, segmentOpen } from '../offload/gso';
 import { w } from './worker';
 
 let vnet: usize = 0;

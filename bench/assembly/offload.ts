@@ -1,9 +1,9 @@
 // Segmentation and coalescing: frames are made here, with the views that the datapath has.
 
-import { coalesce, coalesceBegin, coalesceEnd } from '../../assembly/datapath/coalesce';
+import { coalesce, coalesceBegin, coalesceEnd } from '../../assembly/engine/output/gro-list';
 import { flowHash } from '../../assembly/datapath/flow';
 import { outAt } from '../../assembly/datapath/output';
-import { segmentCount, segmentWrite, segmentOpen } from '../../assembly/datapath/segment';
+import { segmentCount, segmentWrite, segmentOpen } from '../../assembly/offload/gso';
 import { workerAttach } from '../../assembly/datapath/worker';
 import { OUT_ENDPOINT, OUT_FRAME, OUT_FRAMES, OUT_JOINED, OUT_LEN, OUT_VNET, OUT_VNIC } from '../../assembly/layout';
 import { sum } from '../../assembly/wire/checksum';

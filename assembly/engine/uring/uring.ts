@@ -40,10 +40,10 @@ import {
   W_TX_RESULT,
   W_URING_FD,
   W_VNIC_GONE,
-} from '../layout';
-import { hearFrom } from '../datapath/learn';
-import { upcallNotify } from '../datapath/upcall';
-import { w } from '../datapath/worker';
+} from '../../layout';
+import { hearFrom } from '../../datapath/learn';
+import { upcallNotify } from '../../datapath/upcall';
+import { w } from '../../datapath/worker';
 import {
   completion,
   cqAdvance,
@@ -65,16 +65,16 @@ import {
   sqWaiting,
   submission,
   uringAttach,
-} from '../ring/uring';
-import { socketOwner } from '../table/records';
-import { delivered, settleMessages } from './accounting';
-import { armAll, armStart, disarmedSocket, disarmedVnic, disarmedWake, Request, requestOf, userOf } from './arm';
-import { address, joinedSize } from './descriptors';
-import { turn } from './mmsg';
-import { prepare } from './prepare';
-import { datagramsOf, decapJoined, isResumed } from './receive';
-import { slotsRelease, slotsStart, tapSlot, tapSlotUsed, udpSlot, udpSlotUsed } from './slots';
-import { encapRead } from './tap';
+} from '../../ring/uring';
+import { socketOwner } from '../../table/records';
+import { delivered, settleMessages } from '../output/accounting';
+import { armAll, armStart, disarmedSocket, disarmedVnic, disarmedWake, Request, requestOf, userOf } from './multishot';
+import { address, joinedSize } from '../descriptors';
+import { turn } from '../mmsg/mmsg';
+import { prepare } from '../output/plan';
+import { datagramsOf, decapJoined, isResumed } from '../mmsg/receive';
+import { slotsRelease, slotsStart, tapSlot, tapSlotUsed, udpSlot, udpSlotUsed } from './buffers';
+import { encapRead } from '../mmsg/tap';
 
 // What the host is to do after a turn.
 export const URING_MORE: u32 = 1; // not to wait: there is more to do at once

@@ -18,9 +18,9 @@ import {
   UDP_PAYLOAD_MAX,
   VXLAN_HLEN,
   W_GROUPS,
-} from '../layout';
-import { outAt } from '../datapath/output';
-import { w } from '../datapath/worker';
+} from '../../layout';
+import { outAt } from '../../datapath/output';
+import { w } from '../../datapath/worker';
 
 const ENDPOINT: usize = 0; // u32, 0: the group is free
 const OVERLAY: usize = ENDPOINT + 4; // u32, which has one socket, and counters of its own

@@ -18,10 +18,10 @@ import {
   W_TAP_BUFFER,
   W_TAP_RING,
   W_UDP_RING,
-} from '../layout';
-import { w } from '../datapath/worker';
-import { bufferAdd, buffersReset } from '../ring/buffers';
-import { address } from './descriptors';
+} from '../../layout';
+import { w } from '../../datapath/worker';
+import { bufferAdd, buffersReset } from '../../ring/buffers';
+import { address } from '../descriptors';
 
 const FEW: u32 = 4;
 const LARGE: u32 = 8192; // bytes; a mean above it makes the traffic large

@@ -23,16 +23,16 @@ import {
   W_OUT_EMITTED,
   W_OUT_PLANNED,
   W_TX_COUNT,
-} from '../layout';
-import { coalesce, coalesceBegin, coalesceEnd } from '../datapath/coalesce';
-import { KIND_TCP, KIND_UDP } from '../datapath/joinable';
-import { outAt } from '../datapath/output';
-import { w } from '../datapath/worker';
-import { overlayAt } from '../table/records';
-import { ethDst, isGroup } from '../wire/ethernet';
-import { VNET_GSO_NONE, vnetGsoType } from '../wire/virtio';
-import { deliveriesBegin, emitDelivery } from './deliveries';
-import { group, groupBegin, groupClose } from './group';
+} from '../../layout';
+import { coalesce, coalesceBegin, coalesceEnd } from './gro-list';
+import { KIND_TCP, KIND_UDP } from '../../offload/flow-of';
+import { outAt } from '../../datapath/output';
+import { w } from '../../datapath/worker';
+import { overlayAt } from '../../table/records';
+import { ethDst, isGroup } from '../../wire/ethernet';
+import { VNET_GSO_NONE, vnetGsoType } from '../../wire/virtio';
+import { deliveriesBegin, emitDelivery } from './tap-writes';
+import { group, groupBegin, groupClose } from './gso-chains';
 import { emitChain, emitSegments, maySegment, messagesBegin } from './messages';
 
 // Forgets whatever is listed.

@@ -20,10 +20,10 @@ import {
   W_DELIVER_IOVS,
   W_DELIVER_OUT,
   W_VNIC_FDS,
-} from '../layout';
-import { outAt } from '../datapath/output';
-import { w } from '../datapath/worker';
-import { iovec } from './descriptors';
+} from '../../layout';
+import { outAt } from '../../datapath/output';
+import { w } from '../../datapath/worker';
+import { iovec } from '../descriptors';
 
 let vectors: u32 = 0; // iovecs in use
 

@@ -12,7 +12,7 @@ import {
   RUNS_MAX,
   RUN_SIZE,
   W_RUNS,
-} from '../layout';
+} from '../../layout';
 import {
   flowKey,
   frameHeaderLength,
@@ -22,10 +22,10 @@ import {
   frameL4,
   framePayload,
   KIND_TCP,
-} from './joinable';
-import { outAt } from './output';
-import { superTcp, superUdp } from './super';
-import { w } from './worker';
+} from '../../offload/flow-of';
+import { outAt } from '../../datapath/output';
+import { superTcp, superUdp } from '../../offload/gro-headers';
+import { w } from '../../datapath/worker';
 
 // A record, RUN_SIZE bytes. The exported fields are for coalesce.ts to read, and RUN_PSEUDO and RUN_STATE to write.
 const KEY: usize = 0; // u64 the flow, 0: the record is free

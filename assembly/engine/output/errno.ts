@@ -1,6 +1,6 @@
 // What a failed send means for the frame (Linux errno values).
 
-import { Drop } from '../layout';
+import { Drop } from '../../layout';
 
 const EIO: i32 = 5;
 const EAGAIN: i32 = 11;

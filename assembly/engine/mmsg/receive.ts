@@ -20,15 +20,15 @@ import {
   W_RX_MMSG,
   W_RX_NAMES,
   W_RX_SLOTS,
-} from '../layout';
-import { decapDatagram, decapTrain } from '../datapath/decap';
-import { hearFrom } from '../datapath/learn';
-import { outHasRoom } from '../datapath/output';
-import { joinTrain } from '../datapath/train';
-import { upcallNotify } from '../datapath/upcall';
-import { beginPass, w } from '../datapath/worker';
-import { socketOwner } from '../table/records';
-import { address, attachControl, clearMessages, iovec, joinedSize, message } from './descriptors';
+} from '../../layout';
+import { decapDatagram, decapTrain } from '../../datapath/decap';
+import { hearFrom } from '../../datapath/learn';
+import { outHasRoom } from '../../datapath/output';
+import { joinTrain } from '../../datapath/gro-message';
+import { upcallNotify } from '../../datapath/upcall';
+import { beginPass, w } from '../../datapath/worker';
+import { socketOwner } from '../../table/records';
+import { address, attachControl, clearMessages, iovec, joinedSize, message } from '../descriptors';
 
 const MSG_TRUNC: u32 = 0x20;
 

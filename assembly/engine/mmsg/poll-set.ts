@@ -13,9 +13,9 @@ import {
   W_POLL_INDEX,
   W_SOCKET_FDS,
   W_VNIC_FDS,
-} from '../layout';
-import { w } from '../datapath/worker';
-import { socketAt, vnicAt } from '../table/records';
+} from '../../layout';
+import { w } from '../../datapath/worker';
+import { socketAt, vnicAt } from '../../table/records';
 
 const POLLIN: u16 = 1;
 

@@ -32,13 +32,13 @@ import {
   W_TX_FRAMES,
   W_TX_OUT,
   W_TX_RESULT,
-} from '../layout';
-import { bump, countEndpoint, dropFrames, overlayCounters, total, vnicCounters } from '../datapath/counters';
-import { outAt } from '../datapath/output';
-import { w } from '../datapath/worker';
-import { overlayAt } from '../table/records';
+} from '../../layout';
+import { bump, countEndpoint, dropFrames, overlayCounters, total, vnicCounters } from '../../datapath/counters';
+import { outAt } from '../../datapath/output';
+import { w } from '../../datapath/worker';
+import { overlayAt } from '../../table/records';
 import { dropOfErrno, refusesSegmentation } from './errno';
-import { planApart } from './prepare';
+import { planApart } from './plan';
 
 @inline
 function ofMessage(array: usize, message: u32): u32 {

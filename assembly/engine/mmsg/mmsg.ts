@@ -11,12 +11,12 @@
 //
 // Steps 2 and 3 answer before their work is done when the output list is full; the host then sends and calls again.
 
-import { settleHeld } from '../datapath/hold';
-import { injectAll, injectRelease } from '../datapath/inject';
-import { upcallNotify } from '../datapath/upcall';
-import { beginPass } from '../datapath/worker';
-import { messagesStart } from './messages';
-import { prepareStart } from './prepare';
+import { settleHeld } from '../../datapath/hold';
+import { injectAll, injectRelease } from '../../datapath/inject';
+import { upcallNotify } from '../../datapath/upcall';
+import { beginPass } from '../../datapath/worker';
+import { messagesStart } from '../output/messages';
+import { prepareStart } from '../output/plan';
 import { receiveStart } from './receive';
 
 // Writes what never changes in the descriptors, and forgets what an instance before this one had under way.

@@ -14,15 +14,15 @@ import {
   W_TAP_BUFFER,
   W_TAP_IOV,
   W_TAP_LEN,
-} from '../layout';
-import { countEncapIn, drop } from '../datapath/counters';
-import { encapFrame } from '../datapath/encap';
-import { takeComplete } from '../datapath/frame';
-import { outHasRoom } from '../datapath/output';
-import { upcallNotify } from '../datapath/upcall';
-import { beginPass, w } from '../datapath/worker';
-import { vnicAt } from '../table/records';
-import { iovec } from './descriptors';
+} from '../../layout';
+import { countEncapIn, drop } from '../../datapath/counters';
+import { encapFrame } from '../../datapath/encap';
+import { takeComplete } from '../../datapath/frame';
+import { outHasRoom } from '../../datapath/output';
+import { upcallNotify } from '../../datapath/upcall';
+import { beginPass, w } from '../../datapath/worker';
+import { vnicAt } from '../../table/records';
+import { iovec } from '../descriptors';
 
 // A virtio_net_hdr is read to the end of a cache line, so that the frame begins the next.
 const LEAD: u32 = CACHE_LINE - VNET_SIZE;

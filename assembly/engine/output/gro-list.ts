@@ -13,8 +13,8 @@
 // Every checksum of a joined frame was verified, the head's when the second frame came: a super-frame says that they
 // are right. The id of IPv4 may also stay the same when DF is set (Linux sends 0 from unconnected sockets).
 
-import { OUT_ENDPOINT, OUT_FRAME, OUT_FRAMES, OUT_LEN, OUT_VNET, OUT_VNIC } from '../layout';
-import { foldSum, sum } from '../wire/checksum';
+import { OUT_ENDPOINT, OUT_FRAME, OUT_FRAMES, OUT_LEN, OUT_VNET, OUT_VNIC } from '../../layout';
+import { foldSum, sum } from '../../wire/checksum';
 import {
   IPPROTO_TCP,
   IPPROTO_UDP,
@@ -23,11 +23,11 @@ import {
   ipv4Id,
   ipv4PseudoSum,
   ipv4VerifyPlain,
-} from '../wire/ipv4';
-import { ipv6AreAlike, ipv6PseudoSum } from '../wire/ipv6';
-import { TCP_FIN, TCP_PSH, tcpAreAlike, tcpFlags, tcpSeq } from '../wire/tcp';
-import { vnetIsClear } from '../wire/virtio';
-import { sameUpToL3 } from '../wire/vlan';
+} from '../../wire/ipv4';
+import { ipv6AreAlike, ipv6PseudoSum } from '../../wire/ipv6';
+import { TCP_FIN, TCP_PSH, tcpAreAlike, tcpFlags, tcpSeq } from '../../wire/tcp';
+import { vnetIsClear } from '../../wire/virtio';
+import { sameUpToL3 } from '../../wire/vlan';
 import {
   frameHeaderLength,
   frameIsIpv4,
@@ -38,8 +38,8 @@ import {
   KIND_TCP,
   tell,
   Told,
-} from './joinable';
-import { outAt } from './output';
+} from '../../offload/flow-of';
+import { outAt } from '../../datapath/output';
 import {
   closeRun,
   closeRuns,
@@ -60,7 +60,7 @@ import {
   RUN_VERIFIED,
   runFrames,
   runIpLength,
-} from './runs';
+} from './gro-flows';
 
 /** Frames of one super-frame, as many as the kernel's GRO joins of UDP. */
 const RUN_FRAMES_MAX: u32 = 64;

@@ -47,14 +47,14 @@ import {
   W_TX_IOV,
   W_TX_MMSG,
   W_TX_OUT,
-} from '../layout';
-import { outAt } from '../datapath/output';
-import { segmentOpen, segmentWrite } from '../datapath/segment';
-import { w } from '../datapath/worker';
-import { endpointAt, overlayAt } from '../table/records';
-import { copyBytes } from '../wire/checksum';
-import { vnetGsoSize } from '../wire/virtio';
-import { address, attachSegmentSize, clearMessages, iovec, message } from './descriptors';
+} from '../../layout';
+import { outAt } from '../../datapath/output';
+import { segmentOpen, segmentWrite } from '../../offload/gso';
+import { w } from '../../datapath/worker';
+import { endpointAt, overlayAt } from '../../table/records';
+import { copyBytes } from '../../wire/checksum';
+import { vnetGsoSize } from '../../wire/virtio';
+import { address, attachSegmentSize, clearMessages, iovec, message } from '../descriptors';
 
 let cursor: usize = 0; // where the used part of the arena ends
 let bytes: u32 = 0; // of the message that is being made

@@ -48,8 +48,8 @@ import {
   KIND_UDP,
   tell,
   Told,
-} from './joinable';
-import { superTcp, superUdp } from './super';
+} from '../offload/flow-of';
+import { superTcp, superUdp } from '../offload/gro-headers';
 import { w } from './worker';
 
 const IP_LENGTH_MAX: u32 = 0xffff;

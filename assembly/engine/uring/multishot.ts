@@ -23,8 +23,8 @@ import {
   W_RECVMSG,
   W_SOCKET_FDS,
   W_VNIC_FDS,
-} from '../layout';
-import { w } from '../datapath/worker';
+} from '../../layout';
+import { w } from '../../datapath/worker';
 import {
   IORING_OP_ASYNC_CANCEL,
   IORING_OP_POLL_ADD,
@@ -38,9 +38,9 @@ import {
   sqeOpFlags,
   sqRoom,
   submission,
-} from '../ring/uring';
-import { socketAt, vnicAt } from '../table/records';
-import { address } from './descriptors';
+} from '../../ring/uring';
+import { socketAt, vnicAt } from '../../table/records';
+import { address } from '../descriptors';
 
 // What a completion is of, in the high byte of its user data; the low half is an index.
 export enum Request {
