@@ -28,7 +28,7 @@ import { createOverlay, deleteOverlay } from './commands/create-overlay.js';
 import { Declared } from './commands/file-owned.js';
 import { lookup } from './commands/lookup.js';
 import { modifyOverlay } from './commands/modify-overlay.js';
-import { overlayOf, sorted, type World } from './commands/registry.js';
+import { overlayOf, type Registry, sorted } from './commands/registry.js';
 import { Serial } from './commands/serial.js';
 import { statsView } from './commands/stats-view.js';
 import { deleteTarget, flushTargets, setTarget } from './commands/targets.js';
@@ -58,7 +58,7 @@ const START_PATIENCE_MS = 10_000;
 export const WATCH_EVERY_MS = 3000;
 
 export class Daemon implements Controller {
-  readonly #world: World;
+  readonly #registry: Registry;
   readonly #serial = new Serial();
   readonly #startedAtMs: number;
   readonly #configuration: Configuration | null;
@@ -73,7 +73,7 @@ export class Daemon implements Controller {
     const maps = { overlays: new Map(), overlayByIndex: new Map(), vnics: new Map() };
     const objects = { ...maps, hosts: new Set<PluginHost>(), declared: new Declared() };
     const isEnding = () => this.#isEnding;
-    this.#world = { datapath, state, log, now, isEnding, deadlines, sockets, serial: this.#serial, ...objects };
+    this.#registry = { datapath, state, log, now, isEnding, deadlines, sockets, serial: this.#serial, ...objects };
     this.#startedAtMs = now();
     this.#configuration = configuration;
     datapath.onUpcall = (record) => this.#upcall(record);
@@ -91,37 +91,37 @@ export class Daemon implements Controller {
    */
   async restore(): Promise<void> {
     await this.#serial.run(async () => {
-      await load(this.#world);
-      await (this.#configuration === null ? release(this.#world) : this.#configuration.begin(this.#world));
-      await repair(this.#world, () => true);
+      await load(this.#registry);
+      await (this.#configuration === null ? release(this.#registry) : this.#configuration.begin(this.#registry));
+      await repair(this.#registry, () => true);
     });
-    const { deadlines, log } = this.#world;
-    await deadlines.within(START_PATIENCE_MS, 'search plugins', pluginsStarted(this.#world)).catch(() => {
+    const { deadlines, log } = this.#registry;
+    await deadlines.within(START_PATIENCE_MS, 'search plugins', pluginsStarted(this.#registry)).catch(() => {
       if (!this.#isEnding) log.warn('search plugins are still starting');
     });
   }
 
   /** Time has passed. To be called about ten times a second. */
   tick(): void {
-    const nowMs = this.#world.now();
-    this.#world.deadlines.tick(nowMs);
-    for (const host of this.#world.hosts) host.watch(nowMs);
-    for (const overlay of this.#world.overlays.values()) overlay.tick(nowMs);
+    const nowMs = this.#registry.now();
+    this.#registry.deadlines.tick(nowMs);
+    for (const host of this.#registry.hosts) host.watch(nowMs);
+    for (const overlay of this.#registry.overlays.values()) overlay.tick(nowMs);
     if (nowMs >= this.#watchAtMs) this.#watch(nowMs);
     if (this.#isEnding) return;
-    if (!this.#isRepairing && needsRepair(this.#world, nowMs)) void this.#repair();
-    if (this.#configuration?.isDue(nowMs) === true) void this.#configuration.retry(this.#world);
+    if (!this.#isRepairing && needsRepair(this.#registry, nowMs)) void this.#repair();
+    if (this.#configuration?.isDue(nowMs) === true) void this.#configuration.retry(this.#registry);
   }
 
   /** SIGHUP: the configuration file is read, whatever is not up is tried at once, plugins re-read their sources. */
   async reload(): Promise<void> {
-    const running = sorted(this.#world.overlays).filter((overlay) => overlay.isUp);
-    await this.#configuration?.reload(this.#world);
+    const running = sorted(this.#registry.overlays).filter((overlay) => overlay.isUp);
+    await this.#configuration?.reload(this.#registry);
     await this.#serial.run(async () => {
-      if (!this.#isEnding) await repair(this.#world, () => true);
+      if (!this.#isEnding) await repair(this.#registry, () => true);
     });
     await Promise.all(running.map((overlay) => overlay.search.reload()));
-    await pluginsStarted(this.#world);
+    await pluginsStarted(this.#registry);
   }
 
   /**
@@ -130,7 +130,7 @@ export class Daemon implements Controller {
    */
   stop(): Promise<void> {
     this.#isEnding = true;
-    const { datapath, deadlines, sockets, overlays, vnics, hosts } = this.#world;
+    const { datapath, deadlines, sockets, overlays, vnics, hosts } = this.#registry;
     deadlines.passAll();
     const ended = Promise.all([...overlays.values()].map((overlay) => overlay.endPlugin()));
     return this.#serial.run(async () => {
@@ -145,7 +145,7 @@ export class Daemon implements Controller {
   }
 
   daemon(): DaemonView {
-    const { datapath, now } = this.#world;
+    const { datapath, now } = this.#registry;
     return {
       version: version(),
       pid: process.pid,
@@ -160,89 +160,89 @@ export class Daemon implements Controller {
   }
 
   overlays(): OverlayView[] {
-    return sorted(this.#world.overlays).map((overlay) => this.#view(overlay));
+    return sorted(this.#registry.overlays).map((overlay) => this.#view(overlay));
   }
 
   overlay(name: string): OverlayView {
-    return this.#view(overlayOf(this.#world, name));
+    return this.#view(overlayOf(this.#registry, name));
   }
 
   async createOverlay(request: CreateOverlay): Promise<OverlayView> {
-    return this.#view(await createOverlay(this.#world, request));
+    return this.#view(await createOverlay(this.#registry, request));
   }
 
   async modifyOverlay(name: string, request: ModifyOverlay): Promise<OverlayView> {
-    this.#world.declared.refuse(name);
-    return this.#view(await modifyOverlay(this.#world, name, request));
+    this.#registry.declared.refuse(name);
+    return this.#view(await modifyOverlay(this.#registry, name, request));
   }
 
   deleteOverlay(name: string): Promise<void> {
-    return this.#change(name, () => deleteOverlay(this.#world, name));
+    return this.#change(name, () => deleteOverlay(this.#registry, name));
   }
 
   targets(name: string): TargetView[] {
-    return targetViews(overlayOf(this.#world, name), this.#world.now());
+    return targetViews(overlayOf(this.#registry, name), this.#registry.now());
   }
 
   setTarget(name: string, mac: string, request: SetTarget): Promise<void> {
-    return this.#change(name, () => setTarget(this.#world, name, mac, request.destination));
+    return this.#change(name, () => setTarget(this.#registry, name, mac, request.destination));
   }
 
   deleteTarget(name: string, mac: string): Promise<void> {
-    return this.#serial.run(() => deleteTarget(this.#world, name, mac));
+    return this.#serial.run(() => deleteTarget(this.#registry, name, mac));
   }
 
   flushTargets(name: string): Promise<void> {
-    return this.#serial.run(() => flushTargets(this.#world, name));
+    return this.#serial.run(() => flushTargets(this.#registry, name));
   }
 
   /** Does not wait for commands: it asks as a frame would. */
   async lookup(name: string, mac: string): Promise<LookupView> {
-    return lookup(overlayOf(this.#world, name), mac);
+    return lookup(overlayOf(this.#registry, name), mac);
   }
 
   vnics(): VnicView[] {
-    return sorted(this.#world.vnics).map((vnic) => this.#vnicView(vnic));
+    return sorted(this.#registry.vnics).map((vnic) => this.#vnicView(vnic));
   }
 
   createVnic(request: CreateVnic): Promise<VnicView> {
-    return this.#serial.run(async () => this.#vnicView(await createVnic(this.#world, request)));
+    return this.#serial.run(async () => this.#vnicView(await createVnic(this.#registry, request)));
   }
 
   deleteVnic(name: string): Promise<void> {
-    return this.#change(name, () => deleteVnic(this.#world, name));
+    return this.#change(name, () => deleteVnic(this.#registry, name));
   }
 
   stats(names: string[]): StatsView {
-    const { datapath, overlays, vnics } = this.#world;
+    const { datapath, overlays, vnics } = this.#registry;
     const isAll = names.length === 0;
-    const shown = isAll ? sorted(overlays) : names.map((name) => overlayOf(this.#world, name));
+    const shown = isAll ? sorted(overlays) : names.map((name) => overlayOf(this.#registry, name));
     const onShown = sorted(vnics).filter((vnic) => shown.some(({ name }) => name === vnic.identity.overlay));
     return statsView(datapath, shown, onShown, isAll);
   }
 
   #view(overlay: Overlay): OverlayView {
-    return overlayView(overlay, [...plugins.keys()], this.#world.declared.place(overlay.name));
+    return overlayView(overlay, [...plugins.keys()], this.#registry.declared.place(overlay.name));
   }
 
   #vnicView(vnic: Vnic): VnicView {
-    const { overlays, declared } = this.#world;
+    const { overlays, declared } = this.#registry;
     return vnicView(vnic, overlays.get(vnic.identity.overlay), declared.place(vnic.name));
   }
 
   /** A command that changes an object, which a file must not declare. */
   #change<T>(name: string, command: () => Promise<T>): Promise<T> {
     return this.#serial.run(() => {
-      this.#world.declared.refuse(name);
+      this.#registry.declared.refuse(name);
       return command();
     });
   }
 
   #upcall(record: UpcallRecord): void {
-    const { datapath, overlayByIndex, log } = this.#world;
+    const { datapath, overlayByIndex, log } = this.#registry;
     try {
       const attachment = overlayByIndex.get(record.overlay)?.attachment;
-      if (record.kind === 'learn') attachment?.flooding.learner.heard(record.mac, record.ip, this.#world.now());
+      if (record.kind === 'learn') attachment?.flooding.learner.heard(record.mac, record.ip, this.#registry.now());
       else if (attachment) attachment.upcalls.handle(record);
       else if (record.kind !== 'miss') datapath.countDrop(0, 'overlay_gone');
     } catch (thrown) {
@@ -252,7 +252,7 @@ export class Daemon implements Controller {
 
   /** What changes without a word: underlay addresses come and go, and there is room again for static targets. */
   #watch(nowMs: number): void {
-    const { overlays, log } = this.#world;
+    const { overlays, log } = this.#registry;
     this.#watchAtMs = nowMs + WATCH_EVERY_MS;
     try {
       const local = localAddresses();
@@ -264,16 +264,16 @@ export class Daemon implements Controller {
 
   async #repair(): Promise<void> {
     this.#isRepairing = true;
-    const isDue = ({ backoff }: Overlay | Vnic) => backoff.isDue(this.#world.now());
+    const isDue = ({ backoff }: Overlay | Vnic) => backoff.isDue(this.#registry.now());
     await this.#serial
-      .run(() => repair(this.#world, isDue))
-      .catch((thrown: unknown) => this.#world.log.error('bug while repairing', { reason: messageOf(thrown) }));
+      .run(() => repair(this.#registry, isDue))
+      .catch((thrown: unknown) => this.#registry.log.error('bug while repairing', { reason: messageOf(thrown) }));
     this.#isRepairing = false;
   }
 
   /** Somebody deleted the interface of a VNIC, or its namespace. */
   async #vnicGone(index: VnicIndex): Promise<void> {
-    const { vnics, overlays, datapath, log } = this.#world;
+    const { vnics, overlays, datapath, log } = this.#registry;
     const vnic = [...vnics.values()].find((each) => each.index === index);
     if (vnic === undefined || this.#isEnding) return;
     log.warn('the interface of a VNIC was deleted', { vnic: vnic.name });

@@ -16,20 +16,20 @@ import { Overlay } from '../overlay/overlay.js';
 import type { OverlayIdentity } from '../overlay/types.js';
 import type { Candidate } from '../plugin/instance.js';
 import { reattachVnics } from './bring-up.js';
-import { overlayOf, saveOverlay, vnicsOn, type World } from './registry.js';
+import { overlayOf, type Registry, saveOverlay, vnicsOn } from './registry.js';
 import { allOrNothing } from './undo.js';
 
-export async function createOverlay(world: World, request: CreateOverlay): Promise<Overlay> {
-  checkFree(world, request);
-  const found = await findPlugin(request.search, world.deadlines);
+export async function createOverlay(registry: Registry, request: CreateOverlay): Promise<Overlay> {
+  checkFree(registry, request);
+  const found = await findPlugin(request.search, registry.deadlines);
   const configuration = configurationOf(found.manifest, request.properties);
   const { name, encap, vni, search, temporary } = request;
-  const overlay = new Overlay({ name, encap, vni, search, temporary }, found, configuration, world);
+  const overlay = new Overlay({ name, encap, vni, search, temporary }, found, configuration, registry);
   overlay.checkMtu();
   // Nothing else waits for a plugin that starts slowly.
   const candidate = await startedFor(overlay, found, configuration);
-  return world.serial
-    .run(() => establish(world, overlay, candidate))
+  return registry.serial
+    .run(() => establish(registry, overlay, candidate))
     .catch(async (thrown: unknown) => {
       await candidate.stop();
       throw thrown;
@@ -37,11 +37,11 @@ export async function createOverlay(world: World, request: CreateOverlay): Promi
 }
 
 /** What can be refused before anything is done. */
-function checkFree(world: World, { name, encap, vni }: OverlayIdentity): void {
+function checkFree(registry: Registry, { name, encap, vni }: OverlayIdentity): void {
   if (!ENCAPS.includes(encap)) throw badEncap(encap, ENCAPS);
   if (vni < 0 || vni > VNI_MAX) throw badVni(vni, VNI_MAX);
-  checkNameFree(world, name);
-  const other = [...world.overlays.values()].find((overlay) => overlay.identity.vni === vni);
+  checkNameFree(registry, name);
+  const other = [...registry.overlays.values()].find((overlay) => overlay.identity.vni === vni);
   if (other !== undefined) throw vniTaken(vni, other.name);
 }
 
@@ -54,36 +54,36 @@ export async function startedFor(overlay: Overlay, found: FoundPlugin, configura
   }
 }
 
-function establish(world: World, overlay: Overlay, candidate: Candidate): Promise<Overlay> {
-  return allOrNothing(world.log, async (undo) => {
-    if (world.isEnding()) throw daemonEnding();
-    checkFree(world, overlay.identity); // again: another command may have come first
+function establish(registry: Registry, overlay: Overlay, candidate: Candidate): Promise<Overlay> {
+  return allOrNothing(registry.log, async (undo) => {
+    if (registry.isEnding()) throw daemonEnding();
+    checkFree(registry, overlay.identity); // again: another command may have come first
     undo.push(`take down overlay ${overlay.name}`, () => overlay.takeDown());
     await overlay.openUnderlay();
     await overlay.takeOver(candidate);
-    undo.push(`forget overlay ${overlay.name}`, () => world.state.overlays.remove(overlay.name));
-    await saveOverlay(world, overlay);
-    world.overlays.set(overlay.name, overlay);
+    undo.push(`forget overlay ${overlay.name}`, () => registry.state.overlays.remove(overlay.name));
+    await saveOverlay(registry, overlay);
+    registry.overlays.set(overlay.name, overlay);
     // VNICs whose overlay was lost have waited for one of this name.
-    await reattachVnics(world, overlay);
+    await reattachVnics(registry, overlay);
     const { vni, search } = overlay.identity;
-    world.log.info('overlay created', { overlay: overlay.name, vni, search });
+    registry.log.info('overlay created', { overlay: overlay.name, vni, search });
     return overlay;
   });
 }
 
 /** Overlays and VNICs share one space of names, as links do. */
-export function checkNameFree(world: World, name: string): void {
-  if (world.overlays.has(name)) throw nameTaken(name, 'overlay');
-  if (world.vnics.has(name)) throw nameTaken(name, 'VNIC');
+export function checkNameFree(registry: Registry, name: string): void {
+  if (registry.overlays.has(name)) throw nameTaken(name, 'overlay');
+  if (registry.vnics.has(name)) throw nameTaken(name, 'VNIC');
 }
 
-export async function deleteOverlay(world: World, name: string): Promise<void> {
-  const overlay = overlayOf(world, name);
-  const vnics = vnicsOn(world, name).map((vnic) => vnic.name);
+export async function deleteOverlay(registry: Registry, name: string): Promise<void> {
+  const overlay = overlayOf(registry, name);
+  const vnics = vnicsOn(registry, name).map((vnic) => vnic.name);
   if (vnics.length > 0) throw overlayHasVnics(name, vnics);
-  if (!overlay.identity.temporary) await world.state.overlays.remove(name);
-  world.overlays.delete(name);
+  if (!overlay.identity.temporary) await registry.state.overlays.remove(name);
+  registry.overlays.delete(name);
   await overlay.takeDown();
-  world.log.info('overlay deleted', { overlay: name });
+  registry.log.info('overlay deleted', { overlay: name });
 }

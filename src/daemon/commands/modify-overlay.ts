@@ -20,20 +20,24 @@ import type { Overlay } from '../overlay/overlay.js';
 import type { Candidate } from '../plugin/instance.js';
 import { repairOverlay } from './bring-up.js';
 import { startedFor } from './create-overlay.js';
-import { overlayOf, saveOverlay, type World } from './registry.js';
+import { overlayOf, type Registry, saveOverlay } from './registry.js';
 import { allOrNothing } from './undo.js';
 
-export async function modifyOverlay(world: World, name: string, request: ModifyOverlay): Promise<Overlay> {
+export async function modifyOverlay(registry: Registry, name: string, request: ModifyOverlay): Promise<Overlay> {
   const given = request.properties ?? {};
-  if (request.search !== undefined) return swapSearch(world, name, request.search, given);
-  const overlay = await world.serial.run(() => changeProperties(world, name, given));
+  if (request.search !== undefined) return swapSearch(registry, name, request.search, given);
+  const overlay = await registry.serial.run(() => changeProperties(registry, name, given));
   // may have been DEGRADED for want of just this
   await overlay.starting;
   return overlay;
 }
 
-async function changeProperties(world: World, name: string, given: Readonly<Record<string, string>>): Promise<Overlay> {
-  const overlay = overlayOf(world, name);
+async function changeProperties(
+  registry: Registry,
+  name: string,
+  given: Readonly<Record<string, string>>,
+): Promise<Overlay> {
+  const overlay = overlayOf(registry, name);
   const names = Object.keys(given);
   if (names.length === 0) throw nothingToModify(name);
   const before = overlay.configuration;
@@ -42,14 +46,14 @@ async function changeProperties(world: World, name: string, given: Readonly<Reco
   const after = configurationOf(manifest, { ...before.given, ...given });
   if (names.includes('mtu')) overlay.checkMtu(after);
   refuseFixed(overlay, names);
-  return allOrNothing(world.log, async (undo) => {
+  return allOrNothing(registry.log, async (undo) => {
     // Taken back last: what is kept then is the configuration as it was.
-    undo.push(`keep overlay ${name} as it was`, () => saveOverlay(world, overlay));
+    undo.push(`keep overlay ${name} as it was`, () => saveOverlay(registry, overlay));
     undo.push(`change overlay ${name} back`, () => overlay.apply(before, names));
     await overlay.apply(after, names);
-    await saveOverlay(world, overlay);
-    await repairOverlay(world, overlay, (object) => object === overlay); // may be still DEGRADED, and says why
-    world.log.info('overlay modified', { overlay: name, properties: names });
+    await saveOverlay(registry, overlay);
+    await repairOverlay(registry, overlay, (object) => object === overlay); // may be still DEGRADED, and says why
+    registry.log.info('overlay modified', { overlay: name, properties: names });
     return overlay;
   });
 }
@@ -65,15 +69,15 @@ function refuseFixed(overlay: Overlay, names: readonly string[]): void {
  * Another instance, of another plugin or of the same, takes the place of the one that serves. Until it has started and
  * knows where every MAC is that is in use, the old one serves; if it cannot, nothing has happened.
  */
-async function swapSearch(world: World, name: string, search: string, given: Readonly<Record<string, string>>) {
-  const overlay = overlayOf(world, name);
+async function swapSearch(registry: Registry, name: string, search: string, given: Readonly<Record<string, string>>) {
+  const overlay = overlayOf(registry, name);
   const { epoch } = overlay;
   overlay.attached();
-  const found = await findPlugin(search, world.deadlines);
+  const found = await findPlugin(search, registry.deadlines);
   const configuration = swappedConfiguration(overlay, found, given);
   if (Object.hasOwn(given, 'mtu')) overlay.checkMtu(configuration);
   refuseLostTargets(overlay, found);
-  return swapTo(world, overlay, found, configuration, Object.keys(given), epoch);
+  return swapTo(registry, overlay, found, configuration, Object.keys(given), epoch);
 }
 
 /**
@@ -81,7 +85,7 @@ async function swapSearch(world: World, name: string, search: string, given: Rea
  * its own when the candidate is ready.
  */
 export async function swapTo(
-  world: World,
+  registry: Registry,
   overlay: Overlay,
   found: FoundPlugin,
   configuration: Configuration,
@@ -90,12 +94,12 @@ export async function swapTo(
 ): Promise<Overlay> {
   const { name } = overlay;
   const candidate = await startedFor(overlay, found, configuration);
-  const swap = world.serial.run(() => {
-    if (world.isEnding()) throw daemonEnding();
-    if (overlayOf(world, name) !== overlay || overlay.epoch !== epoch) throw overlayChangedMeanwhile(name);
+  const swap = registry.serial.run(() => {
+    if (registry.isEnding()) throw daemonEnding();
+    if (overlayOf(registry, name) !== overlay || overlay.epoch !== epoch) throw overlayChangedMeanwhile(name);
     refuseLostTargets(overlay, found);
     overlay.outdate();
-    return swapIn(world, overlay, candidate, names);
+    return swapIn(registry, overlay, candidate, names);
   });
   return swap.catch(async (thrown: unknown) => {
     await candidate.stop();
@@ -123,18 +127,18 @@ function refuseLostTargets(overlay: Overlay, { manifest }: FoundPlugin): void {
 
 /** What is kept is written first, and back again when the overlay cannot take it over. */
 async function swapIn(
-  world: World,
+  registry: Registry,
   overlay: Overlay,
   candidate: Candidate,
   names: readonly string[],
 ): Promise<Overlay> {
   const { configuration, found } = candidate;
   const from = overlay.identity.search;
-  await allOrNothing(world.log, async (undo) => {
-    await saveOverlay(world, overlay, { search: found.reference, given: configuration.given });
-    undo.push(`keep overlay ${overlay.name} as it was`, () => saveOverlay(world, overlay));
+  await allOrNothing(registry.log, async (undo) => {
+    await saveOverlay(registry, overlay, { search: found.reference, given: configuration.given });
+    undo.push(`keep overlay ${overlay.name} as it was`, () => saveOverlay(registry, overlay));
     await overlay.takeOver(candidate, names);
   });
-  world.log.info('search plugin swapped', { overlay: overlay.name, from, to: found.reference });
+  registry.log.info('search plugin swapped', { overlay: overlay.name, from, to: found.reference });
   return overlay;
 }

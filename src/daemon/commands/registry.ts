@@ -13,7 +13,7 @@ import type { Sockets } from '../underlay/sockets.js';
 import type { Declared } from './file-owned.js';
 import type { Serial } from './serial.js';
 
-export interface World {
+export interface Registry {
   readonly datapath: Datapath;
   readonly sockets: Sockets;
   readonly deadlines: Deadlines;
@@ -35,21 +35,21 @@ export interface World {
   readonly declared: Declared;
 }
 
-export function overlayOf(world: World, name: string): Overlay {
-  const overlay = world.overlays.get(name);
+export function overlayOf(registry: Registry, name: string): Overlay {
+  const overlay = registry.overlays.get(name);
   if (overlay === undefined) throw noSuchOverlay(name);
   return overlay;
 }
 
-export function vnicOf(world: World, name: string): Vnic {
-  const vnic = world.vnics.get(name);
+export function vnicOf(registry: Registry, name: string): Vnic {
+  const vnic = registry.vnics.get(name);
   if (vnic === undefined) throw noSuchVnic(name);
   return vnic;
 }
 
 /** The VNICs of an overlay, attached or not, sorted by name. */
-export function vnicsOn(world: World, overlay: string): Vnic[] {
-  return sorted(world.vnics).filter((vnic) => vnic.identity.overlay === overlay);
+export function vnicsOn(registry: Registry, overlay: string): Vnic[] {
+  return sorted(registry.vnics).filter((vnic) => vnic.identity.overlay === overlay);
 }
 
 export function sorted<T extends { readonly name: string }>(objects: ReadonlyMap<string, T>): T[] {
@@ -64,20 +64,20 @@ export interface OverlaySearch {
 }
 
 /** Keeps an overlay over restarts; a temporary one is not kept. `next`: as it will be in a moment. */
-export async function saveOverlay(world: World, overlay: Overlay, next?: OverlaySearch): Promise<void> {
+export async function saveOverlay(registry: Registry, overlay: Overlay, next?: OverlaySearch): Promise<void> {
   if (!overlay.identity.temporary)
-    await world.state.overlays.save({ ...storedOverlay(world, overlay), ...stored(next) });
+    await registry.state.overlays.save({ ...storedOverlay(registry, overlay), ...stored(next) });
 }
 
 function stored(next: OverlaySearch | undefined): Partial<StoredOverlay> {
   return next === undefined ? {} : { search: next.search, properties: { ...next.given } };
 }
 
-export async function saveVnic(world: World, vnic: Vnic): Promise<void> {
-  if (!vnic.identity.temporary) await world.state.vnics.save(storedVnic(world, vnic));
+export async function saveVnic(registry: Registry, vnic: Vnic): Promise<void> {
+  if (!vnic.identity.temporary) await registry.state.vnics.save(storedVnic(registry, vnic));
 }
 
-function storedOverlay({ declared }: World, overlay: Overlay): StoredOverlay {
+function storedOverlay({ declared }: Registry, overlay: Overlay): StoredOverlay {
   const { name, vni, search } = overlay.identity;
   const targets = [...overlay.statics].map(([mac, target]) => [
     mac,
@@ -95,7 +95,7 @@ function storedOverlay({ declared }: World, overlay: Overlay): StoredOverlay {
   };
 }
 
-function storedVnic({ declared }: World, vnic: Vnic): StoredVnic {
+function storedVnic({ declared }: Registry, vnic: Vnic): StoredVnic {
   const { name, overlay, mac, netns, allowAnyMac } = vnic.identity;
   return { version: STATE_VERSION, name, overlay, mac, netns, allowAnyMac, ...declared.stored(name) };
 }

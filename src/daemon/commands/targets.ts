@@ -14,44 +14,44 @@ import { isOwnEndpoint } from '../../overlay-properties/overlay-properties.js';
 import type { Target } from '../../search/api.js';
 import { isHostAddress } from '../../search/host/answers.js';
 import type { Overlay } from '../overlay/overlay.js';
-import { overlayOf, saveOverlay, vnicsOn, type World } from './registry.js';
+import { overlayOf, type Registry, saveOverlay, vnicsOn } from './registry.js';
 import { allOrNothing } from './undo.js';
 
-export async function setTarget(world: World, name: string, macText: string, destination: string): Promise<void> {
-  const overlay = dynamicOverlay(world, name);
+export async function setTarget(registry: Registry, name: string, macText: string, destination: string): Promise<void> {
+  const overlay = dynamicOverlay(registry, name);
   const mac = canonical(macText);
   if (isGroupMac(mac)) throw badTargetMac(mac);
-  refuseVnic(world, overlay, mac);
+  refuseVnic(registry, overlay, mac);
   const target = parseTarget(overlay, destination);
   const before = overlay.statics.get(mac);
-  await allOrNothing(world.log, async (undo) => {
+  await allOrNothing(registry.log, async (undo) => {
     undo.push(`set target ${mac} back`, () => {
       if (before === undefined) forget(overlay, mac);
       else put(overlay, mac, before);
     });
     put(overlay, mac, target);
-    await saveOverlay(world, overlay);
+    await saveOverlay(registry, overlay);
   });
 }
 
-export async function deleteTarget(world: World, name: string, macText: string): Promise<void> {
-  const overlay = dynamicOverlay(world, name);
+export async function deleteTarget(registry: Registry, name: string, macText: string): Promise<void> {
+  const overlay = dynamicOverlay(registry, name);
   const mac = canonical(macText);
-  refuseVnic(world, overlay, mac);
+  refuseVnic(registry, overlay, mac);
   const before = overlay.statics.get(mac);
-  if (before !== undefined) world.declared.refuse(name);
+  if (before !== undefined) registry.declared.refuse(name);
   if (!forget(overlay, mac)) throw noSuchTarget(name, mac);
   if (before === undefined) return;
-  await allOrNothing(world.log, async (undo) => {
+  await allOrNothing(registry.log, async (undo) => {
     undo.push(`set target ${mac} back`, () => put(overlay, mac, before));
-    await saveOverlay(world, overlay);
+    await saveOverlay(registry, overlay);
   });
 }
 
 /** Forgets every target, static ones that commands set included; a VNIC's own MAC is not a target. */
-export async function flushTargets(world: World, name: string): Promise<void> {
-  const overlay = dynamicOverlay(world, name);
-  const isDeclared = world.declared.has(name);
+export async function flushTargets(registry: Registry, name: string): Promise<void> {
+  const overlay = dynamicOverlay(registry, name);
+  const isDeclared = registry.declared.has(name);
   const before = new Map(isDeclared ? [] : overlay.statics);
   const local = [...overlay.vnics.values()].map((vnic) => vnic.mac);
   const kept = new Set([...local, ...(isDeclared ? overlay.statics.keys() : [])]);
@@ -60,16 +60,16 @@ export async function flushTargets(world: World, name: string): Promise<void> {
     if (!kept.has(mac)) forget(overlay, mac);
   }
   if (before.size === 0) return;
-  await allOrNothing(world.log, async (undo) => {
+  await allOrNothing(registry.log, async (undo) => {
     undo.push(`set targets of ${name} back`, () => {
       for (const [mac, target] of before) put(overlay, mac, target);
     });
-    await saveOverlay(world, overlay);
+    await saveOverlay(registry, overlay);
   });
 }
 
-function dynamicOverlay(world: World, name: string): Overlay {
-  const overlay = overlayOf(world, name);
+function dynamicOverlay(registry: Registry, name: string): Overlay {
+  const overlay = overlayOf(registry, name);
   if (overlay.search.isPoint) throw targetsOfPoint(name, overlay.search.name);
   return overlay;
 }
@@ -80,8 +80,8 @@ function canonical(text: string): string {
   return mac;
 }
 
-function refuseVnic(world: World, overlay: Overlay, mac: string): void {
-  const vnic = vnicsOn(world, overlay.name).find((each) => each.identity.mac === mac);
+function refuseVnic(registry: Registry, overlay: Overlay, mac: string): void {
+  const vnic = vnicsOn(registry, overlay.name).find((each) => each.identity.mac === mac);
   if (vnic !== undefined) throw targetIsVnic(overlay.name, mac, vnic.name);
 }
 

@@ -5,30 +5,30 @@ import { anyMacTaken, badMac, interfaceStays, macIsTarget, macTaken, messageOf, 
 import type { Overlay } from '../overlay/overlay.js';
 import { Vnic } from '../overlay/vnic.js';
 import { checkNameFree } from './create-overlay.js';
-import { overlayOf, saveVnic, vnicOf, vnicsOn, type World } from './registry.js';
+import { overlayOf, type Registry, saveVnic, vnicOf, vnicsOn } from './registry.js';
 import { allOrNothing } from './undo.js';
 
-export function createVnic(world: World, request: CreateVnic): Promise<Vnic> {
-  const overlay = overlayOf(world, request.overlay);
-  const vnic = checkedVnic(world, overlay, request);
-  return allOrNothing(world.log, async (undo) => {
+export function createVnic(registry: Registry, request: CreateVnic): Promise<Vnic> {
+  const overlay = overlayOf(registry, request.overlay);
+  const vnic = checkedVnic(registry, overlay, request);
+  return allOrNothing(registry.log, async (undo) => {
     // Kept first: whatever happens between the two, a restart finds the interface's owner.
-    undo.push(`forget VNIC ${vnic.name}`, () => world.state.vnics.remove(vnic.name));
-    await saveVnic(world, vnic);
-    await vnic.create(overlay, world.datapath, world.now());
-    world.vnics.set(vnic.name, vnic);
-    world.log.info('VNIC created', { vnic: vnic.name, overlay: overlay.name, mac: vnic.identity.mac });
+    undo.push(`forget VNIC ${vnic.name}`, () => registry.state.vnics.remove(vnic.name));
+    await saveVnic(registry, vnic);
+    await vnic.create(overlay, registry.datapath, registry.now());
+    registry.vnics.set(vnic.name, vnic);
+    registry.log.info('VNIC created', { vnic: vnic.name, overlay: overlay.name, mac: vnic.identity.mac });
     return vnic;
   });
 }
 
-function checkedVnic(world: World, overlay: Overlay, request: CreateVnic): Vnic {
+function checkedVnic(registry: Registry, overlay: Overlay, request: CreateVnic): Vnic {
   const mac = parseMac(request.mac);
   if (mac === null) throw badMac(request.mac);
-  checkNameFree(world, request.name);
+  checkNameFree(registry, request.name);
   if (overlay.attachment === null) throw overlayNotUp(overlay.name, overlay.health.details);
   const { allowAnyMac, netns = null } = request;
-  for (const other of vnicsOn(world, overlay.name)) {
+  for (const other of vnicsOn(registry, overlay.name)) {
     if (other.identity.mac === mac) throw macTaken(mac, overlay.name, other.name);
     if (allowAnyMac && other.identity.allowAnyMac) throw anyMacTaken(overlay.name, other.name);
   }
@@ -41,21 +41,21 @@ function checkedVnic(world: World, overlay: Overlay, request: CreateVnic): Vnic 
 }
 
 /** A VNIC whose interface cannot be removed stays, and says why: nothing else would know of the interface. */
-export async function deleteVnic(world: World, name: string): Promise<void> {
-  const vnic = vnicOf(world, name);
-  await allOrNothing(world.log, async (undo) => {
-    undo.push(`keep VNIC ${name}`, () => saveVnic(world, vnic));
-    if (!vnic.identity.temporary) await world.state.vnics.remove(name);
-    await removeInterface(world, vnic);
+export async function deleteVnic(registry: Registry, name: string): Promise<void> {
+  const vnic = vnicOf(registry, name);
+  await allOrNothing(registry.log, async (undo) => {
+    undo.push(`keep VNIC ${name}`, () => saveVnic(registry, vnic));
+    if (!vnic.identity.temporary) await registry.state.vnics.remove(name);
+    await removeInterface(registry, vnic);
   });
-  world.vnics.delete(name);
-  world.log.info('VNIC deleted', { vnic: name });
+  registry.vnics.delete(name);
+  registry.log.info('VNIC deleted', { vnic: name });
 }
 
-async function removeInterface(world: World, vnic: Vnic): Promise<void> {
-  const overlay = world.overlays.get(vnic.identity.overlay);
+async function removeInterface(registry: Registry, vnic: Vnic): Promise<void> {
+  const overlay = registry.overlays.get(vnic.identity.overlay);
   try {
-    await vnic.remove(overlay, world.datapath, (name) => world.vnics.has(name));
+    await vnic.remove(overlay, registry.datapath, (name) => registry.vnics.has(name));
   } catch (thrown) {
     vnic.problem = messageOf(thrown);
     throw interfaceStays(vnic.name, thrown);

@@ -7,7 +7,7 @@ import { type OverlayChange, plan, type Step } from '../../config/plan.js';
 import { messageOf } from '../../errors.js';
 import { checkMtu } from '../../overlay-properties/overlay-properties.js';
 import { underlayMtu } from '../../system/link.js';
-import { saveOverlay, saveVnic, type World } from '../commands/registry.js';
+import { type Registry, saveOverlay, saveVnic } from '../commands/registry.js';
 import { modelsOf } from './model.js';
 import {
   addOverlay,
@@ -41,33 +41,33 @@ export class Applied {
 }
 
 /** In a turn: everything but starting other instances of search plugins for overlays that have one. */
-export async function applyInTurn(world: World, wanted: Wanted): Promise<Applied> {
+export async function applyInTurn(registry: Registry, wanted: Wanted): Promise<Applied> {
   const { file, declaration } = wanted;
   const applied = new Applied();
-  await adopt(world, wanted, applied);
+  await adopt(registry, wanted, applied);
   const specsOf = (search: string) => wanted.plugins.get(search)?.manifest.properties ?? [];
-  for (const step of plan(modelsOf(world).declared, declaration, specsOf)) {
-    if (world.isEnding()) break;
+  for (const step of plan(modelsOf(registry).declared, declaration, specsOf)) {
+    if (registry.isEnding()) break;
     const name = nameOf(step);
     // what should come back while its predecessor could not go: why not is said already
     if (step.do.startsWith('add-') && applied.failures.has(name)) continue;
     await trying(applied, name, async () => {
-      if (step.do === 'change-overlay') await change(world, step, wanted, applied);
-      else for (const touched of await takeStep(world, step, wanted.plugins)) applied.touched.add(touched);
+      if (step.do === 'change-overlay') await change(registry, step, wanted, applied);
+      else for (const touched of await takeStep(registry, step, wanted.plugins)) applied.touched.add(touched);
       if (!applied.done.has(name)) applied.done.set(name, phraseOf(step));
     });
   }
-  const { declared } = world;
+  const { declared } = registry;
   for (const [name, line] of declaration.lines) if (declared.has(name)) declared.add(name, `${file}:${line}`);
-  checkMtus(world, declaration, applied);
+  checkMtus(registry, declaration, applied);
   return applied;
 }
 
 /** Outside of a turn: what {@link applyInTurn} left. Overlays do not wait for each other. */
-export async function applySwaps(world: World, { plugins }: Wanted, applied: Applied): Promise<void> {
+export async function applySwaps(registry: Registry, { plugins }: Wanted, applied: Applied): Promise<void> {
   const swaps = applied.swaps.splice(0).map((step) =>
     trying(applied, step.overlay.name, async () => {
-      await swapPlugin(world, step, plugins);
+      await swapPlugin(registry, step, plugins);
       applied.done.set(step.overlay.name, phraseOf(step));
     }),
   );
@@ -75,24 +75,24 @@ export async function applySwaps(world: World, { plugins }: Wanted, applied: App
 }
 
 /** No file declares anything any more: what was declared is like anything that a command made. */
-export async function release(world: World): Promise<void> {
-  for (const name of world.declared.names) {
-    world.declared.delete(name);
-    await saveAgain(world, name);
-    world.log.info('no configuration file: what was declared is kept, and commands may change it', { name });
+export async function release(registry: Registry): Promise<void> {
+  for (const name of registry.declared.names) {
+    registry.declared.delete(name);
+    await saveAgain(registry, name);
+    registry.log.info('no configuration file: what was declared is kept, and commands may change it', { name });
   }
 }
 
 /** What a command has made just as it is declared here is the file's from now on. */
-async function adopt(world: World, { file, declaration }: Wanted, applied: Applied): Promise<void> {
-  const { made } = modelsOf(world);
+async function adopt(registry: Registry, { file, declaration }: Wanted, applied: Applied): Promise<void> {
+  const { made } = modelsOf(registry);
   for (const name of [...made.overlays.keys(), ...made.vnics.keys()]) {
     const line = declaration.lines.get(name);
     if (line === undefined) continue;
-    world.declared.add(name, `${file}:${line}`);
+    registry.declared.add(name, `${file}:${line}`);
     await trying(applied, name, async () => {
-      await saveAgain(world, name).catch((thrown: unknown) => {
-        world.declared.delete(name);
+      await saveAgain(registry, name).catch((thrown: unknown) => {
+        registry.declared.delete(name);
         throw thrown;
       });
       applied.done.set(name, 'was there, and is declared from now on');
@@ -100,33 +100,33 @@ async function adopt(world: World, { file, declaration }: Wanted, applied: Appli
   }
 }
 
-async function saveAgain(world: World, name: string): Promise<void> {
-  const [overlay, vnic] = [world.overlays.get(name), world.vnics.get(name)];
-  if (overlay !== undefined) await saveOverlay(world, overlay);
-  if (vnic !== undefined) await saveVnic(world, vnic);
+async function saveAgain(registry: Registry, name: string): Promise<void> {
+  const [overlay, vnic] = [registry.overlays.get(name), registry.vnics.get(name)];
+  if (overlay !== undefined) await saveOverlay(registry, overlay);
+  if (vnic !== undefined) await saveVnic(registry, vnic);
 }
 
-async function change(world: World, step: OverlayChange, { plugins }: Wanted, applied: Applied): Promise<void> {
+async function change(registry: Registry, step: OverlayChange, { plugins }: Wanted, applied: Applied): Promise<void> {
   const { overlay: to } = step;
-  const isRunning = world.overlays.get(to.name)?.attachment != null;
-  if (!needsSwap(world, step)) {
-    await changeInPlace(world, step);
+  const isRunning = registry.overlays.get(to.name)?.attachment != null;
+  if (!needsSwap(registry, step)) {
+    await changeInPlace(registry, step);
     applied.touched.add(to.name);
   } else if (isRunning) {
-    await changeTargets(world, step, new Map());
+    await changeTargets(registry, step, new Map());
     applied.swaps.push(step);
   } else {
     // nothing of it runs: a new one costs nobody a frame
-    for (const name of await clearAway(world, to.name)) applied.touched.add(name);
-    await addOverlay(world, to, plugins);
+    for (const name of await clearAway(registry, to.name)) applied.touched.add(name);
+    await addOverlay(registry, to, plugins);
     applied.touched.add(to.name);
   }
 }
 
 /** The commands refuse an MTU that does not fit the underlay; here its overlay says so, and works as far as it can. */
-function checkMtus(world: World, { overlays }: Declaration, { failures }: Applied): void {
+function checkMtus(registry: Registry, { overlays }: Declaration, { failures }: Applied): void {
   for (const name of overlays.keys()) {
-    const { mtu, socket } = world.overlays.get(name)?.configuration.settings ?? { mtu: null };
+    const { mtu, socket } = registry.overlays.get(name)?.configuration.settings ?? { mtu: null };
     try {
       if (mtu !== null) checkMtu(mtu, underlayMtu(socket.listen.ip), socket.listen.ip);
     } catch (thrown) {

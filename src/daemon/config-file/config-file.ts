@@ -8,7 +8,7 @@ import { ConfigurationRefused, messageOf, VxlaneError } from '../../errors.js';
 import { type FoundPlugin, findPlugin } from '../../search/find.js';
 import type { Deadlines } from '../../search/host/deadlines.js';
 import { repair } from '../commands/bring-up.js';
-import type { World } from '../commands/registry.js';
+import type { Registry } from '../commands/registry.js';
 import { Serial } from '../commands/serial.js';
 import { Backoff } from '../health/backoff.js';
 import { type Applied, applyInTurn, applySwaps, type Wanted } from './apply.js';
@@ -46,23 +46,23 @@ export class Configuration {
   }
 
   /** In a turn at the start: what was kept is loaded and nothing is up. Throws a refusal; then nothing has changed. */
-  async begin(world: World): Promise<void> {
-    const wanted = (await this.#read(world.deadlines))(modelsOf(world));
-    this.#record(world, wanted, await applyInTurn(world, wanted));
+  async begin(registry: Registry): Promise<void> {
+    const wanted = (await this.#read(registry.deadlines))(modelsOf(registry));
+    this.#record(registry, wanted, await applyInTurn(registry, wanted));
   }
 
   /** SIGHUP. A file that is refused changes nothing. Rejects on a bug only. */
-  reload(world: World): Promise<void> {
+  reload(registry: Registry): Promise<void> {
     return this.#reloads.run(async () => {
       try {
-        const check = await this.#read(world.deadlines);
-        await this.#apply(world, () => check(modelsOf(world)));
+        const check = await this.#read(registry.deadlines);
+        await this.#apply(registry, () => check(modelsOf(registry)));
         this.#refusal = [];
       } catch (thrown) {
         if (!(thrown instanceof ConfigurationRefused)) throw thrown;
         this.#refusal = thrown.problems;
         const { problems } = thrown;
-        world.log.error('configuration refused: nothing changed', { file: this.file, problems });
+        registry.log.error('configuration refused: nothing changed', { file: this.file, problems });
       }
     });
   }
@@ -72,14 +72,14 @@ export class Configuration {
   }
 
   /** Tries again what the file says and could not be done. The file is not read. Never rejects. */
-  async retry(world: World): Promise<void> {
+  async retry(registry: Registry): Promise<void> {
     this.#isRetrying = true;
-    const isDue = () => this.#backoff.isDue(world.now());
+    const isDue = () => this.#backoff.isDue(registry.now());
     const again = () =>
-      this.#wanted !== null && isDue() ? this.#apply(world, () => this.#wanted as Wanted) : undefined;
+      this.#wanted !== null && isDue() ? this.#apply(registry, () => this.#wanted as Wanted) : undefined;
     await this.#reloads
       .run(again)
-      .catch((thrown: unknown) => world.log.error('bug while applying', { reason: messageOf(thrown) }));
+      .catch((thrown: unknown) => registry.log.error('bug while applying', { reason: messageOf(thrown) }));
     this.#isRetrying = false;
   }
 
@@ -125,32 +125,32 @@ export class Configuration {
     };
   }
 
-  async #apply(world: World, wantedNow: () => Wanted): Promise<void> {
-    const [wanted, applied] = await world.serial.run(async () => {
+  async #apply(registry: Registry, wantedNow: () => Wanted): Promise<void> {
+    const [wanted, applied] = await registry.serial.run(async () => {
       const now = wantedNow();
-      const done = await applyInTurn(world, now);
-      await repair(world, ({ name }) => done.touched.has(name));
+      const done = await applyInTurn(registry, now);
+      await repair(registry, ({ name }) => done.touched.has(name));
       return [now, done] as const;
     });
-    await applySwaps(world, wanted, applied);
-    this.#record(world, wanted, applied);
+    await applySwaps(registry, wanted, applied);
+    this.#record(registry, wanted, applied);
   }
 
-  #record(world: World, wanted: Wanted, { done, failures }: Applied): void {
+  #record(registry: Registry, wanted: Wanted, { done, failures }: Applied): void {
     const { file } = this;
     this.#wanted = wanted;
     this.#appliedAt = new Date();
     for (const [name, reason] of failures) {
-      if (this.#failures.get(name) !== reason) world.log.warn('what is declared is not in effect', { name, reason });
+      if (this.#failures.get(name) !== reason) registry.log.warn('what is declared is not in effect', { name, reason });
     }
     this.#failures = failures;
-    for (const overlay of world.overlays.values()) {
+    for (const overlay of registry.overlays.values()) {
       const reason = failures.get(overlay.name);
       if (reason === undefined) overlay.health.restore('declaration');
       else overlay.health.degrade('declaration', `not as declared: ${reason}`);
     }
-    if (failures.size > 0) this.#backoff.failed(world.now());
-    else this.#backoff.succeeded(world.now());
-    if (done.size > 0) world.log.info('configuration applied', { file, done: Object.fromEntries(done) });
+    if (failures.size > 0) this.#backoff.failed(registry.now());
+    else this.#backoff.succeeded(registry.now());
+    if (done.size > 0) registry.log.info('configuration applied', { file, done: Object.fromEntries(done) });
   }
 }

@@ -1,12 +1,12 @@
 /** The objects there are as the configuration room knows them. */
 import type { Model, OverlayModel, VnicModel } from '../../config/model.js';
-import type { World } from '../commands/registry.js';
+import type { Registry } from '../commands/registry.js';
 import { targetText } from '../commands/views.js';
 import type { Overlay } from '../overlay/overlay.js';
 import type { Vnic } from '../overlay/vnic.js';
 
 /** Made by commands, and declared by a file. */
-export function modelsOf({ overlays, vnics, declared }: World): { made: Model; declared: Model } {
+export function modelsOf({ overlays, vnics, declared }: Registry): { made: Model; declared: Model } {
   const split = (isDeclared: boolean): Model => ({
     overlays: mapOf(overlays, (each) => declared.has(each.name) === isDeclared, overlayModel),
     vnics: mapOf(vnics, (each) => declared.has(each.name) === isDeclared, vnicModel),

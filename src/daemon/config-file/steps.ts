@@ -11,7 +11,7 @@ import type { Target } from '../../search/api.js';
 import type { FoundPlugin } from '../../search/find.js';
 import { checkNameFree, deleteOverlay } from '../commands/create-overlay.js';
 import { swapTo } from '../commands/modify-overlay.js';
-import { overlayOf, saveOverlay, saveVnic, vnicOf, vnicsOn, type World } from '../commands/registry.js';
+import { overlayOf, type Registry, saveOverlay, saveVnic, vnicOf, vnicsOn } from '../commands/registry.js';
 import { forget, put } from '../commands/targets.js';
 import { allOrNothing } from '../commands/undo.js';
 import { deleteVnic } from '../commands/vnics.js';
@@ -22,127 +22,127 @@ import { Vnic } from '../overlay/vnic.js';
 export type FoundPlugins = ReadonlyMap<string, FoundPlugin>;
 
 /** Answers the names of the objects that {@link repair} should look at. */
-export async function takeStep(world: World, step: Exclude<Step, OverlayChange>, plugins: FoundPlugins) {
+export async function takeStep(registry: Registry, step: Exclude<Step, OverlayChange>, plugins: FoundPlugins) {
   switch (step.do) {
     case 'remove-vnic':
-      await deleteVnic(world, step.name);
-      world.declared.delete(step.name);
+      await deleteVnic(registry, step.name);
+      registry.declared.delete(step.name);
       return [];
     case 'detach-vnic': {
-      const vnic = vnicOf(world, step.name);
-      await vnic.detach(world.overlays.get(vnic.identity.overlay), world.datapath);
-      world.vnics.delete(step.name);
+      const vnic = vnicOf(registry, step.name);
+      await vnic.detach(registry.overlays.get(vnic.identity.overlay), registry.datapath);
+      registry.vnics.delete(step.name);
       return [];
     }
     case 'remove-overlay':
-      if (step.because.length > 0) return clearAway(world, step.name);
-      await deleteOverlay(world, step.name);
-      world.declared.delete(step.name);
+      if (step.because.length > 0) return clearAway(registry, step.name);
+      await deleteOverlay(registry, step.name);
+      registry.declared.delete(step.name);
       return [];
     case 'add-overlay':
-      await addOverlay(world, step.overlay, plugins);
+      await addOverlay(registry, step.overlay, plugins);
       return [step.overlay.name];
     case 'add-vnic':
-      await addVnic(world, step.vnic);
+      await addVnic(registry, step.vnic);
       return [step.vnic.name];
   }
 }
 
 /** For one of its name that comes in its place: its VNICs wait for that, and their interfaces with them. */
-export async function clearAway(world: World, name: string): Promise<string[]> {
-  const overlay = overlayOf(world, name);
-  const vnics = vnicsOn(world, name);
+export async function clearAway(registry: Registry, name: string): Promise<string[]> {
+  const overlay = overlayOf(registry, name);
+  const vnics = vnicsOn(registry, name);
   for (const vnic of vnics) {
-    await vnic.detach(overlay, world.datapath);
+    await vnic.detach(overlay, registry.datapath);
     vnic.problem = `overlay ${name} is made anew`;
   }
-  world.overlays.delete(name);
+  registry.overlays.delete(name);
   await overlay.takeDown();
   return vnics.map((vnic) => vnic.name);
 }
 
-export async function addOverlay(world: World, to: OverlayModel, plugins: FoundPlugins): Promise<void> {
+export async function addOverlay(registry: Registry, to: OverlayModel, plugins: FoundPlugins): Promise<void> {
   const { name, vni, encap, search, properties, targets } = to;
-  checkNameFree(world, name);
-  const other = [...world.overlays.values()].find((each) => each.identity.vni === vni);
+  checkNameFree(registry, name);
+  const other = [...registry.overlays.values()].find((each) => each.identity.vni === vni);
   if (other !== undefined) throw vniTaken(vni, other.name);
   const found = plugins.get(search) ?? null;
   const configuration = configurationOf(found?.manifest ?? null, properties);
-  const overlay = new Overlay({ name, vni, encap, search, temporary: false }, found, configuration, world);
+  const overlay = new Overlay({ name, vni, encap, search, temporary: false }, found, configuration, registry);
   for (const [mac, text] of targets) overlay.statics.set(mac, targetOf(text));
-  await keep(world, name, () => saveOverlay(world, overlay));
-  world.overlays.set(name, overlay);
+  await keep(registry, name, () => saveOverlay(registry, overlay));
+  registry.overlays.set(name, overlay);
 }
 
-async function addVnic(world: World, { name, overlay, mac, netns, allowAnyMac }: VnicModel): Promise<void> {
-  checkNameFree(world, name);
+async function addVnic(registry: Registry, { name, overlay, mac, netns, allowAnyMac }: VnicModel): Promise<void> {
+  checkNameFree(registry, name);
   const vnic = new Vnic({ name, overlay, mac, netns, allowAnyMac, temporary: false });
   vnic.isNew = true;
   // Kept first, as by create-vnic: whatever happens then, a restart finds the interface's owner.
-  await keep(world, name, () => saveVnic(world, vnic));
-  world.vnics.set(name, vnic);
+  await keep(registry, name, () => saveVnic(registry, vnic));
+  registry.vnics.set(name, vnic);
 }
 
 /** Saves it as declared; the place is told when all is done. */
-async function keep(world: World, name: string, save: () => Promise<void>): Promise<void> {
-  const place = world.declared.place(name);
-  world.declared.add(name, place ?? '');
+async function keep(registry: Registry, name: string, save: () => Promise<void>): Promise<void> {
+  const place = registry.declared.place(name);
+  registry.declared.add(name, place ?? '');
   try {
     await save();
   } catch (thrown) {
-    if (place === null) world.declared.delete(name);
+    if (place === null) registry.declared.delete(name);
     throw thrown;
   }
 }
 
 /** True when the running plugin cannot take the change, and another instance has to. */
-export function needsSwap(world: World, { overlay: { name }, swap, properties }: OverlayChange): boolean {
-  const { search } = overlayOf(world, name);
+export function needsSwap(registry: Registry, { overlay: { name }, swap, properties }: OverlayChange): boolean {
+  const { search } = overlayOf(registry, name);
   return swap.length > 0 || (search.ownNames(properties).length > 0 && search.host?.can('change') === false);
 }
 
 /** As modify-overlay does, but a property may also go back to its default. */
-export async function changeInPlace(world: World, step: OverlayChange): Promise<void> {
+export async function changeInPlace(registry: Registry, step: OverlayChange): Promise<void> {
   const { overlay: to, properties: names } = step;
-  const overlay = overlayOf(world, to.name);
+  const overlay = overlayOf(registry, to.name);
   const before = overlay.configuration;
   const after = configurationOf(overlay.search.found?.manifest ?? null, to.properties);
   if (names.includes('mtu')) overlay.checkMtu(after);
-  await allOrNothing(world.log, async (undo) => {
-    undo.push(`keep overlay ${to.name} as it was`, () => saveOverlay(world, overlay));
+  await allOrNothing(registry.log, async (undo) => {
+    undo.push(`keep overlay ${to.name} as it was`, () => saveOverlay(registry, overlay));
     undo.push(`change overlay ${to.name} back`, () => overlay.apply(before, names));
     if (names.length > 0) await overlay.apply(after, names);
-    await saveOverlay(world, overlay);
+    await saveOverlay(registry, overlay);
   });
-  await changeTargets(world, step, step.put);
+  await changeTargets(registry, step, step.put);
 }
 
 /** Targets that are declared no more go at once: a plugin that comes may have no use for them. */
 export async function changeTargets(
-  world: World,
+  registry: Registry,
   { overlay: { name }, forget: gone }: OverlayChange,
   targets: ReadonlyMap<string, string>,
 ): Promise<void> {
   if (targets.size + gone.length === 0) return;
-  const overlay = overlayOf(world, name);
+  const overlay = overlayOf(registry, name);
   try {
     for (const mac of gone) if (overlay.statics.has(mac)) forget(overlay, mac);
     for (const [mac, text] of targets) put(overlay, mac, targetOf(text));
   } finally {
-    await saveOverlay(world, overlay);
+    await saveOverlay(registry, overlay);
   }
 }
 
 /** Outside of a turn: another instance starts, and nothing waits for it. */
-export async function swapPlugin(world: World, step: OverlayChange, plugins: FoundPlugins): Promise<void> {
+export async function swapPlugin(registry: Registry, step: OverlayChange, plugins: FoundPlugins): Promise<void> {
   const { overlay: to, properties, put: targets } = step;
-  const overlay = overlayOf(world, to.name);
+  const overlay = overlayOf(registry, to.name);
   const found = plugins.get(to.search);
   if (found === undefined) throw new Error(`there is no search plugin ${to.search}`);
   const configuration = configurationOf(found.manifest, to.properties);
   if (properties.includes('mtu')) overlay.checkMtu(configuration);
-  await swapTo(world, overlay, found, configuration, properties);
-  await world.serial.run(() => changeTargets(world, step, targets));
+  await swapTo(registry, overlay, found, configuration, properties);
+  await registry.serial.run(() => changeTargets(registry, step, targets));
 }
 
 function targetOf(text: string): Target {
