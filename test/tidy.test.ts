@@ -10,11 +10,15 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const LINE_LENGTH_MAX = 120;
+/** A guide: a file with one idea that needs more says why in LONG_FILES. Do not cut it into shards. */
 const FILE_LINES_MAX = 300;
 const FUNCTION_LINES_MAX = 70;
 
-// Files that are one long table or one long contract.
-const LONG_FILES = new Set(['assembly/layout.ts', 'src/errors.ts', 'test/tidy.test.ts']);
+/** Files that may be longer, each with its reason. */
+const LONG_FILES: Readonly<Record<string, string>> = {
+  'assembly/layout.ts': 'one table: every offset of the shared memory follows from the one before it',
+  'src/errors.ts': 'one table: what is said to people is worded in one place',
+};
 
 /** Tracked and new files, not ignored ones, as paths from the root. */
 const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
@@ -180,10 +184,11 @@ test('lines, functions and files have a bounded length', () => {
     const long = lines.flatMap((text, index) =>
       text.length > LINE_LENGTH_MAX ? [`${path}:${index + 1} is too long`] : [],
     );
-    if (lines.length > FILE_LINES_MAX && !LONG_FILES.has(path)) long.push(`${path} has ${lines.length} lines`);
+    if (lines.length > FILE_LINES_MAX && LONG_FILES[path] === undefined) long.push(`${path} has ${lines.length} lines`);
     return [...long, ...longFunctions(path, lines)];
   });
-  assert.deepEqual(wrong, []);
+  const unneeded = Object.keys(LONG_FILES).filter((path) => read(path).split('\n').length <= FILE_LINES_MAX);
+  assert.deepEqual(wrong.concat(unneeded.map((path) => `${path} is no longer long: take it off the list`)), []);
 });
 
 /** Functions and methods, found by their indentation: the formatter closes each on a line of its own. */

@@ -1,0 +1,157 @@
+// Documents are held to the tree they speak of: links lead somewhere, files and scripts that are named exist, lists are
+// whole, lines of prose fit a window. A failure says file:line.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { plugins } from '../src/search/registry.js';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const PROSE_LENGTH_MAX = 160;
+
+/** Tracked and new files, not ignored ones, as paths from the root. */
+const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+  cwd: root,
+  encoding: 'utf8',
+})
+  .split('\n')
+  .filter((path) => path !== '' && existsSync(join(root, path)));
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+const documents = files.filter((path) => path.endsWith('.md'));
+const scripts = JSON.parse(read('package.json')) as {
+  scripts: Record<string, string>;
+  dependencies: Record<string, string>;
+};
+
+interface Line {
+  readonly text: string;
+  /** 1-based. */
+  readonly number: number;
+}
+
+/** The lines outside of fenced blocks: drawings, commands and what they print. */
+function linesOf(path: string): Line[] {
+  let isFenced = false;
+  return read(path)
+    .split('\n')
+    .map((text, index) => ({ text, number: index + 1 }))
+    .filter(({ text }) => {
+      const isFence = /^\s*```/.test(text);
+      if (isFence) isFenced = !isFenced;
+      return !isFenced && !isFence;
+    });
+}
+
+test('lines of prose fit a window', () => {
+  const wrong = documents.flatMap((path) =>
+    linesOf(path)
+      .filter(({ text }) => text.length > PROSE_LENGTH_MAX && !text.startsWith('|'))
+      .map(({ text, number }) => `${path}:${number} is ${text.length} long`),
+  );
+  assert.deepEqual(wrong, []);
+});
+
+/** The anchor that a heading gets where Markdown is shown. */
+function anchorOf(heading: string): string {
+  return heading
+    .replaceAll(/[`*]|\[([^\]]*)\]\([^)]*\)/g, '$1')
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+    .trim()
+    .replaceAll(' ', '-');
+}
+
+function anchorsOf(path: string): Set<string> {
+  const headings = linesOf(path).flatMap(({ text }) => /^#+\s+(.*)$/.exec(text)?.[1] ?? []);
+  return new Set(headings.map(anchorOf));
+}
+
+test('links of documents lead to files and headings that are there', () => {
+  const wrong: string[] = [];
+  for (const path of documents) {
+    for (const { text, number } of linesOf(path)) {
+      for (const [, link] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+        if (/^[a-z]+:/.test(link!)) continue;
+        const [file, anchor] = link!.split('#') as [string, string?];
+        const target = file === '' ? path : normalize(join(dirname(path), file));
+        if (!existsSync(join(root, target))) wrong.push(`${path}:${number}: ${link} is not there`);
+        else if (anchor !== undefined && !anchorsOf(target).has(anchor)) {
+          wrong.push(`${path}:${number}: ${target} has no heading #${anchor}`);
+        }
+      }
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
+/** What a document may call a file: its path from the root, from the document's folder, or the end of its path. */
+function isThere(named: string, document: string): boolean {
+  const nearby = normalize(join(dirname(document), named));
+  return files.some((path) => path === named || path === nearby || path.endsWith(`/${named}`));
+}
+
+/** `a/{b,c}.ts` is a/b.ts and a/c.ts. */
+function alternatives(name: string): string[] {
+  const found = /^(.*)\{([^}]*)\}(.*)$/.exec(name);
+  if (found === null) return [name];
+  return found[2]!.split(',').map((each) => `${found[1]}${each}${found[3]}`);
+}
+
+test('sources that a document names are there', () => {
+  const wrong: string[] = [];
+  for (const path of documents.filter((each) => each !== 'CHANGELOG.md')) {
+    for (const { text, number } of linesOf(path)) {
+      for (const [, name] of text.matchAll(/`([\w./{},-]+\.ts)`/g)) {
+        const missing = alternatives(name!).filter((each) => !isThere(each, path));
+        wrong.push(...missing.map((each) => `${path}:${number}: there is no ${each}`));
+      }
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test('npm scripts that a document names are in package.json', () => {
+  const wrong = documents.flatMap((path) =>
+    [...read(path).matchAll(/npm run (?:--silent )?(\w[\w:-]*\w)/g)]
+      .filter(([, name]) => scripts.scripts[name!] === undefined)
+      .map(([, name]) => `${path}: npm run ${name}`),
+  );
+  assert.deepEqual(wrong, []);
+});
+
+/** The text below a heading, up to the next of its kind. */
+function section(path: string, heading: string): string {
+  const found = new RegExp(`^## ${heading}\\n([\\s\\S]*?)(?=^## |$(?![\\s\\S]))`, 'm').exec(read(path));
+  assert.ok(found !== null, `${path} has no section ${heading}`);
+  return found[1]!;
+}
+
+test('README names every dependency, every search plugin and every room', () => {
+  const named = section('README.md', 'Dependencies');
+  for (const name of Object.keys(scripts.dependencies)) assert.ok(named.includes(`\`${name}\``), `${name} in README`);
+  const does = section('README.md', 'What it does and what it does not');
+  for (const name of plugins.keys()) assert.ok(does.includes(`\`${name}\``), `search plugin ${name} in README`);
+  const rooms = section('README.md', 'Where things are');
+  for (const path of files.filter((each) => /^src\/[\w-]+\/README\.md$/.test(each))) {
+    assert.ok(rooms.includes(`(${path})`), `${path} in README`);
+  }
+});
+
+test('test/README names every folder of tests', () => {
+  const table = read('test/README.md');
+  const folders = readdirSync(join(root, 'test'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  for (const { name } of folders) assert.match(table, new RegExp(`\`[^\`]*\\b${name}/`), `${name}/ in test/README.md`);
+});
+
+test('every decision says its status, context, decision and consequences on one screen', () => {
+  for (const path of documents.filter((each) => each.startsWith('docs/decisions/'))) {
+    const text = read(path);
+    assert.ok(text.split('\n').length <= 60, `${path} is longer than a screen`);
+    for (const part of ['Status: ', '## Context', '## Decision', '## Consequences']) {
+      assert.ok(text.includes(`\n${part}`), `${path} has no ${part}`);
+    }
+  }
+});
