@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { formatEndpoint, ipFamily, isGroupMac, parseEndpoint, parseMac } from '../address.js';
 import { badDestination, badTargetMac, messageOf, VxlaneError, wrongFamily } from '../errors.js';
-import { type Configuration, configurationOf, specsOf } from '../overlay-properties/overlay-properties.js';
+import { configurationOf, type OverlayConfiguration, specsOf } from '../overlay-properties/overlay-properties.js';
 import type { PropertySpec } from '../search/api.js';
 import { isHostAddress } from '../search/host/answers.js';
 import type { Manifest } from '../search/host/messages.js';
@@ -29,7 +29,7 @@ export interface Source {
 export interface ReadOverlay {
   readonly model: OverlayModel;
   readonly plugin: Manifest;
-  readonly configuration: Configuration;
+  readonly configuration: OverlayConfiguration;
   /** Canonical MACs of its targets to how the file spells them. */
   readonly spellings: ReadonlyMap<string, string>;
 }
@@ -72,7 +72,7 @@ function findPlugin({ root, problems, findPlugin: find }: Source, path: Path, se
 
 type Given = NonNullable<OverlayContent['properties']>;
 
-function configure(source: Source, path: Path, plugin: Manifest, content: Given): Configuration | null {
+function configure(source: Source, path: Path, plugin: Manifest, content: Given): OverlayConfiguration | null {
   const { root, problems } = source;
   const specs = specsOf(plugin);
   const [given, wrong] = textsOf(source, [...path, 'properties'], specs, content);
@@ -135,7 +135,7 @@ function readTargets(
   path: Path,
   content: NonNullable<OverlayContent['targets']>,
   plugin: Manifest,
-  configuration: Configuration | null,
+  configuration: OverlayConfiguration | null,
   spellings: Map<string, string>,
 ): ReadonlyMap<string, string> {
   const { root, problems } = source;
@@ -163,7 +163,10 @@ function readTargets(
 }
 
 /** As for `modify-overlay -s`. */
-function destinationOf(text: string, configuration: Configuration | null): { text: string; problem: string | null } {
+function destinationOf(
+  text: string,
+  configuration: OverlayConfiguration | null,
+): { text: string; problem: string | null } {
   if (text.toLowerCase() === 'drop') return { text: 'drop', problem: null };
   const endpoint = parseEndpoint(text);
   if (endpoint === null || !isHostAddress(endpoint.ip)) return { text, problem: badDestination(text).message };

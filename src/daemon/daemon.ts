@@ -120,7 +120,7 @@ export class Daemon implements Controller {
     await this.#serial.run(async () => {
       if (!this.#isEnding) await repair(this.#registry, () => true);
     });
-    await Promise.all(running.map((overlay) => overlay.search.reload()));
+    await Promise.all(running.map((overlay) => overlay.plugin.reload()));
     await pluginsStarted(this.#registry);
   }
 

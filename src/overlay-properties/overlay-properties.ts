@@ -138,7 +138,7 @@ export interface OverlaySettings {
 }
 
 /** What an overlay was told, in three forms. */
-export interface Configuration {
+export interface OverlayConfiguration {
   /** What the operator gave, in canonical text; defaults are not in it. */
   readonly given: Readonly<Record<string, string>>;
   /** By name of the property, defaults filled in. */
@@ -152,7 +152,10 @@ export function specsOf(plugin: Manifest | null): readonly PropertySpec[] {
 }
 
 /** Parses what the operator gave. A VxlaneError names everything that is wrong with it. */
-export function configurationOf(plugin: Manifest | null, given: Readonly<Record<string, string>>): Configuration {
+export function configurationOf(
+  plugin: Manifest | null,
+  given: Readonly<Record<string, string>>,
+): OverlayConfiguration {
   const specs = specsOf(plugin);
   const known = plugin === null ? only(given, specs) : given;
   const values = parseProperties(specs, known);

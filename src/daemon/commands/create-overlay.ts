@@ -10,11 +10,16 @@ import {
   pluginFailed,
   vniTaken,
 } from '../../errors.js';
-import { type Configuration, configurationOf, ENCAPS, VNI_MAX } from '../../overlay-properties/overlay-properties.js';
+import {
+  configurationOf,
+  ENCAPS,
+  type OverlayConfiguration,
+  VNI_MAX,
+} from '../../overlay-properties/overlay-properties.js';
 import { type FoundPlugin, findPlugin } from '../../search/find.js';
 import { Overlay } from '../overlay/overlay.js';
 import type { OverlayIdentity } from '../overlay/types.js';
-import type { Candidate } from '../plugin/instance.js';
+import type { PluginInstance } from '../plugin/instance.js';
 import { reattachVnics } from './bring-up.js';
 import { overlayOf, type Registry, saveOverlay, vnicsOn } from './registry.js';
 import { allOrNothing } from './undo.js';
@@ -46,15 +51,15 @@ function checkFree(registry: Registry, { name, encap, vni }: OverlayIdentity): v
 }
 
 /** An instance for the overlay that could take over. A VxlaneError says why there is none. */
-export async function startedFor(overlay: Overlay, found: FoundPlugin, configuration: Configuration) {
+export async function startedFor(overlay: Overlay, found: FoundPlugin, configuration: OverlayConfiguration) {
   try {
-    return await overlay.search.start(found, configuration, overlay.pluginMacs());
+    return await overlay.plugin.start(found, configuration, overlay.pluginMacs());
   } catch (thrown) {
     throw pluginFailed(overlay.name, messageOf(thrown), thrown);
   }
 }
 
-function establish(registry: Registry, overlay: Overlay, candidate: Candidate): Promise<Overlay> {
+function establish(registry: Registry, overlay: Overlay, candidate: PluginInstance): Promise<Overlay> {
   return allOrNothing(registry.log, async (undo) => {
     if (registry.isEnding()) throw daemonEnding();
     checkFree(registry, overlay.identity); // again: another command may have come first

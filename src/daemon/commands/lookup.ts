@@ -15,9 +15,9 @@ export async function lookup(overlay: Overlay, mac: string): Promise<LookupView>
   const known = targets.entry(mac);
   if (known !== null) return cachedLookupView(overlay, known);
   const { vni } = overlay.identity;
-  const base = { overlay: overlay.name, mac, source: overlay.search.name, cached: false };
-  if (overlay.search.isPoint) return { ...base, ...outcomeView(overlay.search.point ?? 'drop') };
-  const { flood } = flooding.configOf(overlay.search.flood);
+  const base = { overlay: overlay.name, mac, source: overlay.plugin.name, cached: false };
+  if (overlay.plugin.isPoint) return { ...base, ...outcomeView(overlay.plugin.point ?? 'drop') };
+  const { flood } = flooding.configOf(overlay.plugin.flood);
   if (isGroupMac(mac) || flood?.unknown === true)
     return { ...base, ...floodView(flood?.endpoints ?? []), cached: true };
   const outcome = await upcalls.ask(plainQuery(vni, mac));

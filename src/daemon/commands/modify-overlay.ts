@@ -8,16 +8,16 @@ import {
   swapLosesTargets,
 } from '../../errors.js';
 import {
-  type Configuration,
   configurationOf,
   OVERLAY_PROPERTIES,
+  type OverlayConfiguration,
   only,
   specsOf,
 } from '../../overlay-properties/overlay-properties.js';
 import { type FoundPlugin, findPlugin } from '../../search/find.js';
 import { parseChanges } from '../../search/props.js';
 import type { Overlay } from '../overlay/overlay.js';
-import type { Candidate } from '../plugin/instance.js';
+import type { PluginInstance } from '../plugin/instance.js';
 import { repairOverlay } from './bring-up.js';
 import { startedFor } from './create-overlay.js';
 import { overlayOf, type Registry, saveOverlay } from './registry.js';
@@ -41,7 +41,7 @@ async function changeProperties(
   const names = Object.keys(given);
   if (names.length === 0) throw nothingToModify(name);
   const before = overlay.configuration;
-  const manifest = overlay.search.found?.manifest ?? null;
+  const manifest = overlay.plugin.found?.manifest ?? null;
   parseChanges(specsOf(manifest), given);
   const after = configurationOf(manifest, { ...before.given, ...given });
   if (names.includes('mtu')) overlay.checkMtu(after);
@@ -60,9 +60,9 @@ async function changeProperties(
 
 /** A running plugin may not be able to take changes at all. */
 function refuseFixed(overlay: Overlay, names: readonly string[]): void {
-  const ownNames = overlay.search.ownNames(names);
-  const { host } = overlay.search;
-  if (ownNames.length > 0 && host !== null && !host.can('change')) throw propertyFixed(ownNames, overlay.search.name);
+  const ownNames = overlay.plugin.ownNames(names);
+  const { host } = overlay.plugin;
+  if (ownNames.length > 0 && host !== null && !host.can('change')) throw propertyFixed(ownNames, overlay.plugin.name);
 }
 
 /**
@@ -88,7 +88,7 @@ export async function swapTo(
   registry: Registry,
   overlay: Overlay,
   found: FoundPlugin,
-  configuration: Configuration,
+  configuration: OverlayConfiguration,
   names: readonly string[],
   epoch = overlay.epoch,
 ): Promise<Overlay> {
@@ -112,7 +112,7 @@ function swappedConfiguration(
   overlay: Overlay,
   found: FoundPlugin,
   given: Readonly<Record<string, string>>,
-): Configuration {
+): OverlayConfiguration {
   const general = only(given, OVERLAY_PROPERTIES);
   parseChanges(OVERLAY_PROPERTIES, general);
   const before = overlay.configuration.given;
@@ -129,7 +129,7 @@ function refuseLostTargets(overlay: Overlay, { manifest }: FoundPlugin): void {
 async function swapIn(
   registry: Registry,
   overlay: Overlay,
-  candidate: Candidate,
+  candidate: PluginInstance,
   names: readonly string[],
 ): Promise<Overlay> {
   const { configuration, found } = candidate;

@@ -14,7 +14,7 @@ export function statsView(datapath: Datapath, overlays: readonly Overlay[], vnic
   const counted = overlays.flatMap((overlay) => {
     const index = overlay.attachment?.index;
     if (index === undefined) return [];
-    const { name, counts } = overlay.search;
+    const { name, counts } = overlay.plugin;
     return [{ name: overlay.name, ...datapath.overlayCounters(index), plugin: { name, ...counts } }];
   });
   const view: StatsView = {

@@ -70,7 +70,7 @@ export async function flushTargets(registry: Registry, name: string): Promise<vo
 
 function dynamicOverlay(registry: Registry, name: string): Overlay {
   const overlay = overlayOf(registry, name);
-  if (overlay.search.isPoint) throw targetsOfPoint(name, overlay.search.name);
+  if (overlay.plugin.isPoint) throw targetsOfPoint(name, overlay.plugin.name);
   return overlay;
 }
 

@@ -39,7 +39,7 @@ function propertyViews(overlay: Overlay, plugins: readonly string[]): PropertyVi
     readOnly('encap', encap, ENCAPS.join(',')),
     ...others,
     readOnly('search', search, plugins.join(',')),
-    ...(overlay.search.found?.manifest.properties ?? []).map((spec) => propertyView(overlay, spec)),
+    ...(overlay.plugin.found?.manifest.properties ?? []).map((spec) => propertyView(overlay, spec)),
   ];
 }
 
@@ -87,7 +87,7 @@ export function vnicView(vnic: Vnic, overlay: Overlay | undefined, declared: str
 /** Targets sorted by MAC. What an overlay that is not up will have are its static ones. */
 export function targetViews(overlay: Overlay, nowMs: number): TargetView[] {
   if (overlay.attachment === null) return [...overlay.statics].sort().map(([mac, target]) => waitingView(mac, target));
-  const point = overlay.search.isPoint ? [pointView(overlay, nowMs)] : [];
+  const point = overlay.plugin.isPoint ? [pointView(overlay, nowMs)] : [];
   const told = overlay.attachment.targets.entries().filter(isTold);
   return [...point, ...told.map((entry) => targetView(overlay, entry, nowMs))];
 }
@@ -111,9 +111,9 @@ function waitingView(mac: string, target: Target): TargetView {
 }
 
 function pointView(overlay: Overlay, nowMs: number): TargetView {
-  const destination = targetText(overlay.search.point ?? 'drop');
-  const ageSeconds = seconds(nowMs - overlay.search.pointAtMs);
-  return { mac: ANY_MAC, destination, source: overlay.search.name, ageSeconds, idleSeconds: null };
+  const destination = targetText(overlay.plugin.point ?? 'drop');
+  const ageSeconds = seconds(nowMs - overlay.plugin.pointAtMs);
+  return { mac: ANY_MAC, destination, source: overlay.plugin.name, ageSeconds, idleSeconds: null };
 }
 
 export function targetText(target: Target): string {
@@ -134,7 +134,7 @@ function destinationText(overlay: Overlay, target: FdbTarget): string {
 function sourceOf(overlay: Overlay, { mac, isStatic }: FdbEntry): string {
   if (vnicOfMac(overlay, mac) !== undefined) return 'vnic';
   if (overlay.attachment?.targets.isLearned(mac)) return 'learned';
-  return isStatic ? 'static' : overlay.search.name;
+  return isStatic ? 'static' : overlay.plugin.name;
 }
 
 function saidAtMs(overlay: Overlay, mac: string, nowMs: number): number {

@@ -97,8 +97,8 @@ async function keep(registry: Registry, name: string, save: () => Promise<void>)
 
 /** True when the running plugin cannot take the change, and another instance has to. */
 export function needsSwap(registry: Registry, { overlay: { name }, swap, properties }: OverlayChange): boolean {
-  const { search } = overlayOf(registry, name);
-  return swap.length > 0 || (search.ownNames(properties).length > 0 && search.host?.can('change') === false);
+  const { plugin } = overlayOf(registry, name);
+  return swap.length > 0 || (plugin.ownNames(properties).length > 0 && plugin.host?.can('change') === false);
 }
 
 /** As modify-overlay does, but a property may also go back to its default. */
@@ -106,7 +106,7 @@ export async function changeInPlace(registry: Registry, step: OverlayChange): Pr
   const { overlay: to, properties: names } = step;
   const overlay = overlayOf(registry, to.name);
   const before = overlay.configuration;
-  const after = configurationOf(overlay.search.found?.manifest ?? null, to.properties);
+  const after = configurationOf(overlay.plugin.found?.manifest ?? null, to.properties);
   if (names.includes('mtu')) overlay.checkMtu(after);
   await allOrNothing(registry.log, async (undo) => {
     undo.push(`keep overlay ${to.name} as it was`, () => saveOverlay(registry, overlay));

@@ -42,13 +42,13 @@ function forUpcalls(overlay: Overlay, index: OverlayIndex): UpcallOverlay {
     health: overlay.health,
     vnics: overlay.vnics,
     get plugin() {
-      return overlay.search.host;
+      return overlay.plugin.host;
     },
     get starting() {
       return overlay.starting;
     },
     get isPoint() {
-      return overlay.search.isPoint;
+      return overlay.plugin.isPoint;
     },
     get negativeTtlMs() {
       return overlay.configuration.settings.negativeTtlMs;

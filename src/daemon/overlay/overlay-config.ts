@@ -5,11 +5,11 @@ import type { Overlay } from './overlay.js';
 
 /** From its configuration, its plugin and its VNICs as they are now. */
 export function datapathConfig(
-  { identity, configuration, search, vnics }: Overlay,
+  { identity, configuration, plugin, vnics }: Overlay,
   { socket, gso, flooding }: { socket: SocketIndex; gso: boolean; flooding?: Flooding },
 ): OverlayConfig {
   const { strictHeader, vlan } = configuration.settings;
-  const { isPoint, point } = search;
+  const { isPoint, point } = plugin;
   const isOffloaded = configuration.settings.socket.offload === 'auto';
   return {
     vni: identity.vni,
@@ -18,10 +18,10 @@ export function datapathConfig(
     vlan,
     point: isPoint ? (point ?? 'drop') : null,
     lookup: !isPoint,
-    ...(flooding?.configOf(search.flood) ?? { flood: null, learn: false }),
-    proxyArp: search.can('arp'),
-    proxyNdp: search.can('ndp'),
-    proxyDhcp: search.can('dhcp'),
+    ...(flooding?.configOf(plugin.flood) ?? { flood: null, learn: false }),
+    proxyArp: plugin.can('arp'),
+    proxyNdp: plugin.can('ndp'),
+    proxyDhcp: plugin.can('dhcp'),
     segment: isOffloaded && gso,
     coalesceTcp: isOffloaded,
     coalesceUdp: isOffloaded && [...vnics.values()].every((vnic) => vnic.takesUdpSuperFrames),

@@ -1,12 +1,9 @@
 /**
  * One overlay: its configuration, and, while it is up, its socket, its place in the datapath, its plugin and its VNICs.
- *
- * An overlay can exist without being up: after a restart its listen address or its plugin may not be there yet. Then it
- * is DEGRADED with the reason, and `bringUp` is tried again.
  */
 import type { VnicIndex } from '../../datapath/types.js';
 import { messageOf, overlayNotUp } from '../../errors.js';
-import { type Configuration, configurationOf } from '../../overlay-properties/overlay-properties.js';
+import { configurationOf, type OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
 import type { Target } from '../../search/api.js';
 import { type FoundPlugin, findPlugin } from '../../search/find.js';
 import type { PluginFault } from '../../search/host/types.js';
@@ -15,8 +12,8 @@ import { Backoff } from '../health/backoff.js';
 import { Health } from '../health/health.js';
 import { StatusLog } from '../health/status-log.js';
 import type { DaemonLog } from '../log.js';
-import type { Candidate } from '../plugin/instance.js';
-import { SearchSide } from '../plugin/plugin-slot.js';
+import type { PluginInstance } from '../plugin/instance.js';
+import { PluginSlot } from '../plugin/plugin-slot.js';
 import { PluginStarter } from '../plugin/plugin-starter.js';
 import { ListenAddress } from '../underlay/listen-address.js';
 import { OverlayMtu } from '../underlay/mtu.js';
@@ -29,7 +26,7 @@ export class Overlay {
   readonly log: DaemonLog;
   readonly health = new Health();
   readonly backoff = new Backoff();
-  readonly search: SearchSide;
+  readonly plugin: PluginSlot;
   readonly vnics = new Map<VnicIndex, AttachedVnic>();
   /** The operator's targets. */
   readonly statics = new Map<string, Target>();
@@ -37,20 +34,25 @@ export class Overlay {
   #epoch = 0;
   readonly #deps: OverlayDeps;
   readonly #lostTargets: LostTargets;
-  #configuration: Configuration;
+  #configuration: OverlayConfiguration;
   readonly #mtu = new OverlayMtu();
   #attachment: Attachment | null = null;
   readonly #listenAddress = new ListenAddress(this.health);
   readonly #starter = new PluginStarter({
     candidate: () => this.#candidate(),
-    isWanted: () => this.search.host === null && this.#attachment !== null,
+    isWanted: () => this.plugin.host === null && this.#attachment !== null,
     takeOver: (candidate) => this.takeOver(candidate),
     failed: (thrown) => void this.#cannot('start', thrown),
   });
   readonly #statusLog: StatusLog;
 
   /** `found`: null when there is no such plugin now. */
-  constructor(identity: OverlayIdentity, found: FoundPlugin | null, configuration: Configuration, deps: OverlayDeps) {
+  constructor(
+    identity: OverlayIdentity,
+    found: FoundPlugin | null,
+    configuration: OverlayConfiguration,
+    deps: OverlayDeps,
+  ) {
     this.#identity = identity;
     this.#configuration = configuration;
     this.#deps = deps;
@@ -58,12 +60,12 @@ export class Overlay {
     this.#lostTargets = new LostTargets(this.health, this.log);
     this.#statusLog = new StatusLog(this.health, this.log);
     const { deadlines, hosts, now, datapath } = deps;
-    this.search = new SearchSide(found, {
+    this.plugin = new PluginSlot(found, {
       overlay: identity.name,
       vni: identity.vni,
       log: this.log,
       health: this.health,
-      wordsMax: datapath.fdbSize,
+      pushesMax: datapath.fdbSize,
       ...{ deadlines, hosts, now },
       onDeath: (fault) => this.#pluginDied(fault),
       onChange: () => this.#configure(),
@@ -78,7 +80,7 @@ export class Overlay {
     return this.#identity.name;
   }
 
-  get configuration(): Configuration {
+  get configuration(): OverlayConfiguration {
     return this.#configuration;
   }
 
@@ -91,7 +93,6 @@ export class Overlay {
     return this.#mtu.underlay;
   }
 
-  /** null while the overlay has no socket. */
   get attachment(): Attachment | null {
     return this.#attachment;
   }
@@ -101,7 +102,6 @@ export class Overlay {
     return this.#epoch;
   }
 
-  /** It is about to be another. */
   outdate(): void {
     this.#epoch++;
     this.#starter.outdate();
@@ -113,7 +113,7 @@ export class Overlay {
   }
 
   get isUp(): boolean {
-    return this.#attachment !== null && this.search.host !== null;
+    return this.#attachment !== null && this.plugin.host !== null;
   }
 
   /** The attachment, or a VxlaneError that says why there is none. */
@@ -123,7 +123,7 @@ export class Overlay {
   }
 
   /** Refuses a configuration whose MTU does not fit the underlay as it is now. */
-  checkMtu({ settings }: Configuration = this.#configuration): void {
+  checkMtu({ settings }: OverlayConfiguration = this.#configuration): void {
     this.#mtu.check(settings);
   }
 
@@ -144,18 +144,17 @@ export class Overlay {
     return this.#starter.start();
   }
 
-  async #candidate(): Promise<Candidate> {
-    const found = this.search.found ?? (await findPlugin(this.#identity.search, this.#deps.deadlines));
-    return this.search.start(found, configurationOf(found.manifest, this.#configuration.given));
+  async #candidate(): Promise<PluginInstance> {
+    const found = this.plugin.found ?? (await findPlugin(this.#identity.search, this.#deps.deadlines));
+    return this.plugin.start(found, configurationOf(found.manifest, this.#configuration.given));
   }
 
   /** The plugin ends, and no other begins. */
   endPlugin(): Promise<void> {
     this.#starter.end();
-    return this.search.stop();
+    return this.plugin.stop();
   }
 
-  /** What a candidate has to know before it takes over. */
   pluginMacs(): string[] {
     return this.#attachment?.targets.told() ?? [];
   }
@@ -166,12 +165,12 @@ export class Overlay {
    * when there is no socket, when the candidate has ended, and when the datapath has no room for where it floods or
    * points to: then nothing has changed.
    */
-  async takeOver(candidate: Candidate, names: readonly string[] = []): Promise<void> {
+  async takeOver(candidate: PluginInstance, names: readonly string[] = []): Promise<void> {
     const { upcalls } = this.attached();
     if (candidate.fault !== null) throw candidate.fault;
     const before = this.#adopt(candidate);
     this.#starter.outdate();
-    upcalls.takeOver(candidate.relay);
+    upcalls.serve(candidate.relay);
     this.#configure();
     applyToVnics(this, this.#deps.sockets, names);
     this.health.restore('start');
@@ -181,14 +180,14 @@ export class Overlay {
   }
 
   /** All or nothing. Answers the one before it. */
-  #adopt(candidate: Candidate): Candidate | null {
-    const [identity, configuration, wasPoint] = [this.#identity, this.#configuration, this.search.isPoint];
+  #adopt(candidate: PluginInstance): PluginInstance | null {
+    const [identity, configuration, wasPoint] = [this.#identity, this.#configuration, this.plugin.isPoint];
     this.#identity = { ...identity, search: candidate.found.reference };
     this.#configuration = candidate.configuration;
     try {
-      return this.search.takeOver(candidate, () => {
+      return this.plugin.takeOver(candidate, () => {
         // From one destination for all to those in the FDB: it is filled first. But a flood list may have no room.
-        if (!wasPoint || this.search.isPoint || candidate.flood !== null) this.#configure();
+        if (!wasPoint || this.plugin.isPoint || candidate.flood !== null) this.#configure();
       });
     } catch (thrown) {
       this.#identity = identity;
@@ -202,7 +201,7 @@ export class Overlay {
     this.log.error('search plugin ended', {
       reason: fault.message,
       restartInMs: waitMs,
-      deaths: this.search.counts.deaths,
+      deaths: this.plugin.counts.deaths,
     });
   }
 
@@ -215,7 +214,7 @@ export class Overlay {
   /** Closes everything, whatever of it is open. No VNICs may be left. */
   async takeDown(): Promise<void> {
     this.outdate();
-    await this.search.stop();
+    await this.plugin.stop();
     const attachment = this.#attachment;
     if (attachment === null) return;
     this.#attachment = null;
@@ -230,9 +229,9 @@ export class Overlay {
    * Takes a new configuration in which `names` may differ. The plugin is told first, so that its refusal changes
    * nothing here. A change is taken back by applying the old configuration.
    */
-  async apply(configuration: Configuration, names: readonly string[]): Promise<void> {
+  async apply(configuration: OverlayConfiguration, names: readonly string[]): Promise<void> {
     this.outdate();
-    await this.search.change(configuration, this.search.ownNames(names));
+    await this.plugin.change(configuration, this.plugin.ownNames(names));
     this.#configuration = configuration;
     this.#configure();
     applyToVnics(this, this.#deps.sockets, names);
@@ -294,6 +293,6 @@ export class Overlay {
     if (this.#attachment === null) return;
     // First, because it may have no room: then what was learned is not forgotten.
     this.#deps.datapath.setOverlay(this.#attachment.index, datapathConfig(this, this.#attachment));
-    this.#attachment.flooding.follow(this.search.flood);
+    this.#attachment.flooding.follow(this.plugin.flood);
   }
 }

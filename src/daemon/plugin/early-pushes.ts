@@ -1,6 +1,6 @@
 /**
- * What an instance says before it takes over its overlay. Until then another instance may still answer, so its words
- * are kept: the latest on each MAC and address. From then on they go straight to where they are meant for.
+ * What an instance pushes before it serves its overlay. Until then another instance may still answer, so its pushes are
+ * kept: the latest on each MAC and address. From then on they go straight to where they are meant for.
  */
 import type { Answer, Target } from '../../search/api.js';
 import type { PluginHealth, PluginSink } from '../../search/host/types.js';
@@ -8,14 +8,14 @@ import type { PluginHealth, PluginSink } from '../../search/host/types.js';
 /** Addresses that may have moved meanwhile. */
 const MOVES_MAX = 65_536;
 
-export class FirstWords implements PluginSink, PluginHealth {
+export class EarlyPushes implements PluginSink, PluginHealth {
   /** By MAC; null: it has no target. Of a MAC that is not there, nothing has been said. */
   readonly answers = new Map<string, Answer | null>();
   /** IP address to its new owner. */
   readonly moves = new Map<string, string>();
   readonly troubles = new Map<'plugin' | 'push', string>();
   readonly #most: number;
-  /** MACs of which it has spoken unasked: what it answered about the same time may be older. */
+  /** MACs that it pushed: what it answered about the same time may be older. */
   readonly #pushed = new Set<string>();
 
   /** `most`: MACs that are kept; one beyond is asked for when it is needed. */
@@ -28,26 +28,26 @@ export class FirstWords implements PluginSink, PluginHealth {
     return this.answers.size >= this.#most || this.#pushed.size >= this.#most;
   }
 
-  /** It was asked. Once it has spoken unasked of too many to remember, no answer can be told from an older one. */
+  /** It was asked. Once it has pushed too many to remember, no answer can be told from an older one. */
   answered(mac: string, answer: Answer | null): void {
     if (this.#pushed.size < this.#most && !this.#pushed.has(mac)) this.#keep(mac, answer);
   }
 
   put(mac: string, target: Target, ttl: number | undefined): void {
     this.#keep(mac, ttl === undefined ? { target } : { target, ttl });
-    this.#spoke(mac);
+    this.#notePush(mac);
   }
 
   withdraw(mac: string): void {
     this.answers.delete(mac);
-    this.#spoke(mac);
+    this.#notePush(mac);
   }
 
   #keep(mac: string, answer: Answer | null): void {
     if (this.answers.size < this.#most || this.answers.has(mac)) this.answers.set(mac, answer);
   }
 
-  #spoke(mac: string): void {
+  #notePush(mac: string): void {
     if (this.#pushed.size < this.#most) this.#pushed.add(mac);
   }
 
@@ -55,7 +55,7 @@ export class FirstWords implements PluginSink, PluginHealth {
     if (this.moves.size < MOVES_MAX || this.moves.has(ip)) this.moves.set(ip, mac);
   }
 
-  /** They have been repeated, but for `answers`, which the takeover still reads, and empties. */
+  /** They have been repeated, but for `answers`, which the reconciliation still reads, and empties. */
   end(): void {
     this.moves.clear();
     this.troubles.clear();
@@ -71,24 +71,24 @@ export class FirstWords implements PluginSink, PluginHealth {
   }
 }
 
-/** Where an instance speaks to: its first words, then whatever listens. */
+/** Where an instance pushes to: what keeps its early pushes, then whatever listens. */
 export class Relay implements PluginSink, PluginHealth {
-  readonly words: FirstWords;
+  readonly early: EarlyPushes;
   #sink: PluginSink;
   #health: PluginHealth;
 
-  constructor(words: FirstWords) {
-    this.words = words;
-    this.#sink = words;
-    this.#health = words;
+  constructor(early: EarlyPushes) {
+    this.early = early;
+    this.#sink = early;
+    this.#health = early;
   }
 
-  /** The first words are over: the takeover that they are for has begun. */
+  /** The instance serves from now on, and the reconciliation that its early pushes are for has begun. */
   connect(sink: PluginSink, health: PluginHealth): void {
     this.#sink = sink;
     this.#health = health;
-    for (const [part, reason] of this.words.troubles) health.degrade(part, reason);
-    this.words.end();
+    for (const [part, reason] of this.early.troubles) health.degrade(part, reason);
+    this.early.end();
   }
 
   put(mac: string, target: Target, ttl: number | undefined): void {

@@ -4,54 +4,59 @@
  */
 import { formatEndpoint, ipFamily, isMulticast } from '../../address.js';
 import { groupNeedsInterface, pointsToItself } from '../../errors.js';
-import { type Configuration, isOwnEndpoint, isWildcard, only } from '../../overlay-properties/overlay-properties.js';
+import {
+  isOwnEndpoint,
+  isWildcard,
+  type OverlayConfiguration,
+  only,
+} from '../../overlay-properties/overlay-properties.js';
 import type { Flood, PluginLog, Target } from '../../search/api.js';
 import type { FoundPlugin } from '../../search/find.js';
 import type { Deadlines } from '../../search/host/deadlines.js';
 import { PluginHost } from '../../search/host/host.js';
 import { threadAt } from '../../search/host/thread.js';
 import type { PluginCounts, PluginFault } from '../../search/host/types.js';
-import { FirstWords, Relay } from './early-pushes.js';
+import { EarlyPushes, Relay } from './early-pushes.js';
 import { plainQuery } from './query.js';
 
-/** Questions that are asked at once while a candidate warms up. */
+/** Questions that are asked at once while an instance warms up. */
 const WARM_AT_ONCE = 64;
-/** Then it takes over as warm as it is, and is asked for the rest afterwards. */
+/** Then it serves as warm as it is, and is asked for the rest afterwards. */
 const WARM_MAX_MS = 20_000;
 
-export interface CandidateOptions {
+export interface InstanceOptions {
   readonly overlay: string;
   readonly vni: number;
   readonly found: FoundPlugin;
-  readonly configuration: Configuration;
+  readonly configuration: OverlayConfiguration;
   readonly log: PluginLog;
   readonly counts: PluginCounts;
   readonly deadlines: Deadlines;
   /** Every host that runs, so that its thread is watched. */
   readonly hosts: Set<PluginHost>;
-  /** Answers that are kept until it takes over. */
-  readonly wordsMax: number;
+  /** MACs whose pushes are kept until it serves. */
+  readonly pushesMax: number;
   readonly now: () => number;
   readonly onDeath: (host: PluginHost, fault: PluginFault) => void;
 }
 
-export class Candidate {
+export class PluginInstance {
   readonly found: FoundPlugin;
-  readonly configuration: Configuration;
+  readonly configuration: OverlayConfiguration;
   readonly host: PluginHost;
   readonly relay: Relay;
-  readonly #options: CandidateOptions;
+  readonly #options: InstanceOptions;
   #fault: PluginFault | null = null;
   point: Target | null = null;
   flood: Flood | null = null;
 
-  constructor(options: CandidateOptions) {
+  constructor(options: InstanceOptions) {
     const { found, configuration, vni, log, counts, deadlines, hosts } = options;
     const { values, settings } = configuration;
     this.#options = options;
     this.found = found;
     this.configuration = configuration;
-    this.relay = new Relay(new FirstWords(options.wordsMax));
+    this.relay = new Relay(new EarlyPushes(options.pushesMax));
     this.host = new PluginHost({
       name: found.manifest.name,
       open: threadAt(found.location, settings.pluginMemoryMiB),
@@ -95,14 +100,14 @@ export class Candidate {
    */
   async warm(macs: readonly string[]): Promise<void> {
     if (this.found.manifest.mode === 'point') return;
-    const { words } = this.relay;
+    const { early } = this.relay;
     const { now } = this.#options;
     const untilMs = now() + WARM_MAX_MS;
     for await (const page of this.host.entries()) {
-      for (const { mac, ...answer } of page) words.answered(mac, answer);
-      if (words.isFull || now() >= untilMs) break;
+      for (const { mac, ...answer } of page) early.answered(mac, answer);
+      if (early.isFull || now() >= untilMs) break;
     }
-    const untold = macs.filter((mac) => !words.answers.has(mac));
+    const untold = macs.filter((mac) => !early.answers.has(mac));
     await this.#ask(untold, untilMs);
   }
 
@@ -110,7 +115,7 @@ export class Candidate {
     const { vni, now } = this.#options;
     for (let at = 0; at < macs.length && now() < untilMs; at += WARM_AT_ONCE) {
       const asked = macs.slice(at, at + WARM_AT_ONCE).map(async (mac) => {
-        this.relay.words.answered(mac, await this.host.lookup(plainQuery(vni, mac)));
+        this.relay.early.answered(mac, await this.host.lookup(plainQuery(vni, mac)));
       });
       await Promise.all(asked);
     }
@@ -123,7 +128,7 @@ export class Candidate {
 }
 
 /** The one destination of a point plugin; a VxlaneError when that is the overlay itself. */
-export async function pointOf(host: PluginHost, { settings }: Configuration, overlay: string): Promise<Target> {
+export async function pointOf(host: PluginHost, { settings }: OverlayConfiguration, overlay: string): Promise<Target> {
   const target = await host.target();
   if (target !== 'drop' && isOwnEndpoint(settings.socket.listen, target)) {
     throw pointsToItself(overlay, formatEndpoint(target));
@@ -132,7 +137,7 @@ export async function pointOf(host: PluginHost, { settings }: Configuration, ove
 }
 
 /** What a dynamic plugin floods to; a VxlaneError when that cannot be from where the overlay listens. */
-export async function floodOf(host: PluginHost, { settings }: Configuration): Promise<Flood | null> {
+export async function floodOf(host: PluginHost, { settings }: OverlayConfiguration): Promise<Flood | null> {
   const flood = await host.flood();
   const { ip } = settings.socket.listen;
   const group = flood?.endpoints.find((endpoint) => isMulticast(endpoint.ip));

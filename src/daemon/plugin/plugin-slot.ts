@@ -3,7 +3,7 @@
  * stopped. What the last one was able to do is remembered while there is none.
  */
 import { messageOf } from '../../errors.js';
-import type { Configuration } from '../../overlay-properties/overlay-properties.js';
+import type { OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
 import type { Flood, PluginLog, Target } from '../../search/api.js';
 import type { FoundPlugin } from '../../search/find.js';
 import type { Deadlines } from '../../search/host/deadlines.js';
@@ -11,16 +11,16 @@ import type { PluginHost } from '../../search/host/host.js';
 import type { Ability } from '../../search/host/messages.js';
 import { PluginCounts, type PluginFault } from '../../search/host/types.js';
 import type { Health } from '../health/health.js';
-import { Candidate, floodOf, pointOf } from './instance.js';
+import { floodOf, PluginInstance, pointOf } from './instance.js';
 
-export interface SearchSideOptions {
+export interface SlotOptions {
   readonly overlay: string;
   readonly vni: number;
   readonly log: PluginLog;
   readonly health: Health;
   readonly deadlines: Deadlines;
   readonly hosts: Set<PluginHost>;
-  readonly wordsMax: number;
+  readonly pushesMax: number;
   /** Milliseconds of the monotonic clock. */
   readonly now: () => number;
   /** The running instance has ended without being told to. */
@@ -31,7 +31,7 @@ export interface SearchSideOptions {
 
 interface Side {
   /** null while there is none; the rest is then what the last one was able to do. */
-  serving: Candidate | null;
+  serving: PluginInstance | null;
   readonly found: FoundPlugin | null;
   readonly abilities: (ability: Ability) => boolean;
   point: Target | null;
@@ -40,15 +40,15 @@ interface Side {
   flood: Flood | null;
 }
 
-export class SearchSide {
+export class PluginSlot {
   readonly counts = new PluginCounts();
-  readonly #options: SearchSideOptions;
+  readonly #options: SlotOptions;
   #side: Side;
   /** Candidates that are starting. */
-  readonly #starting = new Set<Candidate>();
+  readonly #starting = new Set<PluginInstance>();
 
   /** `found`: null when the plugin is not there, as after a restart. */
-  constructor(found: FoundPlugin | null, options: SearchSideOptions) {
+  constructor(found: FoundPlugin | null, options: SlotOptions) {
     this.#side = { serving: null, found, abilities: () => false, point: null, pointAtMs: 0, flood: null };
     this.#options = options;
   }
@@ -93,10 +93,14 @@ export class SearchSide {
    * Starts an instance beside the one that serves, and asks it for `macs`. Throws what it has against it; then nothing
    * of it is left running.
    */
-  async start(found: FoundPlugin, configuration: Configuration, macs: readonly string[] = []): Promise<Candidate> {
-    const { overlay, vni, log, deadlines, hosts, wordsMax, now } = this.#options;
-    const candidate = new Candidate({
-      ...{ overlay, vni, found, configuration, deadlines, hosts, wordsMax, now },
+  async start(
+    found: FoundPlugin,
+    configuration: OverlayConfiguration,
+    macs: readonly string[] = [],
+  ): Promise<PluginInstance> {
+    const { overlay, vni, log, deadlines, hosts, pushesMax, now } = this.#options;
+    const candidate = new PluginInstance({
+      ...{ overlay, vni, found, configuration, deadlines, hosts, pushesMax, now },
       log,
       counts: this.counts,
       onDeath: (host, fault) => this.#died(host, fault),
@@ -119,7 +123,7 @@ export class SearchSide {
    * The candidate serves from now on; `apply` tells whoever has to know. When that throws, all is as it was. Answers
    * the one before it: it is asked no more, but still to be stopped.
    */
-  takeOver(candidate: Candidate, apply: () => void): Candidate | null {
+  takeOver(candidate: PluginInstance, apply: () => void): PluginInstance | null {
     const { health, now } = this.#options;
     const { found, host, point, flood } = candidate;
     const was = this.#side;
@@ -162,7 +166,7 @@ export class SearchSide {
    * Tells the plugin the values of `names` in its new configuration. A plugin that does not run learns them when it
    * starts. Throws, and leaves the old destination, when it refuses.
    */
-  async change(configuration: Configuration, names: readonly string[]): Promise<void> {
+  async change(configuration: OverlayConfiguration, names: readonly string[]): Promise<void> {
     if (this.host === null || names.length === 0) return;
     const { values } = configuration;
     const changed = names.flatMap((name) => (values[name] === undefined ? [] : [[name, values[name]] as const]));

@@ -1,12 +1,12 @@
 /** Starts the search plugin of an overlay that has none: after a restart of the daemon, and after an instance died. */
-import type { Candidate } from './instance.js';
+import type { PluginInstance } from './instance.js';
 
 export interface Starting {
   /** A candidate in the configuration as it is now. */
-  candidate(): Promise<Candidate>;
+  candidate(): Promise<PluginInstance>;
   /** There is still a place for one. */
   isWanted(): boolean;
-  takeOver(candidate: Candidate): Promise<void>;
+  takeOver(candidate: PluginInstance): Promise<void>;
   failed(thrown: unknown): void;
 }
 
@@ -57,7 +57,7 @@ export class PluginStarter {
     }
   }
 
-  async #serve(candidate: Candidate): Promise<void> {
+  async #serve(candidate: PluginInstance): Promise<void> {
     try {
       await this.#overlay.takeOver(candidate);
     } catch (thrown) {

@@ -15,7 +15,7 @@ import { type Fdb, LEAST_LIFE_MS, type Refusal, type Targets } from '../forwardi
 import type { Health } from '../health/health.js';
 import type { Relay } from '../plugin/early-pushes.js';
 import { plainQuery, queryOf } from '../plugin/query.js';
-import { Takeover } from '../plugin/reconcile.js';
+import { Reconciler } from '../plugin/reconcile.js';
 import { Proxies } from './proxies.js';
 
 /** A failed question is not repeated for this long. */
@@ -88,7 +88,7 @@ export class Upcalls {
   readonly #questions = new Map<string, Question>();
   /** By MAC, oldest first. */
   readonly #recent = new Map<string, Recent>();
-  #takeover: Takeover | null = null;
+  #reconciler: Reconciler | null = null;
   #isClosed = false;
 
   constructor(options: UpcallsOptions) {
@@ -134,35 +134,35 @@ export class Upcalls {
   /** The plugin says so unasked. What nobody has asked for takes the room there is, and pushes nothing out. */
   put(mac: string, target: Target, ttlMs: number | undefined): void {
     const { targets } = this.#options;
-    this.#takeover?.spoke(mac);
+    this.#reconciler?.pushed(mac);
     if (!targets.hasRoom && !this.#questions.has(mac) && targets.entry(mac) === null) return;
     if (this.#store(mac, target, ttlMs)) this.#overtake(mac, 'put');
   }
 
-  /** The plugin takes back its word; what the operator or a VNIC says of the MAC stays, and what was learned of it. */
+  /** The plugin withdraws a MAC; what the operator or a VNIC says of the MAC stays, and what was learned of it. */
   withdraw(mac: string): void {
     const { targets } = this.#options;
-    this.#takeover?.spoke(mac);
+    this.#reconciler?.pushed(mac);
     if (targets.entry(mac)?.isStatic !== true && !targets.isLearned(mac)) this.forget(mac);
   }
 
   /** The instance behind the relay answers from now on; what the one before it has not answered is asked again. */
-  takeOver(relay: Relay): void {
+  serve(relay: Relay): void {
     const { overlay, targets } = this.#options;
     for (const question of this.#questions.values()) question.overtaken = 'withdrawn';
-    this.#takeover?.end();
-    this.#takeover = new Takeover(relay.words, targets, {
+    this.#reconciler?.end();
+    this.#reconciler = new Reconciler(relay.early, targets, {
       put: (mac, target, ttl) => this.put(mac, target, ttl),
       withdraw: (mac) => this.withdraw(mac),
       moved: (ip, mac) => this.moved(ip, mac),
       recheck: (mac) => this.#ask(plainQuery(overlay.vni, mac), this.#options.now(), false, true),
     });
-    this.#takeover.begin(overlay.isPoint);
+    this.#reconciler.begin(overlay.isPoint);
     relay.connect(this, overlay.health);
     for (const mac of targets.refused()) this.forget(mac);
   }
 
-  /** The operator wants a MAC forgotten, whoever spoke of it. False when nothing was known. */
+  /** The operator wants a MAC forgotten, whoever said where it is. False when nothing was known. */
   forget(mac: string): boolean {
     this.#overtake(mac, 'withdrawn');
     const wasKnown = this.#options.targets.remove(mac);
@@ -190,7 +190,7 @@ export class Upcalls {
   /** The overlay goes: answers that are still to come count for nothing. */
   close(): void {
     this.#isClosed = true;
-    this.#takeover?.end();
+    this.#reconciler?.end();
     this.#proxies.close();
   }
 

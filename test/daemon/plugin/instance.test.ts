@@ -1,10 +1,10 @@
-/** A candidate that warms up in a thread of its own, by a clock that every look moves on. */
+/** An instance that warms up in a thread of its own, by a clock that every look moves on. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { Candidate } from '../../../src/daemon/plugin/instance.js';
+import { PluginInstance } from '../../../src/daemon/plugin/instance.js';
 import { configurationOf } from '../../../src/overlay-properties/overlay-properties.js';
 import { findPlugin } from '../../../src/search/find.js';
 import { Deadlines } from '../../../src/search/host/deadlines.js';
@@ -12,7 +12,7 @@ import { PluginCounts } from '../../../src/search/host/types.js';
 import { until } from '../../support/until.js';
 import { MAC, PEER, silentLog } from '../harness.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'vxlane-candidate-'));
+const directory = mkdtempSync(join(tmpdir(), 'vxlane-instance-'));
 after(() => rmSync(directory, { recursive: true }));
 
 const ASKED = '02:00:00:00:00:01';
@@ -31,36 +31,36 @@ const ENDLESS = `
     create: (context) => ({ start() {}, stop() {}, lookup: () => ({ target }), entries: () => entries(context) }) };`;
 
 /** Each look at the clock takes `lookMs`. */
-async function candidateOf(lookMs: number, wordsMax: number): Promise<Candidate> {
+async function instanceOf(lookMs: number, pushesMax: number): Promise<PluginInstance> {
   const path = join(directory, 'endless.mjs');
   writeFileSync(path, ENDLESS);
   let nowMs = 0;
   const deadlines = new Deadlines(() => 0);
   const found = await findPlugin(path, deadlines);
   const configuration = configurationOf(found.manifest, { 'vxlan/listen_ip': '127.0.0.1' });
-  const candidate = new Candidate({
+  const instance = new PluginInstance({
     ...{ overlay: 'overlay0', vni: 23, found, configuration, log: silentLog, counts: new PluginCounts(), deadlines },
-    ...{ hosts: new Set(), wordsMax, onDeath: () => {} },
+    ...{ hosts: new Set(), pushesMax, onDeath: () => {} },
     now: () => (nowMs += lookMs),
   });
-  after(() => candidate.stop());
-  await candidate.start();
-  return candidate;
+  after(() => instance.stop());
+  await instance.start();
+  return instance;
 }
 
-describe('a candidate whose entries come to no end', () => {
+describe('an instance whose entries come to no end', () => {
   it('is taken as it is when its time is up, asked for nothing more, and may end its walk', async () => {
-    const candidate = await candidateOf(5000, 1024);
-    const { answers } = candidate.relay.words;
-    await candidate.warm([ASKED]);
+    const instance = await instanceOf(5000, 1024);
+    const { answers } = instance.relay.early;
+    await instance.warm([ASKED]);
     assert.deepEqual(answers.get(MAC), { target: PEER });
     assert.equal(answers.has(ASKED), false);
     await until(() => answers.has(LEFT));
   });
 
-  it('is walked no further when no more words are kept', async () => {
-    const candidate = await candidateOf(0, 1);
-    await candidate.warm([ASKED]);
-    assert.deepEqual([...candidate.relay.words.answers.keys()], [MAC]);
+  it('is walked no further when no more pushes are kept', async () => {
+    const instance = await instanceOf(0, 1);
+    await instance.warm([ASKED]);
+    assert.deepEqual([...instance.relay.early.answers.keys()], [MAC]);
   });
 });

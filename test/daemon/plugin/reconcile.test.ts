@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { FirstWords, Relay } from '../../../src/daemon/plugin/early-pushes.js';
+import { EarlyPushes, Relay } from '../../../src/daemon/plugin/early-pushes.js';
 import { plainQuery } from '../../../src/daemon/plugin/query.js';
 import type { Answer, DynamicInstance, Endpoint, Entry, PluginContext } from '../../../src/search/api.js';
 import { LOOKUP_DEADLINE_MS, type PluginHost } from '../../../src/search/host/host.js';
@@ -182,12 +182,12 @@ async function run(told: Story): Promise<void> {
   for (const [mac, target] of old.table) if (target !== null) h.context.put(mac, target);
   await scene.play(told.before);
 
-  const relay = new Relay(new FirstWords(1024));
+  const relay = new Relay(new EarlyPushes(1024));
   const plugin = pluginOf(next.instance);
   const host = h.hostOf(plugin, relay);
   await scene.meanwhile(host.start());
   next.context = plugin.context();
-  const warm = warmed(host, relay.words, h.targets.told());
+  const warm = warmed(host, relay.early, h.targets.told());
   await scene.play(told.warming);
   await scene.meanwhile(warm);
 
@@ -196,7 +196,7 @@ async function run(told: Story): Promise<void> {
   scene.evicted.clear();
   h.host.retire();
   h.serve(host);
-  h.upcalls.takeOver(relay);
+  h.upcalls.serve(relay);
   await scene.play(told.after);
   await scene.drain();
 
@@ -211,14 +211,14 @@ const isSame = (told: Story, mac: string) => {
   return told.old[n] === told.new[n];
 };
 
-/** What a candidate does before it takes over. */
-async function warmed(host: PluginHost, words: FirstWords, macs: readonly string[]): Promise<void> {
-  for await (const page of host.entries()) for (const { mac, ...answer } of page) words.answered(mac, answer);
-  const unsaid = macs.filter((mac) => !words.answers.has(mac));
-  await Promise.all(unsaid.map(async (mac) => words.answered(mac, await host.lookup(plainQuery(23, mac)))));
+/** What an instance does before it serves. */
+async function warmed(host: PluginHost, early: EarlyPushes, macs: readonly string[]): Promise<void> {
+  for await (const page of host.entries()) for (const { mac, ...answer } of page) early.answered(mac, answer);
+  const unsaid = macs.filter((mac) => !early.answers.has(mac));
+  await Promise.all(unsaid.map(async (mac) => early.answered(mac, await host.lookup(plainQuery(23, mac)))));
 }
 
-describe('a takeover', () => {
+describe('a reconciliation', () => {
   it('ends with what the new plugin says, and touches neither what is the same nor what is not its own', async () => {
     await fc.assert(fc.asyncProperty(story, run), { numRuns: 300 });
   });
@@ -229,12 +229,12 @@ describe('a takeover', () => {
     h.context.put(mac, PEER);
     void h.upcalls.ask(plainQuery(23, mac));
     await h.pass(LOOKUP_DEADLINE_MS - 1);
-    const relay = new Relay(new FirstWords(1024));
+    const relay = new Relay(new EarlyPushes(1024));
     const host = h.hostOf(pluginOf({ lookup: () => ({ target: OTHER_PEER }) }), relay);
     await host.start();
     h.host.retire();
     h.serve(host);
-    h.upcalls.takeOver(relay);
+    h.upcalls.serve(relay);
     await h.pass(1);
     await settled();
     assert.deepEqual(h.fdb(mac), remote(OTHER_PEER));
