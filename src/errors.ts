@@ -109,6 +109,8 @@ export const netnsNotPermitted = (netns: string) =>
 /** `holder`: the process, or the kernel, when it could be found. */
 export const uringRefused = (reason: string) =>
   new VxlaneError('uring_refused', `--engine uring: ${reason}; --engine auto falls back to mmsg`);
+export const cpuRefused = (cpu: number, allowed: readonly number[]) =>
+  new VxlaneError('cpu_refused', `--cpus ${cpu}: this process may run on processors ${allowed.join(', ')}`);
 export const socketDiffers = (listen: string, property: string, ours: string, theirs: string) =>
   new VxlaneError(
     'socket_differs',
@@ -483,6 +485,9 @@ export const choiceBad = (what: string, text: string, choices: readonly string[]
 
 export const intervalBad = (text: string) =>
   usage('interval_bad', `bad interval ${JSON.stringify(text)}: expected seconds from 0.1 to 86400`);
+
+export const cpusBad = (text: string) =>
+  usage('cpus_bad', `bad processors ${JSON.stringify(text)}: expected numbers and ranges, as in 0,2-5`);
 
 export const macBad = (text: string) => usage('mac_bad', badMac(text).message);
 

@@ -17,7 +17,8 @@ export const USAGE = `npm run bench:e2e -- [--rounds N] [--seconds S] [--only RO
   --rounds    rounds of each contender, in turn (default 5)
   --seconds   seconds of each iperf3 test, of which a round has four (default 4)
   --only      the rows to measure, of ${ROWS.map(({ key }) => key).join(',')}
-  --variant   NAME=ARGS, a vxlane to compare, more than once; ARGS are arguments of vxlane daemon, and
+  --variant   NAME=ARGS, a vxlane to compare, more than once; ARGS are arguments of vxlane daemon
+                ({side} in them is 0 on the left host, 1 on the right one), and
                 -p NAME=VALUE  a property of its overlay     --overlays N  overlays, of which one has traffic
                 --entries N    FDB entries, and a files table of as many, instead of the plugin direct
   --tunnels   who takes part and in which order: kernel, ovs, vxlane and names of variants

@@ -4,7 +4,7 @@ import { usageWrong } from './usage.js';
 
 export interface Variant {
   readonly name: string;
-  /** As they stand on the command line of `vxlane daemon`. */
+  /** As they stand on the command line of `vxlane daemon`; `{side}` is 0 on the left host and 1 on the right one. */
   readonly daemonArgs: readonly string[];
   /** Properties of the overlay, `offload=off`. */
   readonly properties: readonly string[];

@@ -55,7 +55,8 @@ async function addEnd(host: Host, variant: Variant, number: number, side: Side):
   if (entries > 0) await seedTable(host, number, table);
   host.readyTimeoutMs += entries * START_MS_PER_ENTRY;
   const size = Math.max(FDB_SIZE, entries + 1024);
-  await host.startDaemon('--fdb-size', String(size), ...daemonArgs);
+  const args = daemonArgs.map((word) => word.replaceAll('{side}', String(side)));
+  await host.startDaemon('--fdb-size', String(size), ...args);
 
   const client = new ControlClient(host.socket);
   if (entries === 0) {

@@ -2,8 +2,9 @@
 import { claimSocketPath } from '../control/socket-file.js';
 import { Datapath } from '../datapath/datapath.js';
 import type { Engine } from '../datapath/loop.js';
-import { uringRefused } from '../errors.js';
+import { cpuRefused, uringRefused } from '../errors.js';
 import { Deadlines } from '../search/host/deadlines.js';
+import { allowedCpus } from '../system/affinity.js';
 import { probeUring } from '../system/uring.js';
 import { version } from '../version.js';
 import type { Configuration } from './config-file/config-file.js';
@@ -25,6 +26,8 @@ export interface RunOptions {
   readonly engine: 'auto' | Engine;
   /** Microseconds a worker spins before it sleeps. */
   readonly busyPollUs: number;
+  /** Processors that the workers are kept on, taking turns; none: the kernel moves them as it likes. */
+  readonly cpus: readonly number[];
   /** Path of the configuration file, if there is one. */
   readonly config?: string | undefined;
 }
@@ -41,6 +44,7 @@ export async function runDaemon(options: RunOptions): Promise<void> {
   dieOfBugs(log);
   const configuration = options.config === undefined ? null : await configurationOf(options.config);
   if (configuration !== null) await check(configuration);
+  checkCpus(options.cpus);
   // before anything is touched: another daemon may be at work on the same interfaces
   await claimSocketPath(options.socket);
   const claim = claimStateDir(options.stateDir);
@@ -54,9 +58,9 @@ export async function runDaemon(options: RunOptions): Promise<void> {
 
 async function run(options: RunOptions, configuration: Configuration | null, log: DaemonLog): Promise<void> {
   const state = await State.open(options.stateDir, log);
-  const { fdbSize, workers, busyPollUs } = options;
+  const { fdbSize, workers, busyPollUs, cpus } = options;
   const engine = chooseEngine(options.engine, log);
-  const datapath = await Datapath.start({ fdbSize, workers, busyPollUs, engine, log });
+  const datapath = await Datapath.start({ fdbSize, workers, busyPollUs, cpus, engine, log });
   const daemon = new Daemon({ datapath, state, log, configuration });
   const timer = setInterval(() => daemon.tick(), TICK_MS);
   if (process.env.VXLANE_DEBUG_WASM !== undefined) process.on('SIGUSR2', () => datapath.trap());
@@ -101,6 +105,12 @@ async function check(configuration: Configuration) {
   } finally {
     clearInterval(timer);
   }
+}
+
+function checkCpus(cpus: readonly number[]): void {
+  const allowed = allowedCpus();
+  const missing = cpus.find((cpu) => !allowed.includes(cpu));
+  if (missing !== undefined) throw cpuRefused(missing, allowed);
 }
 
 /** Falls back to mmsg with one line that says why; what was asked for by name is had, or refused. */

@@ -37,6 +37,8 @@ export interface DatapathOptions {
   readonly workers: number;
   /** Microseconds a worker looks for work without sleeping after it had some; 0 sleeps at once. */
   readonly busyPollUs: number;
+  /** Processors that the workers are kept on, taking turns; none: the kernel moves them as it likes. */
+  readonly cpus?: readonly number[];
   readonly engine: Engine;
   readonly log: {
     info(message: string, fields?: object): void;
@@ -90,7 +92,7 @@ export class Datapath {
     this.#workers = new Workers(
       options.workers,
       this.#views,
-      { memory, module, busyPollUs: options.busyPollUs, engine: options.engine },
+      { memory, module, busyPollUs: options.busyPollUs, engine: options.engine, cpus: options.cpus },
       {
         onRestart: (worker, reason) => options.log.error('datapath worker restarted', { worker, reason }),
         onNotice: (worker, notice) => this.#onNotice(worker, notice),

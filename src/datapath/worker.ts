@@ -1,5 +1,6 @@
 /** Entry of a datapath thread: an instance of the module over the shared memory, and the loop. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { pinThread } from '../system/affinity.js';
 import type { Engine } from './loop.js';
 import { runMmsg } from './loop-mmsg.js';
 import { runUring } from './loop-uring.js';
@@ -13,6 +14,8 @@ export interface WorkerStart {
   readonly worker: number;
   readonly busyPollUs: number;
   readonly engine: Engine;
+  /** Processors that the workers are kept on, taking turns; none: the kernel moves them as it likes. */
+  readonly cpus?: readonly number[] | undefined;
 }
 
 /** What a worker tells the host, rarely. */
@@ -24,7 +27,8 @@ function tell(notice: WorkerNotice): void {
   parentPort?.postMessage(notice);
 }
 
-const { memory, module, worker, busyPollUs, engine } = workerData as WorkerStart;
+const { memory, module, worker, busyPollUs, engine, cpus = [] } = workerData as WorkerStart;
+if (cpus.length > 0) pinThread(cpus[worker % cpus.length]!);
 const datapath = instantiate(module, memory);
 datapath.startWorker(worker);
 const run = engine === 'uring' ? runUring : runMmsg;

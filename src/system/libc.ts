@@ -113,6 +113,16 @@ export const syscallSetup: Call<[call: number, entries: number, params: Uint8Arr
 );
 export const syscallRegister: Call<[call: number, fd: number, operation: number, argument: Uint8Array, count: number]> =
   library.func('syscall', 'int64_t', ['long', 'int', 'uint', 'void *', 'uint']);
+export const schedGetaffinity: Call<[thread: number, size: number, mask: Uint8Array]> = library.func(
+  'sched_getaffinity',
+  'int',
+  ['int', 'size_t', 'void *'],
+);
+export const schedSetaffinity: Call<[thread: number, size: number, mask: Uint8Array]> = library.func(
+  'sched_setaffinity',
+  'int',
+  ['int', 'size_t', 'void *'],
+);
 export const schedYield: Call<[]> = library.func('sched_yield', 'int', []);
 export const eventfd: Call<[initial: number, flags: number]> = library.func('eventfd', 'int', ['uint', 'int']);
 export const setns: Call<[fd: number, type: number]> = library.func('setns', 'int', ['int', 'int']);

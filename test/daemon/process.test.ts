@@ -54,7 +54,7 @@ describe('the daemon process', { skip: needsRoot() }, () => {
   });
 
   function spawnDaemon(stateDir = directory.path, stdout: 'pipe' | number = 'pipe'): DaemonProcess {
-    const options = { socket, stateDir, fdbSize: 1024, workers: 1, engine: 'auto', busyPollUs: 0 };
+    const options = { socket, stateDir, fdbSize: 1024, workers: 1, engine: 'auto', busyPollUs: 0, cpus: [] };
     const child = spawn(process.execPath, [PROGRAM, JSON.stringify(options)], { stdio: ['ignore', stdout, 'pipe'] });
     const ended = new Promise<number | string>((resolve) => {
       child.on('exit', (code, signal) => resolve(code ?? signal ?? 'unknown'));

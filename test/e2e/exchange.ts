@@ -77,6 +77,8 @@ function datagram(batch: number, index: number, size: number): Buffer {
 async function receive({ address, port, sizes, batches }: Task): Promise<Result> {
   const socket = createSocket({ type: address.includes(':') ? 'udp6' : 'udp4', recvBufferSize: 4 << 20 });
   socket.bind(port, address, () => process.stdout.write('listening\n'));
+  const [, first] = (await next(socket)) as [Buffer, RemoteInfo];
+  await new Promise((resolve) => socket.send('next', first.port, first.address, resolve));
   for (let batch = 0; batch < batches; batch++) {
     for (const [index, size] of sizes.entries()) {
       const [bytes, from] = (await next(socket)) as [Buffer, RemoteInfo];
@@ -111,6 +113,11 @@ async function next(socket: UdpSocket): Promise<[Buffer, RemoteInfo]> {
 
 async function send({ address, port, sizes, batches }: Task): Promise<Result> {
   const socket = createSocket({ type: address.includes(':') ? 'udp6' : 'udp4', sendBufferSize: 4 << 20 });
+  // One alone first: while the kernel here asks for the neighbour's MAC it queues datagrams, and those of the queue and
+  // those sent right after the answer overtake each other before they have reached the interface.
+  const hello = once(socket, 'message', { signal: AbortSignal.timeout(BATCH_TIMEOUT_MS) });
+  socket.send('hello', port, address);
+  await hello;
   for (let batch = 0; batch < batches; batch++) {
     const answer = once(socket, 'message', { signal: AbortSignal.timeout(BATCH_TIMEOUT_MS) });
     for (const [index, size] of sizes.entries()) socket.send(datagram(batch, index, size), port, address);

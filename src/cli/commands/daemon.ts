@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { RunOptions } from '../../daemon/main.js';
 import { optionMissing } from '../../errors.js';
 import { defineCommand } from '../command.js';
+import { parseCpus } from '../cpus.js';
 
 /** As many as the shared memory has areas for. */
 const WORKERS_MAX = 16;
@@ -56,6 +57,12 @@ export const daemon = defineCommand({
       default: 0,
       help: 'microseconds a worker spins before it sleeps',
     },
+    cpus: {
+      type: 'text',
+      what: 'processors',
+      value: 'LIST',
+      help: 'processors the workers stay on, one each in turn, as in 0,2-5; else they move',
+    },
   },
   positionals: {},
   example: 'vxlane daemon --fdb-size 1048576',
@@ -74,6 +81,7 @@ export const daemon = defineCommand({
       workers: args.workers,
       engine: args.engine as RunOptions['engine'],
       busyPollUs: args['busy-poll'],
+      cpus: args.cpus === undefined ? [] : parseCpus(args.cpus),
       config: args.config,
     });
     return 0;
