@@ -16,6 +16,10 @@ export const {
   EADDRNOTAVAIL,
   ENOMEM,
   ENOSYS,
+  ENOBUFS,
+  ENETUNREACH,
+  EHOSTUNREACH,
+  EAFNOSUPPORT,
 } = constants.errno;
 /** What a TAP descriptor answers once its interface is gone. Node has no name for it. */
 export const EBADFD = 77;

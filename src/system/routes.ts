@@ -1,0 +1,214 @@
+/** The kernel's routes, and what changes around them, in the thread's namespace (rtnetlink(7)). */
+import { ipBytes, ipFamily, ipFromBytes } from '../address.js';
+import { SystemError } from '../errors.js';
+import { check, EACCES, EAGAIN, EHOSTUNREACH, EINVAL, ENETUNREACH, ENOBUFS, systemError } from './errno.js';
+import { cString } from './interface.js';
+import { AF_INET, AF_INET6, bind, lastErrno, close as libcClose, read } from './libc.js';
+import { AF_NETLINK, type Attribute, ask, attribute, messagesIn, type NetlinkMessage, openNetlink } from './netlink.js';
+import { IFI_FLAGS, IFI_INDEX, IFI_TYPE, IFINFO_LEN, RTM_DELLINK, RTM_NEWLINK } from './rtnetlink.js';
+
+//  struct rtmsg:      0        1                    2               3     4       5          6       7      8       11
+//                    | family | destination length | source length | tos | table | protocol | scope | type | flags |
+const RTM_DST_LEN = 1;
+const RTM_SRC_LEN = 2;
+const RTM_TYPE = 7;
+const RTMSG_LEN = 12;
+//  struct ifaddrmsg:  0        1               2       3       4         7
+//                    | family | prefix length | flags | scope | ifindex |
+const IFA_INDEX = 4;
+const IFADDR_LEN = 8;
+
+const RTM_NEWADDR = 20;
+const RTM_DELADDR = 21;
+const RTM_NEWROUTE = 24;
+const RTM_DELROUTE = 25;
+const RTM_GETROUTE = 26;
+const RTM_NEWRULE = 32;
+const RTM_DELRULE = 33;
+
+const RTN_LOCAL = 2;
+const RTA_DST = 1;
+const RTA_SRC = 2;
+const RTA_OIF = 4;
+const RTA_GATEWAY = 5;
+const RTA_PREFSRC = 7;
+const RTA_METRICS = 8;
+const RTAX_MTU = 2;
+const RTA_VIA = 18; // a gateway of the other family: u16 family, address
+
+const IFA_ADDRESS = 1;
+const IFA_LOCAL = 2;
+const IFLA_IFNAME = 3;
+const IFLA_MTU = 4;
+const IFF_UP = 1;
+const IFF_RUNNING = 0x40;
+const IFNAMSIZ = 16;
+const ARPHRD_ETHER = 1;
+const AF_UNSPEC = 0;
+
+/** How the kernel would send to an address now. */
+export interface Route {
+  readonly ifindex: number;
+  /** The next hop, null when the destination is on the link. */
+  readonly gateway: string | null;
+  /** The source address that the route wants, if it has a wish. */
+  readonly source: string | null;
+  /** Bytes: what the route or path MTU discovery says; null: that of the interface. */
+  readonly mtu: number | null;
+  /** The address is one of this host. */
+  readonly isLocal: boolean;
+}
+
+/** Several routes of equal weight: the kernel answers one of them. Null: there is no way to this address. */
+export function routeTo(ip: string, from: string | null = null): Route | null {
+  const header = Buffer.alloc(RTMSG_LEN);
+  header[0] = ipFamily(ip) === 4 ? AF_INET : AF_INET6;
+  header[RTM_DST_LEN] = ipBytes(ip).length * 8;
+  const attributes: Attribute[] = [[RTA_DST, Buffer.from(ipBytes(ip))]];
+  if (from !== null) {
+    header[RTM_SRC_LEN] = ipBytes(from).length * 8;
+    attributes.push([RTA_SRC, Buffer.from(ipBytes(from))]);
+  }
+  try {
+    return routeIn(ask(`find the route to ${ip}`, RTM_GETROUTE, 0, header, attributes));
+  } catch (thrown) {
+    if (thrown instanceof SystemError && NO_ROUTE.includes(thrown.errno)) return null;
+    throw thrown;
+  }
+}
+
+/** What routes of the types unreachable, prohibit and blackhole say, and having none. */
+const NO_ROUTE = [ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL];
+
+function routeIn(answer: Buffer): Route {
+  const attributes = answer.subarray(RTMSG_LEN);
+  const metrics = attribute(attributes, RTA_METRICS);
+  const gateway = attribute(attributes, RTA_GATEWAY) ?? attribute(attributes, RTA_VIA)?.subarray(2) ?? null;
+  const source = attribute(attributes, RTA_PREFSRC);
+  return {
+    ifindex: attribute(attributes, RTA_OIF)?.readUInt32LE() ?? 0,
+    gateway: gateway === null ? null : ipFromBytes(gateway),
+    source: source === null ? null : ipFromBytes(source),
+    mtu: (metrics && attribute(metrics, RTAX_MTU))?.readUInt32LE() ?? null,
+    isLocal: answer[RTM_TYPE] === RTN_LOCAL,
+  };
+}
+
+export type NetworkChange =
+  | {
+      readonly kind: 'link';
+      readonly ifindex: number;
+      readonly name: string;
+      /** It is up and has a carrier. False as well when it is gone. */
+      readonly isRunning: boolean;
+      readonly isGone: boolean;
+      /** Frames have Ethernet headers. */
+      readonly isEthernet: boolean;
+      readonly mtu: number;
+    }
+  | { readonly kind: 'address'; readonly ifindex: number; readonly ip: string; readonly isGone: boolean }
+  /** A route or a rule, whichever: every answer of {@link routeTo} may be another now. */
+  | { readonly kind: 'route' }
+  /** More happened than the kernel has kept: everything is to be looked at anew. */
+  | { readonly kind: 'lost' };
+
+/** Groups of the kernel's notifications: bit n - 1 for RTNLGRP n. */
+const GROUPS = [
+  1, // links
+  5, // IPv4 addresses
+  7, // IPv4 routes
+  8, // IPv4 rules
+  9, // IPv6 addresses
+  11, // IPv6 routes
+  19, // IPv6 rules
+].reduce((bits, group) => bits | (1 << (group - 1)), 0);
+
+const READ_MAX = 64 << 10;
+
+/** What happens to links, addresses and routes of one namespace from its opening on. */
+export class NetworkWatch {
+  readonly #bytes = Buffer.alloc(READ_MAX);
+  readonly #fd: number;
+
+  /** Of the thread's namespace. */
+  constructor() {
+    const what = 'watch the routes';
+    const fd = openNetlink(what);
+    const address = Buffer.alloc(12); // struct sockaddr_nl { u16 family, u16 pad, u32 port id, u32 groups }
+    address.writeUInt16LE(AF_NETLINK, 0);
+    address.writeUInt32LE(GROUPS >>> 0, 8);
+    try {
+      check(what, bind(fd, address, address.length));
+    } catch (thrown) {
+      libcClose(fd);
+      throw thrown;
+    }
+    this.#fd = fd;
+  }
+
+  /** What has happened since the last call, in its order; it does not wait. */
+  changes(): NetworkChange[] {
+    const changes: NetworkChange[] = [];
+    for (;;) {
+      const length = read(this.#fd, this.#bytes, this.#bytes.length);
+      if (length >= 0) {
+        changes.push(...messagesIn(this.#bytes.subarray(0, length)).flatMap((message) => changeIn(message) ?? []));
+        continue;
+      }
+      const errno = lastErrno();
+      if (errno === EAGAIN) return changes;
+      if (errno !== ENOBUFS) throw systemError('watch the routes', errno);
+      changes.push({ kind: 'lost' });
+    }
+  }
+
+  close(): void {
+    libcClose(this.#fd);
+  }
+}
+
+/** Null: nothing that matters here. */
+export function changeIn({ type, body }: NetlinkMessage): NetworkChange | null {
+  switch (type) {
+    case RTM_NEWLINK:
+    case RTM_DELLINK:
+      return linkIn(body, type === RTM_DELLINK);
+    case RTM_NEWADDR:
+    case RTM_DELADDR:
+      return addressIn(body, type === RTM_DELADDR);
+    case RTM_NEWROUTE:
+    case RTM_DELROUTE:
+    case RTM_NEWRULE:
+    case RTM_DELRULE:
+      return { kind: 'route' };
+    default:
+      return null;
+  }
+}
+
+function linkIn(body: Buffer, isGone: boolean): NetworkChange | null {
+  // A bridge speaks of its ports with a family of its own: what leaves it is not gone.
+  if (body.length < IFINFO_LEN || body[0] !== AF_UNSPEC) return null;
+  const attributes = body.subarray(IFINFO_LEN);
+  const name = attribute(attributes, IFLA_IFNAME);
+  const flags = body.readUInt32LE(IFI_FLAGS);
+  const isEthernet = body.readUInt16LE(IFI_TYPE) === ARPHRD_ETHER;
+  return {
+    kind: 'link',
+    ifindex: body.readInt32LE(IFI_INDEX),
+    name: name === null ? '' : cString(name, 0, Math.min(name.length, IFNAMSIZ)),
+    isRunning: !isGone && (flags & IFF_UP) !== 0 && (flags & IFF_RUNNING) !== 0,
+    isGone,
+    isEthernet,
+    mtu: attribute(attributes, IFLA_MTU)?.readUInt32LE() ?? 0,
+  };
+}
+
+function addressIn(body: Buffer, isGone: boolean): NetworkChange | null {
+  if (body.length < IFADDR_LEN) return null;
+  const attributes = body.subarray(IFADDR_LEN);
+  // Of a point-to-point interface, IFA_ADDRESS is the other end.
+  const address = attribute(attributes, IFA_LOCAL) ?? attribute(attributes, IFA_ADDRESS);
+  if (address === null || (address.length !== 4 && address.length !== 16)) return null;
+  return { kind: 'address', ifindex: body.readUInt32LE(IFA_INDEX), ip: ipFromBytes(address), isGone };
+}
