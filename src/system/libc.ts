@@ -123,6 +123,12 @@ export const schedSetaffinity: Call<[thread: number, size: number, mask: Uint8Ar
   'int',
   ['int', 'size_t', 'void *'],
 );
+/** bpf: glibc has no name for it either. */
+export const syscallBpf: Call<[call: number, command: number, attributes: Uint8Array, size: number]> = library.func(
+  'syscall',
+  'int64_t',
+  ['long', 'int', 'void *', 'uint'],
+);
 export const schedYield: Call<[]> = library.func('sched_yield', 'int', []);
 export const eventfd: Call<[initial: number, flags: number]> = library.func('eventfd', 'int', ['uint', 'int']);
 export const setns: Call<[fd: number, type: number]> = library.func('setns', 'int', ['int', 'int']);
