@@ -25,9 +25,12 @@ export const IFF_TUN_EXCL = 0x8000;
 const TUN_F_CSUM = 0x01;
 const TUN_F_TSO = 0x02 | 0x04 | 0x08; // TSO4, TSO6, and either with ECN
 const TUN_F_USO = 0x20 | 0x40; // USO4, USO6: since Linux 6.2
+const TUN_F_UDP_TUNNEL = 0x80 | 0x100; // any of these inside a UDP tunnel, with an outer checksum too: since Linux 6.17
 
 /** Bytes of `struct virtio_net_hdr` without the buffer count (linux/virtio_net.h). */
 const VNET_HEADER_SIZE = 10;
+/** Bytes of `struct virtio_net_hdr_v1_hash_tunnel`. */
+const TUNNEL_VNET_HEADER_SIZE = 24;
 
 /** `auto`: as much as the kernel offers. */
 export type Offload = 'auto' | 'off';
@@ -65,9 +68,25 @@ export function attachTun(fd: number, name: string, flags: number): number {
 
 /** Of the interface, so of all its queues: an earlier holder may have had longer headers. */
 export function setVnetHeaderSize(fd: number, name: string): void {
+  setHeaderSize(fd, name, VNET_HEADER_SIZE);
+}
+
+function setHeaderSize(fd: number, name: string, bytes: number): void {
   const size = Buffer.alloc(4);
-  size.writeInt32LE(VNET_HEADER_SIZE);
+  size.writeInt32LE(bytes);
   check(`set length of the virtio-net header of ${name}`, ioctl(fd, TUNSETVNETHDRSZ, size));
+}
+
+/**
+ * Of the interface: frames come and go with headers of 24 bytes, and super-frames inside UDP tunnels with them. False:
+ * this kernel knows no such offload.
+ */
+export function setTunnelOffloads(fd: number, name: string): boolean {
+  setHeaderSize(fd, name, TUNNEL_VNET_HEADER_SIZE);
+  if (ioctlValue(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO | TUN_F_USO | TUN_F_UDP_TUNNEL) >= 0) return true;
+  const errno = lastErrno();
+  if (errno !== EINVAL) throw systemError(`set offloads of ${name}`, errno);
+  return false;
 }
 
 /** Of the interface: sets the most that the kernel takes and answers what that is. */
