@@ -219,8 +219,8 @@ export const W_NO_WAIT = W_HOLD_TIMEOUT + 16; // struct timespec of zero: only l
 
 // totals; the books: in + copies + injected = out + delivered + drops + held + upcalled
 // its descriptors: every worker has sockets and TAP queues of its own (host)
-export const W_SOCKET_FDS = W_CLOCK + CACHE_LINE; // i32 per socket: where it receives
-export const W_VNIC_FDS = W_SOCKET_FDS + SOCKETS_MAX * 4; // i32 per VNIC: its queue of the TAP, 0: none
+export const W_SOCKET_FDS = W_CLOCK + CACHE_LINE; // i32 per socket: where it receives, -1: nowhere
+export const W_VNIC_FDS = W_SOCKET_FDS + SOCKETS_MAX * 4; // i32 per VNIC: its queue of the TAP, -1: none
 // i32 per socket, source port and kind: where it sends. Kind 0 sends several datagrams at once, and so with checksums;
 // kind 1 sends single ones.
 export const W_SOURCE_FDS = W_VNIC_FDS + VNICS_MAX * 4;
@@ -434,7 +434,7 @@ export const W_VNIC_GONE = W_CQES + 4; // u32 the VNIC whose interface vanished,
 export const W_IN_HAND = W_VNIC_GONE + 4; // u32 1: the oldest completion is being taken, and W_..._LEFT count it
 export const W_ENTER_ARG = W_URING_FD + CACHE_LINE; // struct io_uring_getevents_arg { u64 0; u64 0; u64 timespec }
 export const W_RECVMSG = W_ENTER_ARG + CACHE_LINE; // struct msghdr that every multishot receive goes by
-export const W_ARMED_SOCKETS = W_RECVMSG + CACHE_LINE; // i32 per socket: the descriptor a receive is armed on, 0: none
+export const W_ARMED_SOCKETS = W_RECVMSG + CACHE_LINE; // i32 per socket: the descriptor a receive is armed on, -1: none
 export const W_ARMED_VNICS = W_ARMED_SOCKETS + SOCKETS_MAX * 4; // i32 per VNIC: … a read
 export const SLOT_POOL_SIZE = CACHE_LINE + TAP_SLOTS * 4; // see engine/slots.ts
 export const W_SLOT_POOLS = W_ARMED_VNICS + VNICS_MAX * 4; // of reads from TAPs, and of datagrams
@@ -444,7 +444,9 @@ export const LEARNT_SLOTS = 1024;
 export const LEARNT_SIZE = 32;
 export const W_LEARNT = (W_TX_RESULT + EMIT_MAX * 4 + CACHE_LINE + -1) & -CACHE_LINE; // LEARNT_SLOTS of them
 export const W_LEARN_TOKENS = W_LEARNT + LEARNT_SLOTS * LEARNT_SIZE; // u32, u32: as VC_TOKENS and VC_REFILLED
-export const W_SIZE = (W_LEARN_TOKENS + CACHE_LINE + KERNEL_PAGE + -1) & -KERNEL_PAGE;
+// i32 per VNIC: where it writes: its own queue, or that of another worker when the TAP has fewer; -1: nowhere (host)
+export const W_VNIC_WRITE_FDS = W_LEARN_TOKENS + CACHE_LINE;
+export const W_SIZE = (W_VNIC_WRITE_FDS + VNICS_MAX * 4 + KERNEL_PAGE + -1) & -KERNEL_PAGE;
 
 // ---- FDB: open addressing, linear probing; the place is in HDR_FDB_BASE ---------------------------------------------
 // A slot: key u64 = overlay index << 48 | MAC, then value u64 = index << 32 | generation << 16 | flags << 8 | FdbKind.
@@ -460,7 +462,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then, per worker, one more: when a frame from there last came, 0: not since it was written (worker, but host
 // clears it whenever it writes the slot, and moves it with the entry: what a worker writes is always now).
 
-export const LAYOUT_VERSION = 4;
+export const LAYOUT_VERSION = 5;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

@@ -47,6 +47,7 @@ import {
   W_SOCKET_FDS,
   W_SOURCE_FDS,
   W_VNIC_FDS,
+  W_VNIC_WRITE_FDS,
   WORKERS_BASE,
 } from '../../assembly/layout.js';
 import { tableFull } from '../errors.js';
@@ -55,6 +56,8 @@ import { Indexes } from './indexes.js';
 import { macWord } from './mac.js';
 import type { Views } from './memory.js';
 import type { OverlayConfig, OverlayIndex, SocketConfig, SocketIndex, VnicConfig, VnicIndex } from './types.js';
+
+const NO_FD = -1;
 
 const overlayAt = (index: OverlayIndex): number => (OVERLAYS_BASE + index * OVL_SIZE) >> 2;
 const vnicAt = (index: VnicIndex): number => (VNICS_BASE + index * VNIC_SIZE) >> 2;
@@ -104,12 +107,12 @@ export class Tables {
   #setDescriptors(index: SocketIndex, { listeners, sources }: SocketConfig): void {
     for (let worker = 0; worker < this.#workers; worker++) {
       const area = (WORKERS_BASE + worker * W_SIZE) >> 2;
-      this.#set(area, W_SOCKET_FDS + index * 4, listeners[worker] ?? 0);
+      this.#set(area, W_SOCKET_FDS + index * 4, listeners[worker] ?? NO_FD);
       this.#set(area, W_NO_SEGMENT + index * 4, 0);
-      for (const [port, { withChecksum, withoutChecksum }] of (sources[worker] ?? []).entries()) {
+      for (let port = 0; port < this.#get(socketAt(index), SOCK_SOURCES); port++) {
         const source = W_SOURCE_FDS + (index * SOURCES_MAX + port) * SOURCE_KINDS * 4;
-        this.#set(area, source, withChecksum);
-        this.#set(area, source + 4, withoutChecksum);
+        this.#set(area, source, sources[worker]?.[port]?.withChecksum ?? NO_FD);
+        this.#set(area, source + 4, sources[worker]?.[port]?.withoutChecksum ?? NO_FD);
       }
     }
   }
@@ -151,7 +154,10 @@ export class Tables {
     this.#views.u64[((record << 2) + VNIC_MAC) >> 3] = BigInt(macWord(config.mac));
     this.#set(record, VNIC_OVERLAY, config.overlay);
     for (let worker = 0; worker < this.#workers; worker++) {
-      this.#set((WORKERS_BASE + worker * W_SIZE) >> 2, W_VNIC_FDS + index * 4, config.fds[worker] ?? 0);
+      const area = (WORKERS_BASE + worker * W_SIZE) >> 2;
+      const own = config.fds[worker] ?? NO_FD;
+      this.#set(area, W_VNIC_FDS + index * 4, own);
+      this.#set(area, W_VNIC_WRITE_FDS + index * 4, own === NO_FD ? (config.fds[0] ?? NO_FD) : own);
     }
     this.#set(record, VNIC_NEXT, this.#get(overlay, OVL_FIRST_VNIC));
     this.#set(record, VNIC_FLAGS, VNIC_FLAG_LIVE | (config.allowAnyMac ? VNIC_FLAG_ANY_MAC : 0));

@@ -38,7 +38,7 @@ export interface OverlayConfig {
 
 /** The descriptors of an underlay socket: owned by the caller, closed only after removeSocket resolved. */
 export interface SocketConfig {
-  /** Where each worker receives; 0, or none: it does not. */
+  /** Where each worker receives; -1, or none: it does not. */
   readonly listeners: readonly number[];
   /**
    * This socket only receives, as a multicast group's listener does, and what arrives belongs to the overlays of that
@@ -60,7 +60,8 @@ export interface VnicConfig {
   readonly overlay: OverlayIndex;
   /**
    * Descriptors of the TAP, one per worker, non-blocking, with a virtio_net_hdr of 10 bytes before every frame. Owned
-   * by the caller, closed only after removeVnic resolved. A worker without one neither reads nor writes it.
+   * by the caller, closed only after removeVnic resolved. A worker without one (-1, or none) reads nothing, and writes
+   * to the first.
    */
   readonly fds: readonly number[];
   readonly mac: string;

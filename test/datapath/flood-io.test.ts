@@ -107,7 +107,7 @@ describe('a datapath with sockets in a namespace', { skip: needsRoot() }, () => 
     const group = open(GROUP).listeners[0]!;
     const mreq = Uint8Array.from([...ipBytes(GROUP), ...ipBytes('127.0.0.1')]); // struct ip_mreq
     assert.equal(setsockopt(group, IPPROTO_IP, IP_ADD_MEMBERSHIP, mreq, mreq.length), 0);
-    const listeners = [0, group];
+    const listeners = [-1, group];
     const member = datapath.addSocket({ listeners, sources: [], receivesFor: socket });
     const sender = open('127.0.0.2').listeners[0]!;
     assert.equal(sendOne(sender, GROUP, PORT, fromFar(OVERLAY.vni)), 1);

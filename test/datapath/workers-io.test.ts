@@ -100,7 +100,7 @@ describe('a worker with a TAP and a socket', { skip: needsRoot() }, () => {
     const refusing = zero.sources[0]![0]!.withoutChecksum; // a socket without checksums: EINVAL
     const core = new Core('release', 64, refusing);
     const overlay = core.overlay({ segment: true });
-    const vnic = core.tables.addVnic({ overlay, fds: [0], mac: A, allowAnyMac: false });
+    const vnic = core.tables.addVnic({ overlay, fds: [], mac: A, allowAnyMac: false });
     core.remote(overlay, FAR, { ip: '127.0.0.1', port: peer.address().port });
     const notices: object[] = [];
     const events = { onRestart: () => assert.fail(), onNotice: (_: number, notice: object) => notices.push(notice) };
@@ -121,6 +121,43 @@ describe('a worker with a TAP and a socket', { skip: needsRoot() }, () => {
     } finally {
       await workers.stop();
       zero.close();
+    }
+  });
+
+  it('delivers by every worker to a TAP that has one queue', async () => {
+    const workers = 2;
+    netns.exec('ip', 'tuntap', 'add', 'tap2', 'mode', 'tap'); // without multi_queue, as somebody else may have made it
+    netns.exec('sysctl', '-qw', 'net.ipv6.conf.tap2.disable_ipv6=1'); // it is to send nothing by itself
+    const single = openTap({
+      name: 'tap2',
+      mac: A,
+      mtu: 1400,
+      netns: netns.name,
+      persist: true,
+      ...PLAIN_TAP,
+      queues: 2,
+    });
+    assert.equal(single.fds.length, 1);
+    const udp = openUnderlay({ listen: { ip: '127.0.0.1', port: PORT + 1 }, ...PLAIN_UDP, workers });
+    const log = { info() {}, warn() {}, error: (message: string) => assert.fail(message) };
+    const datapath = await Datapath.start({ fdbSize: 64, workers, busyPollUs: 0, engine: ENGINE, log });
+    // The kernel gives a flow to a worker by its ports: 32 of them do not all meet the same.
+    const senders = Array.from({ length: 32 }, () => createSocket('udp4').bind(0, '127.0.0.1'));
+    try {
+      const overlay = datapath.addOverlay({ ...OVERLAY, socket: datapath.addSocket(udp) });
+      datapath.addVnic({ overlay, fds: single.fds, mac: A, allowAnyMac: false });
+      await Promise.all(senders.map((sender) => once(sender, 'listening')));
+      for (const sender of senders) sender.send(datagram(OVERLAY.vni, frame(A, FAR)), PORT + 1, '127.0.0.1');
+      await until(() => datapath.totals().decapIn === senders.length);
+      await until(() => datapath.totals().delivered! + datapath.totals().dropped! === senders.length);
+      assert.deepEqual(datapath.drops(), {});
+      const seen = netns.exec('cat', '/sys/class/net/tap2/statistics/rx_packets');
+      assert.equal(Number(seen), senders.length);
+    } finally {
+      for (const sender of senders) sender.close();
+      await datapath.close();
+      single.remove();
+      udp.close();
     }
   });
 

@@ -31,7 +31,7 @@ after(() => underlay.close());
 function setUp(): { core: Core; overlay: number; vnic: number } {
   const core = new Core('release', 64, underlay.listeners[0]!);
   const overlay = core.overlay();
-  const vnic = core.tables.addVnic({ overlay, fds: [0], mac: A, allowAnyMac: false });
+  const vnic = core.tables.addVnic({ overlay, fds: [], mac: A, allowAnyMac: false });
   return { core, overlay, vnic };
 }
 

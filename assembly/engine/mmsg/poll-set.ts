@@ -26,11 +26,11 @@ export function pollSet(): u32 {
   count = poll(count, load<i32>(w(), W_EVENTFD), 0);
   for (let index: u32 = 1; index < <u32>SOCKETS_MAX; index++) {
     const fd = load<i32>(w() + W_SOCKET_FDS + ((<usize>index) << 2));
-    if (load<u32>(socketAt(index), SOCK_LIVE) && fd > 0) count = poll(count, fd, index);
+    if (load<u32>(socketAt(index), SOCK_LIVE) && fd >= 0) count = poll(count, fd, index);
   }
   for (let index: u32 = 1; index < <u32>VNICS_MAX; index++) {
     const fd = load<i32>(w() + W_VNIC_FDS + ((<usize>index) << 2));
-    if (load<u32>(vnicAt(index), VNIC_FLAGS) && fd > 0) count = poll(count, fd, SOCKETS_MAX + index);
+    if (load<u32>(vnicAt(index), VNIC_FLAGS) && fd >= 0) count = poll(count, fd, SOCKETS_MAX + index);
   }
   return count;
 }

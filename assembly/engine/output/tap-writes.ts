@@ -19,7 +19,7 @@ import {
   W_DELIVER_IOV,
   W_DELIVER_IOVS,
   W_DELIVER_OUT,
-  W_VNIC_FDS,
+  W_VNIC_WRITE_FDS,
 } from '../../layout';
 import { outAt } from '../../datapath/output';
 import { w } from '../../datapath/worker';
@@ -55,7 +55,7 @@ export function emitDelivery(index: u32): bool {
   const at = <usize>load<u32>(w() + W_DELIVER_COUNT);
   store<u32>(w() + W_DELIVER_FIRST + (at << 2), first);
   store<u32>(w() + W_DELIVER_IOVS + (at << 2), vectors - first);
-  const fd = load<i32>(w() + W_VNIC_FDS + ((<usize>load<u32>(out, OUT_VNIC)) << 2));
+  const fd = load<i32>(w() + W_VNIC_WRITE_FDS + ((<usize>load<u32>(out, OUT_VNIC)) << 2));
   store<i32>(w() + W_DELIVER_FD + (at << 2), fd);
   store<u32>(w() + W_DELIVER_OUT + (at << 2), index);
   store<u32>(w() + W_DELIVER_COUNT, <u32>at + 1);

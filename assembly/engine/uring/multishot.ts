@@ -58,7 +58,9 @@ const IORING_POLL_ADD_MULTI: u32 = 1;
 const IORING_RECV_MULTISHOT: u16 = 2;
 const RESERVE: u32 = 2 * EMIT_MAX + 1; // submissions that are kept for the output list
 
-const GONE: i32 = 0x4000_0000; // instead of a descriptor: the interface vanished, and the host has been told
+// Instead of a descriptor. What lies below NONE is one whose request is being cancelled, see `cancelled`.
+const NONE: i32 = -1;
+const GONE: i32 = 0x4000_0000; // the interface vanished, and the host has been told
 
 let cancelling: u32 = 0; // cancelled requests whose last completion has not come
 let isStale: bool = false; // a request has ended that may be wanted again
@@ -89,8 +91,8 @@ export function armStart(): void {
   cancelling = 0;
   isStale = true;
   isWakeArmed = false;
-  memory.fill(armedVnic(0), 0, VNICS_MAX * 4);
-  memory.fill(armedSocket(0), 0, SOCKETS_MAX * 4);
+  memory.fill(armedVnic(0), 0xff, VNICS_MAX * 4); // NONE
+  memory.fill(armedSocket(0), 0xff, SOCKETS_MAX * 4);
   memory.fill(w() + W_RECVMSG, 0, 56);
   store<u32>(w() + W_RECVMSG, RX_NAME_SIZE, MSG_NAMELEN);
   store<u64>(w() + W_RECVMSG, CMSG_SIZE, MSG_CONTROLLEN);
@@ -105,32 +107,37 @@ export function armAll(): void {
   let isDone = true;
   for (let index: u32 = 1; index < <u32>SOCKETS_MAX; index++) {
     const fd = load<i32>(w() + W_SOCKET_FDS + ((<usize>index) << 2));
-    const wanted = load<u32>(socketAt(index), SOCK_LIVE) && fd > 0 ? fd : 0;
+    const wanted = load<u32>(socketAt(index), SOCK_LIVE) && fd >= 0 ? fd : NONE;
     isDone = follow(armedSocket(index), wanted, Request.receive, index) && isDone;
   }
   for (let index: u32 = 1; index < <u32>VNICS_MAX; index++) {
     const fd = load<i32>(w() + W_VNIC_FDS + ((<usize>index) << 2));
-    const wanted = load<u32>(vnicAt(index), VNIC_FLAGS) && fd > 0 ? fd : 0;
+    const wanted = load<u32>(vnicAt(index), VNIC_FLAGS) && fd >= 0 ? fd : NONE;
     isDone = follow(armedVnic(index), wanted, Request.read, index) && isDone;
   }
   isStale = !isDone;
   if (cancelling == 0 && isDone) atomic.store<u32>(w() + W_CONFIG_SEEN, generation);
 }
 
-// One target: `armed` is where its descriptor stands, negative while it is being cancelled. False: not there yet.
+@inline
+function cancelled(fd: i32): i32 {
+  return NONE - 1 - fd;
+}
+
+// One target: `armed` is where its descriptor stands. False: not there yet.
 function follow(armed: usize, wanted: i32, request: Request, index: u32): bool {
   const fd = load<i32>(armed);
-  if (fd < 0) return false;
-  if (fd == GONE && wanted > 0) return true;
-  if (fd == GONE) store<i32>(armed, 0);
+  if (fd < NONE) return false;
+  if (fd == GONE && wanted != NONE) return true;
+  if (fd == GONE) store<i32>(armed, NONE);
   if (fd == GONE || fd == wanted) return true;
   if (sqRoom() <= RESERVE) return false;
-  if (fd == 0) {
+  if (fd == NONE) {
     if (request == Request.read) armRead(index, wanted);
     else armReceive(index, wanted);
     return true;
   }
-  store<i32>(armed, -fd);
+  store<i32>(armed, cancelled(fd));
   cancelling++;
   const sqe = submission(IORING_OP_ASYNC_CANCEL, 0, -1, userOf(Request.cancel, 0));
   sqeAddress(sqe, userOf(request, index), 0);
@@ -152,9 +159,9 @@ export function disarmedWake(): void {
 }
 
 function disarmed(armed: usize, isGone: bool): void {
-  const wasCancelled = load<i32>(armed) < 0;
+  const wasCancelled = load<i32>(armed) < NONE;
   if (wasCancelled) cancelling--;
-  store<i32>(armed, isGone && !wasCancelled ? GONE : 0);
+  store<i32>(armed, isGone && !wasCancelled ? GONE : NONE);
   isStale = true;
 }
 

@@ -105,7 +105,7 @@ export class Groups {
 
   /** The kernel gives every socket of a group a copy, so more than one listener would receive everything twice. */
   #forOneWorker(fd: number): number[] {
-    const listeners = new Array<number>(this.#options.datapath.workers).fill(0);
+    const listeners = new Array<number>(this.#options.datapath.workers).fill(-1);
     listeners[this.#nextWorker++ % listeners.length] = fd;
     return listeners;
   }
