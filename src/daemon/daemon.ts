@@ -19,7 +19,6 @@ import type { Datapath } from '../datapath/datapath.js';
 import type { UpcallRecord, VnicIndex } from '../datapath/types.js';
 import { messageOf } from '../errors.js';
 import { Deadlines } from '../search/host/deadlines.js';
-import type { PluginHost } from '../search/host/host.js';
 import { plugins } from '../search/registry.js';
 import { localAddresses } from '../system/link.js';
 import { version } from '../version.js';
@@ -39,6 +38,7 @@ import type { Configuration } from './config-file/config-file.js';
 import type { DaemonLog } from './log.js';
 import type { Overlay } from './overlay/overlay.js';
 import type { Vnic } from './overlay/vnic.js';
+import type { PluginSlot } from './plugin/plugin-slot.js';
 import type { State } from './state/store.js';
 import { Sockets } from './underlay/sockets.js';
 
@@ -71,7 +71,7 @@ export class Daemon implements Controller {
     const deadlines = new Deadlines(now);
     const sockets = new Sockets(datapath);
     const maps = { overlays: new Map(), overlayByIndex: new Map(), vnics: new Map() };
-    const objects = { ...maps, hosts: new Set<PluginHost>(), declared: new Declared() };
+    const objects = { ...maps, slots: new Set<PluginSlot>(), declared: new Declared() };
     const isEnding = () => this.#isEnding;
     this.#registry = { datapath, state, log, now, isEnding, deadlines, sockets, serial: this.#serial, ...objects };
     this.#startedAtMs = now();
@@ -105,7 +105,7 @@ export class Daemon implements Controller {
   tick(): void {
     const nowMs = this.#registry.now();
     this.#registry.deadlines.tick(nowMs);
-    for (const host of this.#registry.hosts) host.watch(nowMs);
+    for (const slot of this.#registry.slots) slot.tick(nowMs);
     for (const overlay of this.#registry.overlays.values()) overlay.tick(nowMs);
     if (nowMs >= this.#watchAtMs) this.#watch(nowMs);
     if (this.#isEnding) return;
@@ -115,7 +115,7 @@ export class Daemon implements Controller {
 
   /** SIGHUP: the configuration file is read, whatever is not up is tried at once, plugins re-read their sources. */
   async reload(): Promise<void> {
-    const running = sorted(this.#registry.overlays).filter((overlay) => overlay.isUp);
+    const running = sorted(this.#registry.overlays).filter(({ state }) => state === 'serving');
     await this.#configuration?.reload(this.#registry);
     await this.#serial.run(async () => {
       if (!this.#isEnding) await repair(this.#registry, () => true);
@@ -130,13 +130,13 @@ export class Daemon implements Controller {
    */
   stop(): Promise<void> {
     this.#isEnding = true;
-    const { datapath, deadlines, sockets, overlays, vnics, hosts } = this.#registry;
+    const { datapath, deadlines, sockets, overlays, vnics, slots } = this.#registry;
     deadlines.passAll();
-    const ended = Promise.all([...overlays.values()].map((overlay) => overlay.endPlugin()));
+    const ended = Promise.all([...overlays.values()].map((overlay) => overlay.plugin.end()));
     return this.#serial.run(async () => {
       await ended;
-      // What took over in a turn before this one, and what was to take over in one after it.
-      await Promise.all([...hosts].map((host) => host.stop()));
+      // Those of overlays that went in a turn before this one, and of those that were to come in one after it.
+      await Promise.all([...slots].map((slot) => slot.end()));
       for (const overlay of overlays.values()) overlay.attachment?.upcalls.close();
       await datapath.close();
       for (const vnic of vnics.values()) vnic.close();
@@ -172,7 +172,6 @@ export class Daemon implements Controller {
   }
 
   async modifyOverlay(name: string, request: ModifyOverlay): Promise<OverlayView> {
-    this.#registry.declared.refuse(name);
     return this.#view(await modifyOverlay(this.#registry, name, request));
   }
 

@@ -152,13 +152,13 @@ export class Datapath {
     return index;
   }
 
-  /** Changes everything but the VNI. */
-  setOverlay(index: OverlayIndex, config: OverlayConfig): void {
-    const before = this.#tables.targetsOf(index);
-    const targets = this.#destinations.of(config, before);
-    this.#tables.setOverlay(index, config, targets);
-    this.#workers.wake();
-    void this.#destinations.changed(before, targets);
+  /** Changes everything but the VNI, in two steps: see {@link Destinations.prepare}. */
+  prepareOverlay(index: OverlayIndex, config: OverlayConfig): () => void {
+    const commit = this.#destinations.prepare(index, config);
+    return () => {
+      commit();
+      this.#workers.wake();
+    };
   }
 
   async removeOverlay(index: OverlayIndex): Promise<void> {

@@ -9,7 +9,7 @@ import type { Fdb } from './fdb.js';
 import { FloodLists } from './flood-lists.js';
 import type { Views } from './memory.js';
 import type { OverlayTargets, Tables } from './tables.js';
-import type { OverlayConfig } from './types.js';
+import type { OverlayConfig, OverlayIndex } from './types.js';
 
 export interface DestinationsOptions {
   readonly views: Views;
@@ -25,6 +25,8 @@ const NOTHING: OverlayTargets = { point: 0, flood: 0 };
 export class Destinations {
   readonly #options: DestinationsOptions;
   readonly #floods: FloodLists;
+  /** What overlays are about to name. */
+  readonly #prepared = new Set<OverlayTargets>();
   #sweeping = false;
 
   constructor(options: DestinationsOptions) {
@@ -38,6 +40,23 @@ export class Destinations {
     return { point: this.#point(config), flood };
   }
 
+  /**
+   * Finds room for what another configuration of an overlay names, or throws; then nothing has changed. What it answers
+   * brings the configuration into effect and cannot throw. It is to be called before the overlay changes otherwise: an
+   * equal flood list is shared with the configuration that stands.
+   */
+  prepare(index: OverlayIndex, config: OverlayConfig): () => void {
+    const { tables } = this.#options;
+    const before = tables.targetsOf(index);
+    const after = this.of(config, before);
+    this.#prepared.add(after);
+    return () => {
+      tables.setOverlay(index, config, after);
+      this.#prepared.delete(after);
+      void this.#changed(before, after);
+    };
+  }
+
   #point(config: OverlayConfig): number {
     if (config.point === null || config.point === 'drop') return 0;
     const point = this.#options.endpoints.intern(config.point);
@@ -46,7 +65,7 @@ export class Destinations {
   }
 
   /** An overlay named `before` and now names `after`. */
-  async changed(before: OverlayTargets, after: OverlayTargets): Promise<void> {
+  async #changed(before: OverlayTargets, after: OverlayTargets): Promise<void> {
     this.sweepIfLow();
     if (before.flood === 0 || before.flood === after.flood) return;
     await this.#options.quiesce();
@@ -68,7 +87,7 @@ export class Destinations {
     if (this.#sweeping) return;
     this.#sweeping = true;
     const used = fdb.endpointsInUse();
-    for (const { point, flood } of tables.targetsInUse()) {
+    for (const { point, flood } of [...tables.targetsInUse(), ...this.#prepared]) {
       used.add(point);
       for (const index of this.#floods.at(flood)) used.add(index);
     }

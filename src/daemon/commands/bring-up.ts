@@ -7,10 +7,10 @@ import { messageOf, noSuchOverlay, overlayNotUp } from '../../errors.js';
 import { configurationOf } from '../../overlay-properties/overlay-properties.js';
 import type { Target } from '../../search/api.js';
 import { builtInPlugin } from '../../search/find.js';
-import { Overlay } from '../overlay/overlay.js';
+import type { Overlay } from '../overlay/overlay.js';
 import { Vnic } from '../overlay/vnic.js';
 import type { StoredOverlay } from '../state/store.js';
-import { type Registry, sorted, vnicsOn } from './registry.js';
+import { newOverlay, type Registry, sorted, vnicsOn } from './registry.js';
 
 /** What was kept is there, and nothing of it is up yet. Never throws for what a file says: that is moved aside. */
 export async function load(registry: Registry): Promise<void> {
@@ -35,7 +35,7 @@ function restoredOverlay(registry: Registry, stored: StoredOverlay): Overlay {
   if (other !== undefined) throw new Error(`virtual network id ${vni} is that of overlay ${other.name}`);
   const found = builtInPlugin(search);
   const configuration = configurationOf(found?.manifest ?? null, stored.properties);
-  const overlay = new Overlay({ name, vni, encap, search, temporary: false }, found, configuration, registry);
+  const overlay = newOverlay(registry, { name, vni, encap, search, temporary: false }, found, configuration);
   for (const [mac, text] of Object.entries(stored.targets)) overlay.statics.set(mac, targetOf(text));
   return overlay;
 }
@@ -58,44 +58,36 @@ export async function repair(registry: Registry, isDue: (object: Overlay | Vnic)
 
 /** The overlay first: its VNICs are no use without its socket, and of little use without its plugin. */
 export async function repairOverlay(registry: Registry, overlay: Overlay, isDue: (object: Overlay | Vnic) => boolean) {
-  const hadSocket = overlay.attachment !== null;
-  if (canBringUp(overlay) && isDue(overlay) && !registry.isEnding()) await bringUp(registry, overlay);
-  const isNew = !hadSocket && overlay.attachment !== null;
+  const wasDown = overlay.state === 'down';
+  if (isDue(overlay) && !registry.isEnding()) await bringUp(registry, overlay);
+  const isNew = wasDown && overlay.state !== 'down';
   for (const vnic of vnicsOn(registry, overlay.name)) {
     if (registry.isEnding()) return;
     if (!vnic.isAttached && (isNew || isDue(vnic))) await reattach(registry, vnic);
   }
 }
 
-/** One whose plugin is being started says by itself what comes of it. */
-function canBringUp(overlay: Overlay): boolean {
-  return !overlay.isUp && overlay.starting === null;
-}
-
+/** Its plugin says by itself what comes of its start. */
 async function bringUp(registry: Registry, overlay: Overlay): Promise<void> {
   const known = overlay.health.details;
   try {
-    await overlay.openUnderlay();
+    await overlay.open();
   } catch (thrown) {
     if (overlay.health.details !== known && !registry.isEnding()) warn(registry, overlay, messageOf(thrown));
     return;
   }
-  void overlay.startPlugin().then(() => {
-    if (overlay.isUp) registry.log.info('overlay is up', { overlay: overlay.name });
-    else if (overlay.health.details !== known && !registry.isEnding()) warn(registry, overlay, overlay.health.details);
-  });
+  void overlay.plugin.start();
 }
 
 /** Resolves when no plugin is starting any more. Never rejects. */
 export async function pluginsStarted(registry: Registry): Promise<void> {
-  await Promise.all([...registry.overlays.values()].map((overlay) => overlay.starting));
+  await Promise.all([...registry.overlays.values()].map((overlay) => overlay.plugin.starting));
 }
 
-/** Something waits for its time to be tried again. */
+/** A socket or an interface waits for its time to be tried again; a plugin's slot sees to that by itself. */
 export function needsRepair(registry: Registry, nowMs: number): boolean {
   const isDue = ({ backoff }: Overlay | Vnic) => backoff.isDue(nowMs);
-  const overlays = [...registry.overlays.values()].filter(canBringUp);
-  return overlays.some(isDue) || [...registry.vnics.values()].some(isDue);
+  return [...registry.overlays.values()].some(isDue) || [...registry.vnics.values()].some(isDue);
 }
 
 export async function reattachVnics(registry: Registry, overlay: Overlay): Promise<void> {

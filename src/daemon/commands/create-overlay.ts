@@ -1,27 +1,13 @@
 /** Commands that make and delete overlays. Each is all or nothing. */
 import type { CreateOverlay } from '../../control/protocol.js';
-import {
-  badEncap,
-  badVni,
-  daemonEnding,
-  messageOf,
-  nameTaken,
-  overlayHasVnics,
-  pluginFailed,
-  vniTaken,
-} from '../../errors.js';
-import {
-  configurationOf,
-  ENCAPS,
-  type OverlayConfiguration,
-  VNI_MAX,
-} from '../../overlay-properties/overlay-properties.js';
-import { type FoundPlugin, findPlugin } from '../../search/find.js';
-import { Overlay } from '../overlay/overlay.js';
+import { badEncap, badVni, daemonEnding, nameTaken, overlayHasVnics, vniTaken } from '../../errors.js';
+import { configurationOf, ENCAPS, VNI_MAX } from '../../overlay-properties/overlay-properties.js';
+import { findPlugin } from '../../search/find.js';
+import type { Overlay } from '../overlay/overlay.js';
 import type { OverlayIdentity } from '../overlay/types.js';
 import type { PluginInstance } from '../plugin/instance.js';
 import { reattachVnics } from './bring-up.js';
-import { overlayOf, type Registry, saveOverlay, vnicsOn } from './registry.js';
+import { newOverlay, overlayOf, type Registry, saveOverlay, vnicsOn } from './registry.js';
 import { allOrNothing } from './undo.js';
 
 export async function createOverlay(registry: Registry, request: CreateOverlay): Promise<Overlay> {
@@ -29,16 +15,12 @@ export async function createOverlay(registry: Registry, request: CreateOverlay):
   const found = await findPlugin(request.search, registry.deadlines);
   const configuration = configurationOf(found.manifest, request.properties);
   const { name, encap, vni, search, temporary } = request;
-  const overlay = new Overlay({ name, encap, vni, search, temporary }, found, configuration, registry);
+  const overlay = newOverlay(registry, { name, encap, vni, search, temporary }, found, configuration);
   overlay.checkMtu();
   // Nothing else waits for a plugin that starts slowly.
-  const candidate = await startedFor(overlay, found, configuration);
-  return registry.serial
-    .run(() => establish(registry, overlay, candidate))
-    .catch(async (thrown: unknown) => {
-      await candidate.stop();
-      throw thrown;
-    });
+  return overlay.plugin.prepared(found, configuration, (instance) =>
+    registry.serial.run(() => establish(registry, overlay, instance)),
+  );
 }
 
 /** What can be refused before anything is done. */
@@ -50,22 +32,13 @@ function checkFree(registry: Registry, { name, encap, vni }: OverlayIdentity): v
   if (other !== undefined) throw vniTaken(vni, other.name);
 }
 
-/** An instance for the overlay that could take over. A VxlaneError says why there is none. */
-export async function startedFor(overlay: Overlay, found: FoundPlugin, configuration: OverlayConfiguration) {
-  try {
-    return await overlay.plugin.start(found, configuration, overlay.pluginMacs());
-  } catch (thrown) {
-    throw pluginFailed(overlay.name, messageOf(thrown), thrown);
-  }
-}
-
-function establish(registry: Registry, overlay: Overlay, candidate: PluginInstance): Promise<Overlay> {
+function establish(registry: Registry, overlay: Overlay, instance: PluginInstance): Promise<Overlay> {
   return allOrNothing(registry.log, async (undo) => {
     if (registry.isEnding()) throw daemonEnding();
     checkFree(registry, overlay.identity); // again: another command may have come first
     undo.push(`take down overlay ${overlay.name}`, () => overlay.takeDown());
-    await overlay.openUnderlay();
-    await overlay.takeOver(candidate);
+    await overlay.open();
+    await overlay.serve(instance);
     undo.push(`forget overlay ${overlay.name}`, () => registry.state.overlays.remove(overlay.name));
     await saveOverlay(registry, overlay);
     registry.overlays.set(overlay.name, overlay);

@@ -16,8 +16,8 @@ export async function lookup(overlay: Overlay, mac: string): Promise<LookupView>
   if (known !== null) return cachedLookupView(overlay, known);
   const { vni } = overlay.identity;
   const base = { overlay: overlay.name, mac, source: overlay.plugin.name, cached: false };
-  if (overlay.plugin.isPoint) return { ...base, ...outcomeView(overlay.plugin.point ?? 'drop') };
-  const { flood } = flooding.configOf(overlay.plugin.flood);
+  if (overlay.plugin.isPoint) return { ...base, ...outcomeView(overlay.plugin.facts.point ?? 'drop') };
+  const { flood } = flooding.configOf(overlay.plugin.facts.flood);
   if (isGroupMac(mac) || flood?.unknown === true)
     return { ...base, ...floodView(flood?.endpoints ?? []), cached: true };
   const outcome = await upcalls.ask(plainQuery(vni, mac));

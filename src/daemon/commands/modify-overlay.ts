@@ -1,12 +1,6 @@
 /** Commands that change a running overlay: its properties, its search plugin. Each is all or nothing. */
 import type { ModifyOverlay } from '../../control/protocol.js';
-import {
-  daemonEnding,
-  nothingToModify,
-  overlayChangedMeanwhile,
-  propertyFixed,
-  swapLosesTargets,
-} from '../../errors.js';
+import { daemonEnding, nothingToModify, overlayChangedMeanwhile, propertyFixed } from '../../errors.js';
 import {
   configurationOf,
   OVERLAY_PROPERTIES,
@@ -19,24 +13,22 @@ import { parseChanges } from '../../search/props.js';
 import type { Overlay } from '../overlay/overlay.js';
 import type { PluginInstance } from '../plugin/instance.js';
 import { repairOverlay } from './bring-up.js';
-import { startedFor } from './create-overlay.js';
 import { overlayOf, type Registry, saveOverlay } from './registry.js';
 import { allOrNothing } from './undo.js';
 
+type Given = Readonly<Record<string, string>>;
+
 export async function modifyOverlay(registry: Registry, name: string, request: ModifyOverlay): Promise<Overlay> {
   const given = request.properties ?? {};
-  if (request.search !== undefined) return swapSearch(registry, name, request.search, given);
+  if (request.search !== undefined) return swapPlugin(registry, name, request.search, given);
   const overlay = await registry.serial.run(() => changeProperties(registry, name, given));
   // may have been DEGRADED for want of just this
-  await overlay.starting;
+  await overlay.plugin.starting;
   return overlay;
 }
 
-async function changeProperties(
-  registry: Registry,
-  name: string,
-  given: Readonly<Record<string, string>>,
-): Promise<Overlay> {
+async function changeProperties(registry: Registry, name: string, given: Given): Promise<Overlay> {
+  registry.declared.refuse(name);
   const overlay = overlayOf(registry, name);
   const names = Object.keys(given);
   if (names.length === 0) throw nothingToModify(name);
@@ -49,8 +41,8 @@ async function changeProperties(
   return allOrNothing(registry.log, async (undo) => {
     // Taken back last: what is kept then is the configuration as it was.
     undo.push(`keep overlay ${name} as it was`, () => saveOverlay(registry, overlay));
-    undo.push(`change overlay ${name} back`, () => overlay.apply(before, names));
-    await overlay.apply(after, names);
+    undo.push(`change overlay ${name} back`, () => overlay.change(before, names));
+    await overlay.change(after, names);
     await saveOverlay(registry, overlay);
     await repairOverlay(registry, overlay, (object) => object === overlay); // may be still DEGRADED, and says why
     registry.log.info('overlay modified', { overlay: name, properties: names });
@@ -65,54 +57,29 @@ function refuseFixed(overlay: Overlay, names: readonly string[]): void {
   if (ownNames.length > 0 && host !== null && !host.can('change')) throw propertyFixed(ownNames, overlay.plugin.name);
 }
 
-/**
- * Another instance, of another plugin or of the same, takes the place of the one that serves. Until it has started and
- * knows where every MAC is that is in use, the old one serves; if it cannot, nothing has happened.
- */
-async function swapSearch(registry: Registry, name: string, search: string, given: Readonly<Record<string, string>>) {
-  const overlay = overlayOf(registry, name);
-  const { epoch } = overlay;
-  overlay.attached();
-  const found = await findPlugin(search, registry.deadlines);
-  const configuration = swappedConfiguration(overlay, found, given);
-  if (Object.hasOwn(given, 'mtu')) overlay.checkMtu(configuration);
-  refuseLostTargets(overlay, found);
-  return swapTo(registry, overlay, found, configuration, Object.keys(given), epoch);
+/** What another instance is prepared for. */
+export interface Swap {
+  readonly found: FoundPlugin;
+  readonly configuration: OverlayConfiguration;
+  /** Properties that may differ in it. */
+  readonly names: readonly string[];
 }
 
-/**
- * `names`: what may differ in the configuration, which is made for the overlay as it was at `epoch`. Takes a turn of
- * its own when the candidate is ready.
- */
-export async function swapTo(
-  registry: Registry,
-  overlay: Overlay,
-  found: FoundPlugin,
-  configuration: OverlayConfiguration,
-  names: readonly string[],
-  epoch = overlay.epoch,
-): Promise<Overlay> {
-  const { name } = overlay;
-  const candidate = await startedFor(overlay, found, configuration);
-  const swap = registry.serial.run(() => {
-    if (registry.isEnding()) throw daemonEnding();
-    if (overlayOf(registry, name) !== overlay || overlay.epoch !== epoch) throw overlayChangedMeanwhile(name);
-    refuseLostTargets(overlay, found);
-    overlay.outdate();
-    return swapIn(registry, overlay, candidate, names);
+/** Another instance, of another plugin or of the same, takes the place of the one that serves. */
+async function swapPlugin(registry: Registry, name: string, search: string, given: Given): Promise<Overlay> {
+  const isAllowed = () => registry.declared.refuse(name);
+  await registry.serial.run(() => {
+    isAllowed();
+    overlayOf(registry, name).attached();
   });
-  return swap.catch(async (thrown: unknown) => {
-    await candidate.stop();
-    throw thrown;
-  });
+  const found = await findPlugin(search, registry.deadlines);
+  const overlay = overlayOf(registry, name);
+  const configuration = swappedConfiguration(overlay, found, given);
+  return swapTo(registry, overlay, { found, configuration, names: Object.keys(given) }, isAllowed);
 }
 
 /** General properties stay; the plugin's own stay only if it is the same one. */
-function swappedConfiguration(
-  overlay: Overlay,
-  found: FoundPlugin,
-  given: Readonly<Record<string, string>>,
-): OverlayConfiguration {
+function swappedConfiguration(overlay: Overlay, found: FoundPlugin, given: Given): OverlayConfiguration {
   const general = only(given, OVERLAY_PROPERTIES);
   parseChanges(OVERLAY_PROPERTIES, general);
   const before = overlay.configuration.given;
@@ -120,25 +87,39 @@ function swappedConfiguration(
   return configurationOf(found.manifest, { ...(isSame ? before : only(before, OVERLAY_PROPERTIES)), ...given });
 }
 
-function refuseLostTargets(overlay: Overlay, { manifest }: FoundPlugin): void {
-  const { size } = overlay.statics;
-  if (manifest.mode === 'point' && size > 0) throw swapLosesTargets(overlay.name, manifest.name, size);
+/**
+ * To be called outside of a turn: nothing waits while the new instance starts, and learns where every MAC is that is in
+ * use. The old one serves until then; if the new one cannot, nothing has happened. `isAllowed` throws when it must not
+ * be after all, in the turn that is its own.
+ */
+export function swapTo(registry: Registry, overlay: Overlay, swap: Swap, isAllowed = () => {}): Promise<Overlay> {
+  const { found, configuration, names } = swap;
+  overlay.checkSwap(found, configuration, names);
+  return overlay.plugin.prepared(found, configuration, (instance) =>
+    registry.serial.run(async () => {
+      if (registry.isEnding()) throw daemonEnding();
+      if (overlayOf(registry, overlay.name) !== overlay) throw overlayChangedMeanwhile(overlay.name);
+      isAllowed();
+      overlay.plugin.check(instance);
+      await serveAndKeep(registry, overlay, instance, names);
+      return overlay;
+    }),
+  );
 }
 
-/** What is kept is written first, and back again when the overlay cannot take it over. */
-async function swapIn(
+/** What is kept is written first, and back again when something stands against the instance after all. */
+async function serveAndKeep(
   registry: Registry,
   overlay: Overlay,
-  candidate: PluginInstance,
+  instance: PluginInstance,
   names: readonly string[],
-): Promise<Overlay> {
-  const { configuration, found } = candidate;
+): Promise<void> {
+  const { configuration, found } = instance;
   const from = overlay.identity.search;
   await allOrNothing(registry.log, async (undo) => {
     await saveOverlay(registry, overlay, { search: found.reference, given: configuration.given });
     undo.push(`keep overlay ${overlay.name} as it was`, () => saveOverlay(registry, overlay));
-    await overlay.takeOver(candidate, names);
+    await overlay.serve(instance, names);
   });
   registry.log.info('search plugin swapped', { overlay: overlay.name, from, to: found.reference });
-  return overlay;
 }

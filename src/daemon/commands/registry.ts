@@ -3,11 +3,14 @@ import { formatEndpoint } from '../../address.js';
 import type { Datapath } from '../../datapath/datapath.js';
 import type { OverlayIndex } from '../../datapath/types.js';
 import { noSuchOverlay, noSuchVnic } from '../../errors.js';
+import type { OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
+import type { FoundPlugin } from '../../search/find.js';
 import type { Deadlines } from '../../search/host/deadlines.js';
-import type { PluginHost } from '../../search/host/host.js';
 import type { DaemonLog } from '../log.js';
-import type { Overlay } from '../overlay/overlay.js';
+import { Overlay } from '../overlay/overlay.js';
+import type { OverlayIdentity } from '../overlay/types.js';
 import type { Vnic } from '../overlay/vnic.js';
+import type { PluginSlot } from '../plugin/plugin-slot.js';
 import { STATE_VERSION, type State, type StoredOverlay, type StoredVnic } from '../state/store.js';
 import type { Sockets } from '../underlay/sockets.js';
 import type { Declared } from './file-owned.js';
@@ -17,8 +20,8 @@ export interface Registry {
   readonly datapath: Datapath;
   readonly sockets: Sockets;
   readonly deadlines: Deadlines;
-  /** The hosts of all plugin instances. */
-  readonly hosts: Set<PluginHost>;
+  /** Where search plugins run, or are meant to: of all overlays, also of those that are being made. */
+  readonly slots: Set<PluginSlot>;
   /** Commands that change something run one at a time. */
   readonly serial: Serial;
   readonly state: State;
@@ -33,6 +36,21 @@ export interface Registry {
   readonly vnics: Map<string, Vnic>;
   /** Which of them a configuration file declares. */
   readonly declared: Declared;
+}
+
+/** An overlay that is not in the registry yet. `found`: null when there is no such plugin now. */
+export function newOverlay(
+  { datapath, sockets, deadlines, slots, log, now, overlayByIndex }: Registry,
+  identity: OverlayIdentity,
+  found: FoundPlugin | null,
+  configuration: OverlayConfiguration,
+): Overlay {
+  const overlay = new Overlay(identity, found, configuration, {
+    ...{ datapath, sockets, deadlines, slots, log, now },
+    onAttached: (index) => void overlayByIndex.set(index, overlay),
+    onDetached: (index) => void overlayByIndex.delete(index),
+  });
+  return overlay;
 }
 
 export function overlayOf(registry: Registry, name: string): Overlay {

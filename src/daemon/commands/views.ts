@@ -79,7 +79,7 @@ export function vnicView(vnic: Vnic, overlay: Overlay | undefined, declared: str
     netns: vnic.netns,
     allowAnyMac,
     temporary,
-    state: vnic.isAttached ? 'up' : vnic.problem,
+    state: vnic.isAttached && vnic.problem === '' ? 'up' : vnic.problem,
     declared,
   };
 }
@@ -111,8 +111,8 @@ function waitingView(mac: string, target: Target): TargetView {
 }
 
 function pointView(overlay: Overlay, nowMs: number): TargetView {
-  const destination = targetText(overlay.plugin.point ?? 'drop');
-  const ageSeconds = seconds(nowMs - overlay.plugin.pointAtMs);
+  const destination = targetText(overlay.plugin.facts.point ?? 'drop');
+  const ageSeconds = seconds(nowMs - overlay.plugin.facts.pointAtMs);
   return { mac: ANY_MAC, destination, source: overlay.plugin.name, ageSeconds, idleSeconds: null };
 }
 

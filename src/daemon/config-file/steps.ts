@@ -11,11 +11,10 @@ import type { Target } from '../../search/api.js';
 import type { FoundPlugin } from '../../search/find.js';
 import { checkNameFree, deleteOverlay } from '../commands/create-overlay.js';
 import { swapTo } from '../commands/modify-overlay.js';
-import { overlayOf, type Registry, saveOverlay, saveVnic, vnicOf, vnicsOn } from '../commands/registry.js';
+import { newOverlay, overlayOf, type Registry, saveOverlay, saveVnic, vnicOf, vnicsOn } from '../commands/registry.js';
 import { forget, put } from '../commands/targets.js';
 import { allOrNothing } from '../commands/undo.js';
 import { deleteVnic } from '../commands/vnics.js';
-import { Overlay } from '../overlay/overlay.js';
 import { Vnic } from '../overlay/vnic.js';
 
 /** By the reference that an overlay has for its plugin. */
@@ -68,7 +67,7 @@ export async function addOverlay(registry: Registry, to: OverlayModel, plugins: 
   if (other !== undefined) throw vniTaken(vni, other.name);
   const found = plugins.get(search) ?? null;
   const configuration = configurationOf(found?.manifest ?? null, properties);
-  const overlay = new Overlay({ name, vni, encap, search, temporary: false }, found, configuration, registry);
+  const overlay = newOverlay(registry, { name, vni, encap, search, temporary: false }, found, configuration);
   for (const [mac, text] of targets) overlay.statics.set(mac, targetOf(text));
   await keep(registry, name, () => saveOverlay(registry, overlay));
   registry.overlays.set(name, overlay);
@@ -110,8 +109,8 @@ export async function changeInPlace(registry: Registry, step: OverlayChange): Pr
   if (names.includes('mtu')) overlay.checkMtu(after);
   await allOrNothing(registry.log, async (undo) => {
     undo.push(`keep overlay ${to.name} as it was`, () => saveOverlay(registry, overlay));
-    undo.push(`change overlay ${to.name} back`, () => overlay.apply(before, names));
-    if (names.length > 0) await overlay.apply(after, names);
+    undo.push(`change overlay ${to.name} back`, () => overlay.change(before, names));
+    if (names.length > 0) await overlay.change(after, names);
     await saveOverlay(registry, overlay);
   });
   await changeTargets(registry, step, step.put);
@@ -140,8 +139,7 @@ export async function swapPlugin(registry: Registry, step: OverlayChange, plugin
   const found = plugins.get(to.search);
   if (found === undefined) throw new Error(`there is no search plugin ${to.search}`);
   const configuration = configurationOf(found.manifest, to.properties);
-  if (properties.includes('mtu')) overlay.checkMtu(configuration);
-  await swapTo(registry, overlay, found, configuration, properties);
+  await swapTo(registry, overlay, { found, configuration, names: properties });
   await registry.serial.run(() => changeTargets(registry, step, targets));
 }
 

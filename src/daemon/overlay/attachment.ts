@@ -1,57 +1,232 @@
-/** An overlay's place in the datapath: its record there, its targets, what answers its upcalls, floods and learns. */
-import type { OverlayIndex } from '../../datapath/types.js';
-import { isOwnEndpoint } from '../../overlay-properties/overlay-properties.js';
+/**
+ * All of an overlay that lives while its socket is open: its record in the datapath, its VNICs, its targets, what
+ * answers its upcalls, floods and learns.
+ */
+import type { Datapath } from '../../datapath/datapath.js';
+import type { OverlayConfig, OverlayIndex, VnicIndex } from '../../datapath/types.js';
+import { messageOf } from '../../errors.js';
+import { isOwnEndpoint, type OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
+import type { Target } from '../../search/api.js';
 import { Flooding } from '../forwarding/flooding.js';
+import { LostTargets, type PutStatic } from '../forwarding/static-targets.js';
 import { Targets } from '../forwarding/targets.js';
-import type { AcquiredSocket } from '../underlay/sockets.js';
+import type { Health } from '../health/health.js';
+import type { DaemonLog } from '../log.js';
+import { isPoint, type PluginFacts } from '../plugin/instance.js';
+import type { PluginSlot } from '../plugin/plugin-slot.js';
+import type { NextPlugin } from '../plugin/site.js';
+import { ListenAddress } from '../underlay/listen-address.js';
+import type { AcquiredSocket, Sockets } from '../underlay/sockets.js';
 import { type UpcallOverlay, Upcalls } from '../upcalls/questions.js';
-import type { Overlay } from './overlay.js';
-import { datapathConfig } from './overlay-config.js';
-import type { Attachment, OverlayDeps } from './types.js';
+import type { AttachedVnic } from './types.js';
 
-/** Throws when the datapath has no place. */
-export function attachmentOf(
-  overlay: Overlay,
-  { datapath, now }: OverlayDeps,
-  { index: socket, gso, groups }: AcquiredSocket,
-): Attachment {
-  const { listen } = overlay.configuration.settings.socket;
-  const index = datapath.addOverlay(datapathConfig(overlay, { socket, gso }));
-  const targets = new Targets({
-    fdb: datapath,
-    overlay: index,
-    fdbSize: datapath.fdbSize,
-    isOwn: (endpoint) => isOwnEndpoint(listen, endpoint),
-    anyMacVnic: () => [...overlay.vnics.values()].find((vnic) => vnic.allowAnyMac)?.index ?? null,
-    nowMs: now(),
-  });
-  const upcalls = new Upcalls({ datapath, overlay: forUpcalls(overlay, index), targets, now });
-  const flooding = new Flooding({
-    overlay: overlay.name,
-    ...{ listen, groups, targets, health: overlay.health, log: overlay.log, nowMs: now() },
-    heardAtMs: (mac) => datapath.fdbHeardAtMs(index, mac),
-  });
-  return { index, socket, gso, targets, upcalls, flooding };
+/** What an attachment has to know of its overlay, as it is at the time. */
+export interface OverlayFacts {
+  readonly name: string;
+  readonly identity: { readonly vni: number };
+  readonly configuration: OverlayConfiguration;
+  /** Bytes. */
+  readonly mtu: number;
+  /** MTU of the interface that has the listen address; null: none has it. */
+  readonly underlay: number | null;
+  readonly plugin: PluginSlot;
+  /** The operator's targets. */
+  readonly statics: ReadonlyMap<string, Target>;
+  readonly health: Health;
+  readonly log: DaemonLog;
 }
 
-function forUpcalls(overlay: Overlay, index: OverlayIndex): UpcallOverlay {
-  return {
-    index,
-    vni: overlay.identity.vni,
-    log: overlay.log,
-    health: overlay.health,
-    vnics: overlay.vnics,
-    get plugin() {
-      return overlay.plugin.host;
-    },
-    get starting() {
-      return overlay.starting;
-    },
-    get isPoint() {
-      return overlay.plugin.isPoint;
-    },
-    get negativeTtlMs() {
-      return overlay.configuration.settings.negativeTtlMs;
-    },
-  };
+type FloodConfig = Pick<OverlayConfig, 'flood' | 'learn'>;
+/** Before a plugin has said anything. */
+const NO_FLOOD: FloodConfig = { flood: null, learn: false };
+
+export interface AttachmentOptions {
+  readonly datapath: Datapath;
+  readonly sockets: Sockets;
+  /** Milliseconds of the monotonic clock. */
+  readonly now: () => number;
+}
+
+export class Attachment {
+  readonly index: OverlayIndex;
+  readonly targets: Targets;
+  readonly upcalls: Upcalls;
+  readonly flooding: Flooding;
+  readonly vnics = new Map<VnicIndex, AttachedVnic>();
+  readonly #overlay: OverlayFacts;
+  readonly #options: AttachmentOptions;
+  readonly #socket: AcquiredSocket;
+  readonly #lostTargets: LostTargets;
+  readonly #listenAddress: ListenAddress;
+  /** Interfaces that did not take properties of these names, and why. */
+  readonly #unfit = new Map<AttachedVnic, { readonly names: ReadonlySet<string>; readonly reason: string }>();
+
+  /** Opens the socket. Throws when that is not possible, or the datapath has no place; then nothing is left open. */
+  static async open(overlay: OverlayFacts, options: AttachmentOptions): Promise<Attachment> {
+    const wanted = overlay.configuration.settings.socket;
+    const socket = options.sockets.acquire(overlay.name, wanted);
+    try {
+      return new Attachment(overlay, options, socket);
+    } catch (thrown) {
+      await options.sockets.release(overlay.name, wanted);
+      throw thrown;
+    }
+  }
+
+  private constructor(overlay: OverlayFacts, options: AttachmentOptions, socket: AcquiredSocket) {
+    this.#overlay = overlay;
+    this.#options = options;
+    this.#socket = socket;
+    const { health, log } = overlay;
+    const { datapath, now } = options;
+    const { listen } = overlay.configuration.settings.socket;
+    const nowMs = now();
+    this.index = datapath.addOverlay(this.#configOf(overlay.plugin.facts, overlay.configuration, NO_FLOOD));
+    this.targets = new Targets({
+      ...{ fdb: datapath, overlay: this.index, fdbSize: datapath.fdbSize, nowMs },
+      isOwn: (endpoint) => isOwnEndpoint(listen, endpoint),
+      anyMacVnic: () => [...this.vnics.values()].find((vnic) => vnic.allowAnyMac)?.index ?? null,
+    });
+    this.upcalls = new Upcalls({ datapath, overlay: this.#forUpcalls(), targets: this.targets, now });
+    this.flooding = new Flooding({
+      ...{ overlay: overlay.name, listen, groups: socket.groups, targets: this.targets, health, log, nowMs },
+      heardAtMs: (mac) => datapath.fdbHeardAtMs(this.index, mac),
+    });
+    this.#listenAddress = new ListenAddress(health);
+    this.#listenAddress.opened(overlay.underlay !== null);
+    this.#lostTargets = new LostTargets(health, log);
+    this.#lostTargets.putAll(overlay.statics, this.#putStatic);
+  }
+
+  #forUpcalls(): UpcallOverlay {
+    const { identity, plugin, health, log } = this.#overlay;
+    const overlay = this.#overlay;
+    return {
+      ...{ index: this.index, vni: identity.vni, log, health, vnics: this.vnics },
+      get plugin() {
+        return plugin.host;
+      },
+      get starting() {
+        return plugin.starting;
+      },
+      get isPoint() {
+        return plugin.isPoint;
+      },
+      get negativeTtlMs() {
+        return overlay.configuration.settings.negativeTtlMs;
+      },
+    };
+  }
+
+  /** See {@link PluginSite.prepare}. */
+  prepare({ facts, configuration, relay }: NextPlugin): () => void {
+    const flood = this.flooding.configOf(facts.flood);
+    const commit = this.#options.datapath.prepareOverlay(this.index, this.#configOf(facts, configuration, flood));
+    // From one destination for all to those in the FDB: it is filled first.
+    const isFilledFirst = this.#overlay.plugin.isPoint && !isPoint(facts);
+    return () => {
+      if (isFilledFirst && relay !== null) this.upcalls.serve(relay);
+      commit();
+      this.flooding.follow(facts.flood);
+      if (!isFilledFirst && relay !== null) this.upcalls.serve(relay);
+    };
+  }
+
+  /** Tells the datapath what it has to know of the overlay as it is now. */
+  #configure(): void {
+    const { plugin, configuration } = this.#overlay;
+    const flood = this.flooding.configOf(plugin.facts.flood);
+    this.#options.datapath.prepareOverlay(this.index, this.#configOf(plugin.facts, configuration, flood))();
+  }
+
+  #configOf(facts: PluginFacts, { settings }: OverlayConfiguration, flood: FloodConfig): OverlayConfig {
+    const { strictHeader, vlan, socket } = settings;
+    const isOffloaded = socket.offload === 'auto';
+    return {
+      ...{ vni: this.#overlay.identity.vni, socket: this.#socket.index, strictHeader, vlan, ...flood },
+      point: isPoint(facts) ? (facts.point ?? 'drop') : null,
+      lookup: !isPoint(facts),
+      proxyArp: facts.can('arp'),
+      proxyNdp: facts.can('ndp'),
+      proxyDhcp: facts.can('dhcp'),
+      segment: isOffloaded && this.#socket.gso,
+      coalesceTcp: isOffloaded,
+      coalesceUdp: isOffloaded && [...this.vnics.values()].every((vnic) => vnic.takesUdpSuperFrames),
+    };
+  }
+
+  /**
+   * Gives the socket and the interfaces what of `names` is theirs; nothing else is touched, so an MTU that the operator
+   * gave an interface stays. An interface that does not take it is the trouble of its VNIC, and of the overlay's
+   * health, until it does. Never throws.
+   */
+  fit(names: readonly string[]): void {
+    const { name, configuration } = this.#overlay;
+    if (names.includes('offload')) this.#options.sockets.setOffload(name, configuration.settings.socket);
+    for (const vnic of this.vnics.values()) this.#fitVnic(vnic, names);
+    this.#sayUnfit();
+  }
+
+  #fitVnic(vnic: AttachedVnic, changed: readonly string[]): void {
+    const { mtu, configuration } = this.#overlay;
+    const names = new Set([...changed, ...(this.#unfit.get(vnic)?.names ?? [])]);
+    try {
+      if (names.has('mtu')) vnic.setMtu(mtu);
+      if (names.has('offload')) vnic.setOffload(configuration.settings.socket.offload);
+      if (this.#unfit.delete(vnic)) vnic.setProblem('');
+    } catch (thrown) {
+      const reason = messageOf(thrown);
+      this.#unfit.set(vnic, { names, reason });
+      vnic.setProblem(reason);
+    }
+  }
+
+  #sayUnfit(): void {
+    const { health } = this.#overlay;
+    const reasons = [...this.#unfit].map(([{ name }, { reason }]) => `VNIC ${name}: ${reason}`);
+    if (reasons.length === 0) health.restore('vnics');
+    else health.degrade('vnics', reasons.join('; '));
+  }
+
+  /** A VNIC that the datapath has already. */
+  addVnic(vnic: AttachedVnic): void {
+    this.upcalls.tookLocally(vnic.mac);
+    this.targets.forget(vnic.mac);
+    this.vnics.set(vnic.index, vnic);
+    this.#configure();
+    if (vnic.allowAnyMac) this.targets.redirectOwn();
+  }
+
+  /** A VNIC that the datapath still has. */
+  removeVnic(vnic: AttachedVnic): void {
+    this.vnics.delete(vnic.index);
+    if (this.#unfit.delete(vnic)) this.#sayUnfit();
+    if (vnic.allowAnyMac) this.targets.redirectOwn();
+  }
+
+  tick(nowMs: number): void {
+    this.targets.tick(nowMs);
+    this.flooding.tick(nowMs);
+  }
+
+  /** Looks at what nobody tells of, and tries again what was refused. `local`: this host's addresses. */
+  watch(local: ReadonlySet<string>): void {
+    const { configuration, statics } = this.#overlay;
+    this.#listenAddress.watch(configuration.settings.socket.listen.ip, local);
+    this.#lostTargets.retry(statics, this.#putStatic);
+    if (this.#unfit.size > 0) this.fit([]);
+    if (this.flooding.watch(local)) this.#configure();
+  }
+
+  /** Closes everything. No VNICs may be left. */
+  async close(): Promise<void> {
+    const { name, configuration } = this.#overlay;
+    this.upcalls.close();
+    await this.#options.datapath.removeOverlay(this.index);
+    await this.flooding.close();
+    await this.#options.sockets.release(name, configuration.settings.socket);
+  }
+
+  readonly #putStatic: PutStatic = (mac, target) =>
+    this.upcalls.setStatic(mac, target) ? null : this.targets.noRoom().message;
 }

@@ -1,75 +1,73 @@
 /**
- * One overlay: its configuration, and, while it is up, its socket, its place in the datapath, its plugin and its VNICs.
+ * One overlay: what it is called, its configuration, its plugin, and what it has while its socket is open.
+ *
+ *   down ──open──▶ bound ──the plugin serves──▶ serving      any ──takeDown──▶ down, for good
+ *                    ▲ ◀──the plugin ends──────────┘
+ *
+ * One that is down exists all the same, as after a restart when its listen address is not there yet. What is missing is
+ * its health, and is tried again: the socket by commands/bring-up.ts, the plugin by its slot.
  */
 import type { VnicIndex } from '../../datapath/types.js';
-import { messageOf, overlayNotUp } from '../../errors.js';
-import { configurationOf, type OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
+import { messageOf, overlayNotUp, swapLosesTargets } from '../../errors.js';
+import type { OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
 import type { Target } from '../../search/api.js';
-import { type FoundPlugin, findPlugin } from '../../search/find.js';
-import type { PluginFault } from '../../search/host/types.js';
-import { LostTargets, type PutStatic } from '../forwarding/static-targets.js';
+import type { FoundPlugin } from '../../search/find.js';
 import { Backoff } from '../health/backoff.js';
 import { Health } from '../health/health.js';
 import { StatusLog } from '../health/status-log.js';
 import type { DaemonLog } from '../log.js';
 import type { PluginInstance } from '../plugin/instance.js';
 import { PluginSlot } from '../plugin/plugin-slot.js';
-import { PluginStarter } from '../plugin/plugin-starter.js';
-import { ListenAddress } from '../underlay/listen-address.js';
+import type { NextPlugin } from '../plugin/site.js';
 import { OverlayMtu } from '../underlay/mtu.js';
-import { applyToVnics } from './applied.js';
-import { attachmentOf } from './attachment.js';
-import { datapathConfig } from './overlay-config.js';
-import type { AttachedVnic, Attachment, OverlayDeps, OverlayIdentity } from './types.js';
+import { Attachment } from './attachment.js';
+import type { AttachedVnic, OverlayIdentity, OverlaySurroundings, VnicOverlay } from './types.js';
 
-export class Overlay {
+const NO_VNICS: ReadonlyMap<VnicIndex, AttachedVnic> = new Map();
+
+export class Overlay implements VnicOverlay {
   readonly log: DaemonLog;
   readonly health = new Health();
+  /** Of its socket. */
   readonly backoff = new Backoff();
   readonly plugin: PluginSlot;
-  readonly vnics = new Map<VnicIndex, AttachedVnic>();
   /** The operator's targets. */
   readonly statics = new Map<string, Target>();
-  #identity: OverlayIdentity;
-  #epoch = 0;
-  readonly #deps: OverlayDeps;
-  readonly #lostTargets: LostTargets;
-  #configuration: OverlayConfiguration;
+  readonly #surroundings: OverlaySurroundings;
   readonly #mtu = new OverlayMtu();
-  #attachment: Attachment | null = null;
-  readonly #listenAddress = new ListenAddress(this.health);
-  readonly #starter = new PluginStarter({
-    candidate: () => this.#candidate(),
-    isWanted: () => this.plugin.host === null && this.#attachment !== null,
-    takeOver: (candidate) => this.takeOver(candidate),
-    failed: (thrown) => void this.#cannot('start', thrown),
-  });
   readonly #statusLog: StatusLog;
+  #identity: OverlayIdentity;
+  #configuration: OverlayConfiguration;
+  #attachment: Attachment | null = null;
 
   /** `found`: null when there is no such plugin now. */
   constructor(
     identity: OverlayIdentity,
     found: FoundPlugin | null,
     configuration: OverlayConfiguration,
-    deps: OverlayDeps,
+    surroundings: OverlaySurroundings,
   ) {
     this.#identity = identity;
     this.#configuration = configuration;
-    this.#deps = deps;
-    this.log = deps.log.child({ overlay: identity.name });
-    this.#lostTargets = new LostTargets(this.health, this.log);
+    this.#surroundings = surroundings;
+    this.log = surroundings.log.child({ overlay: identity.name });
     this.#statusLog = new StatusLog(this.health, this.log);
-    const { deadlines, hosts, now, datapath } = deps;
+    const { deadlines, slots, now, datapath } = surroundings;
     this.plugin = new PluginSlot(found, {
-      overlay: identity.name,
-      vni: identity.vni,
-      log: this.log,
-      health: this.health,
+      ...{ overlay: identity.name, vni: identity.vni, log: this.log, health: this.health, deadlines, slots, now },
       pushesMax: datapath.fdbSize,
-      ...{ deadlines, hosts, now },
-      onDeath: (fault) => this.#pluginDied(fault),
-      onChange: () => this.#configure(),
+      site: {
+        wanted: () => ({ search: this.#identity.search, configuration: this.#configuration }),
+        knownMacs: () => this.#attachment?.targets.told() ?? [],
+        prepare: (next) => this.#prepare(next),
+        started: (reason) => this.#started(reason),
+      },
     });
+  }
+
+  get state(): 'down' | 'bound' | 'serving' {
+    if (this.#attachment === null) return 'down';
+    return this.plugin.state === 'serving' ? 'serving' : 'bound';
   }
 
   get identity(): OverlayIdentity {
@@ -89,31 +87,19 @@ export class Overlay {
     return this.#mtu.of(this.#configuration.settings);
   }
 
+  /** MTU of the interface that has the listen address, as it was last seen; null: none has it. */
   get underlay(): number | null {
     return this.#mtu.underlay;
   }
 
+  /** null while the overlay is down. */
   get attachment(): Attachment | null {
     return this.#attachment;
   }
 
-  /** Another number: somebody changed it, and a candidate that was started before has an old configuration. */
-  get epoch(): number {
-    return this.#epoch;
-  }
-
-  outdate(): void {
-    this.#epoch++;
-    this.#starter.outdate();
-  }
-
-  /** Resolves when the plugin has started, or cannot; null when it is not being started. */
-  get starting(): Promise<void> | null {
-    return this.#starter.running;
-  }
-
-  get isUp(): boolean {
-    return this.#attachment !== null && this.plugin.host !== null;
+  /** VNICs that frames flow through. */
+  get vnics(): ReadonlyMap<VnicIndex, AttachedVnic> {
+    return this.#attachment?.vnics ?? NO_VNICS;
   }
 
   /** The attachment, or a VxlaneError that says why there is none. */
@@ -127,172 +113,93 @@ export class Overlay {
     this.#mtu.check(settings);
   }
 
-  /** Opens the socket, if it is not open. */
-  async openUnderlay(): Promise<void> {
+  /** From down to bound. Throws why that cannot be, which is its health until it can. */
+  async open(): Promise<void> {
+    const { now, onAttached } = this.#surroundings;
     if (this.#attachment !== null) return;
     try {
-      await this.#attach();
-      this.health.restore('underlay');
+      this.#mtu.look(this.#configuration.settings);
+      this.#attachment = await Attachment.open(this, this.#surroundings);
     } catch (thrown) {
-      this.#cannot('underlay', thrown);
+      this.health.degrade('underlay', messageOf(thrown));
+      this.backoff.failed(now());
       throw thrown;
     }
+    onAttached(this.#attachment.index);
+    this.health.restore('underlay');
+    this.backoff.succeeded(now());
   }
 
-  /** Starts the search plugin, if there is none. Never rejects: a failure is health, and is tried again. */
-  startPlugin(): Promise<void> {
-    return this.#starter.start();
-  }
-
-  async #candidate(): Promise<PluginInstance> {
-    const found = this.plugin.found ?? (await findPlugin(this.#identity.search, this.#deps.deadlines));
-    return this.plugin.start(found, configurationOf(found.manifest, this.#configuration.given));
-  }
-
-  /** The plugin ends, and no other begins. */
-  endPlugin(): Promise<void> {
-    this.#starter.end();
-    return this.plugin.stop();
-  }
-
-  pluginMacs(): string[] {
-    return this.#attachment?.targets.told() ?? [];
+  /** Refuses what another instance must not be prepared for. `names`: properties that differ in its configuration. */
+  checkSwap({ manifest }: FoundPlugin, configuration: OverlayConfiguration, names: readonly string[]): void {
+    const { size } = this.statics;
+    this.attached();
+    if (names.includes('mtu')) this.checkMtu(configuration);
+    if (manifest.mode === 'point' && size > 0) throw swapLosesTargets(this.name, manifest.name, size);
   }
 
   /**
-   * From now on the candidate answers, and what it said of MACs is in the FDB: the same as before is untouched.
-   * `names`: general properties that differ in its configuration. Resolves when the one before it has stopped. Throws
-   * when there is no socket, when the candidate has ended, and when the datapath has no room for where it floods or
-   * points to: then nothing has changed.
+   * A prepared instance answers from now on, in its configuration, and what it says of MACs is in the FDB: the same as
+   * before is untouched. Resolves when the one before it has stopped. Throws what stands against it; then nothing has
+   * changed. `names`: as for {@link checkSwap}.
    */
-  async takeOver(candidate: PluginInstance, names: readonly string[] = []): Promise<void> {
-    const { upcalls } = this.attached();
-    if (candidate.fault !== null) throw candidate.fault;
-    const before = this.#adopt(candidate);
-    this.#starter.outdate();
-    upcalls.serve(candidate.relay);
-    this.#configure();
-    applyToVnics(this, this.#deps.sockets, names);
-    this.health.restore('start');
-    this.backoff.succeeded(this.#deps.now());
-    this.log.info('search plugin serves', { plugin: candidate.found.reference });
-    await before?.stop();
+  async serve(instance: PluginInstance, names: readonly string[] = []): Promise<void> {
+    this.checkSwap(instance.found, instance.configuration, names);
+    const retired = this.plugin.serve(instance);
+    this.#attachment?.fit(names);
+    await retired;
   }
 
-  /** All or nothing. Answers the one before it. */
-  #adopt(candidate: PluginInstance): PluginInstance | null {
-    const [identity, configuration, wasPoint] = [this.#identity, this.#configuration, this.plugin.isPoint];
-    this.#identity = { ...identity, search: candidate.found.reference };
-    this.#configuration = candidate.configuration;
-    try {
-      return this.plugin.takeOver(candidate, () => {
-        // From one destination for all to those in the FDB: it is filled first. But a flood list may have no room.
-        if (!wasPoint || this.plugin.isPoint || candidate.flood !== null) this.#configure();
-      });
-    } catch (thrown) {
-      this.#identity = identity;
-      this.#configuration = configuration;
-      throw thrown;
-    }
+  /**
+   * Takes another configuration, in which `names` may differ. The plugin is told first, so that its refusal changes
+   * nothing here. A change is taken back by changing to the configuration before it.
+   */
+  async change(configuration: OverlayConfiguration, names: readonly string[]): Promise<void> {
+    await this.plugin.change(configuration, names);
+    this.#attachment?.fit(names);
   }
 
-  #pluginDied(fault: PluginFault): void {
-    const waitMs = this.#cannot('start', fault);
-    this.log.error('search plugin ended', {
-      reason: fault.message,
-      restartInMs: waitMs,
-      deaths: this.plugin.counts.deaths,
-    });
+  /** Where its slot finds everything that can stand against a plugin, see {@link PluginSite}. */
+  #prepare(next: NextPlugin): () => void {
+    const attachment = next.relay === null ? this.#attachment : this.attached();
+    const commit = attachment?.prepare(next);
+    return () => {
+      this.#identity = { ...this.#identity, search: next.facts.found?.reference ?? this.#identity.search };
+      this.#configuration = next.configuration;
+      commit?.();
+    };
   }
 
-  /** Answers after how many milliseconds it is tried again. */
-  #cannot(part: 'underlay' | 'start', thrown: unknown): number {
-    this.health.degrade(part, messageOf(thrown));
-    return this.backoff.failed(this.#deps.now());
+  #started(reason: string | null): void {
+    if (reason === null) this.log.info('overlay is up', { overlay: this.name });
+    else this.log.warn('overlay is not up', { name: this.name, reason });
   }
 
   /** Closes everything, whatever of it is open. No VNICs may be left. */
   async takeDown(): Promise<void> {
-    this.outdate();
-    await this.plugin.stop();
+    await this.plugin.end();
     const attachment = this.#attachment;
     if (attachment === null) return;
     this.#attachment = null;
-    this.#deps.overlayByIndex.delete(attachment.index);
-    attachment.upcalls.close();
-    await this.#deps.datapath.removeOverlay(attachment.index);
-    await attachment.flooding.close();
-    await this.#deps.sockets.release(this.name, this.#configuration.settings.socket);
+    this.#surroundings.onDetached(attachment.index);
+    await attachment.close();
   }
 
-  /**
-   * Takes a new configuration in which `names` may differ. The plugin is told first, so that its refusal changes
-   * nothing here. A change is taken back by applying the old configuration.
-   */
-  async apply(configuration: OverlayConfiguration, names: readonly string[]): Promise<void> {
-    this.outdate();
-    await this.plugin.change(configuration, this.plugin.ownNames(names));
-    this.#configuration = configuration;
-    this.#configure();
-    applyToVnics(this, this.#deps.sockets, names);
-  }
-
-  /** A VNIC that the datapath has already. */
   addVnic(vnic: AttachedVnic): void {
-    const { targets, upcalls } = this.attached();
-    upcalls.tookLocally(vnic.mac);
-    targets.forget(vnic.mac);
-    this.vnics.set(vnic.index, vnic);
-    this.#configure();
-    if (vnic.allowAnyMac) targets.redirectOwn();
+    this.attached().addVnic(vnic);
   }
 
-  /** A VNIC that the datapath still has. */
   removeVnic(vnic: AttachedVnic): void {
-    this.vnics.delete(vnic.index);
-    if (vnic.allowAnyMac) this.#attachment?.targets.redirectOwn();
+    this.#attachment?.removeVnic(vnic);
   }
 
   tick(nowMs: number): void {
-    this.#attachment?.targets.tick(nowMs);
-    this.#attachment?.flooding.tick(nowMs);
+    this.#attachment?.tick(nowMs);
     this.#statusLog.tick(nowMs);
   }
 
   /** Looks at what nobody tells of. `local`: this host's addresses. */
   watch(local: ReadonlySet<string>): void {
-    if (this.#attachment === null) return;
-    this.#listenAddress.watch(this.#configuration.settings.socket.listen.ip, local);
-    this.#lostTargets.retry(this.statics, this.#putStatic);
-    if (this.#attachment.flooding.watch(local)) this.#configure();
-  }
-
-  async #attach(): Promise<void> {
-    const { sockets } = this.#deps;
-    const { settings } = this.#configuration;
-    const { socket: wanted } = settings;
-    this.#mtu.look(settings);
-    const socket = sockets.acquire(this.name, wanted);
-    this.#listenAddress.opened(this.underlay !== null);
-    try {
-      this.#attachment = attachmentOf(this, this.#deps, socket);
-      this.#deps.overlayByIndex.set(this.#attachment.index, this);
-    } catch (thrown) {
-      await sockets.release(this.name, wanted);
-      throw thrown;
-    }
-    this.#lostTargets.putAll(this.statics, this.#putStatic);
-  }
-
-  readonly #putStatic: PutStatic = (mac, target) => {
-    const { upcalls, targets } = this.attached();
-    return upcalls.setStatic(mac, target) ? null : targets.noRoom().message;
-  };
-
-  #configure(): void {
-    if (this.#attachment === null) return;
-    // First, because it may have no room: then what was learned is not forgotten.
-    this.#deps.datapath.setOverlay(this.#attachment.index, datapathConfig(this, this.#attachment));
-    this.#attachment.flooding.follow(this.plugin.flood);
+    this.#attachment?.watch(local);
   }
 }

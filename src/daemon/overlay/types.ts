@@ -1,27 +1,27 @@
 /** What an overlay is told of its surroundings, and what others may hold of it. */
 import type { Datapath } from '../../datapath/datapath.js';
-import type { OverlayIndex, SocketIndex } from '../../datapath/types.js';
+import type { OverlayIndex } from '../../datapath/types.js';
+import type { OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
 import type { Deadlines } from '../../search/host/deadlines.js';
-import type { PluginHost } from '../../search/host/host.js';
-import type { Flooding } from '../forwarding/flooding.js';
-import type { Targets } from '../forwarding/targets.js';
 import type { DaemonLog } from '../log.js';
+import type { PluginSlot } from '../plugin/plugin-slot.js';
 import type { SocketSettings, Sockets } from '../underlay/sockets.js';
-import type { LocalVnic, Upcalls } from '../upcalls/questions.js';
-import type { Overlay } from './overlay.js';
+import type { LocalVnic } from '../upcalls/questions.js';
 
 /** What all overlays share. */
-export interface OverlayDeps {
+export interface OverlaySurroundings {
   readonly datapath: Datapath;
   readonly sockets: Sockets;
   readonly deadlines: Deadlines;
-  /** The hosts of all plugin instances. */
-  readonly hosts: Set<PluginHost>;
+  /** See SlotOptions. */
+  readonly slots: Set<PluginSlot>;
   readonly log: DaemonLog;
   /** Milliseconds of the monotonic clock. */
   readonly now: () => number;
-  /** Kept by each overlay for itself. */
-  readonly overlayByIndex: Map<OverlayIndex, Overlay>;
+  /** The overlay has this place in the datapath from now on; what the datapath asks of it is the overlay's. */
+  readonly onAttached: (index: OverlayIndex) => void;
+  /** It is about to give it back. */
+  readonly onDetached: (index: OverlayIndex) => void;
 }
 
 export interface OverlayIdentity {
@@ -41,17 +41,20 @@ export interface AttachedVnic extends LocalVnic {
   readonly attachedAtMs: number;
   /** UDP super-frames may be written to it. */
   readonly takesUdpSuperFrames: boolean;
+  /** Both throw when the interface does not take it. */
   setMtu(mtu: number): void;
   setOffload(offload: SocketSettings['offload']): void;
+  /** Why its interface is not as it should be; empty when it is. */
+  setProblem(reason: string): void;
 }
 
-/** What is there while the overlay has its socket. */
-export interface Attachment {
-  readonly index: OverlayIndex;
-  readonly socket: SocketIndex;
-  /** The socket takes several datagrams per send. */
-  readonly gso: boolean;
-  readonly targets: Targets;
-  readonly upcalls: Upcalls;
-  readonly flooding: Flooding;
+/** What a VNIC has to do with its overlay. */
+export interface VnicOverlay {
+  readonly configuration: OverlayConfiguration;
+  /** Bytes. */
+  readonly mtu: number;
+  /** Throws why the overlay has no place in the datapath. */
+  attached(): { readonly index: OverlayIndex };
+  addVnic(vnic: AttachedVnic): void;
+  removeVnic(vnic: AttachedVnic): void;
 }

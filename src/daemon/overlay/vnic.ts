@@ -11,8 +11,7 @@ import { interfaceExists, withControlSocket } from '../../system/interface.js';
 import { findInterface, findLooseTap, withNetns } from '../../system/netns.js';
 import { openTap, type Tap } from '../../system/tap.js';
 import { Backoff } from '../health/backoff.js';
-import type { Overlay } from './overlay.js';
-import type { AttachedVnic } from './types.js';
+import type { AttachedVnic, VnicOverlay } from './types.js';
 
 const ZERO_MAC = '00:00:00:00:00:00';
 /** Bytes around an inner packet on their way through a send: Ethernet, two tags, VXLAN. */
@@ -39,7 +38,7 @@ type IsVnic = (name: string) => boolean;
 export class Vnic {
   readonly identity: VnicIdentity;
   readonly backoff = new Backoff();
-  /** Why it is not attached; empty while it is. */
+  /** Why it is not attached, or why its interface is not as it should be; empty when all is well. */
   problem = 'not attached yet';
   /** Declared just now: an interface of its name that has another MAC is somebody else's. */
   isNew = false;
@@ -79,7 +78,7 @@ export class Vnic {
   }
 
   /** A new VNIC: makes its interface and hands it to the datapath. All or nothing. */
-  async create(overlay: Overlay, datapath: Datapath, nowMs: number): Promise<void> {
+  async create(overlay: VnicOverlay, datapath: Datapath, nowMs: number): Promise<void> {
     const tap = this.#open(overlay, datapath, this.identity.netns);
     try {
       await this.#join(overlay, datapath, tap, nowMs);
@@ -93,7 +92,7 @@ export class Vnic {
    * A VNIC of an earlier life: finds its interface, or makes it anew (the machine was restarted). `isVnic`: whether a
    * VNIC has the name.
    */
-  async reattach(overlay: Overlay, datapath: Datapath, nowMs: number, isVnic: IsVnic): Promise<void> {
+  async reattach(overlay: VnicOverlay, datapath: Datapath, nowMs: number, isVnic: IsVnic): Promise<void> {
     const found = this.#find(isVnic);
     if (found === undefined && this.isNew) this.checkNew();
     this.#netns = found === undefined ? this.identity.netns : found;
@@ -107,7 +106,7 @@ export class Vnic {
   }
 
   /** Takes it out of the datapath and makes the interface vanish, wherever it is. Throws when that stays. */
-  async remove(overlay: Overlay | undefined, datapath: Datapath, isVnic: IsVnic): Promise<void> {
+  async remove(overlay: VnicOverlay | undefined, datapath: Datapath, isVnic: IsVnic): Promise<void> {
     const tap = this.#tap ?? this.#openLeftOver(isVnic);
     this.#tap = null;
     await this.#leave(overlay, datapath);
@@ -115,14 +114,14 @@ export class Vnic {
   }
 
   /** Takes it out of the datapath; its interface stays, with its addresses, for {@link reattach}. */
-  async detach(overlay: Overlay | undefined, datapath: Datapath): Promise<void> {
+  async detach(overlay: VnicOverlay | undefined, datapath: Datapath): Promise<void> {
     const tap = this.#tap;
     this.#tap = null;
     await this.#leave(overlay, datapath);
     tap?.close();
   }
 
-  async #leave(overlay: Overlay | undefined, datapath: Datapath): Promise<void> {
+  async #leave(overlay: VnicOverlay | undefined, datapath: Datapath): Promise<void> {
     const attached = this.#attached;
     this.#attached = null;
     if (attached === null) return;
@@ -137,7 +136,7 @@ export class Vnic {
     this.#tap = null;
   }
 
-  #open(overlay: Overlay, datapath: Datapath, netns: string | null): Tap {
+  #open(overlay: VnicOverlay, datapath: Datapath, netns: string | null): Tap {
     const { name, mac, temporary } = this.identity;
     const { offload } = overlay.configuration.settings.socket;
     const tap = openTap({ name, mac, mtu: overlay.mtu, netns, persist: !temporary, queues: datapath.workers, offload });
@@ -145,7 +144,7 @@ export class Vnic {
     return tap;
   }
 
-  async #join(overlay: Overlay, datapath: Datapath, tap: Tap, nowMs: number): Promise<void> {
+  async #join(overlay: VnicOverlay, datapath: Datapath, tap: Tap, nowMs: number): Promise<void> {
     const { name, mac, allowAnyMac } = this.identity;
     const { index: overlayIndex } = overlay.attached();
     const index = datapath.addVnic({ overlay: overlayIndex, fds: tap.fds, mac, allowAnyMac });
@@ -165,6 +164,9 @@ export class Vnic {
         fitSuperFrames(tap, mtu);
       },
       setOffload: (offload) => tap.setOffload(offload),
+      setProblem: (reason) => {
+        this.problem = reason;
+      },
     };
     this.#tap = tap;
     overlay.addVnic(this.#attached);

@@ -1,6 +1,6 @@
 /**
- * An instance of a search plugin that has been started for an overlay and does not serve it yet: it can still be
- * refused without a trace.
+ * One instance of a search plugin, in a thread of its own, from its start to its stop. Only the slot of its overlay
+ * (plugin-slot.ts) makes one, and until it serves there it can be refused without a trace.
  */
 import { formatEndpoint, ipFamily, isMulticast } from '../../address.js';
 import { groupNeedsInterface, pointsToItself } from '../../errors.js';
@@ -14,6 +14,7 @@ import type { Flood, PluginLog, Target } from '../../search/api.js';
 import type { FoundPlugin } from '../../search/find.js';
 import type { Deadlines } from '../../search/host/deadlines.js';
 import { PluginHost } from '../../search/host/host.js';
+import type { Ability } from '../../search/host/messages.js';
 import { threadAt } from '../../search/host/thread.js';
 import type { PluginCounts, PluginFault } from '../../search/host/types.js';
 import { EarlyPushes, Relay } from './early-pushes.js';
@@ -29,33 +30,53 @@ export interface InstanceOptions {
   readonly vni: number;
   readonly found: FoundPlugin;
   readonly configuration: OverlayConfiguration;
+  /** The slot's when `configuration` was the one to start with. */
+  readonly epoch: number;
   readonly log: PluginLog;
   readonly counts: PluginCounts;
   readonly deadlines: Deadlines;
-  /** Every host that runs, so that its thread is watched. */
-  readonly hosts: Set<PluginHost>;
   /** MACs whose pushes are kept until it serves. */
   readonly pushesMax: number;
+  /** Milliseconds of the monotonic clock. */
   readonly now: () => number;
-  readonly onDeath: (host: PluginHost, fault: PluginFault) => void;
+  readonly onDeath: (instance: PluginInstance, fault: PluginFault) => void;
+}
+
+/** What the datapath has to know of a plugin. It stands while no instance of it serves. */
+export interface PluginFacts {
+  /** null: there is no such plugin now. */
+  readonly found: FoundPlugin | null;
+  readonly can: (ability: Ability) => boolean;
+  /** The one destination of a point plugin that has run; null of a dynamic one. */
+  readonly point: Target | null;
+  /** When the destination was asked for, by the clock of the instance. */
+  readonly pointAtMs: number;
+  /** What a dynamic plugin floods to; null: nothing. */
+  readonly flood: Flood | null;
+}
+
+/** Whether every frame goes to one destination. */
+export function isPoint({ found }: PluginFacts): boolean {
+  return found?.manifest.mode === 'point';
 }
 
 export class PluginInstance {
   readonly found: FoundPlugin;
   readonly configuration: OverlayConfiguration;
+  readonly epoch: number;
   readonly host: PluginHost;
   readonly relay: Relay;
   readonly #options: InstanceOptions;
   #fault: PluginFault | null = null;
-  point: Target | null = null;
-  flood: Flood | null = null;
+  #facts: PluginFacts;
 
   constructor(options: InstanceOptions) {
-    const { found, configuration, vni, log, counts, deadlines, hosts } = options;
+    const { found, configuration, epoch, vni, log, counts, deadlines } = options;
     const { values, settings } = configuration;
     this.#options = options;
     this.found = found;
     this.configuration = configuration;
+    this.epoch = epoch;
     this.relay = new Relay(new EarlyPushes(options.pushesMax));
     this.host = new PluginHost({
       name: found.manifest.name,
@@ -70,7 +91,7 @@ export class PluginInstance {
       sink: this.relay,
       onDeath: (fault) => this.#died(fault),
     });
-    hosts.add(this.host);
+    this.#facts = { found, can: (ability) => this.host.can(ability), point: null, pointAtMs: 0, flood: null };
   }
 
   /** Why the instance has ended already, or null. */
@@ -78,20 +99,49 @@ export class PluginInstance {
     return this.#fault;
   }
 
+  /** As they were when it started. */
+  get facts(): PluginFacts {
+    return this.#facts;
+  }
+
   #died(fault: PluginFault): void {
     this.#fault = fault;
-    this.#options.onDeath(this.host, fault);
+    this.#options.onDeath(this, fault);
   }
 
   /** Throws what the plugin has against it; then it must still be stopped. */
   async start(): Promise<void> {
     await this.host.start();
-    if (this.found.manifest.mode === 'point') this.point = await this.#askPoint();
-    else this.flood = await floodOf(this.host, this.configuration);
+    this.#facts = await this.askFacts(this.configuration);
   }
 
-  async #askPoint(): Promise<Target> {
-    return pointOf(this.host, this.configuration, this.#options.overlay);
+  /**
+   * Asks for its destination, or what it floods to. Throws a VxlaneError when an overlay of this configuration cannot
+   * send there.
+   */
+  async askFacts({ settings }: OverlayConfiguration): Promise<PluginFacts> {
+    const { listen } = settings.socket;
+    if (!isPoint(this.#facts)) return { ...this.#facts, flood: await this.#askFlood(listen.ip) };
+    const point = await this.host.target();
+    if (point !== 'drop' && isOwnEndpoint(listen, point)) {
+      throw pointsToItself(this.#options.overlay, formatEndpoint(point));
+    }
+    return { ...this.#facts, point, pointAtMs: this.#options.now() };
+  }
+
+  async #askFlood(listenIp: string): Promise<Flood | null> {
+    const flood = await this.host.flood();
+    const group = flood?.endpoints.find((endpoint) => isMulticast(endpoint.ip));
+    if (group !== undefined && isWildcard(listenIp)) throw groupNeedsInterface(group.ip, listenIp);
+    return flood;
+  }
+
+  /** Tells it the values of `names` in another configuration. Answers its facts in that one; throws its refusal. */
+  async change(configuration: OverlayConfiguration, names: readonly string[]): Promise<PluginFacts> {
+    const { values } = configuration;
+    const changed = names.flatMap((name) => (values[name] === undefined ? [] : [[name, values[name]] as const]));
+    await this.host.change(Object.fromEntries(changed));
+    return this.askFacts(configuration);
   }
 
   /**
@@ -99,7 +149,7 @@ export class PluginInstance {
    * what it would replace.
    */
   async warm(macs: readonly string[]): Promise<void> {
-    if (this.found.manifest.mode === 'point') return;
+    if (isPoint(this.#facts)) return;
     const { early } = this.relay;
     const { now } = this.#options;
     const untilMs = now() + WARM_MAX_MS;
@@ -121,26 +171,8 @@ export class PluginInstance {
     }
   }
 
-  async stop(): Promise<void> {
-    this.#options.hosts.delete(this.host);
-    await this.host.stop();
+  /** Asks no more of it at once, and resolves when its thread has ended. Never rejects; twice is harmless. */
+  stop(): Promise<void> {
+    return this.host.stop();
   }
-}
-
-/** The one destination of a point plugin; a VxlaneError when that is the overlay itself. */
-export async function pointOf(host: PluginHost, { settings }: OverlayConfiguration, overlay: string): Promise<Target> {
-  const target = await host.target();
-  if (target !== 'drop' && isOwnEndpoint(settings.socket.listen, target)) {
-    throw pointsToItself(overlay, formatEndpoint(target));
-  }
-  return target;
-}
-
-/** What a dynamic plugin floods to; a VxlaneError when that cannot be from where the overlay listens. */
-export async function floodOf(host: PluginHost, { settings }: OverlayConfiguration): Promise<Flood | null> {
-  const flood = await host.flood();
-  const { ip } = settings.socket.listen;
-  const group = flood?.endpoints.find((endpoint) => isMulticast(endpoint.ip));
-  if (group !== undefined && isWildcard(ip)) throw groupNeedsInterface(group.ip, ip);
-  return flood;
 }

@@ -1,60 +1,86 @@
 /**
- * The search plugin of one overlay as it comes and goes: a candidate is started, takes over, is changed, dies, is
- * stopped. What the last one was able to do is remembered while there is none.
+ * The place of a search plugin on one overlay: the one machine that starts, serves, replaces and stops its instances.
+ *
+ *   absent ──start──▶ starting ──ready──▶ serving        any ──serve──▶ serving (a swap, a new overlay)
+ *                      ▲   │ failed          │ death     any ──end────▶ absent, for good
+ *                 due  │   ▼                 ▼
+ *                     backing-off ◀──────────┘
+ *
+ * An instance comes to serve in three steps, whoever wanted it: prepare (start it beside whatever serves, and see that
+ * nothing stands against it; may throw, and has changed nothing then), commit (cannot throw), retire the one before.
+ *
+ * The epoch counts the configurations there have been. What was prepared for an older one is refused.
  */
-import { messageOf } from '../../errors.js';
-import type { OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
-import type { Flood, PluginLog, Target } from '../../search/api.js';
-import type { FoundPlugin } from '../../search/find.js';
+import { messageOf, overlayChangedMeanwhile, pluginFailed } from '../../errors.js';
+import { configurationOf, type OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
+import type { PluginLog } from '../../search/api.js';
+import { type FoundPlugin, findPlugin } from '../../search/find.js';
 import type { Deadlines } from '../../search/host/deadlines.js';
 import type { PluginHost } from '../../search/host/host.js';
-import type { Ability } from '../../search/host/messages.js';
 import { PluginCounts, type PluginFault } from '../../search/host/types.js';
+import { Backoff } from '../health/backoff.js';
 import type { Health } from '../health/health.js';
-import { floodOf, PluginInstance, pointOf } from './instance.js';
+import { isPoint, type PluginFacts, PluginInstance } from './instance.js';
+import type { PluginSite } from './site.js';
 
 export interface SlotOptions {
   readonly overlay: string;
   readonly vni: number;
+  readonly site: PluginSite;
   readonly log: PluginLog;
   readonly health: Health;
   readonly deadlines: Deadlines;
-  readonly hosts: Set<PluginHost>;
+  /** Kept by each slot for itself: those with an instance, and those that mean to have one. They want to be ticked. */
+  readonly slots: Set<PluginSlot>;
+  /** MACs whose pushes are kept until an instance serves. */
   readonly pushesMax: number;
   /** Milliseconds of the monotonic clock. */
   readonly now: () => number;
-  /** The running instance has ended without being told to. */
-  readonly onDeath: (fault: PluginFault) => void;
-  /** What it floods to, or its one destination, may be another. */
-  readonly onChange: () => void;
 }
 
-interface Side {
-  /** null while there is none; the rest is then what the last one was able to do. */
-  serving: PluginInstance | null;
-  readonly found: FoundPlugin | null;
-  readonly abilities: (ability: Ability) => boolean;
-  point: Target | null;
-  /** When the destination was last asked for. */
-  pointAtMs: number;
-  flood: Flood | null;
-}
+type State =
+  | { readonly name: 'absent' | 'backing-off' }
+  | { readonly name: 'starting'; readonly done: Promise<void> }
+  | { readonly name: 'serving'; readonly instance: PluginInstance };
 
 export class PluginSlot {
   readonly counts = new PluginCounts();
   readonly #options: SlotOptions;
-  #side: Side;
-  /** Candidates that are starting. */
-  readonly #starting = new Set<PluginInstance>();
+  readonly #backoff = new Backoff();
+  #state: State = { name: 'absent' };
+  #epoch = 0;
+  #isOver = false;
+  #facts: PluginFacts;
+  /** All that have not come to their end. */
+  readonly #instances = new Set<PluginInstance>();
 
   /** `found`: null when the plugin is not there, as after a restart. */
   constructor(found: FoundPlugin | null, options: SlotOptions) {
-    this.#side = { serving: null, found, abilities: () => false, point: null, pointAtMs: 0, flood: null };
+    this.#facts = { found, can: () => false, point: null, pointAtMs: 0, flood: null };
     this.#options = options;
   }
 
+  get state(): State['name'] {
+    return this.#state.name;
+  }
+
+  /** The running plugin. */
+  get host(): PluginHost | null {
+    return this.#serving?.host ?? null;
+  }
+
+  /** Resolves when a start that is under way has come to its end, well or not; null: none is. */
+  get starting(): Promise<void> | null {
+    return this.#state.name === 'starting' ? this.#state.done : null;
+  }
+
+  /** Of the instance that serves, or of the last one that did. */
+  get facts(): PluginFacts {
+    return this.#facts;
+  }
+
   get found(): FoundPlugin | null {
-    return this.#side.found;
+    return this.#facts.found;
   }
 
   /** The plugin as the source of entries. */
@@ -62,116 +88,8 @@ export class PluginSlot {
     return this.found?.manifest.name ?? 'plugin';
   }
 
-  /** The running plugin. */
-  get host(): PluginHost | null {
-    return this.#side.serving?.host ?? null;
-  }
-
   get isPoint(): boolean {
-    return this.found?.manifest.mode === 'point';
-  }
-
-  /** The one destination of a point plugin, once it has run; null of a dynamic one. */
-  get point(): Target | null {
-    return this.#side.point;
-  }
-
-  get pointAtMs(): number {
-    return this.#side.pointAtMs;
-  }
-
-  /** What it floods to, once it has run; null: nothing. */
-  get flood(): Flood | null {
-    return this.#side.flood;
-  }
-
-  can(ability: Ability): boolean {
-    return this.#side.abilities(ability);
-  }
-
-  /**
-   * Starts an instance beside the one that serves, and asks it for `macs`. Throws what it has against it; then nothing
-   * of it is left running.
-   */
-  async start(
-    found: FoundPlugin,
-    configuration: OverlayConfiguration,
-    macs: readonly string[] = [],
-  ): Promise<PluginInstance> {
-    const { overlay, vni, log, deadlines, hosts, pushesMax, now } = this.#options;
-    const candidate = new PluginInstance({
-      ...{ overlay, vni, found, configuration, deadlines, hosts, pushesMax, now },
-      log,
-      counts: this.counts,
-      onDeath: (host, fault) => this.#died(host, fault),
-    });
-    this.#starting.add(candidate);
-    try {
-      await candidate.start();
-      await candidate.warm(macs);
-      if (candidate.fault !== null) throw candidate.fault;
-      return candidate;
-    } catch (thrown) {
-      await candidate.stop();
-      throw thrown;
-    } finally {
-      this.#starting.delete(candidate);
-    }
-  }
-
-  /**
-   * The candidate serves from now on; `apply` tells whoever has to know. When that throws, all is as it was. Answers
-   * the one before it: it is asked no more, but still to be stopped.
-   */
-  takeOver(candidate: PluginInstance, apply: () => void): PluginInstance | null {
-    const { health, now } = this.#options;
-    const { found, host, point, flood } = candidate;
-    const was = this.#side;
-    const abilities = (ability: Ability) => host.can(ability);
-    this.#side = { serving: candidate, found, abilities, point, pointAtMs: now(), flood };
-    try {
-      apply();
-    } catch (thrown) {
-      this.#side = was;
-      throw thrown;
-    }
-    was.serving?.host.retire();
-    for (const part of ['plugin', 'push', 'lookup', 'reload'] as const) health.restore(part);
-    return was.serving;
-  }
-
-  /** Ends the instance that serves, and any that is about to. */
-  async stop(): Promise<void> {
-    const ending = [...this.#starting];
-    if (this.#side.serving !== null) ending.push(this.#side.serving);
-    this.#side.serving = null;
-    await Promise.all(ending.map((candidate) => candidate.stop()));
-  }
-
-  /** SIGHUP. A failure is the overlay's health. */
-  async reload(): Promise<void> {
-    const { health } = this.#options;
-    const { serving } = this.#side;
-    try {
-      await serving?.host.reload();
-      await this.#askAgain();
-      health.restore('reload');
-    } catch (thrown) {
-      // Of one that was replaced meanwhile nobody wants to know.
-      if (serving === this.#side.serving) health.degrade('reload', messageOf(thrown));
-    }
-  }
-
-  /**
-   * Tells the plugin the values of `names` in its new configuration. A plugin that does not run learns them when it
-   * starts. Throws, and leaves the old destination, when it refuses.
-   */
-  async change(configuration: OverlayConfiguration, names: readonly string[]): Promise<void> {
-    if (this.host === null || names.length === 0) return;
-    const { values } = configuration;
-    const changed = names.flatMap((name) => (values[name] === undefined ? [] : [[name, values[name]] as const]));
-    await this.host.change(Object.fromEntries(changed));
-    await this.#askAgain(configuration);
+    return isPoint(this.#facts);
   }
 
   /** Which of these properties are the plugin's. */
@@ -179,22 +97,216 @@ export class PluginSlot {
     return names.filter((name) => this.found?.manifest.properties.some((spec) => spec.name === name));
   }
 
-  async #askAgain(configuration = this.#side.serving?.configuration): Promise<void> {
-    const { serving } = this.#side;
-    if (serving === null || configuration === undefined) return;
-    const point = this.isPoint ? await pointOf(serving.host, configuration, this.#options.overlay) : null;
-    const flood = this.isPoint ? null : await floodOf(serving.host, configuration);
-    if (serving !== this.#side.serving) return;
-    if (point === null) this.#side.flood = flood;
-    else Object.assign(this.#side, { point, pointAtMs: this.#options.now() });
-    this.#options.onChange();
+  get #serving(): PluginInstance | null {
+    return this.#state.name === 'serving' ? this.#state.instance : null;
   }
 
-  #died(host: PluginHost, fault: PluginFault): void {
-    const dead = this.#side.serving;
-    if (dead?.host !== host) return;
-    this.#side.serving = null;
-    void dead.stop();
-    this.#options.onDeath(fault);
+  /** Starts the plugin, if none serves; joins a start that is under way. Never rejects: a failure is tried again. */
+  start(): Promise<void> {
+    if (this.#state.name === 'starting') return this.#state.done;
+    if (this.#state.name === 'serving' || this.#isOver) return Promise.resolve();
+    const done = Promise.resolve().then(() => this.#start());
+    this.#become({ name: 'starting', done });
+    return done;
+  }
+
+  async #start(): Promise<void> {
+    const starting = this.#state;
+    while (this.#state === starting) {
+      const epoch = this.#epoch;
+      try {
+        await this.#startOne();
+      } catch (thrown) {
+        // What an outdated start has to say is of no interest: it is done again.
+        if (this.#state === starting && epoch === this.#epoch) this.#cannotStart(thrown);
+      }
+    }
+  }
+
+  async #startOne(): Promise<void> {
+    const { site, deadlines } = this.#options;
+    const found = this.found ?? (await findPlugin(site.wanted().search, deadlines));
+    const configuration = configurationOf(found.manifest, site.wanted().configuration.given);
+    // Nothing serves meanwhile: it is asked for what is known when it does.
+    const instance = await this.#prepare(found, configuration, []);
+    await this.#orRetire(instance, async () => void this.#commit(instance));
+    site.started(null);
+  }
+
+  #cannotStart(thrown: unknown): void {
+    const { health, site } = this.#options;
+    const known = health.details;
+    this.#backOff(thrown);
+    if (health.details !== known) site.started(health.details);
+  }
+
+  /**
+   * Prepares an instance beside whatever serves and hands it to `use`, which makes it {@link serve}. When that throws,
+   * or the instance cannot start, the instance is stopped and nothing has happened here.
+   */
+  async prepared<T>(
+    found: FoundPlugin,
+    configuration: OverlayConfiguration,
+    use: (instance: PluginInstance) => Promise<T>,
+  ): Promise<T> {
+    const { overlay, site } = this.#options;
+    const ready = this.#prepare(found, configuration, site.knownMacs());
+    const instance = await ready.catch((thrown: unknown) => {
+      throw pluginFailed(overlay, messageOf(thrown), thrown);
+    });
+    return this.#orRetire(instance, () => use(instance));
+  }
+
+  async #prepare(
+    found: FoundPlugin,
+    configuration: OverlayConfiguration,
+    macs: readonly string[],
+  ): Promise<PluginInstance> {
+    const { overlay, vni, log, deadlines, pushesMax, now } = this.#options;
+    const instance = new PluginInstance({
+      ...{ overlay, vni, found, configuration, epoch: this.#epoch, log, deadlines, pushesMax, now },
+      counts: this.counts,
+      onDeath: (dead, fault) => this.#died(dead, fault),
+    });
+    this.#instances.add(instance);
+    this.#enlist();
+    return this.#orRetire(instance, async () => {
+      await instance.start();
+      await instance.warm(macs);
+      if (instance.fault !== null) throw instance.fault;
+      return instance;
+    });
+  }
+
+  /** Nothing is left of an instance that cannot go on, unless it serves. */
+  async #orRetire<T>(instance: PluginInstance, step: () => Promise<T>): Promise<T> {
+    try {
+      return await step();
+    } catch (thrown) {
+      if (instance !== this.#serving) await this.#retire(instance);
+      throw thrown;
+    }
+  }
+
+  /** Throws when a prepared instance cannot serve any more: the overlay is another than it was made for, or it died. */
+  check({ epoch, fault }: PluginInstance): void {
+    if (this.#isOver || epoch !== this.#epoch) throw overlayChangedMeanwhile(this.#options.overlay);
+    if (fault !== null) throw fault;
+  }
+
+  /**
+   * A prepared instance serves from now on, in its configuration: what else was prepared is outdated. Throws what
+   * stands against it; then nothing has changed. Resolves when the one before it has stopped.
+   */
+  serve(instance: PluginInstance): Promise<void> {
+    const retired = this.#commit(instance);
+    this.#epoch++;
+    return retired;
+  }
+
+  #commit(instance: PluginInstance): Promise<void> {
+    this.check(instance);
+    const { site, health, log, now } = this.#options;
+    const { facts, configuration, relay } = instance;
+    const commit = site.prepare({ facts, configuration, relay });
+    // Nothing throws from here on.
+    const before = this.#serving;
+    this.#facts = facts;
+    this.#become({ name: 'serving', instance });
+    for (const part of ['start', 'plugin', 'push', 'lookup', 'reload'] as const) health.restore(part);
+    const retired = before === null ? Promise.resolve() : this.#retire(before);
+    commit();
+    this.#backoff.succeeded(now());
+    log.info('search plugin serves', { plugin: instance.found.reference });
+    return retired;
+  }
+
+  async #retire(instance: PluginInstance): Promise<void> {
+    await instance.stop();
+    this.#instances.delete(instance);
+    this.#enlist();
+  }
+
+  /**
+   * The overlay has another configuration, in which `names` may differ. A running plugin is told first, and what it
+   * refuses changes nothing; throws that, or that there is no room for where it wants frames to go now.
+   */
+  async change(configuration: OverlayConfiguration, names: readonly string[]): Promise<void> {
+    this.#epoch++; // nothing that was prepared may serve while the plugin makes up its mind
+    const facts = await this.#factsIn(configuration, this.ownNames(names));
+    const commit = this.#options.site.prepare({ facts, configuration, relay: null });
+    this.#epoch++;
+    this.#facts = facts;
+    commit();
+  }
+
+  async #factsIn(configuration: OverlayConfiguration, names: readonly string[]): Promise<PluginFacts> {
+    let facts = this.#facts;
+    let asked: PluginInstance | null = null;
+    // One that began to serve meanwhile has not heard of it.
+    while (names.length > 0 && this.#serving !== null && asked !== this.#serving) {
+      asked = this.#serving;
+      facts = await asked.change(configuration, names);
+    }
+    return asked === this.#serving ? facts : this.#facts;
+  }
+
+  /** SIGHUP: the plugin reads its sources again. A failure is the overlay's health. */
+  async reload(): Promise<void> {
+    const { health, site } = this.#options;
+    const instance = this.#serving;
+    if (instance === null) return;
+    try {
+      await instance.host.reload();
+      const facts = await instance.askFacts(site.wanted().configuration);
+      if (instance !== this.#serving) return;
+      const commit = site.prepare({ facts, configuration: site.wanted().configuration, relay: null });
+      this.#facts = facts;
+      commit();
+      health.restore('reload');
+    } catch (thrown) {
+      // Of one that was replaced meanwhile nobody wants to know.
+      if (instance === this.#serving) health.degrade('reload', messageOf(thrown));
+    }
+  }
+
+  /** Time has passed: an instance whose thread loops is ended, and a start that is due begins. */
+  tick(nowMs: number): void {
+    for (const { host } of this.#instances) host.watch(nowMs);
+    if (this.#state.name === 'backing-off' && this.#backoff.isDue(nowMs)) void this.start();
+  }
+
+  /** Every instance ends, and none begins any more. */
+  async end(): Promise<void> {
+    this.#isOver = true;
+    this.#epoch++;
+    this.#become({ name: 'absent' });
+    await Promise.all([...this.#instances].map((instance) => this.#retire(instance)));
+  }
+
+  #died(instance: PluginInstance, fault: PluginFault): void {
+    if (instance !== this.#serving) return; // whoever prepares it learns of it
+    void this.#retire(instance);
+    const restartInMs = this.#backOff(fault);
+    const { deaths } = this.counts;
+    this.#options.log.error('search plugin ended', { reason: fault.message, restartInMs, deaths });
+  }
+
+  /** Answers after how many milliseconds it is tried again. */
+  #backOff(thrown: unknown): number {
+    this.#become({ name: 'backing-off' });
+    this.#options.health.degrade('start', messageOf(thrown));
+    return this.#backoff.failed(this.#options.now());
+  }
+
+  #become(state: State): void {
+    this.#state = state;
+    this.#enlist();
+  }
+
+  #enlist(): void {
+    const { slots } = this.#options;
+    if (this.#state.name === 'absent' && this.#instances.size === 0) slots.delete(this);
+    else slots.add(this);
   }
 }

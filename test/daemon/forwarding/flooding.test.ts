@@ -63,7 +63,7 @@ describe('an overlay that floods', { skip: needsRoot() }, () => {
     const list = `${ADDRESS}:${port},127.0.0.9:${port}`;
     await create('overlay0', 23, { ...properties, 'flood/endpoints': list });
     const { daemon, running } = fixture();
-    const configured = t.mock.method(running.datapath, 'setOverlay');
+    const configured = t.mock.method(running.datapath, 'prepareOverlay');
     const watch = () => {
       configured.mock.resetCalls();
       running.pass(WATCH_EVERY_MS);

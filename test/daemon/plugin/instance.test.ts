@@ -40,7 +40,7 @@ async function instanceOf(lookMs: number, pushesMax: number): Promise<PluginInst
   const configuration = configurationOf(found.manifest, { 'vxlan/listen_ip': '127.0.0.1' });
   const instance = new PluginInstance({
     ...{ overlay: 'overlay0', vni: 23, found, configuration, log: silentLog, counts: new PluginCounts(), deadlines },
-    ...{ hosts: new Set(), pushesMax, onDeath: () => {} },
+    ...{ epoch: 0, pushesMax, onDeath: () => {} },
     now: () => (nowMs += lookMs),
   });
   after(() => instance.stop());

@@ -43,12 +43,12 @@ describe('while the search plugin is swapped', { skip: needsRoot() }, () => {
     await create(dynamic(''));
     const { daemon, running } = fixture();
     const before = state();
-    const { setOverlay } = running.datapath;
-    running.datapath.setOverlay = () => {
+    const { prepareOverlay } = running.datapath;
+    running.datapath.prepareOverlay = () => {
       throw tableFull('endpoints', 65_535);
     };
     await assert.rejects(daemon.modifyOverlay('overlay0', DIRECT), { message: /too many endpoints/ });
-    running.datapath.setOverlay = setOverlay;
+    running.datapath.prepareOverlay = prepareOverlay;
     assert.deepEqual(state(), before);
     assert.equal((await daemon.lookup('overlay0', MAC)).destination, '127.0.0.5:4789');
   });
@@ -66,7 +66,7 @@ describe('while the search plugin is swapped', { skip: needsRoot() }, () => {
     running.datapath.onUpcall({ kind: 'learn', overlay, mac: OTHER, ip: '127.0.0.8' });
     const learned = daemon.targets('overlay0').map(({ mac, source }) => `${mac} ${source}`);
     assert.deepEqual(learned, [`${OTHER} learned`]);
-    const full = t.mock.method(running.datapath, 'setOverlay', () => {
+    const full = t.mock.method(running.datapath, 'prepareOverlay', () => {
       throw tableFull('endpoints', 65_535);
     });
     await assert.rejects(daemon.modifyOverlay('overlay0', DIRECT), { message: /too many endpoints/ });
@@ -103,6 +103,27 @@ describe('while the search plugin is swapped', { skip: needsRoot() }, () => {
     await daemon.setTarget('overlay0', OTHER, { destination: '127.0.0.7:1' });
     await swapping;
     assert.equal((await daemon.lookup('overlay0', OTHER)).destination, '127.0.0.7:1');
+  });
+
+  it('a VNIC cannot take its MTU: the new one serves, and the VNIC and the overlay say what is wrong', async () => {
+    await create(dynamic(''));
+    const { daemon, running, netns } = fixture();
+    const vnic = await daemon.createVnic(fixture().vnic());
+    const gone: number[] = [];
+    const { onVnicGone } = running.datapath;
+    running.datapath.onVnicGone = (index) => void gone.push(index); // it comes later than the swap
+    netns.exec('ip', 'link', 'delete', vnic.name);
+    const search = write(fixture(), point(''));
+    const swapped = await daemon.modifyOverlay('overlay0', { search, properties: { mtu: '1280' } });
+    assert.equal(swapped.search, search);
+    assert.match(swapped.details, new RegExp(`^VNIC ${vnic.name}: `));
+    assert.notEqual(daemon.vnics()[0]?.state, 'up');
+    assert.equal((await daemon.lookup('overlay0', OTHER)).destination, '127.0.0.6:4789');
+    running.datapath.onVnicGone = onVnicGone;
+    await until(() => gone.length > 0);
+    for (const index of gone) onVnicGone(index);
+    await until(() => daemon.overlay('overlay0').status === 'ONLINE');
+    assert.match(daemon.vnics()[0]?.state ?? '', /its interface was deleted/);
   });
 
   it('the old one is reading its source again: that it was stopped is no trouble of the new one', async () => {

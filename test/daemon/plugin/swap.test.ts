@@ -137,8 +137,14 @@ describe('swapping the search plugin', { skip: needsRoot() }, () => {
   it('is refused when the overlay changed while the new plugin started', async () => {
     await start();
     const { daemon } = fixture();
-    const slow = moduleText({}, 'start: () => new Promise((resolve) => setTimeout(resolve, 500))');
-    const swap = daemon.modifyOverlay('overlay0', { search: write(slow) });
+    const started = write('');
+    const slow = moduleText(
+      {},
+      'start: () => { writeFileSync(started, "x"); return new Promise((go) => setTimeout(go, 500)); }',
+    );
+    const head = `import { writeFileSync } from 'node:fs'; const started = '${started}';`;
+    const swap = daemon.modifyOverlay('overlay0', { search: write(head + slow) });
+    await until(() => readFileSync(started, 'utf8') !== '');
     await daemon.modifyOverlay('overlay0', { properties: { mtu: '1280' } });
     await assert.rejects(swap, { code: 'changed_meanwhile' });
     assert.equal(daemon.overlay('overlay0').search, 'files');
