@@ -65,6 +65,11 @@ export function udpStamp(datagram: usize, srcPort: u32, dstPort: u32, length: u3
 }
 
 @inline
+export function udpSetSrcPort(datagram: usize, port: u32): void {
+  store16be(datagram, SOURCE_PORT, port);
+}
+
+@inline
 export function udpSetLength(datagram: usize, length: u32): void {
   assert(length >= UDP_HLEN && length <= 0xffff);
   store16be(datagram, LENGTH, length);
@@ -74,6 +79,12 @@ export function udpSetLength(datagram: usize, length: u32): void {
 @inline
 export function udpSetChecksum(datagram: usize, made: u32): void {
   store16be(datagram, CHECKSUM, made == 0 ? 0xffff : made);
+}
+
+/** Writes what is no checksum yet: a sum that whoever makes it starts from, or 0, none. */
+@inline
+export function udpSetPartial(datagram: usize, value: u32): void {
+  store16be(datagram, CHECKSUM, value);
 }
 
 /** Makes the checksum right; the last thing after every other change. A sum of 0 is sent as 0xffff (RFC 768). */

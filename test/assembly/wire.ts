@@ -13,3 +13,5 @@ export * from '../../assembly/wire/bytes';
 export * from '../../assembly/wire/ethernet';
 export * from '../../assembly/wire/vlan';
 export * from '../../assembly/wire/vxlan';
+export * from '../../assembly/wire/outer';
+export * from '../../assembly/wire/tunnel-vnet';
