@@ -424,12 +424,12 @@ export const W_RINGS_SIZE = KERNEL_PAGE + CQ_ENTRIES * CQE_SIZE;
 export const W_TAP_RING = W_RINGS + W_RINGS_SIZE; // io_uring_buf[TAP_SLOTS]
 export const W_UDP_RING = W_TAP_RING + KERNEL_PAGE; // io_uring_buf[RX_MAX]
 // where the kernel put the queues' indexes, in bytes from W_RINGS (fixed)
-export const W_URING_FD = W_UDP_RING + KERNEL_PAGE; // i32
+export const W_URING_FD = W_UDP_RING + KERNEL_PAGE; // i32, -1: none; host closes and clears that of an ended thread
 export const W_SQ_HEAD = W_URING_FD + 4; // u32
 export const W_SQ_TAIL = W_SQ_HEAD + 4; // u32
 export const W_CQ_HEAD = W_SQ_TAIL + 4; // u32
 export const W_CQ_TAIL = W_CQ_HEAD + 4; // u32
-export const W_CQES = W_CQ_TAIL + 4; // u32
+export const W_CQES = W_CQ_TAIL + 4; // u32, 0: no ring has been opened since the last instance's was abandoned
 export const W_VNIC_GONE = W_CQES + 4; // u32 the VNIC whose interface vanished, until the host is told
 export const W_IN_HAND = W_VNIC_GONE + 4; // u32 1: the oldest completion is being taken, and W_..._LEFT count it
 export const W_ENTER_ARG = W_URING_FD + CACHE_LINE; // struct io_uring_getevents_arg { u64 0; u64 0; u64 timespec }

@@ -23,6 +23,8 @@ const RESTART_DELAY_MS = 100;
 const RESTART_DELAY_MAX_MS = 6400;
 const CALM_MS = 30_000;
 
+const NO_FD = -1;
+
 interface Thread {
   readonly eventfd: number;
   worker: Worker | null;
@@ -50,6 +52,7 @@ export class Workers {
     for (let index = 0; index < count; index++) {
       const eventfd = openEventfd();
       views.i32[this.#word(index, W_EVENTFD)] = eventfd;
+      views.i32[this.#word(index, W_URING_FD)] = NO_FD;
       this.#threads.push({ eventfd, worker: null, startedAtMs: 0, restartDelayMs: RESTART_DELAY_MS });
       this.#spawn(index);
     }
@@ -71,10 +74,15 @@ export class Workers {
     return Atomics.load(this.#views.u32, this.#word(index, W_CONFIG_SEEN));
   }
 
-  /** The ring of a thread that has ended, if it had one: its requests are over, its descriptor is left. */
+  /**
+   * The ring of a thread that has ended, if it had one: its requests are over, its descriptor is left. The next thread
+   * may end before it has a ring of its own, and by then the number may be somebody else's.
+   */
   #closeRing(index: number): void {
-    const fd = this.#views.i32[this.#word(index, W_URING_FD)]!;
-    if (fd > 0) closeFd(fd);
+    const word = this.#word(index, W_URING_FD);
+    const fd = this.#views.i32[word]!;
+    this.#views.i32[word] = NO_FD;
+    if (fd !== NO_FD) closeFd(fd);
   }
 
   #spawn(index: number): void {

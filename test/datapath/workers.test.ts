@@ -6,6 +6,8 @@ import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { HDR_FDB_BASE, HDR_WORKERS, Inject, W_SIZE, W_TURN, WORKERS_BASE } from '../../assembly/layout.js';
 import { Workers } from '../../src/datapath/workers.js';
+import { openEventfd, signalEventfd } from '../../src/system/eventfd.js';
+import { closeFd } from '../../src/system/syscalls.js';
 import { openUnderlay } from '../../src/system/udp.js';
 import { Core } from '../support/core.js';
 import { ENGINE } from '../support/engine.js';
@@ -17,6 +19,8 @@ import { until } from '../support/until.js';
 const A = 'de:ad:be:ef:00:00';
 const FAR = 'de:ad:be:ef:00:02';
 const module = new WebAssembly.Module(readFileSync(new URL('../../../build/release.wasm', import.meta.url)));
+
+const EMPTY_MODULE = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
 
 function startWorkers(core: Core, onRestart: (reason: string) => void = assert.fail, busyPollUs = 0): Workers {
   const start = { memory: core.memory, module, busyPollUs, engine: ENGINE };
@@ -56,6 +60,27 @@ test('a worker that traps is replaced over the same memory, is reported, and wor
     core.checkBooks();
   } finally {
     await workers.stop();
+  }
+});
+
+test('the ring of a worker is closed once, also when the next one dies before it has a ring', async () => {
+  const { core, overlay, vnic } = setUp();
+  core.views.u32[HDR_FDB_BASE >> 2] = 0xc000_0000;
+  const start = { memory: core.memory, module, busyPollUs: 0, engine: ENGINE };
+  const others: number[] = [];
+  const onRestart = () => {
+    start.module = new WebAssembly.Module(EMPTY_MODULE); // the next one dies at once
+    while (others.length < 16) others.push(openEventfd()); // one of them gets the ring's number
+  };
+  const workers = new Workers(1, core.views, start, { onRestart, onNotice: () => assert.fail() });
+  try {
+    core.rings.inject(Inject.encap, overlay, vnic, frame(FAR, A));
+    workers.wake();
+    await until(() => workers.restarts === 2);
+    for (const fd of others) signalEventfd(fd);
+  } finally {
+    await workers.stop();
+    for (const fd of others) closeFd(fd);
   }
 });
 

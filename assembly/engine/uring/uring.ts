@@ -38,7 +38,6 @@ import {
   W_TX_FD,
   W_TX_MMSG,
   W_TX_RESULT,
-  W_URING_FD,
   W_VNIC_GONE,
 } from '../../layout';
 import { hearFrom } from '../../datapath/learn';
@@ -244,7 +243,7 @@ function ended(request: Request, index: u32, errno: i32): void {
 
 // A new instance takes over after a trap: what the kernel had read and nobody has reaped is lost, and counted.
 export function abandonCompletions(): void {
-  if (load<i32>(w(), W_URING_FD) == 0) return;
+  if (load<u32>(w() + W_CQES) == 0) return;
   attach();
   let frames: u32 = 0;
   let datagrams: u32 = 0;
@@ -258,5 +257,5 @@ export function abandonCompletions(): void {
   store<u32>(w(), load<u32>(w(), W_FRAMES_LEFT) + frames, W_FRAMES_LEFT);
   store<u32>(w(), load<u32>(w(), W_DATAGRAMS_LEFT) + datagrams, W_DATAGRAMS_LEFT);
   store<u32>(w(), 0, W_IN_HAND);
-  store<i32>(w(), 0, W_URING_FD);
+  store<u32>(w() + W_CQES, 0);
 }
