@@ -1,5 +1,5 @@
-// The headers before a VXLAN header on an underlay TAP: Ethernet, IPv4 or IPv6, UDP. An endpoint keeps them as a template;
-// a frame gets a copy with what is its own: lengths, source port, checksums.
+// The headers before a VXLAN header on an underlay TAP: Ethernet, IPv4 or IPv6, UDP. An endpoint keeps them as a
+// template; a frame gets a copy with what is its own: lengths, source port, checksums.
 //
 //  template, IPv4:  0          14          34        42      IPv6:  0          14          54        62
 //                  | Ethernet | IPv4      | UDP     |             | Ethernet | IPv6      | UDP     |
@@ -42,7 +42,7 @@ export function outerTemplate4(at: usize, mac: u64, ifindex: u32, src: u32, dst:
   udpSetPartial(udp, ipv4PseudoSum(ip, IPPROTO_UDP, 0));
 }
 
-/** Writes the template of an endpoint over IPv6: OUTER_IPV6_HLEN bytes. Traffic class and flow label 0, hop limit 64. */
+/** The same over IPv6: OUTER_IPV6_HLEN bytes. Traffic class and flow label 0, hop limit 64. */
 export function outerTemplate6(
   at: usize,
   mac: u64,
