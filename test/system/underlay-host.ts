@@ -56,36 +56,45 @@ export function toInterface(tapMac: string, ifindex: number): Uint8Array {
   return concat(macBytes(tapMac), [0, 0], new Uint8Array(Uint32Array.of(ifindex).buffer));
 }
 
-/** Frames by one descriptor of a TAP, behind headers of `header` bytes. */
+/** Frames by one descriptor of a TAP, behind virtio_net_hdrs of `header` bytes, together at most `room`. */
 export class Frames {
-  readonly #shared = new Shared();
+  readonly #shared: Shared;
   readonly #fd: number;
   readonly #header: number;
+  readonly #room: number;
   readonly #slot: number;
   readonly #iovec: number;
 
-  constructor(fd: number, header: number) {
+  constructor(fd: number, header: number, room = ROOM) {
+    this.#shared = new Shared(Math.ceil(room / 65536) + 1);
     this.#fd = fd;
     this.#header = header;
-    this.#slot = this.#shared.take(ROOM);
-    this.#iovec = this.#shared.iovec(this.#slot, ROOM);
+    this.#room = room;
+    this.#slot = this.#shared.take(room);
+    this.#iovec = this.#shared.iovec(this.#slot, room);
   }
 
-  write(frame: Uint8Array): void {
-    const bytes = concat(new Uint8Array(this.#header), frame);
+  write(frame: Uint8Array, vnet: Uint8Array = new Uint8Array(this.#header)): void {
+    const bytes = concat(vnet, frame);
     this.#shared.bytes.set(bytes, this.#slot);
     this.#shared.view.setBigUint64(this.#iovec + 8, BigInt(bytes.length), true);
     assert.equal(writev(this.#fd, this.#shared.at(this.#iovec), 1), bytes.length);
-    this.#shared.view.setBigUint64(this.#iovec + 8, BigInt(ROOM), true);
+    this.#shared.view.setBigUint64(this.#iovec + 8, BigInt(this.#room), true);
   }
 
   /** The next one, null when there is none. What the kernel says over IPv6 of its own accord is passed over. */
   read(): Buffer | null {
+    return this.readBoth()?.frame ?? null;
+  }
+
+  /** The next one with what stands before it. */
+  readBoth(): { vnet: Buffer; frame: Buffer } | null {
     for (;;) {
       const length = readv(this.#fd, this.#shared.at(this.#iovec), 1);
       if (length < 0) return null;
+      const vnet = this.#shared.copy(this.#slot, this.#header);
       const frame = this.#shared.copy(this.#slot + this.#header, length - this.#header);
-      if (frame.readUInt16BE(12) !== ETH_P_IPV6 || frame[IPV6_NEXT_HEADER] === UDP) return frame;
+      if (frame.readUInt16BE(12) !== ETH_P_IPV6 || frame[IPV6_NEXT_HEADER] === UDP) return { vnet, frame };
     }
   }
 
