@@ -4,7 +4,9 @@
 import { bookLost } from './datapath/counters';
 import { abandonHeld, heldFrames } from './datapath/hold';
 import { beginPass, w, workerAttach } from './datapath/worker';
-import { mmsgStart } from './engine/mmsg/mmsg';
+import { intakeStart } from './engine/intake';
+import { receiveStart } from './engine/mmsg/receive';
+import { outputStart } from './engine/output/plan';
 import { abandonCompletions } from './engine/uring/uring';
 import {
   FdbKind,
@@ -20,7 +22,7 @@ import { fdbAttach, fdbClock, fdbKey, fdbSlot, TOMBSTONE } from './table/fdb';
 import * as table from './table/fdb-write';
 
 export { delivered, messageRun, sendFailed, sent } from './engine/output/accounting';
-export { turn } from './engine/mmsg/mmsg';
+export { turn } from './engine/turn';
 export { uringStart, uringToSubmit, uringTurn } from './engine/uring/uring';
 export { pollSet, pollSetChanged } from './engine/mmsg/poll-set';
 export { prepare } from './engine/output/plan';
@@ -48,7 +50,9 @@ export function startWorker(index: u32): void {
   abandonHeld();
   abandonCompletions();
   bookLost();
-  mmsgStart();
+  outputStart();
+  intakeStart();
+  receiveStart();
 }
 
 // Whether frames wait for an answer, so that deadlines have to be looked at.

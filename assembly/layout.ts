@@ -325,7 +325,7 @@ export const EMIT_MAX = 448; // messages, and writes, that are made ready togeth
 export const OUT_FRAME_MAX = VNICS_MAX + FLOOD_MAX; // entries that one frame makes at most
 export const OUT_MAX = VNICS_MAX + OUT_FRAME_MAX; // a pass stops taking frames when fewer than OUT_FRAME_MAX are left
 export const RUNS_MAX = 8; // flows that are coalesced side by side
-export const RUN_SIZE = 64; // a flow's state while its frames are joined, see datapath/runs.ts
+export const RUN_SIZE = 64; // a flow's state while its frames are joined, see engine/output/gro-flows.ts
 export const W_RUNS = W_HELD_ARENAS + W_HELD_ARENAS_SIZE; // RUNS_MAX of them
 export const TRAIN_HEADERS_MAX = 192; // bytes of the headers of a datagram, outer and inner
 export const W_TRAIN_HEADERS = W_RUNS + RUNS_MAX * RUN_SIZE; // those of the frame that just joins a train
@@ -386,7 +386,7 @@ export const W_TAP_LEN = W_TAP_AT + BATCH_MAX * 4; // u32[BATCH_MAX] bytes of it
 // messages: one send each, of one datagram or of several with UDP_SEGMENT
 export const GROUPS_MAX = 16; // destinations whose equal-sized datagrams are gathered side by side
 export const GROUP_SIZE = 32;
-export const W_GROUPS = W_TAP_LEN + BATCH_MAX * 4; // see engine/group.ts
+export const W_GROUPS = W_TAP_LEN + BATCH_MAX * 4; // see engine/output/gso-chains.ts
 export const TX_ARENA_SIZE = 131072; // bytes of datagrams made anew that wait to be sent: two sends
 export const W_OUT_PLANNED = W_GROUPS + GROUPS_MAX * GROUP_SIZE; // u32 1: what leaves together is decided
 export const W_OUT_EMITTED = W_OUT_PLANNED + 4; // u32 entries before this one have their descriptors
@@ -436,7 +436,7 @@ export const W_ENTER_ARG = W_URING_FD + CACHE_LINE; // struct io_uring_getevents
 export const W_RECVMSG = W_ENTER_ARG + CACHE_LINE; // struct msghdr that every multishot receive goes by
 export const W_ARMED_SOCKETS = W_RECVMSG + CACHE_LINE; // i32 per socket: the descriptor a receive is armed on, -1: none
 export const W_ARMED_VNICS = W_ARMED_SOCKETS + SOCKETS_MAX * 4; // i32 per VNIC: … a read
-export const SLOT_POOL_SIZE = CACHE_LINE + TAP_SLOTS * 4; // see engine/slots.ts
+export const SLOT_POOL_SIZE = CACHE_LINE + TAP_SLOTS * 4; // see engine/uring/buffers.ts
 export const W_SLOT_POOLS = W_ARMED_VNICS + VNICS_MAX * 4; // of reads from TAPs, and of datagrams
 export const W_TX_RESULT = W_SLOT_POOLS + 2 * SLOT_POOL_SIZE; // i32[EMIT_MAX] 0, or what a send was refused with
 // what the host was told of late: see datapath/learn.ts

@@ -48,6 +48,10 @@ function importsOf(path: string): Import[] {
   });
 }
 
+const BELOW_THE_ENGINE = ['layout', 'wire', 'table', 'ring', 'offload', 'datapath'].map((room) => `assembly/${room}`);
+/** What both engines are made of; neither imports the other. */
+const ENGINE_PARTS = ['descriptors', 'intake', 'turn', 'output'].map((part) => `assembly/engine/${part}`);
+
 /** What each room may import, besides itself. Longest prefix wins. LEAVES may be imported by all of src. */
 const ROOMS: Record<string, readonly string[]> = {
   'assembly/layout': [],
@@ -56,14 +60,12 @@ const ROOMS: Record<string, readonly string[]> = {
   'assembly/ring': ['assembly/layout', 'assembly/wire'],
   'assembly/offload': ['assembly/wire'],
   'assembly/datapath': ['assembly/layout', 'assembly/wire', 'assembly/table', 'assembly/ring', 'assembly/offload'],
-  'assembly/engine': [
-    'assembly/layout',
-    'assembly/wire',
-    'assembly/table',
-    'assembly/ring',
-    'assembly/offload',
-    'assembly/datapath',
-  ],
+  'assembly/engine/descriptors': ['assembly/layout'],
+  'assembly/engine/intake': BELOW_THE_ENGINE,
+  'assembly/engine/turn': BELOW_THE_ENGINE,
+  'assembly/engine/output': [...BELOW_THE_ENGINE, 'assembly/engine/descriptors'],
+  'assembly/engine/mmsg': [...BELOW_THE_ENGINE, ...ENGINE_PARTS],
+  'assembly/engine/uring': [...BELOW_THE_ENGINE, ...ENGINE_PARTS],
   'assembly/index': ['assembly'],
   'src/errors': [],
   'src/address': [],

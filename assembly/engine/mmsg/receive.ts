@@ -21,14 +21,12 @@ import {
   W_RX_NAMES,
   W_RX_SLOTS,
 } from '../../layout';
-import { decapDatagram, decapTrain } from '../../datapath/decap';
 import { hearFrom } from '../../datapath/learn';
-import { outHasRoom } from '../../datapath/output';
-import { joinTrain } from '../../datapath/gro-message';
 import { upcallNotify } from '../../datapath/upcall';
 import { beginPass, w } from '../../datapath/worker';
 import { socketOwner } from '../../table/records';
 import { address, attachControl, clearMessages, iovec, joinedSize, message } from '../descriptors';
+import { datagramsOf, decapJoined, isResumed } from '../intake';
 
 const MSG_TRUNC: u32 = 0x20;
 
@@ -36,7 +34,6 @@ const LARGE: u32 = 8192; // bytes; a mean above it makes the messages large
 const FEW: u32 = 2;
 
 let wanted: u32 = RX_MAX;
-let taken: u32 = 0; // bytes of the message in hand whose datagrams were taken
 
 @inline
 function headerOf(index: u32): usize {
@@ -60,7 +57,6 @@ function slotOf(index: u32): usize {
 }
 
 export function receiveStart(): void {
-  taken = 0;
   clearMessages(w() + W_RX_MMSG, RX_MAX);
   for (let index: u32 = 0; index < <u32>RX_MAX; index++) {
     const vector = w() + W_RX_IOV + <usize>index * IOVEC_SIZE;
@@ -75,7 +71,7 @@ export function receiveStart(): void {
 // Messages `from` to `count` of those received on a socket. Answers the first not taken: send, then call again.
 export function decapBatch(socket: u32, from: u32, count: u32): u32 {
   beginPass();
-  if (from == 0 && taken == 0) countLeft(count);
+  if (from == 0 && !isResumed()) countLeft(count);
   let index = from;
   const owner = socketOwner(socket);
   while (index < count && decapMessage(index, owner)) index++;
@@ -101,12 +97,6 @@ function countLeft(count: u32): void {
   wanted = bytes > count * LARGE ? FEW : RX_MAX;
 }
 
-// Datagrams that a message of `len` bytes joins.
-@inline
-export function datagramsOf(len: u32, joined: u32): u32 {
-  return joined == 0 || len <= joined ? 1 : (len + joined - 1) / joined;
-}
-
 @inline
 function joinedIn(index: u32): u32 {
   return joinedSize(controlOf(index), load<u64>(headerOf(index), MSG_CONTROLLEN));
@@ -119,27 +109,5 @@ function decapMessage(index: u32, socket: u32): bool {
   if (!decapJoined(slotOf(index), load<u32>(header, MSG_LEN), joinedIn(index), isCut, socket)) return false;
   store<u64>(header, CMSG_SIZE, MSG_CONTROLLEN); // the kernel wrote there what it used
   store<u32>(header, EP_SOCKADDR_MAX, MSG_NAMELEN); // and there
-  return true;
-}
-
-// Whether the message in hand has been taken in part.
-@inline
-export function isResumed(): bool {
-  return taken != 0;
-}
-
-// A message of `len` bytes: datagrams of `joined` bytes and a last one that may be shorter; 0: it is one datagram.
-// False: there was no room in the output list; what was taken is not taken again by the next call.
-export function decapJoined(at: usize, len: u32, joined: u32, isCut: bool, socket: u32): bool {
-  const size = joined == 0 ? len : joined;
-  do {
-    if (!outHasRoom()) return false;
-    const rest = len - taken;
-    const count = isCut ? 1 : joinTrain(at + taken, rest, size);
-    if (count > 1) decapTrain(at + taken, count, socket);
-    else decapDatagram(at + taken, min(size, rest), isCut && rest <= size, socket);
-    taken += count * size;
-  } while (taken < len);
-  taken = 0;
   return true;
 }

@@ -4,25 +4,19 @@
 import {
   BATCH_MAX,
   CACHE_LINE,
-  Drop,
   TAP_BUFFER_SIZE,
   TAP_READ_MAX,
   VNET_SIZE,
-  VNIC_OVERLAY,
   W_FRAMES_LEFT,
   W_TAP_AT,
   W_TAP_BUFFER,
   W_TAP_IOV,
   W_TAP_LEN,
 } from '../../layout';
-import { countEncapIn, drop } from '../../datapath/counters';
-import { encapFrame } from '../../datapath/encap';
-import { takeComplete } from '../../datapath/frame';
-import { outHasRoom } from '../../datapath/output';
 import { upcallNotify } from '../../datapath/upcall';
 import { beginPass, w } from '../../datapath/worker';
-import { vnicAt } from '../../table/records';
 import { iovec } from '../descriptors';
+import { encapRead } from '../intake';
 
 // A virtio_net_hdr is read to the end of a cache line, so that the frame begins the next.
 const LEAD: u32 = CACHE_LINE - VNET_SIZE;
@@ -65,16 +59,6 @@ export function encapBatch(vnic: u32, from: u32): u32 {
   }
   upcallNotify();
   return index;
-}
-
-// What a read answered: a virtio_net_hdr and a frame.
-export function encapRead(at: usize, len: u32, vnic: u32): bool {
-  if (len >= <u32>VNET_SIZE) return encapFrame(at + VNET_SIZE, len - VNET_SIZE, at, vnic);
-  if (!outHasRoom()) return false;
-  takeComplete(0);
-  countEncapIn(vnic);
-  drop(Drop.truncated, load<u32>(vnicAt(vnic), VNIC_OVERLAY), vnic);
-  return true;
 }
 
 // Frames read in this batch.

@@ -1,7 +1,7 @@
 // Entries of the output list for the underlay, as messages for sendmmsg or SENDMSG. A message is one of
 //  * a datagram, where its frame is
-//  * a chain of equally long datagrams (group.ts), copied behind one another, which the kernel cuts again
-//  * segments of a super-frame, each written anew (segment.ts), which the kernel cuts again
+//  * a chain of equally long datagrams (gso-chains.ts), copied behind one another, which the kernel cuts again
+//  * segments of a super-frame, each written anew (offload/gso.ts), which the kernel cuts again
 // A super-frame of more segments than one send may carry makes several messages.
 //
 // What is made anew stands in an arena of two sends, which is always the same memory and so stays in the cache; when it

@@ -1,7 +1,7 @@
 // The output list as descriptors, in two steps:
 //
-//  1. plan     once per list: what leaves together (group.ts for the underlay, coalesce.ts for VNICs)
-//  2. emit     messages (messages.ts) and writes (deliveries.ts), as many as there is room for
+//  1. plan     once per list: what leaves together (gso-chains.ts for the underlay, gro-list.ts for VNICs)
+//  2. emit     messages (messages.ts) and writes (tap-writes.ts), as many as there is room for
 //
 // The host makes the calls, tells what became of each (accounting.ts), and calls again until nothing is left: entries
 // for which there was no room, and those that the kernel would only take one by one.
@@ -33,10 +33,15 @@ import { ethDst, isGroup } from '../../wire/ethernet';
 import { VNET_GSO_NONE, vnetGsoType } from '../../wire/virtio';
 import { deliveriesBegin, emitDelivery } from './tap-writes';
 import { group, groupBegin, groupClose } from './gso-chains';
-import { emitChain, emitSegments, maySegment, messagesBegin } from './messages';
+import { emitChain, emitSegments, maySegment, messagesBegin, messagesStart } from './messages';
 
-// Forgets whatever is listed.
-export function prepareStart(): void {
+// Writes what never changes in the descriptors, and forgets what an instance before this one had listed.
+export function outputStart(): void {
+  messagesStart();
+  forgetList();
+}
+
+function forgetList(): void {
   store<u32>(w() + W_OUT_COUNT, 0);
   store<u32>(w() + W_OUT_PLANNED, 0);
 }
@@ -52,7 +57,7 @@ export function prepare(): u32 {
   while (index < count && emitEntry(index)) index++;
   store<u32>(w() + W_OUT_EMITTED, index);
   const emitted = load<u32>(w() + W_TX_COUNT) + load<u32>(w() + W_DELIVER_COUNT);
-  if (emitted == 0) prepareStart();
+  if (emitted == 0) forgetList();
   return emitted;
 }
 

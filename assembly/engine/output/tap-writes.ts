@@ -1,5 +1,5 @@
 // Entries of the output list for VNICs, as gathering writes to TAPs: the virtio_net_hdr of the entry, the frame, and
-// the payloads of the frames that were joined to it (datapath/coalesce.ts).
+// the payloads of the frames that were joined to it (gro-list.ts).
 
 import {
   DELIVER_IOV_MAX,

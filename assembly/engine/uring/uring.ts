@@ -2,10 +2,10 @@
 // SENDMSG and WRITEV. A turn is one system call and one call of `uringTurn`, in this order:
 //
 //  1. settle    results of what was submitted last time (only failures have completions), slots given back
-//  2. adopt     requests follow the tables (arm.ts)
+//  2. adopt     requests follow the tables (multishot.ts)
 //  3. held, injected frames
 //  4. reap      completions: frames to encap, datagrams to decap, until the output list is full
-//  5. emit      the output list as submissions (prepare.ts)
+//  5. emit      the output list as submissions (output/plan.ts)
 //
 // Sockets and TAPs are non-blocking, so a send is over when the system call that submitted it returns.
 
@@ -69,11 +69,10 @@ import { socketOwner } from '../../table/records';
 import { delivered, settleMessages } from '../output/accounting';
 import { armAll, armStart, disarmedSocket, disarmedVnic, disarmedWake, Request, requestOf, userOf } from './multishot';
 import { address, joinedSize } from '../descriptors';
-import { turn } from '../mmsg/mmsg';
+import { datagramsOf, decapJoined, encapRead, isResumed } from '../intake';
+import { turn } from '../turn';
 import { prepare } from '../output/plan';
-import { datagramsOf, decapJoined, isResumed } from '../mmsg/receive';
 import { slotsRelease, slotsStart, tapSlot, tapSlotUsed, udpSlot, udpSlotUsed } from './buffers';
-import { encapRead } from '../mmsg/tap';
 
 // What the host is to do after a turn.
 export const URING_MORE: u32 = 1; // not to wait: there is more to do at once

@@ -1,0 +1,56 @@
+// Where bytes that the kernel has filled in become frames, whichever engine asked for them: a read of a TAP is a
+// virtio_net_hdr and a frame; a message of a socket is a datagram, or several that UDP_GRO joined.
+
+import { Drop, VNET_SIZE, VNIC_OVERLAY } from '../layout';
+import { countEncapIn, drop } from '../datapath/counters';
+import { decapDatagram, decapTrain } from '../datapath/decap';
+import { encapFrame } from '../datapath/encap';
+import { takeComplete } from '../datapath/frame';
+import { joinTrain } from '../datapath/gro-message';
+import { outHasRoom } from '../datapath/output';
+import { vnicAt } from '../table/records';
+
+let taken: u32 = 0; // bytes of the message in hand whose datagrams were taken
+
+// No message is in hand.
+export function intakeStart(): void {
+  taken = 0;
+}
+
+// What a read answered: a virtio_net_hdr and a frame.
+export function encapRead(at: usize, len: u32, vnic: u32): bool {
+  if (len >= <u32>VNET_SIZE) return encapFrame(at + VNET_SIZE, len - VNET_SIZE, at, vnic);
+  if (!outHasRoom()) return false;
+  takeComplete(0);
+  countEncapIn(vnic);
+  drop(Drop.truncated, load<u32>(vnicAt(vnic), VNIC_OVERLAY), vnic);
+  return true;
+}
+
+// Datagrams that a message of `len` bytes joins.
+@inline
+export function datagramsOf(len: u32, joined: u32): u32 {
+  return joined == 0 || len <= joined ? 1 : (len + joined - 1) / joined;
+}
+
+// Whether the message in hand has been taken in part.
+@inline
+export function isResumed(): bool {
+  return taken != 0;
+}
+
+// A message of `len` bytes: datagrams of `joined` bytes and a last one that may be shorter; 0: it is one datagram.
+// False: there was no room in the output list; what was taken is not taken again by the next call.
+export function decapJoined(at: usize, len: u32, joined: u32, isCut: bool, socket: u32): bool {
+  const size = joined == 0 ? len : joined;
+  do {
+    if (!outHasRoom()) return false;
+    const rest = len - taken;
+    const count = isCut ? 1 : joinTrain(at + taken, rest, size);
+    if (count > 1) decapTrain(at + taken, count, socket);
+    else decapDatagram(at + taken, min(size, rest), isCut && rest <= size, socket);
+    taken += count * size;
+  } while (taken < len);
+  taken = 0;
+  return true;
+}
