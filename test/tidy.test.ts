@@ -112,7 +112,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'src/daemon/forwarding/targets',
     'src/daemon/health',
   ],
-  'src/overlay-properties': ['src/search', 'src/daemon/underlay/sockets'],
+  'src/overlay-properties': ['src/search'],
   'src/config': ['src/control/protocol', 'src/search', 'src/overlay-properties'],
   'src/demo': ['src/control'],
   'src/cli': ['src/control'],

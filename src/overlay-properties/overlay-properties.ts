@@ -2,21 +2,13 @@
 import { networkInterfaces } from 'node:os';
 import ipaddr from 'ipaddr.js';
 import { type Endpoint, ipFamily, parseIp, VXLAN_PORT } from '../address.js';
-import type { SocketSettings } from '../daemon/underlay/sockets.js';
-import { badListenIp, linkLocalListenIp, mtuDoesNotFit, underlayTooSmall } from '../errors.js';
+import { badListenIp, linkLocalListenIp } from '../errors.js';
 import type { PropertySpec, PropertyValue } from '../search/api.js';
 import type { Manifest } from '../search/host/messages.js';
 import { parseProperties } from '../search/props.js';
+import { MTU_MAX, MTU_MIN } from './mtu.js';
 
 export type Values = Readonly<Record<string, PropertyValue>>;
-
-export const MTU_MIN = 576;
-/** Leaves room for the tunnel's headers on an underlay of 9000. */
-export const MTU_MAX = 8900;
-/** When the underlay's MTU is not known. */
-export const MTU_DEFAULT = 1400;
-/** Bytes around an inner frame's payload: Ethernet 14, VXLAN 8, UDP 8, and IPv4 20 or IPv6 40. */
-const OVERHEAD = { 4: 50, 6: 70 } as const;
 
 export const ENCAPS: readonly string[] = ['vxlan'];
 export const VNI_MAX = 0xffffff;
@@ -127,6 +119,19 @@ export const OVERLAY_PROPERTIES: readonly PropertySpec[] = [
   },
 ];
 
+/** What an overlay wants of its socket. Those who share one must want the same, but for `offload`. */
+export interface SocketSettings {
+  readonly listen: Endpoint;
+  /** 1..64 */
+  readonly sourcePorts: number;
+  readonly checksum: 'auto' | 'zero' | 'always';
+  /** IPv6 datagrams with checksum 0 are received. */
+  readonly acceptZeroChecksum6: boolean;
+  /** TTL or hop limit of what is sent to multicast groups. */
+  readonly multicastTtl: number;
+  readonly offload: 'auto' | 'off';
+}
+
 export interface OverlaySettings {
   /** null: the default. */
   readonly mtu: number | null;
@@ -189,24 +194,6 @@ function settingsOf(values: Values): OverlaySettings {
     negativeTtlMs: Number(values['lookup/negative_ttl']),
     pluginMemoryMiB: Number(values['lookup/memory']),
   };
-}
-
-/** The largest MTU an overlay may have over this underlay; `underlay` is its MTU, null when it is not known. */
-export function largestMtu(underlay: number | null, listenIp: string): number {
-  return underlay === null ? MTU_MAX : Math.min(MTU_MAX, underlay - OVERHEAD[ipFamily(listenIp)]);
-}
-
-export function defaultMtu(underlay: number | null, listenIp: string): number {
-  return underlay === null ? MTU_DEFAULT : Math.max(MTU_MIN, largestMtu(underlay, listenIp));
-}
-
-/** Refuses an MTU that does not fit, naming the largest that does. */
-export function checkMtu(mtu: number, underlay: number | null, listenIp: string): void {
-  const largest = largestMtu(underlay, listenIp);
-  if (underlay !== null && largest < MTU_MIN) {
-    throw underlayTooSmall(underlay, listenIp, MTU_MIN + OVERHEAD[ipFamily(listenIp)]);
-  }
-  if (mtu > largest) throw mtuDoesNotFit(mtu, underlay as number, listenIp, largest);
 }
 
 /** True when a datagram to `endpoint` would come back to the socket that listens on `listen`. */

@@ -2,14 +2,8 @@
 import { formatEndpoint } from '../../address.js';
 import type { LookupView, OverlayView, PropertyView, TargetView, VnicView } from '../../control/protocol.js';
 import type { FdbEntry, FdbTarget } from '../../datapath/types.js';
-import {
-  defaultMtu,
-  ENCAPS,
-  largestMtu,
-  MTU_MIN,
-  OVERLAY_PROPERTIES,
-  VNI_MAX,
-} from '../../overlay-properties/overlay-properties.js';
+import { defaultMtu, largestMtu, MTU_MIN } from '../../overlay-properties/mtu.js';
+import { ENCAPS, OVERLAY_PROPERTIES, VNI_MAX } from '../../overlay-properties/overlay-properties.js';
 import type { PropertySpec, Target } from '../../search/api.js';
 import { defaultText, formatValue, possibleText } from '../../search/props.js';
 import type { Overlay } from '../overlay/overlay.js';

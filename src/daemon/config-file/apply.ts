@@ -5,7 +5,7 @@
 import type { Declaration } from '../../config/model.js';
 import { type OverlayChange, plan, type Step } from '../../config/plan.js';
 import { messageOf } from '../../errors.js';
-import { checkMtu } from '../../overlay-properties/overlay-properties.js';
+import { checkMtu } from '../../overlay-properties/mtu.js';
 import { underlayMtu } from '../../system/link.js';
 import { type Registry, saveOverlay, saveVnic } from '../commands/registry.js';
 import { modelsOf } from './model.js';

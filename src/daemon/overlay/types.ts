@@ -1,11 +1,11 @@
 /** What an overlay is told of its surroundings, and what others may hold of it. */
 import type { Datapath } from '../../datapath/datapath.js';
 import type { OverlayIndex } from '../../datapath/types.js';
-import type { OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
+import type { OverlayConfiguration, SocketSettings } from '../../overlay-properties/overlay-properties.js';
 import type { Deadlines } from '../../search/host/deadlines.js';
 import type { DaemonLog } from '../log.js';
 import type { PluginSlot } from '../plugin/plugin-slot.js';
-import type { SocketSettings, Sockets } from '../underlay/sockets.js';
+import type { Sockets } from '../underlay/sockets.js';
 import type { LocalVnic } from '../upcalls/questions.js';
 
 /** What all overlays share. */

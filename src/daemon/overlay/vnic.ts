@@ -6,7 +6,7 @@
 import { isGroupMac } from '../../address.js';
 import type { Datapath } from '../../datapath/datapath.js';
 import { badVnicMac, fdbFull, interfaceRenamed, interfaceTaken } from '../../errors.js';
-import { MTU_DEFAULT } from '../../overlay-properties/overlay-properties.js';
+import { MTU_DEFAULT } from '../../overlay-properties/mtu.js';
 import { interfaceExists, withControlSocket } from '../../system/interface.js';
 import { findInterface, findLooseTap, withNetns } from '../../system/netns.js';
 import { openTap, type Tap } from '../../system/tap.js';

@@ -1,6 +1,7 @@
 /** The MTU of an overlay: what the operator wants, or what the underlay leaves. */
 
-import { checkMtu, defaultMtu, type OverlaySettings } from '../../overlay-properties/overlay-properties.js';
+import { checkMtu, defaultMtu } from '../../overlay-properties/mtu.js';
+import type { OverlaySettings } from '../../overlay-properties/overlay-properties.js';
 import { underlayMtu } from '../../system/link.js';
 
 export class OverlayMtu {

@@ -1,23 +1,10 @@
 /** The underlay sockets: overlays that listen on the same address and port share one, and have to agree on it. */
-import { type Endpoint, formatEndpoint } from '../../address.js';
+import { formatEndpoint } from '../../address.js';
 import type { SocketIndex } from '../../datapath/types.js';
 import { socketDiffers } from '../../errors.js';
-import type { SOCKET_PROPERTIES } from '../../overlay-properties/overlay-properties.js';
-import { openUnderlay, type Source, type UdpChecksum, type Underlay } from '../../system/udp.js';
+import type { SOCKET_PROPERTIES, SocketSettings } from '../../overlay-properties/overlay-properties.js';
+import { openUnderlay, type Source, type Underlay } from '../../system/udp.js';
 import { Groups, type SocketDatapath } from './multicast.js';
-
-/** What an overlay wants of its socket. Those who share one must want the same, but for `offload`. */
-export interface SocketSettings {
-  readonly listen: Endpoint;
-  /** 1..64 */
-  readonly sourcePorts: number;
-  readonly checksum: UdpChecksum;
-  /** IPv6 datagrams with checksum 0 are received. */
-  readonly acceptZeroChecksum6: boolean;
-  /** TTL or hop limit of what is sent to multicast groups. */
-  readonly multicastTtl: number;
-  readonly offload: 'auto' | 'off';
-}
 
 export interface AcquiredSocket {
   readonly index: SocketIndex;
