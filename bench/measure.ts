@@ -5,6 +5,7 @@
  */
 import { Bench } from 'tinybench';
 import { printCase } from './report.js';
+import type { CaseResult, RowResult } from './results.js';
 
 export interface Row {
   readonly name: string;
@@ -26,26 +27,6 @@ export interface Question {
   readonly rows: readonly Row[];
   /** Called after the rows have run: throws when they did not do what they say. */
   verify?(): void;
-}
-
-/** Nanoseconds per operation. */
-export interface RowResult {
-  readonly name: string;
-  readonly median: number;
-  readonly fastest: number;
-  /** Median without the median of the baseline row; null for a baseline. */
-  readonly net: number | null;
-  readonly bytes: number | null;
-  readonly samples: number;
-  /** Half the distance of the slowest to the fastest process, as a part of the median; only over several processes. */
-  readonly spread?: number;
-}
-
-export interface CaseResult {
-  readonly question: string;
-  readonly operation: string;
-  readonly setting: readonly string[];
-  readonly rows: readonly RowResult[];
 }
 
 const DEFAULT_MS = 300;

@@ -1,7 +1,7 @@
 /** The results as tables. */
 import Table from 'cli-table3';
 import pc from 'picocolors';
-import type { CaseResult, RowResult } from './measure.js';
+import type { CaseResult, RowResult } from './results.js';
 
 /** One case: its question, what was set up, and a row a variant. */
 export function printCase(result: CaseResult): string {

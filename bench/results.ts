@@ -3,6 +3,26 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './environment.js';
 
+/** Nanoseconds per operation. */
+export interface RowResult {
+  readonly name: string;
+  readonly median: number;
+  readonly fastest: number;
+  /** Median without the median of the baseline row; null for a baseline. */
+  readonly net: number | null;
+  readonly bytes: number | null;
+  readonly samples: number;
+  /** Half the distance of the slowest to the fastest process, as a part of the median; only over several processes. */
+  readonly spread?: number;
+}
+
+export interface CaseResult {
+  readonly question: string;
+  readonly operation: string;
+  readonly setting: readonly string[];
+  readonly rows: readonly RowResult[];
+}
+
 /** Writes `<name>-<date>.json` and answers its path. */
 export function writeResult(name: string, date: string, result: object): string {
   const folder = join(ROOT, 'bench', 'results');

@@ -10,8 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import pc from 'picocolors';
 import { describe, environment } from './environment.js';
-import type { CaseResult } from './measure.js';
 import { printCase } from './report.js';
+import type { CaseResult } from './results.js';
 import { median, writeResult } from './results.js';
 
 const CASE = '.bench.js';

@@ -10,7 +10,7 @@ import { pipeline } from 'node:stream/promises';
 import { macFromNumber } from '../../src/address.js';
 import type { Host } from '../../src/demo/host.js';
 import { UNDERLAY } from './tunnel.js';
-import { vnicMac } from './vxlane.js';
+import { vnicMac } from './vnic-mac.js';
 
 export interface Table {
   readonly overlay: string;

@@ -6,6 +6,7 @@ import { Host } from '../../src/demo/host.js';
 import { seedTable, type Table } from './table.js';
 import { type Contender, type Ground, MTU, type Side, sides, type Tunnel, UNDERLAY, VNI } from './tunnel.js';
 import type { Variant } from './variants.js';
+import { vnicMac } from './vnic-mac.js';
 
 const OVERLAY = 'bench0';
 /** Longer than the gap between two pings: else the workers sleep in between, as they should. */
@@ -88,8 +89,4 @@ async function addEnd(host: Host, variant: Variant, number: number, side: Side):
 async function expectEntries(client: ControlClient, { name, entries }: Variant): Promise<void> {
   const { fdbEntries } = await client.daemon();
   if (fdbEntries < entries) throw new Error(`variant ${name}: ${fdbEntries} FDB entries instead of ${entries}`);
-}
-
-export function vnicMac(number: number, side: Side): string {
-  return `02:be:0c:00:${number.toString(16).padStart(2, '0')}:0${side + 1}`;
 }

@@ -1,7 +1,8 @@
 /** VNICs and overlays that come and go under traffic. */
 import { fileURLToPath } from 'node:url';
-import { mustSucceed } from './loads.js';
-import { MESH, type World } from './world.js';
+import { mustSucceed } from './must-succeed.js';
+import { MESH } from './names.js';
+import type { World } from './world.js';
 
 const SENDER = fileURLToPath(new URL('../e2e/udp-sender.js', import.meta.url));
 /** Few, so that the daemon gives each index out again and again. */

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Host } from '../../src/demo/host.js';
-import type { Outcome } from '../../src/demo/processes.js';
-import { commandFailed } from '../../src/errors.js';
 import { churnOverlay, churnVnic } from './churn.js';
+import { mustSucceed } from './must-succeed.js';
+import { DEVICE } from './names.js';
 import { writeTable } from './table.js';
-import { DEVICE, type World } from './world.js';
+import type { World } from './world.js';
 
 export interface Load {
   readonly name: string;
@@ -113,8 +113,4 @@ async function pingAll(host: Host, prefix: string): Promise<void> {
 async function reload({ table }: World, n: number): Promise<void> {
   writeTable(table, n + 1);
   await sleep(1500);
-}
-
-export function mustSucceed(argv: readonly string[], outcome: Outcome): void {
-  if (outcome.code !== 0) throw commandFailed(argv, 'failed', outcome.stdout + outcome.stderr);
 }

@@ -1,7 +1,7 @@
 /** The file of the `files` plugin: three hosts that stay, and many that come, move and go. */
 import { renameSync, writeFileSync } from 'node:fs';
 import { macFromNumber } from '../../src/address.js';
-import { MACS } from './world.js';
+import { MACS } from './names.js';
 
 const PASSERS_BY = 1000;
 const FIRST_MAC = 0x0250a4100000;

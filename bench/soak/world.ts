@@ -10,13 +10,9 @@ import { join } from 'node:path';
 import { ControlClient } from '../../src/control/client.js';
 import type { Host } from '../../src/demo/host.js';
 import { Lab } from '../../src/demo/lab.js';
+import { DEVICE, MACS, MESH, VNI } from './names.js';
 import { writeTable } from './table.js';
 
-export const VNI = 100;
-export const MESH = 'mesh0';
-/** The inner interface of each host. */
-export const DEVICE = 'tap0';
-export const MACS = ['02:50:a4:00:00:01', '02:50:a4:00:00:02', '02:50:a4:00:00:03'] as const;
 const EVERYBODY = '00:00:00:00:00:00';
 
 /** A host that runs vxlane. */
