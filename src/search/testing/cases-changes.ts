@@ -1,7 +1,7 @@
 /** The backend changes: a plugin that pushes says so by itself, one that does not answers anew. */
 import type { Bench } from './bench.js';
+import type { CaseBody, Facts } from './case.js';
 import { Complaint, expectDone, expectSoon } from './complaint.js';
-import type { CaseBody, Facts } from './conformance.js';
 import type { Running } from './running.js';
 
 const ANEW = 'lookup() answers what is true when it is asked; docs/plugins.md, "Pushing"';

@@ -2,8 +2,8 @@
 import { messageOf } from '../../errors.js';
 import { STOP_DEADLINE_MS } from '../host/host.js';
 import type { Bench } from './bench.js';
+import type { CaseBody, Facts } from './case.js';
 import { Complaint, expectDone, expectSoon, expectWithin } from './complaint.js';
-import type { CaseBody, Facts } from './conformance.js';
 import type { Lone } from './lone.js';
 import { plainQuery } from './query.js';
 

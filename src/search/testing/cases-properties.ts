@@ -3,8 +3,8 @@ import { messageOf } from '../../errors.js';
 import type { PropertySpec } from '../api.js';
 import { parseProperties } from '../props.js';
 import type { Bench } from './bench.js';
+import type { CaseBody, Facts } from './case.js';
 import { Complaint, expectDone } from './complaint.js';
-import type { CaseBody, Facts } from './conformance.js';
 
 const TABLE = 'an entry of the table says all that the host must know to refuse a value; docs/plugins.md, "Properties"';
 const REFUSED = 'start() refuses unusable values by the name of the property; docs/plugins.md, "Properties"';

@@ -1,7 +1,7 @@
 /** Questions and their answers while all is well. */
 import type { Bench } from './bench.js';
+import type { CaseBody, Facts } from './case.js';
 import { Complaint, expectDone, expectSame } from './complaint.js';
-import type { CaseBody, Facts } from './conformance.js';
 import { macsFrom, plainQuery } from './query.js';
 import type { Running } from './running.js';
 import type { Subject } from './subject.js';

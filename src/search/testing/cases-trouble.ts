@@ -2,8 +2,8 @@
 import { messageOf } from '../../errors.js';
 import { FAULTS_IN_A_ROW_MAX, LOOKUP_DEADLINE_MS } from '../host/host.js';
 import type { Bench } from './bench.js';
+import type { CaseBody, Facts } from './case.js';
 import { Complaint, expectDone, expectSame, expectSoon } from './complaint.js';
-import type { CaseBody, Facts } from './conformance.js';
 import { isTimeout, type Running } from './running.js';
 
 const DEADLINE = `a question is answered or rejected within ${LOOKUP_DEADLINE_MS / 1000} s; docs/plugins.md, "Trouble"`;

@@ -1,32 +1,15 @@
 /** The suite: from what a plugin is and can to the cases that it has to pass. */
 import { messageOf } from '../../errors.js';
 import type { FoundPlugin } from '../find.js';
-import type { Ability } from '../host/messages.js';
 import { Bench, find } from './bench.js';
+import type { CaseBody, Facts } from './case.js';
 import { changeCases } from './cases-changes.js';
 import { endingCases } from './cases-endings.js';
 import { propertyCases } from './cases-properties.js';
 import { questionCases } from './cases-questions.js';
 import { troubleCases } from './cases-trouble.js';
 import { ConformanceError, expectWithin } from './complaint.js';
-import type { Backend, Case, Subject } from './subject.js';
-
-/** A case before it has a bench. */
-export interface CaseBody {
-  readonly name: string;
-  /** What the contract says of it, with the place. */
-  readonly contract: string;
-  run(bench: Bench): Promise<void>;
-}
-
-/** What decides which cases there are. */
-export interface Facts {
-  readonly subject: Subject;
-  readonly found: FoundPlugin;
-  /** Of a backend and an instance that were made to look at. */
-  readonly backend: Backend;
-  can(ability: Ability): boolean;
-}
+import type { Case, Subject } from './subject.js';
 
 /** No case takes longer; reading a large backend may take 60 s. */
 const CASE_MAX_MS = 120_000;
