@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { Targets } from '../../src/daemon/forwarding/targets.js';
 import { Health } from '../../src/daemon/health/health.js';
-import { type LocalVnic, Upcalls } from '../../src/daemon/upcalls/questions.js';
+import { Upcalls } from '../../src/daemon/upcalls/questions.js';
+import type { LocalVnic } from '../../src/daemon/upcalls/types.js';
 import type { FdbTarget, MissUpcall, ProxyUpcall } from '../../src/datapath/types.js';
 import { isOwnEndpoint } from '../../src/overlay-properties/overlay-properties.js';
 import type { DynamicInstance, DynamicPlugin, PluginContext, PluginLog } from '../../src/search/api.js';

@@ -1,6 +1,6 @@
 /** The narrow datapath that upcalls need, with a Map for the FDB: everything done to it can be looked at afterwards. */
 
-import type { UpcallDatapath } from '../../src/daemon/upcalls/questions.js';
+import type { UpcallDatapath } from '../../src/daemon/upcalls/types.js';
 import type { DropReason, FdbEntry, FdbTarget, OverlayIndex, VnicIndex } from '../../src/datapath/types.js';
 
 export const OVERLAY: OverlayIndex = 1;

@@ -3,7 +3,7 @@ import { type Endpoint, formatEndpoint, isGroupMac } from '../../address.js';
 import type { LookupView } from '../../control/protocol.js';
 import type { Overlay } from '../overlay/overlay.js';
 import { plainQuery } from '../plugin/query.js';
-import type { Outcome } from '../upcalls/questions.js';
+import type { Outcome } from '../upcalls/types.js';
 import { cachedLookupView } from './views.js';
 
 /** Endpoints of a flood list that are named. */

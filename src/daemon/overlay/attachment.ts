@@ -17,7 +17,8 @@ import type { PluginSlot } from '../plugin/plugin-slot.js';
 import type { NextPlugin } from '../plugin/site.js';
 import { ListenAddress } from '../underlay/listen-address.js';
 import type { AcquiredSocket, Sockets } from '../underlay/sockets.js';
-import { type UpcallOverlay, Upcalls } from '../upcalls/questions.js';
+import { Upcalls } from '../upcalls/questions.js';
+import type { UpcallOverlay } from '../upcalls/types.js';
 import type { AttachedVnic } from './types.js';
 
 /** What an attachment has to know of its overlay, as it is at the time. */

@@ -6,7 +6,7 @@ import type { Deadlines } from '../../search/host/deadlines.js';
 import type { DaemonLog } from '../log.js';
 import type { PluginSlot } from '../plugin/plugin-slot.js';
 import type { Sockets } from '../underlay/sockets.js';
-import type { LocalVnic } from '../upcalls/questions.js';
+import type { LocalVnic } from '../upcalls/types.js';
 
 /** What all overlays share. */
 export interface OverlaySurroundings {

@@ -8,7 +8,7 @@ import { arpAnnouncement, arpQuestion, arpReply } from '../../proxy/arp.js';
 import { dhcpClient, redirect } from '../../proxy/dhcp.js';
 import { ndpQuestion, neighbourAdvertisement, unsolicitedAdvertisement } from '../../proxy/ndp.js';
 import { type Askable, PluginFault } from '../../search/host/types.js';
-import type { LocalVnic, UpcallsOptions } from './questions.js';
+import type { LocalVnic, UpcallsOptions } from './types.js';
 
 /** Questions of proxies that may be in flight, per overlay. */
 export const PROXY_QUESTIONS_MAX = 256;

@@ -2,78 +2,18 @@
  * What one overlay's datapath cannot decide: it asks, the search plugin is asked, the FDB says the answer. With
  * proxies.ts the only caller of a plugin's questions.
  *
- * Rules: one question in flight per MAC. The latest decision wins, not the latest arrival: whatever is pushed, set or
- * withdrawn while a question is in flight overtakes its answer. A failure costs its own frames and degrades the overlay
- * until a later question succeeds. No answer at all is left to the datapath, which drops what waits as lookup_timeout.
+ * One question in flight per MAC. What overtakes its answer and what a failure costs is in question.ts.
  */
-import { setImmediate } from 'node:timers/promises';
-import type { DropReason, FrameUpcall, MissUpcall, OverlayIndex, VnicIndex } from '../../datapath/types.js';
-import type { Answer, PluginLog, Query, Target } from '../../search/api.js';
+import type { FrameUpcall, MissUpcall } from '../../datapath/types.js';
+import type { Query, Target } from '../../search/api.js';
 import { LOOKUP_DEADLINE_MS } from '../../search/host/host.js';
-import { type Askable, PluginFault } from '../../search/host/types.js';
-import { type Fdb, LEAST_LIFE_MS, type Refusal, type Targets } from '../forwarding/targets.js';
-import type { Health } from '../health/health.js';
+import { LEAST_LIFE_MS, type Refusal } from '../forwarding/targets.js';
 import type { Relay } from '../plugin/early-pushes.js';
 import { plainQuery, queryOf } from '../plugin/query.js';
 import { Reconciler } from '../plugin/reconcile.js';
 import { Proxies } from './proxies.js';
-
-/** A failed question is not repeated for this long. */
-export const FAILED_TTL_MS = 1000;
-
-/** The part of the datapath that upcalls need. */
-export interface UpcallDatapath extends Fdb {
-  deliver(vnic: VnicIndex, frame: Uint8Array): boolean;
-  encap(vnic: VnicIndex, frame: Uint8Array): boolean;
-  countDrop(overlay: OverlayIndex, reason: DropReason): void;
-  countAnswered(): void;
-}
-
-export interface LocalVnic {
-  readonly index: VnicIndex;
-  readonly mac: string;
-}
-
-/** What upcalls need to know of their overlay. */
-export interface UpcallOverlay {
-  readonly index: OverlayIndex;
-  readonly vni: number;
-  readonly log: PluginLog;
-  readonly health: Health;
-  /** The running plugin, or null while there is none. */
-  readonly plugin: Askable | null;
-  /** Resolves when there may be one, while it is being started. */
-  readonly starting: Promise<void> | null;
-  readonly isPoint: boolean;
-  readonly negativeTtlMs: number;
-  /** VNICs that frames flow through. Each keeps its identity (===) while it does. */
-  readonly vnics: ReadonlyMap<VnicIndex, LocalVnic>;
-}
-
-export interface UpcallsOptions {
-  readonly datapath: UpcallDatapath;
-  readonly overlay: UpcallOverlay;
-  readonly targets: Targets;
-  /** Milliseconds of the monotonic clock. */
-  readonly now: () => number;
-}
-
-/** What became of a question: a target, or why there is none. */
-export type Outcome = Target | Refusal | 'lookup_timeout';
-
-interface Question {
-  readonly query: Query;
-  readonly askedAtMs: number;
-  /** What was said of the MAC since: the answer no longer counts. */
-  overtaken: 'put' | 'withdrawn' | null;
-  /** Frames wait for the answer; a lookup command has none. */
-  readonly hasFrames: boolean;
-  /** There is an entry, which stays when the question fails. */
-  readonly isRecheck: boolean;
-  /** Frames wait that came since, and the datapath will not ask for them again. */
-  isMissedAgain: boolean;
-  outcome: Promise<Outcome>;
-}
+import { type Asker, Question } from './question.js';
+import type { Outcome, UpcallsOptions } from './types.js';
 
 /** A question that was answered just now: a worker may not have seen the entry yet, and hold frames for it. */
 interface Recent {
@@ -85,6 +25,7 @@ interface Recent {
 export class Upcalls {
   readonly #options: UpcallsOptions;
   readonly #proxies: Proxies;
+  readonly #asker: Asker;
   readonly #questions = new Map<string, Question>();
   /** By MAC, oldest first. */
   readonly #recent = new Map<string, Recent>();
@@ -94,6 +35,13 @@ export class Upcalls {
   constructor(options: UpcallsOptions) {
     this.#options = options;
     this.#proxies = new Proxies(options);
+    this.#asker = {
+      overlay: options.overlay,
+      now: options.now,
+      isClosed: () => this.#isClosed,
+      store: (mac, target, ttlMs) => this.#store(mac, target, ttlMs),
+      ended: (question, outcome) => this.#ended(question, outcome),
+    };
   }
 
   handle(record: FrameUpcall): void {
@@ -117,17 +65,9 @@ export class Upcalls {
   #ask(query: Query, askedAtMs: number, hasFrames: boolean, isRecheck = false): Promise<Outcome> {
     const asked = this.#questions.get(query.mac);
     if (asked !== undefined) return asked.outcome;
-    const question: Question = {
-      query,
-      askedAtMs,
-      hasFrames,
-      isRecheck,
-      overtaken: null,
-      isMissedAgain: false,
-      outcome: Promise.resolve('lookup_timeout' as const),
-    };
+    const question = new Question(this.#asker, query, askedAtMs, hasFrames, isRecheck);
     this.#questions.set(query.mac, question);
-    question.outcome = this.#run(question);
+    question.begin();
     return question.outcome;
   }
 
@@ -219,20 +159,9 @@ export class Upcalls {
     if (!isSeen && nowMs - recent.askedAtMs < LOOKUP_DEADLINE_MS) void this.#ask(recent.query, recent.askedAtMs, true);
   }
 
-  /** One question to its end. One that was overtaken by a withdrawal is asked again: its frames are still waiting. */
-  async #run(question: Question): Promise<Outcome> {
+  /** Its frames may still wait: what happens to the entry soon is of their concern. */
+  #ended(question: Question, outcome: Outcome): Outcome {
     const { query, askedAtMs } = question;
-    let outcome: Outcome;
-    do {
-      // A plugin that withdraws whatever it is about to answer must not keep the thread to itself.
-      if (question.overtaken !== null) await setImmediate();
-      question.overtaken = null;
-      outcome = await this.#askOnce(question);
-    } while (
-      (question.overtaken as Question['overtaken']) === 'withdrawn' &&
-      !this.#isClosed &&
-      this.#options.now() - askedAtMs < LOOKUP_DEADLINE_MS
-    );
     this.#questions.delete(query.mac);
     if (question.hasFrames || question.isMissedAgain) this.#remember(query, askedAtMs);
     if (outcome === 'lookup_timeout' && question.isMissedAgain && !this.#isClosed) {
@@ -240,45 +169,6 @@ export class Upcalls {
     }
     if (question.overtaken === null) return outcome;
     return this.#options.targets.decision(query.mac)?.target ?? outcome;
-  }
-
-  async #askOnce(question: Question): Promise<Outcome> {
-    const { overlay } = this.#options;
-    try {
-      if (overlay.plugin === null) await overlay.starting; // the frames wait meanwhile, as they do for an answer
-      if (overlay.plugin === null) throw new PluginFault('the search plugin is not running', false, null);
-      const answer = await overlay.plugin.lookup(question.query);
-      if (this.#isClosed) return 'lookup_failed';
-      overlay.health.restore('lookup');
-      return this.#answered(question, answer);
-    } catch (thrown) {
-      return this.#failed(question, thrown);
-    }
-  }
-
-  #answered(question: Question, answer: Answer | null): Outcome {
-    const target = answer === null ? 'no_such_mac' : answer.target;
-    const ttlMs = answer === null ? this.#options.overlay.negativeTtlMs : answer.ttl;
-    this.#decide(question, target, ttlMs);
-    return target;
-  }
-
-  #failed(question: Question, thrown: unknown): Outcome {
-    const { overlay } = this.#options;
-    if (this.#isClosed || question.overtaken !== null) return 'lookup_failed';
-    if (!(thrown instanceof PluginFault)) {
-      overlay.log.error('bug while handling an upcall', { stack: thrown instanceof Error ? thrown.stack : thrown });
-    } else if (overlay.plugin !== null) {
-      overlay.health.degrade('lookup', thrown.message);
-      // What waits in the datapath drops as lookup_timeout about now, and the next frame asks again.
-      if (thrown.isTimeout) return 'lookup_timeout';
-    }
-    if (!question.isRecheck) this.#decide(question, 'lookup_failed', FAILED_TTL_MS);
-    return 'lookup_failed';
-  }
-
-  #decide(question: Question, target: Target | Refusal, ttlMs: number | undefined): void {
-    if (question.overtaken === null) this.#store(question.query.mac, target, ttlMs);
   }
 
   /** The plugin's word. False: the operator's or a VNIC's stands against it, or there is no room and health says so. */

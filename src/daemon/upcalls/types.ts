@@ -1,0 +1,46 @@
+/** What questions and proxies need of their surroundings. */
+import type { DropReason, OverlayIndex, VnicIndex } from '../../datapath/types.js';
+import type { PluginLog, Target } from '../../search/api.js';
+import type { Askable } from '../../search/host/types.js';
+import type { Fdb, Refusal, Targets } from '../forwarding/targets.js';
+import type { Health } from '../health/health.js';
+
+/** The part of the datapath that upcalls need. */
+export interface UpcallDatapath extends Fdb {
+  deliver(vnic: VnicIndex, frame: Uint8Array): boolean;
+  encap(vnic: VnicIndex, frame: Uint8Array): boolean;
+  countDrop(overlay: OverlayIndex, reason: DropReason): void;
+  countAnswered(): void;
+}
+
+export interface LocalVnic {
+  readonly index: VnicIndex;
+  readonly mac: string;
+}
+
+/** What upcalls need to know of their overlay. */
+export interface UpcallOverlay {
+  readonly index: OverlayIndex;
+  readonly vni: number;
+  readonly log: PluginLog;
+  readonly health: Health;
+  /** The running plugin, or null while there is none. */
+  readonly plugin: Askable | null;
+  /** Resolves when there may be one, while it is being started. */
+  readonly starting: Promise<void> | null;
+  readonly isPoint: boolean;
+  readonly negativeTtlMs: number;
+  /** VNICs that frames flow through. Each keeps its identity (===) while it does. */
+  readonly vnics: ReadonlyMap<VnicIndex, LocalVnic>;
+}
+
+export interface UpcallsOptions {
+  readonly datapath: UpcallDatapath;
+  readonly overlay: UpcallOverlay;
+  readonly targets: Targets;
+  /** Milliseconds of the monotonic clock. */
+  readonly now: () => number;
+}
+
+/** What became of a question: a target, or why there is none. */
+export type Outcome = Target | Refusal | 'lookup_timeout';
