@@ -7,7 +7,7 @@ import { Deadlines } from '../search/host/deadlines.js';
 import { allowedCpus } from '../system/affinity.js';
 import { probeUring } from '../system/uring.js';
 import { version } from '../version.js';
-import type { Configuration } from './config-file/config-file.js';
+import type { ConfigFile } from './config-file/config-file.js';
 import { Daemon } from './daemon.js';
 import { createLog, type DaemonLog } from './log.js';
 import { claimStateDir } from './state/lock.js';
@@ -42,26 +42,26 @@ const TICK_MS = 100;
 export async function runDaemon(options: RunOptions): Promise<void> {
   const log = await createLog(process.env.VXLANE_LOG_LEVEL);
   dieOfBugs(log);
-  const configuration = options.config === undefined ? null : await configurationOf(options.config);
-  if (configuration !== null) await check(configuration);
+  const configFile = options.config === undefined ? null : await configFileOf(options.config);
+  if (configFile !== null) await check(configFile);
   checkCpus(options.cpus);
   // before anything is touched: another daemon may be at work on the same interfaces
   await claimSocketPath(options.socket);
   const claim = claimStateDir(options.stateDir);
   try {
-    await run(options, configuration, log);
+    await run(options, configFile, log);
   } finally {
     claim.release();
   }
   log.info('ended');
 }
 
-async function run(options: RunOptions, configuration: Configuration | null, log: DaemonLog): Promise<void> {
+async function run(options: RunOptions, configFile: ConfigFile | null, log: DaemonLog): Promise<void> {
   const state = await State.open(options.stateDir, log);
   const { fdbSize, workers, busyPollUs, cpus } = options;
   const engine = chooseEngine(options.engine, log);
   const datapath = await Datapath.start({ fdbSize, workers, busyPollUs, cpus, engine, log });
-  const daemon = new Daemon({ datapath, state, log, configuration });
+  const daemon = new Daemon({ datapath, state, log, configFile });
   const timer = setInterval(() => daemon.tick(), TICK_MS);
   if (process.env.VXLANE_DEBUG_WASM !== undefined) process.on('SIGUSR2', () => datapath.trap());
   const signals = listenForSignals(daemon, log);
@@ -86,22 +86,22 @@ async function run(options: RunOptions, configuration: Configuration | null, log
 
 /** What `vxlane daemon --check` does. Answers how much is declared; throws everything that is wrong with the file. */
 export async function checkConfiguration(file: string): Promise<{ overlays: number; vnics: number }> {
-  const { overlays, vnics } = await check(await configurationOf(file));
+  const { overlays, vnics } = await check(await configFileOf(file));
   return { overlays: overlays.size, vnics: vnics.size };
 }
 
 /** Loaded only where there is a file: to load what reads YAML is a tenth of the daemon's start. */
-async function configurationOf(file: string): Promise<Configuration> {
-  const { Configuration } = await import('./config-file/config-file.js');
-  return new Configuration(file);
+async function configFileOf(file: string): Promise<ConfigFile> {
+  const { ConfigFile } = await import('./config-file/config-file.js');
+  return new ConfigFile(file);
 }
 
 /** Before there is a daemon whose time passes. */
-async function check(configuration: Configuration) {
+async function check(configFile: ConfigFile) {
   const deadlines = new Deadlines(() => performance.now());
   const timer = setInterval(() => deadlines.tick(performance.now()), TICK_MS);
   try {
-    return (await configuration.check(deadlines)).declaration;
+    return (await configFile.check(deadlines)).declaration;
   } finally {
     clearInterval(timer);
   }

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Configuration } from '../../src/daemon/config-file/config-file.js';
+import { ConfigFile } from '../../src/daemon/config-file/config-file.js';
 import { Daemon } from '../../src/daemon/daemon.js';
 import type { DaemonLog } from '../../src/daemon/log.js';
 import { State } from '../../src/daemon/state/store.js';
@@ -52,8 +52,8 @@ export async function startDaemon(stateDir: string, fdbSize = 1024, config: stri
   const state = await State.open(stateDir, log);
   const datapath = await Datapath.start({ fdbSize, workers: 1, busyPollUs: 0, engine: ENGINE, log });
   let skippedMs = 0;
-  const configuration = config === null ? null : new Configuration(config);
-  const daemon = new Daemon({ datapath, state, log, configuration, now: () => datapath.nowMs() + skippedMs });
+  const configFile = config === null ? null : new ConfigFile(config);
+  const daemon = new Daemon({ datapath, state, log, configFile, now: () => datapath.nowMs() + skippedMs });
   const pass = (ms: number) => {
     skippedMs += ms;
   };

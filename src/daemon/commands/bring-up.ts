@@ -17,7 +17,7 @@ export async function load(registry: Registry): Promise<void> {
   for (const stored of await registry.state.overlays.load()) {
     try {
       registry.overlays.set(stored.name, restoredOverlay(registry, stored));
-      registry.declared.restore(stored);
+      registry.fileOwned.restore(stored);
     } catch (thrown) {
       await registry.state.overlays.moveAside(stored.name, messageOf(thrown));
     }
@@ -25,7 +25,7 @@ export async function load(registry: Registry): Promise<void> {
   for (const stored of await registry.state.vnics.load()) {
     const { version: _, declared: __, ...identity } = stored;
     registry.vnics.set(identity.name, new Vnic({ ...identity, temporary: false }));
-    registry.declared.restore(stored);
+    registry.fileOwned.restore(stored);
   }
 }
 

@@ -4,7 +4,7 @@ import { declaredInFile } from '../../errors.js';
 /** Of an object that was declared in an earlier life of the daemon, until the file has been read. */
 const SOMEWHERE = 'a configuration file';
 
-export class Declared {
+export class FileOwned {
   /** By name, FILE:LINE. */
   readonly #places = new Map<string, string>();
 

@@ -28,7 +28,7 @@ export async function modifyOverlay(registry: Registry, name: string, request: M
 }
 
 async function changeProperties(registry: Registry, name: string, given: Given): Promise<Overlay> {
-  registry.declared.refuse(name);
+  registry.fileOwned.refuse(name);
   const overlay = overlayOf(registry, name);
   const names = Object.keys(given);
   if (names.length === 0) throw nothingToModify(name);
@@ -67,7 +67,7 @@ export interface Swap {
 
 /** Another instance, of another plugin or of the same, takes the place of the one that serves. */
 async function swapPlugin(registry: Registry, name: string, search: string, given: Given): Promise<Overlay> {
-  const isAllowed = () => registry.declared.refuse(name);
+  const isAllowed = () => registry.fileOwned.refuse(name);
   await registry.serial.run(() => {
     isAllowed();
     overlayOf(registry, name).attached();

@@ -5,16 +5,16 @@ import type { OverlayIndex } from '../../datapath/types.js';
 import { noSuchOverlay, noSuchVnic } from '../../errors.js';
 import type { OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
 import type { FoundPlugin } from '../../search/find.js';
-import type { Deadlines } from '../../search/host/deadlines.js';
+import { Deadlines } from '../../search/host/deadlines.js';
 import type { DaemonLog } from '../log.js';
 import { Overlay } from '../overlay/overlay.js';
 import type { OverlayIdentity } from '../overlay/types.js';
 import type { Vnic } from '../overlay/vnic.js';
 import type { PluginSlot } from '../plugin/plugin-slot.js';
 import { STATE_VERSION, type State, type StoredOverlay, type StoredVnic } from '../state/store.js';
-import type { Sockets } from '../underlay/sockets.js';
-import type { Declared } from './file-owned.js';
-import type { Serial } from './serial.js';
+import { Sockets } from '../underlay/sockets.js';
+import { FileOwned } from './file-owned.js';
+import { Serial } from './serial.js';
 
 export interface Registry {
   readonly datapath: Datapath;
@@ -35,7 +35,7 @@ export interface Registry {
   readonly overlayByIndex: Map<OverlayIndex, Overlay>;
   readonly vnics: Map<string, Vnic>;
   /** Which of them a configuration file declares. */
-  readonly declared: Declared;
+  readonly fileOwned: FileOwned;
 }
 
 /** An overlay that is not in the registry yet. `found`: null when there is no such plugin now. */
@@ -51,6 +51,21 @@ export function newOverlay(
     onDetached: (index) => void overlayByIndex.delete(index),
   });
   return overlay;
+}
+
+/** What a daemon starts with. */
+export function emptyRegistry(given: Pick<Registry, 'datapath' | 'state' | 'log' | 'now' | 'isEnding'>): Registry {
+  return {
+    ...given,
+    deadlines: new Deadlines(given.now),
+    sockets: new Sockets(given.datapath),
+    serial: new Serial(),
+    slots: new Set(),
+    overlays: new Map(),
+    overlayByIndex: new Map(),
+    vnics: new Map(),
+    fileOwned: new FileOwned(),
+  };
 }
 
 export function overlayOf(registry: Registry, name: string): Overlay {
@@ -95,7 +110,7 @@ export async function saveVnic(registry: Registry, vnic: Vnic): Promise<void> {
   if (!vnic.identity.temporary) await registry.state.vnics.save(storedVnic(registry, vnic));
 }
 
-function storedOverlay({ declared }: Registry, overlay: Overlay): StoredOverlay {
+function storedOverlay({ fileOwned }: Registry, overlay: Overlay): StoredOverlay {
   const { name, vni, search } = overlay.identity;
   const targets = [...overlay.statics].map(([mac, target]) => [
     mac,
@@ -109,11 +124,11 @@ function storedOverlay({ declared }: Registry, overlay: Overlay): StoredOverlay 
     search,
     properties: { ...overlay.configuration.given },
     targets: Object.fromEntries(targets),
-    ...declared.stored(name),
+    ...fileOwned.stored(name),
   };
 }
 
-function storedVnic({ declared }: Registry, vnic: Vnic): StoredVnic {
+function storedVnic({ fileOwned }: Registry, vnic: Vnic): StoredVnic {
   const { name, overlay, mac, netns, allowAnyMac } = vnic.identity;
-  return { version: STATE_VERSION, name, overlay, mac, netns, allowAnyMac, ...declared.stored(name) };
+  return { version: STATE_VERSION, name, overlay, mac, netns, allowAnyMac, ...fileOwned.stored(name) };
 }

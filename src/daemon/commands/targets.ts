@@ -39,7 +39,7 @@ export async function deleteTarget(registry: Registry, name: string, macText: st
   const mac = canonical(macText);
   refuseVnic(registry, overlay, mac);
   const before = overlay.statics.get(mac);
-  if (before !== undefined) registry.declared.refuse(name);
+  if (before !== undefined) registry.fileOwned.refuse(name);
   if (!forget(overlay, mac)) throw noSuchTarget(name, mac);
   if (before === undefined) return;
   await allOrNothing(registry.log, async (undo) => {
@@ -51,7 +51,7 @@ export async function deleteTarget(registry: Registry, name: string, macText: st
 /** Forgets every target, static ones that commands set included; a VNIC's own MAC is not a target. */
 export async function flushTargets(registry: Registry, name: string): Promise<void> {
   const overlay = dynamicOverlay(registry, name);
-  const isDeclared = registry.declared.has(name);
+  const isDeclared = registry.fileOwned.has(name);
   const before = new Map(isDeclared ? [] : overlay.statics);
   const local = [...overlay.vnics.values()].map((vnic) => vnic.mac);
   const kept = new Set([...local, ...(isDeclared ? overlay.statics.keys() : [])]);

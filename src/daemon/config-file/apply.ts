@@ -29,7 +29,7 @@ export interface Wanted {
   readonly plugins: FoundPlugins;
 }
 
-export class Applied {
+export class ApplyReport {
   /** What was done, a phrase an object: `overlay0: changed (mtu)`. */
   readonly done = new Map<string, string>();
   /** By name of the object, why what the file says of it is not in effect. */
@@ -41,34 +41,34 @@ export class Applied {
 }
 
 /** In a turn: everything but starting other instances of search plugins for overlays that have one. */
-export async function applyInTurn(registry: Registry, wanted: Wanted): Promise<Applied> {
+export async function applyInTurn(registry: Registry, wanted: Wanted): Promise<ApplyReport> {
   const { file, declaration } = wanted;
-  const applied = new Applied();
-  await adopt(registry, wanted, applied);
+  const report = new ApplyReport();
+  await adopt(registry, wanted, report);
   const specsOf = (search: string) => wanted.plugins.get(search)?.manifest.properties ?? [];
   for (const step of plan(modelsOf(registry).declared, declaration, specsOf)) {
     if (registry.isEnding()) break;
     const name = nameOf(step);
     // what should come back while its predecessor could not go: why not is said already
-    if (step.do.startsWith('add-') && applied.failures.has(name)) continue;
-    await trying(applied, name, async () => {
-      if (step.do === 'change-overlay') await change(registry, step, wanted, applied);
-      else for (const touched of await takeStep(registry, step, wanted.plugins)) applied.touched.add(touched);
-      if (!applied.done.has(name)) applied.done.set(name, phraseOf(step));
+    if (step.do.startsWith('add-') && report.failures.has(name)) continue;
+    await trying(report, name, async () => {
+      if (step.do === 'change-overlay') await change(registry, step, wanted, report);
+      else for (const touched of await takeStep(registry, step, wanted.plugins)) report.touched.add(touched);
+      if (!report.done.has(name)) report.done.set(name, phraseOf(step));
     });
   }
-  const { declared } = registry;
-  for (const [name, line] of declaration.lines) if (declared.has(name)) declared.add(name, `${file}:${line}`);
-  checkMtus(registry, declaration, applied);
-  return applied;
+  const { fileOwned } = registry;
+  for (const [name, line] of declaration.lines) if (fileOwned.has(name)) fileOwned.add(name, `${file}:${line}`);
+  checkMtus(registry, declaration, report);
+  return report;
 }
 
 /** Outside of a turn: what {@link applyInTurn} left. Overlays do not wait for each other. */
-export async function applySwaps(registry: Registry, { plugins }: Wanted, applied: Applied): Promise<void> {
-  const swaps = applied.swaps.splice(0).map((step) =>
-    trying(applied, step.overlay.name, async () => {
+export async function applySwaps(registry: Registry, { plugins }: Wanted, report: ApplyReport): Promise<void> {
+  const swaps = report.swaps.splice(0).map((step) =>
+    trying(report, step.overlay.name, async () => {
       await swapPlugin(registry, step, plugins);
-      applied.done.set(step.overlay.name, phraseOf(step));
+      report.done.set(step.overlay.name, phraseOf(step));
     }),
   );
   await Promise.all(swaps);
@@ -76,26 +76,26 @@ export async function applySwaps(registry: Registry, { plugins }: Wanted, applie
 
 /** No file declares anything any more: what was declared is like anything that a command made. */
 export async function release(registry: Registry): Promise<void> {
-  for (const name of registry.declared.names) {
-    registry.declared.delete(name);
+  for (const name of registry.fileOwned.names) {
+    registry.fileOwned.delete(name);
     await saveAgain(registry, name);
     registry.log.info('no configuration file: what was declared is kept, and commands may change it', { name });
   }
 }
 
 /** What a command has made just as it is declared here is the file's from now on. */
-async function adopt(registry: Registry, { file, declaration }: Wanted, applied: Applied): Promise<void> {
+async function adopt(registry: Registry, { file, declaration }: Wanted, report: ApplyReport): Promise<void> {
   const { made } = modelsOf(registry);
   for (const name of [...made.overlays.keys(), ...made.vnics.keys()]) {
     const line = declaration.lines.get(name);
     if (line === undefined) continue;
-    registry.declared.add(name, `${file}:${line}`);
-    await trying(applied, name, async () => {
+    registry.fileOwned.add(name, `${file}:${line}`);
+    await trying(report, name, async () => {
       await saveAgain(registry, name).catch((thrown: unknown) => {
-        registry.declared.delete(name);
+        registry.fileOwned.delete(name);
         throw thrown;
       });
-      applied.done.set(name, 'was there, and is declared from now on');
+      report.done.set(name, 'was there, and is declared from now on');
     });
   }
 }
@@ -106,25 +106,30 @@ async function saveAgain(registry: Registry, name: string): Promise<void> {
   if (vnic !== undefined) await saveVnic(registry, vnic);
 }
 
-async function change(registry: Registry, step: OverlayChange, { plugins }: Wanted, applied: Applied): Promise<void> {
+async function change(
+  registry: Registry,
+  step: OverlayChange,
+  { plugins }: Wanted,
+  report: ApplyReport,
+): Promise<void> {
   const { overlay: to } = step;
   const isRunning = registry.overlays.get(to.name)?.attachment != null;
   if (!needsSwap(registry, step)) {
     await changeInPlace(registry, step);
-    applied.touched.add(to.name);
+    report.touched.add(to.name);
   } else if (isRunning) {
     await changeTargets(registry, step, new Map());
-    applied.swaps.push(step);
+    report.swaps.push(step);
   } else {
     // nothing of it runs: a new one costs nobody a frame
-    for (const name of await clearAway(registry, to.name)) applied.touched.add(name);
+    for (const name of await clearAway(registry, to.name)) report.touched.add(name);
     await addOverlay(registry, to, plugins);
-    applied.touched.add(to.name);
+    report.touched.add(to.name);
   }
 }
 
 /** The commands refuse an MTU that does not fit the underlay; here its overlay says so, and works as far as it can. */
-function checkMtus(registry: Registry, { overlays }: Declaration, { failures }: Applied): void {
+function checkMtus(registry: Registry, { overlays }: Declaration, { failures }: ApplyReport): void {
   for (const name of overlays.keys()) {
     const { mtu, socket } = registry.overlays.get(name)?.configuration.settings ?? { mtu: null };
     try {
@@ -135,7 +140,7 @@ function checkMtus(registry: Registry, { overlays }: Declaration, { failures }: 
   }
 }
 
-async function trying({ failures }: Applied, name: string, action: () => Promise<void>): Promise<void> {
+async function trying({ failures }: ApplyReport, name: string, action: () => Promise<void>): Promise<void> {
   try {
     await action();
   } catch (thrown) {

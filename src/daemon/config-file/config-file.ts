@@ -11,7 +11,7 @@ import { repair } from '../commands/bring-up.js';
 import type { Registry } from '../commands/registry.js';
 import { Serial } from '../commands/serial.js';
 import { Backoff } from '../health/backoff.js';
-import { type Applied, applyInTurn, applySwaps, type Wanted } from './apply.js';
+import { type ApplyReport, applyInTurn, applySwaps, type Wanted } from './apply.js';
 import { modelsOf } from './model.js';
 import { readConfiguration } from './read.js';
 
@@ -21,7 +21,7 @@ interface There {
   readonly declared: Model;
 }
 
-export class Configuration {
+export class ConfigFile {
   /** Absolute path. */
   readonly file: string;
   /** One reload at a time. */
@@ -85,10 +85,10 @@ export class Configuration {
 
   view(): ConfigurationView {
     const failures = [...this.#failures].map(([name, reason]) => `${name}: ${reason}`);
-    const applied = failures.length === 0 ? 'applied' : 'incomplete';
+    const outcome = failures.length === 0 ? 'applied' : 'incomplete';
     return {
       file: this.file,
-      status: this.#refusal.length > 0 ? 'refused' : applied,
+      status: this.#refusal.length > 0 ? 'refused' : outcome,
       details: [...this.#refusal, ...failures],
       appliedAt: this.#appliedAt?.toISOString() ?? null,
     };
@@ -126,17 +126,17 @@ export class Configuration {
   }
 
   async #apply(registry: Registry, wantedNow: () => Wanted): Promise<void> {
-    const [wanted, applied] = await registry.serial.run(async () => {
+    const [wanted, report] = await registry.serial.run(async () => {
       const now = wantedNow();
       const done = await applyInTurn(registry, now);
       await repair(registry, ({ name }) => done.touched.has(name));
       return [now, done] as const;
     });
-    await applySwaps(registry, wanted, applied);
-    this.#record(registry, wanted, applied);
+    await applySwaps(registry, wanted, report);
+    this.#record(registry, wanted, report);
   }
 
-  #record(registry: Registry, wanted: Wanted, { done, failures }: Applied): void {
+  #record(registry: Registry, wanted: Wanted, { done, failures }: ApplyReport): void {
     const { file } = this;
     this.#wanted = wanted;
     this.#appliedAt = new Date();

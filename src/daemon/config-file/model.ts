@@ -6,10 +6,10 @@ import type { Overlay } from '../overlay/overlay.js';
 import type { Vnic } from '../overlay/vnic.js';
 
 /** Made by commands, and declared by a file. */
-export function modelsOf({ overlays, vnics, declared }: Registry): { made: Model; declared: Model } {
+export function modelsOf({ overlays, vnics, fileOwned }: Registry): { made: Model; declared: Model } {
   const split = (isDeclared: boolean): Model => ({
-    overlays: mapOf(overlays, (each) => declared.has(each.name) === isDeclared, overlayModel),
-    vnics: mapOf(vnics, (each) => declared.has(each.name) === isDeclared, vnicModel),
+    overlays: mapOf(overlays, (each) => fileOwned.has(each.name) === isDeclared, overlayModel),
+    vnics: mapOf(vnics, (each) => fileOwned.has(each.name) === isDeclared, vnicModel),
   });
   return { made: split(false), declared: split(true) };
 }

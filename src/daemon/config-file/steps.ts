@@ -25,7 +25,7 @@ export async function takeStep(registry: Registry, step: Exclude<Step, OverlayCh
   switch (step.do) {
     case 'remove-vnic':
       await deleteVnic(registry, step.name);
-      registry.declared.delete(step.name);
+      registry.fileOwned.delete(step.name);
       return [];
     case 'detach-vnic': {
       const vnic = vnicOf(registry, step.name);
@@ -36,7 +36,7 @@ export async function takeStep(registry: Registry, step: Exclude<Step, OverlayCh
     case 'remove-overlay':
       if (step.because.length > 0) return clearAway(registry, step.name);
       await deleteOverlay(registry, step.name);
-      registry.declared.delete(step.name);
+      registry.fileOwned.delete(step.name);
       return [];
     case 'add-overlay':
       await addOverlay(registry, step.overlay, plugins);
@@ -84,12 +84,12 @@ async function addVnic(registry: Registry, { name, overlay, mac, netns, allowAny
 
 /** Saves it as declared; the place is told when all is done. */
 async function keep(registry: Registry, name: string, save: () => Promise<void>): Promise<void> {
-  const place = registry.declared.place(name);
-  registry.declared.add(name, place ?? '');
+  const place = registry.fileOwned.place(name);
+  registry.fileOwned.add(name, place ?? '');
   try {
     await save();
   } catch (thrown) {
-    if (place === null) registry.declared.delete(name);
+    if (place === null) registry.fileOwned.delete(name);
     throw thrown;
   }
 }

@@ -10,7 +10,7 @@ export const MOVES_WITHIN_MS = 180_000;
 /** Then it may move again. */
 export const FROZEN_MS = 180_000;
 
-export class Moves {
+export class FlapGuard {
   /** How often a MAC has moved since its first move. One of more than MOVES_MAX is frozen. */
   readonly #counts = new Map<string, number>();
   readonly #frozen = new Set<string>();

@@ -9,14 +9,14 @@ import { isWildcard } from '../../overlay-properties/overlay-properties.js';
 import type { Flood, PluginLog } from '../../search/api.js';
 import { localAddresses } from '../../system/link.js';
 import type { Health } from '../health/health.js';
-import type { Groups } from '../underlay/multicast.js';
+import type { MulticastMemberships } from '../underlay/multicast.js';
 import { Learner } from './learner.js';
 import type { Targets } from './targets.js';
 
 export interface FloodingOptions {
   readonly overlay: string;
   readonly listen: Endpoint;
-  readonly groups: Groups;
+  readonly memberships: MulticastMemberships;
   readonly targets: Targets;
   /** When a frame from the MAC last came from the underlay; null: never. */
   readonly heardAtMs: (mac: string) => number | null;
@@ -73,8 +73,8 @@ export class Flooding {
 
   /** The overlay goes. Resolves when it receives from no group any more. */
   async close(): Promise<void> {
-    const { groups, overlay } = this.#options;
-    await Promise.all([...this.#joined.values()].map((group) => groups.leave(overlay, group)));
+    const { memberships, overlay } = this.#options;
+    await Promise.all([...this.#joined.values()].map((group) => memberships.leave(overlay, group)));
     this.#joined.clear();
   }
 
@@ -87,13 +87,13 @@ export class Flooding {
   }
 
   #join(): void {
-    const { groups, overlay, health } = this.#options;
+    const { memberships, overlay, health } = this.#options;
     try {
       for (const group of this.#wantedGroups()) {
-        groups.join(overlay, group);
+        memberships.join(overlay, group);
         this.#joined.set(formatEndpoint(group), group);
       }
-      groups.follow();
+      memberships.follow();
       health.restore('flood');
     } catch (thrown) {
       health.degrade('flood', messageOf(thrown));
@@ -101,9 +101,9 @@ export class Flooding {
   }
 
   #leave(key: string, group: Endpoint): void {
-    const { groups, overlay, log } = this.#options;
+    const { memberships, overlay, log } = this.#options;
     this.#joined.delete(key);
-    groups.leave(overlay, group).catch((thrown: unknown) => {
+    memberships.leave(overlay, group).catch((thrown: unknown) => {
       log.error('a multicast group was not left', { group: key, reason: messageOf(thrown) });
     });
   }

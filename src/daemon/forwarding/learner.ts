@@ -2,14 +2,14 @@
  * Where MACs are, from what arrives (RFC 7348 section 4.1): the datapath tells which source MAC came from which VTEP,
  * and this decides whether to believe it. What the operator, a VNIC or the plugin says of a MAC is never touched.
  *
- * Bounded: entries by `max`, moves of one MAC by moves.ts, log lines by one of a kind a second. Only receiving keeps an
- * entry; each costs one timer that is set anew at most once in the ageing time.
+ * Bounded: entries by `max`, moves of one MAC by flap-guard.ts, log lines by one of a kind a second. Only receiving
+ * keeps an entry; each costs one timer that is set anew at most once in the ageing time.
  */
 import { type Endpoint, formatEndpoint, isGroupMac } from '../../address.js';
 import type { Learning, PluginLog } from '../../search/api.js';
 import type { Health } from '../health/health.js';
 import { Expiry } from './expiry.js';
-import { FROZEN_MS, Moves } from './flap-guard.js';
+import { FlapGuard, FROZEN_MS } from './flap-guard.js';
 import type { Targets } from './targets.js';
 
 const LOG_EVERY_MS = 1000;
@@ -35,7 +35,7 @@ export class Learner {
   /** Each learned MAC, and the address of its VTEP. */
   readonly #learned = new Map<string, string>();
   readonly #expiry: Expiry;
-  readonly #moves: Moves;
+  readonly #flapGuard: FlapGuard;
   #learning: Learning | null = null;
   #refusedAtMs = Number.NEGATIVE_INFINITY;
   /** Said in the next line of the log. */
@@ -45,7 +45,7 @@ export class Learner {
   constructor(options: LearnerOptions) {
     this.#options = options;
     this.#expiry = new Expiry(options.nowMs);
-    this.#moves = new Moves(options.nowMs);
+    this.#flapGuard = new FlapGuard(options.nowMs);
     options.targets.onUnlearned = (mac) => this.#forget(mac);
   }
 
@@ -94,7 +94,7 @@ export class Learner {
   /** Forgets who has been silent for too long, thaws who was frozen for long enough, and says what there is to say. */
   tick(nowMs: number): void {
     for (const mac of this.#expiry.due(nowMs)) this.#age(mac, nowMs);
-    this.#moves.tick(nowMs);
+    this.#flapGuard.tick(nowMs);
     this.#sayHealth(nowMs);
     if (nowMs - this.#loggedAtMs >= LOG_EVERY_MS) this.#logNews(nowMs);
   }
@@ -118,8 +118,8 @@ export class Learner {
   }
 
   #mayMove(mac: string, nowMs: number): boolean {
-    const wasFrozen = this.#moves.frozen.has(mac);
-    if (this.#moves.allow(mac, nowMs)) return true;
+    const wasFrozen = this.#flapGuard.frozen.has(mac);
+    if (this.#flapGuard.allow(mac, nowMs)) return true;
     if (!wasFrozen) this.#news.frozen.push(mac);
     return false;
   }
@@ -146,7 +146,7 @@ export class Learner {
     if (this.#learning !== null && nowMs - this.#refusedAtMs < FULL_FOR_MS) {
       reasons.push(`${this.#learning.max} MACs are learned, the most that may be: frames to others are flooded`);
     }
-    const { frozen } = this.#moves;
+    const { frozen } = this.#flapGuard;
     if (frozen.size > 0) {
       const seconds = FROZEN_MS / 1000;
       reasons.push(`MACs that move too often stay where they are for ${seconds} s: ${this.#places(frozen)}`);
@@ -177,7 +177,7 @@ export class Learner {
   #forget(mac: string): void {
     this.#learned.delete(mac);
     this.#expiry.delete(mac);
-    this.#moves.forget(mac);
+    this.#flapGuard.forget(mac);
   }
 
   #forgetAll(): void {

@@ -1,11 +1,14 @@
-/** Static targets of one overlay that the FDB has no room for, as after a restart with a smaller one. */
+/**
+ * The static targets of one overlay on their way into the FDB, which may have no room for all of them, as after a
+ * restart with a smaller one.
+ */
 import type { PluginLog, Target } from '../../search/api.js';
 import type { Health } from '../health/health.js';
 
 /** Writes a static target to the FDB. A text: why there is no room. */
 export type PutStatic = (mac: string, target: Target) => string | null;
 
-export class LostTargets {
+export class StaticTargets {
   readonly #health: Health;
   readonly #log: PluginLog;
   readonly #lost = new Set<string>();

@@ -8,7 +8,7 @@ import { messageOf } from '../../errors.js';
 import { isOwnEndpoint, type OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
 import type { Target } from '../../search/api.js';
 import { Flooding } from '../forwarding/flooding.js';
-import { LostTargets, type PutStatic } from '../forwarding/static-targets.js';
+import { type PutStatic, StaticTargets } from '../forwarding/static-targets.js';
 import { Targets } from '../forwarding/targets.js';
 import type { Health } from '../health/health.js';
 import type { DaemonLog } from '../log.js';
@@ -57,7 +57,7 @@ export class Attachment {
   readonly #overlay: OverlayFacts;
   readonly #options: AttachmentOptions;
   readonly #socket: AcquiredSocket;
-  readonly #lostTargets: LostTargets;
+  readonly #staticTargets: StaticTargets;
   readonly #listenAddress: ListenAddress;
   /** Interfaces that did not take properties of these names, and why. */
   readonly #unfit = new Map<AttachedVnic, { readonly names: ReadonlySet<string>; readonly reason: string }>();
@@ -90,13 +90,13 @@ export class Attachment {
     });
     this.upcalls = new Upcalls({ datapath, overlay: this.#forUpcalls(), targets: this.targets, now });
     this.flooding = new Flooding({
-      ...{ overlay: overlay.name, listen, groups: socket.groups, targets: this.targets, health, log, nowMs },
+      ...{ overlay: overlay.name, listen, memberships: socket.memberships, targets: this.targets, health, log, nowMs },
       heardAtMs: (mac) => datapath.fdbHeardAtMs(this.index, mac),
     });
     this.#listenAddress = new ListenAddress(health);
     this.#listenAddress.opened(overlay.underlay !== null);
-    this.#lostTargets = new LostTargets(health, log);
-    this.#lostTargets.putAll(overlay.statics, this.#putStatic);
+    this.#staticTargets = new StaticTargets(health, log);
+    this.#staticTargets.putAll(overlay.statics, this.#putStatic);
   }
 
   #forUpcalls(): UpcallOverlay {
@@ -214,7 +214,7 @@ export class Attachment {
   watch(local: ReadonlySet<string>): void {
     const { configuration, statics } = this.#overlay;
     this.#listenAddress.watch(configuration.settings.socket.listen.ip, local);
-    this.#lostTargets.retry(statics, this.#putStatic);
+    this.#staticTargets.retry(statics, this.#putStatic);
     if (this.#unfit.size > 0) this.fit([]);
     if (this.flooding.watch(local)) this.#configure();
   }

@@ -14,7 +14,7 @@ export interface SocketDatapath {
   removeSocket(index: SocketIndex): Promise<void>;
 }
 
-export interface GroupsOptions {
+export interface MembershipsOptions {
   readonly datapath: SocketDatapath;
   /** The socket that sends to the groups, and whose overlays get what comes from them. */
   readonly socket: SocketIndex;
@@ -32,14 +32,14 @@ interface Joined {
   readonly users: Set<string>;
 }
 
-export class Groups {
-  readonly #options: GroupsOptions;
+export class MulticastMemberships {
+  readonly #options: MembershipsOptions;
   readonly #joined = new Map<string, Joined>();
   #isCoalesced = false;
   /** The worker that gets the next group. */
   #nextWorker = 0;
 
-  constructor(options: GroupsOptions) {
+  constructor(options: MembershipsOptions) {
     this.#options = options;
   }
 

@@ -4,21 +4,21 @@ import type { SocketIndex } from '../../datapath/types.js';
 import { socketDiffers } from '../../errors.js';
 import type { SOCKET_PROPERTIES, SocketSettings } from '../../overlay-properties/overlay-properties.js';
 import { openUnderlay, type Source, type Underlay } from '../../system/udp.js';
-import { Groups, type SocketDatapath } from './multicast.js';
+import { MulticastMemberships, type SocketDatapath } from './multicast.js';
 
 export interface AcquiredSocket {
   readonly index: SocketIndex;
   /** Several datagrams may leave in one send. */
   readonly gso: boolean;
   /** The multicast groups that it receives from; a user leaves what it joined before it releases the socket. */
-  readonly groups: Groups;
+  readonly memberships: MulticastMemberships;
 }
 
 interface Shared {
   readonly udp: Underlay;
   readonly index: SocketIndex;
   readonly settings: SocketSettings;
-  readonly groups: Groups;
+  readonly memberships: MulticastMemberships;
   /** By name of the overlay, whether it wants offloads. */
   readonly users: Map<string, SocketSettings['offload']>;
 }
@@ -43,7 +43,7 @@ export class Sockets {
     checkSame(key, shared.settings, settings);
     shared.users.set(user, settings.offload);
     receiveJoined(shared);
-    return { index: shared.index, gso: shared.udp.gso, groups: shared.groups };
+    return { index: shared.index, gso: shared.udp.gso, memberships: shared.memberships };
   }
 
   /** An overlay wants offloads from now on, or no more. */
@@ -68,8 +68,8 @@ export class Sockets {
 
   /** The datapath has ended: closes everything. */
   closeAll(): void {
-    for (const { udp, groups } of this.#open.values()) {
-      groups.closeAll();
+    for (const { udp, memberships } of this.#open.values()) {
+      memberships.closeAll();
       udp.close();
     }
     this.#open.clear();
@@ -82,8 +82,8 @@ export class Sockets {
     try {
       const sources = udp.sources.map((ports) => ports.map(bothKinds));
       const index = this.#datapath.addSocket({ listeners: udp.listeners, sources });
-      const groups = this.#groupsOf(udp, index, settings);
-      const shared = { udp, index, settings, groups, users: new Map() };
+      const memberships = this.#membershipsOf(udp, index, settings);
+      const shared = { udp, index, settings, memberships, users: new Map() };
       this.#open.set(key, shared);
       return shared;
     } catch (thrown) {
@@ -92,9 +92,16 @@ export class Sockets {
     }
   }
 
-  #groupsOf(underlay: Underlay, socket: SocketIndex, settings: SocketSettings): Groups {
+  #membershipsOf(underlay: Underlay, socket: SocketIndex, settings: SocketSettings): MulticastMemberships {
     const { listen, acceptZeroChecksum6, multicastTtl: hops } = settings;
-    return new Groups({ datapath: this.#datapath, socket, underlay, localIp: listen.ip, acceptZeroChecksum6, hops });
+    return new MulticastMemberships({
+      datapath: this.#datapath,
+      socket,
+      underlay,
+      localIp: listen.ip,
+      acceptZeroChecksum6,
+      hops,
+    });
   }
 }
 
@@ -107,10 +114,10 @@ function bothKinds({ withChecksum, withoutChecksum }: Source): Source {
 }
 
 /** Datagrams may come joined as long as somebody wants offloads; for the others they are taken apart again. */
-function receiveJoined({ udp, groups, users }: Shared): void {
+function receiveJoined({ udp, memberships, users }: Shared): void {
   const isWanted = [...users.values()].includes('auto');
   udp.setGro(isWanted);
-  groups.setGro(isWanted);
+  memberships.setGro(isWanted);
 }
 
 const MUST_AGREE = {

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { formatEndpoint } from '../../../src/address.js';
-import { WATCH_EVERY_MS } from '../../../src/daemon/daemon.js';
+import { WATCH_EVERY_MS } from '../../../src/daemon/clockwork.js';
 import { run } from '../../support/netns.js';
 import { freePort } from '../../support/ports.js';
 import { needsRoot } from '../../support/root.js';

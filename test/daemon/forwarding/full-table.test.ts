@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { macFromNumber } from '../../../src/address.js';
-import { WATCH_EVERY_MS } from '../../../src/daemon/daemon.js';
+import { WATCH_EVERY_MS } from '../../../src/daemon/clockwork.js';
 import { needsRoot } from '../../support/root.js';
 import { until } from '../../support/until.js';
 import { Fixture, OTHER_MAC } from '../fixture.js';

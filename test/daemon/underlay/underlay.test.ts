@@ -1,7 +1,7 @@
 /** The underlay changes while an overlay is up. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { WATCH_EVERY_MS } from '../../../src/daemon/daemon.js';
+import { WATCH_EVERY_MS } from '../../../src/daemon/clockwork.js';
 import { run } from '../../support/netns.js';
 import { freePort } from '../../support/ports.js';
 import { needsRoot } from '../../support/root.js';

@@ -1,0 +1,92 @@
+/**
+ * What goes on by itself: time passes, the datapath asks, what is not up is tried again, and what changes without a
+ * word is looked at.
+ */
+import type { UpcallRecord, VnicIndex } from '../datapath/types.js';
+import { messageOf } from '../errors.js';
+import { localAddresses } from '../system/link.js';
+import { needsRepair, repair } from './commands/bring-up.js';
+import type { Registry } from './commands/registry.js';
+import type { ConfigFile } from './config-file/config-file.js';
+import type { Overlay } from './overlay/overlay.js';
+import type { Vnic } from './overlay/vnic.js';
+
+/** What changes without a word is looked at this often. */
+export const WATCH_EVERY_MS = 3000;
+
+export class Clockwork {
+  readonly #registry: Registry;
+  readonly #configFile: ConfigFile | null;
+  #watchAtMs = Number.NEGATIVE_INFINITY;
+  #isRepairing = false;
+
+  /** Listens to the datapath from now on. */
+  constructor(registry: Registry, configFile: ConfigFile | null) {
+    this.#registry = registry;
+    this.#configFile = configFile;
+    const { datapath, serial, log } = registry;
+    datapath.onUpcall = (record) => this.#upcall(record);
+    datapath.onVnicGone = (index) => {
+      serial
+        .run(() => this.#vnicGone(index))
+        .catch((thrown: unknown) => log.error('a VNIC that is gone was not let go', { reason: messageOf(thrown) }));
+    };
+  }
+
+  /** Time has passed. */
+  tick(): void {
+    const { now, deadlines, slots, overlays, isEnding } = this.#registry;
+    const nowMs = now();
+    deadlines.tick(nowMs);
+    for (const slot of slots) slot.tick(nowMs);
+    for (const overlay of overlays.values()) overlay.tick(nowMs);
+    if (nowMs >= this.#watchAtMs) this.#watch(nowMs);
+    if (isEnding()) return;
+    if (!this.#isRepairing && needsRepair(this.#registry, nowMs)) void this.#repair();
+    if (this.#configFile?.isDue(nowMs) === true) void this.#configFile.retry(this.#registry);
+  }
+
+  #upcall(record: UpcallRecord): void {
+    const { datapath, overlayByIndex, log, now } = this.#registry;
+    try {
+      const attachment = overlayByIndex.get(record.overlay)?.attachment;
+      if (record.kind === 'learn') attachment?.flooding.learner.heard(record.mac, record.ip, now());
+      else if (attachment) attachment.upcalls.handle(record);
+      else if (record.kind !== 'miss') datapath.countDrop(0, 'overlay_gone');
+    } catch (thrown) {
+      log.error('bug while handling an upcall', { stack: thrown instanceof Error ? thrown.stack : thrown });
+    }
+  }
+
+  /** Underlay addresses come and go, and there is room again for static targets. */
+  #watch(nowMs: number): void {
+    const { overlays, log } = this.#registry;
+    this.#watchAtMs = nowMs + WATCH_EVERY_MS;
+    try {
+      const local = localAddresses();
+      for (const overlay of overlays.values()) overlay.watch(local);
+    } catch (thrown) {
+      log.warn('cannot look at the addresses of this host', { reason: messageOf(thrown) });
+    }
+  }
+
+  async #repair(): Promise<void> {
+    const { serial, now, log } = this.#registry;
+    this.#isRepairing = true;
+    const isDue = ({ backoff }: Overlay | Vnic) => backoff.isDue(now());
+    await serial
+      .run(() => repair(this.#registry, isDue))
+      .catch((thrown: unknown) => log.error('bug while repairing', { reason: messageOf(thrown) }));
+    this.#isRepairing = false;
+  }
+
+  /** Somebody deleted the interface of a VNIC, or its namespace. */
+  async #vnicGone(index: VnicIndex): Promise<void> {
+    const { vnics, overlays, datapath, log, isEnding } = this.#registry;
+    const vnic = [...vnics.values()].find((each) => each.index === index);
+    if (vnic === undefined || isEnding()) return;
+    log.warn('the interface of a VNIC was deleted', { vnic: vnic.name });
+    await vnic.remove(overlays.get(vnic.identity.overlay), datapath, (name) => vnics.has(name));
+    vnic.problem = 'its interface was deleted (SIGHUP of the daemon makes it again; delete-vnic forgets it)';
+  }
+}
