@@ -2,24 +2,14 @@
 // whole, lines of prose fit a window. A failure says file:line.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { plugins } from '../src/search/registry.js';
+import { files, read, root } from './support/tree.js';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
 const PROSE_LENGTH_MAX = 160;
 
-/** Tracked and new files, not ignored ones, as paths from the root. */
-const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
-  cwd: root,
-  encoding: 'utf8',
-})
-  .split('\n')
-  .filter((path) => path !== '' && existsSync(join(root, path)));
-const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 const documents = files.filter((path) => path.endsWith('.md'));
 const scripts = JSON.parse(read('package.json')) as {
   scripts: Record<string, string>;

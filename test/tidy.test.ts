@@ -1,14 +1,12 @@
-// Style is a test: import directions, the shape of the Wasm module, lengths, words, scripts. A failure says file:line.
+// Style is a test: the shape of the Wasm module, lengths, words, scripts. A failure says file:line.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { dirname, join, normalize } from 'node:path';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { files, read, root, sources } from './support/tree.js';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
 const LINE_LENGTH_MAX = 120;
 /** A guide: a file with one idea that needs more says why in LONG_FILES. Do not cut it into shards. */
 const FILE_LINES_MAX = 300;
@@ -20,144 +18,6 @@ const LONG_FILES: Readonly<Record<string, string>> = {
   'src/errors.ts': 'one table: what is said to people is worded in one place',
   'src/daemon/plugin/plugin-slot.ts': 'one machine: whatever starts, swaps or ends a plugin changes the same state',
 };
-
-/** Tracked and new files, not ignored ones, as paths from the root. */
-const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
-  cwd: root,
-  encoding: 'utf8',
-})
-  .split('\n')
-  .filter((path) => path !== '');
-const read = (path: string): string => readFileSync(join(root, path), 'utf8');
-const sources = files.filter((path) => /^(assembly|src|bench|test)\/.*\.ts$/.test(path) && !path.endsWith('.d.ts'));
-
-interface Import {
-  readonly from: string;
-  readonly to: string;
-  readonly line: number;
-}
-
-/** Relative imports of a file, resolved to source paths without extension. */
-function importsOf(path: string): Import[] {
-  const lines = read(path).split('\n');
-  return lines.flatMap((text, index) => {
-    const found = /(?:from|import\()\s*'(\.[^']+)'/.exec(text);
-    if (found === null) return [];
-    const to = normalize(join(dirname(path), found[1]!)).replace(/\.(js|ts)$/, '');
-    return [{ from: path, to, line: index + 1 }];
-  });
-}
-
-const BELOW_THE_ENGINE = ['layout', 'wire', 'table', 'ring', 'offload', 'datapath'].map((room) => `assembly/${room}`);
-/** What both engines are made of; neither imports the other. */
-const ENGINE_PARTS = ['descriptors', 'intake', 'turn', 'output'].map((part) => `assembly/engine/${part}`);
-
-/** What each room may import, besides itself. Longest prefix wins. LEAVES may be imported by all of src. */
-const ROOMS: Record<string, readonly string[]> = {
-  'assembly/layout': [],
-  'assembly/wire': ['assembly/layout'],
-  'assembly/table': ['assembly/layout', 'assembly/wire'],
-  'assembly/ring': ['assembly/layout', 'assembly/wire'],
-  'assembly/offload': ['assembly/wire'],
-  'assembly/datapath': ['assembly/layout', 'assembly/wire', 'assembly/table', 'assembly/ring', 'assembly/offload'],
-  'assembly/engine/descriptors': ['assembly/layout'],
-  'assembly/engine/intake': BELOW_THE_ENGINE,
-  'assembly/engine/turn': BELOW_THE_ENGINE,
-  'assembly/engine/output': [...BELOW_THE_ENGINE, 'assembly/engine/descriptors'],
-  'assembly/engine/mmsg': [...BELOW_THE_ENGINE, ...ENGINE_PARTS],
-  'assembly/engine/uring': [...BELOW_THE_ENGINE, ...ENGINE_PARTS],
-  'assembly/index': ['assembly'],
-  'src/errors': [],
-  'src/address': [],
-  'src/version': [],
-  'src/directory': [],
-  'src/system': [],
-  'src/datapath': ['src/system', 'assembly/layout', 'build/release'],
-  'src/search/api': [],
-  'src/search/props': ['src/search/api'],
-  'src/search/registry': ['src/search/api', 'src/search/plugins'],
-  'src/search/host': ['src/search/api', 'src/search/props', 'src/search/registry'],
-  'src/search/find': ['src/search/host', 'src/search/registry'],
-  'src/search/plugins': ['src/search/api'],
-  'src/search/index': ['src/search/api'],
-  'src/search/testing': ['src/search/api', 'src/search/host', 'src/search/find', 'src/search/props'],
-  'src/proxy': [],
-  'src/control/protocol': ['src/control/default-socket'],
-  'src/control': ['src/control/protocol'],
-  'src/daemon': [
-    'src/datapath',
-    'src/system',
-    'src/proxy',
-    'src/search',
-    'src/control',
-    'src/config',
-    'src/overlay-properties',
-  ],
-  'src/daemon/overlay': [
-    'src/datapath',
-    'src/system',
-    'src/search',
-    'src/overlay-properties',
-    'src/daemon/plugin',
-    'src/daemon/upcalls',
-    'src/daemon/forwarding',
-    'src/daemon/underlay',
-    'src/daemon/health',
-    'src/daemon/log',
-  ],
-  'src/daemon/plugin': [
-    'src/datapath/types',
-    'src/search',
-    'src/overlay-properties',
-    'src/daemon/forwarding/targets',
-    'src/daemon/health',
-  ],
-  'src/overlay-properties': ['src/search'],
-  'src/config': ['src/control/protocol', 'src/search', 'src/overlay-properties'],
-  'src/demo': ['src/control'],
-  'src/cli': ['src/control'],
-  'src/cli/commands/etcd': ['src/control', 'src/cli', 'src/search/plugins'],
-  'src/cli/commands/daemon': ['src/control', 'src/cli', 'src/daemon/main'],
-  'src/cli/commands/demo': ['src/control', 'src/cli', 'src/demo/demo'],
-  'src/main': ['src/cli'],
-};
-const LEAVES = ['src/errors', 'src/address', 'src/version', 'src/directory'];
-const SYSTEM_ONLY = /from '(koffi|node:ffi)'/;
-
-const inside = (path: string, prefix: string): boolean => path === prefix || path.startsWith(`${prefix}/`);
-
-function roomOf(path: string): string | undefined {
-  const name = path.replace(/\.ts$/, '');
-  return Object.keys(ROOMS)
-    .filter((room) => inside(name, room))
-    .sort((a, b) => b.length - a.length)[0];
-}
-
-function isAllowed({ from, to }: Import): boolean {
-  const room = roomOf(from);
-  if (room === undefined) return false;
-  if (inside(to, room) || ROOMS[room]!.some((allowed) => inside(to, allowed))) return true;
-  return from.startsWith('src/') && LEAVES.includes(to) && !LEAVES.includes(room);
-}
-
-test('imports run left to right only', () => {
-  const rooms = sources.filter((path) => /^(assembly|src)\//.test(path));
-  const homeless = rooms.filter((path) => roomOf(path) === undefined);
-  assert.deepEqual(homeless, [], 'files in no room');
-  const wrong = rooms
-    .flatMap(importsOf)
-    .filter((one) => !isAllowed(one))
-    .map(({ from, to, line }) => `${from}:${line} must not import ${to}`);
-  assert.deepEqual(wrong, []);
-});
-
-test('nothing imports bench or test, and only src/system knows libc', () => {
-  const wrong = sources
-    .filter((path) => /^(assembly|src)\//.test(path))
-    .filter((path) => importsOf(path).some(({ to }) => /^(bench|test)\//.test(to)))
-    .concat(sources.filter((path) => SYSTEM_ONLY.test(read(path)) && !path.startsWith('src/system/')));
-  assert.deepEqual(wrong, []);
-});
 
 test('the release module imports its memory and nothing else, and has no data section', () => {
   const module = new WebAssembly.Module(readFileSync(join(root, 'build/release.wasm')));

@@ -1,0 +1,212 @@
+// Imports run one way only: each room names the rooms below it that it may import. A failure says file:line.
+
+import assert from 'node:assert/strict';
+import { dirname, join, normalize } from 'node:path';
+import { test } from 'node:test';
+import { read, sources } from './support/tree.js';
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+  readonly line: number;
+}
+
+/** Relative imports of a file, resolved to source paths without extension. */
+function importsOf(path: string): Import[] {
+  const lines = read(path).split('\n');
+  return lines.flatMap((text, index) => {
+    const found = /(?:from|import\()\s*'(\.[^']+)'/.exec(text);
+    if (found === null) return [];
+    const to = normalize(join(dirname(path), found[1]!)).replace(/\.(js|ts)$/, '');
+    return [{ from: path, to, line: index + 1 }];
+  });
+}
+
+const BELOW_THE_ENGINE = ['layout', 'wire', 'table', 'ring', 'offload', 'datapath'].map((room) => `assembly/${room}`);
+/** What both engines are made of; neither imports the other. */
+const ENGINE_PARTS = ['descriptors', 'intake', 'turn', 'output'].map((part) => `assembly/engine/${part}`);
+
+/** What each room may import, besides itself. Longest prefix wins. LEAVES may be imported by all of src. */
+const ROOMS: Record<string, readonly string[]> = {
+  'assembly/layout': [],
+  'assembly/wire': ['assembly/layout'],
+  'assembly/table': ['assembly/layout', 'assembly/wire'],
+  'assembly/ring': ['assembly/layout', 'assembly/wire'],
+  'assembly/offload': ['assembly/wire'],
+  'assembly/datapath': ['assembly/layout', 'assembly/wire', 'assembly/table', 'assembly/ring', 'assembly/offload'],
+  'assembly/engine/descriptors': ['assembly/layout'],
+  'assembly/engine/intake': BELOW_THE_ENGINE,
+  'assembly/engine/turn': BELOW_THE_ENGINE,
+  'assembly/engine/output': [...BELOW_THE_ENGINE, 'assembly/engine/descriptors'],
+  'assembly/engine/mmsg': [...BELOW_THE_ENGINE, ...ENGINE_PARTS],
+  'assembly/engine/uring': [...BELOW_THE_ENGINE, ...ENGINE_PARTS],
+  'assembly/index': ['assembly'],
+  'src/errors': [],
+  'src/address': [],
+  'src/version': [],
+  'src/directory': [],
+  'src/system': [],
+  'src/datapath': ['src/system', 'assembly/layout', 'build/release'],
+  'src/search/api': [],
+  'src/search/props': ['src/search/api'],
+  'src/search/registry': ['src/search/api', 'src/search/plugins'],
+  'src/search/host': ['src/search/api', 'src/search/props', 'src/search/registry'],
+  'src/search/find': ['src/search/host', 'src/search/registry'],
+  'src/search/plugins': ['src/search/api'],
+  'src/search/index': ['src/search/api'],
+  'src/search/testing': ['src/search/api', 'src/search/host', 'src/search/find', 'src/search/props'],
+  'src/proxy': [],
+  'src/control/protocol': ['src/control/default-socket'],
+  'src/control': ['src/control/protocol'],
+  // src/daemon, from the process down: each row names rooms further down only.
+  'src/daemon/main': [
+    'src/daemon/daemon',
+    'src/daemon/config-file',
+    'src/daemon/state',
+    'src/daemon/log',
+    'src/datapath',
+    'src/control',
+    'src/search/host/deadlines',
+    'src/system',
+  ],
+  'src/daemon/daemon': [
+    'src/daemon/clockwork',
+    'src/daemon/config-file',
+    'src/daemon/commands',
+    'src/daemon/overlay',
+    'src/daemon/state',
+    'src/daemon/log',
+    'src/control/protocol',
+    'src/datapath/datapath',
+    'src/search/registry',
+  ],
+  'src/daemon/clockwork': [
+    'src/daemon/config-file',
+    'src/daemon/commands',
+    'src/daemon/overlay',
+    'src/datapath/types',
+    'src/system/link',
+  ],
+  'src/daemon/config-file': [
+    'src/daemon/commands',
+    'src/daemon/overlay',
+    'src/daemon/health',
+    'src/config',
+    'src/control/protocol',
+    'src/overlay-properties',
+    'src/search',
+    'src/system/link',
+  ],
+  'src/daemon/commands': [
+    'src/daemon/overlay',
+    'src/daemon/plugin',
+    'src/daemon/upcalls',
+    'src/daemon/state',
+    'src/daemon/underlay',
+    'src/daemon/log',
+    'src/config',
+    'src/control/protocol',
+    'src/datapath',
+    'src/overlay-properties',
+    'src/search',
+  ],
+  'src/daemon/overlay': [
+    'src/datapath',
+    'src/system',
+    'src/search',
+    'src/overlay-properties',
+    'src/daemon/plugin',
+    'src/daemon/upcalls',
+    'src/daemon/forwarding',
+    'src/daemon/underlay',
+    'src/daemon/health',
+    'src/daemon/log',
+  ],
+  'src/daemon/plugin': [
+    'src/datapath/types',
+    'src/search',
+    'src/overlay-properties',
+    'src/daemon/forwarding/targets',
+    'src/daemon/health',
+  ],
+  'src/daemon/upcalls': [
+    'src/daemon/plugin',
+    'src/daemon/forwarding/targets',
+    'src/daemon/health',
+    'src/datapath/types',
+    'src/proxy',
+    'src/search',
+  ],
+  'src/daemon/forwarding': [
+    'src/daemon/underlay',
+    'src/daemon/health',
+    'src/datapath/types',
+    'src/overlay-properties',
+    'src/search/api',
+    'src/system/link',
+  ],
+  'src/daemon/underlay': ['src/daemon/health', 'src/datapath/types', 'src/overlay-properties', 'src/system'],
+  'src/daemon/state': ['src/control/protocol', 'src/overlay-properties', 'src/search/api', 'src/system/lock'],
+  'src/daemon/health': ['src/search/api'],
+  'src/daemon/log': ['src/search/api'],
+  'src/overlay-properties': ['src/search'],
+  'src/config': ['src/control/protocol', 'src/search', 'src/overlay-properties'],
+  'src/demo': ['src/control'],
+  'src/cli': ['src/control'],
+  'src/cli/commands/etcd': ['src/control', 'src/cli', 'src/search/plugins'],
+  'src/cli/commands/daemon': ['src/control', 'src/cli', 'src/daemon/main'],
+  'src/cli/commands/demo': ['src/control', 'src/cli', 'src/demo/demo'],
+  'src/main': ['src/cli'],
+};
+const LEAVES = ['src/errors', 'src/address', 'src/version', 'src/directory'];
+const SYSTEM_ONLY = /from '(koffi|node:ffi)'/;
+
+const inside = (path: string, prefix: string): boolean => path === prefix || path.startsWith(`${prefix}/`);
+
+function roomOf(path: string): string | undefined {
+  const name = path.replace(/\.ts$/, '');
+  return Object.keys(ROOMS)
+    .filter((room) => inside(name, room))
+    .sort((a, b) => b.length - a.length)[0];
+}
+
+function isAllowed({ from, to }: Import): boolean {
+  const room = roomOf(from);
+  if (room === undefined) return false;
+  if (inside(to, room) || ROOMS[room]!.some((allowed) => inside(to, allowed))) return true;
+  return from.startsWith('src/') && LEAVES.includes(to) && !LEAVES.includes(room);
+}
+
+test('imports run left to right only', () => {
+  const rooms = sources.filter((path) => /^(assembly|src)\//.test(path));
+  const homeless = rooms.filter((path) => roomOf(path) === undefined);
+  assert.deepEqual(homeless, [], 'files in no room');
+  const wrong = rooms
+    .flatMap(importsOf)
+    .filter((one) => !isAllowed(one))
+    .map(({ from, to, line }) => `${from}:${line} must not import ${to}`);
+  assert.deepEqual(wrong, []);
+});
+
+test('no import circles, type-only ones included', () => {
+  const known = new Set(sources);
+  const imports = new Map(sources.map((path) => [path, importsOf(path).map(({ to }) => `${to}.ts`)] as const));
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const visit = (path: string, way: readonly string[]): void => {
+    if (way.includes(path)) circles.push([...way.slice(way.indexOf(path)), path].join(' -> '));
+    if (done.has(path) || way.includes(path) || !known.has(path)) return;
+    for (const to of imports.get(path)!) visit(to, [...way, path]);
+    done.add(path);
+  };
+  for (const path of sources) visit(path, []);
+  assert.deepEqual(circles, []);
+});
+
+test('nothing imports bench or test, and only src/system knows libc', () => {
+  const wrong = sources
+    .filter((path) => /^(assembly|src)\//.test(path))
+    .filter((path) => importsOf(path).some(({ to }) => /^(bench|test)\//.test(to)))
+    .concat(sources.filter((path) => SYSTEM_ONLY.test(read(path)) && !path.startsWith('src/system/')));
+  assert.deepEqual(wrong, []);
+});
