@@ -40,7 +40,7 @@ export interface SlotOptions {
 
 type State =
   | { readonly name: 'absent' | 'backing-off' }
-  | { readonly name: 'starting'; readonly done: Promise<void> }
+  | { readonly name: 'starting'; readonly over: Promise<void>; readonly leave: () => void }
   | { readonly name: 'serving'; readonly instance: PluginInstance };
 
 export class PluginSlot {
@@ -69,9 +69,9 @@ export class PluginSlot {
     return this.#serving?.host ?? null;
   }
 
-  /** Resolves when a start that is under way has come to its end, well or not; null: none is. */
+  /** Resolves when the slot is not starting any more, whatever became of that; null: it is not. */
   get starting(): Promise<void> | null {
-    return this.#state.name === 'starting' ? this.#state.done : null;
+    return this.#state.name === 'starting' ? this.#state.over : null;
   }
 
   /** Of the instance that serves, or of the last one that did. */
@@ -103,11 +103,15 @@ export class PluginSlot {
 
   /** Starts the plugin, if none serves; joins a start that is under way. Never rejects: a failure is tried again. */
   start(): Promise<void> {
-    if (this.#state.name === 'starting') return this.#state.done;
+    if (this.#state.name === 'starting') return this.#state.over;
     if (this.#state.name === 'serving' || this.#isOver) return Promise.resolve();
-    const done = Promise.resolve().then(() => this.#start());
-    this.#become({ name: 'starting', done });
-    return done;
+    let leave = () => {};
+    const over = new Promise<void>((resolve) => {
+      leave = resolve;
+    });
+    this.#become({ name: 'starting', over, leave });
+    void this.#start();
+    return over;
   }
 
   async #start(): Promise<void> {
@@ -300,6 +304,7 @@ export class PluginSlot {
   }
 
   #become(state: State): void {
+    if (this.#state.name === 'starting') this.#state.leave();
     this.#state = state;
     this.#enlist();
   }

@@ -1,0 +1,405 @@
+/**
+ * The place of a search plugin: every event in every state. The instances are real modules in real threads; a file tells
+ * each what to do, and the overlay is a site that writes down what it is asked for.
+ */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { BACKOFF_FIRST_MS } from '../../../src/daemon/health/backoff.js';
+import { Health } from '../../../src/daemon/health/health.js';
+import { PluginSlot } from '../../../src/daemon/plugin/plugin-slot.js';
+import { plainQuery } from '../../../src/daemon/plugin/query.js';
+import type { NextPlugin } from '../../../src/daemon/plugin/site.js';
+import { tableFull, VxlaneError } from '../../../src/errors.js';
+import { configurationOf, type OverlayConfiguration } from '../../../src/overlay-properties/overlay-properties.js';
+import { type FoundPlugin, findPlugin } from '../../../src/search/find.js';
+import { Deadlines } from '../../../src/search/host/deadlines.js';
+import { PluginFault } from '../../../src/search/host/types.js';
+import { until } from '../../support/until.js';
+import { MAC, silentLog } from '../harness.js';
+
+const directory = mkdtempSync(join(tmpdir(), 'vxlane-slot-'));
+after(() => rmSync(directory, { recursive: true }));
+
+const GIVEN = { 'vxlan/listen_ip': '127.0.0.1', 'mine/port': '1' };
+
+/** Answers 127.0.0.`place`, and its property as the port. `control` says how it starts, reloads, and when it dies. */
+const moduleText = (place: number, control: string, journal: string) => `
+  import { appendFileSync, readFileSync } from 'node:fs';
+  import { setTimeout as sleep } from 'node:timers/promises';
+  const control = () => JSON.parse(readFileSync('${control}', 'utf8'));
+  const note = (what) => appendFileSync('${journal}', what + '\\n');
+  export default { name: 'mine', mode: 'dynamic',
+    properties: [{ name: 'mine/port', type: 'uint', required: true, range: [1, 9], mutable: true, help: 'port' }],
+    create: (context, values) => {
+      let port = values['mine/port'];
+      note('begins ${place}');
+      setInterval(() => { if (control().dies) { note('ends ${place}'); process.exit(1); } }, 2);
+      return {
+        start: async () => {
+          while (control().start === 'waits') await sleep(2);
+          if (control().start === 'fails') throw new Error('no backend');
+        },
+        stop: () => note('ends ${place}'),
+        lookup: () => ({ target: { ip: '127.0.0.${place}', port } }),
+        change: async (changed) => {
+          while (control().start === 'waits') await sleep(2);
+          if (changed['mine/port'] === 9) throw new Error('not nine'); port = changed['mine/port'];
+        },
+        reload: () => { if (control().start === 'fails') throw new Error('no backend'); },
+      };
+    } };`;
+
+let count = 0;
+
+class Rig {
+  readonly health = new Health();
+  readonly slots = new Set<PluginSlot>();
+  readonly slot: PluginSlot;
+  configuration: OverlayConfiguration;
+  /** Throws it when something wants to hold. */
+  refusal: Error | null = null;
+  readonly #journal: string;
+  readonly #name: string;
+  #nowMs = 0;
+  readonly #old: FoundPlugin;
+  readonly next: FoundPlugin;
+
+  private constructor(name: string, old: FoundPlugin, next: FoundPlugin) {
+    this.#name = name;
+    this.#journal = `${name}.journal`;
+    this.#old = old;
+    this.next = next;
+    this.configuration = configurationOf(old.manifest, GIVEN);
+    const now = () => this.#nowMs;
+    this.slot = new PluginSlot(old, {
+      ...{ overlay: 'overlay0', vni: 23, log: silentLog, health: this.health, slots: this.slots, pushesMax: 16, now },
+      deadlines: new Deadlines(now),
+      site: {
+        wanted: () => ({ search: this.#old.reference, configuration: this.configuration }),
+        knownMacs: () => [MAC],
+        prepare: (to) => this.#prepare(to),
+        started() {},
+      },
+    });
+  }
+
+  static async make(): Promise<Rig> {
+    const name = join(directory, String(count++));
+    writeFileSync(`${name}.journal`, '');
+    const find = (place: number) => {
+      const path = `${name}-${place}.mjs`;
+      writeFileSync(`${path}.control`, JSON.stringify({ start: 'succeeds' }));
+      writeFileSync(path, moduleText(place, `${path}.control`, `${name}.journal`));
+      return findPlugin(path, new Deadlines(() => 0));
+    };
+    return new Rig(name, await find(OLD), await find(NEW));
+  }
+
+  #prepare({ configuration }: NextPlugin): () => void {
+    if (this.refusal !== null) throw this.refusal;
+    return () => {
+      this.configuration = configuration;
+    };
+  }
+
+  /** What the instances of a module do from now on. */
+  tell(place: number, what: { start: 'succeeds' | 'waits' | 'fails'; dies?: true }): void {
+    const path = `${this.#name}-${place}.mjs.control`;
+    writeFileSync(`${path}.new`, JSON.stringify(what));
+    renameSync(`${path}.new`, path); // whoever reads it reads all of it
+  }
+
+  pass(ms: number): void {
+    this.#nowMs += ms;
+    this.slot.tick(this.#nowMs);
+  }
+
+  given(port: string): OverlayConfiguration {
+    return configurationOf(this.#old.manifest, { ...GIVEN, 'mine/port': port });
+  }
+
+  /** `use` as of PluginSlot.prepared. */
+  swap(use: Parameters<PluginSlot['prepared']>[2], port = '2') {
+    return this.slot.prepared(this.next, this.given(port), use);
+  }
+
+  /** How many instances there are, by their own word. */
+  get running(): number {
+    const lines = readFileSync(this.#journal, 'utf8').split('\n');
+    return (
+      lines.filter((line) => line.startsWith('begins')).length - lines.filter((line) => line.startsWith('ends')).length
+    );
+  }
+
+  /** `serving 5:1`: the state and, by the answer of the instance itself, who serves with what value. */
+  async shown(): Promise<string> {
+    const { state, host } = this.slot;
+    const answer = await host?.lookup(plainQuery(23, MAC));
+    if (answer == null || answer.target === 'drop') return state;
+    return `${state} ${answer.target.ip.at(-1)}:${answer.target.port}`;
+  }
+}
+
+const OLD = 5;
+const NEW = 6;
+
+type StateName = PluginSlot['state'];
+
+const STATES: Record<StateName, (rig: Rig) => Promise<void>> = {
+  async absent() {},
+  async starting(rig) {
+    rig.tell(OLD, { start: 'waits' });
+    void rig.slot.start();
+    await until(() => rig.running === 1);
+  },
+  async serving(rig) {
+    await rig.slot.start();
+  },
+  async 'backing-off'(rig) {
+    rig.tell(OLD, { start: 'fails' });
+    await rig.slot.start();
+    rig.tell(OLD, { start: 'succeeds' });
+  },
+};
+
+class Abandoned extends Error {}
+
+interface Event {
+  readonly happens: (rig: Rig) => Promise<unknown>;
+  /** What there is afterwards; after `!`, why what was asked for was refused. */
+  readonly expected: Readonly<Record<StateName, string>>;
+}
+
+/** Nothing that changes the state. */
+const SAME = { absent: 'absent', starting: 'starting', serving: 'serving 5:1', 'backing-off': 'backing-off' } as const;
+const refusedAs = (code: string) => ({
+  absent: `absent ! ${code}`,
+  starting: `starting ! ${code}`,
+  serving: `serving 5:1 ! ${code}`,
+  'backing-off': `backing-off ! ${code}`,
+});
+
+/** The slot has nothing to do at once: what is not waiting has come to its end. */
+async function quiet({ slot }: Rig): Promise<void> {
+  await until(() => slot.state !== 'starting');
+}
+
+const EVENTS: Record<string, Event> = {
+  start: {
+    happens: async (rig) => {
+      const started = rig.slot.start();
+      if (rig.slot.starting !== null) assert.equal(rig.slot.starting, started, 'it joins the start that is under way');
+      rig.tell(OLD, { start: 'succeeds' });
+      await started;
+    },
+    expected: { absent: 'serving 5:1', starting: 'serving 5:1', serving: 'serving 5:1', 'backing-off': 'serving 5:1' },
+  },
+  'a start that is under way succeeds': {
+    happens: async (rig) => {
+      rig.tell(OLD, { start: 'succeeds' });
+      await quiet(rig);
+    },
+    expected: { ...SAME, starting: 'serving 5:1' },
+  },
+  'a start that is under way fails': {
+    happens: async (rig) => {
+      rig.tell(OLD, { start: 'fails' });
+      await quiet(rig);
+    },
+    expected: { ...SAME, starting: 'backing-off' },
+  },
+  'a start has no room in the datapath': {
+    happens: async (rig) => {
+      rig.refusal = tableFull('endpoints', 1);
+      rig.tell(OLD, { start: 'succeeds' });
+      await quiet(rig);
+    },
+    expected: { ...SAME, starting: 'backing-off' },
+  },
+  'the instance dies': {
+    happens: async (rig) => {
+      rig.tell(OLD, { start: 'waits', dies: true });
+      await until(() => rig.running === 0);
+      await until(() => rig.slot.state === 'absent' || rig.slot.state === 'backing-off');
+    },
+    expected: { ...SAME, starting: 'backing-off', serving: 'backing-off' },
+  },
+  'the back-off is over': {
+    happens: async (rig) => {
+      const before = rig.slot.state;
+      rig.pass(BACKOFF_FIRST_MS - 1);
+      assert.equal(rig.slot.state, before, 'not too early');
+      rig.pass(1);
+      if (before === 'backing-off') await rig.slot.starting;
+    },
+    expected: { ...SAME, 'backing-off': 'serving 5:1' },
+  },
+  'a change': {
+    happens: (rig) => rig.slot.change(rig.given('3'), ['mine/port']),
+    expected: { ...SAME, serving: 'serving 5:3' },
+  },
+  'a change, and then the start succeeds': {
+    happens: async (rig) => {
+      await rig.slot.change(rig.given('3'), ['mine/port']);
+      rig.tell(OLD, { start: 'succeeds' });
+      await quiet(rig);
+    },
+    expected: { ...SAME, starting: 'serving 5:3', serving: 'serving 5:3' },
+  },
+  'a change that a running plugin refuses': {
+    happens: (rig) => rig.slot.change(rig.given('9'), ['mine/port']),
+    expected: { ...SAME, serving: 'serving 5:1 ! fault' },
+  },
+  'a change that the datapath has no room for': {
+    happens: async (rig) => {
+      rig.refusal = tableFull('endpoints', 1);
+      await rig.slot.change(rig.configuration, []);
+    },
+    expected: refusedAs('table_full'),
+  },
+  'a swap is prepared, and given up': {
+    happens: (rig) =>
+      rig.swap(async (instance) => {
+        rig.slot.check(instance);
+        throw new Abandoned();
+      }),
+    expected: refusedAs('abandoned'),
+  },
+  'a swap cannot start': {
+    happens: (rig) => {
+      rig.tell(NEW, { start: 'fails' });
+      return rig.swap(async () => assert.fail('it is not ready'));
+    },
+    expected: refusedAs('plugin_failed'),
+  },
+  'a swap is committed': {
+    happens: async (rig) => {
+      await rig.swap((instance) => rig.slot.serve(instance));
+      rig.tell(OLD, { start: 'succeeds' }); // a start that was under way comes to its end, and to nothing
+    },
+    expected: { absent: 'serving 6:2', starting: 'serving 6:2', serving: 'serving 6:2', 'backing-off': 'serving 6:2' },
+  },
+  'a swap has no room in the datapath': {
+    happens: (rig) =>
+      rig.swap((instance) => {
+        rig.refusal = tableFull('endpoints', 1);
+        return rig.slot.serve(instance);
+      }),
+    expected: refusedAs('table_full'),
+  },
+  'a swap whose instance dies before it is committed': {
+    happens: (rig) =>
+      rig.swap(async (instance) => {
+        rig.tell(NEW, { start: 'succeeds', dies: true });
+        await until(() => instance.fault !== null);
+        await rig.slot.serve(instance);
+      }),
+    expected: refusedAs('fault'),
+  },
+  'a swap is outdated by a change': {
+    happens: (rig) =>
+      rig.swap(async (instance) => {
+        await rig.slot.change(rig.configuration, []);
+        await rig.slot.serve(instance);
+      }),
+    expected: refusedAs('changed_meanwhile'),
+  },
+  'a swap is outdated by a change that is under way': {
+    happens: (rig) =>
+      rig.swap(async (instance) => {
+        const isServing = rig.slot.state === 'serving';
+        if (isServing) rig.tell(OLD, { start: 'waits' });
+        const changing = rig.slot.change(rig.given('3'), ['mine/port']);
+        try {
+          await rig.slot.serve(instance);
+        } finally {
+          if (isServing) rig.tell(OLD, { start: 'succeeds' });
+          await changing;
+        }
+      }),
+    expected: { ...refusedAs('changed_meanwhile'), serving: 'serving 5:3 ! changed_meanwhile' },
+  },
+  'a swap is outdated by another': {
+    happens: (rig) =>
+      rig.swap(async (outdated) => {
+        await rig.swap((instance) => rig.slot.serve(instance), '4');
+        rig.tell(OLD, { start: 'succeeds' });
+        await rig.slot.serve(outdated);
+      }),
+    expected: {
+      absent: 'serving 6:4 ! changed_meanwhile',
+      starting: 'serving 6:4 ! changed_meanwhile',
+      serving: 'serving 6:4 ! changed_meanwhile',
+      'backing-off': 'serving 6:4 ! changed_meanwhile',
+    },
+  },
+  'a reload': {
+    happens: (rig) => rig.slot.reload(),
+    expected: SAME,
+  },
+  'a reload that fails': {
+    happens: async (rig) => {
+      if (rig.slot.state === 'serving') rig.tell(OLD, { start: 'fails' });
+      await rig.slot.reload();
+      assert.equal(rig.health.has('reload'), rig.slot.state === 'serving');
+    },
+    expected: SAME,
+  },
+  'the end, and a start after it': {
+    happens: async (rig) => {
+      await rig.slot.end();
+      await rig.slot.start();
+      rig.pass(BACKOFF_FIRST_MS);
+    },
+    expected: { absent: 'absent', starting: 'absent', serving: 'absent', 'backing-off': 'absent' },
+  },
+  'the end while a swap is ready': {
+    happens: (rig) =>
+      rig.swap(async (instance) => {
+        await rig.slot.end();
+        await rig.slot.serve(instance);
+      }),
+    expected: {
+      absent: 'absent ! changed_meanwhile',
+      starting: 'absent ! changed_meanwhile',
+      serving: 'absent ! changed_meanwhile',
+      'backing-off': 'absent ! changed_meanwhile',
+    },
+  },
+};
+
+function codeOf(thrown: unknown): string {
+  if (thrown instanceof Abandoned) return 'abandoned';
+  if (thrown instanceof PluginFault) return 'fault';
+  if (thrown instanceof VxlaneError) return thrown.code;
+  throw thrown;
+}
+
+for (const [state, reach] of Object.entries(STATES) as [StateName, (typeof STATES)[StateName]][]) {
+  describe(`a slot that is ${state}`, { concurrency: 4 }, () => {
+    for (const [what, { happens, expected }] of Object.entries(EVENTS)) {
+      it(`${what}: ${expected[state]}`, async () => {
+        const rig = await Rig.make();
+        after(() => rig.slot.end());
+        await reach(rig);
+        assert.equal(rig.slot.state, state);
+        const refused = await Promise.resolve(happens(rig)).then(
+          () => '',
+          (thrown: unknown) => ` ! ${codeOf(thrown)}`,
+        );
+        assert.equal((await rig.shown()) + refused, expected[state]);
+        const isOccupied = rig.slot.state === 'starting' || rig.slot.state === 'serving';
+        await until(() => rig.running === (isOccupied ? 1 : 0));
+        if (rig.slot.state === 'backing-off') assert.notEqual(rig.health.details, '', 'it says why');
+        if (rig.slot.state === 'serving') assert.equal(rig.health.has('start'), false);
+        await until(() => rig.slots.has(rig.slot) === (rig.slot.state !== 'absent'));
+        await rig.slot.end();
+        await until(() => rig.running === 0);
+        assert.equal(rig.slots.size, 0);
+      });
+    }
+  });
+}
