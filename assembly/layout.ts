@@ -111,6 +111,13 @@ export enum Inject {
   flood,
 }
 
+// Whether a worker has to be woken (W_SLEEP), see src/datapath/wakes.ts.
+export enum Sleep {
+  awake, // it looks before it sleeps
+  idle, // it holds no frames, so a new FDB entry is nothing to it
+  holding, // frames wait for FDB entries
+}
+
 // What to do with an inner 802.1Q tag (RFC 7348 section 6.1 leaves it to configuration).
 export enum VlanPolicy {
   pass,
@@ -446,7 +453,9 @@ export const W_LEARNT = (W_TX_RESULT + EMIT_MAX * 4 + CACHE_LINE + -1) & -CACHE_
 export const W_LEARN_TOKENS = W_LEARNT + LEARNT_SLOTS * LEARNT_SIZE; // u32, u32: as VC_TOKENS and VC_REFILLED
 // i32 per VNIC: where it writes: its own queue, or that of another worker when the TAP has fewer; -1: nowhere (host)
 export const W_VNIC_WRITE_FDS = W_LEARN_TOKENS + CACHE_LINE;
-export const W_SIZE = (W_VNIC_WRITE_FDS + VNICS_MAX * 4 + KERNEL_PAGE + -1) & -KERNEL_PAGE;
+export const W_SLEEP = W_VNIC_WRITE_FDS + VNICS_MAX * 4; // u32 Sleep; host clears that of an ended thread
+export const W_WAKES = W_SLEEP + CACHE_LINE; // u32 raised when tables or the inject ring have something for it (host)
+export const W_SIZE = (W_WAKES + CACHE_LINE + KERNEL_PAGE + -1) & -KERNEL_PAGE;
 
 // ---- FDB: open addressing, linear probing; the place is in HDR_FDB_BASE ---------------------------------------------
 // A slot: key u64 = overlay index << 48 | MAC, then value u64 = index << 32 | generation << 16 | flags << 8 | FdbKind.
@@ -462,7 +471,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then, per worker, one more: when a frame from there last came, 0: not since it was written (worker, but host
 // clears it whenever it writes the slot, and moves it with the entry: what a worker writes is always now).
 
-export const LAYOUT_VERSION = 5;
+export const LAYOUT_VERSION = 6;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

@@ -201,7 +201,7 @@ export class Datapath {
    */
   fdbPut(overlay: OverlayIndex, mac: string, target: FdbTarget, options: PutOptions = {}): boolean {
     const stored = this.#fdb.put(overlay, mac, target, options, this.nowMs());
-    this.#workers.wake();
+    this.#workers.wakeHolding();
     this.#destinations.sweepIfLow();
     return stored;
   }
@@ -252,7 +252,7 @@ export class Datapath {
 
   #inject(type: Exclude<Inject, Inject.pad>, vnic: VnicIndex, frame: Uint8Array): boolean {
     const injected = this.#rings[0]!.inject(type, this.#tables.overlayOf(vnic), vnic, frame);
-    if (injected) this.#workers.wake();
+    if (injected) this.#workers.wakeOne(0);
     return injected;
   }
 

@@ -39,6 +39,7 @@ import { HOLD_TIMEOUT_NS, type LoopOptions } from './loop.js';
 import type { Views } from './memory.js';
 import type { DatapathExports } from './module.js';
 import { Pause } from './pause.js';
+import { Sleeper } from './wakes.js';
 
 const MSG_DONTWAIT = 0x40;
 const EINTR = 4;
@@ -59,6 +60,7 @@ class MmsgLoop {
   readonly #options: LoopOptions;
   readonly #area: number;
   readonly #pause: Pause;
+  readonly #sleeper: Sleeper;
   readonly #messages: readonly (number | null)[];
   readonly #vectors: readonly (number | null)[];
   readonly #nextRead: number;
@@ -74,6 +76,7 @@ class MmsgLoop {
     this.#options = options;
     this.#area = WORKERS_BASE + options.worker * W_SIZE;
     this.#pause = new Pause(views, options.worker, options.busyPollUs);
+    this.#sleeper = new Sleeper(views, options.worker);
     const at = (offset: number): number => views.address + this.#area + offset;
     this.#messages = addresses(at(W_TX_MMSG), MMSGHDR_SIZE, EMIT_MAX);
     this.#vectors = addresses(at(W_DELIVER_IOV), IOVEC_SIZE, DELIVER_IOV_MAX);
@@ -90,14 +93,15 @@ class MmsgLoop {
     this.#entries = this.#datapath.pollSet();
     while (Atomics.load(u32, HDR_STOP >> 2) === 0) {
       const ready = this.#wait();
+      const isTold = this.#sleeper.wakeUp();
       Atomics.add(u32, this.#word(W_TURN), 1);
       const isStale = this.#datapath.pollSetChanged(); // then what ppoll said belongs to the old set
       if (isStale) this.#entries = this.#datapath.pollSet();
-      if (ready <= 0 && !this.#datapath.isHolding()) continue;
+      if (ready <= 0 && !isTold && !this.#datapath.isHolding()) continue;
       this.#pause.lookAtClock();
       this.#settle();
-      if (ready <= 0 || isStale) continue;
-      this.#serve();
+      if (isStale || (ready <= 0 && !isTold)) continue;
+      if (ready > 0) this.#serve();
       this.#tellGsoRefused();
       this.#pause.hadWork();
     }
@@ -109,12 +113,16 @@ class MmsgLoop {
 
   #wait(): number {
     const { i32 } = this.#views;
-    const timeout = this.#pause.spin() ? this.#noWait : this.#datapath.isHolding() ? this.#holdTimeout : 0;
-    const ready = ppoll(this.#pollfds, this.#entries, timeout);
-    // The wake-up is taken before the turn is counted: whoever reads the count after it may rely on his own wake-up.
+    const ready = ppoll(this.#pollfds, this.#entries, this.#timeout());
     const isWoken = ready > 0 && i32[this.#word(W_POLLFDS) + 1]! >>> 16 !== 0;
     if (isWoken) clearEventfd(i32[this.#word(W_EVENTFD)]!);
     return ready;
+  }
+
+  #timeout(): number {
+    const isHolding = Boolean(this.#datapath.isHolding());
+    if (this.#pause.spin() || !this.#sleeper.fallAsleep(isHolding)) return this.#noWait;
+    return isHolding ? this.#holdTimeout : 0;
   }
 
   #settle(): void {

@@ -37,6 +37,7 @@ import { HOLD_TIMEOUT_NS, type LoopOptions } from './loop.js';
 import type { Views } from './memory.js';
 import type { DatapathExports } from './module.js';
 import { Pause } from './pause.js';
+import { Sleeper } from './wakes.js';
 
 // What uringTurn answers, see assembly/engine/uring.ts.
 const MORE = 1;
@@ -75,6 +76,7 @@ export function runUring(datapath: DatapathExports, views: Views, options: LoopO
   const ring = openRing(views, area);
   const argument = views.address + area + W_ENTER_ARG;
   const pause = new Pause(views, options.worker, options.busyPollUs);
+  const sleeper = new Sleeper(views, options.worker);
   datapath.uringStart();
 
   function tell(answer: number): void {
@@ -84,10 +86,12 @@ export function runUring(datapath: DatapathExports, views: Views, options: LoopO
     i32[word(W_GSO_REFUSED)] = 0;
   }
 
-  /** Submits what is queued; with `wait`, until something completes, or held frames have to be looked at. */
-  function cross(wait: boolean): void {
-    const least = wait ? 1 : 0;
-    if (wait && datapath.isHolding()) {
+  /** Submits what is queued; with `mayWait`, until something completes, or held frames have to be looked at. */
+  function cross(mayWait: boolean): void {
+    const isHolding = Boolean(datapath.isHolding());
+    const waits = mayWait && sleeper.fallAsleep(isHolding);
+    const least = waits ? 1 : 0;
+    if (waits && isHolding) {
       const flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
       enter(ring, datapath.uringToSubmit(), least, flags, argument, GETEVENTS_ARG_SIZE);
     } else {
@@ -98,6 +102,7 @@ export function runUring(datapath: DatapathExports, views: Views, options: LoopO
   let answer = MORE;
   while (Atomics.load(u32, HDR_STOP >> 2) === 0) {
     cross((answer & MORE) === 0 && !pause.spin());
+    sleeper.wakeUp();
     Atomics.add(u32, word(W_TURN), 1);
     pause.lookAtClock();
     answer = datapath.uringTurn();

@@ -5,17 +5,17 @@ import {
   HDR_CONFIG_GENERATION,
   HDR_STOP,
   HDR_TRAP,
+  Sleep,
   W_CONFIG_SEEN,
-  W_EVENTFD,
   W_SIZE,
   W_TURN,
   W_URING_FD,
   WORKERS_BASE,
 } from '../../assembly/layout.js';
 import { messageOf } from '../errors.js';
-import { openEventfd, signalEventfd } from '../system/eventfd.js';
 import { closeFd } from '../system/syscalls.js';
 import type { Views } from './memory.js';
+import { Waker } from './wakes.js';
 import type { WorkerNotice, WorkerStart } from './worker.js';
 
 // A worker that traps at once must not spin: each restart within CALM_MS of the last waits twice as long.
@@ -26,7 +26,6 @@ const CALM_MS = 30_000;
 const NO_FD = -1;
 
 interface Thread {
-  readonly eventfd: number;
   worker: Worker | null;
   startedAtMs: number;
   restartDelayMs: number;
@@ -42,6 +41,7 @@ export class Workers {
   readonly #start: Omit<WorkerStart, 'worker'>;
   readonly #events: WorkerEvents;
   readonly #threads: Thread[] = [];
+  readonly #waker: Waker;
   #stopping = false;
   restarts = 0;
 
@@ -49,11 +49,10 @@ export class Workers {
     this.#views = views;
     this.#start = start;
     this.#events = events;
+    this.#waker = new Waker(views, count);
     for (let index = 0; index < count; index++) {
-      const eventfd = openEventfd();
-      views.i32[this.#word(index, W_EVENTFD)] = eventfd;
       views.i32[this.#word(index, W_URING_FD)] = NO_FD;
-      this.#threads.push({ eventfd, worker: null, startedAtMs: 0, restartDelayMs: RESTART_DELAY_MS });
+      this.#threads.push({ worker: null, startedAtMs: 0, restartDelayMs: RESTART_DELAY_MS });
       this.#spawn(index);
     }
   }
@@ -99,6 +98,7 @@ export class Workers {
     });
     worker.on('exit', () => {
       thread.worker = null;
+      this.#waker.forget(index);
       this.#closeRing(index);
       if (!this.#stopping) void this.#restart(index, reason);
     });
@@ -115,9 +115,18 @@ export class Workers {
     if (!this.#stopping) this.#spawn(index);
   }
 
-  /** Makes every worker look at the tables again. */
+  /** Makes every worker look at the tables again, and at its inject ring. */
   wake(): void {
-    for (const { eventfd } of this.#threads) signalEventfd(eventfd);
+    for (let index = 0; index < this.count; index++) this.wakeOne(index);
+  }
+
+  wakeOne(index: number): void {
+    this.#waker.wake(index, Sleep.idle);
+  }
+
+  /** Makes those look at the tables whose frames wait for FDB entries. */
+  wakeHolding(): void {
+    for (let index = 0; index < this.count; index++) this.#waker.wake(index, Sleep.holding);
   }
 
   /**
@@ -141,7 +150,7 @@ export class Workers {
     for (const thread of this.#threads) {
       const { worker } = thread;
       if (worker !== null) await new Promise((resolve) => worker.once('exit', resolve));
-      closeFd(thread.eventfd);
     }
+    this.#waker.close();
   }
 }

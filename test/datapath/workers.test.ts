@@ -4,7 +4,18 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { HDR_FDB_BASE, HDR_WORKERS, Inject, W_SIZE, W_TURN, WORKERS_BASE } from '../../assembly/layout.js';
+import {
+  C_ENCAP_OUT,
+  HDR_FDB_BASE,
+  HDR_WORKERS,
+  Inject,
+  Sleep,
+  W_COUNTERS,
+  W_SIZE,
+  W_SLEEP,
+  W_TURN,
+  WORKERS_BASE,
+} from '../../assembly/layout.js';
 import { Workers } from '../../src/datapath/workers.js';
 import { openEventfd, signalEventfd } from '../../src/system/eventfd.js';
 import { closeFd } from '../../src/system/syscalls.js';
@@ -14,7 +25,7 @@ import { ENGINE } from '../support/engine.js';
 import { frame } from '../support/frames.js';
 import { PLAIN_UDP } from '../support/udp.js';
 import '../support/each-engine.js';
-import { until } from '../support/until.js';
+import { nothingMoves, until } from '../support/until.js';
 
 const A = 'de:ad:be:ef:00:00';
 const FAR = 'de:ad:be:ef:00:02';
@@ -100,6 +111,58 @@ test('quiesce resolves after the worker has begun another turn', async () => {
   }
 });
 
+test('FDB entries wake a worker that holds frames, and no other', async () => {
+  const { core, overlay, vnic } = setUp();
+  const word = (offset: number): number => Atomics.load(core.views.u32, (WORKERS_BASE + offset) >> 2);
+  const workers = startWorkers(core);
+  const put = (): void => {
+    for (let n = 0; n < 50; n++) {
+      core.remote(overlay, `de:ad:be:ef:01:${n.toString(16).padStart(2, '0')}`, { ip: '127.0.0.1', port: 9 });
+      workers.wakeHolding();
+    }
+  };
+  try {
+    await until(() => word(W_SLEEP) === Sleep.idle);
+    const idle = word(W_TURN);
+    for (let batch = 0; batch < 5; batch++) {
+      put();
+      await nothingMoves(() => word(W_TURN));
+    }
+    assert.equal(word(W_TURN), idle);
+
+    core.rings.inject(Inject.encap, overlay, vnic, frame(FAR, A));
+    workers.wake();
+    await until(() => core.rings.read()?.kind === 'miss');
+    core.remote(overlay, FAR, { ip: '127.0.0.1', port: 9 });
+    put();
+    await until(() => core.counters.totals().encapOut === 1);
+  } finally {
+    await workers.stop();
+  }
+});
+
+test('no wake-up is lost between looking for work and falling asleep', async () => {
+  const { core, overlay, vnic } = setUp();
+  core.remote(overlay, FAR, { ip: '127.0.0.1', port: 9 });
+  const workers = startWorkers(core);
+  const inHand = frame(FAR, A);
+  const sent = (): number => core.views.u32[(WORKERS_BASE + W_COUNTERS + C_ENCAP_OUT) >> 2]!;
+  const deadline = performance.now() + 20_000;
+  try {
+    for (let round = 1; round <= 20_000; round++) {
+      core.rings.inject(Inject.encap, overlay, vnic, inHand);
+      workers.wakeOne(0);
+      // Asked again at once, when the worker has just sent and is on its way to sleep.
+      while (sent() !== round) {
+        assert.ok(performance.now() < deadline, `asleep since round ${round}`);
+        await new Promise(setImmediate);
+      }
+    }
+  } finally {
+    await workers.stop();
+  }
+});
+
 test('stop ends a worker that sleeps in a system call', async () => {
   const { core } = setUp();
   const workers = startWorkers(core);
@@ -122,12 +185,7 @@ test('with busy-poll a worker looks for more while work comes often, and then sl
     }
     const before = turn();
     await until(() => turn() - before > 50);
-    let last = -1;
-    await until(() => {
-      const slept = turn() === last;
-      last = turn();
-      return slept;
-    });
+    await nothingMoves(turn);
   } finally {
     await workers.stop();
   }

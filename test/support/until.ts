@@ -11,3 +11,13 @@ export async function until(holds: () => boolean | Promise<boolean>): Promise<vo
     await sleep(5);
   }
 }
+
+/** Waits until `count` has stayed as it is for a while, as what is idle does. */
+export async function nothingMoves(count: () => number): Promise<void> {
+  let last = Number.NaN;
+  await until(() => {
+    const stays = count() === last;
+    last = count();
+    return stays;
+  });
+}
