@@ -186,6 +186,16 @@ describe('a search plugin', () => {
     assert.equal(deaths.length, 1);
   });
 
+  it('that has ended, or was stopped, fails what is asked then at once', async () => {
+    const dead = await started(pluginOf({ lookup: never }));
+    dead.end('ended its thread with exit code 3');
+    await assert.rejects(dead.host.lookup(query(MAC)), { message: /ended its thread with exit code 3/ });
+    const stopped = await started(pluginOf({ lookup: never }));
+    stopped.host.retire();
+    await assert.rejects(stopped.host.lookup(query(MAC)), { message: /was stopped/ });
+    assert.deepEqual([dead.deadlines.size, stopped.deadlines.size], [0, 0]);
+  });
+
   it('tells its entries page by page, and one that is none is a fault', async () => {
     const all = Array.from({ length: 3000 }, (_, i) => ({
       mac: `02:00:00:00:${(i >> 8).toString(16).padStart(2, '0')}:${(i & 255).toString(16).padStart(2, '0')}`,

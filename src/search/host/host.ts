@@ -65,8 +65,8 @@ export class PluginHost implements Askable {
   #abilities: ReadonlySet<string> = new Set();
   #faultsInARow = 0;
   #hasDegraded = false;
-  /** Nothing that the instance says is heard any more. */
-  #isOver = false;
+  /** Why the instance is asked and heard no more; null while it is. */
+  #end: PluginFault | null = null;
   #isRetired = false;
   #stopped: Promise<void> | null = null;
 
@@ -104,7 +104,7 @@ export class PluginHost implements Askable {
   }
 
   async #stop(): Promise<void> {
-    const isDead = this.#isOver && !this.#isRetired;
+    const isDead = this.#end !== null && !this.#isRetired;
     this.retire();
     try {
       if (!isDead) await this.#ask('stop', [], STOP_DEADLINE_MS, nothing);
@@ -116,16 +116,15 @@ export class PluginHost implements Askable {
 
   /** Asks no more and hears no more: what was asked has failed. Its thread ends with `stop`. */
   retire(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.#end !== null) return;
     this.#isRetired = true;
-    const fault = new PluginFault(`search plugin ${this.name} was stopped`, false, null);
-    for (const { reject } of this.#asked.values()) reject(fault);
+    this.#end = new PluginFault(`search plugin ${this.name} was stopped`, false, null);
+    for (const { reject } of this.#asked.values()) reject(this.#end);
   }
 
   /** Time has passed: an instance whose thread loops is ended. */
   watch(nowMs: number): void {
-    if (!this.#isOver) this.#channel.watch(nowMs);
+    if (this.#end === null) this.#channel.watch(nowMs);
   }
 
   reload(): Promise<void> {
@@ -157,7 +156,7 @@ export class PluginHost implements Askable {
         yield page.entries.map((entry) => this.#checked('entries', () => checkEntry(entry, this.#options.family)));
       }
     } finally {
-      if (!isLast && !this.#isOver) void this.#ask('leaveEntries', [], LOOKUP_DEADLINE_MS, nothing).catch(nothing);
+      if (!isLast && this.#end === null) void this.#ask('leaveEntries', [], LOOKUP_DEADLINE_MS, nothing).catch(nothing);
     }
   }
 
@@ -193,7 +192,7 @@ export class PluginHost implements Askable {
       this.#faultsInARow = 0;
       return answer;
     } catch (thrown) {
-      if (!this.#isOver) this.#failed(thrown as PluginFault);
+      if (this.#end === null) this.#failed(thrown as PluginFault);
       throw thrown;
     }
   }
@@ -209,7 +208,7 @@ export class PluginHost implements Askable {
     );
   }
 
-  /** The fence. */
+  /** The fence. Of one that has ended nothing is asked but `stop`: nobody might answer. */
   async #ask<Q extends QuestionName, T>(
     question: Q,
     args: Questions[Q],
@@ -217,6 +216,7 @@ export class PluginHost implements Askable {
     check: (value: unknown) => T,
     of?: string,
   ): Promise<T> {
+    if (this.#end !== null && question !== 'stop') throw this.#end;
     const what = of === undefined ? question : `${question} of ${of}`;
     const id = this.#nextId++;
     const { deadlines } = this.#options;
@@ -250,19 +250,18 @@ export class PluginHost implements Askable {
   }
 
   #die(reason: string, cause: unknown): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.#end !== null) return;
     this.#options.counts.deaths++;
-    const fault = new PluginFault(reason, false, cause);
-    for (const { reject } of this.#asked.values()) reject(fault);
-    this.#options.onDeath(fault);
+    this.#end = new PluginFault(reason, false, cause);
+    for (const { reject } of this.#asked.values()) reject(this.#end);
+    this.#options.onDeath(this.#end);
   }
 
   #heard(said: Said): void {
     if (said.kind === 'answer') this.#asked.get(said.id)?.resolve(said.value);
     else if (said.kind === 'fault') this.#asked.get(said.id)?.reject(new Error(said.words));
     else if (said.kind === 'log') this.#logged(said);
-    else if (!this.#isOver) this.#saidUnasked(said);
+    else if (this.#end === null) this.#saidUnasked(said);
   }
 
   #logged({ level, message, fields }: Extract<Said, { kind: 'log' }>): void {

@@ -1,0 +1,140 @@
+/** For tests of a slot: real modules in real threads, each told by a file what to do, on an overlay that is none. */
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after } from 'node:test';
+import { Health } from '../../../src/daemon/health/health.js';
+import { PluginSlot } from '../../../src/daemon/plugin/plugin-slot.js';
+import { plainQuery } from '../../../src/daemon/plugin/query.js';
+import type { NextPlugin } from '../../../src/daemon/plugin/site.js';
+import { configurationOf, type OverlayConfiguration } from '../../../src/overlay-properties/overlay-properties.js';
+import { type FoundPlugin, findPlugin } from '../../../src/search/find.js';
+import { Deadlines } from '../../../src/search/host/deadlines.js';
+import { MAC, silentLog } from '../harness.js';
+
+const directory = mkdtempSync(join(tmpdir(), 'vxlane-slot-'));
+after(() => rmSync(directory, { recursive: true }));
+
+/** Places of the module that is there first, and of the one that is swapped in. */
+export const OLD = 5;
+export const NEW = 6;
+
+const GIVEN = { 'vxlan/listen_ip': '127.0.0.1', 'mine/port': '1' };
+
+/** Answers 127.0.0.`place`, and its property as the port. `control` says how it starts, reloads, and when it dies. */
+const moduleText = (place: number, control: string, journal: string) => `
+  import { appendFileSync, readFileSync } from 'node:fs';
+  import { setTimeout as sleep } from 'node:timers/promises';
+  const control = () => JSON.parse(readFileSync('${control}', 'utf8'));
+  const note = (what) => appendFileSync('${journal}', what + '\\n');
+  export default { name: 'mine', mode: 'dynamic',
+    properties: [{ name: 'mine/port', type: 'uint', required: true, range: [1, 9], mutable: true, help: 'port' }],
+    create: (context, values) => {
+      let port = values['mine/port'];
+      note('begins ${place}');
+      setInterval(() => { if (control().dies) { note('ends ${place}'); process.exit(1); } }, 2);
+      return {
+        start: async () => {
+          while (control().start === 'waits') await sleep(2);
+          if (control().start === 'fails') throw new Error('no backend');
+        },
+        stop: () => note('ends ${place}'),
+        lookup: () => ({ target: { ip: '127.0.0.${place}', port } }),
+        change: async (changed) => {
+          while (control().start === 'waits') await sleep(2);
+          if (changed['mine/port'] === 9) throw new Error('not nine'); port = changed['mine/port'];
+        },
+        reload: () => { if (control().start === 'fails') throw new Error('no backend'); },
+      };
+    } };`;
+
+let count = 0;
+
+export class SlotRig {
+  readonly health = new Health();
+  readonly slots = new Set<PluginSlot>();
+  readonly slot: PluginSlot;
+  configuration: OverlayConfiguration;
+  /** Throws it when something wants to hold. */
+  refusal: Error | null = null;
+  readonly #journal: string;
+  readonly #name: string;
+  #nowMs = 0;
+  readonly #old: FoundPlugin;
+  readonly next: FoundPlugin;
+
+  private constructor(name: string, old: FoundPlugin, next: FoundPlugin) {
+    this.#name = name;
+    this.#journal = `${name}.journal`;
+    this.#old = old;
+    this.next = next;
+    this.configuration = configurationOf(old.manifest, GIVEN);
+    const now = () => this.#nowMs;
+    this.slot = new PluginSlot(old, {
+      ...{ overlay: 'overlay0', vni: 23, log: silentLog, health: this.health, slots: this.slots, pushesMax: 16, now },
+      deadlines: new Deadlines(now),
+      site: {
+        wanted: () => ({ search: this.#old.reference, configuration: this.configuration }),
+        knownMacs: () => [MAC],
+        prepare: (to) => this.#prepare(to),
+        started() {},
+      },
+    });
+  }
+
+  static async make(): Promise<SlotRig> {
+    const name = join(directory, String(count++));
+    writeFileSync(`${name}.journal`, '');
+    const find = (place: number) => {
+      const path = `${name}-${place}.mjs`;
+      writeFileSync(`${path}.control`, JSON.stringify({ start: 'succeeds' }));
+      writeFileSync(path, moduleText(place, `${path}.control`, `${name}.journal`));
+      return findPlugin(path, new Deadlines(() => 0));
+    };
+    return new SlotRig(name, await find(OLD), await find(NEW));
+  }
+
+  #prepare({ configuration }: NextPlugin): () => void {
+    if (this.refusal !== null) throw this.refusal;
+    return () => {
+      this.configuration = configuration;
+    };
+  }
+
+  /** What the instances of a module do from now on. */
+  tell(place: number, what: { start: 'succeeds' | 'waits' | 'fails'; dies?: true }): void {
+    const path = `${this.#name}-${place}.mjs.control`;
+    writeFileSync(`${path}.new`, JSON.stringify(what));
+    renameSync(`${path}.new`, path); // whoever reads it reads all of it
+  }
+
+  pass(ms: number): void {
+    this.#nowMs += ms;
+    this.slot.tick(this.#nowMs);
+  }
+
+  given(port: string): OverlayConfiguration {
+    return configurationOf(this.#old.manifest, { ...GIVEN, 'mine/port': port });
+  }
+
+  /** `use` as of PluginSlot.prepared. */
+  swap(use: Parameters<PluginSlot['prepared']>[2], port = '2') {
+    return this.slot.prepared(this.next, this.given(port), use);
+  }
+
+  /** How many instances there are, by their own word. */
+  get running(): number {
+    const lines = readFileSync(this.#journal, 'utf8').split('\n');
+    return (
+      lines.filter((line) => line.startsWith('begins')).length - lines.filter((line) => line.startsWith('ends')).length
+    );
+  }
+
+  /** `serving 5:1`: the state and, by the answer of the instance itself, who serves with what value. */
+  async shown(): Promise<string> {
+    const { state, host } = this.slot;
+    const answer = await host?.lookup(plainQuery(23, MAC));
+    if (answer == null || answer.target === 'drop') return state;
+    return `${state} ${answer.target.ip.at(-1)}:${answer.target.port}`;
+  }
+}
