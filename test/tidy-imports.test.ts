@@ -43,6 +43,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'assembly/index': ['assembly'],
   'src/errors': [],
   'src/address': [],
+  'src/silence': [],
   'src/version': [],
   'src/directory': [],
   'src/system': [],
@@ -158,7 +159,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'src/cli/commands/demo': ['src/control', 'src/cli', 'src/demo/demo'],
   'src/main': ['src/cli'],
 };
-const LEAVES = ['src/errors', 'src/address', 'src/version', 'src/directory'];
+const LEAVES = ['src/errors', 'src/address', 'src/silence', 'src/version', 'src/directory'];
 const SYSTEM_ONLY = /from '(koffi|node:ffi)'/;
 
 const inside = (path: string, prefix: string): boolean => path === prefix || path.startsWith(`${prefix}/`);

@@ -16,6 +16,7 @@ const FUNCTION_LINES_MAX = 70;
 const LONG_FILES: Readonly<Record<string, string>> = {
   'assembly/layout.ts': 'one table: every offset of the shared memory follows from the one before it',
   'src/errors.ts': 'one table: what is said to people is worded in one place',
+  'src/datapath/datapath.ts': 'one interface: all that other rooms may ask of the datapath, a few lines each',
   'src/daemon/plugin/plugin-slot.ts': 'one machine: whatever starts, swaps or ends a plugin changes the same state',
 };
 

@@ -35,8 +35,9 @@ export class Clockwork {
 
   /** Time has passed. */
   tick(): void {
-    const { now, deadlines, slots, overlays, isEnding } = this.#registry;
+    const { now, datapath, deadlines, slots, overlays, isEnding } = this.#registry;
     const nowMs = now();
+    datapath.watch(nowMs);
     deadlines.tick(nowMs);
     for (const slot of slots) slot.tick(nowMs);
     for (const overlay of overlays.values()) overlay.tick(nowMs);

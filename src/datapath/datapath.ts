@@ -94,6 +94,7 @@ export class Datapath {
       this.#views,
       { memory, module, busyPollUs: options.busyPollUs, engine: options.engine, cpus: options.cpus },
       {
+        onStuck: (worker) => options.log.error('datapath worker does not end', { worker }),
         onRestart: (worker, reason) => options.log.error('datapath worker restarted', { worker, reason }),
         onNotice: (worker, notice) => this.#onNotice(worker, notice),
       },
@@ -119,6 +120,11 @@ export class Datapath {
   #onNotice(worker: number, notice: WorkerNotice): void {
     if (notice.kind === 'vnic-gone') this.onVnicGone(notice.vnic);
     else this.#log.warn('UDP_SEGMENT refused: every datagram is sent by itself', { worker, ...notice });
+  }
+
+  /** Time has passed: a worker whose loop does not go round is replaced. To be called about ten times a second. */
+  watch(nowMs: number): void {
+    this.#workers.watch(nowMs);
   }
 
   /** Milliseconds of the monotonic clock, the one the workers stamp FDB entries with. */

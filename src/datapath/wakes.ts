@@ -5,7 +5,7 @@
  * W_SLEEP that it sleeps, then looks at W_WAKES once more. All four are sequentially consistent, so at least one of the
  * two sees what the other wrote: either the worker does not go to sleep, or it is woken.
  */
-import { Sleep, W_EVENTFD, W_SIZE, W_SLEEP, W_WAKES, WORKERS_BASE } from '../../assembly/layout.js';
+import { Sleep, W_EVENTFD, W_SIZE, W_SLEEP, W_TURN, W_WAKES, WORKERS_BASE } from '../../assembly/layout.js';
 import { openEventfd, signalEventfd } from '../system/eventfd.js';
 import { closeFd } from '../system/syscalls.js';
 import type { Views } from './memory.js';
@@ -16,6 +16,8 @@ export class Waker {
   readonly #eventfds: readonly number[];
   /** Per worker, the least deep sleep that is to end when the code that runs now has; awake: none. */
   readonly #due: Sleep[];
+  /** Per worker, the turn it had made when it was woken last. */
+  readonly #wokenAt: number[];
   #isDue = false;
   #isClosed = false;
 
@@ -23,6 +25,7 @@ export class Waker {
     this.#u32 = u32;
     this.#eventfds = Array.from({ length: workers }, openEventfd);
     this.#due = this.#eventfds.map(() => Sleep.awake);
+    this.#wokenAt = this.#eventfds.map(() => -1);
     for (const [worker, eventfd] of this.#eventfds.entries()) i32[this.#word(worker, W_EVENTFD)] = eventfd;
   }
 
@@ -30,9 +33,18 @@ export class Waker {
     return (WORKERS_BASE + worker * W_SIZE + offset) >> 2;
   }
 
-  /** What the worker says of itself. */
-  sleepOf(worker: number): Sleep {
+  #sleepOf(worker: number): Sleep {
     return Atomics.load(this.#u32, this.#word(worker, W_SLEEP));
+  }
+
+  /** Turns of the worker's loop so far, modulo 2^32. */
+  turnOf(worker: number): number {
+    return Atomics.load(this.#u32, this.#word(worker, W_TURN));
+  }
+
+  /** Whether the worker sleeps, and nobody has woken it since it fell asleep. */
+  sleeps(worker: number): boolean {
+    return this.#sleepOf(worker) !== Sleep.awake && this.#wokenAt[worker] !== this.turnOf(worker);
   }
 
   /** The worker's thread has ended, and says nothing more. */
@@ -58,12 +70,13 @@ export class Waker {
       if (least === Sleep.awake) continue;
       this.#due[worker] = Sleep.awake;
       Atomics.add(this.#u32, this.#word(worker, W_WAKES), 1);
-      if (this.sleepOf(worker) >= least) this.signal(worker);
+      if (this.#sleepOf(worker) >= least) this.signal(worker);
     }
   }
 
   /** Ends the worker's system call, if it is in one that waits. */
   signal(worker: number): void {
+    this.#wokenAt[worker] = this.turnOf(worker);
     if (!this.#isClosed) signalEventfd(this.#eventfds[worker]!);
   }
 

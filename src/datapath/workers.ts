@@ -1,4 +1,4 @@
-/** The datapath threads: started, woken, waited for, restarted after a trap, stopped. */
+/** The datapath threads: started, woken, watched, waited for, replaced when they trap or loop, stopped. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import {
@@ -8,11 +8,11 @@ import {
   Sleep,
   W_CONFIG_SEEN,
   W_SIZE,
-  W_TURN,
   W_URING_FD,
   WORKERS_BASE,
 } from '../../assembly/layout.js';
 import { messageOf } from '../errors.js';
+import { Silence } from '../silence.js';
 import { closeFd } from '../system/syscalls.js';
 import type { Views } from './memory.js';
 import { Waker } from './wakes.js';
@@ -25,14 +25,45 @@ const CALM_MS = 30_000;
 
 const NO_FD = -1;
 
+/** A worker whose loop has not gone round for this long, though it does not sleep, loops or is stuck. */
+const SILENCE_MAX_MS = 5000;
+/** Until the first turn: Node starts the thread. */
+const FIRST_SILENCE_MAX_MS = 30_000;
+/** A thread inside a system call ends when that returns, which may be never: nobody waits for it longer than this. */
+const END_MAX_MS = 2000;
+
 interface Thread {
+  /** null: it has ended, and the next one is not there yet. */
   worker: Worker | null;
+  silence: Silence;
+  /** The last turn seen of it. */
+  turn: number;
+  hasTurned: boolean;
+  /** Why it ends, once that is known. */
+  reason: string | null;
+  /** When it was told to end at once, by the clock of `watch`. */
+  endedAtMs: number | null;
+  /** It was told to end, and does not. */
+  isStuck: boolean;
   startedAtMs: number;
   restartDelayMs: number;
 }
 
+const NO_THREAD = {
+  worker: null,
+  turn: 0,
+  hasTurned: false,
+  reason: null,
+  endedAtMs: null,
+  isStuck: false,
+  startedAtMs: 0,
+  restartDelayMs: RESTART_DELAY_MS,
+} as const;
+
 export interface WorkerEvents {
   onRestart(worker: number, reason: string): void;
+  /** A thread that was ended is still there: a system call of its does not return. There is no other in its place. */
+  onStuck(worker: number): void;
   onNotice(worker: number, notice: WorkerNotice): void;
 }
 
@@ -52,7 +83,7 @@ export class Workers {
     this.#waker = new Waker(views, count);
     for (let index = 0; index < count; index++) {
       views.i32[this.#word(index, W_URING_FD)] = NO_FD;
-      this.#threads.push({ worker: null, startedAtMs: 0, restartDelayMs: RESTART_DELAY_MS });
+      this.#threads.push({ ...NO_THREAD, silence: new Silence() });
       this.#spawn(index);
     }
   }
@@ -63,10 +94,6 @@ export class Workers {
 
   #word(index: number, offset: number): number {
     return (WORKERS_BASE + index * W_SIZE + offset) >> 2;
-  }
-
-  #turn(index: number): number {
-    return Atomics.load(this.#views.u32, this.#word(index, W_TURN));
   }
 
   #seen(index: number): number {
@@ -89,18 +116,19 @@ export class Workers {
       workerData: { ...this.#start, worker: index },
     });
     const thread = this.#threads[index]!;
-    thread.worker = worker;
-    thread.startedAtMs = performance.now();
-    let reason = 'it ended';
+    const { restartDelayMs } = thread;
+    const startedAtMs = performance.now();
+    const turn = this.#waker.turnOf(index);
+    Object.assign(thread, { ...NO_THREAD, restartDelayMs, startedAtMs, turn, worker, silence: new Silence() });
     worker.on('message', (notice: WorkerNotice) => this.#events.onNotice(index, notice));
     worker.on('error', (error) => {
-      reason = messageOf(error);
+      thread.reason ??= messageOf(error);
     });
     worker.on('exit', () => {
       thread.worker = null;
       this.#waker.forget(index);
       this.#closeRing(index);
-      if (!this.#stopping) void this.#restart(index, reason);
+      if (!this.#stopping) void this.#restart(index, thread.reason ?? 'it ended');
     });
   }
 
@@ -113,6 +141,34 @@ export class Workers {
     thread.restartDelayMs = wasCalm ? RESTART_DELAY_MS : Math.min(thread.restartDelayMs * 2, RESTART_DELAY_MAX_MS);
     await delay(thread.restartDelayMs);
     if (!this.#stopping) this.#spawn(index);
+  }
+
+  /** Time has passed: what loops is replaced. About ten times a second, with milliseconds of a monotonic clock. */
+  watch(nowMs: number): void {
+    for (const [index, thread] of this.#threads.entries()) {
+      if (thread.worker === null) continue;
+      if (thread.endedAtMs === null) this.#listen(index, nowMs);
+      else if (!thread.isStuck && nowMs - thread.endedAtMs >= END_MAX_MS) {
+        thread.isStuck = true;
+        thread.worker.unref();
+        this.#events.onStuck(index);
+      }
+    }
+  }
+
+  /** A worker's turns are its pulse. One that sleeps makes none, and is not woken for it. */
+  #listen(index: number, nowMs: number): void {
+    const thread = this.#threads[index]!;
+    const turn = this.#waker.turnOf(index);
+    const hasMoved = turn !== thread.turn;
+    thread.hasTurned ||= hasMoved;
+    thread.turn = turn;
+    const silenceMs = thread.silence.look(hasMoved || this.#waker.sleeps(index), nowMs);
+    if (silenceMs < (thread.hasTurned ? SILENCE_MAX_MS : FIRST_SILENCE_MAX_MS)) return;
+    thread.reason = `made no turn for ${Math.floor(silenceMs / 1000)} s`;
+    thread.endedAtMs = nowMs;
+    void thread.worker!.terminate();
+    this.#waker.signal(index); // the loop may be inside a system call, where nothing else is heard
   }
 
   /** Makes every worker look at the tables again, and at its inject ring. */
@@ -131,25 +187,27 @@ export class Workers {
 
   /**
    * Resolves when every worker has begun a new turn and works with the tables as they are now: none still uses what was
-   * removed before the call, nor does a request of its ring hold a descriptor of that.
+   * removed before the call, nor does a request of its ring hold a descriptor of that. A worker that makes no turn is
+   * waited for until `watch` has ended it; one that does not even end by that will not touch a table again.
    */
   async quiesce(): Promise<void> {
     const generation = Atomics.add(this.#views.u32, HDR_CONFIG_GENERATION >> 2, 1) + 1;
-    const before = this.#threads.map((_, index) => this.#turn(index));
+    const before = this.#threads.map((_, index) => this.#waker.turnOf(index));
     this.wake();
     for (const [index, thread] of this.#threads.entries()) {
-      const isBehind = () => this.#turn(index) === before[index] || ((this.#seen(index) - generation) | 0) < 0;
-      while (thread.worker !== null && isBehind()) await delay(1);
+      const isBehind = () => this.#waker.turnOf(index) === before[index] || ((this.#seen(index) - generation) | 0) < 0;
+      const { worker } = thread;
+      while (worker !== null && thread.worker === worker && !thread.isStuck && isBehind()) await delay(1);
     }
   }
 
+  /** Ends every worker; one that does not hear of it is ended by `watch`. */
   async stop(): Promise<void> {
     this.#stopping = true;
     Atomics.store(this.#views.u32, HDR_STOP >> 2, 1);
     this.wake();
     for (const thread of this.#threads) {
-      const { worker } = thread;
-      if (worker !== null) await new Promise((resolve) => worker.once('exit', resolve));
+      while (thread.worker !== null && !thread.isStuck) await delay(1);
     }
     this.#waker.close();
   }

@@ -74,7 +74,11 @@ describe('a worker with a TAP and a socket', { skip: needsRoot() }, () => {
     const onRestart = () => {
       core.views.u32[firstVnic] = vnic;
     };
-    const workers = new Workers(1, core.views, start, { onRestart, onNotice: () => assert.fail() });
+    const workers = new Workers(1, core.views, start, {
+      onRestart,
+      onStuck: () => assert.fail(),
+      onNotice: () => assert.fail(),
+    });
     try {
       for (let round = 1; round <= 2; round++) {
         await exchange(core);
@@ -103,7 +107,11 @@ describe('a worker with a TAP and a socket', { skip: needsRoot() }, () => {
     const vnic = core.tables.addVnic({ overlay, fds: [], mac: A, allowAnyMac: false });
     core.remote(overlay, FAR, { ip: '127.0.0.1', port: peer.address().port });
     const notices: object[] = [];
-    const events = { onRestart: () => assert.fail(), onNotice: (_: number, notice: object) => notices.push(notice) };
+    const events = {
+      onRestart: () => assert.fail(),
+      onStuck: () => assert.fail(),
+      onNotice: (_: number, notice: object) => notices.push(notice),
+    };
     const workers = new Workers(1, core.views, { memory: core.memory, module, busyPollUs: 0, engine: ENGINE }, events);
     try {
       datagrams = 0;

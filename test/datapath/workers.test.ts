@@ -35,7 +35,11 @@ const EMPTY_MODULE = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
 
 function startWorkers(core: Core, onRestart: (reason: string) => void = assert.fail, busyPollUs = 0): Workers {
   const start = { memory: core.memory, module, busyPollUs, engine: ENGINE };
-  const events = { onRestart: (_: number, reason: string) => onRestart(reason), onNotice: () => assert.fail() };
+  const events = {
+    onRestart: (_: number, reason: string) => onRestart(reason),
+    onStuck: () => assert.fail(),
+    onNotice: () => assert.fail(),
+  };
   return new Workers(1, core.views, start, events);
 }
 
@@ -83,7 +87,11 @@ test('the ring of a worker is closed once, also when the next one dies before it
     start.module = new WebAssembly.Module(EMPTY_MODULE); // the next one dies at once
     while (others.length < 16) others.push(openEventfd()); // one of them gets the ring's number
   };
-  const workers = new Workers(1, core.views, start, { onRestart, onNotice: () => assert.fail() });
+  const workers = new Workers(1, core.views, start, {
+    onRestart,
+    onStuck: () => assert.fail(),
+    onNotice: () => assert.fail(),
+  });
   try {
     core.rings.inject(Inject.encap, overlay, vnic, frame(FAR, A));
     workers.wake();

@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { Silence } from '../../silence.js';
 import { isParcel, type Message, type PluginLocation, type Said } from './messages.js';
 import { wordsOf } from './words.js';
 
@@ -33,8 +34,6 @@ const HEAP_ROOM_MIB = 1024;
 export const SILENCE_MAX_MS = 5000;
 /** Until the first one: Node starts the thread. */
 const FIRST_SILENCE_MAX_MS = 30_000;
-/** When nobody looked for longer than this, it was the host that did not run. */
-const WATCH_GAP_MAX_MS = 500;
 /** A thread inside a system call ends when that returns, which may be never: nobody waits for it longer than this. */
 const CLOSE_MAX_MS = 1000;
 
@@ -66,11 +65,9 @@ class PluginThread implements Channel {
   readonly #memoryMiB: number;
   readonly #pulse = new Int32Array(new SharedArrayBuffer(8));
   #beats = 0;
-  /** When the last beat was seen, by the clock of `watch`. */
-  #aliveAtMs: number | null = null;
-  /** Memory of the process then. */
+  readonly #silence = new Silence();
+  /** Memory of the process when the last beat was seen. */
   #aliveResidentMiB = 0;
-  #watchedAtMs = 0;
   /** Why it ends, once it does. */
   #reason: string | null = null;
   #hasEnded = false;
@@ -102,13 +99,9 @@ class PluginThread implements Channel {
   watch(nowMs: number): void {
     if (this.#hasEnded) return;
     const beats = Atomics.load(this.#pulse, PULSE_BEATS);
-    if (this.#aliveAtMs === null || beats !== this.#beats) {
-      this.#aliveAtMs = nowMs;
-      this.#aliveResidentMiB = residentMiB(nowMs);
-    } else if (nowMs - this.#watchedAtMs > WATCH_GAP_MAX_MS) this.#aliveAtMs += nowMs - this.#watchedAtMs;
+    const silenceMs = this.#silence.look(beats !== this.#beats, nowMs);
+    if (silenceMs === 0) this.#aliveResidentMiB = residentMiB(nowMs);
     this.#beats = beats;
-    this.#watchedAtMs = nowMs;
-    const silenceMs = nowMs - this.#aliveAtMs;
     if (silenceMs >= (beats === 0 ? FIRST_SILENCE_MAX_MS : SILENCE_MAX_MS)) {
       this.#kill(`kept its thread busy for ${Math.floor(silenceMs / 1000)} s`);
     } else if (this.#eatsMemory(nowMs, silenceMs)) this.#kill(this.#outOfMemory());
