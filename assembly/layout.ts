@@ -36,13 +36,6 @@ export const SEGMENTS_MAX = 64; // datagrams of one send with UDP_SEGMENT; newer
 export const UDP_PAYLOAD_MAX = 65507; // bytes of one send: an IPv4 packet of 65535
 
 // ---- enums ----------------------------------------------------------------------------------------------------
-// What the datapath decides about one frame.
-export enum Verdict {
-  Forward,
-  Drop,
-  Upcall,
-}
-
 // Why a frame was dropped. The text of each stands in src/datapath/drops.ts, by the same name.
 export enum Drop {
   none,
@@ -332,12 +325,14 @@ export const EMIT_MAX = 448; // messages, and writes, that are made ready togeth
 export const OUT_FRAME_MAX = VNICS_MAX + FLOOD_MAX; // entries that one frame makes at most
 export const OUT_MAX = VNICS_MAX + OUT_FRAME_MAX; // a pass stops taking frames when fewer than OUT_FRAME_MAX are left
 export const RUNS_MAX = 8; // flows that are coalesced side by side
-export const RUN_SIZE = 64; // a flow's state while its frames are joined, see engine/output/gro-flows.ts
+export const RUN_SIZE = 64; // one of them while its frames are joined, see engine/output/gro-flows.ts
 export const W_RUNS = W_HELD_ARENAS + W_HELD_ARENAS_SIZE; // RUNS_MAX of them
-export const TRAIN_HEADERS_MAX = 192; // bytes of the headers of a datagram, outer and inner
-export const W_TRAIN_HEADERS = W_RUNS + RUNS_MAX * RUN_SIZE; // those of the frame that just joins a train
-export const W_TRAIN_VNET = W_TRAIN_HEADERS + TRAIN_HEADERS_MAX; // 10 bytes struct virtio_net_hdr of the train
-export const W_OUT_COUNT = W_TRAIN_VNET + CACHE_LINE; // u32
+export const W_GRO_SEGMENT = W_RUNS + RUNS_MAX * RUN_SIZE; // the entry that is looked at, see offload/flow-of.ts
+export const W_GRO_MESSAGE = W_GRO_SEGMENT + CACHE_LINE; // what datagrams of one message become, see offload/gro.ts
+export const GRO_HEADERS_MAX = 192; // bytes of the headers of a datagram, outer and inner
+export const W_GRO_HEADERS = W_GRO_MESSAGE + CACHE_LINE; // those of the datagram that is just joined
+export const W_GRO_VNET = W_GRO_HEADERS + GRO_HEADERS_MAX; // 10 bytes struct virtio_net_hdr of what it became
+export const W_OUT_COUNT = W_GRO_VNET + CACHE_LINE; // u32
 export const W_OUT = W_OUT_COUNT + CACHE_LINE;
 export const OUT_FRAME = 0; // u32 where the frame starts; VXLAN_HLEN bytes before it may be written
 export const OUT_LEN = OUT_FRAME + 4; // u32 bytes of frame
@@ -471,7 +466,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then, per worker, one more: when a frame from there last came, 0: not since it was written (worker, but host
 // clears it whenever it writes the slot, and moves it with the entry: what a worker writes is always now).
 
-export const LAYOUT_VERSION = 6;
+export const LAYOUT_VERSION = 7;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

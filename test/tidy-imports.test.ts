@@ -32,7 +32,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'assembly/wire': ['assembly/layout'],
   'assembly/table': ['assembly/layout', 'assembly/wire'],
   'assembly/ring': ['assembly/layout', 'assembly/wire'],
-  'assembly/offload': ['assembly/wire'],
+  'assembly/offload': ['assembly/layout', 'assembly/wire', 'assembly/table'],
   'assembly/datapath': ['assembly/layout', 'assembly/wire', 'assembly/table', 'assembly/ring', 'assembly/offload'],
   'assembly/engine/descriptors': ['assembly/layout'],
   'assembly/engine/intake': BELOW_THE_ENGINE,

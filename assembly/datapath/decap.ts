@@ -28,6 +28,7 @@ import {
   VXLAN_HLEN,
   VlanPolicy,
 } from '../layout';
+import { SuperFrame } from '../offload/gro';
 import { fdbFind, fdbKey } from '../table/fdb';
 import { overlayAt, vnicAt } from '../table/records';
 import { overlayOfVni } from '../table/vnis';
@@ -43,7 +44,7 @@ import { frameBytes, frameCount, frameVnet, isSuperFrame, takeAgain, takeComplet
 import { hold, isHeld } from './hold';
 import { learn } from './learn';
 import { outDeliver, outHasRoom } from './output';
-import { trainBytes, trainLength, trainVnet } from './gro-message';
+import { groVnet, groWireBytes } from './gro-message';
 
 // `socket` is the one whose overlays listen where the datagram came in. False: there was no room in the output list;
 // call again with the same datagram after it was sent.
@@ -54,12 +55,11 @@ export function decapDatagram(datagram: usize, len: u32, truncated: bool, socket
   return decapTaken(datagram, len, truncated, socket);
 }
 
-// The same of `count` datagrams that became a super-frame behind one VXLAN header (train.ts). There must be room in the
-// output list.
-export function decapTrain(datagram: usize, count: u32, socket: u32): void {
-  takeAgain(trainVnet(), count, trainBytes(count));
-  countDecapIn(trainBytes(count) + count * VXLAN_HLEN);
-  decapTaken(datagram, VXLAN_HLEN + trainLength(), false, socket);
+// The same of the datagrams that became a super-frame behind one VXLAN header. There must be room in the output list.
+export function decapJoined(datagram: usize, joined: SuperFrame, socket: u32): void {
+  takeAgain(groVnet(), joined.frames, groWireBytes(joined));
+  countDecapIn(groWireBytes(joined) + joined.frames * VXLAN_HLEN);
+  decapTaken(datagram, VXLAN_HLEN + joined.headers + joined.bytes, false, socket);
 }
 
 function decapTaken(datagram: usize, len: u32, truncated: bool, socket: u32): bool {
@@ -135,7 +135,7 @@ function miss(frame: usize, len: u32, key: u64, overlay: u32): bool {
   return reason == Drop.none || dropped(reason, overlay);
 }
 
-// As they came: a train counts its datagrams.
+// As they came: a super-frame counts its datagrams.
 function count(overlay: u32): void {
   bump(overlayCounters(overlay), OC_DECAP_FRAMES, frameCount());
   bump(overlayCounters(overlay), OC_DECAP_BYTES, frameBytes());

@@ -3,10 +3,10 @@
 
 import { Drop, VNET_SIZE, VNIC_OVERLAY } from '../layout';
 import { countEncapIn, drop } from '../datapath/counters';
-import { decapDatagram, decapTrain } from '../datapath/decap';
+import { decapDatagram, decapJoined } from '../datapath/decap';
 import { encapFrame } from '../datapath/encap';
 import { takeComplete } from '../datapath/frame';
-import { joinTrain } from '../datapath/gro-message';
+import { groMessage, joinDatagrams } from '../datapath/gro-message';
 import { outHasRoom } from '../datapath/output';
 import { vnicAt } from '../table/records';
 
@@ -41,13 +41,13 @@ export function isResumed(): bool {
 
 // A message of `len` bytes: datagrams of `joined` bytes and a last one that may be shorter; 0: it is one datagram.
 // False: there was no room in the output list; what was taken is not taken again by the next call.
-export function decapJoined(at: usize, len: u32, joined: u32, isCut: bool, socket: u32): bool {
+export function decapMessage(at: usize, len: u32, joined: u32, isCut: bool, socket: u32): bool {
   const size = joined == 0 ? len : joined;
   do {
     if (!outHasRoom()) return false;
     const rest = len - taken;
-    const count = isCut ? 1 : joinTrain(at + taken, rest, size);
-    if (count > 1) decapTrain(at + taken, count, socket);
+    const count = isCut ? 1 : joinDatagrams(groMessage(), at + taken, rest, size);
+    if (count > 1) decapJoined(at + taken, groMessage(), socket);
     else decapDatagram(at + taken, min(size, rest), isCut && rest <= size, socket);
     taken += count * size;
   } while (taken < len);

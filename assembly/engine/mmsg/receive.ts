@@ -26,7 +26,7 @@ import { upcallNotify } from '../../datapath/upcall';
 import { beginPass, w } from '../../datapath/worker';
 import { socketOwner } from '../../table/records';
 import { address, attachControl, clearMessages, iovec, joinedSize, message } from '../descriptors';
-import { datagramsOf, decapJoined, isResumed } from '../intake';
+import { datagramsOf, decapMessage, isResumed } from '../intake';
 
 const MSG_TRUNC: u32 = 0x20;
 
@@ -74,7 +74,7 @@ export function decapBatch(socket: u32, from: u32, count: u32): u32 {
   if (from == 0 && !isResumed()) countLeft(count);
   let index = from;
   const owner = socketOwner(socket);
-  while (index < count && decapMessage(index, owner)) index++;
+  while (index < count && decapReceived(index, owner)) index++;
   upcallNotify();
   return index;
 }
@@ -102,11 +102,11 @@ function joinedIn(index: u32): u32 {
   return joinedSize(controlOf(index), load<u64>(headerOf(index), MSG_CONTROLLEN));
 }
 
-function decapMessage(index: u32, socket: u32): bool {
+function decapReceived(index: u32, socket: u32): bool {
   const header = headerOf(index);
   const isCut = (load<u32>(header, MSG_FLAGS) & MSG_TRUNC) != 0;
   hearFrom(nameOf(index));
-  if (!decapJoined(slotOf(index), load<u32>(header, MSG_LEN), joinedIn(index), isCut, socket)) return false;
+  if (!decapMessage(slotOf(index), load<u32>(header, MSG_LEN), joinedIn(index), isCut, socket)) return false;
   store<u64>(header, CMSG_SIZE, MSG_CONTROLLEN); // the kernel wrote there what it used
   store<u32>(header, EP_SOCKADDR_MAX, MSG_NAMELEN); // and there
   return true;

@@ -8,16 +8,12 @@
 
 import {
   OUT_ENDPOINT,
-  OUT_FRAME,
   OUT_FRAMES,
   OUT_JOINED,
   OUT_NEXT,
   OUT_OVERLAY,
   OUT_SETTLED,
   OUT_VNET,
-  OVL_FLAGS,
-  OVL_FLAG_COALESCE_TCP,
-  OVL_FLAG_COALESCE_UDP,
   W_DELIVER_COUNT,
   W_OUT_COUNT,
   W_OUT_EMITTED,
@@ -25,11 +21,9 @@ import {
   W_TX_COUNT,
 } from '../../layout';
 import { coalesce, coalesceBegin, coalesceEnd } from './gro-list';
-import { KIND_TCP, KIND_UDP } from '../../offload/flow-of';
+import { kindsOf } from '../../offload/gro';
 import { outAt } from '../../datapath/output';
 import { w } from '../../datapath/worker';
-import { overlayAt } from '../../table/records';
-import { ethDst, isGroup } from '../../wire/ethernet';
 import { VNET_GSO_NONE, vnetGsoType } from '../../wire/virtio';
 import { deliveriesBegin, emitDelivery } from './tap-writes';
 import { group, groupBegin, groupClose } from './gso-chains';
@@ -67,7 +61,7 @@ function plan(count: u32): void {
   for (let index: u32 = 0; index < count; index++) {
     const out = outAt(index);
     if (load<u32>(out, OUT_ENDPOINT) != 0) planMessage(index, out);
-    else coalesce(index, kindsOf(out));
+    else coalesce(index, kindsOf(load<u32>(out, OUT_OVERLAY)));
   }
   coalesceEnd();
   store<u32>(w() + W_OUT_PLANNED, 1);
@@ -83,14 +77,6 @@ function planMessage(index: u32, out: usize): void {
 @inline
 function isSuper(out: usize): bool {
   return vnetGsoType(out + OUT_VNET) != VNET_GSO_NONE;
-}
-
-// What may be joined for the overlay's VNICs. A group frame may have several readers of its one copy: never.
-@inline
-function kindsOf(out: usize): u32 {
-  if (isGroup(ethDst(load<u32>(out, OUT_FRAME)))) return 0;
-  const flags = load<u32>(overlayAt(load<u32>(out, OUT_OVERLAY)), OVL_FLAGS);
-  return (flags & OVL_FLAG_COALESCE_TCP ? KIND_TCP : 0) | (flags & OVL_FLAG_COALESCE_UDP ? KIND_UDP : 0);
 }
 
 // Whether the next entry may follow.

@@ -69,7 +69,7 @@ import { socketOwner } from '../../table/records';
 import { delivered, settleMessages } from '../output/accounting';
 import { armAll, armStart, disarmedSocket, disarmedVnic, disarmedWake, Request, requestOf, userOf } from './multishot';
 import { address, joinedSize } from '../descriptors';
-import { datagramsOf, decapJoined, encapRead, isResumed } from '../intake';
+import { datagramsOf, decapMessage, encapRead, isResumed } from '../intake';
 import { turn } from '../turn';
 import { prepare } from '../output/plan';
 import { slotsRelease, slotsStart, tapSlot, tapSlotUsed, udpSlot, udpSlotUsed } from './buffers';
@@ -225,7 +225,7 @@ function decapReceived(at: usize, len: u32, socket: u32): bool {
   const isCut = (load<u32>(at, 12) & MSG_TRUNC) != 0;
   if (!isResumed()) store<u32>(w(), datagramsOf(bytes, joined), W_DATAGRAMS_LEFT);
   hearFrom(name);
-  return decapJoined(payload, bytes, joined, isCut, socketOwner(socket));
+  return decapMessage(payload, bytes, joined, isCut, socketOwner(socket));
 }
 
 // A standing request is over: cancelled, out of slots, or it failed, as it does when its interface has vanished
