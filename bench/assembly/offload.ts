@@ -2,10 +2,24 @@
 
 import { coalesce, coalesceBegin, coalesceEnd } from '../../assembly/engine/output/gro-list';
 import { flowHash } from '../../assembly/datapath/flow';
+import { groMessage, joinDatagrams } from '../../assembly/datapath/gro-message';
 import { outAt } from '../../assembly/datapath/output';
 import { segmentCount, segmentWrite, segmentOpen } from '../../assembly/offload/gso';
 import { workerAttach } from '../../assembly/datapath/worker';
-import { OUT_ENDPOINT, OUT_FRAME, OUT_FRAMES, OUT_JOINED, OUT_LEN, OUT_VNET, OUT_VNIC } from '../../assembly/layout';
+import {
+  OUT_ENDPOINT,
+  OUT_FRAME,
+  OUT_FRAMES,
+  OUT_JOINED,
+  OUT_LEN,
+  OUT_VNET,
+  OUT_VNIC,
+  OVL_FLAGS,
+  OVL_FLAG_COALESCE_TCP,
+  OVL_FLAG_COALESCE_UDP,
+  VXLAN_HLEN,
+} from '../../assembly/layout';
+import { overlayAt } from '../../assembly/table/records';
 import { sum } from '../../assembly/wire/checksum';
 import { ETH_HLEN, ETH_P_IP, ethSetDst, ethSetSrc, ethSetType } from '../../assembly/wire/ethernet';
 import {
@@ -165,4 +179,33 @@ export function flowHashes(entries: u32, count: u32): u64 {
     }
   }
   return folded;
+}
+
+// Makes a message of datagrams of one flow, as many as a send may carry, and answers how many bytes each has. The VNI
+// that its overlay is found by is 0, and so is the overlay.
+export function makeMessage(at: usize, tcp: bool, payload: u32, datagrams: u32): u32 {
+  workerAttach(0);
+  store<u32>(overlayAt(0), OVL_FLAG_COALESCE_TCP | OVL_FLAG_COALESCE_UDP, OVL_FLAGS);
+  const size = VXLAN_HLEN + headerLength(tcp) + payload;
+  for (let index: u32 = 0; index < datagrams; index++) {
+    const datagram = at + <usize>(index * size);
+    store<u64>(datagram, 0);
+    makeFrame(datagram + VXLAN_HLEN, tcp, 1024, index, payload);
+  }
+  return size;
+}
+
+// Takes the message from `saved` and joins its datagrams, `count` times; answers how many that were.
+export function joinMessages(at: usize, saved: usize, len: u32, size: u32, count: u32): u32 {
+  let joined: u32 = 0;
+  for (let turn: u32 = 0; turn < count; turn++) {
+    memory.copy(at, saved, len);
+    joined += joinDatagrams(groMessage(), at, len, size);
+  }
+  return joined;
+}
+
+// The baseline: only takes the message.
+export function takeMessages(at: usize, saved: usize, len: u32, count: u32): void {
+  for (let turn: u32 = 0; turn < count; turn++) memory.copy(at, saved, len);
 }
