@@ -18,7 +18,7 @@ import {
   W_UPCALL_RING,
 } from './layout';
 import { ringAbort, ringRelease } from './ring/spsc';
-import { fdbAttach, fdbClock, fdbKey, fdbSlot, TOMBSTONE } from './table/fdb';
+import { fdbAttach, fdbClock, fdbKey } from './table/fdb';
 import * as table from './table/fdb-write';
 
 export { delivered, messageRun, sendFailed, sent } from './engine/output/accounting';
@@ -62,7 +62,7 @@ export function isHolding(): bool {
 
 // Binds the host's instance to the tables.
 export function startHost(): void {
-  fdbAttach(0);
+  fdbAttach();
 }
 
 @inline
@@ -93,13 +93,14 @@ export function fdbLocate(overlay: u32, macHigh: u32, macLow: u32): u32 {
   return table.fdbLocate(key(overlay, macHigh, macLow));
 }
 
-// The first slot from `from` on that holds an entry of `overlay`, 0xffffffff when there is none.
-export function fdbWalk(overlay: u32, from: u32, slots: u32): u32 {
-  for (let index = from; index < slots; index++) {
-    const found = load<u64>(fdbSlot(index));
-    if (found != TOMBSTONE && <u32>(found >> 48) == overlay) return index;
-  }
-  return u32.MAX_VALUE;
+// Removes, from the slots from `from` up to `to`, the entries of an overlay; only those that lead to `vnic`, if not 0.
+export function fdbPurge(overlay: u32, vnic: u32, from: u32, to: u32): void {
+  table.fdbPurge(overlay, vnic, from, to);
+}
+
+// How often an entry went to another slot: one that is looked for slot by slot, with pauses, may have been missed then.
+export function fdbMoves(): u32 {
+  return table.fdbMoves();
 }
 
 // Tenths of a second of the monotonic clock when a frame last used the slot's entry, 0: never.

@@ -122,17 +122,21 @@ export enum VlanPolicy {
 export const REGION = PAGE_SIZE; // the compiler keeps page 0
 export const HDR_STAMP = REGION; // u32 layout stamp (fixed)
 export const HDR_MEMORY_BASE = HDR_STAMP + 8; // u64 address of byte 0 of this memory in the process (fixed)
-export const HDR_FDB_BASE = HDR_MEMORY_BASE + 8; // u32 offset of the FDB slots (fixed)
-export const HDR_FDB_MASK = HDR_FDB_BASE + 4; // u32 number of slots - 1, slots a power of two (fixed)
-export const HDR_FDB_LIMIT = HDR_FDB_MASK + 4; // u32 most entries that may be live (fixed)
+export const HDR_FDB_BASE = HDR_MEMORY_BASE + 8; // u32 offset of the FDB's buckets (fixed)
+export const HDR_FDB_BUCKETS = HDR_FDB_BASE + 4; // u32 how many there are (fixed)
+export const HDR_FDB_LIMIT = HDR_FDB_BUCKETS + 4; // u32 most entries that may be live (fixed)
 export const HDR_WORKERS = HDR_FDB_LIMIT + 4; // u32 number of workers (fixed)
+export const HDR_HASH_KEYS = HDR_WORKERS + 4; // u64[4] random numbers, the last one odd: see table/hash.ts (fixed)
+export const HASH_KEYS_SIZE = 32;
 export const HDR_CONFIG_GENERATION = HDR_STAMP + CACHE_LINE; // u32, raised when sockets or VNICs change (host)
 export const HDR_STOP = HDR_CONFIG_GENERATION + 4; // u32, 1 asks every worker to end (host)
 export const HDR_TRAP = HDR_STOP + 4; // u32, 1 makes the next worker of the debug build trap (host)
-export const HDR_FDB_COUNT = HDR_TRAP + 4; // u32 live entries (host)
-export const HDR_FDB_TOMBSTONES = HDR_FDB_COUNT + 4; // u32 removed slots not yet reusable as empty (host)
-export const VICTIMS_MAX = 64; // entries one eviction scan finds
-export const HDR_VICTIMS = HDR_CONFIG_GENERATION + CACHE_LINE; // u32 slot, u32 last use per victim, oldest first (host)
+export const HDR_FDB_VERSION = HDR_CONFIG_GENERATION + CACHE_LINE; // u32, raised before a way changes keys (host)
+export const HDR_FDB_COUNT = HDR_FDB_VERSION + 4; // u32 live entries (host)
+export const VICTIMS_MAX = 256; // entries one eviction scan finds
+export const HDR_VICTIMS = HDR_FDB_VERSION + CACHE_LINE; // u32 slot, u32 last use per victim, oldest first (host)
+export const PATHS_MAX = 128; // buckets that a search for room looks at
+export const HDR_PATHS = HDR_VICTIMS + VICTIMS_MAX * 8; // u32 bucket, u32 how it was come by: see fdb-write.ts (host)
 export const HDR_SIZE = 4096;
 
 // ---- VNI index: open addressing, slot = VNI + 1 in the low, overlay index in the high 32 bits (host) ------------
@@ -452,21 +456,23 @@ export const W_SLEEP = W_VNIC_WRITE_FDS + VNICS_MAX * 4; // u32 Sleep; host clea
 export const W_WAKES = W_SLEEP + CACHE_LINE; // u32 raised when tables or the inject ring have something for it (host)
 export const W_SIZE = (W_WAKES + CACHE_LINE + KERNEL_PAGE + -1) & -KERNEL_PAGE;
 
-// ---- FDB: open addressing, linear probing; the place is in HDR_FDB_BASE ---------------------------------------------
-// A slot: key u64 = overlay index << 48 | MAC, then value u64 = index << 32 | generation << 16 | flags << 8 | FdbKind.
-// Written by host alone. A reader loads key, value, and key again; a value is written before its key is published.
-export const FDB_SLOT_SIZE = 16;
-export const FDB_KEY = 0;
-export const FDB_VALUE = FDB_KEY + 8;
+// ---- FDB: bucketized cuckoo hashing; the place is in HDR_FDB_BASE ---------------------------------------------------
+// A key may stand in any way of two buckets, which its hash names. How it is read and written: table/fdb.ts.
+export const FDB_BUCKET_SIZE = CACHE_LINE;
+export const FDB_WAYS = 4;
+export const FDB_KEYS = 0; // u64 per way: overlay index << 48 | MAC, 0: the way is empty (host)
+export const FDB_VALUES = FDB_KEYS + FDB_WAYS * 8; // u32 per way: index << 16 | flags << 8 | FdbKind (host)
+// u32 per way: the tenth of a second of the monotonic clock when a frame last used it (any worker: all write the time
+// that it is; host, before it publishes the key)
+export const FDB_USED = FDB_VALUES + FDB_WAYS * 4;
 export const FDB_FLAG_STATIC = 1; // set by the operator or a local VNIC: never evicted, never replaced by a plugin
 export const FDB_FLAG_LEARNED = 2; // told by a frame that came from there; evicted as what a plugin says is
-// After the slots, one u32 per slot, a tenth of a second of the monotonic clock: when it was written (host) ...
+// After the buckets, one u32 per way of each, in such tenths: when it was written (host) ...
 export const FDB_STAMP_SIZE = 4;
-// ... then, per worker, another such array: when a frame last used it (worker) ...
-// ... and then, per worker, one more: when a frame from there last came, 0: not since it was written (worker, but host
-// clears it whenever it writes the slot, and moves it with the entry: what a worker writes is always now).
+// ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
+// clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 7;
+export const LAYOUT_VERSION = 8;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +
@@ -477,4 +483,4 @@ export const LAYOUT_STAMP =
   (W_UPCALL_RING & 0xffff) * 11 +
   (W_POLLFDS & 0xffff) * 13 +
   (W_SIZE & 0xffff) * 17 +
-  FDB_SLOT_SIZE * 19;
+  FDB_BUCKET_SIZE * 19;

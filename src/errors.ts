@@ -176,6 +176,9 @@ export const badMac = (text: string) =>
     `not a MAC address: ${JSON.stringify(text)} (expected six hexadecimal bytes, as in de:ad:be:ef:00:01)`,
   );
 
+export const badLimit = (text: string, max: number) =>
+  new VxlaneError('bad_limit', `limit: not a number of 1 to ${max}: ${JSON.stringify(text)}`);
+
 export const noSuchRoute = (method: string, path: string) =>
   new VxlaneError('no_such_route', `${method} ${path}: no such route (see src/control/protocol.ts)`);
 
@@ -523,12 +526,6 @@ export const staleModule = (found: number, expected: number): VxlaneError =>
   new VxlaneError(
     'stale_module',
     `the WebAssembly module has memory layout ${found}, the host ${expected}: run "npm run build"`,
-  );
-
-export const memoryTooLarge = (fdbSize: number, workers: number, needed: number, limit: number): VxlaneError =>
-  new VxlaneError(
-    'table_full',
-    `--fdb-size ${fdbSize} with ${workers} workers needs ${needed.toFixed(1)} GiB of memory: at most ${limit} GiB`,
   );
 
 export const tableFull = (what: string, limit: number): VxlaneError =>

@@ -8,7 +8,7 @@ import { outDeliver, outEncap } from './output';
 
 // `vnic` is the sender, 0 for a frame from the underlay, which must not go back there.
 @inline
-export function forward(frame: usize, len: u32, overlay: u32, vnic: u32, value: u64): void {
+export function forward(frame: usize, len: u32, overlay: u32, vnic: u32, value: u32): void {
   const kind = fdbKind(value);
   if (kind == FdbKind.remote) {
     if (vnic == 0) return toBridge(frame, len, overlay, value);
@@ -23,7 +23,7 @@ export function forward(frame: usize, len: u32, overlay: u32, vnic: u32, value: 
 
 // A frame from the underlay for a MAC that is known elsewhere. What was only learned may be out of date, and the MAC
 // behind a VNIC that carries any by now: that VNIC gets the frame. What we were told is not doubted.
-function toBridge(frame: usize, len: u32, overlay: u32, value: u64): void {
+function toBridge(frame: usize, len: u32, overlay: u32, value: u32): void {
   const anyMac = load<u32>(overlayAt(overlay), OVL_ANY_MAC_VNIC);
   if (anyMac == 0 || !(fdbFlags(value) & FDB_FLAG_LEARNED)) return drop(Drop.no_local_port, overlay, 0);
   outDeliver(frame, len, overlay, anyMac, 0);

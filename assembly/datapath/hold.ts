@@ -149,7 +149,7 @@ function append(slot: u32, frame: usize, len: u32, vnic: u32): bool {
 }
 
 // Sends what waits on its way by `value` (0: nobody answered). False when the output list is full.
-function release(slot: u32, key: u64, value: u64): bool {
+function release(slot: u32, key: u64, value: u32): bool {
   const header = headerOf(slot);
   const arena = arenaOf(slot);
   const overlay = <u32>(key >> 48);
@@ -178,7 +178,7 @@ function free(slot: u32, key: u64): void {
 }
 
 // One verdict for a frame whose key was looked up late: the same as if the entry had been there when it came.
-function sendHeld(frame: usize, len: u32, overlay: u32, vnic: u32, value: u64): void {
+function sendHeld(frame: usize, len: u32, overlay: u32, vnic: u32, value: u32): void {
   if (value == 0 && (vnic == 0 || !floodsUnknown(overlay))) return drop(Drop.lookup_timeout, overlay, vnic);
   if (load<u32>(overlayAt(overlay), OVL_FLAGS) == 0) return drop(Drop.overlay_gone, overlay, vnic);
   if (vnic != 0 && load<u32>(vnicAt(vnic), VNIC_FLAGS) == 0) return drop(Drop.overlay_gone, overlay, vnic);

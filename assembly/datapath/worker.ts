@@ -9,7 +9,7 @@ let pass: u32 = 0;
 
 export function workerAttach(index: u32): void {
   area = <usize>WORKERS_BASE + <usize>index * W_SIZE;
-  fdbAttach(index);
+  fdbAttach();
 }
 
 @inline

@@ -3,200 +3,231 @@
 import {
   Drop,
   FDB_FLAG_STATIC,
-  FDB_KEY,
-  FDB_STAMP_SIZE,
-  FDB_VALUE,
+  FDB_USED,
+  FDB_VALUES,
+  FDB_WAYS,
   FdbKind,
   HDR_FDB_COUNT,
   HDR_FDB_LIMIT,
-  HDR_FDB_TOMBSTONES,
+  HDR_FDB_VERSION,
+  HDR_PATHS,
   HDR_VICTIMS,
-  HDR_WORKERS,
+  PATHS_MAX,
   VICTIMS_MAX,
 } from '../layout';
 import {
   EMPTY,
-  TOMBSTONE,
+  fdbBucket,
+  fdbFirst,
   fdbFlags,
   fdbHeard,
-  fdbHome,
   fdbIndex,
   fdbKind,
-  fdbNext,
   fdbNow,
-  fdbPrevious,
+  fdbSecond,
   fdbSince,
-  fdbSlot,
   fdbSlots,
-  fdbUsed,
+  fdbWay,
 } from './fdb';
+import { hash64 } from './hash';
 
 const NOWHERE: u32 = u32.MAX_VALUE;
 const ANSWER: u32 = 1 << 31; // set in the worth of whatever is no refusal
 const REFUSAL_SEEN: u32 = 2; // tenths of a second after which a refusal has done its work
 
-let generation: u32 = 0;
+let moves: u32 = 0; // entries that made room in their bucket
+let paths: u32 = 0; // buckets that the search for room has come by
 let victims: u32 = 0; // found by the last scan
 let nextVictim: u32 = 0;
 let youngSince: u32 = NOWHERE; // when the first refusal was written that the last scan did not see as one
+
+@inline
+function keyAt(slot: u32): usize {
+  return fdbBucket(slot / FDB_WAYS) + ((<usize>slot % FDB_WAYS) << 3);
+}
+
+@inline
+function valueAt(slot: u32): usize {
+  return fdbBucket(slot / FDB_WAYS) + FDB_VALUES + ((<usize>slot % FDB_WAYS) << 2);
+}
+
+@inline
+function usedAt(slot: u32): usize {
+  return fdbBucket(slot / FDB_WAYS) + FDB_USED + ((<usize>slot % FDB_WAYS) << 2);
+}
 
 function count(delta: i32): void {
   store<u32>(HDR_FDB_COUNT, load<u32>(HDR_FDB_COUNT) + delta);
 }
 
-function tombstones(delta: i32): void {
-  store<u32>(HDR_FDB_TOMBSTONES, load<u32>(HDR_FDB_TOMBSTONES) + delta);
+// Readers that are at work start over.
+function raiseVersion(): void {
+  atomic.store<u32>(HDR_FDB_VERSION, load<u32>(HDR_FDB_VERSION) + 1);
 }
 
-function locate(key: u64): u32 {
-  let index = fdbHome(key);
-  while (true) {
-    const found = load<u64>(fdbSlot(index), FDB_KEY);
-    if (found == key) return index;
-    if (found == EMPTY) return NOWHERE;
-    index = fdbNext(index);
-  }
+function wayIn(bucket: u32, key: u64): u32 {
+  const way = fdbWay(fdbBucket(bucket), key);
+  return way == FDB_WAYS ? NOWHERE : bucket * FDB_WAYS + way;
 }
 
 // The slot of a key, or 0xffffffff.
 export function fdbLocate(key: u64): u32 {
-  return locate(key);
+  const hash = hash64(key);
+  const slot = wayIn(fdbFirst(hash), key);
+  return slot == NOWHERE ? wayIn(fdbSecond(hash), key) : slot;
 }
 
 // The tenth of a second of the last use of a slot by any worker; 0 when no frame used what it now holds.
-export function fdbLastUse(index: u32): u32 {
-  const since = load<u32>(fdbSince() + <usize>index * FDB_STAMP_SIZE);
-  let last: u32 = 0;
-  for (let worker: u32 = 0; worker < load<u32>(HDR_WORKERS); worker++) {
-    last = max(last, load<u32>(fdbUsed(worker) + <usize>index * FDB_STAMP_SIZE));
-  }
-  return last < since ? 0 : last;
-}
-
-@inline
-function heardBy(worker: u32, index: u32): usize {
-  return fdbHeard(worker) + <usize>index * FDB_STAMP_SIZE;
+export function fdbLastUse(slot: u32): u32 {
+  const last = load<u32>(usedAt(slot));
+  return last < load<u32>(fdbSince(slot)) ? 0 : last;
 }
 
 // The tenth of a second in which any worker last heard from where the slot's entry leads; 0: not since it was written.
-export function fdbLastHeard(index: u32): u32 {
-  let last: u32 = 0;
-  for (let worker: u32 = 0; worker < load<u32>(HDR_WORKERS); worker++) {
-    last = max(last, load<u32>(heardBy(worker, index)));
-  }
-  return last;
-}
-
-// Nothing has been heard of what is about to be written. (Most slots are never heard of: their pages stay untouched.)
-function clearHeard(index: u32): void {
-  for (let worker: u32 = 0; worker < load<u32>(HDR_WORKERS); worker++) {
-    if (load<u32>(heardBy(worker, index)) != 0) store<u32>(heardBy(worker, index), 0);
-  }
+export function fdbLastHeard(slot: u32): u32 {
+  return load<u32>(fdbHeard(slot));
 }
 
 // Inserts or replaces. A full table first evicts an entry that is not static, see evict(); false when every entry is
 // static.
 export function fdbPut(key: u64, kind: FdbKind, flags: u32, target: u32): bool {
-  generation = (generation + 1) & 0xffff;
-  const value = ((<u64>target) << 32) | (generation << 16) | (flags << 8) | <u32>kind;
-  let index = locate(key);
-  if (index == NOWHERE) {
-    if (load<u32>(HDR_FDB_COUNT) >= load<u32>(HDR_FDB_LIMIT) && !evict()) return false;
-    compactIfCrowded();
-    index = claim(key);
-    count(1);
-  }
-  clearHeard(index);
-  store<u32>(fdbSince() + <usize>index * FDB_STAMP_SIZE, fdbNow());
+  assert(target <= 0xffff);
+  const value = (target << 16) | (flags << 8) | <u32>kind;
+  const known = fdbLocate(key);
+  if (known == NOWHERE && load<u32>(HDR_FDB_COUNT) >= load<u32>(HDR_FDB_LIMIT) && !evict()) return false;
+  const slot = known == NOWHERE ? roomFor(key) : known;
+  if (slot == NOWHERE) return false;
+  store<u32>(fdbSince(slot), fdbNow());
+  if (load<u32>(fdbHeard(slot)) != 0) store<u32>(fdbHeard(slot), 0); // most pages of these stay untouched
   if (isRefusal(value)) youngSince = min(youngSince, fdbNow());
-  atomic.store<u64>(fdbSlot(index), value, FDB_VALUE);
-  atomic.store<u64>(fdbSlot(index), key, FDB_KEY);
+  if (known == NOWHERE) {
+    store<u32>(usedAt(slot), 0);
+    publish(slot, key, value);
+    count(1);
+  } else atomic.store<u32>(valueAt(slot), value);
   return true;
 }
 
-// The slot a new key goes to: the first tombstone on its way, else the empty slot that ends it.
-function claim(key: u64): u32 {
-  let index = fdbHome(key);
-  while (true) {
-    const found = load<u64>(fdbSlot(index), FDB_KEY);
-    if (found == EMPTY) return index;
-    if (found == TOMBSTONE) {
-      tombstones(-1);
-      return index;
-    }
-    index = fdbNext(index);
-  }
+// Writes an entry to an empty slot.
+function publish(slot: u32, key: u64, value: u32): void {
+  raiseVersion();
+  atomic.store<u32>(valueAt(slot), value);
+  atomic.store<u64>(keyAt(slot), key);
 }
 
 export function fdbRemove(key: u64): bool {
-  const index = locate(key);
-  if (index == NOWHERE) return false;
-  clear(index);
-  count(-1);
+  const slot = fdbLocate(key);
+  if (slot == NOWHERE) return false;
+  clear(slot);
   return true;
 }
 
-function clear(index: u32): void {
-  atomic.store<u64>(fdbSlot(index), TOMBSTONE, FDB_KEY);
-  atomic.store<u64>(fdbSlot(index), 0, FDB_VALUE);
-  tombstones(1);
-  sweep(index);
+function clear(slot: u32): void {
+  atomic.store<u64>(keyAt(slot), EMPTY);
+  count(-1);
 }
 
-// A run of tombstones that ends at an empty slot guards nothing: it becomes empty, last first.
-function sweep(last: u32): void {
-  if (load<u64>(fdbSlot(fdbNext(last)), FDB_KEY) != EMPTY) return;
-  let index = last;
-  while (load<u64>(fdbSlot(index), FDB_KEY) == TOMBSTONE) {
-    atomic.store<u64>(fdbSlot(index), EMPTY, FDB_KEY);
-    tombstones(-1);
-    index = fdbPrevious(index);
+// Removes, from the slots from `from` up to `to`, the entries of an overlay; only those that lead to `vnic`, if not 0.
+export function fdbPurge(overlay: u32, vnic: u32, from: u32, to: u32): void {
+  for (let slot = from; slot < min(to, fdbSlots()); slot++) {
+    if (<u32>(load<u64>(keyAt(slot)) >> 48) != overlay) continue;
+    const value = load<u32>(valueAt(slot));
+    if (vnic == 0 || (fdbKind(value) == FdbKind.local && fdbIndex(value) == vnic)) clear(slot);
   }
 }
 
-// Keeps at least a quarter of the slots empty, so that every search ends. Once no entry has a tombstone on its way,
-// tombstones guard nothing and become empty. A reader that passes just while an entry moves may miss it once: it then
-// asks, and is answered.
-function compactIfCrowded(): void {
-  const live = load<u32>(HDR_FDB_COUNT);
-  if (live + load<u32>(HDR_FDB_TOMBSTONES) < (fdbSlots() >> 2) * 3) return;
-  let moved = true;
-  while (moved) {
-    moved = false;
-    for (let index: u32 = 0; index < fdbSlots(); index++) {
-      if (moveHome(index)) moved = true;
+// ---- room: an empty way of the key's buckets; if there is none, entries move to their other bucket ----------------
+
+@inline
+function pathAt(index: u32): usize {
+  return <usize>HDR_PATHS + <usize>index * 8;
+}
+
+// What stands in the slot `from` may move to `bucket`.
+function addPath(bucket: u32, from: u32): void {
+  if (paths == <u32>PATHS_MAX) return;
+  store<u32>(pathAt(paths), bucket);
+  store<u32>(pathAt(paths), from, 4);
+  paths++;
+}
+
+// Breadth first from the key's two buckets: the shortest chain of moves to a bucket with an empty way. A table that is
+// not filled beyond its size has one within a few steps. If it has none after all, what is worth least of the key's own
+// buckets goes; 0xffffffff when all of that is static.
+function roomFor(key: u64): u32 {
+  const hash = hash64(key);
+  paths = 0;
+  addPath(fdbFirst(hash), NOWHERE);
+  addPath(fdbSecond(hash), NOWHERE);
+  for (let index: u32 = 0; index < paths; index++) {
+    const bucket = load<u32>(pathAt(index));
+    const empty = emptySlot(bucket);
+    if (empty != NOWHERE) return shift(empty);
+    for (let way: u32 = 0; way < <u32>FDB_WAYS; way++) {
+      const slot = bucket * FDB_WAYS + way;
+      addPath(otherBucket(load<u64>(keyAt(slot)), bucket), slot);
     }
   }
-  for (let index: u32 = 0; index < fdbSlots(); index++) {
-    if (load<u64>(fdbSlot(index), FDB_KEY) == TOMBSTONE) atomic.store<u64>(fdbSlot(index), EMPTY, FDB_KEY);
-  }
-  store<u32>(HDR_FDB_TOMBSTONES, 0);
-  victims = 0;
-  nextVictim = 0;
+  return clearOneOf(fdbFirst(hash), fdbSecond(hash));
 }
 
-function moveHome(index: u32): bool {
-  const key = load<u64>(fdbSlot(index), FDB_KEY);
-  if (key == EMPTY || key == TOMBSTONE) return false;
-  let better = fdbHome(key);
-  while (better != index && load<u64>(fdbSlot(better), FDB_KEY) != TOMBSTONE) better = fdbNext(better);
-  if (better == index) return false;
-  copyStamps(index, better);
-  atomic.store<u64>(fdbSlot(better), load<u64>(fdbSlot(index), FDB_VALUE), FDB_VALUE);
-  atomic.store<u64>(fdbSlot(better), key, FDB_KEY);
-  atomic.store<u64>(fdbSlot(index), TOMBSTONE, FDB_KEY);
-  return true;
+function otherBucket(key: u64, bucket: u32): u32 {
+  const hash = hash64(key);
+  const first = fdbFirst(hash);
+  return first == bucket ? fdbSecond(hash) : first;
 }
 
-// The last uses belong to the workers, so a moved entry counts as used when it was last written or used, by `since`.
-// What was heard moves along, or an entry would be forgotten too early: no worker can find it there yet.
-function copyStamps(from: u32, to: u32): void {
-  const since = load<u32>(fdbSince() + <usize>from * FDB_STAMP_SIZE);
-  store<u32>(fdbSince() + <usize>to * FDB_STAMP_SIZE, max(since, fdbLastUse(from)));
-  for (let worker: u32 = 0; worker < load<u32>(HDR_WORKERS); worker++) {
-    store<u32>(heardBy(worker, to), load<u32>(heardBy(worker, from)));
+function emptySlot(bucket: u32): u32 {
+  for (let slot = bucket * FDB_WAYS; slot < (bucket + 1) * FDB_WAYS; slot++) {
+    if (load<u64>(keyAt(slot)) == EMPTY) return slot;
   }
+  return NOWHERE;
 }
+
+// Moves the entries on the way to an empty slot, the last one first. Answers the slot that is empty then: in a bucket
+// of the new key.
+function shift(empty: u32): u32 {
+  let to = empty;
+  for (let from = sourceOf(to); from != NOWHERE; from = sourceOf(to)) {
+    move(from, to);
+    to = from;
+  }
+  return to;
+}
+
+// From where the search first came to the bucket of a slot, so that no path goes in circles.
+function sourceOf(slot: u32): u32 {
+  let index: u32 = 0;
+  while (load<u32>(pathAt(index)) != slot / FDB_WAYS) index++;
+  return load<u32>(pathAt(index), 4);
+}
+
+function move(from: u32, to: u32): void {
+  store<u32>(fdbSince(to), load<u32>(fdbSince(from)));
+  store<u32>(fdbHeard(to), load<u32>(fdbHeard(from)));
+  store<u32>(usedAt(to), load<u32>(usedAt(from)));
+  publish(to, load<u64>(keyAt(from)), load<u32>(valueAt(from)));
+  raiseVersion();
+  atomic.store<u64>(keyAt(from), EMPTY);
+  moves++;
+}
+
+// How many entries have been moved so far.
+export function fdbMoves(): u32 {
+  return moves;
+}
+
+function clearOneOf(first: u32, second: u32): u32 {
+  let found = NOWHERE;
+  for (let way: u32 = 0; way < <u32>FDB_WAYS * 2; way++) {
+    const slot = way < <u32>FDB_WAYS ? first * FDB_WAYS + way : second * FDB_WAYS + way - FDB_WAYS;
+    if (evictable(slot) && (found == NOWHERE || worth(slot) < worth(found))) found = slot;
+  }
+  if (found != NOWHERE) clear(found);
+  return found;
+}
+
+// ---- eviction -----------------------------------------------------------------------------------------------------
 
 @inline
 function victimAt(place: u32): usize {
@@ -204,18 +235,17 @@ function victimAt(place: u32): usize {
 }
 
 // Removes the entry that is worth least: refusals first, or whoever scans for MACs would push out those of others; then
-// the least recently used. One scan finds the first 64; they serve the next evictions as long as nobody has used them
-// meanwhile, and no refusal has come of age.
+// the least recently used. One scan finds the first VICTIMS_MAX; they serve the next evictions as long as nobody has
+// used them meanwhile, and no refusal has come of age.
 function evict(): bool {
   for (let scans = 0; scans < 2; scans++) {
     while (nextVictim < victims) {
       const at = victimAt(nextVictim);
       if (load<u32>(at, 4) >= ANSWER && isSeen(youngSince)) break;
       nextVictim++;
-      const index = load<u32>(at);
-      if (!evictable(index) || worth(index) != load<u32>(at, 4)) continue;
-      clear(index);
-      count(-1);
+      const slot = load<u32>(at);
+      if (!evictable(slot) || worth(slot) != load<u32>(at, 4)) continue;
+      clear(slot);
       return true;
     }
     findVictims();
@@ -223,21 +253,19 @@ function evict(): bool {
   return false;
 }
 
-function evictable(index: u32): bool {
-  const key = load<u64>(fdbSlot(index), FDB_KEY);
-  if (key == EMPTY || key == TOMBSTONE) return false;
-  return !(fdbFlags(load<u64>(fdbSlot(index), FDB_VALUE)) & FDB_FLAG_STATIC);
+function evictable(slot: u32): bool {
+  return load<u64>(keyAt(slot)) != EMPTY && !(fdbFlags(load<u32>(valueAt(slot))) & FDB_FLAG_STATIC);
 }
 
 // What is worth less goes first. A refusal that is so young that workers may not have seen it is an entry like others:
 // frames wait for it.
-function worth(index: u32): u32 {
-  const since = load<u32>(fdbSince() + <usize>index * FDB_STAMP_SIZE);
-  if (isRefusal(load<u64>(fdbSlot(index), FDB_VALUE))) {
+function worth(slot: u32): u32 {
+  const since = load<u32>(fdbSince(slot));
+  if (isRefusal(load<u32>(valueAt(slot)))) {
     if (isSeen(since)) return since;
     youngSince = min(youngSince, since);
   }
-  return max(since, fdbLastUse(index)) | ANSWER;
+  return max(since, load<u32>(usedAt(slot))) | ANSWER;
 }
 
 @inline
@@ -246,7 +274,7 @@ function isSeen(since: u32): bool {
 }
 
 // The plugin knows no such MAC, or failed: short-lived, and any answer outweighs it.
-function isRefusal(value: u64): bool {
+function isRefusal(value: u32): bool {
   if (fdbKind(value) != FdbKind.drop) return false;
   return fdbIndex(value) == Drop.no_such_mac || fdbIndex(value) == Drop.lookup_failed;
 }
@@ -255,16 +283,16 @@ function findVictims(): void {
   victims = 0;
   nextVictim = 0;
   youngSince = NOWHERE;
-  for (let index: u32 = 0; index < fdbSlots(); index++) {
-    if (!evictable(index)) continue;
-    const value = worth(index);
+  for (let slot: u32 = 0; slot < fdbSlots(); slot++) {
+    if (!evictable(slot)) continue;
+    const value = worth(slot);
     if (victims == <u32>VICTIMS_MAX && value >= load<u32>(victimAt(VICTIMS_MAX - 1), 4)) continue;
     let place = victims < <u32>VICTIMS_MAX ? victims++ : VICTIMS_MAX - 1;
     while (place > 0 && load<u32>(victimAt(place - 1), 4) > value) {
       store<u64>(victimAt(place), load<u64>(victimAt(place - 1)));
       place--;
     }
-    store<u32>(victimAt(place), index);
+    store<u32>(victimAt(place), slot);
     store<u32>(victimAt(place), value, 4);
   }
 }

@@ -1,37 +1,42 @@
-// The forwarding database: (overlay, MAC) -> remote endpoint | local VNIC | drop. Read by every worker without a lock.
+// The forwarding database: (overlay, MAC) -> remote endpoint | local VNIC | drop. Read by every worker without a lock,
+// written by the host alone (fdb-write.ts).
 //
-// Reading: load the key, the value, the key again and the value again. A slot is only ever rewritten value first, key
-// last, and a removed key becomes TOMBSTONE before its value changes, so an unchanged key says that the value belongs
-// to it; every value carries a new generation, so an unchanged value says that no other key was there in between.
-// Writing (fdb-write.ts) is the host's alone.
+// A key stands in one of two buckets, its first or its second, in any of their ways. A bucket is a cache line: keys,
+// values and stamps of use. So a lookup reads one line, or two, however the table is filled.
+//
+// Reading: load HDR_FDB_VERSION, look for the key, load its value, load HDR_FDB_VERSION again; if that has changed,
+// start over. The host raises it
+//  * after it has emptied a way and before it writes another key's value there: no value is taken for another key's;
+//  * after it has copied an entry to its other bucket and before it empties the first place: none is missed meanwhile.
+// A value that is replaced under the same key is one store, and needs neither.
+//
+// The keys are compared two by two, by loads that are not atomic. Between the two atomic ones of the version they stay
+// because the value is loaded from an address that depends on what they found, and atomically: no processor does that
+// before, nor what is atomic after it. Each half of such a load is a whole key where an aligned one is a single access.
 
 import {
-  FDB_KEY,
-  FDB_SLOT_SIZE,
+  FDB_BUCKET_SIZE,
   FDB_STAMP_SIZE,
-  FDB_VALUE,
+  FDB_USED,
+  FDB_VALUES,
+  FDB_WAYS,
   HDR_FDB_BASE,
-  HDR_FDB_MASK,
-  HDR_WORKERS,
+  HDR_FDB_BUCKETS,
+  HDR_FDB_VERSION,
 } from '../layout';
 import { hash64 } from './hash';
 
 export const EMPTY: u64 = 0; // overlay 0 does not exist, so no key is 0
-export const TOMBSTONE: u64 = u64.MAX_VALUE; // nor does overlay 65535
 
 let base: usize = 0;
-let mask: u32 = 0;
-let used: usize = 0; // this worker's array of last uses
-let heard: usize = 0; // and of when frames from there last came
-let peeked: u32 = 0; // slot of the entry that was last looked at
+let buckets: u32 = 0;
+let peeked: usize = 0; // stamp of hearing of the entry that was last looked at
 let now: u32 = 0; // tenths of a second
 
-// Binds this instance to the table; `worker` picks the arrays of its own stamps.
-export function fdbAttach(worker: u32): void {
+// Binds this instance to the table.
+export function fdbAttach(): void {
   base = load<u32>(HDR_FDB_BASE);
-  mask = load<u32>(HDR_FDB_MASK);
-  used = fdbUsed(worker);
-  heard = fdbHeard(worker);
+  buckets = load<u32>(HDR_FDB_BUCKETS);
 }
 
 export function fdbClock(nowMs: f64): void {
@@ -43,42 +48,35 @@ export function fdbNow(): u32 {
   return now;
 }
 
+// A slot is a way of a bucket, counted through all of them.
 @inline
 export function fdbSlots(): u32 {
-  return mask + 1;
+  return buckets * FDB_WAYS;
 }
 
 @inline
-export function fdbSlot(index: u32): usize {
-  return base + <usize>index * FDB_SLOT_SIZE;
+export function fdbBucket(index: u32): usize {
+  return base + <usize>index * FDB_BUCKET_SIZE;
+}
+
+// The two buckets of a key, by its hash: their indexes. They may be the same.
+@inline
+export function fdbFirst(hash: u64): u32 {
+  return <u32>(((hash >> 32) * buckets) >> 32);
 }
 
 @inline
-export function fdbHome(key: u64): u32 {
-  return hash64(key) & mask;
+export function fdbSecond(hash: u64): u32 {
+  return <u32>((<u64><u32>hash * buckets) >> 32);
 }
 
-@inline
-export function fdbNext(index: u32): u32 {
-  return (index + 1) & mask;
+// When each slot was written; behind these, when each was heard of.
+export function fdbSince(slot: u32): usize {
+  return fdbBucket(buckets) + <usize>slot * FDB_STAMP_SIZE;
 }
 
-@inline
-export function fdbPrevious(index: u32): u32 {
-  return (index - 1) & mask;
-}
-
-// When each slot was written; the arrays of last uses follow, one per worker, and those of what was heard last.
-export function fdbSince(): usize {
-  return fdbSlot(mask + 1);
-}
-
-export function fdbUsed(worker: u32): usize {
-  return fdbSince() + <usize>(worker + 1) * (mask + 1) * FDB_STAMP_SIZE;
-}
-
-export function fdbHeard(worker: u32): usize {
-  return fdbUsed(load<u32>(HDR_WORKERS) + worker);
+export function fdbHeard(slot: u32): usize {
+  return fdbSince(fdbSlots() + slot);
 }
 
 @inline
@@ -87,65 +85,80 @@ export function fdbKey(overlay: u32, mac: u64): u64 {
 }
 
 @inline
-export function fdbKind(value: u64): u32 {
-  return <u32>value & 0xff;
+export function fdbKind(value: u32): u32 {
+  return value & 0xff;
 }
 
 @inline
-export function fdbFlags(value: u64): u32 {
-  return (<u32>value >> 8) & 0xff;
+export function fdbFlags(value: u32): u32 {
+  return (value >> 8) & 0xff;
 }
 
 // Endpoint, VNIC or Drop, by the entry's kind.
 @inline
-export function fdbIndex(value: u64): u32 {
-  return <u32>(value >> 32);
+export function fdbIndex(value: u32): u32 {
+  return value >> 16;
 }
 
-// Whether the slot still holds what was read of it.
+// The way of a bucket that holds a key, FDB_WAYS when none does.
 @inline
-function isSettled(slot: usize, key: u64, value: u64): bool {
-  return atomic.load<u64>(slot, FDB_KEY) == key && atomic.load<u64>(slot, FDB_VALUE) == value;
+export function fdbWay(bucket: usize, key: u64): u32 {
+  const wanted = i64x2.splat(key);
+  const low = i64x2.bitmask(i64x2.eq(v128.load(bucket), wanted));
+  const high = i64x2.bitmask(i64x2.eq(v128.load(bucket, 16), wanted));
+  return <u32>ctz<i32>(low | (high << 2) | (1 << FDB_WAYS));
+}
+
+// Where a bucket has a key: its address and 4 times the way.
+@inline
+function placeIn(bucket: usize, key: u64): usize {
+  return bucket + ((<usize>fdbWay(bucket, key)) << 2);
+}
+
+@inline
+function isNone(place: usize): bool {
+  return place % FDB_BUCKET_SIZE == FDB_WAYS * 4;
+}
+
+// The value of a key in the low half and its place in the high one; 0: there is none.
+@inline
+function seek(key: u64): u64 {
+  const hash = hash64(key);
+  while (true) {
+    const version = atomic.load<u32>(HDR_FDB_VERSION);
+    let place = placeIn(fdbBucket(fdbFirst(hash)), key);
+    let value = atomic.load<u32>(place, FDB_VALUES); // of no meaning if there is no such key, but see above
+    if (isNone(place)) {
+      place = placeIn(fdbBucket(fdbSecond(hash)), key);
+      value = atomic.load<u32>(place, FDB_VALUES);
+    }
+    if (atomic.load<u32>(HDR_FDB_VERSION) != version) continue;
+    return isNone(place) ? 0 : ((<u64>place) << 32) | value;
+  }
 }
 
 // The value for a key, 0 when there is none; marks the entry as used.
 @inline // three callers; each call would cost about as much as the search
-export function fdbFind(key: u64): u64 {
-  let index = fdbHome(key);
-  while (true) {
-    const slot = fdbSlot(index);
-    const found = atomic.load<u64>(slot, FDB_KEY);
-    if (found == key) {
-      const value = atomic.load<u64>(slot, FDB_VALUE);
-      if (!isSettled(slot, key, value)) continue; // it changed under us: look at it again
-      const stamp = used + <usize>index * FDB_STAMP_SIZE;
-      if (load<u32>(stamp) != now) store<u32>(stamp, now); // at most one write per entry and tenth of a second
-      return value;
-    }
-    if (found == EMPTY) return 0;
-    index = fdbNext(index);
-  }
+export function fdbFind(key: u64): u32 {
+  const found = seek(key);
+  if (found == 0) return 0;
+  const place = <usize>(found >> 32);
+  if (load<u32>(place, FDB_USED) != now) store<u32>(place, now, FDB_USED); // at most once per tenth of a second
+  return <u32>found;
 }
 
 // The same, without marking it: nobody sends there by it.
-export function fdbPeek(key: u64): u64 {
-  let index = fdbHome(key);
-  while (true) {
-    const found = atomic.load<u64>(fdbSlot(index), FDB_KEY);
-    if (found == EMPTY) return 0;
-    if (found == key) {
-      const value = atomic.load<u64>(fdbSlot(index), FDB_VALUE);
-      if (!isSettled(fdbSlot(index), key, value)) continue;
-      peeked = index;
-      return value;
-    }
-    index = fdbNext(index);
+export function fdbPeek(key: u64): u32 {
+  const found = seek(key);
+  if (found != 0) {
+    const offset = <usize>(found >> 32) - base;
+    peeked = fdbHeard(<u32>(offset / FDB_BUCKET_SIZE) * FDB_WAYS + <u32>((offset % FDB_BUCKET_SIZE) >> 2));
   }
+  return <u32>found;
 }
 
 // A frame came from where the entry that was peeked last says.
 @inline
 export function fdbHear(): void {
-  const stamp = heard + <usize>peeked * FDB_STAMP_SIZE;
-  if (load<u32>(stamp) != now) store<u32>(stamp, now);
+  if (load<u32>(peeked) != now) store<u32>(peeked, now);
 }

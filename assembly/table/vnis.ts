@@ -15,7 +15,7 @@ function slotOf(index: u32): usize {
 
 // The overlay of a VNI, 0 when there is none.
 export function overlayOfVni(vni: u32): u32 {
-  let index = hash64(vni) & VNI_MASK;
+  let index = <u32>hash64(vni) & VNI_MASK;
   for (let probes = 0; probes < VNI_SLOTS; probes++) {
     const word = atomic.load<u64>(slotOf(index));
     if (word == 0) return 0;
@@ -28,7 +28,7 @@ export function overlayOfVni(vni: u32): u32 {
 // Puts a VNI that is not there yet, and its header into the overlay's record: datagrams only copy it.
 export function vniPut(vni: u32, overlay: u32): void {
   vxlanStamp(overlayAt(overlay) + OVL_HEADER, vni);
-  let index = hash64(vni) & VNI_MASK;
+  let index = <u32>hash64(vni) & VNI_MASK;
   while (true) {
     const word = load<u64>(slotOf(index));
     if (word == 0 || word == GONE) break;
@@ -38,7 +38,7 @@ export function vniPut(vni: u32, overlay: u32): void {
 }
 
 export function vniRemove(vni: u32): void {
-  let index = hash64(vni) & VNI_MASK;
+  let index = <u32>hash64(vni) & VNI_MASK;
   for (let probes = 0; probes < VNI_SLOTS; probes++) {
     const word = load<u64>(slotOf(index));
     if (word == 0) return;

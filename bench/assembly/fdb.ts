@@ -7,7 +7,7 @@ import { keyAt, randomMac, shuffle } from './random';
 
 // Binds this instance to the table of the memory.
 export function attach(nowMs: f64): void {
-  fdbAttach(0);
+  fdbAttach();
   fdbClock(nowMs);
 }
 
@@ -39,9 +39,9 @@ export function lookups(keys: usize, count: u32): u32 {
 
 // The same, but no lookup can begin before the last one has answered: no answer has all bits of `never` set, which the
 // compiler does not know.
-export function lookupsInTurn(keys: usize, count: u32, never: u64): u32 {
+export function lookupsInTurn(keys: usize, count: u32, never: u32): u32 {
   let found: u32 = 0;
-  let value: u64 = 0;
+  let value: u32 = 0;
   for (let index: u32 = 0; index < count; index++) {
     value = fdbFind(load<u64>(keyAt(keys, index)) ^ u64((value & never) == never));
     if (value != 0) found++;

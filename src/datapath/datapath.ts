@@ -171,8 +171,7 @@ export class Datapath {
     this.#datapath.vniRemove(this.#vnis.get(index)!);
     this.#vnis.delete(index);
     this.#tables.removeOverlay(index);
-    for (const { mac } of this.#fdb.entries(index)) this.#fdb.remove(index, mac);
-    this.#workers.wake();
+    await this.#fdb.purge(index);
     await this.#workers.quiesce();
     this.#destinations.release(this.#tables.targetsOf(index));
     this.#tables.releaseOverlay(index);
@@ -191,12 +190,9 @@ export class Datapath {
   async removeVnic(index: VnicIndex): Promise<void> {
     const { overlay, mac } = this.#vnics.get(index)!;
     this.#vnics.delete(index);
-    for (const entry of this.#fdb.entries(overlay)) {
-      if (entry.mac === mac || (entry.target.kind === 'local' && entry.target.vnic === index)) {
-        this.#fdb.remove(overlay, entry.mac);
-      }
-    }
+    this.#fdb.remove(overlay, mac);
     this.#tables.removeVnic(index);
+    await this.#fdb.purge(overlay, index);
     await this.#workers.quiesce();
     this.#tables.releaseVnic(index);
   }
@@ -225,9 +221,9 @@ export class Datapath {
     return this.#fdb.heardAtMs(overlay, mac);
   }
 
-  /** Sorted by MAC. */
-  fdbEntries(overlay: OverlayIndex): FdbEntry[] {
-    return this.#fdb.entries(overlay);
+  /** {@link Fdb.page} */
+  fdbPage(overlay: OverlayIndex, after: string | null, limit: number): FdbEntry[] {
+    return this.#fdb.page(overlay, after, limit);
   }
 
   get fdbCount(): number {

@@ -1,23 +1,28 @@
 /** The host's end of the FDB: entries as plain data. The table itself is assembly/table. */
+import { setImmediate } from 'node:timers/promises';
 import {
   Drop,
+  FDB_BUCKET_SIZE,
   FDB_FLAG_LEARNED,
   FDB_FLAG_STATIC,
-  FDB_SLOT_SIZE,
-  FDB_VALUE,
+  FDB_VALUES,
+  FDB_WAYS,
   FdbKind,
   HDR_FDB_BASE,
+  HDR_FDB_BUCKETS,
   HDR_FDB_COUNT,
-  HDR_FDB_MASK,
 } from '../../assembly/layout.js';
 import type { Endpoints } from './endpoints.js';
 import { macOfWord, macWord } from './mac.js';
 import type { Views } from './memory.js';
 import type { DatapathExports } from './module.js';
-import type { FdbEntry, FdbTarget, OverlayIndex } from './types.js';
+import type { FdbEntry, FdbTarget, OverlayIndex, VnicIndex } from './types.js';
 
 const NOWHERE = 0xffff_ffff;
 const TENTH_MS = 100;
+const BUCKET_WORDS = FDB_BUCKET_SIZE / 4;
+/** Slots: a millisecond or so. */
+const PURGED_AT_ONCE = 1 << 16;
 
 const high = (mac: number): number => Math.floor(mac / 2 ** 32);
 const low = (mac: number): number => mac >>> 0;
@@ -86,29 +91,69 @@ export class Fdb {
     return lastHeard === 0 ? null : lastHeard * TENTH_MS;
   }
 
-  /** Every entry of the overlay, sorted by MAC. */
-  entries(overlay: OverlayIndex): FdbEntry[] {
-    const slots = this.#views.u32[HDR_FDB_MASK >> 2]! + 1;
-    const found: FdbEntry[] = [];
-    for (let slot = 0; ; slot++) {
-      slot = this.#datapath.fdbWalk(overlay, slot, slots) >>> 0;
-      if (slot === NOWHERE) break;
-      found.push(this.#decode(slot));
+  /** Ways of all buckets. */
+  get #slots(): number {
+    return this.#views.u32[HDR_FDB_BUCKETS >> 2]! * FDB_WAYS;
+  }
+
+  /**
+   * The overlay's entries with the `limit` lowest MACs above `after`, in that order; all of them when there are fewer.
+   * Entries that stay throughout are met once each by a walk over pages, whatever else comes and goes.
+   */
+  page(overlay: OverlayIndex, after: string | null, limit: number): FdbEntry[] {
+    const { u32 } = this.#views;
+    const first = this.#bucketWord(0);
+    const last = first + (this.#slots / FDB_WAYS) * BUCKET_WORDS;
+    const above = after === null ? -1 : macWord(after);
+    let macs: number[] = [];
+    let below = Number.POSITIVE_INFINITY; // the highest MAC that may still be on the page
+    const cut = (): void => {
+      macs = macs.sort((a, b) => a - b).slice(0, limit);
+      if (macs.length === limit) below = macs[limit - 1]!;
+    };
+    for (let bucket = first; bucket < last; bucket += BUCKET_WORDS) {
+      for (let key = bucket; key < bucket + FDB_WAYS * 2; key += 2) {
+        const half = u32[key + 1]!;
+        if (half >>> 16 !== overlay) continue;
+        const mac = (half & 0xffff) * 2 ** 32 + u32[key]!;
+        if (mac <= above || mac >= below) continue;
+        macs.push(mac);
+        if (macs.length === limit * 2) cut();
+      }
     }
-    return found.sort((a, b) => (a.mac < b.mac ? -1 : 1));
+    cut();
+    return macs.map((mac) => this.get(overlay, macOfWord(mac))!);
+  }
+
+  /**
+   * Removes the overlay's entries; only those that lead to the VNIC, if one is given. No more of them may come. Other
+   * work has its turn meanwhile; what that moved to where nobody looks any more goes in the end, in one go.
+   */
+  async purge(overlay: OverlayIndex, vnic: VnicIndex = 0): Promise<void> {
+    const movesBefore = this.#datapath.fdbMoves();
+    for (let from = 0; from < this.#slots; from += PURGED_AT_ONCE) {
+      if (from > 0) await setImmediate();
+      this.#datapath.fdbPurge(overlay, vnic, from, from + PURGED_AT_ONCE);
+    }
+    if (this.#datapath.fdbMoves() !== movesBefore) this.#datapath.fdbPurge(overlay, vnic, 0, this.#slots);
+  }
+
+  /** Index of the bucket's first word in the 32-bit view. */
+  #bucketWord(bucket: number): number {
+    return (this.#views.u32[HDR_FDB_BASE >> 2]! + bucket * FDB_BUCKET_SIZE) / 4; // >> would turn large offsets negative
   }
 
   #decode(slot: number): FdbEntry {
     const { u32 } = this.#views;
-    const word = (u32[HDR_FDB_BASE >> 2]! + slot * FDB_SLOT_SIZE) / 4; // >> would turn large offsets negative
-    const meta = u32[word + (FDB_VALUE >> 2)]!;
-    const index = u32[word + (FDB_VALUE >> 2) + 1]!;
+    const way = slot % FDB_WAYS;
+    const bucket = this.#bucketWord((slot - way) / FDB_WAYS);
+    const value = u32[bucket + (FDB_VALUES >> 2) + way]!;
     const lastUse = this.#datapath.fdbLastUse(slot) >>> 0;
     return {
-      mac: macOfWord((u32[word + 1]! & 0xffff) * 2 ** 32 + u32[word]!),
-      target: this.#target(meta & 0xff, index),
-      isStatic: ((meta >> 8) & FDB_FLAG_STATIC) !== 0,
-      isLearned: ((meta >> 8) & FDB_FLAG_LEARNED) !== 0,
+      mac: macOfWord((u32[bucket + way * 2 + 1]! & 0xffff) * 2 ** 32 + u32[bucket + way * 2]!),
+      target: this.#target(value & 0xff, value >>> 16),
+      isStatic: ((value >> 8) & FDB_FLAG_STATIC) !== 0,
+      isLearned: ((value >> 8) & FDB_FLAG_LEARNED) !== 0,
       heardAtMs: this.#heardAtMs(slot),
       usedAtMs: lastUse === 0 ? null : lastUse * TENTH_MS,
     };
@@ -123,11 +168,14 @@ export class Fdb {
   /** The indexes of the endpoints that entries point to. */
   endpointsInUse(): Set<number> {
     const { u32 } = this.#views;
-    const first = u32[HDR_FDB_BASE >> 2]! / 4;
-    const words = ((u32[HDR_FDB_MASK >> 2]! + 1) * FDB_SLOT_SIZE) / 4;
+    const first = this.#bucketWord(0);
     const used = new Set<number>();
-    for (let word = first; word < first + words; word += FDB_SLOT_SIZE >> 2) {
-      if ((u32[word + (FDB_VALUE >> 2)]! & 0xff) === FdbKind.remote) used.add(u32[word + (FDB_VALUE >> 2) + 1]!);
+    for (let bucket = first; bucket < first + (this.#slots / FDB_WAYS) * BUCKET_WORDS; bucket += BUCKET_WORDS) {
+      for (let way = 0; way < FDB_WAYS; way++) {
+        const value = u32[bucket + (FDB_VALUES >> 2) + way]!;
+        const isLive = u32[bucket + way * 2 + 1] !== 0;
+        if (isLive && (value & 0xff) === FdbKind.remote) used.add(value >>> 16);
+      }
     }
     return used;
   }

@@ -1,10 +1,14 @@
 /** The shared memory: its size, its address, and one set of typed views on it. */
+import { randomBytes } from 'node:crypto';
 import {
-  FDB_SLOT_SIZE,
+  FDB_BUCKET_SIZE,
   FDB_STAMP_SIZE,
+  FDB_WAYS,
+  HASH_KEYS_SIZE,
   HDR_FDB_BASE,
+  HDR_FDB_BUCKETS,
   HDR_FDB_LIMIT,
-  HDR_FDB_MASK,
+  HDR_HASH_KEYS,
   HDR_MEMORY_BASE,
   HDR_STAMP,
   HDR_WORKERS,
@@ -13,7 +17,6 @@ import {
   W_SIZE,
   WORKERS_BASE,
 } from '../../assembly/layout.js';
-import { memoryTooLarge } from '../errors.js';
 import { addressOf } from '../system/syscalls.js';
 
 /** Views of one memory. Offsets are bytes; a 32-bit index is the offset shifted by 2. */
@@ -41,12 +44,12 @@ export function viewsOf(memory: WebAssembly.Memory): Views {
   };
 }
 
-const GIB = 2 ** 30;
-const SIZE_MAX = 4 * GIB; // what 32-bit offsets reach
-
-/** Slots of an FDB of `fdbSize` entries: a power of two, at most half full. */
-function slotsFor(fdbSize: number): number {
-  return 2 ** Math.ceil(Math.log2(fdbSize * 2));
+/**
+ * Buckets of an FDB of `fdbSize` entries. Half full, nearly every entry stands in the first bucket of its two, and a
+ * new one finds room at once, or within a few moves. The few more keep chance out of small tables.
+ */
+function bucketsFor(fdbSize: number): number {
+  return Math.ceil((fdbSize * 2) / FDB_WAYS) + 64;
 }
 
 /**
@@ -54,18 +57,19 @@ function slotsFor(fdbSize: number): number {
  * handed addresses inside it.
  */
 export function createMemory(workers: number, fdbSize: number): WebAssembly.Memory {
-  const slots = slotsFor(fdbSize);
+  const buckets = bucketsFor(fdbSize);
   const fdbBase = WORKERS_BASE + workers * W_SIZE;
-  const size = fdbBase + slots * (FDB_SLOT_SIZE + FDB_STAMP_SIZE * (1 + 2 * workers));
-  if (size > SIZE_MAX) throw memoryTooLarge(fdbSize, workers, size / GIB, SIZE_MAX / GIB);
+  const size = fdbBase + buckets * (FDB_BUCKET_SIZE + FDB_WAYS * 2 * FDB_STAMP_SIZE);
   const pages = Math.ceil(size / PAGE_SIZE);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   const views = viewsOf(memory);
   views.u32[HDR_STAMP >> 2] = LAYOUT_STAMP;
   views.u64[HDR_MEMORY_BASE >> 3] = BigInt(views.address);
   views.u32[HDR_FDB_BASE >> 2] = fdbBase;
-  views.u32[HDR_FDB_MASK >> 2] = slots - 1;
+  views.u32[HDR_FDB_BUCKETS >> 2] = buckets;
   views.u32[HDR_FDB_LIMIT >> 2] = fdbSize;
   views.u32[HDR_WORKERS >> 2] = workers;
+  views.u8.set(randomBytes(HASH_KEYS_SIZE), HDR_HASH_KEYS);
+  views.u8[HDR_HASH_KEYS + HASH_KEYS_SIZE - 8]! |= 1; // the last factor is odd, or it would lose bits
   return memory;
 }

@@ -1,6 +1,15 @@
 // Internals of assembly/table and assembly/ring for the tests.
 
 export * from '../../assembly/ring/spsc';
-export { fdbAttach, fdbClock, fdbFind } from '../../assembly/table/fdb';
-export { fdbLastUse, fdbLocate, fdbPut, fdbRemove } from '../../assembly/table/fdb-write';
+export { fdbAttach, fdbClock, fdbFind, fdbHear, fdbPeek } from '../../assembly/table/fdb';
+export {
+  fdbLastHeard,
+  fdbLastUse,
+  fdbLocate,
+  fdbMoves,
+  fdbPurge,
+  fdbPut,
+  fdbRemove,
+} from '../../assembly/table/fdb-write';
 export * from '../../assembly/table/vnis';
+export { aimKeys, probes } from './fdb-attack';

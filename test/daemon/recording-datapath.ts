@@ -47,8 +47,9 @@ export class RecordingDatapath implements UpcallDatapath {
     return this.fdb.get(mac) ?? null;
   }
 
-  fdbEntries(): FdbEntry[] {
-    return [...this.fdb.values()].sort((a, b) => (a.mac < b.mac ? -1 : 1));
+  fdbPage(_overlay: OverlayIndex, after: string | null, limit: number): FdbEntry[] {
+    const above = [...this.fdb.values()].filter(({ mac }) => after === null || mac > after);
+    return above.sort((a, b) => (a.mac < b.mac ? -1 : 1)).slice(0, limit);
   }
 
   deliver(vnic: VnicIndex, frame: Uint8Array): boolean {

@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { LEARN_REPEAT_MS, LEARNS_PER_SECOND_MAX } from '../../assembly/layout.js';
-import { macWord } from '../../src/datapath/mac.js';
 import type { LearnUpcall, OverlayConfig } from '../../src/datapath/types.js';
 import { BUILDS, type Build, Core, OVERLAY } from '../support/core.js';
 import { BROADCAST, datagram, frame } from '../support/frames.js';
@@ -175,33 +174,6 @@ for (const build of BUILDS) {
       assert.deepEqual([isLearned, isStatic], [true, false]);
       for (let n = 0; n < 16; n++) core.put(overlay, macOf(n), { kind: 'remote', endpoint }, true);
       assert.equal(core.fdb.get(overlay, FAR), null);
-    });
-
-    it('an entry that is moved when the table is crowded keeps the time it was heard of', () => {
-      const core = new Core(build, 16); // 32 slots
-      const overlay = core.overlay({ learn: true });
-      const put = (mac: string): void => core.remote(overlay, mac, { ip: VTEP, port: 4789 });
-      const slotOf = (mac: string): number =>
-        core.module.fdbLocate(overlay, Math.floor(macWord(mac) / 2 ** 32), macWord(mac) >>> 0);
-      const homes = new Map<number, string[]>();
-      for (let n = 0; n < 1000; n++) {
-        put(macOf(n));
-        const home = slotOf(macOf(n));
-        homes.set(home, [...(homes.get(home) ?? []), macOf(n)]);
-        core.fdb.remove(overlay, macOf(n));
-      }
-      const at = (slots: readonly number[]): string[] => slots.map((slot) => homes.get(slot)![0]!);
-      const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, n) => first + n);
-      const displaced = homes.get(9)![1]!;
-      for (const mac of [...at(range(9, 23)), displaced]) put(mac);
-      core.decap([datagram(OVERLAY.vni, frame(HERE, displaced))], { from: VTEP });
-      const heardAtMs = core.nowMs;
-      core.nowMs += 1000;
-      assert.equal(slotOf(displaced), 24, 'behind those that stand in its way');
-      for (const mac of at(range(9, 23))) core.fdb.remove(overlay, mac);
-      for (const mac of at([...range(25, 31), 0, 1])) put(mac);
-      assert.equal(slotOf(displaced), 9, 'home');
-      assert.equal(core.fdb.heardAtMs(overlay, displaced), heardAtMs);
     });
 
     it('any order of writing, forgetting and hearing in a small, crowded table: heardAtMs is what a Map says', () => {

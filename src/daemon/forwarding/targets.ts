@@ -20,7 +20,8 @@ export interface Fdb {
   fdbPut(overlay: OverlayIndex, mac: string, target: FdbTarget, options?: FdbPutOptions): boolean;
   fdbRemove(overlay: OverlayIndex, mac: string): boolean;
   fdbGet(overlay: OverlayIndex, mac: string): FdbEntry | null;
-  fdbEntries(overlay: OverlayIndex): FdbEntry[];
+  /** The entries with the `limit` lowest MACs above `after`, in that order. */
+  fdbPage(overlay: OverlayIndex, after: string | null, limit: number): FdbEntry[];
   /** Entries there are, of all overlays. */
   readonly fdbCount: number;
   /** Whether the endpoint table takes another one. */
@@ -96,7 +97,12 @@ export class Targets {
 
   /** All entries, those of VNICs included, sorted by MAC. */
   entries(): FdbEntry[] {
-    return this.#options.fdb.fdbEntries(this.#options.overlay);
+    return this.page(null, Number.POSITIVE_INFINITY);
+  }
+
+  /** Entries, those of VNICs included: the `limit` lowest MACs above `after`, in that order. */
+  page(after: string | null, limit: number): FdbEntry[] {
+    return this.#options.fdb.fdbPage(this.#options.overlay, after, limit);
   }
 
   /** A static entry. False: there is no room, see noRoom. */
