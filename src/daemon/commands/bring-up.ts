@@ -59,7 +59,7 @@ export async function repair(registry: Registry, isDue: (object: Overlay | Vnic)
 /** The overlay first: its VNICs are no use without its socket, and of little use without its plugin. */
 export async function repairOverlay(registry: Registry, overlay: Overlay, isDue: (object: Overlay | Vnic) => boolean) {
   const wasDown = overlay.state === 'down';
-  if (isDue(overlay) && !registry.isEnding()) await bringUp(registry, overlay);
+  if (overlay.state !== 'serving' && isDue(overlay) && !registry.isEnding()) await bringUp(registry, overlay);
   const isNew = wasDown && overlay.state !== 'down';
   for (const vnic of vnicsOn(registry, overlay.name)) {
     if (registry.isEnding()) return;

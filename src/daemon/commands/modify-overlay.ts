@@ -1,6 +1,6 @@
 /** Commands that change a running overlay: its properties, its search plugin. Each is all or nothing. */
 import type { ModifyOverlay } from '../../control/protocol.js';
-import { daemonEnding, nothingToModify, overlayChangedMeanwhile, propertyFixed } from '../../errors.js';
+import { daemonEnding, nothingToModify, overlayChangedMeanwhile } from '../../errors.js';
 import {
   configurationOf,
   OVERLAY_PROPERTIES,
@@ -32,29 +32,31 @@ async function changeProperties(registry: Registry, name: string, given: Given):
   const overlay = overlayOf(registry, name);
   const names = Object.keys(given);
   if (names.length === 0) throw nothingToModify(name);
-  const before = overlay.configuration;
   const manifest = overlay.plugin.found?.manifest ?? null;
   parseChanges(specsOf(manifest), given);
-  const after = configurationOf(manifest, { ...before.given, ...given });
-  if (names.includes('mtu')) overlay.checkMtu(after);
-  refuseFixed(overlay, names);
-  return allOrNothing(registry.log, async (undo) => {
-    // Taken back last: what is kept then is the configuration as it was.
-    undo.push(`keep overlay ${name} as it was`, () => saveOverlay(registry, overlay));
-    undo.push(`change overlay ${name} back`, () => overlay.change(before, names));
-    await overlay.change(after, names);
-    await saveOverlay(registry, overlay);
-    await repairOverlay(registry, overlay, (object) => object === overlay); // may be still DEGRADED, and says why
-    registry.log.info('overlay modified', { overlay: name, properties: names });
-    return overlay;
-  });
+  const after = configurationOf(manifest, { ...overlay.configuration.given, ...given });
+  await changeAndKeep(registry, overlay, after, names);
+  await repairOverlay(registry, overlay, (object) => object === overlay); // may be still DEGRADED, and says why
+  registry.log.info('overlay modified', { overlay: name, properties: names });
+  return overlay;
 }
 
-/** A running plugin may not be able to take changes at all. */
-function refuseFixed(overlay: Overlay, names: readonly string[]): void {
-  const ownNames = overlay.plugin.ownNames(names);
-  const { host } = overlay.plugin;
-  if (ownNames.length > 0 && host !== null && !host.can('change')) throw propertyFixed(ownNames, overlay.plugin.name);
+/** In a turn. `names`: properties that may differ in `configuration`. */
+export async function changeAndKeep(
+  registry: Registry,
+  overlay: Overlay,
+  configuration: OverlayConfiguration,
+  names: readonly string[],
+): Promise<void> {
+  const before = overlay.configuration;
+  overlay.checkChange(configuration, names);
+  await allOrNothing(registry.log, async (undo) => {
+    // Taken back last: what is kept then is the configuration as it was.
+    undo.push(`keep overlay ${overlay.name} as it was`, () => saveOverlay(registry, overlay));
+    undo.push(`change overlay ${overlay.name} back`, () => overlay.change(before, names));
+    await overlay.change(configuration, names);
+    await saveOverlay(registry, overlay);
+  });
 }
 
 /** What another instance is prepared for. */

@@ -1,6 +1,6 @@
 /**
  * The steps of a plan (src/config/plan.ts), each done or not done. New overlays and VNICs are only written down here:
- * repair.ts brings them up, now and whenever it can be.
+ * commands/bring-up.ts brings them up, now and whenever it can be.
  */
 import { parseEndpoint } from '../../address.js';
 import type { OverlayModel, VnicModel } from '../../config/model.js';
@@ -10,10 +10,9 @@ import { configurationOf } from '../../overlay-properties/overlay-properties.js'
 import type { Target } from '../../search/api.js';
 import type { FoundPlugin } from '../../search/find.js';
 import { checkNameFree, deleteOverlay } from '../commands/create-overlay.js';
-import { swapTo } from '../commands/modify-overlay.js';
+import { changeAndKeep, swapTo } from '../commands/modify-overlay.js';
 import { newOverlay, overlayOf, type Registry, saveOverlay, saveVnic, vnicOf, vnicsOn } from '../commands/registry.js';
 import { forget, put } from '../commands/targets.js';
-import { allOrNothing } from '../commands/undo.js';
 import { deleteVnic } from '../commands/vnics.js';
 import { Vnic } from '../overlay/vnic.js';
 
@@ -97,22 +96,15 @@ async function keep(registry: Registry, name: string, save: () => Promise<void>)
 /** True when the running plugin cannot take the change, and another instance has to. */
 export function needsSwap(registry: Registry, { overlay: { name }, swap, properties }: OverlayChange): boolean {
   const { plugin } = overlayOf(registry, name);
-  return swap.length > 0 || (plugin.ownNames(properties).length > 0 && plugin.host?.can('change') === false);
+  return swap.length > 0 || !plugin.takes(properties);
 }
 
 /** As modify-overlay does, but a property may also go back to its default. */
 export async function changeInPlace(registry: Registry, step: OverlayChange): Promise<void> {
   const { overlay: to, properties: names } = step;
   const overlay = overlayOf(registry, to.name);
-  const before = overlay.configuration;
-  const after = configurationOf(overlay.plugin.found?.manifest ?? null, to.properties);
-  if (names.includes('mtu')) overlay.checkMtu(after);
-  await allOrNothing(registry.log, async (undo) => {
-    undo.push(`keep overlay ${to.name} as it was`, () => saveOverlay(registry, overlay));
-    undo.push(`change overlay ${to.name} back`, () => overlay.change(before, names));
-    if (names.length > 0) await overlay.change(after, names);
-    await saveOverlay(registry, overlay);
-  });
+  const configuration = configurationOf(overlay.plugin.found?.manifest ?? null, to.properties);
+  if (names.length > 0) await changeAndKeep(registry, overlay, configuration, names);
   await changeTargets(registry, step, step.put);
 }
 

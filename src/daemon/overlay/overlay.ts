@@ -8,7 +8,7 @@
  * its health, and is tried again: the socket by commands/bring-up.ts, the plugin by its slot.
  */
 import type { VnicIndex } from '../../datapath/types.js';
-import { messageOf, overlayNotUp, swapLosesTargets } from '../../errors.js';
+import { messageOf, overlayNotUp, propertyFixed, swapLosesTargets } from '../../errors.js';
 import type { OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
 import type { Target } from '../../search/api.js';
 import type { FoundPlugin } from '../../search/find.js';
@@ -128,6 +128,12 @@ export class Overlay implements VnicOverlay {
     onAttached(this.#attachment.index);
     this.health.restore('underlay');
     this.backoff.succeeded(now());
+  }
+
+  /** Refuses what can be known of a change beforehand. `names`: properties that differ in the configuration. */
+  checkChange(configuration: OverlayConfiguration, names: readonly string[]): void {
+    if (names.includes('mtu')) this.checkMtu(configuration);
+    if (!this.plugin.takes(names)) throw propertyFixed(this.plugin.ownNames(names), this.plugin.name);
   }
 
   /** Refuses what another instance must not be prepared for. `names`: properties that differ in its configuration. */

@@ -97,6 +97,11 @@ export class PluginSlot {
     return names.filter((name) => this.found?.manifest.properties.some((spec) => spec.name === name));
   }
 
+  /** False when the running plugin cannot take other values of these properties: another instance has to. */
+  takes(names: readonly string[]): boolean {
+    return this.#serving === null || this.ownNames(names).length === 0 || this.#facts.can('change');
+  }
+
   get #serving(): PluginInstance | null {
     return this.#state.name === 'serving' ? this.#state.instance : null;
   }
