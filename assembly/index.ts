@@ -23,6 +23,7 @@ import * as table from './table/fdb-write';
 
 export { delivered, messageRun, sendFailed, sent } from './engine/output/accounting';
 export { turn } from './engine/turn';
+export { armRefused as uringRetry } from './engine/uring/multishot';
 export { uringStart, uringToSubmit, uringTurn } from './engine/uring/uring';
 export { pollSet, pollSetChanged } from './engine/mmsg/poll-set';
 export { prepare } from './engine/output/plan';

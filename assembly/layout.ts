@@ -248,7 +248,8 @@ export const C_DECAP_IN_BYTES = C_ENCAP_IN_BYTES + 8; // u64 datagram bytes read
 export const C_DELIVERED_BYTES = C_DECAP_IN_BYTES + 8; // u64 frame bytes written to TAPs
 export const C_LEARNS = C_DELIVERED_BYTES + 8; // u64 times the host was told where a MAC was heard from
 export const C_LEARN_SKIPPED = C_LEARNS + 8; // u64 times it was not: too many a second, or the ring was full
-export const C_SIZE = 128;
+export const C_IO_REFUSED = C_LEARN_SKIPPED + 8; // u64 system calls that failed, but for those that send or write
+export const C_SIZE = 192;
 
 // counters of one overlay; drops of frames that belong to no overlay count under overlay 0
 export const W_OVERLAY_COUNTERS = W_COUNTERS + C_SIZE;
@@ -454,6 +455,8 @@ export const W_LEARN_TOKENS = W_LEARNT + LEARNT_SLOTS * LEARNT_SIZE; // u32, u32
 export const W_VNIC_WRITE_FDS = W_LEARN_TOKENS + CACHE_LINE;
 export const W_SLEEP = W_VNIC_WRITE_FDS + VNICS_MAX * 4; // u32 Sleep; host clears that of an ended thread
 export const W_WAKES = W_SLEEP + CACHE_LINE; // u32 raised when tables or the inject ring have something for it (host)
+export const W_REFUSED_SOCKET = W_SLEEP + 4; // u32 socket whose receive failed (uring engine), until the host is told
+export const W_REFUSED_ERRNO = W_REFUSED_SOCKET + 4; // i32 with which errno
 export const W_SIZE = (W_WAKES + CACHE_LINE + KERNEL_PAGE + -1) & -KERNEL_PAGE;
 
 // ---- FDB: bucketized cuckoo hashing; the place is in HDR_FDB_BASE ---------------------------------------------------
@@ -472,7 +475,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 8;
+export const LAYOUT_VERSION = 9;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

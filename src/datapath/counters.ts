@@ -15,6 +15,7 @@ import {
   C_HELD,
   C_HELD_BYTES,
   C_INJECTED,
+  C_IO_REFUSED,
   C_LEARN_SKIPPED,
   C_LEARNS,
   C_UPCALLED,
@@ -65,6 +66,7 @@ const TOTALS = {
   upcalled: C_UPCALLED,
   learns: C_LEARNS,
   learnSkipped: C_LEARN_SKIPPED,
+  ioRefused: C_IO_REFUSED,
 } as const;
 
 const REASONS = Object.keys(DROP_TEXT) as DropReason[];

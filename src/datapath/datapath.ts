@@ -5,6 +5,7 @@
 import { HDR_TRAP, Inject, OVERLAYS_MAX } from '../../assembly/layout.js';
 import type { Endpoint } from '../address.js';
 import { tableFull } from '../errors.js';
+import { errnoName } from '../system/errno.js';
 import { Counters } from './counters.js';
 import { Destinations } from './destinations.js';
 import { Endpoints } from './endpoints.js';
@@ -119,7 +120,10 @@ export class Datapath {
 
   #onNotice(worker: number, notice: WorkerNotice): void {
     if (notice.kind === 'vnic-gone') this.onVnicGone(notice.vnic);
-    else this.#log.warn('UDP_SEGMENT refused: every datagram is sent by itself', { worker, ...notice });
+    else if (notice.kind === 'io-refused') {
+      const { errno, ...refused } = notice.refusal;
+      this.#log.warn('a system call of a datapath worker fails', { worker, ...refused, reason: errnoName(errno) });
+    } else this.#log.warn('UDP_SEGMENT refused: every datagram is sent by itself', { worker, ...notice });
   }
 
   /** Time has passed: a worker whose loop does not go round is replaced. To be called about ten times a second. */

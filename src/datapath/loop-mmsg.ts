@@ -39,6 +39,7 @@ import { HOLD_TIMEOUT_NS, type LoopOptions } from './loop.js';
 import type { Views } from './memory.js';
 import type { DatapathExports } from './module.js';
 import { Pause } from './pause.js';
+import { isRefusal, type Refusal, Refusals } from './refusals.js';
 import { Sleeper } from './wakes.js';
 
 const MSG_DONTWAIT = 0x40;
@@ -68,6 +69,10 @@ class MmsgLoop {
   readonly #pollfds: number;
   readonly #holdTimeout: number;
   readonly #noWait: number;
+  readonly #refusals: Refusals;
+  /** Descriptors that could not be read: the kernel is not asked about them before `#retryAtMs`. */
+  #aside: { readonly pollfd: number; readonly fd: number }[] = [];
+  #retryAtMs = 0;
   #entries = 0;
 
   constructor(datapath: DatapathExports, views: Views, options: LoopOptions) {
@@ -77,6 +82,7 @@ class MmsgLoop {
     this.#area = WORKERS_BASE + options.worker * W_SIZE;
     this.#pause = new Pause(views, options.worker, options.busyPollUs);
     this.#sleeper = new Sleeper(views, options.worker);
+    this.#refusals = new Refusals(views, options.worker, options.onRefusal);
     const at = (offset: number): number => views.address + this.#area + offset;
     this.#messages = addresses(at(W_TX_MMSG), MMSGHDR_SIZE, EMIT_MAX);
     this.#vectors = addresses(at(W_DELIVER_IOV), IOVEC_SIZE, DELIVER_IOV_MAX);
@@ -90,13 +96,14 @@ class MmsgLoop {
 
   run(): void {
     const { u32 } = this.#views;
-    this.#entries = this.#datapath.pollSet();
+    this.#watchAll();
     while (Atomics.load(u32, HDR_STOP >> 2) === 0) {
+      if (this.#aside.length > 0) this.#takeBack();
       const ready = this.#wait();
       const isTold = this.#sleeper.wakeUp();
       Atomics.add(u32, this.#word(W_TURN), 1);
       const isStale = this.#datapath.pollSetChanged(); // then what ppoll said belongs to the old set
-      if (isStale) this.#entries = this.#datapath.pollSet();
+      if (isStale) this.#watchAll();
       if (ready <= 0 && !isTold && !this.#datapath.isHolding()) continue;
       this.#pause.lookAtClock();
       this.#settle();
@@ -111,9 +118,15 @@ class MmsgLoop {
     return (this.#area + offset) >> 2;
   }
 
+  #watchAll(): void {
+    this.#entries = this.#datapath.pollSet();
+    this.#aside = [];
+  }
+
   #wait(): number {
     const { i32 } = this.#views;
     const ready = ppoll(this.#pollfds, this.#entries, this.#timeout());
+    if (isRefusal(ready)) this.#sleeper.rest(this.#refused({ call: 'ppoll', index: 0, errno: -ready }));
     const isWoken = ready > 0 && i32[this.#word(W_POLLFDS) + 1]! >>> 16 !== 0;
     if (isWoken) clearEventfd(i32[this.#word(W_EVENTFD)]!);
     return ready;
@@ -122,7 +135,25 @@ class MmsgLoop {
   #timeout(): number {
     const isHolding = Boolean(this.#datapath.isHolding());
     if (this.#pause.spin() || !this.#sleeper.fallAsleep(isHolding)) return this.#noWait;
-    return isHolding ? this.#holdTimeout : 0;
+    return isHolding || this.#aside.length > 0 ? this.#holdTimeout : 0;
+  }
+
+  #refused(refusal: Refusal): number {
+    return this.#refusals.add(refusal, this.#pause.nowMs());
+  }
+
+  #setAside(entry: number, refusal: Refusal): void {
+    const { i32 } = this.#views;
+    const pollfd = this.#word(W_POLLFDS) + entry * 2;
+    this.#retryAtMs = this.#pause.nowMs() + this.#refused(refusal);
+    this.#aside.push({ pollfd, fd: i32[pollfd]! });
+    i32[pollfd] = -1; // ppoll passes over it
+  }
+
+  #takeBack(): void {
+    if (this.#pause.nowMs() < this.#retryAtMs) return;
+    for (const { pollfd, fd } of this.#aside) this.#views.i32[pollfd] = fd;
+    this.#aside = [];
   }
 
   #settle(): void {
@@ -138,22 +169,27 @@ class MmsgLoop {
       const fd = i32[pollfd]!;
       const index = u32[this.#word(W_POLL_INDEX) + entry]!;
       if (index < SOCKETS_MAX) {
-        this.#receive(fd, index);
+        const answer = this.#receive(fd, index);
+        if (isRefusal(answer)) this.#setAside(entry, { call: 'recvmmsg', index, errno: -answer });
         continue;
       }
       const answer = this.#read(fd, index - SOCKETS_MAX);
-      if (answer !== -EBADFD && answer !== -EIO) continue;
-      i32[pollfd] = -1; // ppoll passes over it from now on
-      this.#options.onVnicGone(index - SOCKETS_MAX);
+      if (answer === -EBADFD || answer === -EIO) {
+        i32[pollfd] = -1; // ppoll passes over it from now on
+        this.#options.onVnicGone(index - SOCKETS_MAX);
+      } else if (isRefusal(answer)) {
+        this.#setAside(entry, { call: 'readv', index: index - SOCKETS_MAX, errno: -answer });
+      }
     }
   }
 
-  #receive(fd: number, socket: number): void {
+  #receive(fd: number, socket: number): number {
     const count = recvmmsg(fd, this.#datagrams, this.#datapath.receiveWanted(), MSG_DONTWAIT);
     for (let from = 0; from < count; ) {
       from = this.#datapath.decapBatch(socket, from, count);
       this.#flush();
     }
+    return count;
   }
 
   #read(fd: number, vnic: number): number {

@@ -18,6 +18,8 @@ import {
   W_GSO_REFUSED,
   W_GSO_SOCKET,
   W_HOLD_TIMEOUT,
+  W_REFUSED_ERRNO,
+  W_REFUSED_SOCKET,
   W_RINGS,
   W_RINGS_SIZE,
   W_SIZE,
@@ -31,19 +33,25 @@ import {
   W_VNIC_GONE,
   WORKERS_BASE,
 } from '../../assembly/layout.js';
+import { ETIME, systemError } from '../system/errno.js';
 import { cancelAll, enter, openUring, registerBufferRing } from '../system/uring.js';
 import { GETEVENTS_ARG_SIZE, IORING_ENTER_EXT_ARG, IORING_ENTER_GETEVENTS } from '../system/uring-abi.js';
 import { HOLD_TIMEOUT_NS, type LoopOptions } from './loop.js';
 import type { Views } from './memory.js';
 import type { DatapathExports } from './module.js';
 import { Pause } from './pause.js';
+import { isRefusal, type Refusal, Refusals } from './refusals.js';
 import { Sleeper } from './wakes.js';
 
 // What uringTurn answers, see assembly/engine/uring.ts.
 const MORE = 1;
 const VNIC_GONE = 2;
+const SOCKET_REFUSED = 4;
 
 const ARG_TIMESPEC = 16;
+
+/** A ring that refuses this often in a row is beyond help: the next thread opens a fresh one. */
+const REFUSALS_MAX = 10;
 
 /** Opens this thread's ring in the worker's area and tells the module where its indexes are. */
 function openRing({ u8, i32, u32, u64, address }: Views, area: number): number {
@@ -77,9 +85,23 @@ export function runUring(datapath: DatapathExports, views: Views, options: LoopO
   const argument = views.address + area + W_ENTER_ARG;
   const pause = new Pause(views, options.worker, options.busyPollUs);
   const sleeper = new Sleeper(views, options.worker);
+  const refusals = new Refusals(views, options.worker, options.onRefusal);
+  let refusedInARow = 0;
+  /** When receives that failed are armed again; infinite: none has. */
+  let retryAtMs = Number.POSITIVE_INFINITY;
   datapath.uringStart();
 
+  const refused = (refusal: Refusal): number => refusals.add(refusal, pause.nowMs());
+
   function tell(answer: number): void {
+    if (answer & SOCKET_REFUSED) {
+      const refusal = {
+        call: 'recvmsg',
+        index: u32[word(W_REFUSED_SOCKET)]!,
+        errno: i32[word(W_REFUSED_ERRNO)]!,
+      } as const;
+      retryAtMs = pause.nowMs() + refused(refusal);
+    }
     if (answer & VNIC_GONE) options.onVnicGone(u32[word(W_VNIC_GONE)]!);
     if (i32[word(W_GSO_REFUSED)] === 0) return;
     options.onGsoRefused(u32[word(W_GSO_SOCKET)]!, i32[word(W_GSO_REFUSED)]!);
@@ -91,16 +113,30 @@ export function runUring(datapath: DatapathExports, views: Views, options: LoopO
     const isHolding = Boolean(datapath.isHolding());
     const waits = mayWait && sleeper.fallAsleep(isHolding);
     const least = waits ? 1 : 0;
-    if (waits && isHolding) {
-      const flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
-      enter(ring, datapath.uringToSubmit(), least, flags, argument, GETEVENTS_ARG_SIZE);
-    } else {
-      enter(ring, datapath.uringToSubmit(), least, IORING_ENTER_GETEVENTS, 0, 0);
-    }
+    const hasDeadline = waits && (isHolding || retryAtMs !== Number.POSITIVE_INFINITY);
+    const flags = hasDeadline ? IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG : IORING_ENTER_GETEVENTS;
+    const size = hasDeadline ? GETEVENTS_ARG_SIZE : 0;
+    const answer = enter(ring, datapath.uringToSubmit(), least, flags, hasDeadline ? argument : 0, size);
+    if (answer !== -ETIME && isRefusal(answer)) helpless(-answer);
+    else refusedInARow = 0;
+  }
+
+  function helpless(errno: number): void {
+    const delayMs = refused({ call: 'io_uring_enter', index: 0, errno });
+    if (++refusedInARow === REFUSALS_MAX) throw systemError('io_uring_enter', errno);
+    sleeper.rest(delayMs);
+  }
+
+  function retry(): void {
+    if (pause.nowMs() < retryAtMs) return;
+    retryAtMs = Number.POSITIVE_INFINITY;
+    datapath.uringRetry();
+    answer = MORE;
   }
 
   let answer = MORE;
   while (Atomics.load(u32, HDR_STOP >> 2) === 0) {
+    if (retryAtMs !== Number.POSITIVE_INFINITY) retry();
     cross((answer & MORE) === 0 && !pause.spin());
     sleeper.wakeUp();
     Atomics.add(u32, word(W_TURN), 1);

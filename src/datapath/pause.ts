@@ -32,14 +32,15 @@ export class Pause {
     clockMonotonic(this.#address);
   }
 
-  #nowMs(): number {
+  /** Milliseconds of the monotonic clock. */
+  nowMs(): number {
     this.lookAtClock();
     return this.#u32[this.#seconds]! * 1000 + this.#u32[this.#nanoseconds]! / 1e6;
   }
 
   /** Whether to look again without sleeping. Then others that want this processor have had their turn. */
   spin(): boolean {
-    if (this.#gapMs > this.#busyPollMs || this.#nowMs() - this.#lastWorkMs > this.#busyPollMs) return false;
+    if (this.#gapMs > this.#busyPollMs || this.nowMs() - this.#lastWorkMs > this.#busyPollMs) return false;
     schedYield();
     return true;
   }
@@ -47,7 +48,7 @@ export class Pause {
   /** There was something to do just now. */
   hadWork(): void {
     if (this.#busyPollMs === 0) return;
-    const now = this.#nowMs();
+    const now = this.nowMs();
     const gap = Math.min(now - this.#lastWorkMs, 2 * this.#busyPollMs); // one long pause is soon forgotten
     this.#gapMs = Number.isFinite(this.#gapMs) ? this.#gapMs + (gap - this.#gapMs) / MEMORY : gap;
     this.#lastWorkMs = now;

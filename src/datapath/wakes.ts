@@ -90,13 +90,15 @@ export class Waker {
 /** The side of one worker. */
 export class Sleeper {
   readonly #u32: Uint32Array;
+  readonly #i32: Int32Array;
   readonly #sleep: number;
   readonly #wakes: number;
   /** W_WAKES when the turn began; before the first turn nothing has been seen. */
   #seen = -1;
 
-  constructor({ u32 }: Views, worker: number) {
+  constructor({ u32, i32 }: Views, worker: number) {
     this.#u32 = u32;
+    this.#i32 = i32;
     this.#sleep = (WORKERS_BASE + worker * W_SIZE + W_SLEEP) >> 2;
     this.#wakes = (WORKERS_BASE + worker * W_SIZE + W_WAKES) >> 2;
   }
@@ -111,6 +113,11 @@ export class Sleeper {
     const isTold = wakes !== this.#seen;
     this.#seen = wakes;
     return isTold;
+  }
+
+  /** Nothing is done for so many milliseconds, or not at all if the host has said something since the turn began. */
+  rest(ms: number): void {
+    Atomics.wait(this.#i32, this.#wakes, this.#seen | 0, ms);
   }
 
   /** Says that the worker sleeps, until `wakeUp`. False: the host has said something since the turn began. */

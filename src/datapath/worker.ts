@@ -6,6 +6,7 @@ import { runMmsg } from './loop-mmsg.js';
 import { runUring } from './loop-uring.js';
 import { viewsOf } from './memory.js';
 import { instantiate } from './module.js';
+import type { Refusal } from './refusals.js';
 
 /** What the host hands to a worker. */
 export interface WorkerStart {
@@ -21,7 +22,8 @@ export interface WorkerStart {
 /** What a worker tells the host, rarely. */
 export type WorkerNotice =
   | { readonly kind: 'vnic-gone'; readonly vnic: number }
-  | { readonly kind: 'gso-refused'; readonly socket: number; readonly errno: number };
+  | { readonly kind: 'gso-refused'; readonly socket: number; readonly errno: number }
+  | { readonly kind: 'io-refused'; readonly refusal: Refusal };
 
 function tell(notice: WorkerNotice): void {
   parentPort?.postMessage(notice);
@@ -37,4 +39,5 @@ run(datapath, viewsOf(memory), {
   busyPollUs,
   onVnicGone: (vnic) => tell({ kind: 'vnic-gone', vnic }),
   onGsoRefused: (socket, errno) => tell({ kind: 'gso-refused', socket, errno }),
+  onRefusal: (refusal) => tell({ kind: 'io-refused', refusal }),
 });

@@ -5,6 +5,7 @@ import { lastErrno, strerror } from './libc.js';
 
 export const {
   EAGAIN,
+  EINTR,
   EBUSY,
   EINVAL,
   ENODEV,
@@ -21,6 +22,8 @@ export const {
   EHOSTUNREACH,
   EAFNOSUPPORT,
 } = constants.errno;
+/** A wait whose time was over (io_uring). */
+export const { ETIME } = constants.errno;
 /** What a TAP descriptor answers once its interface is gone. Node has no name for it. */
 export const EBADFD = 77;
 

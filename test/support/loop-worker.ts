@@ -24,4 +24,10 @@ function tellGrowth(): void {
 }
 
 const run = engine === 'uring' ? runUring : runMmsg;
-run(datapath, viewsOf(memory), { worker: 0, busyPollUs: 0, onVnicGone: () => {}, onGsoRefused: tellGrowth });
+run(datapath, viewsOf(memory), {
+  worker: 0,
+  busyPollUs: 0,
+  onVnicGone: () => {},
+  onGsoRefused: tellGrowth,
+  onRefusal: () => {},
+});

@@ -60,7 +60,7 @@ const RESERVE: u32 = 2 * EMIT_MAX + 1; // submissions that are kept for the outp
 
 // Instead of a descriptor. What lies below NONE is one whose request is being cancelled, see `cancelled`.
 const NONE: i32 = -1;
-const GONE: i32 = 0x4000_0000; // the interface vanished, and the host has been told
+const GONE: i32 = 0x4000_0000; // the interface vanished, or the socket refuses, and the host has been told
 
 let cancelling: u32 = 0; // cancelled requests whose last completion has not come
 let isStale: bool = false; // a request has ended that may be wanted again
@@ -149,8 +149,16 @@ export function disarmedVnic(index: u32, isGone: bool): void {
   disarmed(armedVnic(index), isGone);
 }
 
-export function disarmedSocket(index: u32): void {
-  disarmed(armedSocket(index), false);
+export function disarmedSocket(index: u32, isRefused: bool): void {
+  disarmed(armedSocket(index), isRefused);
+}
+
+// Receives that failed are armed again.
+export function armRefused(): void {
+  for (let index: u32 = 1; index < <u32>SOCKETS_MAX; index++) {
+    if (load<i32>(armedSocket(index)) == GONE) store<i32>(armedSocket(index), NONE);
+  }
+  isStale = true;
 }
 
 export function disarmedWake(): void {

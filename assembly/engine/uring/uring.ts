@@ -30,6 +30,8 @@ import {
   W_FRAMES_LEFT,
   W_IN_HAND,
   W_OUT_COUNT,
+  W_REFUSED_ERRNO,
+  W_REFUSED_SOCKET,
   W_RINGS,
   W_SQES,
   W_SQ_HEAD,
@@ -77,6 +79,7 @@ import { slotsRelease, slotsStart, tapSlot, tapSlotUsed, udpSlot, udpSlotUsed } 
 // What the host is to do after a turn.
 export const URING_MORE: u32 = 1; // not to wait: there is more to do at once
 export const URING_VNIC_GONE: u32 = 2; // W_VNIC_GONE says which
+export const URING_SOCKET_REFUSED: u32 = 4; // W_REFUSED_SOCKET says which
 
 const MSG_DONTWAIT: u32 = 0x40;
 const MSG_TRUNC: u32 = 0x20;
@@ -181,7 +184,7 @@ function submitDelivery(index: u32): void {
 // Step 4. Stops when the output list is full, and the completion in hand then stays; and at an interface that vanished,
 // as the host is told of one a turn.
 function reap(): void {
-  while (cqWaiting() > 0 && !(answer & URING_VNIC_GONE)) {
+  while (cqWaiting() > 0 && !(answer & (URING_VNIC_GONE | URING_SOCKET_REFUSED))) {
     const cqe = completion(0);
     const user = cqeUser(cqe);
     const request = requestOf(user);
@@ -229,13 +232,20 @@ function decapReceived(at: usize, len: u32, socket: u32): bool {
 }
 
 // A standing request is over: cancelled, out of slots, or it failed, as it does when its interface has vanished
-// (EBADFD). Unless that, it is armed again in the next turn, when there are slots.
+// (EBADFD). A socket that refuses is armed again when the host says so; all others are in the next turn, when there are
+// slots.
 function ended(request: Request, index: u32, errno: i32): void {
   answer |= URING_MORE;
-  if (request == Request.receive) return disarmedSocket(index);
-  const isGone = errno > 0 && errno != ECANCELED && errno != ENOBUFS && errno != EAGAIN && errno != EINTR;
-  disarmedVnic(index, isGone);
-  if (!isGone) return;
+  const isRefused = errno > 0 && errno != ECANCELED && errno != ENOBUFS && errno != EAGAIN && errno != EINTR;
+  if (request == Request.receive) disarmedSocket(index, isRefused);
+  else disarmedVnic(index, isRefused);
+  if (!isRefused) return;
+  if (request == Request.receive) {
+    store<u32>(w() + W_REFUSED_SOCKET, index);
+    store<i32>(w() + W_REFUSED_ERRNO, errno);
+    answer |= URING_SOCKET_REFUSED;
+    return;
+  }
   store<u32>(w(), index, W_VNIC_GONE);
   answer |= URING_VNIC_GONE;
 }
