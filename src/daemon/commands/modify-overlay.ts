@@ -72,7 +72,7 @@ async function swapPlugin(registry: Registry, name: string, search: string, give
   const isAllowed = () => registry.fileOwned.refuse(name);
   await registry.serial.run(() => {
     isAllowed();
-    overlayOf(registry, name).attached();
+    overlayOf(registry, name); // there is one
   });
   const found = await findPlugin(search, registry.deadlines);
   const overlay = overlayOf(registry, name);

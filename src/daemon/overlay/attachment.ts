@@ -169,11 +169,10 @@ export class Attachment {
   }
 
   #fitVnic(vnic: AttachedVnic, changed: readonly string[]): void {
-    const { mtu, configuration } = this.#overlay;
     const names = new Set([...changed, ...(this.#unfit.get(vnic)?.names ?? [])]);
     try {
-      if (names.has('mtu')) vnic.setMtu(mtu);
-      if (names.has('offload')) vnic.setOffload(configuration.settings.socket.offload);
+      if (names.has('mtu')) vnic.setMtu(this.#overlay.mtu);
+      if (names.has('offload')) vnic.setOffload(this.#overlay.configuration.settings.socket.offload);
       if (this.#unfit.delete(vnic)) vnic.setProblem('');
     } catch (thrown) {
       const reason = messageOf(thrown);
