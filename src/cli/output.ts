@@ -1,7 +1,7 @@
 /** `-o`, `--parsable` and `--json`: how rows become text. */
 import { fieldUnknown, optionsExclusive, parsableWithoutFields } from '../errors.js';
 import { type Context, JSON_FLAG, type Options } from './command.js';
-import { type Column, formatParsable, formatTable } from './table.js';
+import { type Column, formatParsable, formatTable, tableInParts } from './table.js';
 
 /** The options of a command that prints rows. */
 export const OUTPUT = {
@@ -35,20 +35,47 @@ export function printerOf<Row>(
   args: OutputArgs,
   json: (rows: readonly Row[]) => unknown,
 ): Printer<Row> {
-  if (args.json && (args.output !== undefined || args.parsable)) {
-    throw optionsExclusive(['--json', args.parsable ? '--parsable' : '-o/--output']);
-  }
-  const isAll = args.output?.toLowerCase() === 'all';
-  if (args.parsable && (args.output === undefined || isAll)) throw parsableWithoutFields();
-  const chosen =
-    args.output === undefined || isAll
-      ? columns.filter((column) => isAll || !column.isExtra)
-      : pick(columns, args.output);
+  const chosen = chosenColumns(columns, args);
   return (context, rows) => {
     if (args.json) printJson(context, json(rows));
     else if (args.parsable) context.print(formatParsable(chosen, rows));
     else context.print(formatTable(chosen, rows, context.paint));
   };
+}
+
+/** Prints rows as they come, page after page: there may be a million. `--json` prints one array of them. */
+export type PagePrinter<Row> = (context: Context, pages: AsyncIterable<readonly Row[]>) => Promise<void>;
+
+/** As {@link printerOf}. */
+export function pagePrinterOf<Row>(columns: readonly Column<Row>[], args: OutputArgs): PagePrinter<Row> {
+  const chosen = chosenColumns(columns, args);
+  return async (context, pages) => {
+    if (args.json) return printJsonPages(context, pages);
+    const table = tableInParts(chosen, context.paint);
+    for await (const rows of pages) context.print(args.parsable ? formatParsable(chosen, rows) : table(rows));
+  };
+}
+
+async function printJsonPages(context: Context, pages: AsyncIterable<readonly unknown[]>): Promise<void> {
+  let before = '[\n';
+  for await (const rows of pages) {
+    if (rows.length === 0) continue;
+    const texts = rows.map((row) => JSON.stringify(row, null, 2).replace(/^/gm, '  '));
+    context.print(before + texts.join(',\n'));
+    before = ',\n';
+  }
+  context.print(before === '[\n' ? '[]\n' : '\n]\n');
+}
+
+function chosenColumns<Row>(columns: readonly Column<Row>[], args: OutputArgs): readonly Column<Row>[] {
+  if (args.json && (args.output !== undefined || args.parsable)) {
+    throw optionsExclusive(['--json', args.parsable ? '--parsable' : '-o/--output']);
+  }
+  const isAll = args.output?.toLowerCase() === 'all';
+  if (args.parsable && (args.output === undefined || isAll)) throw parsableWithoutFields();
+  return args.output === undefined || isAll
+    ? columns.filter((column) => isAll || !column.isExtra)
+    : pick(columns, args.output);
 }
 
 export function printJson(context: Context, value: unknown): void {

@@ -27,10 +27,31 @@ const EMPTY = '--';
 const GAP = '  ';
 
 export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[], paint: Paint): string {
+  return tableInParts(columns, paint)(rows);
+}
+
+/** A table whose rows come in parts: the header is before the first, and columns grow with what has come so far. */
+export function tableInParts<Row>(columns: readonly Column<Row>[], paint: Paint): (rows: readonly Row[]) => string {
+  const widths = columns.map(({ title }) => title.length);
+  let header = true;
+  return (rows) => {
+    const text = formatRows(columns, rows, paint, widths, header);
+    header = false;
+    return text;
+  };
+}
+
+function formatRows<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  paint: Paint,
+  widths: number[],
+  header: boolean,
+): string {
   const cells = rows.map((row) => columns.map((column) => printable(column.value(row)) || EMPTY));
-  const widths = columns.map(({ title }, index) =>
-    cells.reduce((width, line) => Math.max(width, (line[index] as string).length), title.length),
-  );
+  for (const line of cells) {
+    for (const [index, text] of line.entries()) widths[index] = Math.max(widths[index] as number, text.length);
+  }
   const line = (texts: readonly string[], tintOf: (index: number) => Tint): string => {
     const padded = texts.map((text, index) => {
       const isLast = index === texts.length - 1;
@@ -47,7 +68,7 @@ export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly
     const row = rows[index] as Row;
     return line(texts, (column) => columns[column]?.tint?.(row) ?? 'plain');
   });
-  return line(titles, () => 'plain') + lines.join('');
+  return (header ? line(titles, () => 'plain') : '') + lines.join('');
 }
 
 /** Fields with colons between and no header. As in dladm, nothing is escaped when there is but one field. */

@@ -9,11 +9,14 @@ import type {
   ModifyOverlay,
   OverlayView,
   StatsView,
+  TargetPage,
   TargetView,
   VnicView,
 } from './protocol.js';
 import { type ControlRequest, sendRequest } from './request.js';
 
+/** Of one page. */
+const TARGETS_AT_ONCE = 2000;
 /** Reads answer from memory. */
 const READ_TIMEOUT_MS = 5_000;
 /** The daemon gives a search plugin 3 s to answer. */
@@ -56,8 +59,14 @@ export class ControlClient {
     await this.#change('DELETE', overlayPath(name));
   }
 
-  targets(name: string): Promise<TargetView[]> {
-    return this.#read(`${overlayPath(name)}/targets`);
+  /** All targets by rising MAC, a page at a time. */
+  async *targets(name: string): AsyncGenerator<TargetView[], void> {
+    for (let after: string | null = ''; after !== null; ) {
+      const query = after === '' ? '' : `&after=${encodeURIComponent(after)}`;
+      const page: TargetPage = await this.#read(`${overlayPath(name)}/targets?limit=${TARGETS_AT_ONCE}${query}`);
+      yield page.targets;
+      after = page.next;
+    }
   }
 
   /** `destination`: `drop`, `IP:PORT` or `[IP6]:PORT`. */

@@ -8,7 +8,7 @@
  *   GET    /v1/overlays/NAME                       OverlayView
  *   PATCH  /v1/overlays/NAME                       ModifyOverlay -> OverlayView
  *   DELETE /v1/overlays/NAME
- *   GET    /v1/overlays/NAME/targets               TargetView[]
+ *   GET    /v1/overlays/NAME/targets               TargetPage (?after=MAC&limit=N)
  *   DELETE /v1/overlays/NAME/targets               flush
  *   PUT    /v1/overlays/NAME/targets/MAC           SetTarget
  *   DELETE /v1/overlays/NAME/targets/MAC
@@ -128,6 +128,23 @@ export interface TargetView {
   idleSeconds: number | null;
 }
 
+/** Targets by rising MAC. One that stays is on one page of a walk, whatever else comes and goes meanwhile. */
+export interface TargetPage {
+  targets: TargetView[];
+  /** What to ask for as `after` to get the next page; null: there is none. A page may be short, and not the last. */
+  next: string | null;
+}
+
+/** Targets of a page, unless `limit` says otherwise. */
+export const TARGETS_DEFAULT = 1000;
+export const TARGETS_MAX = 10_000;
+
+/** Which page: canonical MACs above `after`, null for the first page. */
+export interface PageRequest {
+  after: string | null;
+  limit: number;
+}
+
 export interface LookupView {
   overlay: string;
   mac: string;
@@ -190,7 +207,7 @@ export interface Controller {
   createOverlay(request: CreateOverlay): Promise<OverlayView>;
   modifyOverlay(name: string, request: ModifyOverlay): Promise<OverlayView>;
   deleteOverlay(name: string): Promise<void>;
-  targets(name: string): TargetView[];
+  targets(name: string, page: PageRequest): TargetPage;
   setTarget(name: string, mac: string, request: SetTarget): Promise<void>;
   deleteTarget(name: string, mac: string): Promise<void>;
   flushTargets(name: string): Promise<void>;

@@ -1,8 +1,17 @@
 /** The routes of protocol.ts, each one call of the controller. */
 import type { FastifyInstance } from 'fastify';
 import { parseMac } from '../address.js';
-import { badMac } from '../errors.js';
-import { type Controller, CreateOverlay, CreateVnic, ModifyOverlay, SetTarget } from './protocol.js';
+import { badLimit, badMac } from '../errors.js';
+import {
+  type Controller,
+  CreateOverlay,
+  CreateVnic,
+  ModifyOverlay,
+  type PageRequest,
+  SetTarget,
+  TARGETS_DEFAULT,
+  TARGETS_MAX,
+} from './protocol.js';
 import { parseBody } from './refusal.js';
 
 interface Named {
@@ -13,6 +22,10 @@ interface NamedMac {
   Params: { name: string; mac: string };
 }
 
+interface NamedPage extends Named {
+  Querystring: { after?: string | string[]; limit?: string | string[] };
+}
+
 const CREATED = 201;
 const NO_CONTENT = 204;
 
@@ -21,6 +34,12 @@ function macOf(text: string): string {
   const mac = parseMac(text);
   if (mac === null) throw badMac(text);
   return mac;
+}
+
+function pageOf({ after, limit = String(TARGETS_DEFAULT) }: NamedPage['Querystring']): PageRequest {
+  const count = /^\d{1,9}$/.test(String(limit)) ? Number(limit) : 0;
+  if (count < 1 || count > TARGETS_MAX) throw badLimit(String(limit), TARGETS_MAX);
+  return { after: after === undefined ? null : macOf(String(after)), limit: count };
 }
 
 export function addRoutes(app: FastifyInstance, controller: Controller): void {
@@ -50,7 +69,9 @@ function addOverlayRoutes(app: FastifyInstance, controller: Controller): void {
 }
 
 function addTargetRoutes(app: FastifyInstance, controller: Controller): void {
-  app.get<Named>('/v1/overlays/:name/targets', async ({ params }) => controller.targets(params.name));
+  app.get<NamedPage>('/v1/overlays/:name/targets', async ({ params, query }) =>
+    controller.targets(params.name, pageOf(query)),
+  );
   app.delete<Named>('/v1/overlays/:name/targets', async ({ params }, reply) => {
     await controller.flushTargets(params.name);
     return reply.code(NO_CONTENT).send();

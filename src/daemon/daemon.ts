@@ -10,11 +10,13 @@ import type {
   LookupView,
   ModifyOverlay,
   OverlayView,
+  PageRequest,
   SetTarget,
   StatsView,
-  TargetView,
+  TargetPage,
   VnicView,
 } from '../control/protocol.js';
+import { TARGETS_DEFAULT } from '../control/protocol.js';
 import type { Datapath } from '../datapath/datapath.js';
 import { plugins } from '../search/registry.js';
 import { version } from '../version.js';
@@ -26,7 +28,7 @@ import { modifyOverlay } from './commands/modify-overlay.js';
 import { emptyRegistry, overlayOf, type Registry, sorted } from './commands/registry.js';
 import { statsView } from './commands/stats-view.js';
 import { deleteTarget, flushTargets, setTarget } from './commands/targets.js';
-import { overlayView, targetViews, vnicView } from './commands/views.js';
+import { overlayView, targetPage, vnicView } from './commands/views.js';
 import { createVnic, deleteVnic } from './commands/vnics.js';
 import { release } from './config-file/apply.js';
 import type { ConfigFile } from './config-file/config-file.js';
@@ -151,8 +153,8 @@ export class Daemon implements Controller {
     return this.#change(name, () => deleteOverlay(this.#registry, name));
   }
 
-  targets(name: string): TargetView[] {
-    return targetViews(overlayOf(this.#registry, name), this.#registry.now());
+  targets(name: string, page: PageRequest = { after: null, limit: TARGETS_DEFAULT }): TargetPage {
+    return targetPage(overlayOf(this.#registry, name), page, this.#registry.now());
   }
 
   setTarget(name: string, mac: string, request: SetTarget): Promise<void> {

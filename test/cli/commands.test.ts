@@ -79,7 +79,8 @@ describe('targets and properties', { concurrency: 3 }, () => {
     assert.deepEqual(await set('de:ad:be:ef:0:1=10.0.0.1:4790'), DONE);
     assert.deepEqual(await set('001122334455=[fd00::1]:4789'), DONE);
     assert.deepEqual(await set('dead.beef.0003=DROP'), DONE);
-    const targets = () => harness.controller.targets('targets0').map(({ mac, destination }) => `${mac} ${destination}`);
+    const targets = () =>
+      harness.controller.targets('targets0').targets.map(({ mac, destination }) => `${mac} ${destination}`);
     assert.deepEqual(targets(), [
       '00:11:22:33:44:55 [fd00::1]:4789',
       'de:ad:be:ef:00:01 10.0.0.1:4790',

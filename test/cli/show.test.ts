@@ -133,7 +133,7 @@ describe('show commands', { concurrency: 3 }, () => {
     assert.deepEqual(await json('show-overlay', '-f', 'overlay0'), [
       { name: 'overlay0', status: 'ONLINE', details: '', declared: null },
     ]);
-    const targets = controller.targets('overlay0').map((target) => ({ overlay: 'overlay0', ...target }));
+    const targets = controller.targets('overlay0').targets.map((target) => ({ overlay: 'overlay0', ...target }));
     assert.deepEqual(await json('show-overlay', '-t'), targets);
     assert.deepEqual(await json('show-vnic', 'foo0'), [controller.vnicsByName.get('foo0')]);
   });

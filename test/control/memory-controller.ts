@@ -9,12 +9,15 @@ import type {
   LookupView,
   ModifyOverlay,
   OverlayView,
+  PageRequest,
   PropertyView,
   SetTarget,
   StatsView,
+  TargetPage,
   TargetView,
   VnicView,
 } from '../../src/control/protocol.js';
+import { TARGETS_DEFAULT } from '../../src/control/protocol.js';
 import { badMac, noSuchOverlay, noSuchVnic, VxlaneError } from '../../src/errors.js';
 
 interface Overlay {
@@ -95,8 +98,10 @@ export class MemoryController implements Controller {
     this.overlaysByName.delete(name);
   }
 
-  targets(name: string): TargetView[] {
-    return [...this.#find(name).targets.values()].sort((a, b) => (a.mac < b.mac ? -1 : 1));
+  targets(name: string, { after, limit }: PageRequest = { after: null, limit: TARGETS_DEFAULT }): TargetPage {
+    const all = [...this.#find(name).targets.values()].sort((a, b) => (a.mac < b.mac ? -1 : 1));
+    const targets = all.filter(({ mac }) => after === null || mac > after).slice(0, limit);
+    return { targets, next: targets.length < limit ? null : targets.at(-1)!.mac };
   }
 
   async setTarget(name: string, mac: string, request: SetTarget): Promise<void> {

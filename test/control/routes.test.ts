@@ -3,6 +3,9 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
+import type { TargetPage } from '../../src/control/protocol.js';
+import { sendRequest } from '../../src/control/request.js';
+import { allOf } from '../support/pages.js';
 import { type Harness, startHarness } from './harness.js';
 
 let harness: Harness;
@@ -11,6 +14,7 @@ before(async () => {
 });
 after(() => harness.close());
 
+const hex = (byte: number): string => byte.toString(16).padStart(2, '0');
 const OVERLAY = { encap: 'vxlan', vni: 23, search: 'files', properties: { 'vxlan/listen_ip': '10.88.88.69' } };
 
 test('the daemon describes itself', async () => {
@@ -37,16 +41,43 @@ test('targets are set, listed, deleted and flushed; any MAC spelling in the URL 
   await client.setTarget('targets0', 'DE-AD-BE-EF-0-1', '10.0.0.1:4790');
   await client.setTarget('targets0', 'dead.beef.0002', '[fd00::1]:4789');
   await client.setTarget('targets0', 'deadbeef0003', 'drop');
-  const listed = (await client.targets('targets0')).map(({ mac, destination }) => `${mac} ${destination}`);
+  const all = async () => allOf(client.targets('targets0'));
+  const listed = (await all()).map(({ mac, destination }) => `${mac} ${destination}`);
   assert.deepEqual(listed, [
     'de:ad:be:ef:00:01 10.0.0.1:4790',
     'de:ad:be:ef:00:02 [fd00::1]:4789',
     'de:ad:be:ef:00:03 drop',
   ]);
   await client.deleteTarget('targets0', 'de:ad:be:ef:0:1');
-  assert.equal((await client.targets('targets0')).length, 2);
+  assert.equal((await all()).length, 2);
   await client.flushTargets('targets0');
-  assert.deepEqual(await client.targets('targets0'), []);
+  assert.deepEqual(await all(), []);
+});
+
+test('targets come in pages, from the first or after a MAC; a limit out of range is refused', async () => {
+  const { client, controller } = harness;
+  await client.createOverlay({ ...OVERLAY, name: 'pages0' });
+  const macs = Array.from({ length: 4500 }, (_, n) => `02:00:00:00:${hex(n >> 8)}:${hex(n & 255)}`);
+  for (const mac of macs) await controller.setTarget('pages0', mac, { destination: 'drop' });
+  const page = (query: string) => {
+    const path = `/v1/overlays/pages0/targets${query}`;
+    return sendRequest({ socket: harness.socket, method: 'GET', path, timeoutMs: 5000 }) as Promise<TargetPage>;
+  };
+  const first = await page('');
+  assert.deepEqual([first.targets.length, first.next], [1000, macs[999]]);
+  const short = await page(`?limit=3&after=${macs[4497]!.toUpperCase()}`);
+  assert.deepEqual([short.targets.map(({ mac }) => mac), short.next], [macs.slice(4498), null]);
+  const sizes: number[] = [];
+  for await (const { length } of client.targets('pages0')) sizes.push(length);
+  assert.deepEqual(sizes, [2000, 2000, 500]);
+  assert.deepEqual(
+    (await allOf(client.targets('pages0'))).map(({ mac }) => mac),
+    macs,
+  );
+  for (const query of ['?limit=0', '?limit=10001', '?limit=x', '?limit=-1', '?limit=1&limit=2']) {
+    await assert.rejects(page(query), { code: 'bad_limit' }, query);
+  }
+  await assert.rejects(page('?after=nix'), { code: 'bad_mac' });
 });
 
 test('a lookup answers, canonical MAC included', async () => {

@@ -107,7 +107,7 @@ export class Declaring {
 
   /** MAC and destination of each target of overlay0. */
   get targets(): string[] {
-    return this.daemon.targets('overlay0').map(({ mac, destination }) => `${mac} ${destination}`);
+    return this.daemon.targets('overlay0').targets.map(({ mac, destination }) => `${mac} ${destination}`);
   }
 
   /** An interface with its number (another number is another interface) and its addresses. */

@@ -73,7 +73,7 @@ describe('after a restart', { skip: needsRoot() }, () => {
     assert.deepEqual(running.daemon.vnics(), [made]);
     assert.equal(netns.link(made.name).ifindex, ifindex);
     assert.match(netns.exec('ip', '-br', 'addr', 'show', made.name), /10\.55\.55\.3/);
-    const targets = running.daemon.targets('overlay0').map((each) => `${each.mac} ${each.destination}`);
+    const targets = running.daemon.targets('overlay0').targets.map((each) => `${each.mac} ${each.destination}`);
     assert.deepEqual(targets, [`${MAC} vnic ${made.name}`, 'de:ad:be:ef:00:09 127.0.0.7:4790']);
   });
 

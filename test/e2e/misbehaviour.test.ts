@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ControlClient } from '../../src/control/client.js';
 import type { OverlayView } from '../../src/control/protocol.js';
+import { allOf } from '../support/pages.js';
 import { MISBEHAVIOURS, type Misbehaviour, STRANGERS, writePlugin } from './misbehaving-plugins.js';
 import { SteadyFlows } from './steady-flows.js';
 import { eventually, type Host, type Lab, labTest } from './support.js';
@@ -185,7 +186,7 @@ async function countsOf({ client }: World) {
 async function forgetAndAsk({ client }: World, tenant: Tenant): Promise<void> {
   await client.flushTargets(tenant.name);
   await eventually(`${tenant.name} is asked`, async () => {
-    const targets = await client.targets(tenant.name);
+    const targets = await allOf(client.targets(tenant.name));
     return targets.some(({ mac, source }) => mac === macOf(tenant, 'far') && source === sourceOf(tenant));
   });
 }

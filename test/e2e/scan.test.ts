@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UPCALLS_PER_SECOND_MAX } from '../../assembly/layout.js';
 import { ControlClient } from '../../src/control/client.js';
+import { allOf } from '../support/pages.js';
 import { SteadyFlows } from './steady-flows.js';
 import { eventually, type Host, type Lab, labTest, mac } from './support.js';
 
@@ -183,7 +184,7 @@ labTest('a scan of 100,000 MACs is bounded, and costs others nothing', async ({ 
     note(`the daemon grew by ${grownMiB.toFixed(1)} MiB`);
     assert.ok(grownMiB < GROWTH_MAX_MIB, `${grownMiB} MiB`);
     assert.equal((await client.daemon()).fdbEntries, FDB_SIZE);
-    const targets = new Map((await client.targets(OVERLAY)).map((target) => [target.mac, target.destination]));
+    const targets = new Map((await allOf(client.targets(OVERLAY))).map((target) => [target.mac, target.destination]));
     const lost = known.filter((each) => targets.get(each) !== `${FAR}:4789`);
     assert.deepEqual(lost, [], 'pushed out by MACs that nobody has');
   });

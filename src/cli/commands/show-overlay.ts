@@ -2,7 +2,7 @@ import type { OverlayView, PropertyView, TargetView } from '../../control/protoc
 import { noSuchOverlay, optionsExclusive } from '../../errors.js';
 import { type Context, defineCommand } from '../command.js';
 import { duration } from '../duration.js';
-import { OUTPUT, printerOf, printJson } from '../output.js';
+import { OUTPUT, pagePrinterOf, printerOf, printJson } from '../output.js';
 import { selectNamed } from '../select.js';
 import type { Column } from '../table.js';
 
@@ -71,8 +71,8 @@ export const showOverlay = defineCommand({
       return show(context, args.names, async (overlays) => print(context, overlays));
     }
     if (args.target) {
-      const print = printerOf(TARGET_COLUMNS, args, (targets) => targets);
-      return show(context, args.names, async (overlays) => print(context, await targetsOf(context, overlays)));
+      const print = pagePrinterOf(TARGET_COLUMNS, args);
+      return show(context, args.names, (overlays) => print(context, targetsOf(context, overlays)));
     }
     // The objects themselves are the JSON of the plain form; the rows are for tables.
     const print = printerOf(PROPERTY_COLUMNS, args, (rows) => rows);
@@ -93,12 +93,11 @@ async function show(
   return status;
 }
 
-async function targetsOf(context: Context, overlays: readonly OverlayView[]): Promise<TargetRow[]> {
-  const rows: TargetRow[] = [];
+async function* targetsOf(context: Context, overlays: readonly OverlayView[]): AsyncGenerator<TargetRow[]> {
+  if (overlays.length === 0) yield [];
   for (const { name } of overlays) {
-    for (const target of await context.client.targets(name)) rows.push({ overlay: name, ...target });
+    for await (const page of context.client.targets(name)) yield page.map((target) => ({ overlay: name, ...target }));
   }
-  return rows;
 }
 
 function propertyRows({ name, properties }: OverlayView): PropertyRow[] {

@@ -1,4 +1,5 @@
 /** Commands on the targets of an overlay: where the operator, or the plugin, says MACs are. */
+import { setImmediate } from 'node:timers/promises';
 import { formatEndpoint, ipFamily, isGroupMac, parseEndpoint, parseMac } from '../../address.js';
 import {
   badDestination,
@@ -16,6 +17,9 @@ import { isHostAddress } from '../../search/host/answers.js';
 import type { Overlay } from '../overlay/overlay.js';
 import { overlayOf, type Registry, saveOverlay, vnicsOn } from './registry.js';
 import { allOrNothing } from './undo.js';
+
+/** Entries: a few milliseconds of a large table. */
+const FLUSHED_AT_ONCE = 4096;
 
 export async function setTarget(registry: Registry, name: string, macText: string, destination: string): Promise<void> {
   const overlay = dynamicOverlay(registry, name);
@@ -55,10 +59,8 @@ export async function flushTargets(registry: Registry, name: string): Promise<vo
   const before = new Map(isDeclared ? [] : overlay.statics);
   const local = [...overlay.vnics.values()].map((vnic) => vnic.mac);
   const kept = new Set([...local, ...(isDeclared ? overlay.statics.keys() : [])]);
-  const known = overlay.attachment?.targets.entries().map((entry) => entry.mac) ?? [];
-  for (const mac of [...known, ...before.keys()]) {
-    if (!kept.has(mac)) forget(overlay, mac);
-  }
+  for (const mac of before.keys()) if (!kept.has(mac)) forget(overlay, mac);
+  await forgetEntries(overlay, kept);
   if (before.size === 0) return;
   await allOrNothing(registry.log, async (undo) => {
     undo.push(`set targets of ${name} back`, () => {
@@ -66,6 +68,17 @@ export async function flushTargets(registry: Registry, name: string): Promise<vo
     });
     await saveOverlay(registry, overlay);
   });
+}
+
+/** Page by page, as there may be a million. Those that come meanwhile may be forgotten, or stay. */
+async function forgetEntries(overlay: Overlay, kept: ReadonlySet<string>): Promise<void> {
+  let after: string | null = null;
+  do {
+    const entries: readonly { mac: string }[] = overlay.attachment?.targets.page(after, FLUSHED_AT_ONCE) ?? [];
+    for (const { mac } of entries) if (!kept.has(mac)) forget(overlay, mac);
+    after = entries.length < FLUSHED_AT_ONCE ? null : entries.at(-1)!.mac;
+    if (after !== null) await setImmediate();
+  } while (after !== null);
 }
 
 function dynamicOverlay(registry: Registry, name: string): Overlay {

@@ -1,6 +1,14 @@
 /** What the daemon shows of its objects: the views of control/protocol.ts. */
 import { formatEndpoint } from '../../address.js';
-import type { LookupView, OverlayView, PropertyView, TargetView, VnicView } from '../../control/protocol.js';
+import type {
+  LookupView,
+  OverlayView,
+  PageRequest,
+  PropertyView,
+  TargetPage,
+  TargetView,
+  VnicView,
+} from '../../control/protocol.js';
 import type { FdbEntry, FdbTarget } from '../../datapath/types.js';
 import { defaultMtu, largestMtu, MTU_MIN } from '../../overlay-properties/mtu.js';
 import { ENCAPS, OVERLAY_PROPERTIES, VNI_MAX } from '../../overlay-properties/overlay-properties.js';
@@ -78,12 +86,24 @@ export function vnicView(vnic: Vnic, overlay: Overlay | undefined, declared: str
   };
 }
 
-/** Targets sorted by MAC. What an overlay that is not up will have are its static ones. */
-export function targetViews(overlay: Overlay, nowMs: number): TargetView[] {
-  if (overlay.attachment === null) return [...overlay.statics].sort().map(([mac, target]) => waitingView(mac, target));
-  const point = overlay.plugin.isPoint ? [pointView(overlay, nowMs)] : [];
-  const told = overlay.attachment.targets.entries().filter(isTold);
-  return [...point, ...told.map((entry) => targetView(overlay, entry, nowMs))];
+/** What an overlay that is not up will have are its static targets. A point's one destination comes before all MACs. */
+export function targetPage(overlay: Overlay, page: PageRequest, nowMs: number): TargetPage {
+  if (overlay.attachment === null) return waitingPage(overlay, page);
+  const point = overlay.plugin.isPoint && page.after === null ? [pointView(overlay, nowMs)] : [];
+  const entries = overlay.attachment.targets.page(page.after, page.limit);
+  const told = entries.filter(isTold).map((entry) => targetView(overlay, entry, nowMs));
+  return { targets: [...point, ...told], next: nextOf(entries, page) };
+}
+
+function waitingPage({ statics }: Overlay, page: PageRequest): TargetPage {
+  const above = [...statics].filter(([mac]) => page.after === null || mac > page.after).sort();
+  const targets = above.slice(0, page.limit).map(([mac, target]) => waitingView(mac, target));
+  return { targets, next: nextOf(targets, page) };
+}
+
+/** A full page may not be the last one. */
+function nextOf(found: readonly { readonly mac: string }[], { limit }: PageRequest): string | null {
+  return found.length < limit ? null : found.at(-1)!.mac;
 }
 
 function isTold({ target }: FdbEntry): boolean {
@@ -95,7 +115,7 @@ function targetView(overlay: Overlay, entry: FdbEntry, nowMs: number): TargetVie
     mac: entry.mac,
     destination: destinationText(overlay, entry.target),
     source: sourceOf(overlay, entry),
-    ageSeconds: seconds(nowMs - saidAtMs(overlay, entry.mac, nowMs)),
+    ageSeconds: seconds(nowMs - saidAtMs(overlay, entry, nowMs)),
     idleSeconds: entry.usedAtMs === null ? null : seconds(nowMs - entry.usedAtMs),
   };
 }
@@ -125,19 +145,22 @@ function destinationText(overlay: Overlay, target: FdbTarget): string {
   }
 }
 
-function sourceOf(overlay: Overlay, { mac, isStatic }: FdbEntry): string {
-  if (vnicOfMac(overlay, mac) !== undefined) return 'vnic';
+function sourceOf(overlay: Overlay, entry: FdbEntry): string {
+  const { mac, isStatic } = entry;
+  if (ownerOf(overlay, entry) !== undefined) return 'vnic';
   if (overlay.attachment?.targets.isLearned(mac)) return 'learned';
   return isStatic ? 'static' : overlay.plugin.name;
 }
 
-function saidAtMs(overlay: Overlay, mac: string, nowMs: number): number {
-  return vnicOfMac(overlay, mac)?.attachedAtMs ?? overlay.attachment?.targets.decision(mac)?.atMs ?? nowMs;
+function saidAtMs(overlay: Overlay, entry: FdbEntry, nowMs: number): number {
+  const decision = overlay.attachment?.targets.decision(entry.mac);
+  return ownerOf(overlay, entry)?.attachedAtMs ?? decision?.atMs ?? nowMs;
 }
 
-/** The VNIC here that has this MAC. */
-export function vnicOfMac(overlay: Overlay, mac: string) {
-  return [...overlay.vnics.values()].find((vnic) => vnic.mac === mac);
+/** The VNIC here whose own MAC the entry is about. */
+function ownerOf(overlay: Overlay, { mac, target }: FdbEntry) {
+  const vnic = target.kind === 'local' ? overlay.vnics.get(target.vnic) : undefined;
+  return vnic?.mac === mac ? vnic : undefined;
 }
 
 /** What the FDB says of a MAC, as a lookup. */

@@ -95,11 +95,6 @@ export class Targets {
     return this.#options.fdb.fdbGet(this.#options.overlay, mac);
   }
 
-  /** All entries, those of VNICs included, sorted by MAC. */
-  entries(): FdbEntry[] {
-    return this.page(null, Number.POSITIVE_INFINITY);
-  }
-
   /** Entries, those of VNICs included: the `limit` lowest MACs above `after`, in that order. */
   page(after: string | null, limit: number): FdbEntry[] {
     return this.#options.fdb.fdbPage(this.#options.overlay, after, limit);

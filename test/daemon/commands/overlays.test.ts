@@ -188,7 +188,7 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
     });
     assert.deepEqual(daemon.overlay('overlay0'), before);
     assert.equal(fixture().netns.link(name).mtu, mtu);
-    assert.equal(daemon.targets('overlay0')[0]?.destination, '127.0.0.9:4789');
+    assert.equal(daemon.targets('overlay0').targets[0]?.destination, '127.0.0.9:4789');
     fixture().running.log.lines.length = 0; // the undo of the state file could not be written either, and said so
   });
 
@@ -201,7 +201,7 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
     const properties = { 'direct/dest_ip': '127.0.0.8' };
     await assert.rejects(daemon.modifyOverlay('overlay0', { properties }), { code: 'state_not_written' });
     assert.equal(readFileSync(file, 'utf8'), before);
-    assert.equal(daemon.targets('overlay0')[0]?.destination, '127.0.0.9:4789');
+    assert.equal(daemon.targets('overlay0').targets[0]?.destination, '127.0.0.9:4789');
   });
 
   it('modify-overlay without mtu leaves the MTU that the operator gave an interface', async () => {

@@ -12,12 +12,12 @@ describe('commands on targets', { skip: needsRoot() }, () => {
     const request = fixture().direct();
     await daemon.createOverlay(request);
     await daemon.modifyOverlay('overlay0', { properties: { 'direct/dest_port': '4790' } });
-    const [target] = daemon.targets('overlay0');
+    const [target] = daemon.targets('overlay0').targets;
     assert.equal(target?.mac, '*:*:*:*:*:*');
     assert.equal(target?.destination, '127.0.0.9:4790');
     const self = { 'direct/dest_ip': '127.0.0.1', 'direct/dest_port': request.properties['vxlan/listen_port']! };
     await assert.rejects(daemon.modifyOverlay('overlay0', { properties: self }), { code: 'points_to_itself' });
-    assert.equal(daemon.targets('overlay0')[0]?.destination, '127.0.0.9:4790');
+    assert.equal(daemon.targets('overlay0').targets[0]?.destination, '127.0.0.9:4790');
     await assert.rejects(daemon.setTarget('overlay0', MAC, { destination: 'drop' }), { code: 'targets_of_point' });
     const lookup = await daemon.lookup('overlay0', 'ff:ff:ff:ff:ff:ff');
     assert.deepEqual([lookup.verdict, lookup.destination], ['forward', '127.0.0.9:4790']);
@@ -27,7 +27,8 @@ describe('commands on targets', { skip: needsRoot() }, () => {
     const { daemon } = fixture();
     await daemon.createOverlay(fixture().overlay());
     const { name } = await daemon.createVnic(fixture().vnic());
-    const shown = () => daemon.targets('overlay0').map((each) => `${each.mac} ${each.destination} ${each.source}`);
+    const shown = () =>
+      daemon.targets('overlay0').targets.map((each) => `${each.mac} ${each.destination} ${each.source}`);
     const own = `${MAC} vnic ${name} vnic`;
     await daemon.setTarget('overlay0', 'de:ad:be:ef:00:09', { destination: '127.0.0.7:4790' });
     await daemon.setTarget('overlay0', 'de:ad:be:ef:00:0a', { destination: 'drop' });

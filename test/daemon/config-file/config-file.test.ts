@@ -76,7 +76,7 @@ describe('a configuration file', { skip: needsRoot() }, () => {
     const on = daemon();
     on.overlay.targets = { [OTHER_MAC]: 'drop' };
     await on.reload();
-    const macs = () => on.daemon.targets('overlay0').map(({ mac }) => mac);
+    const macs = () => on.daemon.targets('overlay0').targets.map(({ mac }) => mac);
     await on.daemon.lookup('overlay0', FAR_MAC);
     assert.deepEqual(macs(), [MAC, OTHER_MAC, FAR_MAC]);
     await assert.rejects(on.daemon.deleteTarget('overlay0', OTHER_MAC), { code: 'declared_in_file' });

@@ -47,7 +47,7 @@ describe('an overlay that floods', { skip: needsRoot() }, () => {
         ['flood', `127.0.0.1:1, 127.0.0.8:${port}, 127.0.0.9:4789 and 1 more`],
       );
     }
-    assert.deepEqual(daemon.targets('overlay0'), []);
+    assert.deepEqual(daemon.targets('overlay0').targets, []);
   });
 
   it('with nobody but itself in the list drops, as no_flood_list', async () => {

@@ -24,7 +24,7 @@ describe('a table full of static targets', { skip: needsRoot() }, () => {
       await assert.rejects(daemon.setTarget('overlay0', OTHER_MAC, { destination: 'drop' }), { code: 'fdb_full' });
       await assert.rejects(daemon.createVnic(fixture.vnic()), { code: 'fdb_full' });
       assert.deepEqual(fixture.leftBehind(), before);
-      assert.equal(daemon.targets('overlay0').length, FDB_SIZE);
+      assert.equal(daemon.targets('overlay0').targets.length, FDB_SIZE);
 
       await daemon.deleteTarget('overlay0', '02:00:00:00:00:0');
       const { state } = await daemon.createVnic(fixture.vnic());

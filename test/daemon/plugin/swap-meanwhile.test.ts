@@ -64,7 +64,7 @@ describe('while the search plugin is swapped', { skip: needsRoot() }, () => {
     });
     const overlay = added.mock.calls[0]!.result!;
     running.datapath.onUpcall({ kind: 'learn', overlay, mac: OTHER, ip: '127.0.0.8' });
-    const learned = daemon.targets('overlay0').map(({ mac, source }) => `${mac} ${source}`);
+    const learned = daemon.targets('overlay0').targets.map(({ mac, source }) => `${mac} ${source}`);
     assert.deepEqual(learned, [`${OTHER} learned`]);
     const full = t.mock.method(running.datapath, 'prepareOverlay', () => {
       throw tableFull('endpoints', 65_535);
@@ -72,7 +72,7 @@ describe('while the search plugin is swapped', { skip: needsRoot() }, () => {
     await assert.rejects(daemon.modifyOverlay('overlay0', DIRECT), { message: /too many endpoints/ });
     full.mock.restore();
     assert.deepEqual(
-      daemon.targets('overlay0').map(({ mac, source }) => `${mac} ${source}`),
+      daemon.targets('overlay0').targets.map(({ mac, source }) => `${mac} ${source}`),
       learned,
     );
   });

@@ -33,7 +33,7 @@ describe('swapping the search plugin', { skip: needsRoot() }, () => {
     Object.fromEntries(
       fixture()
         .daemon.targets('overlay0')
-        .map(({ mac, destination, source }) => [mac, `${destination} ${source}`]),
+        .targets.map(({ mac, destination, source }) => [mac, `${destination} ${source}`]),
     );
   const stored = () => JSON.parse(readFileSync(fixture().directory.file('overlays', 'overlay0'), 'utf8'));
   const start = async () => {
