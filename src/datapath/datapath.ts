@@ -4,7 +4,7 @@
  */
 import { HDR_TRAP, Inject, OVERLAYS_MAX } from '../../assembly/layout.js';
 import type { Endpoint } from '../address.js';
-import { tableFull } from '../errors.js';
+import { fdbFull, tableFull } from '../errors.js';
 import { errnoName } from '../system/errno.js';
 import { Counters } from './counters.js';
 import { Destinations } from './destinations.js';
@@ -181,12 +181,15 @@ export class Datapath {
     this.#tables.releaseOverlay(index);
   }
 
-  /** Adds a VNIC and the static FDB entry of its MAC. */
+  /** Adds a VNIC and the static FDB entry of its MAC. Throws when there is no room for either: nothing has changed. */
   addVnic(config: VnicConfig): VnicIndex {
-    const index = this.#tables.addVnic(config);
-    this.#counters.restartVnic(index);
-    this.#vnics.set(index, { overlay: config.overlay, mac: config.mac });
-    this.fdbPut(config.overlay, config.mac, { kind: 'local', vnic: index }, { isStatic: true });
+    const { overlay, mac } = config;
+    const index = this.#tables.addVnic(config, (vnic) => {
+      this.#counters.restartVnic(vnic);
+      return this.#fdb.put(overlay, mac, { kind: 'local', vnic }, { isStatic: true }, this.nowMs());
+    });
+    if (index === 0) throw fdbFull(this.fdbSize);
+    this.#vnics.set(index, { overlay, mac });
     this.#workers.wake();
     return index;
   }

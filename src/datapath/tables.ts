@@ -146,7 +146,11 @@ export class Tables {
     this.#set(overlayAt(index), OVL_FLAGS, 0);
   }
 
-  addVnic(config: VnicConfig): VnicIndex {
+  /**
+   * `admit` is called when the record is complete, and no worker sees it yet: for what leads to the VNIC, such as the FDB
+   * entry of its MAC. False takes everything back, and the answer is 0.
+   */
+  addVnic(config: VnicConfig, admit: (index: VnicIndex) => boolean = () => true): VnicIndex {
     const index = this.#vnics.take();
     if (index === 0) throw tableFull('VNICs', VNICS_MAX - 1);
     const record = vnicAt(index);
@@ -158,6 +162,10 @@ export class Tables {
       const own = config.fds[worker] ?? NO_FD;
       this.#set(area, W_VNIC_FDS + index * 4, own);
       this.#set(area, W_VNIC_WRITE_FDS + index * 4, own === NO_FD ? (config.fds[0] ?? NO_FD) : own);
+    }
+    if (!admit(index)) {
+      this.#vnics.give(index);
+      return 0;
     }
     this.#set(record, VNIC_NEXT, this.#get(overlay, OVL_FIRST_VNIC));
     this.#set(record, VNIC_FLAGS, VNIC_FLAG_LIVE | (config.allowAnyMac ? VNIC_FLAG_ANY_MAC : 0));

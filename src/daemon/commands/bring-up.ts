@@ -101,7 +101,7 @@ async function reattach(registry: Registry, vnic: Vnic): Promise<void> {
   try {
     if (overlay === undefined) throw noSuchOverlay(vnic.identity.overlay);
     if (overlay.attachment === null) throw overlayNotUp(overlay.name, overlay.health.details);
-    await vnic.reattach(overlay, registry.datapath, registry.now(), (name) => registry.vnics.has(name));
+    vnic.reattach(overlay, registry.datapath, registry.now(), (name) => registry.vnics.has(name));
     registry.log.info('VNIC attached', { vnic: vnic.name, overlay: overlay.name, netns: vnic.netns });
   } catch (thrown) {
     if (vnic.problem !== messageOf(thrown)) warn(registry, vnic, messageOf(thrown));

@@ -15,7 +15,7 @@ export function createVnic(registry: Registry, request: CreateVnic): Promise<Vni
     // Kept first: whatever happens between the two, a restart finds the interface's owner.
     undo.push(`forget VNIC ${vnic.name}`, () => registry.state.vnics.remove(vnic.name));
     await saveVnic(registry, vnic);
-    await vnic.create(overlay, registry.datapath, registry.now());
+    vnic.create(overlay, registry.datapath, registry.now());
     registry.vnics.set(vnic.name, vnic);
     registry.log.info('VNIC created', { vnic: vnic.name, overlay: overlay.name, mac: vnic.identity.mac });
     return vnic;

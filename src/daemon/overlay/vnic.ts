@@ -5,7 +5,7 @@
  */
 import { isGroupMac } from '../../address.js';
 import type { Datapath } from '../../datapath/datapath.js';
-import { badVnicMac, fdbFull, interfaceRenamed, interfaceTaken } from '../../errors.js';
+import { badVnicMac, interfaceRenamed, interfaceTaken } from '../../errors.js';
 import { MTU_DEFAULT } from '../../overlay-properties/mtu.js';
 import { interfaceExists, withControlSocket } from '../../system/interface.js';
 import { findInterface, findLooseTap, withNetns } from '../../system/netns.js';
@@ -78,10 +78,10 @@ export class Vnic {
   }
 
   /** A new VNIC: makes its interface and hands it to the datapath. All or nothing. */
-  async create(overlay: VnicOverlay, datapath: Datapath, nowMs: number): Promise<void> {
+  create(overlay: VnicOverlay, datapath: Datapath, nowMs: number): void {
     const tap = this.#open(overlay, datapath, this.identity.netns);
     try {
-      await this.#join(overlay, datapath, tap, nowMs);
+      this.#join(overlay, datapath, tap, nowMs);
     } catch (thrown) {
       tap.remove();
       throw thrown;
@@ -92,13 +92,13 @@ export class Vnic {
    * A VNIC of an earlier life: finds its interface, or makes it anew (the machine was restarted). `isVnic`: whether a
    * VNIC has the name.
    */
-  async reattach(overlay: VnicOverlay, datapath: Datapath, nowMs: number, isVnic: IsVnic): Promise<void> {
+  reattach(overlay: VnicOverlay, datapath: Datapath, nowMs: number, isVnic: IsVnic): void {
     const found = this.#find(isVnic);
     if (found === undefined && this.isNew) this.checkNew();
     this.#netns = found === undefined ? this.identity.netns : found;
     const tap = this.#open(overlay, datapath, this.#netns);
     try {
-      await this.#join(overlay, datapath, tap, nowMs);
+      this.#join(overlay, datapath, tap, nowMs);
     } catch (thrown) {
       tap.close();
       throw thrown;
@@ -144,14 +144,10 @@ export class Vnic {
     return tap;
   }
 
-  async #join(overlay: VnicOverlay, datapath: Datapath, tap: Tap, nowMs: number): Promise<void> {
+  #join(overlay: VnicOverlay, datapath: Datapath, tap: Tap, nowMs: number): void {
     const { name, mac, allowAnyMac } = this.identity;
     const { index: overlayIndex } = overlay.attached();
     const index = datapath.addVnic({ overlay: overlayIndex, fds: tap.fds, mac, allowAnyMac });
-    if (datapath.fdbGet(overlayIndex, mac)?.target.kind !== 'local') {
-      await datapath.removeVnic(index);
-      throw fdbFull(datapath.fdbSize);
-    }
     this.#attached = {
       index,
       mac,
