@@ -4,7 +4,7 @@
  */
 import { type Endpoint, formatEndpoint } from '../../address.js';
 import type { SocketConfig, SocketIndex } from '../../datapath/types.js';
-import { type GroupListener, openGroup, sendGroupsFrom } from '../../system/group.js';
+import { type GroupListener, openGroup, sendGroupsFrom } from '../../system/multicast.js';
 import type { Underlay } from '../../system/udp.js';
 
 /** The part of the datapath that polls sockets. */

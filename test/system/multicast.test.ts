@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Running } from '../../src/demo/processes.js';
-import { type GroupListener, openGroup, sendGroupsFrom } from '../../src/system/group.js';
+import { type GroupListener, openGroup, sendGroupsFrom } from '../../src/system/multicast.js';
 import { withNetns } from '../../src/system/netns.js';
 import { openUnderlay } from '../../src/system/udp.js';
 import { run, TestNetns } from '../support/netns.js';

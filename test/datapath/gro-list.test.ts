@@ -20,7 +20,7 @@ import {
   URG,
   vnetOf,
 } from '../support/super-frames.js';
-import { every, groups, nth, SIZE, to } from './coalesce-frames.js';
+import { every, groups, nth, SIZE, to } from './gro-list-frames.js';
 
 await forEachBuild((build, m) => {
   const coalesced = (entries: readonly Entry[], kinds?: number): (readonly number[])[] =>

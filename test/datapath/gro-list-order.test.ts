@@ -22,7 +22,7 @@ import {
   segmentsOf,
   vnetOf,
 } from '../support/super-frames.js';
-import { groups, nth, SIZE, tcp4, tcp6, to, udp4, udp6 } from './coalesce-frames.js';
+import { groups, nth, SIZE, tcp4, tcp6, to, udp4, udp6 } from './gro-list-frames.js';
 
 await forEachBuild((build, m) => {
   const coalesced = (entries: readonly Entry[], kinds?: number): (readonly number[])[] =>
