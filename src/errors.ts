@@ -254,15 +254,12 @@ export const badEncap = (name: string, known: readonly string[]) =>
 export const badVni = (vni: number, most: number) =>
   new VxlaneError('bad_vni', `bad virtual network id ${vni}: expected 0 to ${most}`);
 
-export const vniTaken = (vni: number, overlay: string) =>
-  new VxlaneError('vni_taken', `virtual network id ${vni} is in use by overlay ${overlay}`);
+/** `holder` here and below: who has it, as in `overlay foo` or `VNIC foo0 (line 11)`. */
+export const vniTaken = (vni: number, holder: string) =>
+  new VxlaneError('vni_taken', `virtual network id ${vni} is in use by ${holder}: choose another`);
 
-/** `what`: the kind of object that has the name. */
-export const nameTaken = (name: string, what: 'overlay' | 'VNIC') =>
-  new VxlaneError(
-    'name_taken',
-    `the name ${name} is taken: there is ${what === 'overlay' ? 'an' : 'a'} ${what} ${name}`,
-  );
+export const nameTaken = (name: string, holder: string) =>
+  new VxlaneError('name_taken', `the name ${name} is that of ${holder}: choose another`);
 
 export const overlayHasVnics = (name: string, vnics: readonly string[]) =>
   new VxlaneError(
@@ -311,13 +308,13 @@ export const underlayTooSmall = (underlay: number, listenIp: string, least: numb
 export const noSuchTarget = (overlay: string, mac: string) =>
   new VxlaneError('no_such_target', `overlay ${overlay} has no target for ${mac}`);
 
-export const targetIsVnic = (overlay: string, mac: string, vnic: string) =>
-  new VxlaneError('target_is_vnic', `${mac} is the MAC of VNIC ${vnic} on overlay ${overlay}: it has no other target`);
+export const targetIsVnic = (mac: string, holder: string) =>
+  new VxlaneError('target_is_vnic', `${mac} is the MAC of ${holder}, which has no other target`);
 
-export const targetsOfPoint = (overlay: string, plugin: string) =>
+export const targetsOfPoint = (plugin: string) =>
   new VxlaneError(
     'targets_of_point',
-    `overlay ${overlay} has one destination for every MAC (search plugin ${plugin}): change its properties instead`,
+    `search plugin ${plugin} has one destination for every MAC, which its properties say: it takes no targets`,
   );
 
 export const badDestination = (text: string) =>
@@ -375,8 +372,8 @@ export const declaredInFile = (name: string, place: string) =>
 export const badVnicMac = (mac: string) =>
   new VxlaneError('bad_vnic_mac', `${mac} cannot be the MAC of a VNIC: expected a unicast address that is not zero`);
 
-export const macTaken = (mac: string, overlay: string, vnic: string) =>
-  new VxlaneError('mac_taken', `VNIC ${vnic} on overlay ${overlay} has MAC ${mac} already`);
+export const macTaken = (mac: string, holder: string) =>
+  new VxlaneError('mac_taken', `${mac} is that of ${holder}: choose another`);
 
 export const macIsTarget = (mac: string, overlay: string) =>
   new VxlaneError(
@@ -384,10 +381,10 @@ export const macIsTarget = (mac: string, overlay: string) =>
     `overlay ${overlay} has a static target for ${mac}: delete it first (modify-overlay -d ${mac} ${overlay})`,
   );
 
-export const anyMacTaken = (overlay: string, vnic: string) =>
+export const anyMacTaken = (overlay: string, holder: string) =>
   new VxlaneError(
     'any_mac_taken',
-    `VNIC ${vnic} already takes any MAC on overlay ${overlay}: only one VNIC of an overlay may`,
+    `${holder} takes any MAC on overlay ${overlay} already: only one VNIC of an overlay may`,
   );
 
 export const interfaceTaken = (name: string, netns: string | null) =>

@@ -2,13 +2,13 @@
  * What only one object may have: a name, a VNI, a MAC on an overlay, the right to any MAC. And what those who share a
  * socket must agree on. Declared objects are compared with each other and with what commands have made.
  */
-import { formatEndpoint, parseEndpoint } from '../address.js';
-import { pointsToItself } from '../errors.js';
-import { isOwnEndpoint, OVERLAY_PROPERTIES, SOCKET_PROPERTIES } from '../overlay-properties/overlay-properties.js';
+import { formatEndpoint } from '../address.js';
+import { OVERLAY_PROPERTIES, SOCKET_PROPERTIES } from '../overlay-properties/overlay-properties.js';
 import type { Model, OverlayModel, VnicModel } from './model.js';
-import type { ReadOverlay, Source } from './overlay.js';
+import { type ReadOverlay, type Source, trying } from './overlay.js';
 import { overlayDifference, vnicDifference } from './plan.js';
 import type { Path } from './problems.js';
+import { type Refusal, Taken } from './rules.js';
 import { keyPlaceOf, placeOf } from './yaml.js';
 
 /** What there is already. */
@@ -22,8 +22,7 @@ export interface There {
 export class Claims {
   readonly #source: Source;
   readonly #there: There;
-  /** By what is claimed, who has it. */
-  readonly #holders = new Map<string, string>();
+  readonly #taken = new Taken();
   /** By listening endpoint, what its first overlay wants of it. */
   readonly #sockets = new Map<string, { readonly values: readonly string[]; readonly holder: string }>();
 
@@ -40,7 +39,9 @@ export class Claims {
     for (const overlay of overlays) this.#checkAdoption('overlays', overlay.model.name, differs(made, overlay));
     for (const vnic of vnics) this.#checkAdoption('vnics', vnic.name, vnicDiffers(made, vnic));
     for (const overlay of made.overlays.values()) if (!overlayNames.has(overlay.name)) this.#hold(overlay);
-    for (const vnic of made.vnics.values()) if (!vnicNames.has(vnic.name)) this.#holdVnic(vnic);
+    for (const vnic of made.vnics.values()) {
+      if (!vnicNames.has(vnic.name)) this.#taken.addVnic(vnic, `VNIC ${vnic.name} (made by a command)`);
+    }
     for (const { model } of overlays) this.#checkOverlay(model);
     for (const vnic of vnics) this.#checkVnic(vnic);
     for (const overlay of overlays) this.#checkTargets(overlay);
@@ -57,25 +58,15 @@ export class Claims {
 
   #hold({ name, vni, properties }: OverlayModel): void {
     const holder = `overlay ${name} (made by a command)`;
-    this.#holders.set(`name ${name}`, holder);
-    this.#holders.set(`vni ${vni}`, holder);
+    this.#taken.addOverlay({ name, vni }, holder);
     this.#sockets.set(listenOf(properties), { values: socketOf(properties), holder });
-  }
-
-  #holdVnic({ name, overlay, mac, allowAnyMac }: VnicModel): void {
-    const holder = `VNIC ${name} (made by a command)`;
-    this.#holders.set(`name ${name}`, holder);
-    this.#holders.set(`mac ${overlay} ${mac}`, holder);
-    if (allowAnyMac) this.#holders.set(`any ${overlay}`, holder);
   }
 
   #checkOverlay({ name, vni, properties }: OverlayModel): void {
     const path = ['overlays', name];
     const holder = `overlay ${name} (line ${this.#lineOf(path)})`;
-    const first = this.#claim(`name ${name}`, holder);
-    if (first !== null) this.#wrongKey(path, `the name is that of ${first}: choose another`);
-    const user = this.#claim(`vni ${vni}`, holder);
-    if (user !== null) this.#wrong([...path, 'vni'], `${vni} is in use by ${user}: choose another`);
+    this.#refuse(path, this.#taken.overlay({ name, vni }));
+    this.#taken.addOverlay({ name, vni }, holder);
     const [listen, values] = [listenOf(properties), socketOf(properties)];
     const shared = this.#sockets.get(listen);
     if (shared === undefined) this.#sockets.set(listen, { values, holder });
@@ -87,28 +78,20 @@ export class Claims {
     }
   }
 
-  #checkVnic({ name, overlay, mac, allowAnyMac }: VnicModel): void {
-    const path = ['vnics', name];
-    const holder = `VNIC ${name} (line ${this.#lineOf(path)})`;
-    const first = this.#claim(`name ${name}`, holder);
-    if (first !== null) this.#wrongKey(path, `the name is that of ${first}: choose another`);
-    const owner = this.#claim(`mac ${overlay} ${mac}`, holder);
-    if (owner !== null) this.#wrong([...path, 'mac'], `${mac} is that of ${owner}: choose another`);
-    const other = allowAnyMac ? this.#claim(`any ${overlay}`, holder) : null;
-    const only = 'only one VNIC of an overlay may';
-    if (other !== null)
-      this.#wrong([...path, 'allow_any_mac'], `${other} takes any MAC on ${overlay} already: ${only}`);
+  #checkVnic(vnic: VnicModel): void {
+    const path = ['vnics', vnic.name];
+    this.#refuse(path, this.#taken.vnic(vnic));
+    this.#taken.addVnic(vnic, `VNIC ${vnic.name} (line ${this.#lineOf(path)})`);
   }
 
-  #checkTargets({ model: { name, targets }, configuration, spellings }: ReadOverlay): void {
+  /** After the VNICs: what is wrong with a MAC that is both is said of the target. */
+  #checkTargets({ model: { name, targets, configuration }, spellings }: ReadOverlay): void {
+    const { root, problems } = this.#source;
     const { listen } = configuration.settings.socket;
     for (const [mac, target] of targets) {
       const path = ['overlays', name, 'targets', spellings.get(mac) ?? mac];
-      const vnic = this.#holders.get(`mac ${name} ${mac}`);
-      if (vnic !== undefined) this.#wrong(path, `is the MAC of ${vnic}, which has no other target: leave it out`);
-      const endpoint = target === 'drop' ? null : parseEndpoint(target);
-      if (endpoint === null || this.#holders.has(`any ${name}`) || !isOwnEndpoint(listen, endpoint)) continue;
-      this.#wrong(path, pointsToItself(name, formatEndpoint(endpoint)).message);
+      trying(problems, placeOf(root, path), path, () => this.#taken.checkTargetMac(name, mac));
+      trying(problems, placeOf(root, path), path, () => this.#taken.checkTarget(name, target, listen));
     }
   }
 
@@ -128,11 +111,11 @@ export class Claims {
     }
   }
 
-  /** Who had it before, or null: then it is `holder`'s. */
-  #claim(what: string, holder: string): string | null {
-    const first = this.#holders.get(what);
-    if (first === undefined) this.#holders.set(what, holder);
-    return first ?? null;
+  #refuse(path: Path, refusals: readonly Refusal[]): void {
+    for (const { field, error } of refusals) {
+      if (field === 'name') this.#wrongKey(path, error.message);
+      else this.#wrong([...path, field], error.message);
+    }
   }
 
   #wrong(path: Path, text: string): void {

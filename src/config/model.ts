@@ -1,14 +1,16 @@
-/** Overlays and VNICs as plain data in canonical text: what a file declares, and what there is. */
+/** Overlays and VNICs as plain data: what a file declares, and what there is. */
+import type { OverlayConfiguration } from '../overlay-properties/overlay-properties.js';
+import type { Target } from '../search/api.js';
 
 export interface OverlayModel {
   readonly name: string;
   readonly vni: number;
   readonly encap: string;
   readonly search: string;
-  /** As given; defaults are not in it. */
+  /** As given, in canonical text; defaults are not in it. */
   readonly properties: Readonly<Record<string, string>>;
-  /** Static targets: MAC to `IP:PORT` or `drop`. */
-  readonly targets: ReadonlyMap<string, string>;
+  /** Static targets, by MAC. */
+  readonly targets: ReadonlyMap<string, Target>;
   /** Made by a command that said so; a file declares no such thing. */
   readonly temporary?: boolean;
 }
@@ -23,14 +25,19 @@ export interface VnicModel {
   readonly temporary?: boolean;
 }
 
+/** One of a file, with what its properties mean: they are parsed once, when the file is. */
+export interface DeclaredOverlay extends OverlayModel {
+  readonly configuration: OverlayConfiguration;
+}
+
 /** By name. */
-export interface Model {
-  readonly overlays: ReadonlyMap<string, OverlayModel>;
+export interface Model<O extends OverlayModel = OverlayModel> {
+  readonly overlays: ReadonlyMap<string, O>;
   readonly vnics: ReadonlyMap<string, VnicModel>;
 }
 
 /** What a file declares. Overlays and VNICs share one space of names. */
-export interface Declaration extends Model {
+export interface Declaration extends Model<DeclaredOverlay> {
   /** By name, where the object is declared. */
   readonly lines: ReadonlyMap<string, number>;
 }

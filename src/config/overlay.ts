@@ -1,19 +1,15 @@
 /** One overlay of a file: its plugin, its properties, its targets. */
 import { resolve } from 'node:path';
-import { formatEndpoint, ipFamily, isGroupMac, parseEndpoint, parseMac } from '../address.js';
-import { badDestination, badTargetMac, messageOf, VxlaneError, wrongFamily } from '../errors.js';
-import { configurationOf, type OverlayConfiguration, specsOf } from '../overlay-properties/overlay-properties.js';
-import type { PropertySpec } from '../search/api.js';
-import { isHostAddress } from '../search/host/answers.js';
+import { messageOf, VxlaneError } from '../errors.js';
+import { configurationFrom, type OverlayConfiguration, specsOf } from '../overlay-properties/overlay-properties.js';
+import type { PropertySpec, Target } from '../search/api.js';
 import type { Manifest } from '../search/host/messages.js';
 import { checkProperties } from '../search/props.js';
-import type { OverlayModel } from './model.js';
-import type { Path, Problems } from './problems.js';
+import type { DeclaredOverlay } from './model.js';
+import type { Path, Position, Problems } from './problems.js';
+import { checkTakesTargets, targetMac, targetOf } from './rules.js';
 import type { OverlayContent } from './shape.js';
 import { describe, keyPlaceOf, placeOf, type Value, valueAt } from './yaml.js';
-
-/** What would be right. */
-export const A_MAC = 'six hexadecimal bytes, as in de:ad:be:ef:00:01';
 
 /** A file under validation. */
 export interface Source {
@@ -27,9 +23,8 @@ export interface Source {
 
 /** One that is right in itself. */
 export interface ReadOverlay {
-  readonly model: OverlayModel;
+  readonly model: DeclaredOverlay;
   readonly plugin: Manifest;
-  readonly configuration: OverlayConfiguration;
   /** Canonical MACs of its targets to how the file spells them. */
   readonly spellings: ReadonlyMap<string, string>;
 }
@@ -48,8 +43,8 @@ export function readOverlay(source: Source, name: string, content: Partial<Overl
   const targets = readTargets(source, [...path, 'targets'], targetsText ?? {}, plugin, configuration, spellings);
   if (configuration === null || vni === undefined || encap === undefined || !('targets' in content)) return null;
   if (source.problems.count > before) return null;
-  const model = { name, vni, encap, search, properties: configuration.given, targets };
-  return { plugin, configuration, spellings, model };
+  const model = { name, vni, encap, search, properties: configuration.given, targets, configuration };
+  return { plugin, spellings, model };
 }
 
 const PACKAGE_IN_SCOPE = /^@[^/]+\/[^/]+$/;
@@ -61,13 +56,7 @@ export function referenceOf(search: string, directory: string): string {
 }
 
 function findPlugin({ root, problems, findPlugin: find }: Source, path: Path, search: string): Manifest | null {
-  try {
-    return find(search);
-  } catch (thrown) {
-    if (!(thrown instanceof VxlaneError)) throw thrown;
-    problems.add(placeOf(root, path), path, messageOf(thrown));
-    return null;
-  }
+  return trying(problems, placeOf(root, path), path, () => find(search));
 }
 
 type Given = NonNullable<OverlayContent['properties']>;
@@ -76,7 +65,7 @@ function configure(source: Source, path: Path, plugin: Manifest, content: Given)
   const { root, problems } = source;
   const specs = specsOf(plugin);
   const [given, wrong] = textsOf(source, [...path, 'properties'], specs, content);
-  const { problems: found } = checkProperties(specs, given);
+  const { values, problems: found } = checkProperties(specs, given);
   for (const { name, text } of found) {
     if (wrong.has(name)) continue;
     const at = [...path, 'properties', name];
@@ -90,14 +79,8 @@ function configure(source: Source, path: Path, plugin: Manifest, content: Given)
     );
   }
   if (found.length > 0 || wrong.size > 0) return null;
-  try {
-    return configurationOf(plugin, given);
-  } catch (thrown) {
-    if (!(thrown instanceof VxlaneError)) throw thrown;
-    const at = [...path, 'properties', 'vxlan/listen_ip'];
-    problems.add(placeOf(root, at), at, messageOf(thrown));
-    return null;
-  }
+  const at = [...path, 'properties', 'vxlan/listen_ip'];
+  return trying(problems, placeOf(root, at), at, () => configurationFrom(given, values));
 }
 
 /** The values as a command would have them, and the names of those that are of a wrong type. */
@@ -130,48 +113,46 @@ function needsQuotes({ type, values }: PropertySpec): boolean {
   return type === 'secret' || (type === 'string' && values === undefined);
 }
 
+/** What `action` answers; null when it throws a refusal, which is among the problems then. */
+export function trying<T>(problems: Problems, at: Position, path: Path, action: () => T): T | null {
+  try {
+    return action();
+  } catch (thrown) {
+    if (!(thrown instanceof VxlaneError)) throw thrown;
+    problems.add(at, path, messageOf(thrown));
+    return null;
+  }
+}
+
+/** What the rules say of a MAC and a destination alone. null for `configuration`: there is none to be held against. */
 function readTargets(
-  source: Source,
+  { root, problems }: Source,
   path: Path,
   content: NonNullable<OverlayContent['targets']>,
   plugin: Manifest,
   configuration: OverlayConfiguration | null,
   spellings: Map<string, string>,
-): ReadonlyMap<string, string> {
-  const { root, problems } = source;
-  const targets = new Map<string, string>();
-  const wrong = (name: string, text: string) => problems.add(placeOf(root, [...path, name]), [...path, name], text);
+): ReadonlyMap<string, Target> {
+  const targets = new Map<string, Target>();
   const names = Object.keys(content);
-  if (plugin.mode === 'point' && names.length > 0) {
-    const right = `search plugin ${plugin.name} has one destination for every MAC: leave them out`;
-    problems.add(keyPlaceOf(root, path), path, right);
-    return targets;
-  }
+  if (names.length === 0) return targets;
+  const canTake = trying(problems, keyPlaceOf(root, path), path, () => {
+    checkTakesTargets(plugin);
+    return true;
+  });
+  if (canTake === null) return targets;
   for (const name of names) {
-    const mac = parseMac(name);
-    if (mac === null) problems.add(keyPlaceOf(root, [...path, name]), [...path, name], `is no MAC: expected ${A_MAC}`);
-    else if (isGroupMac(mac)) wrong(name, badTargetMac(mac).message);
-    else if (targets.has(mac)) wrong(name, `is there already, as ${mac} in another spelling: expected it once`);
-    else {
-      const { text, problem } = destinationOf(content[name] as string, configuration);
-      if (problem !== null) wrong(name, problem);
-      targets.set(mac, text);
-      spellings.set(mac, name);
+    const at = [...path, name];
+    const mac = trying(problems, keyPlaceOf(root, at), at, () => targetMac(name));
+    if (mac === null) continue;
+    if (spellings.has(mac)) {
+      problems.add(placeOf(root, at), at, `is there already, as ${mac} in another spelling: expected it once`);
+      continue;
     }
+    const listen = configuration?.settings.socket.listen ?? null;
+    const target = trying(problems, placeOf(root, at), at, () => targetOf(content[name] as string, listen));
+    if (target !== null) targets.set(mac, target);
+    spellings.set(mac, name);
   }
   return targets;
-}
-
-/** As for `modify-overlay -s`. */
-function destinationOf(
-  text: string,
-  configuration: OverlayConfiguration | null,
-): { text: string; problem: string | null } {
-  if (text.toLowerCase() === 'drop') return { text: 'drop', problem: null };
-  const endpoint = parseEndpoint(text);
-  if (endpoint === null || !isHostAddress(endpoint.ip)) return { text, problem: badDestination(text).message };
-  const canonical = formatEndpoint(endpoint);
-  const listen = configuration?.settings.socket.listen;
-  const isFar = listen !== undefined && ipFamily(endpoint.ip) !== ipFamily(listen.ip);
-  return { text: canonical, problem: isFar ? wrongFamily(canonical, listen.ip).message : null };
 }

@@ -1,43 +1,44 @@
 /**
- * From what there is to what is declared, touching nothing that is the same in both. Pure: config-apply.ts of the
- * daemon takes the steps. Their order lets names, VNIs and MACs move between objects:
+ * From what there is to what is declared, touching nothing that is the same in both. Pure: config-file/apply.ts of
+ * the daemon takes the steps. Their order lets names, VNIs and MACs move between objects:
  *
  *   VNICs go, overlays go, overlays change, overlays come, VNICs come
  */
+import { formatEndpoint } from '../address.js';
 import { OVERLAY_PROPERTIES } from '../overlay-properties/overlay-properties.js';
-import type { PropertySpec } from '../search/api.js';
+import type { PropertySpec, Target } from '../search/api.js';
 import type { Model, OverlayModel, VnicModel } from './model.js';
 
-export type Step =
+export type Step<O extends OverlayModel = OverlayModel> =
   /** Its interface goes too: it is declared no more, or must be made anew `because` of what changed. */
   | { readonly do: 'remove-vnic'; readonly name: string; readonly because: readonly string[] }
   /** Leaves its overlay; its interface stays, for it comes back. */
   | { readonly do: 'detach-vnic'; readonly name: string; readonly because: readonly string[] }
   /** Declared no more, or made anew `because` of what changed: then its VNICs leave it, and their interfaces stay. */
   | { readonly do: 'remove-overlay'; readonly name: string; readonly because: readonly string[] }
-  | OverlayChange
-  | { readonly do: 'add-overlay'; readonly overlay: OverlayModel }
+  | OverlayChange<O>
+  | { readonly do: 'add-overlay'; readonly overlay: O }
   | { readonly do: 'add-vnic'; readonly vnic: VnicModel };
 
 /** Of a running overlay. */
-export interface OverlayChange {
+export interface OverlayChange<O extends OverlayModel = OverlayModel> {
   readonly do: 'change-overlay';
-  readonly overlay: OverlayModel;
+  readonly overlay: O;
   /** Properties whose values differ, and may while the overlay runs. */
   readonly properties: readonly string[];
   /** What only another instance of a search plugin can take: the plugin itself, or its fixed properties. */
   readonly swap: readonly string[];
   /** Static targets to set and to forget. */
-  readonly put: ReadonlyMap<string, string>;
+  readonly put: ReadonlyMap<string, Target>;
   readonly forget: readonly string[];
 }
 
 /** The properties of a search plugin; none when there is no such plugin. */
 export type SpecsOf = (search: string) => readonly PropertySpec[];
 
-export function plan(from: Model, to: Model, specsOf: SpecsOf): Step[] {
+export function plan<O extends OverlayModel>(from: Model, to: Model<O>, specsOf: SpecsOf): Step<O>[] {
   const rebuilt = new Map<string, readonly string[]>();
-  const changes: OverlayChange[] = [];
+  const changes: OverlayChange<O>[] = [];
   for (const overlay of to.overlays.values()) {
     const before = from.overlays.get(overlay.name);
     const difference = before === undefined ? null : overlayDifference(before, overlay, specsOf);
@@ -45,7 +46,7 @@ export function plan(from: Model, to: Model, specsOf: SpecsOf): Step[] {
     if (difference.fixed.length > 0) rebuilt.set(overlay.name, difference.fixed);
     else changes.push({ do: 'change-overlay', overlay, ...difference });
   }
-  const vnicsGo: Step[] = [];
+  const vnicsGo: Step<O>[] = [];
   const returning: VnicModel[] = [];
   for (const before of from.vnics.values()) {
     const vnic = to.vnics.get(before.name);
@@ -60,10 +61,10 @@ export function plan(from: Model, to: Model, specsOf: SpecsOf): Step[] {
   const vnicsCome = [...to.vnics.values()].filter((vnic) => !from.vnics.has(vnic.name) || returning.includes(vnic));
   return [
     ...vnicsGo,
-    ...overlaysGo.map((name): Step => ({ do: 'remove-overlay', name, because: rebuilt.get(name) ?? [] })),
+    ...overlaysGo.map((name): Step<O> => ({ do: 'remove-overlay', name, because: rebuilt.get(name) ?? [] })),
     ...changes,
-    ...overlaysCome.map((overlay): Step => ({ do: 'add-overlay', overlay })),
-    ...vnicsCome.map((vnic): Step => ({ do: 'add-vnic', vnic })),
+    ...overlaysCome.map((overlay): Step<O> => ({ do: 'add-overlay', overlay })),
+    ...vnicsCome.map((vnic): Step<O> => ({ do: 'add-vnic', vnic })),
   ];
 }
 
@@ -86,10 +87,15 @@ export function overlayDifference(from: OverlayModel, to: OverlayModel, specsOf:
     if (general !== undefined) (general.mutable === true ? properties : fixed).push(name);
     else if (from.search === to.search) (canTake(spec, to.properties[name]) ? properties : swap).push(name);
   }
-  const put = new Map([...to.targets].filter(([mac, target]) => from.targets.get(mac) !== target));
+  const put = new Map([...to.targets].filter(([mac, target]) => !isSameTarget(from.targets.get(mac), target)));
   const forget = [...from.targets.keys()].filter((mac) => !to.targets.has(mac));
   const count = fixed.length + properties.length + swap.length + put.size + forget.length;
   return count === 0 ? null : { fixed, properties, swap, put, forget };
+}
+
+function isSameTarget(from: Target | undefined, to: Target): boolean {
+  if (from === undefined || typeof from === 'string' || typeof to === 'string') return from === to;
+  return formatEndpoint(from) === formatEndpoint(to);
 }
 
 /** Given, or left to its default: what counts is the value. */

@@ -2,13 +2,12 @@
  * A configuration file, from its text to what it declares: all or nothing, and everything that is wrong with it at
  * once. What the commands would refuse before they do anything is refused here too.
  */
-import { isGroupMac, parseMac } from '../address.js';
-import { badVnicMac } from '../errors.js';
 import type { Manifest } from '../search/host/messages.js';
 import { Claims, type There } from './claims.js';
 import { type Declaration, NOTHING, type VnicModel } from './model.js';
-import { A_MAC, type ReadOverlay, readOverlay, referenceOf, type Source } from './overlay.js';
+import { type ReadOverlay, readOverlay, referenceOf, type Source, trying } from './overlay.js';
 import { type Path, type Problems, shown } from './problems.js';
+import { vnicMac } from './rules.js';
 import { contentOf, type FileContent, type VnicContent } from './shape.js';
 import { keyPlaceOf, parseYaml, placeOf, type Value } from './yaml.js';
 
@@ -76,9 +75,8 @@ function readVnic(
     const path = ['vnics', name, key];
     problems.add(placeOf(root, path), path, problem);
   };
-  const mac = text === undefined ? undefined : parseMac(text);
-  if (mac === null) wrong('mac', `is ${shown(text as string)}: expected ${A_MAC}`);
-  else if (mac !== undefined && (isGroupMac(mac) || mac === '00:00:00:00:00:00')) wrong('mac', badVnicMac(mac).message);
+  const at = ['vnics', name, 'mac'];
+  const mac = text === undefined ? null : trying(problems, placeOf(root, at), at, () => vnicMac(text));
   if (overlay !== undefined && !overlays.has(overlay)) {
     const known =
       overlays.size === 0
@@ -89,8 +87,7 @@ function readVnic(
   if (typeof netns === 'string' && !isNetns(netns)) {
     wrong('netns', `is ${shown(netns)}: expected a name as of "ip netns list", or an absolute path`);
   }
-  if (overlay === undefined || typeof mac !== 'string' || allowAnyMac === undefined || !('netns' in content))
-    return null;
+  if (overlay === undefined || mac === null || allowAnyMac === undefined || !('netns' in content)) return null;
   return problems.count > before ? null : { name, overlay, mac, netns: netns ?? null, allowAnyMac };
 }
 

@@ -162,9 +162,13 @@ export function configurationOf(
   given: Readonly<Record<string, string>>,
 ): OverlayConfiguration {
   const specs = specsOf(plugin);
-  const known = plugin === null ? only(given, specs) : given;
-  const values = parseProperties(specs, known);
-  const canonical = Object.keys(known).map((name) => [name, String(values[name])]);
+  return configurationFrom(given, parseProperties(specs, plugin === null ? only(given, specs) : given));
+}
+
+/** Of what the operator gave and its values, already parsed. A VxlaneError when the listen address can be no host's. */
+export function configurationFrom(given: Readonly<Record<string, string>>, values: Values): OverlayConfiguration {
+  const known = Object.keys(given).filter((name) => Object.hasOwn(values, name));
+  const canonical = known.map((name) => [name, String(values[name])]);
   return { given: { ...given, ...Object.fromEntries(canonical) }, values, settings: settingsOf(values) };
 }
 

@@ -1,6 +1,7 @@
 /** Random models that are right: names, VNIs and MACs from small pools, so that they move between objects. */
 import fc from 'fast-check';
 import type { Model, OverlayModel, VnicModel } from '../../src/config/model.js';
+import type { Target } from '../../src/search/api.js';
 
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f'];
 const MACS = ['02:00:00:00:00:01', '02:00:00:00:00:02', '02:00:00:00:00:03'];
@@ -26,9 +27,12 @@ const search = fc.oneof(
 );
 
 function overlay(name: string, vni: number): fc.Arbitrary<OverlayModel> {
-  const targets = fc.uniqueArray(fc.tuple(fc.constantFrom(...MACS), fc.constantFrom('drop', '10.0.0.7:4789')), {
-    selector: ([mac]) => mac,
-  });
+  const targets = fc.uniqueArray(
+    fc.tuple(fc.constantFrom(...MACS), fc.constantFrom<Target>('drop', { ip: '10.0.0.7', port: 4789 })),
+    {
+      selector: ([mac]) => mac,
+    },
+  );
   return fc.tuple(general, search, targets).map(([properties, { search: plugin, own }, entries]) => ({
     name,
     vni,

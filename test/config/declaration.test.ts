@@ -2,14 +2,15 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { NOTHING } from '../../src/config/model.js';
+import { type DeclaredOverlay, NOTHING } from '../../src/config/model.js';
 import { referenceOf } from '../../src/config/overlay.js';
+import type { Target } from '../../src/search/api.js';
 import { OVERLAY, read } from './reading.js';
 
 const vnics = (...lines: string[]) => `${OVERLAY}vnics:\n${lines.map((line) => `  ${line}\n`).join('')}`;
 
 describe('what is there', () => {
-  const made = { name: 'overlay0', vni: 23, encap: 'vxlan', search: 'files', targets: new Map() };
+  const made = { name: 'overlay0', vni: 23, encap: 'vxlan', search: 'files', targets: new Map<string, Target>() };
   const same = { ...made, properties: { 'vxlan/listen_ip': '10.0.0.1', 'files/config': '/hosts.json', vlan: 'pass' } };
   const model = (...overlays: (typeof same)[]) => ({
     ...NOTHING,
@@ -22,7 +23,7 @@ describe('what is there', () => {
   });
 
   test('by a command, and another, is named with what differs', () => {
-    const other = { ...same, vni: 24, temporary: true, targets: new Map([['02:00:00:00:00:01', 'drop']]) };
+    const other = { ...same, vni: 24, temporary: true, targets: new Map([['02:00:00:00:00:01', 'drop'] as const]) };
     assert.deepEqual(problems(OVERLAY, { made: model(other), declared: NOTHING }), [
       '2:3: overlays.overlay0: a command has made overlay0 with another life (it is temporary), vni, set of targets: ' +
         'delete it (vxlane delete-overlay overlay0), or declare what is there',
@@ -37,12 +38,12 @@ describe('what is there', () => {
     assert.deepEqual(
       problems(vnics('wire0: { overlay: overlay0, mac: 02:00:00:00:00:01, allow_any_mac: true }'), there),
       [
-        `3:10: overlays.overlay0.vni: 23 is in use by ${by('overlay', 'wire0')}: choose another`,
+        `3:10: overlays.overlay0.vni: virtual network id 23 is in use by ${by('overlay', 'wire0')}: choose another`,
         `5:5: overlays.overlay0.properties.vxlan/source_ports: 16, but ${by('overlay', 'wire0')} listens on ` +
           `10.0.0.1:4789 too, with 1: they must agree`,
-        `7:3: vnics.wire0: the name is that of ${by('overlay', 'wire0')}: choose another`,
+        `7:3: vnics.wire0: the name wire0 is that of ${by('overlay', 'wire0')}: choose another`,
         `7:36: vnics.wire0.mac: 02:00:00:00:00:01 is that of ${by('VNIC', 'v')}: choose another`,
-        `7:70: vnics.wire0.allow_any_mac: ${by('VNIC', 'v')} takes any MAC on overlay0 already: only one ` +
+        `7:70: vnics.wire0.allow_any_mac: ${by('VNIC', 'v')} takes any MAC on overlay overlay0 already: only one ` +
           `VNIC of an overlay may`,
       ].sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10)),
     );
@@ -75,7 +76,10 @@ vnics:
   w: { overlay: a, mac: de:ad:be:ef:0:4, netns: blue, allow_any_mac: true }
 `);
     assert.deepEqual(problems, []);
-    assert.deepEqual(declaration?.overlays.get('a'), {
+    assert.ok(declaration !== null);
+    const { configuration, ...a } = declaration.overlays.get('a') as DeclaredOverlay;
+    assert.equal(configuration.settings.mtu, 1500);
+    assert.deepEqual(a, {
       name: 'a',
       vni: 1,
       encap: 'vxlan',
@@ -86,8 +90,8 @@ vnics:
         'strict-header': 'true',
         mtu: '1500',
       },
-      targets: new Map([
-        ['de:ad:be:ef:00:01', '[fd00::2]:4789'],
+      targets: new Map<string, Target>([
+        ['de:ad:be:ef:00:01', { ip: 'fd00::2', port: 4789 }],
         ['de:ad:be:ef:00:02', 'drop'],
       ]),
     });

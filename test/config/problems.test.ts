@@ -72,11 +72,11 @@ const ONE: [text: string, problem: string][] = [
   ],
   [
     targets('nix: drop'),
-    '7:7: overlays.a.targets.nix: is no MAC: expected six hexadecimal bytes, as in de:ad:be:ef:00:01',
+    '7:7: overlays.a.targets.nix: not a MAC address: "nix" (expected six hexadecimal bytes, as in de:ad:be:ef:00:01)',
   ],
   [
     targets('ff:ff:ff:ff:ff:ff: drop'),
-    '7:26: overlays.a.targets.ff:ff:ff:ff:ff:ff: ff:ff:ff:ff:ff:ff is not the MAC of one host: a target ' +
+    '7:7: overlays.a.targets.ff:ff:ff:ff:ff:ff: ff:ff:ff:ff:ff:ff is not the MAC of one host: a target ' +
       'needs a unicast MAC',
   ],
   [
@@ -106,7 +106,8 @@ const ONE: [text: string, problem: string][] = [
       'properties: { vxlan/listen_ip: 10.0.0.1, direct/dest_ip: 10.0.0.2 }',
       'targets: { 02:00:00:00:00:01: drop }',
     ),
-    '6:5: overlays.a.targets: search plugin direct has one destination for every MAC: leave them out',
+    '6:5: overlays.a.targets: search plugin direct has one destination for every MAC, which its properties say: ' +
+      'it takes no targets',
   ],
   [
     vnics('v: { overlay: overlay1, mac: 02:00:00:00:00:01 }'),
@@ -122,7 +123,7 @@ const ONE: [text: string, problem: string][] = [
   ],
   [
     vnics('v: { overlay: overlay0, mac: 02:00:00:00:00 }'),
-    '7:32: vnics.v.mac: is "02:00:00:00:00": expected six hexadecimal bytes, as in de:ad:be:ef:00:01',
+    '7:32: vnics.v.mac: not a MAC address: "02:00:00:00:00" (expected six hexadecimal bytes, as in de:ad:be:ef:00:01)',
   ],
   [
     vnics('v: { overlay: overlay0, mac: 03:00:00:00:00:01 }'),
@@ -138,7 +139,7 @@ const ONE: [text: string, problem: string][] = [
   ],
   [
     vnics('overlay0: { overlay: overlay0, mac: 02:00:00:00:00:01 }'),
-    '7:3: vnics.overlay0: the name is that of overlay overlay0 (line 2): choose another',
+    '7:3: vnics.overlay0: the name overlay0 is that of overlay overlay0 (line 2): choose another',
   ],
   [
     vnics('v: { overlay: overlay0, mac: 02:00:00:00:00:01 }', 'w: { overlay: overlay0, mac: 02:0:0:0:0:1 }'),
@@ -149,16 +150,17 @@ const ONE: [text: string, problem: string][] = [
       'v: { overlay: overlay0, mac: 02:00:00:00:00:01, allow_any_mac: true }',
       'w: { overlay: overlay0, mac: 02:00:00:00:00:02, allow_any_mac: true }',
     ),
-    '8:66: vnics.w.allow_any_mac: VNIC v (line 7) takes any MAC on overlay0 already: only one VNIC of an overlay may',
+    '8:66: vnics.w.allow_any_mac: VNIC v (line 7) takes any MAC on overlay overlay0 already: ' +
+      'only one VNIC of an overlay may',
   ],
   [
     `${OVERLAY}    targets: { 02:00:00:00:00:01: drop }\nvnics:\n  v: { overlay: overlay0, mac: 02:00:00:00:00:01 }\n`,
-    '6:35: overlays.overlay0.targets.02:00:00:00:00:01: is the MAC of VNIC v (line 8), which has no ' +
-      'other target: leave it out',
+    '6:35: overlays.overlay0.targets.02:00:00:00:00:01: 02:00:00:00:00:01 is the MAC of VNIC v (line 8), which has ' +
+      'no other target',
   ],
   [
     `${OVERLAY}  overlay1: { vni: 23, search: files, ${PROPERTIES} }\n`,
-    '6:20: overlays.overlay1.vni: 23 is in use by overlay overlay0 (line 2): choose another',
+    '6:20: overlays.overlay1.vni: virtual network id 23 is in use by overlay overlay0 (line 2): choose another',
   ],
   [
     `${OVERLAY}  overlay1: { vni: 24, search: files, properties: { vxlan/listen_ip: 10.0.0.1, ` +

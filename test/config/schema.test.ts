@@ -7,6 +7,7 @@ import formats from 'ajv-formats';
 import fc from 'fast-check';
 import { parse } from 'yaml';
 import { configurationSchema } from '../../src/config/schema.js';
+import { targetText } from '../../src/daemon/commands/views.js';
 import { OVERLAY_PROPERTIES } from '../../src/overlay-properties/overlay-properties.js';
 import { plugins } from '../../src/search/registry.js';
 import { models } from './arbitraries.js';
@@ -76,7 +77,10 @@ describe('the JSON Schema', () => {
         const file = {
           overlays: Object.fromEntries(
             [...overlays].map(([name, { name: _, targets, ...overlay }]) => {
-              const own = overlay.search === 'direct' ? {} : { targets: Object.fromEntries(targets) };
+              const own =
+                overlay.search === 'direct'
+                  ? {}
+                  : { targets: Object.fromEntries([...targets].map(([mac, target]) => [mac, targetText(target)])) };
               return [name, { ...overlay, ...own }];
             }),
           ),

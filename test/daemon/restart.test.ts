@@ -267,7 +267,7 @@ describe('after a restart', { skip: needsRoot() }, () => {
     });
     assert.deepEqual(names(), ['overlay0']);
     const reasons = running.log.lines.filter((line) => line.startsWith('error')).join('\n');
-    assert.match(reasons, /virtual network id 23 is that of overlay overlay0/);
+    assert.match(reasons, /virtual network id 23 is in use by overlay overlay0: choose another/);
     assert.match(reasons, /mtu is \\"large\\"/);
   });
 

@@ -2,48 +2,62 @@
  * After a restart: what was kept is there again. What cannot be yet (an address that is not up, a namespace that is not
  * there, a plugin whose source is gone) is there with its reason, and is tried again: with back-off, and on SIGHUP.
  */
-import { parseEndpoint } from '../../address.js';
+import { checkTakesTargets, refuse, Taken, targetMac, targetOf, vnicMac } from '../../config/rules.js';
 import { messageOf, noSuchOverlay, overlayNotUp } from '../../errors.js';
 import { configurationOf } from '../../overlay-properties/overlay-properties.js';
-import type { Target } from '../../search/api.js';
 import { builtInPlugin } from '../../search/find.js';
 import type { Overlay } from '../overlay/overlay.js';
 import { Vnic } from '../overlay/vnic.js';
 import type { StoredOverlay } from '../state/store.js';
 import { newOverlay, type Registry, sorted, vnicsOn } from './registry.js';
 
-/** What was kept is there, and nothing of it is up yet. Never throws for what a file says: that is moved aside. */
+/**
+ * What was kept is there, and nothing of it is up yet. Never throws for what a file says: that is moved aside, with the
+ * words that a command would have had for it.
+ */
 export async function load(registry: Registry): Promise<void> {
-  for (const stored of await registry.state.overlays.load()) {
+  const taken = new Taken();
+  const { state, overlays, vnics, fileOwned } = registry;
+  for (const stored of await state.overlays.load()) {
     try {
-      registry.overlays.set(stored.name, restoredOverlay(registry, stored));
-      registry.fileOwned.restore(stored);
+      refuse(taken.overlay(stored));
+      const overlay = restoredOverlay(registry, stored);
+      taken.addOverlay(stored);
+      taken.addTargets(stored.name, overlay.statics);
+      overlays.set(stored.name, overlay);
+      fileOwned.restore(stored);
     } catch (thrown) {
-      await registry.state.overlays.moveAside(stored.name, messageOf(thrown));
+      await state.overlays.moveAside(stored.name, messageOf(thrown));
     }
   }
-  for (const stored of await registry.state.vnics.load()) {
-    const { version: _, declared: __, ...identity } = stored;
-    registry.vnics.set(identity.name, new Vnic({ ...identity, temporary: false }));
-    registry.fileOwned.restore(stored);
+  for (const stored of await state.vnics.load()) {
+    try {
+      const { version: _, declared: __, ...identity } = stored;
+      const mac = vnicMac(stored.mac);
+      refuse(taken.vnic({ ...identity, mac }));
+      taken.addVnic({ ...identity, mac });
+      vnics.set(stored.name, new Vnic({ ...identity, mac, temporary: false }));
+      fileOwned.restore(stored);
+    } catch (thrown) {
+      await state.vnics.moveAside(stored.name, messageOf(thrown));
+    }
   }
 }
 
+/**
+ * That a target is where the overlay itself listens is no reason here: this host's addresses may have changed since,
+ * and may again, and the datapath drops what would come back.
+ */
 function restoredOverlay(registry: Registry, stored: StoredOverlay): Overlay {
   const { name, vni, encap, search } = stored;
-  const other = [...registry.overlays.values()].find((overlay) => overlay.identity.vni === vni);
-  if (other !== undefined) throw new Error(`virtual network id ${vni} is that of overlay ${other.name}`);
   const found = builtInPlugin(search);
   const configuration = configurationOf(found?.manifest ?? null, stored.properties);
   const overlay = newOverlay(registry, { name, vni, encap, search, temporary: false }, found, configuration);
-  for (const [mac, text] of Object.entries(stored.targets)) overlay.statics.set(mac, targetOf(text));
+  const targets = Object.entries(stored.targets);
+  if (targets.length > 0) checkTakesTargets(found?.manifest ?? null);
+  const { listen } = configuration.settings.socket;
+  for (const [mac, text] of targets) overlay.statics.set(targetMac(mac), targetOf(text, listen));
   return overlay;
-}
-
-function targetOf(text: string): Target {
-  const endpoint = text === 'drop' ? 'drop' : parseEndpoint(text);
-  if (endpoint === null) throw new Error(`not a destination: ${text}`);
-  return endpoint;
 }
 
 /**

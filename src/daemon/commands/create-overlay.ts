@@ -1,13 +1,14 @@
 /** Commands that make and delete overlays. Each is all or nothing. */
+import { refuse } from '../../config/rules.js';
 import type { CreateOverlay } from '../../control/protocol.js';
-import { badEncap, badVni, daemonEnding, nameTaken, overlayHasVnics, vniTaken } from '../../errors.js';
+import { badEncap, badVni, daemonEnding, overlayHasVnics } from '../../errors.js';
 import { configurationOf, ENCAPS, VNI_MAX } from '../../overlay-properties/overlay-properties.js';
 import { findPlugin } from '../../search/find.js';
 import type { Overlay } from '../overlay/overlay.js';
 import type { OverlayIdentity } from '../overlay/types.js';
 import type { PluginInstance } from '../plugin/instance.js';
 import { reattachVnics } from './bring-up.js';
-import { newOverlay, overlayOf, type Registry, saveOverlay, vnicsOn } from './registry.js';
+import { newOverlay, overlayOf, type Registry, saveOverlay, takenIn, vnicsOn } from './registry.js';
 import { allOrNothing } from './undo.js';
 
 export async function createOverlay(registry: Registry, request: CreateOverlay): Promise<Overlay> {
@@ -27,9 +28,7 @@ export async function createOverlay(registry: Registry, request: CreateOverlay):
 function checkFree(registry: Registry, { name, encap, vni }: OverlayIdentity): void {
   if (!ENCAPS.includes(encap)) throw badEncap(encap, ENCAPS);
   if (vni < 0 || vni > VNI_MAX) throw badVni(vni, VNI_MAX);
-  checkNameFree(registry, name);
-  const other = [...registry.overlays.values()].find((overlay) => overlay.identity.vni === vni);
-  if (other !== undefined) throw vniTaken(vni, other.name);
+  refuse(takenIn(registry).overlay({ name, vni }));
 }
 
 function establish(registry: Registry, overlay: Overlay, instance: PluginInstance): Promise<Overlay> {
@@ -48,12 +47,6 @@ function establish(registry: Registry, overlay: Overlay, instance: PluginInstanc
     registry.log.info('overlay created', { overlay: overlay.name, vni, search });
     return overlay;
   });
-}
-
-/** Overlays and VNICs share one space of names, as links do. */
-export function checkNameFree(registry: Registry, name: string): void {
-  if (registry.overlays.has(name)) throw nameTaken(name, 'overlay');
-  if (registry.vnics.has(name)) throw nameTaken(name, 'VNIC');
 }
 
 export async function deleteOverlay(registry: Registry, name: string): Promise<void> {

@@ -1,5 +1,6 @@
 /** Everything the daemon has, in one place: what commands read and change, one command at a time. */
 import { formatEndpoint } from '../../address.js';
+import { Taken } from '../../config/rules.js';
 import type { Datapath } from '../../datapath/datapath.js';
 import type { OverlayIndex } from '../../datapath/types.js';
 import { noSuchOverlay, noSuchVnic } from '../../errors.js';
@@ -66,6 +67,17 @@ export function emptyRegistry(given: Pick<Registry, 'datapath' | 'state' | 'log'
     vnics: new Map(),
     fileOwned: new FileOwned(),
   };
+}
+
+/** Who has what only one object may have. */
+export function takenIn({ overlays, vnics }: Registry): Taken {
+  const taken = new Taken();
+  for (const { identity, statics } of overlays.values()) {
+    taken.addOverlay(identity);
+    taken.addTargets(identity.name, statics);
+  }
+  for (const { identity } of vnics.values()) taken.addVnic(identity);
+  return taken;
 }
 
 export function overlayOf(registry: Registry, name: string): Overlay {

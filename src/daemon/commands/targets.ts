@@ -1,21 +1,10 @@
 /** Commands on the targets of an overlay: where the operator, or the plugin, says MACs are. */
 import { setImmediate } from 'node:timers/promises';
-import { formatEndpoint, ipFamily, isGroupMac, parseEndpoint, parseMac } from '../../address.js';
-import {
-  badDestination,
-  badMac,
-  badTargetMac,
-  noSuchTarget,
-  pointsToItself,
-  targetIsVnic,
-  targetsOfPoint,
-  wrongFamily,
-} from '../../errors.js';
-import { isOwnEndpoint } from '../../overlay-properties/overlay-properties.js';
+import { checkTakesTargets, targetMac, targetOf } from '../../config/rules.js';
+import { noSuchTarget } from '../../errors.js';
 import type { Target } from '../../search/api.js';
-import { isHostAddress } from '../../search/host/answers.js';
 import type { Overlay } from '../overlay/overlay.js';
-import { overlayOf, type Registry, saveOverlay, vnicsOn } from './registry.js';
+import { overlayOf, type Registry, saveOverlay, takenIn } from './registry.js';
 import { allOrNothing } from './undo.js';
 
 /** Entries: a few milliseconds of a large table. */
@@ -23,10 +12,12 @@ const FLUSHED_AT_ONCE = 4096;
 
 export async function setTarget(registry: Registry, name: string, macText: string, destination: string): Promise<void> {
   const overlay = dynamicOverlay(registry, name);
-  const mac = canonical(macText);
-  if (isGroupMac(mac)) throw badTargetMac(mac);
-  refuseVnic(registry, overlay, mac);
-  const target = parseTarget(overlay, destination);
+  const { listen } = overlay.configuration.settings.socket;
+  const mac = targetMac(macText);
+  const target = targetOf(destination, listen);
+  const taken = takenIn(registry);
+  taken.checkTargetMac(name, mac);
+  taken.checkTarget(name, target, listen);
   const before = overlay.statics.get(mac);
   await allOrNothing(registry.log, async (undo) => {
     undo.push(`set target ${mac} back`, () => {
@@ -40,8 +31,8 @@ export async function setTarget(registry: Registry, name: string, macText: strin
 
 export async function deleteTarget(registry: Registry, name: string, macText: string): Promise<void> {
   const overlay = dynamicOverlay(registry, name);
-  const mac = canonical(macText);
-  refuseVnic(registry, overlay, mac);
+  const mac = targetMac(macText);
+  takenIn(registry).checkTargetMac(name, mac);
   const before = overlay.statics.get(mac);
   if (before !== undefined) registry.fileOwned.refuse(name);
   if (!forget(overlay, mac)) throw noSuchTarget(name, mac);
@@ -83,30 +74,8 @@ async function forgetEntries(overlay: Overlay, kept: ReadonlySet<string>): Promi
 
 function dynamicOverlay(registry: Registry, name: string): Overlay {
   const overlay = overlayOf(registry, name);
-  if (overlay.plugin.isPoint) throw targetsOfPoint(name, overlay.plugin.name);
+  checkTakesTargets(overlay.plugin.found?.manifest ?? null);
   return overlay;
-}
-
-function canonical(text: string): string {
-  const mac = parseMac(text);
-  if (mac === null) throw badMac(text);
-  return mac;
-}
-
-function refuseVnic(registry: Registry, overlay: Overlay, mac: string): void {
-  const vnic = vnicsOn(registry, overlay.name).find((each) => each.identity.mac === mac);
-  if (vnic !== undefined) throw targetIsVnic(overlay.name, mac, vnic.name);
-}
-
-function parseTarget(overlay: Overlay, text: string): Target {
-  if (text.toLowerCase() === 'drop') return 'drop';
-  const endpoint = parseEndpoint(text);
-  if (endpoint === null || !isHostAddress(endpoint.ip)) throw badDestination(text);
-  const { listen } = overlay.configuration.settings.socket;
-  if (ipFamily(endpoint.ip) !== ipFamily(listen.ip)) throw wrongFamily(formatEndpoint(endpoint), listen.ip);
-  const takesOwn = [...overlay.vnics.values()].some((vnic) => vnic.allowAnyMac);
-  if (isOwnEndpoint(listen, endpoint) && !takesOwn) throw pointsToItself(overlay.name, formatEndpoint(endpoint));
-  return endpoint;
 }
 
 /** Throws when there is no room. */

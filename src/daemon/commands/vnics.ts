@@ -1,11 +1,10 @@
 /** Commands that make and delete VNICs. Each is all or nothing. */
-import { parseMac } from '../../address.js';
+import { refuse, vnicMac } from '../../config/rules.js';
 import type { CreateVnic } from '../../control/protocol.js';
-import { anyMacTaken, badMac, interfaceStays, macIsTarget, macTaken, messageOf, overlayNotUp } from '../../errors.js';
+import { interfaceStays, messageOf, overlayNotUp } from '../../errors.js';
 import type { Overlay } from '../overlay/overlay.js';
 import { Vnic } from '../overlay/vnic.js';
-import { checkNameFree } from './create-overlay.js';
-import { overlayOf, type Registry, saveVnic, vnicOf, vnicsOn } from './registry.js';
+import { overlayOf, type Registry, saveVnic, takenIn, vnicOf } from './registry.js';
 import { allOrNothing } from './undo.js';
 
 export function createVnic(registry: Registry, request: CreateVnic): Promise<Vnic> {
@@ -23,19 +22,13 @@ export function createVnic(registry: Registry, request: CreateVnic): Promise<Vni
 }
 
 function checkedVnic(registry: Registry, overlay: Overlay, request: CreateVnic): Vnic {
-  const mac = parseMac(request.mac);
-  if (mac === null) throw badMac(request.mac);
-  checkNameFree(registry, request.name);
+  const { name, allowAnyMac, netns = null } = request;
+  const mac = vnicMac(request.mac);
+  refuse(takenIn(registry).vnic({ name, overlay: overlay.name, mac, allowAnyMac }));
   if (overlay.attachment === null) throw overlayNotUp(overlay.name, overlay.health.details);
-  const { allowAnyMac, netns = null } = request;
-  for (const other of vnicsOn(registry, overlay.name)) {
-    if (other.identity.mac === mac) throw macTaken(mac, overlay.name, other.name);
-    if (allowAnyMac && other.identity.allowAnyMac) throw anyMacTaken(overlay.name, other.name);
-  }
-  if (overlay.statics.has(mac)) throw macIsTarget(mac, overlay.name);
   // Kept over a restart without its overlay, a VNIC could only fail.
   const temporary = request.temporary || overlay.identity.temporary;
-  const vnic = new Vnic({ name: request.name, overlay: overlay.name, mac, netns, allowAnyMac, temporary });
+  const vnic = new Vnic({ name, overlay: overlay.name, mac, netns, allowAnyMac, temporary });
   vnic.checkNew();
   return vnic;
 }

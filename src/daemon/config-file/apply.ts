@@ -2,7 +2,7 @@
  * Makes what a file declares of what there is. A step that fails says why and holds up no other; whoever calls tries
  * again later, and gets the steps that are left.
  */
-import type { Declaration } from '../../config/model.js';
+import type { Declaration, DeclaredOverlay } from '../../config/model.js';
 import { type OverlayChange, plan, type Step } from '../../config/plan.js';
 import { messageOf } from '../../errors.js';
 import { checkMtu } from '../../overlay-properties/mtu.js';
@@ -37,7 +37,7 @@ export class ApplyReport {
   /** Names of the objects that repair should look at. */
   readonly touched = new Set<string>();
   /** What is left to do outside of a turn. */
-  readonly swaps: OverlayChange[] = [];
+  readonly swaps: OverlayChange<DeclaredOverlay>[] = [];
 }
 
 /** In a turn: everything but starting other instances of search plugins for overlays that have one. */
@@ -108,7 +108,7 @@ async function saveAgain(registry: Registry, name: string): Promise<void> {
 
 async function change(
   registry: Registry,
-  step: OverlayChange,
+  step: OverlayChange<DeclaredOverlay>,
   { plugins }: Wanted,
   report: ApplyReport,
 ): Promise<void> {

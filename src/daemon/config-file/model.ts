@@ -1,7 +1,6 @@
 /** The objects there are as the configuration room knows them. */
 import type { Model, OverlayModel, VnicModel } from '../../config/model.js';
 import type { Registry } from '../commands/registry.js';
-import { targetText } from '../commands/views.js';
 import type { Overlay } from '../overlay/overlay.js';
 import type { Vnic } from '../overlay/vnic.js';
 
@@ -23,8 +22,7 @@ function mapOf<T extends { readonly name: string }, M>(
 }
 
 function overlayModel({ identity, configuration, statics }: Overlay): OverlayModel {
-  const targets = new Map([...statics].map(([mac, target]) => [mac, targetText(target)]));
-  return { ...identity, properties: configuration.given, targets };
+  return { ...identity, properties: configuration.given, targets: statics };
 }
 
 function vnicModel({ identity }: Vnic): VnicModel {

@@ -2,16 +2,23 @@
  * The steps of a plan (src/config/plan.ts), each done or not done. New overlays and VNICs are only written down here:
  * commands/bring-up.ts brings them up, now and whenever it can be.
  */
-import { parseEndpoint } from '../../address.js';
-import type { OverlayModel, VnicModel } from '../../config/model.js';
+import type { DeclaredOverlay, VnicModel } from '../../config/model.js';
 import type { OverlayChange, Step } from '../../config/plan.js';
-import { vniTaken } from '../../errors.js';
-import { configurationOf } from '../../overlay-properties/overlay-properties.js';
+import { refuse } from '../../config/rules.js';
 import type { Target } from '../../search/api.js';
 import type { FoundPlugin } from '../../search/find.js';
-import { checkNameFree, deleteOverlay } from '../commands/create-overlay.js';
+import { deleteOverlay } from '../commands/create-overlay.js';
 import { changeAndKeep, swapTo } from '../commands/modify-overlay.js';
-import { newOverlay, overlayOf, type Registry, saveOverlay, saveVnic, vnicOf, vnicsOn } from '../commands/registry.js';
+import {
+  newOverlay,
+  overlayOf,
+  type Registry,
+  saveOverlay,
+  saveVnic,
+  takenIn,
+  vnicOf,
+  vnicsOn,
+} from '../commands/registry.js';
 import { forget, put } from '../commands/targets.js';
 import { deleteVnic } from '../commands/vnics.js';
 import { Vnic } from '../overlay/vnic.js';
@@ -20,7 +27,11 @@ import { Vnic } from '../overlay/vnic.js';
 export type FoundPlugins = ReadonlyMap<string, FoundPlugin>;
 
 /** Answers the names of the objects that {@link repair} should look at. */
-export async function takeStep(registry: Registry, step: Exclude<Step, OverlayChange>, plugins: FoundPlugins) {
+export async function takeStep(
+  registry: Registry,
+  step: Exclude<Step<DeclaredOverlay>, OverlayChange<DeclaredOverlay>>,
+  plugins: FoundPlugins,
+) {
   switch (step.do) {
     case 'remove-vnic':
       await deleteVnic(registry, step.name);
@@ -59,21 +70,20 @@ export async function clearAway(registry: Registry, name: string): Promise<strin
   return vnics.map((vnic) => vnic.name);
 }
 
-export async function addOverlay(registry: Registry, to: OverlayModel, plugins: FoundPlugins): Promise<void> {
-  const { name, vni, encap, search, properties, targets } = to;
-  checkNameFree(registry, name);
-  const other = [...registry.overlays.values()].find((each) => each.identity.vni === vni);
-  if (other !== undefined) throw vniTaken(vni, other.name);
+export async function addOverlay(registry: Registry, to: DeclaredOverlay, plugins: FoundPlugins): Promise<void> {
+  const { name, vni, encap, search, configuration, targets } = to;
+  refuse(takenIn(registry).overlay({ name, vni }));
   const found = plugins.get(search) ?? null;
-  const configuration = configurationOf(found?.manifest ?? null, properties);
   const overlay = newOverlay(registry, { name, vni, encap, search, temporary: false }, found, configuration);
-  for (const [mac, text] of targets) overlay.statics.set(mac, targetOf(text));
+  for (const [mac, target] of targets) overlay.statics.set(mac, target);
   await keep(registry, name, () => saveOverlay(registry, overlay));
   registry.overlays.set(name, overlay);
 }
 
-async function addVnic(registry: Registry, { name, overlay, mac, netns, allowAnyMac }: VnicModel): Promise<void> {
-  checkNameFree(registry, name);
+async function addVnic(registry: Registry, to: VnicModel): Promise<void> {
+  const { name, overlay, mac, netns, allowAnyMac } = to;
+  // what had to go first may still be there
+  refuse(takenIn(registry).vnic(to));
   const vnic = new Vnic({ name, overlay, mac, netns, allowAnyMac, temporary: false });
   vnic.isNew = true;
   // Kept first, as by create-vnic: whatever happens then, a restart finds the interface's owner.
@@ -94,17 +104,19 @@ async function keep(registry: Registry, name: string, save: () => Promise<void>)
 }
 
 /** True when the running plugin cannot take the change, and another instance has to. */
-export function needsSwap(registry: Registry, { overlay: { name }, swap, properties }: OverlayChange): boolean {
+export function needsSwap(
+  registry: Registry,
+  { overlay: { name }, swap, properties }: OverlayChange<DeclaredOverlay>,
+): boolean {
   const { plugin } = overlayOf(registry, name);
   return swap.length > 0 || !plugin.takes(properties);
 }
 
 /** As modify-overlay does, but a property may also go back to its default. */
-export async function changeInPlace(registry: Registry, step: OverlayChange): Promise<void> {
+export async function changeInPlace(registry: Registry, step: OverlayChange<DeclaredOverlay>): Promise<void> {
   const { overlay: to, properties: names } = step;
   const overlay = overlayOf(registry, to.name);
-  const configuration = configurationOf(overlay.plugin.found?.manifest ?? null, to.properties);
-  if (names.length > 0) await changeAndKeep(registry, overlay, configuration, names);
+  if (names.length > 0) await changeAndKeep(registry, overlay, to.configuration, names);
   await changeTargets(registry, step, step.put);
 }
 
@@ -112,29 +124,28 @@ export async function changeInPlace(registry: Registry, step: OverlayChange): Pr
 export async function changeTargets(
   registry: Registry,
   { overlay: { name }, forget: gone }: OverlayChange,
-  targets: ReadonlyMap<string, string>,
+  targets: ReadonlyMap<string, Target>,
 ): Promise<void> {
   if (targets.size + gone.length === 0) return;
   const overlay = overlayOf(registry, name);
   try {
     for (const mac of gone) if (overlay.statics.has(mac)) forget(overlay, mac);
-    for (const [mac, text] of targets) put(overlay, mac, targetOf(text));
+    for (const [mac, target] of targets) put(overlay, mac, target);
   } finally {
     await saveOverlay(registry, overlay);
   }
 }
 
 /** Outside of a turn: another instance starts, and nothing waits for it. */
-export async function swapPlugin(registry: Registry, step: OverlayChange, plugins: FoundPlugins): Promise<void> {
+export async function swapPlugin(
+  registry: Registry,
+  step: OverlayChange<DeclaredOverlay>,
+  plugins: FoundPlugins,
+): Promise<void> {
   const { overlay: to, properties, put: targets } = step;
   const overlay = overlayOf(registry, to.name);
   const found = plugins.get(to.search);
   if (found === undefined) throw new Error(`there is no search plugin ${to.search}`);
-  const configuration = configurationOf(found.manifest, to.properties);
-  await swapTo(registry, overlay, { found, configuration, names: properties });
+  await swapTo(registry, overlay, { found, configuration: to.configuration, names: properties });
   await registry.serial.run(() => changeTargets(registry, step, targets));
-}
-
-function targetOf(text: string): Target {
-  return parseEndpoint(text) ?? 'drop';
 }

@@ -3,9 +3,8 @@
  * restart it is found again wherever the user has moved it. A VNIC whose interface or overlay is not there exists all
  * the same and says why in `problem`.
  */
-import { isGroupMac } from '../../address.js';
 import type { Datapath } from '../../datapath/datapath.js';
-import { badVnicMac, interfaceRenamed, interfaceTaken } from '../../errors.js';
+import { interfaceRenamed, interfaceTaken } from '../../errors.js';
 import { MTU_DEFAULT } from '../../overlay-properties/mtu.js';
 import { interfaceExists, withControlSocket } from '../../system/interface.js';
 import { findInterface, findLooseTap, withNetns } from '../../system/netns.js';
@@ -13,7 +12,6 @@ import { openTap, type Tap } from '../../system/tap.js';
 import { Backoff } from '../health/backoff.js';
 import type { AttachedVnic, VnicOverlay } from './types.js';
 
-const ZERO_MAC = '00:00:00:00:00:00';
 /** Bytes around an inner packet on their way through a send: Ethernet, two tags, VXLAN. */
 const SEND_OVERHEAD = 14 + 8 + 8;
 /** What one send with UDP_SEGMENT may carry. */
@@ -69,10 +67,9 @@ export class Vnic {
     return this.#netns;
   }
 
-  /** Refuses a MAC no VNIC may have, and a name that an interface of its namespace has. */
+  /** Refuses a name that an interface of its namespace has. */
   checkNew(): void {
-    const { name, mac, netns } = this.identity;
-    if (isGroupMac(mac) || mac === ZERO_MAC) throw badVnicMac(mac);
+    const { name, netns } = this.identity;
     const isTaken = withNetns(netns, () => withControlSocket((control) => interfaceExists(control, name)));
     if (isTaken) throw interfaceTaken(name, netns);
   }

@@ -5,7 +5,6 @@
  */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { parseEndpoint, parseMac } from '../../address.js';
 import { LinkName } from '../../control/protocol.js';
 import { messageOf } from '../../errors.js';
 import { VNI_MAX } from '../../overlay-properties/overlay-properties.js';
@@ -15,12 +14,10 @@ import { StateFiles } from './files.js';
 /** Raised when the meaning of a field changes. */
 export const STATE_VERSION = 1;
 
+// Types only: what the values may be is said once, for commands and files too (src/config/rules.ts).
+
 /** A configuration file declares the object. */
 const declared = z.literal(true).optional();
-const CanonicalMac = z.string().refine((text) => parseMac(text) === text, { error: 'not a canonical MAC' });
-const Destination = z.string().refine((text) => text === 'drop' || parseEndpoint(text) !== null, {
-  error: 'neither an endpoint nor drop',
-});
 
 export const StoredOverlay = z.strictObject({
   version: z.literal(STATE_VERSION),
@@ -31,7 +28,7 @@ export const StoredOverlay = z.strictObject({
   /** What the operator gave, not the defaults: those may depend on the underlay. */
   properties: z.record(z.string(), z.string()),
   /** Static targets. */
-  targets: z.record(CanonicalMac, Destination),
+  targets: z.record(z.string(), z.string()),
   declared,
 });
 export type StoredOverlay = z.infer<typeof StoredOverlay>;
@@ -40,7 +37,7 @@ export const StoredVnic = z.strictObject({
   version: z.literal(STATE_VERSION),
   name: LinkName,
   overlay: LinkName,
-  mac: CanonicalMac,
+  mac: z.string(),
   netns: z.string().nullable(),
   allowAnyMac: z.boolean(),
   declared,

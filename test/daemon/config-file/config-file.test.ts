@@ -36,7 +36,8 @@ describe('a configuration file', { skip: needsRoot() }, () => {
     assert.equal(view?.status, 'refused');
     assert.deepEqual(view.details, [
       `${on.path}:3:10: overlays.overlay0.vni: is the text "many": expected a whole number from 0 to 16777215`,
-      `${on.path}:13:10: vnics.${on.vnic}.mac: is "x": expected six hexadecimal bytes, as in de:ad:be:ef:00:01`,
+      `${on.path}:13:10: vnics.${on.vnic}.mac: not a MAC address: "x" ` +
+        '(expected six hexadecimal bytes, as in de:ad:be:ef:00:01)',
     ]);
     const logged = on.logged('configuration refused: nothing changed');
     assert.deepEqual(logged, { file: on.path, problems: view.details });
