@@ -235,7 +235,7 @@ export const W_COUNTERS = W_NO_SEGMENT + SOCKETS_MAX * 4;
 export const C_ENCAP_IN = 0; // u64 frames read from TAPs
 export const C_DECAP_IN = C_ENCAP_IN + 8; // u64 datagrams read from the underlay
 export const C_INJECTED = C_DECAP_IN + 8; // u64 frames from the inject ring
-export const C_COPIES = C_INJECTED + 8; // u64 extra copies made of group frames
+export const C_COPIES = C_INJECTED + 8; // u64 extra copies made of multicast and broadcast frames
 export const C_ENCAP_OUT = C_COPIES + 8; // u64 datagrams sent
 export const C_DELIVERED = C_ENCAP_OUT + 8; // u64 frames written to TAPs
 export const C_UPCALLED = C_DELIVERED + 8; // u64 frames handed to the host for a proxy
@@ -391,11 +391,11 @@ export const W_TAP_AT = W_TAP_IOV + CACHE_LINE; // u32[BATCH_MAX] where each rea
 export const W_TAP_LEN = W_TAP_AT + BATCH_MAX * 4; // u32[BATCH_MAX] bytes of it
 
 // messages: one send each, of one datagram or of several with UDP_SEGMENT
-export const GROUPS_MAX = 16; // destinations whose equal-sized datagrams are gathered side by side
-export const GROUP_SIZE = 32;
-export const W_GROUPS = W_TAP_LEN + BATCH_MAX * 4; // see engine/output/gso-chains.ts
+export const CHAINS_MAX = 16; // destinations whose equal-sized datagrams are gathered side by side
+export const CHAIN_SIZE = 32;
+export const W_CHAINS = W_TAP_LEN + BATCH_MAX * 4; // see engine/output/gso-chains.ts
 export const TX_ARENA_SIZE = 131072; // bytes of datagrams made anew that wait to be sent: two sends
-export const W_OUT_PLANNED = W_GROUPS + GROUPS_MAX * GROUP_SIZE; // u32 1: what leaves together is decided
+export const W_OUT_PLANNED = W_CHAINS + CHAINS_MAX * CHAIN_SIZE; // u32 1: what leaves together is decided
 export const W_OUT_EMITTED = W_OUT_PLANNED + 4; // u32 entries before this one have their descriptors
 export const W_TX_COUNT = W_OUT_EMITTED + 4; // u32 messages to send
 export const W_TX_MMSG = W_OUT_PLANNED + CACHE_LINE; // mmsghdr[EMIT_MAX] for sendmmsg
@@ -423,8 +423,8 @@ export const CQ_ENTRIES = 4096;
 export const SQE_SIZE = 64;
 export const CQE_SIZE = 16;
 export const RECVMSG_HLEN = 16; // struct io_uring_recvmsg_out before what a multishot receive puts into a buffer
-export const GROUP_TAP = 1; // buffer groups
-export const GROUP_UDP = 2;
+export const BUFFER_GROUP_TAP = 1; // what requests name the rings of buffers by
+export const BUFFER_GROUP_UDP = 2;
 export const W_SQES = (W_RX_SLOTS + RX_MAX * RX_SLOT_SIZE + KERNEL_PAGE + -1) & -KERNEL_PAGE; // the SQEs
 export const W_RINGS = W_SQES + SQ_ENTRIES * SQE_SIZE; // indexes of both queues, then io_uring_cqe[CQ_ENTRIES]
 export const W_RINGS_SIZE = KERNEL_PAGE + CQ_ENTRIES * CQE_SIZE;
@@ -475,7 +475,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 9;
+export const LAYOUT_VERSION = 10;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

@@ -18,6 +18,7 @@ function rows(name: string, tcp: boolean, payload: number, datagrams: number, in
     {
       name: `${name}: taking the message (baseline)`,
       operations,
+      baseline: 2 * index,
       run: () => loops.takeMessages(at, saved, datagrams * size, TURNS),
     },
     {

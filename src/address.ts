@@ -47,7 +47,7 @@ export function macFromNumber(value: number): string {
 }
 
 /** True for broadcast and multicast: the low bit of the first byte (IEEE 802 I/G bit). */
-export function isGroupMac(mac: string): boolean {
+export function isMulticastMac(mac: string): boolean {
   return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1;
 }
 

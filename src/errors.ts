@@ -287,10 +287,10 @@ export const linkLocalListenIp = (ip: string) =>
 export const listenAddressGone = (ip: string) =>
   new VxlaneError('listen_address_gone', `no interface that is up has address ${ip} any more: nothing can be sent`);
 
-export const groupNeedsInterface = (group: string, listenIp: string) =>
+export const multicastNeedsInterface = (multicast: string, listenIp: string) =>
   new VxlaneError(
     'group_needs_interface',
-    `multicast group ${group}: no interface here has vxlan/listen_ip=${listenIp}; expected this host's own address`,
+    `multicast group ${multicast}: no interface here has vxlan/listen_ip=${listenIp}; expected this host's own address`,
   );
 
 export const mtuDoesNotFit = (mtu: number, underlay: number, listenIp: string, largest: number) =>

@@ -1,5 +1,5 @@
-// Which group frames of a VNIC concern a proxy. The answer is complete: a frame classified as Arp, Ndp, DhcpRequest
-// or DhcpReply has been checked in full, so what the host makes of it needs no second look.
+// Which multicast and broadcast frames of a VNIC concern a proxy. The answer is complete: a frame classified as Arp,
+// Ndp, DhcpRequest or DhcpReply has been checked in full, so what the host makes of it needs no second look.
 //
 //  1. tags      nothing is said of a frame without a readable EtherType, or with more than two tags: Plain
 //  2. protocol  ARP, IPv6 or IPv4, and only where the overlay has a proxy for it (OVL_FLAG_PROXY_*)
@@ -9,7 +9,7 @@
 import { OVL_FLAG_PROXY_ARP, OVL_FLAG_PROXY_DHCP, OVL_FLAG_PROXY_NDP, PROXY_FRAME_MAX } from '../layout';
 import { ARP_REQUEST, arpCheck, arpOperation, arpSpa, arpTpa } from '../wire/arp';
 import { BOOTREPLY, BOOTREQUEST, DHCP_CLIENT_PORT, DHCP_SERVER_PORT, dhcpCheck, dhcpOp } from '../wire/dhcp';
-import { BROADCAST, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, ethDst, isGroup } from '../wire/ethernet';
+import { BROADCAST, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, ethDst, isMulticast } from '../wire/ethernet';
 import {
   icmpv6Type, icmpv6Verify, ND_OPTION_SOURCE_LLADDR, ndCheck, ndOption, NEIGHBOUR_SOLICITATION,
 } from '../wire/icmpv6';
@@ -24,7 +24,7 @@ import {
 import { UDP_HLEN, udpCheck, udpChecksum, udpDstPort, udpLength, udpSrcPort, udpVerify } from '../wire/udp';
 import { innerEtherType, l3Offset, VLAN_TOWER, vlanDepth } from '../wire/vlan';
 
-/** What a group frame is to the proxies. */
+/** What a multicast or broadcast frame is to the proxies. */
 export enum Class {
   /** No proxy's business: the overlay's flood rules decide. */
   Plain,
@@ -44,13 +44,13 @@ export enum Class {
 }
 
 /**
- * Classifies a frame of `len` bytes that has a group destination. `flags` are the overlay's OVL_FLAG_PROXY_* bits: a
- * protocol whose bit is clear is Plain. Reads only inside `len`.
+ * Classifies a frame of `len` bytes to a multicast address. `flags` are the overlay's OVL_FLAG_PROXY_* bits: a protocol
+ * whose bit is clear is Plain. Reads only inside `len`.
  */
 export function classify(frame: usize, len: u32, flags: u32): Class {
   const depth = vlanDepth(frame, len);
   if (depth < 0 || depth == VLAN_TOWER) return Class.Plain;
-  assert(isGroup(ethDst(frame)));
+  assert(isMulticast(ethDst(frame)));
   const offset = l3Offset(depth);
   const packet = frame + offset;
   const room = len - offset;

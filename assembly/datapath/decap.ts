@@ -1,12 +1,12 @@
 // Decap: a datagram from the underlay (UDP -> TAP).
 //
-//  1. size      a VXLAN header and a whole Ethernet header, and not cut off by the kernel
-//  2. header    the I flag; the VNI picks an overlay that listens on this socket; reserved bits as configured
-//  3. frame     a unicast source, at most two tags, the overlay's VLAN policy
-//  4. learn     where its source MAC was heard from, if the overlay learns; whatever becomes of the frame
-//  5. group     to every local VNIC of the overlay
-//  6. unicast   to the VNIC that has the MAC; a VNIC that carries any MAC may have to be asked for, or gets what is
-//               unknown where that is flooded
+//  1. size       a VXLAN header and a whole Ethernet header, and not cut off by the kernel
+//  2. header     the I flag; the VNI picks an overlay that listens on this socket; reserved bits as configured
+//  3. frame      a unicast source, at most two tags, the overlay's VLAN policy
+//  4. learn      where its source MAC was heard from, if the overlay learns; whatever becomes of the frame
+//  5. multicast  to every local VNIC of the overlay
+//  6. unicast    to the VNIC that has the MAC; a VNIC that carries any MAC may have to be asked for, or gets what is
+//                unknown where that is flooded
 //
 // Nothing that came from the underlay goes back to it.
 
@@ -32,7 +32,7 @@ import { SuperFrame } from '../offload/gro';
 import { fdbFind, fdbKey } from '../table/fdb';
 import { overlayAt, vnicAt } from '../table/records';
 import { overlayOfVni } from '../table/vnis';
-import { ETH_HLEN, ethDst, ethSrc, isGroup } from '../wire/ethernet';
+import { ETH_HLEN, ethDst, ethSrc, isMulticast } from '../wire/ethernet';
 import { vnetShift } from '../wire/virtio';
 import { vlanDepth } from '../wire/vlan';
 import { vxlanHasVni, vxlanReservedBits, vxlanVni } from '../wire/vxlan';
@@ -83,7 +83,7 @@ function dropped(reason: Drop, overlay: u32): bool {
 
 function decapFrame(frame: usize, len: u32, overlay: u32, flags: u32): bool {
   const source = ethSrc(frame);
-  if (isGroup(source) || source == 0) return dropped(Drop.bad_source, overlay);
+  if (isMulticast(source) || source == 0) return dropped(Drop.bad_source, overlay);
   const policy = load<u32>(overlayAt(overlay), OVL_VLAN);
   const depth = vlanDepth(frame, len);
   const refused = refusedTags(depth, policy);
@@ -95,11 +95,11 @@ function decapFrame(frame: usize, len: u32, overlay: u32, flags: u32): bool {
     if (isSuperFrame()) vnetShift(frameVnet(), <u32>(start - frame));
   }
   const size = len - <u32>(start - frame);
-  if (isGroup(ethDst(start))) return group(start, size, overlay);
+  if (isMulticast(ethDst(start))) return multicast(start, size, overlay);
   return unicast(start, size, overlay);
 }
 
-function group(frame: usize, len: u32, overlay: u32): bool {
+function multicast(frame: usize, len: u32, overlay: u32): bool {
   let vnic = load<u32>(overlayAt(overlay), OVL_FIRST_VNIC);
   if (vnic == 0) return dropped(Drop.no_local_port, overlay);
   count(overlay);

@@ -1,11 +1,11 @@
 // Encap: a frame that a VNIC sent (TAP -> UDP).
 //
-//  1. size      a virtio_net_hdr that tells the truth, a whole Ethernet header, and no more than FRAME_MAX per segment
-//  2. source    a unicast address, the VNIC's own unless it carries any MAC
-//  3. tags      at most two; the overlay's VLAN policy
-//  4. group     its checksum made good; copies to every other local VNIC, then the overlay's rules once: point, proxy,
-//               or the flood list
-//  5. unicast   FDB: remote, local or drop; nothing there: the point, the flood list, or hold and ask
+//  1. size       a virtio_net_hdr that tells the truth, a whole Ethernet header, and no more than FRAME_MAX per segment
+//  2. source     a unicast address, the VNIC's own unless it carries any MAC
+//  3. tags       at most two; the overlay's VLAN policy
+//  4. multicast  its checksum made good; copies to every other local VNIC, then the overlay's rules once: point, proxy,
+//                or the flood list
+//  5. unicast    FDB: remote, local or drop; nothing there: the point, the flood list, or hold and ask
 //
 // A frame ends in exactly one of: output list, drop counter, hold, upcall ring. False from encapFrame: there was no
 // room in the output list; call again with the same frame after it was sent.
@@ -32,7 +32,7 @@ import {
 } from '../layout';
 import { fdbFind, fdbKey } from '../table/fdb';
 import { overlayAt, vnicAt } from '../table/records';
-import { ethCheck, ethDst, ethSrc, isGroup } from '../wire/ethernet';
+import { ethCheck, ethDst, ethSrc, isMulticast } from '../wire/ethernet';
 import { stripTag, VLAN_HLEN, VLAN_TOWER, VLAN_TRUNCATED, vlanDepth } from '../wire/vlan';
 import { vnetShift } from '../wire/virtio';
 import { Class, classify } from './classify';
@@ -49,15 +49,15 @@ export function encapFrame(frame: usize, len: u32, vnet: usize, vnic: u32): bool
   if (!outHasRoom()) return false;
   const isDescribed = takeOffloaded(frame, len, vnet);
   countEncapIn(vnic);
-  const port = vnicAt(vnic);
-  const overlay = load<u32>(port, VNIC_OVERLAY);
-  if (!(load<u32>(port, VNIC_FLAGS) & VNIC_FLAG_LIVE)) return dropped(Drop.overlay_gone, overlay, vnic);
+  const record = vnicAt(vnic);
+  const overlay = load<u32>(record, VNIC_OVERLAY);
+  if (!(load<u32>(record, VNIC_FLAGS) & VNIC_FLAG_LIVE)) return dropped(Drop.overlay_gone, overlay, vnic);
   if (!ethCheck(len)) return dropped(Drop.truncated, overlay, vnic);
   if (!isDescribed) return dropped(Drop.bad_offload, overlay, vnic);
   if (len > <u32>FRAME_MAX && !isSuperFrame()) return dropped(Drop.oversized, overlay, vnic);
   const source = ethSrc(frame);
-  if (isGroup(source) || source == 0) return dropped(Drop.bad_source, overlay, vnic);
-  if (source != load<u64>(port, VNIC_MAC) && !(load<u32>(port, VNIC_FLAGS) & VNIC_FLAG_ANY_MAC)) {
+  if (isMulticast(source) || source == 0) return dropped(Drop.bad_source, overlay, vnic);
+  if (source != load<u64>(record, VNIC_MAC) && !(load<u32>(record, VNIC_FLAGS) & VNIC_FLAG_ANY_MAC)) {
     return dropped(Drop.spoofed_source, overlay, vnic);
   }
   const depth = vlanDepth(frame, len);
@@ -77,7 +77,7 @@ export function route(frame: usize, len: u32, overlay: u32, vnic: u32): bool {
   if (!outHasRoom()) return false;
   if (!(load<u32>(overlayAt(overlay), OVL_FLAGS) & OVL_FLAG_LIVE)) return dropped(Drop.overlay_gone, overlay, vnic);
   const destination = ethDst(frame);
-  if (isGroup(destination)) return group(frame, len, overlay, vnic);
+  if (isMulticast(destination)) return multicast(frame, len, overlay, vnic);
   return unicast(frame, len, fdbKey(overlay, destination), overlay, vnic);
 }
 
@@ -111,7 +111,7 @@ function copyToVnics(frame: usize, len: u32, overlay: u32, sender: u32): void {
   }
 }
 
-function group(frame: usize, len: u32, overlay: u32, vnic: u32): bool {
+function multicast(frame: usize, len: u32, overlay: u32, vnic: u32): bool {
   if (!completeInHand(frame, len)) return dropped(Drop.bad_offload, overlay, vnic); // one frame, several readers
   copyToVnics(frame, len, overlay, vnic);
   const flags = load<u32>(overlayAt(overlay), OVL_FLAGS);

@@ -1,7 +1,7 @@
 // Learning where MACs are from what arrives (RFC 7348 section 4.1): the inner source MAC lives behind the outer source
 // address. The FDB is the host's, so a worker only compares:
 //
-//  1. the same as in this pass just before: nothing more, so a train of frames costs one search
+//  1. the same as in this pass just before: nothing more, so a row of frames costs one search
 //  2. the FDB says so already: the entry is stamped as heard of, and does not age
 //  3. it is a VNIC's or the operator's: those never move
 //  4. else the host is told: not the same twice within LEARN_REPEAT_MS, and no more than LEARNS_PER_SECOND_MAX a second

@@ -1,7 +1,7 @@
 // What a frame on its way to a VNIC is to joining: which flow it belongs to, where its headers are, and whether a
 // super-frame may have it in it. Rules that concern one frame alone stand here, those that compare two in gro.ts.
 
-import { ETH_P_IP, ETH_P_IPV6, ethDst, isGroup } from '../wire/ethernet';
+import { ETH_P_IP, ETH_P_IPV6, ethDst, isMulticast } from '../wire/ethernet';
 import {
   IPPROTO_TCP,
   IPPROTO_UDP,
@@ -120,8 +120,8 @@ function flowOfTransport(
   segment.key = addresses * MULTIPLIER + ((<u64>((vnic << 8) | protocol) << 32) | <u64>portsWord(header));
   segment.l4 = <u16>l4;
   segment.kind = <u8>(protocol == IPPROTO_TCP ? KIND_TCP : KIND_UDP);
-  // A group frame's bytes are listed once for every VNIC: nobody may write into them.
-  const own = isGroup(ethDst(frame)) ? 0 : protocol == IPPROTO_TCP ? tcpOwn(header, len) : udpOwn(header, len);
+  // A multicast frame's bytes are listed once for every VNIC: nobody may write into them.
+  const own = isMulticast(ethDst(frame)) ? 0 : protocol == IPPROTO_TCP ? tcpOwn(header, len) : udpOwn(header, len);
   segment.headers = <u16>(l4 + own);
   segment.payload = own == 0 ? 0 : len - own;
   return FlowOf.Known;

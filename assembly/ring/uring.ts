@@ -105,8 +105,8 @@ export function sqeIoprio(sqe: usize, ioprio: u16): void {
 }
 
 @inline
-export function sqeBufferGroup(sqe: usize, group: u16): void {
-  store<u16>(sqe, group, BUFFER_GROUP);
+export function sqeBufferGroup(sqe: usize, bufferGroup: u16): void {
+  store<u16>(sqe, bufferGroup, BUFFER_GROUP);
 }
 
 // Completions that wait.

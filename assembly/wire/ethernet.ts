@@ -73,8 +73,8 @@ export function ethSetType(frame: usize, etherType: u32): void {
   store16be(frame, ETHER_TYPE, etherType);
 }
 
-/** Whether the group bit (I/G, the first bit on the wire) is set: multicast or broadcast. */
+/** Whether the I/G bit is set, the first on the wire: a multicast address, of which broadcast is one. */
 @inline
-export function isGroup(mac: u64): bool {
+export function isMulticast(mac: u64): bool {
   return (mac & 1) != 0;
 }

@@ -2,7 +2,7 @@
  * What may not be, whoever asks for it: a command, a configuration file, or what was kept over a restart. Each says the
  * same of the same mistake; who adds where it stands. Every refusal is a VxlaneError.
  */
-import { type Endpoint, formatEndpoint, ipFamily, isGroupMac, parseEndpoint, parseMac } from '../address.js';
+import { type Endpoint, formatEndpoint, ipFamily, isMulticastMac, parseEndpoint, parseMac } from '../address.js';
 import {
   anyMacTaken,
   badDestination,
@@ -30,14 +30,14 @@ const ZERO_MAC = '00:00:00:00:00:00';
 /** The MAC of a VNIC, in canonical text. Throws when it is none, or no single host's. */
 export function vnicMac(text: string): string {
   const mac = canonicalMac(text);
-  if (isGroupMac(mac) || mac === ZERO_MAC) throw badVnicMac(mac);
+  if (isMulticastMac(mac) || mac === ZERO_MAC) throw badVnicMac(mac);
   return mac;
 }
 
 /** The MAC of a static target, in canonical text. Throws when it is none, or no single host's. */
 export function targetMac(text: string): string {
   const mac = canonicalMac(text);
-  if (isGroupMac(mac)) throw badTargetMac(mac);
+  if (isMulticastMac(mac)) throw badTargetMac(mac);
   return mac;
 }
 

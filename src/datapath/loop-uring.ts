@@ -4,9 +4,9 @@
  * descriptors belong to this worker, and to the kernel while a request is under way.
  */
 import {
+  BUFFER_GROUP_TAP,
+  BUFFER_GROUP_UDP,
   CQ_ENTRIES,
-  GROUP_TAP,
-  GROUP_UDP,
   HDR_STOP,
   RX_MAX,
   SQ_ENTRIES,
@@ -69,8 +69,8 @@ function openRing({ u8, i32, u32, u64, address }: Views, area: number): number {
   u32[(area + W_CQ_HEAD) >> 2] = ring.cq.head;
   u32[(area + W_CQ_TAIL) >> 2] = ring.cq.tail;
   u32[(area + W_CQES) >> 2] = ring.cq.cqes;
-  registerBufferRing(ring.fd, { address: start + W_TAP_RING, entries: TAP_SLOTS, group: GROUP_TAP });
-  registerBufferRing(ring.fd, { address: start + W_UDP_RING, entries: RX_MAX, group: GROUP_UDP });
+  registerBufferRing(ring.fd, { address: start + W_TAP_RING, entries: TAP_SLOTS, bufferGroup: BUFFER_GROUP_TAP });
+  registerBufferRing(ring.fd, { address: start + W_UDP_RING, entries: RX_MAX, bufferGroup: BUFFER_GROUP_UDP });
   u64[(area + W_HOLD_TIMEOUT + 8) >> 3] = HOLD_TIMEOUT_NS;
   u64[(area + W_ENTER_ARG + ARG_TIMESPEC) >> 3] = BigInt(start + W_HOLD_TIMEOUT);
   return ring.fd;

@@ -5,14 +5,14 @@
  * this namespace shall hear us. Our own listeners do not: they refuse what has our own source address.
  */
 import { type Endpoint, formatEndpoint, ipBytes, ipFamily } from '../address.js';
-import { groupNeedsInterface, portInUse } from '../errors.js';
+import { multicastNeedsInterface, portInUse } from '../errors.js';
 import { check, EADDRINUSE, EADDRNOTAVAIL, ENODEV, systemError } from './errno.js';
 import { udpPortHolder } from './holders.js';
 import { lastErrno, close as libcClose, setsockopt } from './libc.js';
 import { underlayInterface } from './link.js';
 import { attachFilter, notFrom } from './socket-filter.js';
 import {
-  bindGroup,
+  bindMulticast,
   IPPROTO_IP,
   IPPROTO_IPV6,
   newUdpSocket,
@@ -32,14 +32,14 @@ const IPV6_MULTICAST_HOPS = 18;
 const IPV6_ADD_MEMBERSHIP = 20;
 const IPV6_DROP_MEMBERSHIP = 21;
 
-//  struct ip_mreqn    0        4             8         12
-//                    | group  | our address | ifindex |
+//  struct ip_mreqn    0           4             8         12
+//                    | multicast | our address | ifindex |
 //  struct ipv6_mreq   0               16        20
-//                    | group         | ifindex |
+//                    | multicast     | ifindex |
 
-export interface GroupOptions {
+export interface MembershipOptions {
   /** Multicast address and UDP port. */
-  readonly group: Endpoint;
+  readonly multicast: Endpoint;
   /** This host's address on the underlay: the group is joined on its interface. */
   readonly localIp: string;
   /** IPv6 datagrams with checksum 0 are received. */
@@ -47,7 +47,7 @@ export interface GroupOptions {
 }
 
 /** Receives what others send to the group. Bound to the group's own address: nothing else can come. */
-export interface GroupListener {
+export interface MulticastListener {
   readonly fd: number;
   /** As of an underlay's listeners. */
   setGro(on: boolean): boolean;
@@ -61,22 +61,22 @@ export interface GroupListener {
 }
 
 /** Throws a one-line error, and leaves nothing open, when the group cannot be joined. */
-export function openGroup(options: GroupOptions): GroupListener {
-  const { group, localIp, acceptZeroChecksum6 } = options;
+export function openMulticast(options: MembershipOptions): MulticastListener {
+  const { multicast, localIp, acceptZeroChecksum6 } = options;
   let joined = interfaceOf(options);
-  const opened = [newUdpSocket(group)];
+  const opened = [newUdpSocket(multicast)];
   const fd = opened[0]!;
   const close = () => {
     for (const each of opened.splice(0)) libcClose(each);
   };
   try {
     receiveMuch(fd);
-    if (acceptZeroChecksum6 && ipFamily(group.ip) === 6) receiveWithoutChecksum6(fd);
+    if (acceptZeroChecksum6 && ipFamily(multicast.ip) === 6) receiveWithoutChecksum6(fd);
     attachFilter(fd, notFrom(localIp));
     receiveOnInterface(fd, joined);
-    const answer = bindGroup(fd, group, isScoped(group.ip) ? joined : 0);
-    if (answer < 0) throw cannotListen(group, -answer);
-    join(fd, group.ip, joined);
+    const answer = bindMulticast(fd, multicast, isScoped(multicast.ip) ? joined : 0);
+    if (answer < 0) throw cannotListen(multicast, -answer);
+    join(fd, multicast.ip, joined);
   } catch (thrown) {
     close();
     throw thrown;
@@ -84,9 +84,9 @@ export function openGroup(options: GroupOptions): GroupListener {
   const rejoin = () => {
     const found = interfaceOf(options);
     if (found === joined) return false;
-    leave(fd, group.ip, joined);
+    leave(fd, multicast.ip, joined);
     receiveOnInterface(fd, found);
-    join(fd, group.ip, found);
+    join(fd, multicast.ip, found);
     joined = found;
     return true;
   };
@@ -97,7 +97,7 @@ export function openGroup(options: GroupOptions): GroupListener {
  * What these sockets send to multicast groups leaves by the interface of `localIp`, and crosses `hops` - 1 routers.
  * False: no interface has the address (or it is a wildcard), nothing was changed.
  */
-export function sendGroupsFrom(fds: readonly number[], localIp: string, hops: number): boolean {
+export function sendMulticastFrom(fds: readonly number[], localIp: string, hops: number): boolean {
   const index = underlayInterface(localIp);
   if (index === null) return false;
   for (const fd of fds) {
@@ -113,9 +113,9 @@ export function sendGroupsFrom(fds: readonly number[], localIp: string, hops: nu
   return true;
 }
 
-function interfaceOf({ group, localIp }: GroupOptions): number {
+function interfaceOf({ multicast, localIp }: MembershipOptions): number {
   const index = underlayInterface(localIp);
-  if (index === null) throw groupNeedsInterface(group.ip, localIp);
+  if (index === null) throw multicastNeedsInterface(multicast.ip, localIp);
   return index;
 }
 
@@ -125,38 +125,38 @@ function isScoped(ip: string): boolean {
   return ipFamily(ip) === 6 && first === 0xff && (second & 0xf) <= 2;
 }
 
-function cannotListen(group: Endpoint, errno: number): Error {
-  if (errno === EADDRINUSE) return portInUse(formatEndpoint(group), udpPortHolder(group.ip, group.port));
-  return systemError(`listen on ${formatEndpoint(group)}/udp`, errno);
+function cannotListen(multicast: Endpoint, errno: number): Error {
+  if (errno === EADDRINUSE) return portInUse(formatEndpoint(multicast), udpPortHolder(multicast.ip, multicast.port));
+  return systemError(`listen on ${formatEndpoint(multicast)}/udp`, errno);
 }
 
-function join(fd: number, group: string, index: number): void {
-  if (membership(fd, group, index, 'join') < 0) throw systemError(`join multicast group ${group}`, lastErrno());
+function join(fd: number, multicast: string, index: number): void {
+  if (membership(fd, multicast, index, 'join') < 0) throw systemError(`join multicast group ${multicast}`, lastErrno());
 }
 
 /** An interface that has gone has taken the membership with it, or left it behind without use. */
-function leave(fd: number, group: string, index: number): void {
-  if (membership(fd, group, index, 'leave') >= 0) return;
+function leave(fd: number, multicast: string, index: number): void {
+  if (membership(fd, multicast, index, 'leave') >= 0) return;
   const errno = lastErrno();
-  if (errno !== ENODEV && errno !== EADDRNOTAVAIL) throw systemError(`leave multicast group ${group}`, errno);
+  if (errno !== ENODEV && errno !== EADDRNOTAVAIL) throw systemError(`leave multicast group ${multicast}`, errno);
 }
 
-function membership(fd: number, group: string, index: number, action: 'join' | 'leave'): number {
-  if (ipFamily(group) === 4) {
-    const request = membership4(group, index);
+function membership(fd: number, multicast: string, index: number, action: 'join' | 'leave'): number {
+  if (ipFamily(multicast) === 4) {
+    const request = membership4(multicast, index);
     const option = action === 'join' ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP;
     return setsockopt(fd, IPPROTO_IP, option, request, request.length);
   }
   const request = Buffer.alloc(20);
-  request.set(ipBytes(group), 0);
+  request.set(ipBytes(multicast), 0);
   request.writeInt32LE(index, 16);
   const option = action === 'join' ? IPV6_ADD_MEMBERSHIP : IPV6_DROP_MEMBERSHIP;
   return setsockopt(fd, IPPROTO_IPV6, option, request, request.length);
 }
 
-function membership4(group: string, index: number): Buffer {
+function membership4(multicast: string, index: number): Buffer {
   const request = Buffer.alloc(12);
-  request.set(ipBytes(group), 0);
+  request.set(ipBytes(multicast), 0);
   request.writeInt32LE(index, 8);
   return request;
 }

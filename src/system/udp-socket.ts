@@ -128,9 +128,9 @@ export function bindTogether(fds: readonly number[], endpoint: Endpoint): number
  * comes (SO_REUSEPORT divides flows only among unicast sockets). 0 or -errno. `scope`: index of the interface, for IPv6
  * groups that mean nothing without one.
  */
-export function bindGroup(fd: number, group: Endpoint, scope: number): number {
+export function bindMulticast(fd: number, multicast: Endpoint, scope: number): number {
   setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-  const address = sockaddrOf(group, scope);
+  const address = sockaddrOf(multicast, scope);
   return bind(fd, address, address.length) < 0 ? -lastErrno() : 0;
 }
 

@@ -118,19 +118,19 @@ export interface BufferRing {
   readonly address: number;
   /** A power of two, at most 32768. */
   readonly entries: number;
-  /** Buffer group: what requests name it by. */
-  readonly group: number;
+  /** What requests name it by. */
+  readonly bufferGroup: number;
 }
 
 /** Buffers for multishot requests: the thread of the ring puts them in, the kernel takes them out. */
 export function registerBufferRing(fd: number, ring: BufferRing): void {
-  register(`register buffer ring ${ring.group}`, fd, abi.IORING_REGISTER_PBUF_RING, ring);
+  register(`register buffer ring ${ring.bufferGroup}`, fd, abi.IORING_REGISTER_PBUF_RING, ring);
 }
 
 /** No request may use it any more. */
-export function unregisterBufferRing(fd: number, group: number): void {
-  const none = { address: 0, entries: 0, group };
-  register(`unregister buffer ring ${group}`, fd, abi.IORING_UNREGISTER_PBUF_RING, none);
+export function unregisterBufferRing(fd: number, bufferGroup: number): void {
+  const none = { address: 0, entries: 0, bufferGroup };
+  register(`unregister buffer ring ${bufferGroup}`, fd, abi.IORING_UNREGISTER_PBUF_RING, none);
 }
 
 /**
@@ -149,11 +149,11 @@ export function cancelAll(fd: number): void {
   }
 }
 
-function register(what: string, fd: number, operation: number, { address, entries, group }: BufferRing): void {
+function register(what: string, fd: number, operation: number, { address, entries, bufferGroup }: BufferRing): void {
   const request = Buffer.alloc(abi.BUF_REG_SIZE);
   request.writeBigUInt64LE(BigInt(address), 0);
   request.writeUInt32LE(entries, 8);
-  request.writeUInt16LE(group, 12);
+  request.writeUInt16LE(bufferGroup, 12);
   check(what, syscallRegister(abi.SYS_IO_URING_REGISTER, fd, operation, request, 1));
 }
 

@@ -225,11 +225,11 @@ for (const build of BUILDS) {
           if (!fits || length === 0) continue;
           const payload = payloadOf(length, 3);
           const frames = isSuper ? segmentsOf(flow, payload, cut.size) : [buildFrame(flow, payload)];
-          const isGroup = to === BROADCAST || to === GROUP;
+          const isMulticast = to === BROADCAST || to === GROUP;
           if (to === FAR) expect('10.9.9.9:4789', frames);
-          if (isGroup || (to === UNKNOWN && unknown))
+          if (isMulticast || (to === UNKNOWN && unknown))
             for (const each of endpoints) expect(formatEndpoint(each), frames);
-          if (isGroup || to === B) delivered += frames.length;
+          if (isMulticast || to === B) delivered += frames.length;
           const vnet = isSuper ? [vnetOf(flow, cut.size)] : [];
           for (const output of core.encap(a, [buildFrame(flow, payload, isSuper)], vnet)) {
             if ('vnic' in output) assert.equal(output.vnic, b);

@@ -1,5 +1,6 @@
-// Trains: what UDP_GRO joined is joined inside as well, before decap. Whatever comes of a message, cutting it again
-// gives the very frames that come of the same message when nothing may be joined, those of a flow in the same order.
+// GRO messages: what UDP_GRO joined is joined inside as well, before decap. Whatever comes of a message, cutting it
+// again gives the very frames that come of the same message when nothing may be joined, those of a flow in the same
+// order.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -74,7 +75,7 @@ function damage(datagrams: readonly Buffer[], flow: Flow, { segment, offset, mas
 }
 
 for (const build of BUILDS) {
-  describe(`trains, ${build} build`, () => {
+  describe(`GRO messages, ${build} build`, () => {
     test('give the frames that came, in order, however damaged or swapped', () => {
       const joining = core(build, true);
       const plain = core(build, false);

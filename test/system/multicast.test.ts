@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Running } from '../../src/demo/processes.js';
-import { type GroupListener, openGroup, sendGroupsFrom } from '../../src/system/multicast.js';
+import { type MulticastListener, openMulticast, sendMulticastFrom } from '../../src/system/multicast.js';
 import { withNetns } from '../../src/system/netns.js';
 import { openUnderlay } from '../../src/system/udp.js';
 import { run, TestNetns } from '../support/netns.js';
@@ -52,13 +52,13 @@ describe('a multicast group of the underlay', { skip: needsRoot() }, () => {
     }
   });
 
-  const listen = (netns: TestNetns, group: string, localIp: string, port = PORT): GroupListener =>
-    withNetns(netns.name, () => openGroup({ group: { ip: group, port }, localIp, acceptZeroChecksum6: false }));
+  const listen = (netns: TestNetns, group: string, localIp: string, port = PORT): MulticastListener =>
+    withNetns(netns.name, () => openMulticast({ multicast: { ip: group, port }, localIp, acceptZeroChecksum6: false }));
   /** Sends one datagram to the group from an address. */
   const send = (netns: TestNetns, from: string, group: string, text: string, hops = 1): void => {
     const { underlay, isReady } = withNetns(netns.name, () => {
       const opened = openUnderlay({ listen: { ip: from, port: 1000 }, ...PLAIN_UDP });
-      return { underlay: opened, isReady: sendGroupsFrom(opened.listeners, from, hops) };
+      return { underlay: opened, isReady: sendMulticastFrom(opened.listeners, from, hops) };
     });
     try {
       assert.equal(isReady, true);
@@ -68,12 +68,12 @@ describe('a multicast group of the underlay', { skip: needsRoot() }, () => {
     }
   };
   /** The next datagram; fails when there is none. */
-  const heard = ({ fd }: GroupListener): string => {
+  const heard = ({ fd }: MulticastListener): string => {
     const answer = receiveOne(fd, WAIT_MS);
     assert.ok(typeof answer !== 'number', `recvmmsg answered ${answer}`);
     return answer.payload.toString();
   };
-  const nothingMore = ({ fd }: GroupListener) => assert.equal(receiveOne(fd), -EAGAIN);
+  const nothingMore = ({ fd }: MulticastListener) => assert.equal(receiveOne(fd), -EAGAIN);
 
   for (const {
     group,
@@ -172,7 +172,7 @@ describe('a multicast group of the underlay', { skip: needsRoot() }, () => {
         }),
       );
     }
-    withNetns(here.name, () => assert.equal(sendGroupsFrom([], '0.0.0.0', 1), false));
+    withNetns(here.name, () => assert.equal(sendMulticastFrom([], '0.0.0.0', 1), false));
   });
 
   it('cannot be had where a stranger has its port on every address', () => {

@@ -159,7 +159,7 @@ export class Ring extends Shared {
 
   /** Registers `count` (a power of two) buffers of `size` bytes and puts them all in. */
   addBuffers(count: number, size: number): void {
-    registerBufferRing(this.uring.fd, { address: this.at(BUFFER_RING), entries: count, group: GROUP });
+    registerBufferRing(this.uring.fd, { address: this.at(BUFFER_RING), entries: count, bufferGroup: GROUP });
     this.#buffers = { count, first: this.take(count * size), size };
     for (let index = 0; index < count; index++) this.giveBack(index);
   }

@@ -45,12 +45,12 @@ await forEachBuild((build, m) => {
     });
 
     test('group addresses are broadcast and multicast, and only the first bit on the wire says so', () => {
-      assert.equal(m.isGroup(m.ethDst(place(m, ARP_REQUEST))), true);
+      assert.equal(m.isMulticast(m.ethDst(place(m, ARP_REQUEST))), true);
       assert.equal(m.ethDst(place(m, ARP_REQUEST)), m.BROADCAST.value);
-      assert.equal(m.isGroup(macWord('01:00:5e:00:00:01')), true);
-      assert.equal(m.isGroup(macWord('33:33:00:00:00:01')), true);
-      assert.equal(m.isGroup(macWord('fe:ff:ff:ff:ff:ff')), false);
-      assert.equal(m.isGroup(0n), false);
+      assert.equal(m.isMulticast(macWord('01:00:5e:00:00:01')), true);
+      assert.equal(m.isMulticast(macWord('33:33:00:00:00:01')), true);
+      assert.equal(m.isMulticast(macWord('fe:ff:ff:ff:ff:ff')), false);
+      assert.equal(m.isMulticast(0n), false);
     });
   });
 });

@@ -26,7 +26,7 @@ import { outAt } from '../../datapath/output';
 import { w } from '../../datapath/worker';
 import { VNET_GSO_NONE, vnetGsoType } from '../../wire/virtio';
 import { deliveriesBegin, emitDelivery } from './tap-writes';
-import { group, groupBegin, groupClose } from './gso-chains';
+import { chain, chainClose, chainsBegin } from './gso-chains';
 import { emitChain, emitSegments, maySegment, messagesBegin, messagesStart } from './messages';
 
 // Writes what never changes in the descriptors, and forgets what an instance before this one had listed.
@@ -56,7 +56,7 @@ export function prepare(): u32 {
 }
 
 function plan(count: u32): void {
-  groupBegin();
+  chainsBegin();
   coalesceBegin();
   for (let index: u32 = 0; index < count; index++) {
     const out = outAt(index);
@@ -70,8 +70,8 @@ function plan(count: u32): void {
 
 @inline
 function planMessage(index: u32, out: usize): void {
-  if (!isSuper(out) && maySegment(out)) group(index);
-  else groupClose(index);
+  if (!isSuper(out) && maySegment(out)) chain(index);
+  else chainClose(index);
 }
 
 @inline

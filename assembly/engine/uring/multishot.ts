@@ -6,8 +6,8 @@
 import {
   CMSG_SIZE,
   EMIT_MAX,
-  GROUP_TAP,
-  GROUP_UDP,
+  BUFFER_GROUP_TAP,
+  BUFFER_GROUP_UDP,
   HDR_CONFIG_GENERATION,
   MSG_CONTROLLEN,
   MSG_NAMELEN,
@@ -176,7 +176,7 @@ function disarmed(armed: usize, isGone: bool): void {
 function armRead(index: u32, fd: i32): void {
   const sqe = submission(IORING_OP_READ_MULTISHOT, IOSQE_BUFFER_SELECT, fd, userOf(Request.read, index));
   sqeNoOffset(sqe);
-  sqeBufferGroup(sqe, <u16>GROUP_TAP);
+  sqeBufferGroup(sqe, <u16>BUFFER_GROUP_TAP);
   store<i32>(armedVnic(index), fd);
 }
 
@@ -184,7 +184,7 @@ function armReceive(index: u32, fd: i32): void {
   const sqe = submission(IORING_OP_RECVMSG, IOSQE_BUFFER_SELECT, fd, userOf(Request.receive, index));
   sqeAddress(sqe, address(w() + W_RECVMSG), 1);
   sqeIoprio(sqe, IORING_RECV_MULTISHOT);
-  sqeBufferGroup(sqe, <u16>GROUP_UDP);
+  sqeBufferGroup(sqe, <u16>BUFFER_GROUP_UDP);
   store<i32>(armedSocket(index), fd);
 }
 

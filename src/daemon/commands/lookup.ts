@@ -1,5 +1,5 @@
 /** `vxlane lookup`: what the datapath does with a frame to a MAC, and who said so. */
-import { type Endpoint, formatEndpoint, isGroupMac } from '../../address.js';
+import { type Endpoint, formatEndpoint, isMulticastMac } from '../../address.js';
 import type { LookupView } from '../../control/protocol.js';
 import type { Overlay } from '../overlay/overlay.js';
 import { plainQuery } from '../plugin/query.js';
@@ -18,7 +18,7 @@ export async function lookup(overlay: Overlay, mac: string): Promise<LookupView>
   const base = { overlay: overlay.name, mac, source: overlay.plugin.name, cached: false };
   if (overlay.plugin.isPoint) return { ...base, ...outcomeView(overlay.plugin.facts.point ?? 'drop') };
   const { flood } = flooding.configOf(overlay.plugin.facts.flood);
-  if (isGroupMac(mac) || flood?.unknown === true)
+  if (isMulticastMac(mac) || flood?.unknown === true)
     return { ...base, ...floodView(flood?.endpoints ?? []), cached: true };
   const outcome = await upcalls.ask(plainQuery(vni, mac));
   const answered = targets.entry(mac);

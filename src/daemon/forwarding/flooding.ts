@@ -53,8 +53,8 @@ export class Flooding {
     if (flood === this.#flood) return;
     this.#flood = flood;
     this.learner.configure(flood?.learn ?? null);
-    const wanted = new Set(this.#wantedGroups().map(formatEndpoint));
-    for (const [key, group] of this.#joined) if (!wanted.has(key)) this.#leave(key, group);
+    const wanted = new Set(this.#wantedMulticasts().map(formatEndpoint));
+    for (const [key, multicast] of this.#joined) if (!wanted.has(key)) this.#leave(key, multicast);
     this.#join();
   }
 
@@ -74,7 +74,7 @@ export class Flooding {
   /** The overlay goes. Resolves when it receives from no group any more. */
   async close(): Promise<void> {
     const { memberships, overlay } = this.#options;
-    await Promise.all([...this.#joined.values()].map((group) => memberships.leave(overlay, group)));
+    await Promise.all([...this.#joined.values()].map((multicast) => memberships.leave(overlay, multicast)));
     this.#joined.clear();
   }
 
@@ -82,16 +82,16 @@ export class Flooding {
     return port === this.#options.listen.port && local.has(ip);
   }
 
-  #wantedGroups(): Endpoint[] {
+  #wantedMulticasts(): Endpoint[] {
     return this.#flood?.endpoints.filter(({ ip }) => isMulticast(ip)) ?? [];
   }
 
   #join(): void {
     const { memberships, overlay, health } = this.#options;
     try {
-      for (const group of this.#wantedGroups()) {
-        memberships.join(overlay, group);
-        this.#joined.set(formatEndpoint(group), group);
+      for (const multicast of this.#wantedMulticasts()) {
+        memberships.join(overlay, multicast);
+        this.#joined.set(formatEndpoint(multicast), multicast);
       }
       memberships.follow();
       health.restore('flood');
@@ -100,10 +100,10 @@ export class Flooding {
     }
   }
 
-  #leave(key: string, group: Endpoint): void {
+  #leave(key: string, multicast: Endpoint): void {
     const { memberships, overlay, log } = this.#options;
     this.#joined.delete(key);
-    memberships.leave(overlay, group).catch((thrown: unknown) => {
+    memberships.leave(overlay, multicast).catch((thrown: unknown) => {
       log.error('a multicast group was not left', { group: key, reason: messageOf(thrown) });
     });
   }

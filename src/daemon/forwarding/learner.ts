@@ -5,7 +5,7 @@
  * Bounded: entries by `max`, moves of one MAC by flap-guard.ts, log lines by one of a kind a second. Only receiving
  * keeps an entry; each costs one timer that is set anew at most once in the ageing time.
  */
-import { type Endpoint, formatEndpoint, isGroupMac } from '../../address.js';
+import { type Endpoint, formatEndpoint, isMulticastMac } from '../../address.js';
 import type { Learning, PluginLog } from '../../search/api.js';
 import type { Health } from '../health/health.js';
 import { Expiry } from './expiry.js';
@@ -72,7 +72,7 @@ export class Learner {
   heard(mac: string, ip: string, nowMs: number): void {
     const { targets, isOwn } = this.#options;
     const learning = this.#learning;
-    if (learning === null || isGroupMac(mac) || mac === ZERO_MAC || isOwn(ip)) return;
+    if (learning === null || isMulticastMac(mac) || mac === ZERO_MAC || isOwn(ip)) return;
     const before = this.#learned.get(mac);
     if (before === ip && targets.entry(mac) !== null) return; // two workers told of it
     if (before === undefined && this.#isFull(learning, nowMs)) return;

@@ -3,7 +3,7 @@
  * (plugin-slot.ts) makes one, and until it serves there it can be refused without a trace.
  */
 import { formatEndpoint, ipFamily, isMulticast } from '../../address.js';
-import { groupNeedsInterface, pointsToItself } from '../../errors.js';
+import { multicastNeedsInterface, pointsToItself } from '../../errors.js';
 import {
   isOwnEndpoint,
   isWildcard,
@@ -132,7 +132,7 @@ export class PluginInstance {
   async #askFlood(listenIp: string): Promise<Flood | null> {
     const flood = await this.host.flood();
     const group = flood?.endpoints.find((endpoint) => isMulticast(endpoint.ip));
-    if (group !== undefined && isWildcard(listenIp)) throw groupNeedsInterface(group.ip, listenIp);
+    if (group !== undefined && isWildcard(listenIp)) throw multicastNeedsInterface(group.ip, listenIp);
     return flood;
   }
 

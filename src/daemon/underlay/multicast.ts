@@ -4,7 +4,7 @@
  */
 import { type Endpoint, formatEndpoint } from '../../address.js';
 import type { SocketConfig, SocketIndex } from '../../datapath/types.js';
-import { type GroupListener, openGroup, sendGroupsFrom } from '../../system/multicast.js';
+import { type MulticastListener, openMulticast, sendMulticastFrom } from '../../system/multicast.js';
 import type { Underlay } from '../../system/udp.js';
 
 /** The part of the datapath that polls sockets. */
@@ -26,7 +26,7 @@ export interface MembershipsOptions {
 }
 
 interface Joined {
-  readonly listener: GroupListener;
+  readonly listener: MulticastListener;
   readonly index: SocketIndex;
   /** Names of overlays. */
   readonly users: Set<string>;
@@ -48,15 +48,15 @@ export class MulticastMemberships {
   }
 
   /** Throws a one-line error when that cannot be. Twice is harmless. */
-  join(user: string, group: Endpoint): void {
-    const key = formatEndpoint(group);
-    const joined = this.#joined.get(key) ?? this.#add(key, group);
+  join(user: string, multicast: Endpoint): void {
+    const key = formatEndpoint(multicast);
+    const joined = this.#joined.get(key) ?? this.#add(key, multicast);
     joined.users.add(user);
   }
 
   /** The last user's leaving closes the listener, when no worker touches it any more. */
-  async leave(user: string, group: Endpoint): Promise<void> {
-    const key = formatEndpoint(group);
+  async leave(user: string, multicast: Endpoint): Promise<void> {
+    const key = formatEndpoint(multicast);
     const joined = this.#joined.get(key);
     if (joined === undefined || !joined.users.delete(user) || joined.users.size > 0) return;
     this.#joined.delete(key);
@@ -83,9 +83,9 @@ export class MulticastMemberships {
     this.#joined.clear();
   }
 
-  #add(key: string, group: Endpoint): Joined {
+  #add(key: string, multicast: Endpoint): Joined {
     const { datapath, socket, localIp, acceptZeroChecksum6 } = this.#options;
-    const listener = openGroup({ group, localIp, acceptZeroChecksum6 });
+    const listener = openMulticast({ multicast, localIp, acceptZeroChecksum6 });
     try {
       listener.setGro(this.#isCoalesced);
       this.#prepareSenders();
@@ -116,6 +116,6 @@ export class MulticastMemberships {
       .flat()
       .flatMap(({ withChecksum, withoutChecksum }) => [withChecksum, withoutChecksum]);
     const fds = sources.filter((fd) => fd >= 0);
-    sendGroupsFrom(fds, localIp, hops);
+    sendMulticastFrom(fds, localIp, hops);
   }
 }

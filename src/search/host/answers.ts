@@ -3,7 +3,7 @@
  * throws an Error that says what is wrong with it.
  */
 import ipaddr from 'ipaddr.js';
-import { ipFamily, isGroupMac, parseIp, parseMac } from '../../address.js';
+import { ipFamily, isMulticastMac, parseIp, parseMac } from '../../address.js';
 import type { Answer, Endpoint, Entry, Flood, Learning, Owner, Target } from '../api.js';
 import { shown } from './words.js';
 
@@ -15,7 +15,7 @@ export function checkMac(value: unknown): string {
   if (typeof value !== 'string' || parseMac(value) !== value) {
     throw new Error(`${quoted(value)} is not a MAC in canonical text (de:ad:be:ef:00:01)`);
   }
-  if (isGroupMac(value) || value === '00:00:00:00:00:00') throw new Error(`${value} is not the MAC of one host`);
+  if (isMulticastMac(value) || value === '00:00:00:00:00:00') throw new Error(`${value} is not the MAC of one host`);
   return value;
 }
 

@@ -3,7 +3,7 @@
  * has an IP address, and keep a log of what this host must forget. docs/svp.md says what it speaks and how it differs
  * from the plugin of illumos that it re-creates.
  */
-import { isGroupMac, parseIp } from '../../../address.js';
+import { isMulticastMac, parseIp } from '../../../address.js';
 import type { Answer, DynamicInstance, DynamicPlugin, Owner, PluginContext, PropertyValue, Query } from '../../api.js';
 import { notUnicast } from '../underlay.js';
 import { Claims } from './claims.js';
@@ -90,7 +90,7 @@ export class SvpInstance implements DynamicInstance {
   }
 
   async lookup(query: Query): Promise<Answer | null> {
-    if (isGroupMac(query.mac)) return null;
+    if (isMulticastMac(query.mac)) return null;
     const target = await this.#ask(vl2(query.mac, this.#context.vni));
     return target === null ? null : Object.freeze({ target });
   }
