@@ -31,7 +31,7 @@ import { compileModule, type DatapathExports, instantiate } from '../src/datapat
 import { Tables } from '../src/datapath/tables.js';
 import type { OverlayConfig } from '../src/datapath/types.js';
 import { sockaddrOf } from '../src/system/sockaddr.js';
-import { expect, type Ground, prepareGround, SCRATCH } from './ground.js';
+import { expect, type Ground, prepareGround, SCRATCH } from './testbed.js';
 
 const ENTRIES = 65_536;
 const ENDPOINTS = 256;

@@ -1,6 +1,7 @@
 /** How fast is the Internet checksum? */
-import { expect, prepareGround, SCRATCH } from './ground.js';
+
 import { measure, type Row } from './measure.js';
+import { expect, prepareGround, SCRATCH } from './testbed.js';
 
 const { loops, views } = prepareGround(1000);
 const STRIDE = 1 << 16;

@@ -1,8 +1,8 @@
 /** How long does it take to see whether a group frame concerns a proxy? */
 import { OVL_FLAG_PROXY_ARP, OVL_FLAG_PROXY_DHCP, OVL_FLAG_PROXY_NDP, RX_SLOT_SIZE } from '../assembly/layout.js';
 import { ARP_REQUEST, LISTENER_REPORT, NEIGHBOUR_SOLICITATION } from './frames.js';
-import { expect, prepareGround, SCRATCH } from './ground.js';
 import { measure, type Row } from './measure.js';
+import { expect, prepareGround, SCRATCH } from './testbed.js';
 
 const SLOTS = 64;
 const RUN = 1 << 14;

@@ -1,7 +1,7 @@
 /** How long does the datapath take to decapsulate a datagram, all included but the system calls? */
 import { prepareBatches, RECEIVED, RUN_BATCHES } from './batches.js';
-import { expect } from './ground.js';
 import { measure } from './measure.js';
+import { expect } from './testbed.js';
 
 const batches = prepareBatches('vnics');
 const { worker, socket } = batches;

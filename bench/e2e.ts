@@ -5,11 +5,11 @@
  */
 import { requireLab, requireTools } from '../src/demo/requirements.js';
 import { messageOf, VxlaneError } from '../src/errors.js';
-import { addContenders, buildGround, type Entrant } from './e2e/ground.js';
 import { type Options, parseOptions, USAGE } from './e2e/options.js';
 import { ovsMissing } from './e2e/ovs.js';
 import { printSummary } from './e2e/print.js';
 import { summarise, type Turn } from './e2e/summary.js';
+import { addContenders, buildGround, type Entrant } from './e2e/testbed.js';
 import type { Contender, Ground } from './e2e/tunnel.js';
 import { describe, environment } from './environment.js';
 import { writeResult } from './results.js';

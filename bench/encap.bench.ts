@@ -1,7 +1,7 @@
 /** How long does the datapath take to encapsulate a frame, all included but the system calls? */
 import { BATCH, FLOODED, prepareBatches, RUN_BATCHES } from './batches.js';
-import { expect } from './ground.js';
 import { measure } from './measure.js';
+import { expect } from './testbed.js';
 
 const batches = prepareBatches('endpoints');
 const { worker, vnic, floodingVnic } = batches;

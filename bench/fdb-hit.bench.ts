@@ -1,7 +1,8 @@
 /** How long does the FDB take to answer a MAC it knows? */
-import { expect } from './ground.js';
+
 import { knownKeys, RUN, SIZES } from './keys.js';
 import { measure, type Row } from './measure.js';
+import { expect } from './testbed.js';
 
 const NEVER = 0xffff_ffff;
 

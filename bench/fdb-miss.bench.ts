@@ -1,7 +1,8 @@
 /** How long does the FDB take to find out that it does not know a MAC? */
-import { expect } from './ground.js';
+
 import { RUN, SIZES, unknownKeys } from './keys.js';
 import { measure, type Row } from './measure.js';
+import { expect } from './testbed.js';
 
 const tables = SIZES.map(({ entries, name }) => ({ name, keys: unknownKeys(entries) }));
 const rows: Row[] = [

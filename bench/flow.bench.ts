@@ -1,6 +1,7 @@
 /** How long does the hash of a frame's flow take? */
-import { prepareGround, SCRATCH } from './ground.js';
+
 import { measure } from './measure.js';
+import { prepareGround, SCRATCH } from './testbed.js';
 
 const { loops } = prepareGround(1000);
 const ENTRIES = 64;

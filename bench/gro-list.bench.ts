@@ -1,6 +1,7 @@
 /** How long does it take to join a frame to its super-frame? */
-import { expect, prepareGround, SCRATCH } from './ground.js';
+
 import { measure, type Row } from './measure.js';
+import { expect, prepareGround, SCRATCH } from './testbed.js';
 
 const { loops, views } = prepareGround(1000);
 const ENTRIES = 64;

@@ -1,6 +1,7 @@
 /** How long does it take to make a super-frame of the datagrams of one message? */
-import { expect, prepareGround, SCRATCH } from './ground.js';
+
 import { measure, type Row } from './measure.js';
+import { expect, prepareGround, SCRATCH } from './testbed.js';
 
 const { loops, views } = prepareGround(1000);
 const SAVED = SCRATCH + (1 << 20);

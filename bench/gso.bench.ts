@@ -1,6 +1,7 @@
 /** How long does it take to make a frame of a super-frame? */
-import { expect, prepareGround, SCRATCH } from './ground.js';
+
 import { measure, type Row } from './measure.js';
+import { expect, prepareGround, SCRATCH } from './testbed.js';
 
 const { loops, views } = prepareGround(1000);
 const SIZE = 1398; // bytes: MTU 1450 without IPv4 header, TCP header, timestamps

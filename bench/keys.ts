@@ -1,5 +1,5 @@
 /** A full FDB and a long row of keys to ask it for. */
-import { type BenchExports, expect, type Ground, prepareGround, SCRATCH } from './ground.js';
+import { type BenchExports, expect, type Ground, prepareGround, SCRATCH } from './testbed.js';
 
 const KEYS = SCRATCH; // every key of the table: at most 8 MiB
 const DRAWN = SCRATCH + (16 << 20); // the keys that are asked, in order

@@ -12,8 +12,8 @@ import { describe, environment } from './environment.js';
 import { writeResult } from './results.js';
 import { runLoads } from './soak/loads.js';
 import { type Sample, sample } from './soak/sample.js';
+import { buildWorld, proveWorld, type World } from './soak/testbed.js';
 import { booksWrong, descriptorsWrong, memoryWrong, restartsWrong } from './soak/verdict.js';
-import { buildWorld, proveWorld, type World } from './soak/world.js';
 
 const USAGE = `npm run soak -- [--minutes M] [--daemon="ARGS"] [-p NAME=VALUE]…
   --minutes  how long the load lasts (default 10)

@@ -1,7 +1,7 @@
 /** How long does it take to write a VXLAN header? */
 import { RX_SLOT_SIZE } from '../assembly/layout.js';
-import { prepareGround, SCRATCH } from './ground.js';
 import { measure } from './measure.js';
+import { prepareGround, SCRATCH } from './testbed.js';
 
 const SLOTS = 64;
 const RUN = 1 << 16;

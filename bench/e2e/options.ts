@@ -1,7 +1,7 @@
 /** The command line of `npm run bench:e2e`. */
 import { parseArgs } from 'node:util';
-import type { Entrant } from './ground.js';
 import { ROWS, type Row } from './rows.js';
+import type { Entrant } from './testbed.js';
 import { usageWrong } from './usage.js';
 import { PLAIN, parseVariant } from './variants.js';
 

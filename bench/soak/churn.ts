@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { mustSucceed } from './must-succeed.js';
 import { MESH } from './names.js';
-import type { World } from './world.js';
+import type { World } from './testbed.js';
 
 const SENDER = fileURLToPath(new URL('../e2e/udp-sender.js', import.meta.url));
 /** Few, so that the daemon gives each index out again and again. */

@@ -8,7 +8,7 @@ import { churnOverlay, churnVnic } from './churn.js';
 import { mustSucceed } from './must-succeed.js';
 import { DEVICE } from './names.js';
 import { writeTable } from './table.js';
-import type { World } from './world.js';
+import type { World } from './testbed.js';
 
 export interface Load {
   readonly name: string;

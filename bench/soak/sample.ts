@@ -1,6 +1,6 @@
 /** What is watched while it runs. */
 import { readdirSync, readFileSync } from 'node:fs';
-import type { Vtep } from './world.js';
+import type { Vtep } from './testbed.js';
 
 export interface Sample {
   /** Resident memory of the daemon, MiB. */

@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { type Line, REAL_WORLD } from '../../../src/search/plugins/svp/world.js';
 import { type LogEntry, OPS, SvpServer, uuid } from '../../support/svp-server.js';
 import { until } from '../../support/until.js';
-import { type Client, client, World } from './world.js';
+import { type Client, client, World } from './testbed.js';
 
 const HOST = '10.88.88.69';
 const A = 'de:ad:be:ef:00:00';

@@ -4,7 +4,7 @@ import { afterEach, beforeEach } from 'node:test';
 import { freePort } from '../../support/ports.js';
 import { OPS, SvpServer } from '../../support/svp-server.js';
 import { until } from '../../support/until.js';
-import { type Client, client } from './world.js';
+import { type Client, client } from './testbed.js';
 
 export const A = 'de:ad:be:ef:00:00';
 /** What each server says of A. */

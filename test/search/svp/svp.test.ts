@@ -5,7 +5,7 @@ import { svp } from '../../../src/search/plugins/svp/svp.js';
 import { OPS, type Request, SvpServer, sealed } from '../../support/svp-server.js';
 import { until } from '../../support/until.js';
 import { query, recordingContext } from '../context.js';
-import { type Client, client } from './world.js';
+import { type Client, client } from './testbed.js';
 
 const A = 'de:ad:be:ef:00:00';
 const B = 'de:ad:be:ef:00:01';
