@@ -31,7 +31,7 @@ import { compileModule, type DatapathExports, instantiate } from '../src/datapat
 import { Tables } from '../src/datapath/tables.js';
 import type { OverlayConfig } from '../src/datapath/types.js';
 import { sockaddrOf } from '../src/system/sockaddr.js';
-import { expect, type Ground, prepareGround, SCRATCH } from './testbed.js';
+import { expect, prepareTestbed, SCRATCH, type Testbed } from './testbed.js';
 
 const ENTRIES = 65_536;
 const ENDPOINTS = 256;
@@ -92,20 +92,20 @@ export interface Batches {
 
 /** `to`: the frames go to MACs behind remote endpoints, or to those of 64 VNICs of this host. */
 export function prepareBatches(to: 'endpoints' | 'vnics'): Batches {
-  const ground = prepareGround(ENTRIES);
-  const { memory, views, loops } = ground;
+  const testbed = prepareTestbed(ENTRIES);
+  const { memory, views, loops } = testbed;
   const module = compileModule();
   const host = instantiate(module, memory);
   host.startHost();
   const worker = instantiate(module, memory);
   worker.startWorker(0);
   const endpoints = to === 'endpoints' ? ENDPOINTS : 1;
-  const { overlay, socket, vnics, floodingVnic, learn } = fillTables(ground, host);
+  const { overlay, socket, vnics, floodingVnic, learn } = fillTables(testbed, host);
   expect(Boolean(loops.fill(KEYS, overlay, ENTRIES - VNICS, endpoints)), true, 'the FDB takes every entry');
   if (to === 'endpoints') loops.draw(KEYS, ENTRIES - VNICS, DRAWN, DRAWN_COUNT);
   else loops.draw(VNIC_KEYS, VNICS, DRAWN, DRAWN_COUNT);
   loops.draw(KEYS, ENTRIES - VNICS, SENDERS, DRAWN_COUNT);
-  shapeSlots(ground);
+  shapeSlots(testbed);
   let turn = 0;
   const nextKeys = (): number => (turn = (turn + BATCH) % DRAWN_COUNT);
   const counter = (offset: number): bigint => views.u64[(WORKERS_BASE + W_COUNTERS + offset) >> 3]!;
@@ -139,7 +139,7 @@ export function prepareBatches(to: 'endpoints' | 'vnics'): Batches {
 }
 
 /** One overlay on one socket, 256 endpoints, 64 VNICs with their static entries; and one that floods. */
-function fillTables({ views }: Ground, host: DatapathExports) {
+function fillTables({ views }: Testbed, host: DatapathExports) {
   const tables = new Tables(views, 1);
   const endpoints = new Endpoints(views, () => {});
   for (let index = 0; index < ENDPOINTS; index++) endpoints.intern({ ip: `10.0.0.${index}`, port: 4789 });
@@ -173,7 +173,7 @@ function fillTables({ views }: Ground, host: DatapathExports) {
 const macOfVnic = (index: number): string => `02:00:00:00:00:${index.toString(16).padStart(2, '0')}`;
 
 /** Frames of the first VNIC in the TAP buffer; datagrams from a remote MAC in the receive slots. */
-function shapeSlots({ views }: Ground): void {
+function shapeSlots({ views }: Testbed): void {
   const source = (at: number, last: number): void => views.u8.set([0x02, 0, 0, 0, 0, last, 0x08, 0x00], at + 6);
   for (let slot = 0; slot < BATCH; slot++) source(TAP_FRAMES + slot * TAP_STRIDE, 0);
   for (let slot = 0; slot < RECEIVED; slot++) {

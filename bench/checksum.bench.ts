@@ -1,9 +1,9 @@
 /** How fast is the Internet checksum? */
 
 import { measure, type Row } from './measure.js';
-import { expect, prepareGround, SCRATCH } from './testbed.js';
+import { expect, prepareTestbed, SCRATCH } from './testbed.js';
 
-const { loops, views } = prepareGround(1000);
+const { loops, views } = prepareTestbed(1000);
 const STRIDE = 1 << 16;
 const SLOTS = 8;
 for (let at = 0; at < SLOTS * STRIDE; at++) views.u8[SCRATCH + at] = (at * 31) & 0xff;

@@ -2,7 +2,7 @@
 import { OVL_FLAG_PROXY_ARP, OVL_FLAG_PROXY_DHCP, OVL_FLAG_PROXY_NDP, RX_SLOT_SIZE } from '../assembly/layout.js';
 import { ARP_REQUEST, LISTENER_REPORT, NEIGHBOUR_SOLICITATION } from './frames.js';
 import { measure, type Row } from './measure.js';
-import { expect, prepareGround, SCRATCH } from './testbed.js';
+import { expect, prepareTestbed, SCRATCH } from './testbed.js';
 
 const SLOTS = 64;
 const RUN = 1 << 14;
@@ -12,7 +12,7 @@ const PLAIN = 0;
 const ARP = 1;
 const NDP = 4;
 
-const { loops, views } = prepareGround(1000);
+const { loops, views } = prepareTestbed(1000);
 
 /** A batch of 64 copies of the frame. */
 function batch(number: number, frame: Uint8Array): number {

@@ -9,8 +9,8 @@ import { type Options, parseOptions, USAGE } from './e2e/options.js';
 import { ovsMissing } from './e2e/ovs.js';
 import { printSummary } from './e2e/print.js';
 import { summarise, type Turn } from './e2e/summary.js';
-import { addContenders, buildGround, type Entrant } from './e2e/testbed.js';
-import type { Contender, Ground } from './e2e/tunnel.js';
+import { addContenders, buildTestbed, type Entrant } from './e2e/testbed.js';
+import type { Contender, Testbed } from './e2e/tunnel.js';
 import { describe, environment } from './environment.js';
 import { writeResult } from './results.js';
 
@@ -38,18 +38,18 @@ async function compare(options: Options): Promise<void> {
   const where = environment();
   say(describe(where));
   const entrants = options.entrants.filter(isHere);
-  const ground = await buildGround();
+  const testbed = await buildTestbed();
   let played: { contenders: Contender[]; turns: Turn[] };
   try {
     const wantsBusy = options.rows.some(({ key }) => key === 'ping-busy');
-    const contenders = await addContenders(ground, entrants, wantsBusy);
-    played = { contenders, turns: await play(ground, contenders, options) };
+    const contenders = await addContenders(testbed, entrants, wantsBusy);
+    played = { contenders, turns: await play(testbed, contenders, options) };
   } catch (error) {
-    process.stderr.write(ground.lab.logs());
+    process.stderr.write(testbed.lab.logs());
     throw error;
   } finally {
     progress('');
-    await ground.lab.close();
+    await testbed.lab.close();
   }
   const summary = summarise(played.turns, options.rows, played.contenders);
   say(`\n${printSummary(summary)}`);
@@ -65,14 +65,14 @@ function isHere(entrant: Entrant): boolean {
   return missing === null;
 }
 
-async function play(ground: Ground, contenders: readonly Contender[], options: Options): Promise<Turn[]> {
+async function play(testbed: Testbed, contenders: readonly Contender[], options: Options): Promise<Turn[]> {
   const turns: Turn[] = [];
   for (let round = 1; round <= options.rounds; round++) {
     for (const contender of contenders) {
       const values: Record<string, readonly number[]> = {};
       for (const row of options.rows) {
         progress(`round ${round} of ${options.rounds}: ${contender.name}, ${row.key}`);
-        values[row.key] = await row.measure(ground, contender, options.seconds);
+        values[row.key] = await row.measure(testbed, contender, options.seconds);
       }
       turns.push({ round, contender: contender.name, values });
     }

@@ -1,9 +1,9 @@
 /** How long does the hash of a frame's flow take? */
 
 import { measure } from './measure.js';
-import { prepareGround, SCRATCH } from './testbed.js';
+import { prepareTestbed, SCRATCH } from './testbed.js';
 
-const { loops } = prepareGround(1000);
+const { loops } = prepareTestbed(1000);
 const ENTRIES = 64;
 const TURNS = 1024;
 const operations = ENTRIES * TURNS;

@@ -1,9 +1,9 @@
 /** How long does it take to join a frame to its super-frame? */
 
 import { measure, type Row } from './measure.js';
-import { expect, prepareGround, SCRATCH } from './testbed.js';
+import { expect, prepareTestbed, SCRATCH } from './testbed.js';
 
-const { loops, views } = prepareGround(1000);
+const { loops, views } = prepareTestbed(1000);
 const ENTRIES = 64;
 const STRIDE = 1536;
 const SAVED = SCRATCH + (1 << 20);

@@ -1,9 +1,9 @@
 /** How long does it take to make a super-frame of the datagrams of one message? */
 
 import { measure, type Row } from './measure.js';
-import { expect, prepareGround, SCRATCH } from './testbed.js';
+import { expect, prepareTestbed, SCRATCH } from './testbed.js';
 
-const { loops, views } = prepareGround(1000);
+const { loops, views } = prepareTestbed(1000);
 const SAVED = SCRATCH + (1 << 20);
 const TURNS = 100;
 

@@ -1,9 +1,9 @@
 /** How long does it take to make a frame of a super-frame? */
 
 import { measure, type Row } from './measure.js';
-import { expect, prepareGround, SCRATCH } from './testbed.js';
+import { expect, prepareTestbed, SCRATCH } from './testbed.js';
 
-const { loops, views } = prepareGround(1000);
+const { loops, views } = prepareTestbed(1000);
 const SIZE = 1398; // bytes: MTU 1450 without IPv4 header, TCP header, timestamps
 const PIECES = 46;
 const VNET = SCRATCH + (1 << 20);

@@ -1,5 +1,5 @@
 /** A full FDB and a long row of keys to ask it for. */
-import { type BenchExports, expect, type Ground, prepareGround, SCRATCH } from './testbed.js';
+import { type BenchExports, expect, prepareTestbed, SCRATCH, type Testbed } from './testbed.js';
 
 const KEYS = SCRATCH; // every key of the table: at most 8 MiB
 const DRAWN = SCRATCH + (16 << 20); // the keys that are asked, in order
@@ -25,22 +25,22 @@ export interface Keys {
 
 /** An FDB that is full with `entries` random MACs, and 2^20 of them drawn at random. */
 export function knownKeys(entries: number): Keys {
-  const ground = filled(entries);
-  ground.loops.draw(KEYS, entries, DRAWN, DRAWN_COUNT);
-  return turns(ground.loops);
+  const testbed = filled(entries);
+  testbed.loops.draw(KEYS, entries, DRAWN, DRAWN_COUNT);
+  return turns(testbed.loops);
 }
 
 /** The same FDB, and 2^20 random MACs that it does not know. */
 export function unknownKeys(entries: number): Keys {
-  const ground = filled(entries);
-  ground.loops.strangers(DRAWN, OVERLAY, DRAWN_COUNT);
-  return turns(ground.loops);
+  const testbed = filled(entries);
+  testbed.loops.strangers(DRAWN, OVERLAY, DRAWN_COUNT);
+  return turns(testbed.loops);
 }
 
-function filled(entries: number): Ground {
-  const ground = prepareGround(entries);
-  expect(Boolean(ground.loops.fill(KEYS, OVERLAY, entries, ENDPOINTS)), true, 'the FDB takes every entry');
-  return ground;
+function filled(entries: number): Testbed {
+  const testbed = prepareTestbed(entries);
+  expect(Boolean(testbed.loops.fill(KEYS, OVERLAY, entries, ENDPOINTS)), true, 'the FDB takes every entry');
+  return testbed;
 }
 
 function turns(loops: BenchExports): Keys {

@@ -32,13 +32,13 @@ const VNIC_MACS = { scanner: '02:00:00:00:00:03', other: '02:00:00:00:00:01', fa
 
 const rounds = Number(process.argv[2] ?? 7);
 
-interface World {
+interface Testbed {
   readonly scanner: Host;
   readonly other: Host;
   readonly client: ControlClient;
 }
 
-async function build(lab: Lab): Promise<World> {
+async function build(lab: Lab): Promise<Testbed> {
   const near = await lab.addHost('near', { addresses: ['10.88.88.1/24'] });
   const far = await lab.addHost('far', { addresses: ['10.88.88.2/24'] });
   const [scanner, other] = [await lab.addMachine('scanner'), await lab.addMachine('other')];
@@ -66,7 +66,7 @@ async function address(host: Host, device: string, own: string, peer: string, ma
 }
 
 /** Median of the pings of one round, microseconds; each must be answered. */
-async function roundTrip({ other }: World): Promise<number> {
+async function roundTrip({ other }: Testbed): Promise<number> {
   const argv = ['ping', '-n', '-c', String(PINGS), '-i', String(INTERVAL_S), '-W', '5', '10.6.0.2'];
   const { stdout, stderr } = await other.try(argv);
   if (!/ 0% packet loss/.test(stdout)) throw commandFailed(argv, 'lost packets', stdout + stderr);
@@ -74,28 +74,28 @@ async function roundTrip({ other }: World): Promise<number> {
 }
 
 /** The same while frames go to so many MACs. */
-async function besides(world: World, macs: number, rate: number): Promise<number> {
+async function besides(testbed: Testbed, macs: number, rate: number): Promise<number> {
   const argv = [process.execPath, SCAN, 'scan0', ...[0, macs, Math.ceil(rate * SECONDS), rate].map(String)];
-  const sending = world.scanner.spawn(argv, { timeoutMs: 60_000 });
-  const microseconds = await roundTrip(world);
+  const sending = testbed.scanner.spawn(argv, { timeoutMs: 60_000 });
+  const microseconds = await roundTrip(testbed);
   const { code, stderr } = await sending.done;
   if (code !== 0) throw commandFailed(argv, `exited with ${code}`, stderr);
   return microseconds;
 }
 
-async function questions({ client }: World): Promise<number> {
+async function questions({ client }: Testbed): Promise<number> {
   return (await client.stats()).overlays[0]!.plugin.questions;
 }
 
-async function measure(world: World, rate: number) {
+async function measure(testbed: Testbed, rate: number) {
   const times: { calm: number; dropped: number; scan: number }[] = [];
-  const before = await questions(world);
+  const before = await questions(testbed);
   for (let round = 0; round < rounds; round++) {
-    const calm = await roundTrip(world);
-    const dropped = await besides(world, 1, rate);
-    times.push({ calm, dropped, scan: await besides(world, MACS, rate) });
+    const calm = await roundTrip(testbed);
+    const dropped = await besides(testbed, 1, rate);
+    times.push({ calm, dropped, scan: await besides(testbed, MACS, rate) });
   }
-  return { rate, times, questionsPerRound: Math.round(((await questions(world)) - before) / rounds) };
+  return { rate, times, questionsPerRound: Math.round(((await questions(testbed)) - before) / rounds) };
 }
 
 function line({ rate, times, questionsPerRound }: Awaited<ReturnType<typeof measure>>): string {
@@ -114,11 +114,11 @@ const where = environment();
 console.log(describe(where));
 const lab = await Lab.create();
 try {
-  const world = await build(lab);
-  await roundTrip(world); // warm: the destination is known
+  const testbed = await build(lab);
+  await roundTrip(testbed); // warm: the destination is known
   const results: Awaited<ReturnType<typeof measure>>[] = [];
   for (const rate of RATES) {
-    const measured = await measure(world, rate);
+    const measured = await measure(testbed, rate);
     results.push(measured);
     console.log(line(measured));
   }

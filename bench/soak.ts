@@ -12,7 +12,7 @@ import { describe, environment } from './environment.js';
 import { writeResult } from './results.js';
 import { runLoads } from './soak/loads.js';
 import { type Sample, sample } from './soak/sample.js';
-import { buildWorld, proveWorld, type World } from './soak/testbed.js';
+import { buildTestbed, proveTestbed, type Testbed } from './soak/testbed.js';
 import { booksWrong, descriptorsWrong, memoryWrong, restartsWrong } from './soak/verdict.js';
 
 const USAGE = `npm run soak -- [--minutes M] [--daemon="ARGS"] [-p NAME=VALUE]…
@@ -78,11 +78,11 @@ async function main({ minutes, daemonArgs, properties }: Options): Promise<void>
   requireTools(TOOLS, say);
   const where = environment();
   say(describe(where));
-  const world = await buildWorld(daemonArgs, properties);
+  const testbed = await buildTestbed(daemonArgs, properties);
   let isWell = false;
   try {
     const samples: Both[] = [];
-    const wrong = await soak(world, minutes * 60, samples);
+    const wrong = await soak(testbed, minutes * 60, samples);
     const path = writeResult('soak', where.date, {
       environment: where,
       minutes,
@@ -96,8 +96,8 @@ async function main({ minutes, daemonArgs, properties }: Options): Promise<void>
     if (isWell) say('soak: books balanced, memory flat, no worker restarted');
     else throw new VxlaneError('soak_failed', wrong.join('; '));
   } finally {
-    if (!isWell) process.stderr.write(complaints(world.lab.logs()));
-    await world.lab.close();
+    if (!isWell) process.stderr.write(complaints(testbed.lab.logs()));
+    await testbed.lab.close();
   }
 }
 
@@ -108,15 +108,15 @@ function complaints(logs: string): string {
 }
 
 /** Answers all that is wrong in the end. */
-async function soak(world: World, seconds: number, samples: Both[]): Promise<string[]> {
-  const before = await both(world);
+async function soak(testbed: Testbed, seconds: number, samples: Both[]): Promise<string[]> {
+  const before = await both(testbed);
   const turns = new Map<string, number>();
   const startMs = performance.now();
   const untilMs = startMs + seconds * 1000;
   const intervalMs = (Math.min(SAMPLE_S, seconds / SAMPLES_MIN) * 1000) | 0;
   let failure: unknown = null;
   let isOver = false;
-  const loads = runLoads(world, untilMs, turns)
+  const loads = runLoads(testbed, untilMs, turns)
     .catch((error: unknown) => {
       failure = error;
     })
@@ -126,14 +126,14 @@ async function soak(world: World, seconds: number, samples: Both[]): Promise<str
   for (let next = startMs + intervalMs; next <= untilMs; next += intervalMs) {
     await Promise.race([sleep(next - performance.now()), loads]);
     if (isOver) break;
-    samples.push(await both(world));
+    samples.push(await both(testbed));
     progress((performance.now() - startMs) / 1000, samples.at(-1)!);
   }
   await loads;
-  const after = await quiet(world);
+  const after = await quiet(testbed);
   say(`turns: ${[...turns].map(([name, count]) => `${name} ${count}`).join(', ')}`);
   if (failure !== null) return [`the load failed: ${messageOf(failure)}`];
-  await proveWorld(world);
+  await proveTestbed(testbed);
   return NAMES.flatMap((name) =>
     [
       booksWrong(after[name].totals),
@@ -144,17 +144,17 @@ async function soak(world: World, seconds: number, samples: Both[]): Promise<str
   );
 }
 
-async function both({ left, right }: World): Promise<Both> {
+async function both({ left, right }: Testbed): Promise<Both> {
   return { left: await sample(left), right: await sample(right) };
 }
 
 /** When nothing has moved for a second. */
-async function quiet(world: World): Promise<Both> {
+async function quiet(testbed: Testbed): Promise<Both> {
   const deadline = performance.now() + QUIET_TIMEOUT_MS;
-  let last = await both(world);
+  let last = await both(testbed);
   while (performance.now() < deadline) {
     await sleep(1000);
-    const now = await both(world);
+    const now = await both(testbed);
     const stands = NAMES.every((name) => JSON.stringify(now[name].totals) === JSON.stringify(last[name].totals));
     if (stands) return now;
     last = now;

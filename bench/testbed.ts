@@ -23,14 +23,14 @@ const BENCH = new URL('../../build/bench.wasm', import.meta.url);
 const SEED = 0x1e37_79b9_7f4a_7c15n;
 const NOW_MS = 1000;
 
-export interface Ground {
+export interface Testbed {
   readonly memory: WebAssembly.Memory;
   readonly views: Views;
   readonly loops: BenchExports;
 }
 
 /** A memory for one worker and an FDB of `fdbSize` entries. Its random keys are the same in every run. */
-export function prepareGround(fdbSize: number): Ground {
+export function prepareTestbed(fdbSize: number): Testbed {
   const memory = createMemory(1, fdbSize);
   const module = new WebAssembly.Module(readFileSync(BENCH));
   const { exports: loops } = instantiateSync<BenchExports & ASUtil & Record<string, unknown>>(module as never, {

@@ -1,12 +1,12 @@
 /** How long does it take to write a VXLAN header? */
 import { RX_SLOT_SIZE } from '../assembly/layout.js';
 import { measure } from './measure.js';
-import { prepareGround, SCRATCH } from './testbed.js';
+import { prepareTestbed, SCRATCH } from './testbed.js';
 
 const SLOTS = 64;
 const RUN = 1 << 16;
 
-const { loops } = prepareGround(1000);
+const { loops } = prepareTestbed(1000);
 
 await measure({
   question: 'How long does it take to write a VXLAN header?',

@@ -1,13 +1,13 @@
 /** How long does it take to check and strip a VXLAN header? */
 import { RX_SLOT_SIZE } from '../assembly/layout.js';
 import { measure } from './measure.js';
-import { expect, prepareGround, SCRATCH } from './testbed.js';
+import { expect, prepareTestbed, SCRATCH } from './testbed.js';
 
 const SLOTS = 64;
 const RUN = 1 << 16;
 const DATAGRAM = 1422; // bytes
 
-const { loops } = prepareGround(1000);
+const { loops } = prepareTestbed(1000);
 loops.buildHeaders(SCRATCH, RX_SLOT_SIZE, SLOTS, SLOTS); // VNIs 0 to 63
 const sum = BigInt((RUN / SLOTS) * ((SLOTS * (SLOTS - 1)) / 2));
 

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { commandFailed } from '../../src/errors.js';
 import { cpuTime, since } from './cpu.js';
-import type { Ground, Tunnel } from './tunnel.js';
+import type { Testbed, Tunnel } from './tunnel.js';
 
 const GRACE_MS = 20_000; // beyond the seconds a measurement is asked to take
 const PORT = 5201;
@@ -21,9 +21,9 @@ interface Received {
 }
 
 /** TCP for `seconds` over so many streams. */
-export async function tcp(ground: Ground, tunnel: Tunnel, streams: number, seconds: number): Promise<TcpResult> {
+export async function tcp(testbed: Testbed, tunnel: Tunnel, streams: number, seconds: number): Promise<TcpResult> {
   const before = cpuTime(tunnel.daemons);
-  const { end } = await iperf(ground, tunnel, seconds, ['-P', String(streams)], () => {});
+  const { end } = await iperf(testbed, tunnel, seconds, ['-P', String(streams)], () => {});
   const spent = since(before, cpuTime(tunnel.daemons));
   const gigabytes = end.sum_received.bytes / 1e9;
   return {
@@ -38,12 +38,12 @@ export async function tcp(ground: Ground, tunnel: Tunnel, streams: number, secon
  * those that its socket had no room for, which have come through the tunnel all the same. An interface's counter would
  * not do: a super-frame counts there once.
  */
-export async function udpFlood(ground: Ground, tunnel: Tunnel, payload: number, seconds: number): Promise<number> {
+export async function udpFlood(testbed: Testbed, tunnel: Tunnel, payload: number, seconds: number): Promise<number> {
   let dropped = 0;
   const sample = (serverPid: number) => {
     dropped = Math.max(dropped, socketDrops(serverPid));
   };
-  const { end } = await iperf(ground, tunnel, seconds, ['-u', '-b', '0', '-l', String(payload)], sample);
+  const { end } = await iperf(testbed, tunnel, seconds, ['-u', '-b', '0', '-l', String(payload)], sample);
   return (end.sum_received.bytes / payload + dropped) / seconds;
 }
 
@@ -65,21 +65,21 @@ function udpSockets(pid: number): string[] {
 
 /** One iperf3 test against a server that serves one; `sample` is called now and then while it runs. */
 async function iperf(
-  ground: Ground,
+  testbed: Testbed,
   tunnel: Tunnel,
   seconds: number,
   flags: readonly string[],
   sample: (serverPid: number) => void,
 ): Promise<Received> {
   const timeoutMs = seconds * 1000 + GRACE_MS;
-  const server = ground.right.spawn(['iperf3', '-4', '-s', '-1', '--forceflush'], { timeoutMs });
+  const server = testbed.right.spawn(['iperf3', '-4', '-s', '-1', '--forceflush'], { timeoutMs });
   const timer = setInterval(() => {
     if (!server.ended) sample(server.pid);
   }, SAMPLE_MS);
   try {
     await server.printed(/listening/i);
     const argv = ['iperf3', '-c', tunnel.right, '-t', String(seconds), '-J', '--connect-timeout', '5000', ...flags];
-    const outcome = await ground.left.try(argv, { timeoutMs });
+    const outcome = await testbed.left.try(argv, { timeoutMs });
     if (outcome.code !== 0) throw commandFailed(argv, 'failed', outcome.stdout + outcome.stderr);
     return JSON.parse(outcome.stdout) as Received;
   } finally {

@@ -1,11 +1,11 @@
 /** The kernel's vxlan device. */
-import { type Contender, type Ground, MTU, sides, UNDERLAY, VNI } from './tunnel.js';
+import { type Contender, MTU, sides, type Testbed, UNDERLAY, VNI } from './tunnel.js';
 
 /** Not 4789: vxlane's sockets listen there and above. */
 const PORT = '8472';
 
-export async function addKernel(ground: Ground): Promise<Contender> {
-  for (const [host, side] of sides(ground)) {
+export async function addKernel(testbed: Testbed): Promise<Contender> {
+  for (const [host, side] of sides(testbed)) {
     const ends = ['local', UNDERLAY[side], 'remote', UNDERLAY[side === 0 ? 1 : 0], 'dev', 'eth0', 'dstport', PORT];
     await host.exec('ip', 'link', 'add', 'vx0', 'type', 'vxlan', 'id', String(VNI), ...ends);
     await host.exec('ip', 'link', 'set', 'vx0', 'mtu', MTU, 'up');

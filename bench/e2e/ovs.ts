@@ -7,7 +7,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Host } from '../../src/demo/host.js';
 import { isInstalled } from '../../src/demo/requirements.js';
-import { type Contender, type Ground, MTU, type Side, sides, VNI } from './tunnel.js';
+import { type Contender, MTU, type Side, sides, type Testbed, VNI } from './tunnel.js';
 
 const PROGRAMS = ['ovsdb-tool', 'ovsdb-server', 'ovs-vswitchd', 'ovs-vsctl'];
 const SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema';
@@ -22,9 +22,9 @@ export function ovsMissing(): string | null {
 }
 
 /** Needs eth1 on both hosts, a cable between them. */
-export async function addOvs(ground: Ground): Promise<Contender> {
+export async function addOvs(testbed: Testbed): Promise<Contender> {
   const daemons: number[] = [];
-  for (const [host, side] of sides(ground)) daemons.push(await startSwitch(host, side));
+  for (const [host, side] of sides(testbed)) daemons.push(await startSwitch(host, side));
   return { name: 'ovs', kind: 'ovs', right: '10.52.0.2', daemons, busy: null };
 }
 

@@ -1,7 +1,7 @@
 /** What is measured: a row is a measurement that can be asked for by name, and gives one metric or several. */
 import { tcp, udpFlood } from './iperf.js';
 import { roundTrip } from './ping.js';
-import type { Contender, Ground } from './tunnel.js';
+import type { Contender, Testbed } from './tunnel.js';
 import { highestRate, steadyRate } from './udp-rate.js';
 
 /** Bytes of UDP payload: frames of 106 and 1414 bytes. */
@@ -24,7 +24,7 @@ export interface Row {
   readonly key: string;
   readonly metrics: readonly Metric[];
   /** As many values as metrics. */
-  measure(ground: Ground, contender: Contender, seconds: number): Promise<number[]>;
+  measure(testbed: Testbed, contender: Contender, seconds: number): Promise<number[]>;
 }
 
 export const ROWS: readonly Row[] = [
@@ -33,8 +33,8 @@ export const ROWS: readonly Row[] = [
   {
     key: 'udp64',
     metrics: [{ name: 'UDP 64 bytes, highest rate at ≤ 0.1 % loss', unit: 'k frames/s', isRate: true }],
-    async measure(ground, contender, seconds) {
-      return [(await highestRate(ground, contender, SMALL, seconds * TRIAL_SHARE)) / 1e3];
+    async measure(testbed, contender, seconds) {
+      return [(await highestRate(testbed, contender, SMALL, seconds * TRIAL_SHARE)) / 1e3];
     },
   },
   floodRow('flood64', SMALL),
@@ -45,20 +45,20 @@ export const ROWS: readonly Row[] = [
       { name: `CPU of the machine, UDP 64 bytes at ${STEADY_RATE / 1e3} k/s`, unit: 'µs/frame', isRate: false },
       { name: 'CPU of both daemons, the same', unit: 'µs/frame', isRate: false, ofDaemons: true },
     ],
-    async measure(ground, contender, seconds) {
-      const { received, cpu } = await steadyRate(ground, contender, SMALL, STEADY_RATE, seconds / 2);
+    async measure(testbed, contender, seconds) {
+      const { received, cpu } = await steadyRate(testbed, contender, SMALL, STEADY_RATE, seconds / 2);
       return [(cpu.machine / received) * 1e6, (cpu.processes / received) * 1e6];
     },
   },
   {
     key: 'ping',
     metrics: [{ name: 'ping, median round trip', unit: 'µs', isRate: false }],
-    measure: async (ground, contender) => [await roundTrip(ground, contender, 2)],
+    measure: async (testbed, contender) => [await roundTrip(testbed, contender, 2)],
   },
   {
     key: 'ping-busy',
     metrics: [{ name: 'ping every 0.5 ms, vxlane with --busy-poll 1000', unit: 'µs', isRate: false }],
-    measure: async (ground, contender) => [await roundTrip(ground, contender.busy ?? contender, 0.5)],
+    measure: async (testbed, contender) => [await roundTrip(testbed, contender.busy ?? contender, 0.5)],
   },
 ];
 
@@ -70,8 +70,8 @@ function tcpRow(key: string, streams: number, name: string): Row {
       { name: `CPU of the machine, TCP ${name}`, unit: 's/GB', isRate: false },
       { name: `CPU of both daemons, TCP ${name}`, unit: 's/GB', isRate: false, ofDaemons: true },
     ],
-    async measure(ground, contender, seconds) {
-      const result = await tcp(ground, contender, streams, seconds);
+    async measure(testbed, contender, seconds) {
+      const result = await tcp(testbed, contender, streams, seconds);
       return [result.bitsPerSecond / 1e9, result.machineCpuPerGB, result.daemonCpuPerGB];
     },
   };
@@ -81,6 +81,6 @@ function floodRow(key: string, payload: number): Row {
   return {
     key,
     metrics: [{ name: `UDP flood, ${payload} bytes, frames received`, unit: 'k frames/s', isRate: true }],
-    measure: async (ground, contender, seconds) => [(await udpFlood(ground, contender, payload, seconds)) / 1e3],
+    measure: async (testbed, contender, seconds) => [(await udpFlood(testbed, contender, payload, seconds)) / 1e3],
   };
 }

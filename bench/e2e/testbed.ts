@@ -18,7 +18,7 @@
 import { Lab } from '../../src/demo/lab.js';
 import { addKernel } from './kernel.js';
 import { addOvs } from './ovs.js';
-import { type Contender, type Ground, proveTunnel, sides, UNDERLAY, UNDERLAY_MTU } from './tunnel.js';
+import { type Contender, proveTunnel, sides, type Testbed, UNDERLAY, UNDERLAY_MTU } from './tunnel.js';
 import type { Variant } from './variants.js';
 import { addVxlane } from './vxlane.js';
 
@@ -26,14 +26,14 @@ import { addVxlane } from './vxlane.js';
 export type Entrant = 'kernel' | 'ovs' | Variant;
 
 /** Both hosts and their cable. */
-export async function buildGround(): Promise<Ground> {
+export async function buildTestbed(): Promise<Testbed> {
   const lab = await Lab.create();
   try {
-    const ground = { lab, left: await lab.addMachine('left'), right: await lab.addMachine('right') };
-    await layCable(ground, 'eth0');
-    for (const [host, side] of sides(ground))
+    const testbed = { lab, left: await lab.addMachine('left'), right: await lab.addMachine('right') };
+    await layCable(testbed, 'eth0');
+    for (const [host, side] of sides(testbed))
       await host.exec('ip', 'addr', 'add', `${UNDERLAY[side]}/24`, 'dev', 'eth0');
-    return ground;
+    return testbed;
   } catch (error) {
     await lab.close();
     throw error;
@@ -42,30 +42,30 @@ export async function buildGround(): Promise<Ground> {
 
 /** Builds them all; `wantsBusy`: vxlane's variants twice, the second time with busy-poll. */
 export async function addContenders(
-  ground: Ground,
+  testbed: Testbed,
   entrants: readonly Entrant[],
   wantsBusy: boolean,
 ): Promise<Contender[]> {
   const contenders: Contender[] = [];
   let number = 0;
   for (const entrant of entrants) {
-    if (entrant === 'kernel') contenders.push(await addKernel(ground));
+    if (entrant === 'kernel') contenders.push(await addKernel(testbed));
     else if (entrant === 'ovs') {
-      await layCable(ground, 'eth1');
-      contenders.push(await addOvs(ground));
+      await layCable(testbed, 'eth1');
+      contenders.push(await addOvs(testbed));
     } else {
       number += 1;
-      contenders.push(await addVxlane(ground, entrant, number, wantsBusy));
+      contenders.push(await addVxlane(testbed, entrant, number, wantsBusy));
     }
   }
   for (const contender of contenders) {
-    await proveTunnel(ground, contender);
-    if (contender.busy !== null) await proveTunnel(ground, contender.busy);
+    await proveTunnel(testbed, contender);
+    if (contender.busy !== null) await proveTunnel(testbed, contender.busy);
   }
   return contenders;
 }
 
-async function layCable({ lab, left, right }: Ground, name: string): Promise<void> {
+async function layCable({ lab, left, right }: Testbed, name: string): Promise<void> {
   const peer = ['type', 'veth', 'peer', 'name', name, 'mtu', UNDERLAY_MTU, 'netns', right.netns];
   await lab.ip('link', 'add', name, 'mtu', UNDERLAY_MTU, 'netns', left.netns, ...peer);
   for (const host of [left, right]) await host.exec('ip', 'link', 'set', name, 'up');

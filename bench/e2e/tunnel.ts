@@ -18,7 +18,7 @@ export interface Contender extends Tunnel {
 }
 
 /** Two hosts that see each other, and the hosts' side: 0 is left, 1 is right. */
-export interface Ground {
+export interface Testbed {
   readonly lab: Lab;
   readonly left: Host;
   readonly right: Host;
@@ -26,7 +26,7 @@ export interface Ground {
 
 export type Side = 0 | 1;
 
-export const sides = ({ left, right }: Ground): [Host, Side][] => [
+export const sides = ({ left, right }: Testbed): [Host, Side][] => [
   [left, 0],
   [right, 1],
 ];
@@ -38,6 +38,6 @@ export const VNI = 42;
 export const UNDERLAY = ['10.9.0.1', '10.9.0.2'] as const;
 
 /** Fails when nothing comes through. The first frame may find a tunnel that is still learning. */
-export async function proveTunnel({ left }: Ground, { right }: Tunnel): Promise<void> {
+export async function proveTunnel({ left }: Testbed, { right }: Tunnel): Promise<void> {
   await left.exec('ping', '-n', '-q', '-c', '3', '-i', '0.2', right);
 }

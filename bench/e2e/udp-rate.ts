@@ -5,7 +5,7 @@ import type { Running } from '../../src/demo/processes.js';
 import { commandFailed } from '../../src/errors.js';
 import type { CpuTime } from './cpu.js';
 import { searchRate, type Trial } from './rate-search.js';
-import type { Ground, Tunnel } from './tunnel.js';
+import type { Testbed, Tunnel } from './tunnel.js';
 
 const PORT = '5300';
 const GRACE_MS = 20_000;
@@ -18,25 +18,25 @@ interface Offered extends Trial {
 }
 
 /** The highest rate, frames a second, of which at most a thousandth is lost (rate-search.ts). */
-export function highestRate(ground: Ground, tunnel: Tunnel, payload: number, trialSeconds: number): Promise<number> {
-  return withReceiver(ground, (receiver) =>
-    searchRate((rate) => trial(ground, tunnel, receiver, payload, rate, trialSeconds)),
+export function highestRate(testbed: Testbed, tunnel: Tunnel, payload: number, trialSeconds: number): Promise<number> {
+  return withReceiver(testbed, (receiver) =>
+    searchRate((rate) => trial(testbed, tunnel, receiver, payload, rate, trialSeconds)),
   );
 }
 
 /** `rate` frames a second for so long. */
 export function steadyRate(
-  ground: Ground,
+  testbed: Testbed,
   tunnel: Tunnel,
   payload: number,
   rate: number,
   seconds: number,
 ): Promise<Offered> {
-  return withReceiver(ground, (receiver) => trial(ground, tunnel, receiver, payload, rate, seconds));
+  return withReceiver(testbed, (receiver) => trial(testbed, tunnel, receiver, payload, rate, seconds));
 }
 
-async function withReceiver<T>(ground: Ground, action: (receiver: Running) => Promise<T>): Promise<T> {
-  const receiver = ground.right.spawn([process.execPath, RECEIVER, PORT]);
+async function withReceiver<T>(testbed: Testbed, action: (receiver: Running) => Promise<T>): Promise<T> {
+  const receiver = testbed.right.spawn([process.execPath, RECEIVER, PORT]);
   try {
     await receiver.printed(/^idle 0$/m);
     return await action(receiver);
@@ -46,7 +46,7 @@ async function withReceiver<T>(ground: Ground, action: (receiver: Running) => Pr
 }
 
 async function trial(
-  ground: Ground,
+  testbed: Testbed,
   tunnel: Tunnel,
   receiver: Running,
   payload: number,
@@ -56,7 +56,7 @@ async function trial(
   const before = countOf(receiver); // nothing is under way
   const what = [payload, Math.round(rate), seconds, ...tunnel.daemons].map(String);
   const argv = [process.execPath, SENDER, tunnel.right, PORT, ...what];
-  const outcome = await ground.left.try(argv, { timeoutMs: seconds * 1000 + GRACE_MS });
+  const outcome = await testbed.left.try(argv, { timeoutMs: seconds * 1000 + GRACE_MS });
   if (outcome.code !== 0) throw commandFailed(argv, 'failed', outcome.stdout + outcome.stderr);
   const offered = JSON.parse(outcome.stdout) as Omit<Offered, 'received'>;
   return { ...offered, received: (await settled(receiver)) - before };

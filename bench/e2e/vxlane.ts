@@ -4,7 +4,7 @@ import { VXLAN_PORT } from '../../src/address.js';
 import { ControlClient } from '../../src/control/client.js';
 import { Host } from '../../src/demo/host.js';
 import { seedTable, type Table } from './table.js';
-import { type Contender, type Ground, MTU, type Side, sides, type Tunnel, UNDERLAY, VNI } from './tunnel.js';
+import { type Contender, MTU, type Side, sides, type Testbed, type Tunnel, UNDERLAY, VNI } from './tunnel.js';
 import type { Variant } from './variants.js';
 import { vnicMac } from './vnic-mac.js';
 
@@ -18,29 +18,29 @@ const START_MS_PER_ENTRY = 0.2;
 
 /** `number` keeps the variants of a run apart: interfaces, addresses and ports. */
 export async function addVxlane(
-  ground: Ground,
+  testbed: Testbed,
   variant: Variant,
   number: number,
   wantsBusy: boolean,
 ): Promise<Contender> {
-  const tunnel = await addPair(ground, variant, number);
+  const tunnel = await addPair(testbed, variant, number);
   const polls = variant.daemonArgs.some((word) => word.startsWith('--busy-poll'));
   const daemonArgs = [...variant.daemonArgs, '--busy-poll', String(BUSY_POLL_US)];
   const twin = { ...variant, name: `${variant.name}-busy`, daemonArgs };
-  const busy = wantsBusy && !polls ? await addPair(ground, twin, number + 100) : null;
+  const busy = wantsBusy && !polls ? await addPair(testbed, twin, number + 100) : null;
   return { name: variant.name, kind: 'vxlane', ...tunnel, busy };
 }
 
-async function addPair(ground: Ground, variant: Variant, number: number): Promise<Tunnel> {
+async function addPair(testbed: Testbed, variant: Variant, number: number): Promise<Tunnel> {
   const pids: number[] = [];
-  for (const [machine, side] of sides(ground)) {
+  for (const [machine, side] of sides(testbed)) {
     const host = new Host(
       `${machine.name}-${variant.name}`,
       machine.netns,
       join(machine.dir, variant.name),
-      ground.lab.processes,
+      testbed.lab.processes,
     );
-    ground.lab.hosts.push(host); // its log is the laboratory's
+    testbed.lab.hosts.push(host); // its log is the laboratory's
     pids.push(await addEnd(host, variant, number, side));
   }
   return { right: `10.51.${number}.2`, daemons: pids };

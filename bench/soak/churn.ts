@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { mustSucceed } from './must-succeed.js';
 import { MESH } from './names.js';
-import type { World } from './testbed.js';
+import type { Testbed } from './testbed.js';
 
 const SENDER = fileURLToPath(new URL('../e2e/udp-sender.js', import.meta.url));
 /** Few, so that the daemon gives each index out again and again. */
@@ -12,7 +12,7 @@ const VNIS = 8;
  * A second VNIC of the overlay, in a virtual machine's namespace beside the host's: broadcasts reach it from its
  * neighbour on the same host, and it goes while they come.
  */
-export async function churnVnic({ left, right }: World, n: number): Promise<void> {
+export async function churnVnic({ left, right }: Testbed, n: number): Promise<void> {
   const { host, client, guest } = n % 2 === 0 ? left : right;
   const name = 'churn0';
   const number = 1 + (n % 250); // address and MAC go together: neighbours remember them
@@ -27,7 +27,7 @@ export async function churnVnic({ left, right }: World, n: number): Promise<void
 }
 
 /** An overlay between both hosts, with a VNIC each; it must carry frames, and is taken away while it does. */
-export async function churnOverlay({ left, right }: World, n: number): Promise<void> {
+export async function churnOverlay({ left, right }: Testbed, n: number): Promise<void> {
   const vteps = [left, right] as const;
   const name = `passing${n % VNIS}`;
   for (const [side, { client, host, underlay }] of vteps.entries()) {

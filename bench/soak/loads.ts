@@ -8,12 +8,12 @@ import { churnOverlay, churnVnic } from './churn.js';
 import { mustSucceed } from './must-succeed.js';
 import { DEVICE } from './names.js';
 import { writeTable } from './table.js';
-import type { World } from './testbed.js';
+import type { Testbed } from './testbed.js';
 
 export interface Load {
   readonly name: string;
   /** The n-th turn; it rejects when what must work does not. */
-  turn(world: World, n: number): Promise<void>;
+  turn(testbed: Testbed, n: number): Promise<void>;
 }
 
 const SENDER = fileURLToPath(new URL('../e2e/udp-sender.js', import.meta.url));
@@ -34,13 +34,13 @@ export const LOADS: readonly Load[] = [
 ];
 
 /** Each load on its own until `until` (performance.now); a turn that has begun ends. Rejects with the first failure. */
-export async function runLoads(world: World, until: number, turns: Map<string, number>): Promise<void> {
+export async function runLoads(testbed: Testbed, until: number, turns: Map<string, number>): Promise<void> {
   let failure: unknown = null;
   await Promise.all(
     LOADS.map(async ({ name, turn }) => {
       for (let n = 0; performance.now() < until && failure === null; n++) {
         try {
-          await turn(world, n);
+          await turn(testbed, n);
         } catch (error) {
           failure ??= error;
         }
@@ -52,7 +52,7 @@ export async function runLoads(world: World, until: number, turns: Map<string, n
 }
 
 /** Between any two hosts, both ways at once. */
-async function tcpBothWays({ left, right, far }: World, n: number): Promise<void> {
+async function tcpBothWays({ left, right, far }: Testbed, n: number): Promise<void> {
   const pairs: [from: Host, to: Host, number: number][] = [
     [left.host, right.host, 2],
     [far, left.host, 1],
@@ -69,7 +69,7 @@ async function tcpBothWays({ left, right, far }: World, n: number): Promise<void
   }
 }
 
-async function udp({ left, right, far }: World, n: number): Promise<void> {
+async function udp({ left, right, far }: Testbed, n: number): Promise<void> {
   const ways: [from: Host, number: number][] = [
     [left.host, 2],
     [far, 1],
@@ -84,7 +84,7 @@ async function udp({ left, right, far }: World, n: number): Promise<void> {
 }
 
 /** Neighbours that the file does not know: their frames wait for the plugin's answer, and are dropped. */
-async function unknownMacs({ lab, left, right }: World, n: number): Promise<void> {
+async function unknownMacs({ lab, left, right }: Testbed, n: number): Promise<void> {
   const { host } = n % 2 === 0 ? left : right;
   const batch = join(lab.dir, `neighbours-${host.name}`);
   const lines = Array.from({ length: STRANGERS }, (_, i) => {
@@ -98,7 +98,7 @@ async function unknownMacs({ lab, left, right }: World, n: number): Promise<void
 }
 
 /** Addresses that nobody has: broadcasts for the ARP proxy. */
-async function arpScan({ left, right, far }: World, n: number): Promise<void> {
+async function arpScan({ left, right, far }: Testbed, n: number): Promise<void> {
   const host = [left.host, right.host, far][n % 3]!;
   await pingAll(host, `10.77.${201 + (n % 50)}`);
   await sleep(500);
@@ -110,7 +110,7 @@ async function pingAll(host: Host, prefix: string): Promise<void> {
   await host.try(['sh', '-c', `for i in $(seq 1 ${STRANGERS}); do ${each} done; wait`]);
 }
 
-async function reload({ table }: World, n: number): Promise<void> {
+async function reload({ table }: Testbed, n: number): Promise<void> {
   writeTable(table, n + 1);
   await sleep(1500);
 }

@@ -25,7 +25,7 @@ export interface Vtep {
   readonly guest: Host;
 }
 
-export interface World {
+export interface Testbed {
   readonly lab: Lab;
   readonly left: Vtep;
   readonly right: Vtep;
@@ -35,7 +35,10 @@ export interface World {
 }
 
 /** `properties`: of the overlay, `offload=off`. */
-export async function buildWorld(daemonArgs: readonly string[], properties: Record<string, string>): Promise<World> {
+export async function buildTestbed(
+  daemonArgs: readonly string[],
+  properties: Record<string, string>,
+): Promise<Testbed> {
   const lab = await Lab.create();
   try {
     const table = join(lab.dir, 'hosts.json');
@@ -52,9 +55,9 @@ export async function buildWorld(daemonArgs: readonly string[], properties: Reco
       await vtep.client.createVnic(vnic);
       await vtep.host.exec('ip', 'addr', 'add', `10.77.0.${number}/16`, 'dev', DEVICE);
     }
-    const world = { lab, left, right, far: await addKernel(lab), table };
-    await proveWorld(world);
-    return world;
+    const testbed = { lab, left, right, far: await addKernel(lab), table };
+    await proveTestbed(testbed);
+    return testbed;
   } catch (error) {
     process.stderr.write(lab.logs());
     await lab.close();
@@ -93,7 +96,7 @@ async function addKernel(lab: Lab): Promise<Host> {
 }
 
 /** Every pair reaches each other. */
-export async function proveWorld({ left, right, far }: World): Promise<void> {
+export async function proveTestbed({ left, right, far }: Testbed): Promise<void> {
   for (const [host, numbers] of [
     [left.host, [2, 3]],
     [right.host, [1, 3]],

@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { type Line, REAL_WORLD } from '../../../src/search/plugins/svp/world.js';
 import { type LogEntry, OPS, SvpServer, uuid } from '../../support/svp-server.js';
 import { until } from '../../support/until.js';
-import { type Client, client, World } from './testbed.js';
+import { type Client, client, Testbed } from './testbed.js';
 
 const HOST = '10.88.88.69';
 const A = 'de:ad:be:ef:00:00';
@@ -34,16 +34,16 @@ describe('invalidation log', () => {
     await server.close();
   });
 
-  /** One more instance, started and connected, in a world of its own unless told otherwise. */
-  async function start(vni = 23, world = new World()): Promise<Client> {
-    world.chance = clients.length / 10; // decides the identity
-    const one = client(port, vni, 'svp.test', HOST, world);
-    world.chance = 0.5;
+  /** One more instance, started and connected, in a testbed of its own unless told otherwise. */
+  async function start(vni = 23, testbed = new Testbed()): Promise<Client> {
+    testbed.chance = clients.length / 10; // decides the identity
+    const one = client(port, vni, 'svp.test', HOST, testbed);
+    testbed.chance = 0.5;
     clients.push(one);
     const before = server.asked(OPS.PING).length;
     one.instance.start();
     await until(() => server.asked(OPS.PING).length > before);
-    await one.world.pass(0);
+    await one.testbed.pass(0);
     return one;
   }
 
@@ -59,8 +59,8 @@ describe('invalidation log', () => {
 
   /** Lets `count` more reads and what follows from them happen, as many seconds as that takes. */
   async function read(one: Client, count = 1): Promise<void> {
-    for (const end = reads().length + count; reads().length < end; ) await one.world.pass(500);
-    await one.world.pass(100);
+    for (const end = reads().length + count; reads().length < end; ) await one.testbed.pass(500);
+    await one.testbed.pass(100);
   }
 
   describe('one instance', () => {
@@ -71,12 +71,12 @@ describe('invalidation log', () => {
         [0.999999, 10],
         [0.2, 6],
       ] as const) {
-        one.world.chance = chance;
+        one.testbed.chance = chance;
         await read(one);
         const before = reads().length;
-        await one.world.pass(1000 * seconds - 700);
+        await one.testbed.pass(1000 * seconds - 700);
         assert.equal(reads().length, before);
-        await one.world.pass(700);
+        await one.testbed.pass(700);
         assert.equal(reads().length, before + 1);
       }
       assert.ok(budgets().every((budget) => budget === 1024));
@@ -107,7 +107,7 @@ describe('invalidation log', () => {
       server.record(HOST, ...Array.from({ length: 70 }, (_, n) => moved(n)));
       await read(one);
       assert.equal(one.context.calls.length, 32, '1024 bytes are 32 records of 32');
-      await one.world.pass(2000);
+      await one.testbed.pass(2000);
       assert.equal(one.context.calls.length, 70);
       assert.equal(server.acknowledged.length, 70);
     });
@@ -117,10 +117,10 @@ describe('invalidation log', () => {
       server.behave = (answer, socket, { op }) => op !== OPS.VL3 && socket.write(answer);
       server.record(HOST, { uuid: uuid(1), vni: 23, ip: '10.55.55.2' }, moved(2));
       await read(one);
-      await one.world.pass(3000);
+      await one.testbed.pass(3000);
       assert.deepEqual(server.acknowledged, [uuid(2)]);
       server.behave = (answer, socket) => void socket.write(answer);
-      await one.world.pass(20_000);
+      await one.testbed.pass(20_000);
       assert.deepEqual(server.acknowledged, [uuid(2), uuid(1)]);
       assert.ok(one.context.calls.includes(`moved 10.55.55.2 ${A}`));
     });
@@ -147,7 +147,7 @@ describe('invalidation log', () => {
         if (op === OPS.VL3) kept.push(() => socket.write(answer));
         else socket.write(answer);
       };
-      await one.world.pass(7000);
+      await one.testbed.pass(7000);
       const owner = one.instance.arp('10.55.55.2');
       await until(() => kept.length === 1);
       server.record(HOST, moved(1));
@@ -199,11 +199,11 @@ describe('invalidation log', () => {
       server.record(HOST, moved(1, 24));
       for (let seconds = 0; seconds < 120; seconds += 10) {
         line.say({ kind: 'here', id: OTHER, vni: 24 });
-        await one.world.pass(10_000);
+        await one.testbed.pass(10_000);
       }
-      await one.world.pass(49_000);
+      await one.testbed.pass(49_000);
       assert.deepEqual(server.acknowledged, []);
-      await one.world.pass(22_000);
+      await one.testbed.pass(22_000);
       assert.deepEqual(server.acknowledged, [uuid(1)]);
       assert.deepEqual(one.context.calls, []);
     });
@@ -213,23 +213,23 @@ describe('invalidation log', () => {
       const line = other();
       line.say({ kind: 'here', id: OTHER, vni: 24 });
       server.record(HOST, moved(1, 24));
-      await one.world.pass(50_000);
+      await one.testbed.pass(50_000);
       line.say({ kind: 'here', id: OTHER, vni: 24 });
-      await one.world.pass(5000);
+      await one.testbed.pass(5000);
       line.say({ kind: 'gone', id: OTHER });
-      await one.world.pass(25_000);
+      await one.testbed.pass(25_000);
       assert.deepEqual(server.acknowledged, [uuid(1)]);
     });
 
     test('what nobody serves is acknowledged after 60 s, by one of them', async () => {
-      const world = new World();
-      const [one, two] = [await start(23, world), await start(24, world)];
+      const testbed = new Testbed();
+      const [one, two] = [await start(23, testbed), await start(24, testbed)];
       server.record(HOST, moved(1, 99));
       await read(one, 2);
-      await world.pass(59_000);
+      await testbed.pass(59_000);
       assert.deepEqual(server.acknowledged, []);
-      await world.pass(11_000);
-      await world.pass(20_000);
+      await testbed.pass(11_000);
+      await testbed.pass(20_000);
       assert.deepEqual(server.acknowledged, [uuid(1)]);
       assert.deepEqual([...one.context.calls, ...two.context.calls], []);
     });
@@ -249,8 +249,8 @@ describe('invalidation log', () => {
     });
 
     test('two instances of one vnetid, as in a swap, both learn of a record that one acknowledges', async () => {
-      const world = new World();
-      const [one, two] = [await start(23, world), await start(23, world)];
+      const testbed = new Testbed();
+      const [one, two] = [await start(23, testbed), await start(23, testbed)];
       server.record(HOST, moved(1), moved(2));
       const held: (() => void)[] = [];
       server.behave = (answer, socket, { op }) => {

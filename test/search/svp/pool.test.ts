@@ -15,11 +15,11 @@ describe('servers', () => {
       servers.one.instance.start();
       for (let tries = 1; tries <= 9; tries++) {
         await servers.broken(tries);
-        await servers.one.world.pass(Math.min(1000 * 2 ** (tries - 1), 32_000));
+        await servers.one.testbed.pass(Math.min(1000 * 2 ** (tries - 1), 32_000));
       }
       const seconds = [0, 1, 3, 7, 15, 31, 63, 95, 127, 159];
       assert.deepEqual(
-        servers.one.world.attempts,
+        servers.one.testbed.attempts,
         seconds.map((each) => `${1000 * each} 127.0.0.1`),
       );
       await servers.broken(10);
@@ -32,7 +32,7 @@ describe('servers', () => {
       const reason = `svp/host svp.test: cannot reach any server: 127.0.0.1:${servers.port}: connection refused`;
       assert.deepEqual(servers.one.context.calls, [`degrade ${reason}`]);
       await servers.serve(1);
-      await servers.one.world.pass(1000);
+      await servers.one.testbed.pass(1000);
       await until(() => servers.one.context.calls.length === 2);
       assert.equal(servers.one.context.calls[1], 'restore');
       assert.deepEqual(await servers.one.instance.lookup(query(A)), TARGET);
@@ -40,12 +40,12 @@ describe('servers', () => {
 
     test('a server that was up degrades the overlay after more than 6 failures in a row', async () => {
       await servers.start(1);
-      await servers.one.world.pass(1000);
+      await servers.one.testbed.pass(1000);
       await servers.end(1);
       await servers.broken(1);
       for (let failures = 1; failures <= 7; failures++) {
         assert.deepEqual(servers.one.context.calls, [], `after ${failures - 1} failures`);
-        await servers.one.world.pass(failures === 1 ? 0 : 1000 * 2 ** (failures - 2));
+        await servers.one.testbed.pass(failures === 1 ? 0 : 1000 * 2 ** (failures - 2));
         await servers.broken(failures + 1);
       }
       const reason = `svp/host svp.test: cannot reach any server: 127.0.0.1:${servers.port}: connection refused`;
@@ -54,18 +54,18 @@ describe('servers', () => {
 
     test('a question that fails degrades it at once, and the next server that is up restores it', async () => {
       await servers.start(1);
-      await servers.one.world.pass(1000);
+      await servers.one.testbed.pass(1000);
       await servers.end(1);
       await servers.broken(1);
-      await servers.one.world.pass(0);
+      await servers.one.testbed.pass(0);
       await servers.broken(2);
       const asked = assert.rejects(servers.one.instance.lookup(query(A)));
-      await servers.one.world.pass(2500);
+      await servers.one.testbed.pass(2500);
       await asked;
       const reason = `svp/host svp.test: cannot reach any server: 127.0.0.1:${servers.port}: connection refused`;
       assert.deepEqual(servers.one.context.calls.splice(0), [`degrade lookup of ${A}: ${reason}`]);
       await servers.serve(1);
-      await servers.one.world.pass(4000);
+      await servers.one.testbed.pass(4000);
       await until(() => servers.one.context.calls.length === 1);
       assert.deepEqual(servers.one.context.calls, ['restore']);
     });
@@ -73,10 +73,10 @@ describe('servers', () => {
     test('one of two is no reason to degrade', async () => {
       await servers.serve(2);
       await servers.start(1, 2);
-      await servers.one.world.pass(1000);
+      await servers.one.testbed.pass(1000);
       await servers.end(2);
       await servers.broken(1);
-      await servers.one.world.pass(100_000);
+      await servers.one.testbed.pass(100_000);
       assert.deepEqual(servers.one.context.calls, []);
     });
 
@@ -86,7 +86,7 @@ describe('servers', () => {
       await servers.broken(1);
       const asked = servers.one.instance.lookup(query(A));
       await servers.serve(1);
-      await servers.one.world.pass(1000);
+      await servers.one.testbed.pass(1000);
       assert.deepEqual(await asked, TARGET);
     });
 
@@ -96,7 +96,7 @@ describe('servers', () => {
       await servers.broken(1);
       const reason = `svp/host svp.test: cannot reach any server: 127.0.0.1:${servers.port}: connection refused`;
       const asked = assert.rejects(servers.one.instance.lookup(query(A)), { message: `lookup of ${A}: ${reason}` });
-      await servers.one.world.pass(2999);
+      await servers.one.testbed.pass(2999);
       await asked;
     });
 
@@ -142,7 +142,7 @@ describe('servers', () => {
       servers.at(1).behave = (answer, socket) => void kept.push(() => socket.write(answer));
       const asked = [servers.one.instance.lookup(query(A)), servers.one.instance.lookup(query(A))];
       await until(() => servers.lookups(1) === 1 && servers.lookups(2) === 1);
-      await servers.one.world.pass(1000);
+      await servers.one.testbed.pass(1000);
       for (const each of await Promise.all(asked)) assert.deepEqual(each, TARGET);
       for (let n = 0; n < 4; n++) assert.deepEqual(await servers.one.instance.lookup(query(A)), TARGET);
       assert.deepEqual(
@@ -151,7 +151,7 @@ describe('servers', () => {
       );
       servers.at(1).behave = (answer, socket) => void socket.write(answer);
       for (const speak of kept) speak();
-      await servers.one.world.pass(0);
+      await servers.one.testbed.pass(0);
       for (let n = 0; n < 4; n++) assert.deepEqual(await servers.one.instance.lookup(query(A)), TARGET);
       assert.deepEqual(
         [1, 2].map((n) => servers.lookups(n)),
@@ -169,7 +169,7 @@ describe('servers', () => {
       const words = `lookup of ${A}: no svp server answered within 2.5 s`;
       const asked = assert.rejects(servers.one.instance.lookup(query(A)), { message: words });
       await until(() => servers.lookups(1) === 1);
-      await servers.one.world.pass(2500);
+      await servers.one.testbed.pass(2500);
       await asked;
       servers.at(1).behave = (answer, socket) => void socket.write(answer);
       for (const speak of kept) speak();
@@ -184,11 +184,11 @@ describe('servers', () => {
       const late = Array.from({ length: 4096 }, () => servers.one.instance.lookup(query(A)));
       const allLate = Promise.allSettled(late);
       await until(() => servers.lookups(1) === 4096);
-      await servers.one.world.pass(2500, async () => {}); // else a pause for each
+      await servers.one.testbed.pass(2500, async () => {}); // else a pause for each
       await allLate;
       const words = `lookup of ${A}: too many questions: the servers owe 4096 answers each`;
       const tooMany = assert.rejects(servers.one.instance.lookup(query(A)), { message: words });
-      await servers.one.world.pass(2500);
+      await servers.one.testbed.pass(2500);
       await tooMany;
       const asked = Array.from({ length: 10 }, () => servers.one.instance.lookup(query(A)));
       servers.at(1).behave = (answer, socket) => void socket.write(answer);
@@ -202,26 +202,26 @@ describe('servers', () => {
       await servers.start(1);
       servers.at(1).behave = () => {};
       const asked = assert.rejects(servers.one.instance.lookup(query(A)));
-      await servers.one.world.pass(9999);
+      await servers.one.testbed.pass(9999);
       assert.deepEqual(servers.one.breaks, []);
-      await servers.one.world.pass(1);
+      await servers.one.testbed.pass(1);
       assert.deepEqual(servers.one.breaks, ['no answer within 10 s']);
       await asked;
-      assert.deepEqual(servers.one.world.attempts.slice(1), ['10000 127.0.0.1']);
+      assert.deepEqual(servers.one.testbed.attempts.slice(1), ['10000 127.0.0.1']);
     });
 
     test('an idle connection is pinged after 10 s, and broken when that is not answered for 10 s', async () => {
       await servers.serve(2);
-      servers.one.world.chance = 0.9999; // the first read of the log, a moment before, is the first server's
+      servers.one.testbed.chance = 0.9999; // the first read of the log, a moment before, is the first server's
       await servers.start(1, 2);
-      await servers.one.world.pass(9999);
+      await servers.one.testbed.pass(9999);
       assert.equal(servers.at(2).requests.length, 1);
       servers.at(2).behave = () => {};
-      await servers.one.world.pass(1);
+      await servers.one.testbed.pass(1);
       assert.equal(servers.at(2).asked(OPS.PING).length, 2);
-      await servers.one.world.pass(9999);
+      await servers.one.testbed.pass(9999);
       assert.deepEqual(servers.one.breaks, []);
-      await servers.one.world.pass(1);
+      await servers.one.testbed.pass(1);
       assert.deepEqual(servers.one.breaks, ['no answer within 10 s']);
     });
 
@@ -235,12 +235,12 @@ describe('servers', () => {
       const asked = assert.rejects(servers.one.instance.lookup(query(A)));
       await until(() => servers.lookups(1) === 1);
       for (let second = 1; second <= 29; second++) {
-        await servers.one.world.pass(1000);
+        await servers.one.testbed.pass(1000);
         assert.deepEqual(await servers.one.instance.lookup(query(A)), TARGET);
       }
       await asked;
       assert.deepEqual(servers.one.breaks, []);
-      await servers.one.world.pass(1000);
+      await servers.one.testbed.pass(1000);
       assert.deepEqual(servers.one.breaks, ['a query without answer for 30 s']);
     });
 
@@ -250,11 +250,11 @@ describe('servers', () => {
       };
       await servers.start(1);
       for (let second = 1; second <= 29; second++) {
-        await servers.one.world.pass(1000);
+        await servers.one.testbed.pass(1000);
         assert.deepEqual(await servers.one.instance.lookup(query(A)), TARGET);
       }
       assert.deepEqual(servers.one.breaks, []);
-      await servers.one.world.pass(1000);
+      await servers.one.testbed.pass(1000);
       assert.deepEqual(servers.one.breaks, ['a query without answer for 30 s']);
       assert.deepEqual(await servers.one.instance.lookup(query(A)), TARGET);
     });

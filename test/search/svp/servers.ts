@@ -52,10 +52,10 @@ export class Servers {
 
   /** Started, and connected to each of these. */
   async start(...of: number[]): Promise<void> {
-    this.one.world.addresses = of.map((n) => `127.0.0.${n}`);
+    this.one.testbed.addresses = of.map((n) => `127.0.0.${n}`);
     this.one.instance.start();
     await until(() => of.every((n) => this.at(n).asked(OPS.PING).length === 1));
-    await this.one.world.pass(0);
+    await this.one.testbed.pass(0);
   }
 
   /** Waits for a break that is under way. */

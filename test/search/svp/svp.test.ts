@@ -33,7 +33,7 @@ describe('svp', () => {
   async function start(): Promise<void> {
     one.instance.start();
     await until(() => server.asked(OPS.PING).length === 1);
-    await one.world.pass(0);
+    await one.testbed.pass(0);
   }
 
   const isQuestion = ({ op }: Request): boolean => op === OPS.VL2 || op === OPS.VL3;
@@ -107,8 +107,8 @@ describe('svp', () => {
 
     test('ids that pass 2^32', async () => {
       one = client(port);
-      one.world.chance = 1 - 100 / 2 ** 32;
-      one = client(port, 23, 'svp.test', '10.88.88.69', one.world);
+      one.testbed.chance = 1 - 100 / 2 ** 32;
+      one = client(port, 23, 'svp.test', '10.88.88.69', one.testbed);
       fill();
       await start();
       await askAll();
@@ -142,7 +142,7 @@ describe('svp', () => {
     for (const [what, spoil, reason] of spoilt) {
       test(what, async () => {
         await start();
-        await one.world.pass(1000);
+        await one.testbed.pass(1000);
         let isSpoilt = false;
         server.behave = (answer, socket, request) => {
           const isNow: boolean = !isSpoilt && isQuestion(request);
@@ -151,16 +151,16 @@ describe('svp', () => {
         };
         const asked = one.instance.lookup(query(B));
         await until(() => one.context.logged.some((line) => line.includes('broke')));
-        await one.world.pass(0);
+        await one.testbed.pass(0);
         assert.deepEqual(await asked, { target: { ip: 'fd88::70', port: 4790 } });
         assert.match(one.breaks[0] ?? '', reason);
-        assert.deepEqual(one.world.attempts, ['0 127.0.0.1', '1000 127.0.0.1'], 'tried again at once');
+        assert.deepEqual(one.testbed.attempts, ['0 127.0.0.1', '1000 127.0.0.1'], 'tried again at once');
       });
     }
 
     test('a connection closed inside an answer', async () => {
       await start();
-      await one.world.pass(1000);
+      await one.testbed.pass(1000);
       server.behave = (answer, socket, request) => {
         if (!isQuestion(request)) return void socket.write(answer);
         server.behave = (whole, other) => void other.write(whole);
@@ -168,14 +168,14 @@ describe('svp', () => {
       };
       const asked = one.instance.arp('10.55.55.2');
       await until(() => one.breaks.length > 0);
-      await one.world.pass(0);
+      await one.testbed.pass(0);
       assert.deepEqual(await asked, { mac: A });
       assert.match(one.breaks[0] ?? '', /closed the connection inside an answer/);
     });
 
     test('a question that every connection breaks on is given up', async () => {
       await start();
-      await one.world.pass(1000);
+      await one.testbed.pass(1000);
       server.behave = (answer, socket, request) => {
         if (isQuestion(request)) socket.destroy();
         else socket.write(answer);
@@ -185,7 +185,7 @@ describe('svp', () => {
       });
       for (let i = 1; i <= 3; i++) {
         await until(() => one.breaks.length >= i);
-        await one.world.pass(i === 3 ? 0 : 1000);
+        await one.testbed.pass(i === 3 ? 0 : 1000);
       }
       await asked;
     });
@@ -201,7 +201,7 @@ describe('svp', () => {
       await assert.rejects(asked, { message: `lookup of ${B}: the plugin was stopped` });
       await assert.rejects(one.instance.arp('10.55.55.2'), { message: /the plugin was stopped/ });
       await until(() => server.sockets.size === 0);
-      assert.equal(one.world.timers, 0);
+      assert.equal(one.testbed.timers, 0);
       one.instance.stop();
     });
 
@@ -212,7 +212,7 @@ describe('svp', () => {
       const asked = one.instance.lookup(query(B));
       one.instance.stop();
       await assert.rejects(asked, { message: `lookup of ${B}: the plugin was stopped` });
-      assert.equal(one.world.timers, 0);
+      assert.equal(one.testbed.timers, 0);
       await server.listen();
     });
   });

@@ -1,11 +1,11 @@
-/** A world whose clock a test moves and whose names it makes up; the sockets and the lines are real. */
+/** What an instance runs on in tests: a clock that they move, names that they make up; the sockets and the lines are real. */
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { SvpInstance } from '../../../src/search/plugins/svp/svp.js';
 import { REAL_WORLD, type SvpWorld } from '../../../src/search/plugins/svp/world.js';
 import { TestClock } from '../../support/clock.js';
 import { type RecordingContext, recordingContext } from '../context.js';
 
-export class World extends TestClock implements SvpWorld {
+export class Testbed extends TestClock implements SvpWorld {
   /** What the name resolves to, or why it does not. */
   addresses: string[] | Error = ['127.0.0.1'];
   /** Every attempt to connect: `0 127.0.0.1`, `1000 127.0.0.1`. */
@@ -40,7 +40,7 @@ async function io(): Promise<void> {
 }
 
 export interface Client {
-  readonly world: World;
+  readonly testbed: Testbed;
   readonly context: RecordingContext;
   readonly instance: SvpInstance;
   /** Why each connection broke, oldest first. */
@@ -53,7 +53,7 @@ export function client(
   vni = 23,
   host = 'svp.test',
   underlayIp = '10.88.88.69',
-  world = new World(),
+  testbed = new Testbed(),
 ): Client {
   const breaks: string[] = [];
   const recording = recordingContext();
@@ -63,5 +63,5 @@ export function client(
   };
   const context = { ...recording, vni, log: { ...recording.log, info } };
   const values = { 'svp/host': host, 'svp/port': port, 'svp/underlay_ip': underlayIp };
-  return { world, context, instance: new SvpInstance(context, values, world), breaks };
+  return { testbed, context, instance: new SvpInstance(context, values, testbed), breaks };
 }
