@@ -21,24 +21,23 @@ describe('an overlay that a file declares while a command waits for its turn', {
     writeFileSync(path, plugin(instance));
     return path;
   };
-  const make = (name: string, vni: number, search: string) => {
-    const { 'files/config': _, ...general } = fixture().newOverlay(vni).properties;
+  const make = (name: string, vni: number, search: string, own: Record<string, unknown> = {}) => {
+    const { 'files/config': _, ...general } = { ...fixture().newOverlay(vni).properties, ...own };
     const properties = Object.fromEntries(Object.entries(general).map(([key, value]) => [key, String(value)]));
     return fixture().daemon.createOverlay({ name, encap: 'vxlan', vni, search, temporary: false, properties });
   };
   const declare = (name: string, vni: number, search: string) => {
     const { properties } = fixture().daemon.overlay(name);
-    const given = ['mtu', 'vxlan/listen_ip', 'vxlan/listen_port'];
+    const given = ['mtu', 'vxlan/listen_ip', 'vxlan/listen_port', 'direct/dest_ip'];
     const kept = properties.filter((each) => given.includes(each.name)).map((each) => [each.name, each.value]);
     fixture().file.overlays[name] = { vni, search, properties: Object.fromEntries(kept) };
   };
 
   it('is not changed by the command', async () => {
     const { daemon, running } = fixture();
-    const search = write('quick.mjs', '');
-    await make('overlay1', 24, search);
+    await make('overlay1', 24, 'direct', { 'direct/dest_ip': '127.0.0.9' });
     await make('overlay2', 25, write('hangs.mjs', 'stop: () => new Promise(() => {})'));
-    declare('overlay1', 24, search);
+    declare('overlay1', 24, 'direct');
     const deleting = daemon.deleteOverlay('overlay2');
     const reloading = fixture().reload();
     await sleep(300); // the file has been read by now, and its turn waits for the one that hangs
