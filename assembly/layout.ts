@@ -157,6 +157,8 @@ export const OVL_FIRST_VNIC = OVL_POINT + 4; // u32 head of the list of local VN
 export const OVL_ANY_MAC_VNIC = OVL_FIRST_VNIC + 4; // u32 the VNIC behind which other MACs live, else 0
 export const OVL_HEADER = OVL_ANY_MAC_VNIC + 4 + 4; // u64 its VXLAN header as it stands on the wire
 export const OVL_FLOOD = OVL_HEADER + 8; // u32 its flood list, 0: none, or an empty one
+// u32 raised when the index is given to another overlay: what outlives a turn names both (host)
+export const OVL_INCARNATION = OVL_FLOOD + 4;
 export const OVL_SIZE = 64;
 export const OVL_FLAG_LIVE = 1;
 export const OVL_FLAG_STRICT_HEADER = 2; // drop datagrams with reserved bits set
@@ -178,6 +180,7 @@ export const VNIC_MAC = 0; // u64 48-bit MAC, first byte on the wire least signi
 export const VNIC_OVERLAY = VNIC_MAC + 8; // u32 overlay index
 export const VNIC_FLAGS = VNIC_OVERLAY + 4; // u32 VNIC_FLAG_*, 0 = slot is free
 export const VNIC_NEXT = VNIC_FLAGS + 4; // u32 next VNIC of the same overlay, 0 ends the list
+export const VNIC_INCARNATION = VNIC_NEXT + 4; // u32 as OVL_INCARNATION
 export const VNIC_SIZE = 64;
 export const VNIC_FLAG_LIVE = 1;
 export const VNIC_FLAG_ANY_MAC = 2;
@@ -296,7 +299,8 @@ export const REC_SIZE = 0; // u32 whole record in bytes, header included
 export const REC_TYPE = REC_SIZE + 4; // u32 Upcall or Inject
 export const REC_OVERLAY = REC_TYPE + 4; // u32 overlay index
 export const REC_VNIC = REC_OVERLAY + 4; // u32 VNIC index (0: the frame came from the underlay)
-export const REC_MAC = REC_VNIC + 4; // u64 the MAC that is asked for
+export const REC_INCARNATION = REC_VNIC + 4; // u32 of the overlay; of the VNIC in a record from the host
+export const REC_MAC = REC_INCARNATION + 4 + 4; // u64 the MAC that is asked for
 export const REC_SOURCE_MAC = REC_MAC + 8; // u64 source MAC of the frame
 export const REC_ETHERTYPE = REC_SOURCE_MAC + 8; // u32 EtherType inside the tag, if any
 export const REC_VLAN = REC_ETHERTYPE + 4; // u32 VLAN id, 0 untagged
@@ -315,6 +319,7 @@ export const HK_SINCE = 0; // f64 ms when the first frame was held
 export const HK_USED = HK_SINCE + 8; // u32 bytes of the arena in use
 export const HK_RELEASED = HK_USED + 4; // u32 arena bytes already sent on
 export const HK_FREED = HK_RELEASED + 4; // u32 pass in which the slot was freed: its bytes may be queued until the next
+export const HK_INCARNATION = HK_FREED + 4; // u32 of the overlay when the first frame was held
 export const HK_SIZE = 64;
 export const W_HELD_ARENAS = W_HELD + HELD_KEYS_MAX * HK_SIZE;
 export const HELD_FRAME_LEN = 0; // u32
@@ -322,7 +327,8 @@ export const HELD_FRAME_VNIC = HELD_FRAME_LEN + 4; // u32 its sender, 0: the und
 export const HELD_FRAME_FRAMES = HELD_FRAME_VNIC + 4; // u32 frames it is on the wire
 export const HELD_FRAME_BYTES = HELD_FRAME_FRAMES + 4; // u32 bytes of those
 export const HELD_FRAME_VNET = HELD_FRAME_BYTES + 4; // its struct virtio_net_hdr
-export const HELD_FRAME = HELD_FRAME_VNET + VNET_SIZE + 6 + VXLAN_HLEN; // the frame, after room for a VXLAN header
+export const HELD_FRAME_INCARNATION = HELD_FRAME_VNET + VNET_SIZE + 2; // u32 of its sender
+export const HELD_FRAME = HELD_FRAME_INCARNATION + 4 + VXLAN_HLEN; // the frame, after room for a VXLAN header
 export const W_HELD_ARENAS_SIZE = HELD_KEYS_MAX * HELD_BYTES_PER_KEY_MAX;
 
 // what the datapath decided to send, in order; the engine turns it into I/O descriptors and empties it
@@ -475,7 +481,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 10;
+export const LAYOUT_VERSION = 11;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

@@ -7,6 +7,9 @@
 //
 // If the overlay floods unknown unicast by now, what waits is flooded at once.
 //
+// Indexes of overlays and VNICs are given out again, perhaps before this worker has dropped what it holds for the one
+// that is gone. So what is held names the incarnation of both.
+//
 // A key owns a slot: its place in the key array, a header, and one linear arena of HELD_BYTES_PER_KEY_MAX bytes. The
 // arena of a freed slot may still be listed for output, so the slot is not used again in the same pass.
 
@@ -20,18 +23,22 @@ import {
   HELD_FRAME,
   HELD_FRAME_BYTES,
   HELD_FRAME_FRAMES,
+  HELD_FRAME_INCARNATION,
   HELD_FRAME_LEN,
   HELD_FRAME_VNET,
   HELD_FRAME_VNIC,
   HELD_KEYS_MAX,
   HK_FREED,
+  HK_INCARNATION,
   HK_RELEASED,
   HK_SINCE,
   HK_SIZE,
   HK_USED,
   LOOKUP_DEADLINE_MS,
   OVL_FLAGS,
+  OVL_INCARNATION,
   VNIC_FLAGS,
+  VNIC_INCARNATION,
   W_COUNTERS,
   W_HELD,
   W_HELD_ARENAS,
@@ -126,6 +133,7 @@ function open(slot: u32, key: u64): void {
   store<f64>(header, nowMs(), HK_SINCE);
   store<u32>(header, 0, HK_USED);
   store<u32>(header, 0, HK_RELEASED);
+  store<u32>(header, load<u32>(overlayAt(<u32>(key >> 48)), OVL_INCARNATION), HK_INCARNATION);
   const filter = filterOf(key);
   store<u16>(filter, load<u16>(filter) + 1);
 }
@@ -138,6 +146,7 @@ function append(slot: u32, frame: usize, len: u32, vnic: u32): bool {
   const held = arenaOf(slot) + used;
   store<u32>(held, len, HELD_FRAME_LEN);
   store<u32>(held, vnic, HELD_FRAME_VNIC);
+  store<u32>(held, load<u32>(vnicAt(vnic), VNIC_INCARNATION), HELD_FRAME_INCARNATION);
   store<u32>(held, frameCount(), HELD_FRAME_FRAMES);
   store<u32>(held, frameBytes(), HELD_FRAME_BYTES);
   vnetCopy(held + HELD_FRAME_VNET, frameVnet());
@@ -148,11 +157,28 @@ function append(slot: u32, frame: usize, len: u32, vnic: u32): bool {
   return true;
 }
 
-// Sends what waits on its way by `value` (0: nobody answered). False when the output list is full.
-function release(slot: u32, key: u64, value: u32): bool {
+// The overlay that a slot's frames are of; 0: it is gone, and its index may be another's by now.
+function overlayOf(slot: u32, key: u64): u32 {
+  const overlay = <u32>(key >> 48);
+  const record = overlayAt(overlay);
+  const isSame = load<u32>(record, OVL_INCARNATION) == load<u32>(headerOf(slot), HK_INCARNATION);
+  return isSame && load<u32>(record, OVL_FLAGS) != 0 ? overlay : 0;
+}
+
+// The VNIC that sent a held frame may be gone likewise.
+function isSenderThere(held: usize): bool {
+  const vnic = load<u32>(held, HELD_FRAME_VNIC);
+  if (vnic == 0) return true; // the underlay
+  const record = vnicAt(vnic);
+  const isSame = load<u32>(record, VNIC_INCARNATION) == load<u32>(held, HELD_FRAME_INCARNATION);
+  return isSame && load<u32>(record, VNIC_FLAGS) != 0;
+}
+
+// Sends what waits on its way by `value` (0: nobody answered), or drops it if `overlay` is 0. False when the output
+// list is full.
+function release(slot: u32, key: u64, overlay: u32, value: u32): bool {
   const header = headerOf(slot);
   const arena = arenaOf(slot);
-  const overlay = <u32>(key >> 48);
   let at = load<u32>(header, HK_RELEASED);
   const end = load<u32>(header, HK_USED);
   while (at < end) {
@@ -164,7 +190,8 @@ function release(slot: u32, key: u64, value: u32): bool {
     takeAgain(held + HELD_FRAME_VNET, load<u32>(held, HELD_FRAME_FRAMES), load<u32>(held, HELD_FRAME_BYTES));
     total(C_HELD, -(<u64>frameCount()));
     total(C_HELD_BYTES, -(<u64>len));
-    sendHeld(held + HELD_FRAME, len, overlay, load<u32>(held, HELD_FRAME_VNIC), value);
+    if (overlay == 0 || !isSenderThere(held)) drop(Drop.overlay_gone, overlay, 0);
+    else sendHeld(held + HELD_FRAME, len, overlay, load<u32>(held, HELD_FRAME_VNIC), value);
   }
   free(slot, key);
   return true;
@@ -180,8 +207,6 @@ function free(slot: u32, key: u64): void {
 // One verdict for a frame whose key was looked up late: the same as if the entry had been there when it came.
 function sendHeld(frame: usize, len: u32, overlay: u32, vnic: u32, value: u32): void {
   if (value == 0 && (vnic == 0 || !floodsUnknown(overlay))) return drop(Drop.lookup_timeout, overlay, vnic);
-  if (load<u32>(overlayAt(overlay), OVL_FLAGS) == 0) return drop(Drop.overlay_gone, overlay, vnic);
-  if (vnic != 0 && load<u32>(vnicAt(vnic), VNIC_FLAGS) == 0) return drop(Drop.overlay_gone, overlay, vnic);
   if (value == 0) flood(frame, len, overlay, vnic);
   else forward(frame, len, overlay, vnic, value);
 }
@@ -195,10 +220,9 @@ export function settleHeld(): bool {
     if (key == 0) continue;
     const value = fdbFind(key);
     const expired = nowMs() - load<f64>(headerOf(slot), HK_SINCE) >= LOOKUP_DEADLINE_MS;
-    const overlay = <u32>(key >> 48);
-    const gone = load<u32>(overlayAt(overlay), OVL_FLAGS) == 0;
-    if (value == 0 && !expired && !gone && !floodsUnknown(overlay)) continue;
-    if (!release(slot, key, gone ? 1 : value)) return false;
+    const overlay = overlayOf(slot, key);
+    if (value == 0 && !expired && overlay != 0 && !floodsUnknown(overlay)) continue;
+    if (!release(slot, key, overlay, value)) return false;
   }
   return true;
 }
@@ -212,7 +236,8 @@ export function abandonHeld(): void {
     for (let at = load<u32>(header, HK_RELEASED); at < load<u32>(header, HK_USED); ) {
       const held = arenaOf(slot) + at;
       const frames = load<u32>(held, HELD_FRAME_FRAMES);
-      dropFrames(Drop.worker_restarted, <u32>(key >> 48), load<u32>(held, HELD_FRAME_VNIC), frames);
+      const vnic = isSenderThere(held) ? load<u32>(held, HELD_FRAME_VNIC) : 0;
+      dropFrames(Drop.worker_restarted, overlayOf(slot, key), vnic, frames);
       at += (HELD_FRAME + load<u32>(held, HELD_FRAME_LEN) + 7) & ~7;
     }
     free(slot, key);

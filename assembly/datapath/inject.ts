@@ -9,11 +9,12 @@ import {
   OVL_FLAG_LIVE,
   REC_FRAME,
   REC_FRAME_LEN,
+  REC_INCARNATION,
   REC_OVERLAY,
   REC_TYPE,
   REC_VNIC,
   VNIC_FLAGS,
-  VNIC_OVERLAY,
+  VNIC_INCARNATION,
   W_INJECT_RING,
 } from '../layout';
 import { ringRead, ringRelease } from '../ring/spsc';
@@ -48,8 +49,8 @@ function injectOne(record: usize): void {
   const port = vnicAt(vnic);
   takeComplete(len);
   total(C_INJECTED, 1);
-  if (load<u32>(port, VNIC_FLAGS) == 0 || load<u32>(port, VNIC_OVERLAY) != overlay) {
-    return drop(Drop.overlay_gone, overlay, 0);
+  if (load<u32>(port, VNIC_FLAGS) == 0 || load<u32>(port, VNIC_INCARNATION) != load<u32>(record, REC_INCARNATION)) {
+    return drop(Drop.overlay_gone, 0, 0); // the overlay's index may be another's as well
   }
   const type = load<u32>(record, REC_TYPE);
   if (type == Inject.deliver) outDeliver(frame, len, overlay, vnic, 0);

@@ -7,10 +7,12 @@ import {
   C_UPCALLS,
   Drop,
   EP_SOCKADDR_MAX,
+  OVL_INCARNATION,
   REC_ETHERTYPE,
   REC_FRAME,
   REC_FRAME_LEN,
   REC_LEARN_SIZE,
+  REC_INCARNATION,
   REC_MAC,
   REC_OVERLAY,
   REC_SOCKADDR,
@@ -25,6 +27,7 @@ import {
   W_UPCALL_RING,
 } from '../layout';
 import { ringPublish, ringReserve, ringUsed } from '../ring/spsc';
+import { overlayAt } from '../table/records';
 import { ethDst, ethSrc } from '../wire/ethernet';
 import { innerEtherType, VLAN_TOWER, vlanDepth, vlanId } from '../wire/vlan';
 import { takeToken } from './bucket';
@@ -65,6 +68,7 @@ export function upcallLearn(overlay: u32, mac: u64, sockaddr: usize): bool {
   if (record == 0) return false;
   store<u32>(record, overlay, REC_OVERLAY);
   store<u32>(record, 0, REC_VNIC);
+  store<u32>(record, load<u32>(overlayAt(overlay), OVL_INCARNATION), REC_INCARNATION);
   store<u64>(record, mac, REC_MAC);
   memory.copy(record + REC_SOCKADDR, sockaddr, EP_SOCKADDR_MAX);
   ringPublish(ring);
@@ -79,6 +83,7 @@ function describe(type: Upcall, mac: u64, frame: usize, len: u32, overlay: u32, 
   assert(depth >= 0 && depth < VLAN_TOWER);
   store<u32>(record, overlay, REC_OVERLAY);
   store<u32>(record, vnic, REC_VNIC);
+  store<u32>(record, load<u32>(overlayAt(overlay), OVL_INCARNATION), REC_INCARNATION);
   store<u64>(record, mac, REC_MAC);
   store<u64>(record, ethSrc(frame), REC_SOURCE_MAC);
   store<u32>(record, innerEtherType(frame, depth), REC_ETHERTYPE);

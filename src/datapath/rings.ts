@@ -1,9 +1,13 @@
 /** The host's ends of a worker's rings: upcalls are read, frames are injected. */
 import {
   type Inject,
+  OVERLAYS_BASE,
+  OVL_INCARNATION,
+  OVL_SIZE,
   REC_ETHERTYPE,
   REC_FRAME,
   REC_FRAME_LEN,
+  REC_INCARNATION,
   REC_LEARN_SIZE,
   REC_MAC,
   REC_OVERLAY,
@@ -15,6 +19,9 @@ import {
   RING_HEAD,
   RING_READ,
   Upcall,
+  VNIC_INCARNATION,
+  VNIC_SIZE,
+  VNICS_BASE,
   W_INJECT_RING,
   W_SIZE,
   W_UPCALL_RING,
@@ -42,7 +49,10 @@ export class Rings {
     this.#inject = WORKERS_BASE + worker * W_SIZE + W_INJECT_RING;
   }
 
-  /** The next upcall, null when there is none. Frames are copied, so the ring's bytes are given back at once. */
+  /**
+   * The next upcall, null when there is none; of overlay 0 if its own is gone. Frames are copied, so the ring's bytes
+   * are given back at once.
+   */
   read(): UpcallRecord | null {
     const record = this.#datapath.ringRead(this.#upcalls);
     if (record === 0) return null;
@@ -55,13 +65,14 @@ export class Rings {
     const { u32, u8 } = this.#views;
     const field = (offset: number): number => u32[(record + offset) >> 2]!;
     const mac = (offset: number): string => macOfWord(field(offset + 4) * 2 ** 32 + field(offset));
+    const overlay = this.#isOfNow(field(REC_OVERLAY), field(REC_INCARNATION)) ? field(REC_OVERLAY) : 0;
     const kind = Upcall[field(REC_TYPE)] as UpcallRecord['kind'];
     if (kind === 'learn') {
       const ip = ipOfSockaddr(u8.subarray(record + REC_SOCKADDR, record + REC_LEARN_SIZE));
-      return { kind, overlay: field(REC_OVERLAY), mac: mac(REC_MAC), ip };
+      return { kind, overlay, mac: mac(REC_MAC), ip };
     }
     const common = {
-      overlay: field(REC_OVERLAY),
+      overlay,
       vnic: field(REC_VNIC),
       sourceMac: mac(REC_SOURCE_MAC),
       vlan: field(REC_VLAN),
@@ -69,6 +80,11 @@ export class Rings {
     if (kind === 'miss') return { kind, ...common, mac: mac(REC_MAC), etherType: field(REC_ETHERTYPE) };
     const start = record + REC_FRAME;
     return { kind, ...common, frame: u8.slice(start, start + field(REC_FRAME_LEN)) } satisfies ProxyUpcall;
+  }
+
+  /** Whether the index has not been given to another overlay since the record was written. */
+  #isOfNow(overlay: OverlayIndex, incarnation: number): boolean {
+    return this.#views.u32[(OVERLAYS_BASE + overlay * OVL_SIZE + OVL_INCARNATION) >> 2] === incarnation;
   }
 
   /** Hands on every upcall as it comes, until {@link close}. */
@@ -104,6 +120,7 @@ export class Rings {
     const { u32, u8 } = this.#views;
     u32[(record + REC_OVERLAY) >> 2] = overlay;
     u32[(record + REC_VNIC) >> 2] = vnic;
+    u32[(record + REC_INCARNATION) >> 2] = u32[(VNICS_BASE + vnic * VNIC_SIZE + VNIC_INCARNATION) >> 2]!;
     u32[(record + REC_FRAME_LEN) >> 2] = frame.length;
     u8.set(frame, record + REC_FRAME);
     this.#datapath.ringPublish(this.#inject);

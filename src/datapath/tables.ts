@@ -19,6 +19,7 @@ import {
   OVL_FLAG_STRICT_HEADER,
   OVL_FLAGS,
   OVL_FLOOD,
+  OVL_INCARNATION,
   OVL_POINT,
   OVL_SIZE,
   OVL_SOCKET,
@@ -36,6 +37,7 @@ import {
   VNIC_FLAG_ANY_MAC,
   VNIC_FLAG_LIVE,
   VNIC_FLAGS,
+  VNIC_INCARNATION,
   VNIC_MAC,
   VNIC_NEXT,
   VNIC_OVERLAY,
@@ -126,6 +128,7 @@ export class Tables {
   addOverlay(config: OverlayConfig, targets: OverlayTargets): OverlayIndex {
     const index = this.#overlays.take();
     if (index === 0) return 0;
+    this.#set(overlayAt(index), OVL_INCARNATION, this.#get(overlayAt(index), OVL_INCARNATION) + 1);
     this.#set(overlayAt(index), OVL_FIRST_VNIC, 0);
     this.#set(overlayAt(index), OVL_ANY_MAC_VNIC, 0);
     this.setOverlay(index, config, targets);
@@ -147,8 +150,8 @@ export class Tables {
   }
 
   /**
-   * `admit` is called when the record is complete, and no worker sees it yet: for what leads to the VNIC, such as the FDB
-   * entry of its MAC. False takes everything back, and the answer is 0.
+   * `admit` is called when the record is complete, and no worker sees it yet: for what leads to the VNIC, such as the
+   * FDB entry of its MAC. False takes everything back, and the answer is 0.
    */
   addVnic(config: VnicConfig, admit: (index: VnicIndex) => boolean = () => true): VnicIndex {
     const index = this.#vnics.take();
@@ -157,6 +160,7 @@ export class Tables {
     const overlay = overlayAt(config.overlay);
     this.#views.u64[((record << 2) + VNIC_MAC) >> 3] = BigInt(macWord(config.mac));
     this.#set(record, VNIC_OVERLAY, config.overlay);
+    this.#set(record, VNIC_INCARNATION, this.#get(record, VNIC_INCARNATION) + 1);
     for (let worker = 0; worker < this.#workers; worker++) {
       const area = (WORKERS_BASE + worker * W_SIZE) >> 2;
       const own = config.fds[worker] ?? NO_FD;
