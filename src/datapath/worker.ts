@@ -25,7 +25,7 @@ export type WorkerNotice =
   | { readonly kind: 'gso-refused'; readonly socket: number; readonly errno: number }
   | { readonly kind: 'io-refused'; readonly refusal: Refusal };
 
-function tell(notice: WorkerNotice): void {
+function notify(notice: WorkerNotice): void {
   parentPort?.postMessage(notice);
 }
 
@@ -37,7 +37,7 @@ const run = engine === 'uring' ? runUring : runMmsg;
 run(datapath, viewsOf(memory), {
   worker,
   busyPollUs,
-  onVnicGone: (vnic) => tell({ kind: 'vnic-gone', vnic }),
-  onGsoRefused: (socket, errno) => tell({ kind: 'gso-refused', socket, errno }),
-  onRefusal: (refusal) => tell({ kind: 'io-refused', refusal }),
+  onVnicGone: (vnic) => notify({ kind: 'vnic-gone', vnic }),
+  onGsoRefused: (socket, errno) => notify({ kind: 'gso-refused', socket, errno }),
+  onRefusal: (refusal) => notify({ kind: 'io-refused', refusal }),
 });

@@ -39,7 +39,7 @@ export class Proxies {
 
   /** Tells VNICs here that `ip` is at `mac` now; not the owner itself. */
   announce(ip: string, mac: string): void {
-    if (ipFamily(ip) === 4) this.#tell(arpAnnouncement(ip, mac), mac);
+    if (ipFamily(ip) === 4) this.#deliverToOthers(arpAnnouncement(ip, mac), mac);
     else void this.#announceNdp(ip, mac);
   }
 
@@ -52,10 +52,10 @@ export class Proxies {
     const owner = await this.#options.overlay.plugin?.ndp(ip, 0).catch(() => null);
     if (this.#isClosed) return;
     const router = owner?.mac === mac && owner.router === true;
-    this.#tell(unsolicitedAdvertisement(ip, mac, { router }), mac);
+    this.#deliverToOthers(unsolicitedAdvertisement(ip, mac, { router }), mac);
   }
 
-  #tell(frame: Uint8Array, ownerMac: string): void {
+  #deliverToOthers(frame: Uint8Array, ownerMac: string): void {
     const { datapath, overlay } = this.#options;
     for (const vnic of overlay.vnics.values()) {
       if (vnic.mac !== ownerMac && !datapath.deliver(vnic.index, frame)) this.#lost++;

@@ -1,4 +1,4 @@
-/** What an instance runs on in tests: a clock that they move, names that they make up; the sockets and the lines are real. */
+/** An instance of the plugin, whose clock and names a test makes up; the sockets and the lines are real. */
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { SvpInstance } from '../../../src/search/plugins/svp/svp.js';
 import { REAL_WORLD, type SvpWorld } from '../../../src/search/plugins/svp/world.js';
