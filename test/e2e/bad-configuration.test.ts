@@ -31,7 +31,7 @@ const OVERLAY_MISTAKES: readonly Mistake[] = [
     status: 1,
     message: /8 is in use by .*ov0/,
   },
-  { name: 'a name in use', command: `${CREATE} ov0`, status: 1, message: /ov0 is taken/ },
+  { name: 'a name in use', command: `${CREATE} ov0`, status: 1, message: /name ov0 is that of overlay ov0/ },
   { name: 'a name the kernel would refuse', command: `${CREATE} a/b`, status: 1, message: /bad link name "a\/b"/ },
   {
     name: 'another encapsulation',
@@ -111,7 +111,7 @@ const VNIC_MISTAKES: readonly Mistake[] = [
     name: 'a MAC in use',
     command: 'create-vnic -m de:ad:be:ef:0:1 -l ov0 v1',
     status: 1,
-    message: /v0 .*de:ad:be:ef:00:01/,
+    message: /de:ad:be:ef:00:01 is that of VNIC v0/,
   },
   { name: 'the name of an interface', command: 'create-vnic -m 02:0:0:0:0:1 -l ov0 eth0', status: 1, message: /eth0/ },
   {
