@@ -20,6 +20,7 @@ import {
 import { ringAbort, ringRelease } from './ring/spsc';
 import { fdbAttach, fdbClock, fdbKey } from './table/fdb';
 import * as table from './table/fdb-write';
+import * as routes from './table/routes';
 
 export { delivered, messageRun, sendFailed, sent } from './engine/output/accounting';
 export { turn } from './engine/turn';
@@ -30,6 +31,7 @@ export { prepare } from './engine/output/plan';
 export { decapBatch, receiveWanted } from './engine/mmsg/receive';
 export { encapBatch, tapBegin, tapCount, tapTook } from './engine/mmsg/tap';
 export { ringPublish, ringRead, ringRelease, ringReserve } from './ring/spsc';
+export { routeRemove } from './table/routes';
 export { vniPut, vniRemove } from './table/vnis';
 
 // What the module was compiled with; the host compares it with its own.
@@ -83,6 +85,11 @@ export function fdbPut(
 ): bool {
   fdbClock(nowMs);
   return table.fdbPut(key(overlay, macHigh, macLow), <FdbKind>kind, flags, target);
+}
+
+// The host has written EP_SOURCE. The MAC is that of the underlay TAP.
+export function routePut(endpoint: u32, ifindex: u32, macHigh: u32, macLow: u32, mtu: u32): void {
+  routes.routePut(endpoint, ifindex, ((<u64>macHigh) << 32) | macLow, mtu);
 }
 
 export function fdbRemove(overlay: u32, macHigh: u32, macLow: u32): bool {

@@ -13,6 +13,7 @@ export const KERNEL_PAGE = 4096; // io_uring wants its rings on page boundaries
 // ---- limits ---------------------------------------------------------------------------------------------------
 export const OVERLAYS_MAX = 4096; // overlay index 0 means none
 export const VNICS_MAX = 1024; // VNIC index 0 means none
+export const UNDERLAY_TAP = 0; // ... and stands for the underlay TAP where TAPs are read
 export const SOCKETS_MAX = 64; // one per (listen address, port)
 export const ENDPOINTS_MAX = 65536; // endpoint index 0 means none
 export const FLOOD_MAX = 512; // endpoints of one overlay's flood list
@@ -75,6 +76,7 @@ export enum Drop {
   tap_error,
   worker_restarted,
   bad_offload,
+  bad_outer_checksum,
 }
 
 // What an FDB entry says of a MAC.
@@ -191,15 +193,28 @@ export const SOCKETS_BASE = VNICS_BASE + VNICS_SIZE;
 export const SOCK_LIVE = 0; // u32, 0 = slot is free
 export const SOCK_SOURCES = SOCK_LIVE + 4; // u32 source ports it sends from, up to SOURCES_MAX; 0: it only receives
 export const SOCK_OWNER = SOCK_SOURCES + 4; // u32 the socket to whose overlays belongs what arrives here, mostly itself
-export const SOCK_SIZE = 16;
+export const SOCK_FLAGS = SOCK_OWNER + 4; // u32 SOCK_FLAG_*
+export const SOCK_ADDRESS = SOCK_FLAGS + 4; // 16 bytes where it listens, IPv4 as ::ffff:a.b.c.d; zero: on any address
+export const SOCK_PORT = SOCK_ADDRESS + 16; // u32 the port it listens on
+export const SOCK_SOURCE_PORTS = SOCK_PORT + 4; // u16[SOURCES_MAX] the ports it sends from
+export const SOCK_FLAG_CHECKSUM = 1; // the outer UDP checksum of super-frames is made
+export const SOCK_FLAG_ZERO_CHECKSUM6 = 2; // over IPv6, datagrams without a checksum are received
+export const SOCK_SIZE = 192;
 export const SOCKETS_SIZE = SOCKETS_MAX * SOCK_SIZE;
 
-// ---- endpoints: a ready sockaddr used as msg_name (all written by host) ---------------------------------------------
+// ---- endpoints: where datagrams of one socket go (all written by host) ----------------------------------------------
+// A ready sockaddr, used as msg_name; and for the underlay TAP two templates of the headers before a VXLAN header (see
+// wire/outer.ts), one in force and one to write the next into.
 export const ENDPOINTS_BASE = SOCKETS_BASE + SOCKETS_SIZE;
 export const EP_SOCKADDR = 0; // 28 bytes sockaddr_in or sockaddr_in6
 export const EP_SOCKADDR_MAX = 28;
 export const EP_SOCKADDR_LEN = EP_SOCKADDR + EP_SOCKADDR_MAX; // u32 16 or 28
-export const EP_SIZE = 32;
+export const EP_ROUTE = EP_SOCKADDR_LEN + 4; // u32 where in the record the template in force is, 0: by socket alone
+export const EP_SOURCE = EP_ROUTE + 4 + 4; // 16 bytes the address to send from, while a template is written
+export const EP_TEMPLATES = CACHE_LINE; // two, at multiples of EP_TEMPLATE_SIZE
+export const EP_TEMPLATE_MTU = 62; // u16 in a template, behind the headers: IP bytes that the route takes
+export const EP_TEMPLATE_SIZE = 64;
+export const EP_SIZE = EP_TEMPLATES + 2 * EP_TEMPLATE_SIZE;
 export const ENDPOINTS_SIZE = ENDPOINTS_MAX * EP_SIZE;
 
 // ---- flood lists: written while no overlay names them, not changed again before no worker can read them (host) ------
@@ -463,7 +478,11 @@ export const W_SLEEP = W_VNIC_WRITE_FDS + VNICS_MAX * 4; // u32 Sleep; host clea
 export const W_WAKES = W_SLEEP + CACHE_LINE; // u32 raised when tables or the inject ring have something for it (host)
 export const W_REFUSED_SOCKET = W_SLEEP + 4; // u32 socket whose receive failed (uring engine), until the host is told
 export const W_REFUSED_ERRNO = W_REFUSED_SOCKET + 4; // i32 with which errno
-export const W_SIZE = (W_WAKES + CACHE_LINE + KERNEL_PAGE + -1) & -KERNEL_PAGE;
+// the underlay TAP
+export const TUNNEL_HEADERS_SIZE = 96; // virtio_net_hdr of 24 bytes, the headers before a VXLAN header, and to spare
+export const W_TUNNEL_HEADERS = W_WAKES + CACHE_LINE; // EMIT_MAX of them, by the number of the write
+export const W_TUNNEL_NAME = W_TUNNEL_HEADERS + EMIT_MAX * TUNNEL_HEADERS_SIZE; // 28 bytes sockaddr: who sent what came
+export const W_SIZE = (W_TUNNEL_NAME + CACHE_LINE + KERNEL_PAGE + -1) & -KERNEL_PAGE;
 
 // ---- FDB: bucketized cuckoo hashing; the place is in HDR_FDB_BASE ---------------------------------------------------
 // A key may stand in any way of two buckets, which its hash names. How it is read and written: table/fdb.ts.
@@ -481,7 +500,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 11;
+export const LAYOUT_VERSION = 12;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

@@ -142,7 +142,7 @@ export function prepareBatches(to: 'endpoints' | 'vnics'): Batches {
 function fillTables({ views }: Testbed, host: DatapathExports) {
   const tables = new Tables(views, 1);
   const endpoints = new Endpoints(views, () => {});
-  for (let index = 0; index < ENDPOINTS; index++) endpoints.intern({ ip: `10.0.0.${index}`, port: 4789 });
+  for (let index = 0; index < ENDPOINTS; index++) endpoints.intern({ ip: `10.0.0.${index}`, port: 4789 }, 1);
   const source = { withChecksum: NOT_A_DESCRIPTOR, withoutChecksum: NOT_A_DESCRIPTOR };
   const socket = tables.addSocket({ listeners: [NOT_A_DESCRIPTOR], sources: [[source]] });
   const proxies = { proxyArp: true, proxyNdp: true, proxyDhcp: true };
@@ -154,7 +154,7 @@ function fillTables({ views }: Testbed, host: DatapathExports) {
   const learn = (on: boolean): void => tables.setOverlay(overlay, { ...config, learn: on }, { point: 0, flood: 0 });
   const list = Array.from({ length: FLOODED }, (_, index) => ({ ip: `10.0.0.${index}`, port: 4789 }));
   const flooding = { ...config, vni: VNI + 1, lookup: false, flood: { endpoints: list, unknown: true } };
-  const flood = new FloodLists(views, endpoints).write(list, 0);
+  const flood = new FloodLists(views, endpoints).write(list, 0, 1);
   const flat = tables.addOverlay(flooding, { point: 0, flood });
   host.vniPut(flooding.vni, flat);
   const vnics = Array.from({ length: VNICS }, (_, index) => {

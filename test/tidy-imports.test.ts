@@ -24,7 +24,9 @@ function importsOf(path: string): Import[] {
 
 const BELOW_THE_ENGINE = ['layout', 'wire', 'table', 'ring', 'offload', 'datapath'].map((room) => `assembly/${room}`);
 /** What both engines are made of; neither imports the other. */
-const ENGINE_PARTS = ['descriptors', 'intake', 'turn', 'output'].map((part) => `assembly/engine/${part}`);
+const ENGINE_PARTS = ['descriptors', 'intake', 'tunnel-intake', 'turn', 'output'].map(
+  (part) => `assembly/engine/${part}`,
+);
 
 /** What each room may import, besides itself. Longest prefix wins. LEAVES may be imported by all of src. */
 const ROOMS: Record<string, readonly string[]> = {
@@ -36,6 +38,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'assembly/datapath': ['assembly/layout', 'assembly/wire', 'assembly/table', 'assembly/ring', 'assembly/offload'],
   'assembly/engine/descriptors': ['assembly/layout'],
   'assembly/engine/intake': BELOW_THE_ENGINE,
+  'assembly/engine/tunnel-intake': [...BELOW_THE_ENGINE, 'assembly/engine/intake'],
   'assembly/engine/turn': BELOW_THE_ENGINE,
   'assembly/engine/output': [...BELOW_THE_ENGINE, 'assembly/engine/descriptors'],
   'assembly/engine/mmsg': [...BELOW_THE_ENGINE, ...ENGINE_PARTS],
@@ -64,6 +67,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'src/daemon/daemon',
     'src/daemon/config-file',
     'src/daemon/state',
+    'src/daemon/underlay',
     'src/daemon/log',
     'src/datapath',
     'src/control',
@@ -76,6 +80,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'src/daemon/commands',
     'src/daemon/overlay',
     'src/daemon/state',
+    'src/daemon/underlay',
     'src/daemon/log',
     'src/control/protocol',
     'src/datapath/datapath',
@@ -146,7 +151,13 @@ const ROOMS: Record<string, readonly string[]> = {
     'src/search/api',
     'src/system/link',
   ],
-  'src/daemon/underlay': ['src/daemon/health', 'src/datapath/types', 'src/overlay-properties', 'src/system'],
+  'src/daemon/underlay': [
+    'src/daemon/health',
+    'src/daemon/log',
+    'src/datapath/types',
+    'src/overlay-properties',
+    'src/system',
+  ],
   'src/daemon/state': ['src/control/protocol', 'src/overlay-properties', 'src/search/api', 'src/system/lock'],
   'src/daemon/health': ['src/search/api'],
   'src/daemon/log': ['src/search/api'],

@@ -88,6 +88,12 @@ export function countDecapIn(bytes: u32): void {
   total(C_DECAP_IN_BYTES, bytes);
 }
 
+// So many datagrams have been received and will be counted as they are taken: for the books, should that trap.
+@inline
+export function expectDatagrams(count: u32): void {
+  store<u32>(w(), count, W_DATAGRAMS_LEFT);
+}
+
 @inline
 export function countEndpoint(endpoint: u32, frames: u32, bytes: u32): void {
   const counters = w() + W_ENDPOINT_COUNTERS + <usize>endpoint * EC_SIZE;

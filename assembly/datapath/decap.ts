@@ -33,14 +33,14 @@ import { fdbFind, fdbKey } from '../table/fdb';
 import { overlayAt, vnicAt } from '../table/records';
 import { overlayOfVni } from '../table/vnis';
 import { ETH_HLEN, ethDst, ethSrc, isMulticast } from '../wire/ethernet';
-import { vnetShift } from '../wire/virtio';
+import { vnetIsClear, vnetShift } from '../wire/virtio';
 import { vlanDepth } from '../wire/vlan';
 import { vxlanHasVni, vxlanReservedBits, vxlanVni } from '../wire/vxlan';
-import { bump, countCopy, countDecapIn, drop, overlayCounters } from './counters';
+import { bump, countCopy, countDecapIn, drop, expectDatagrams, overlayCounters } from './counters';
 import { refusedTags, stripTags } from './encap';
 import { floodsUnknown } from './flood';
 import { forward } from './forward';
-import { frameBytes, frameCount, frameVnet, isSuperFrame, takeAgain, takeComplete } from './frame';
+import { frameBytes, frameCount, frameVnet, isSuperFrame, takeAgain, takeComplete, takeOffloaded } from './frame';
 import { hold, isHeld } from './hold';
 import { learn } from './learn';
 import { outDeliver, outHasRoom } from './output';
@@ -60,6 +60,16 @@ export function decapJoined(datagram: usize, joined: SuperFrame, socket: u32): v
   takeAgain(groVnet(), joined.frames, groWireBytes(joined));
   countDecapIn(groWireBytes(joined) + joined.frames * VXLAN_HLEN);
   decapTaken(datagram, VXLAN_HLEN + joined.headers + joined.bytes, false, socket);
+}
+
+// The same of one whose frame has the virtio_net_hdr at `vnet`: a super-frame, or one whose checksum is to be made.
+// There must be room in the output list.
+export function decapOffloaded(datagram: usize, len: u32, vnet: usize, socket: u32): bool {
+  const isTruthful = len > <u32>VXLAN_HLEN && takeOffloaded(datagram + VXLAN_HLEN, len - VXLAN_HLEN, vnet);
+  if (!isTruthful) takeComplete(len);
+  expectDatagrams(frameCount());
+  countDecapIn(frameBytes() + frameCount() * VXLAN_HLEN);
+  return isTruthful ? decapTaken(datagram, len, false, socket) : dropped(Drop.bad_offload, 0);
 }
 
 function decapTaken(datagram: usize, len: u32, truncated: bool, socket: u32): bool {
@@ -92,7 +102,7 @@ function decapFrame(frame: usize, len: u32, overlay: u32, flags: u32): bool {
   let start = frame;
   if (depth > 0 && policy == VlanPolicy.strip) {
     start = stripTags(frame, len, depth);
-    if (isSuperFrame()) vnetShift(frameVnet(), <u32>(start - frame));
+    if (!vnetIsClear(frameVnet())) vnetShift(frameVnet(), <u32>(start - frame));
   }
   const size = len - <u32>(start - frame);
   if (isMulticast(ethDst(start))) return multicast(start, size, overlay);

@@ -18,6 +18,8 @@ const CSUM_START: usize = GSO_SIZE + 2;
 const CSUM_OFFSET: usize = CSUM_START + 2;
 
 export const VNET_NEEDS_CSUM: u32 = 1;
+/** Whoever gave the frame has verified its checksum. */
+export const VNET_DATA_VALID: u32 = 2;
 
 export const VNET_GSO_NONE: u32 = 0;
 export const VNET_GSO_TCPV4: u32 = 1;

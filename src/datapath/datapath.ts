@@ -3,12 +3,12 @@
  * packet path itself runs in the workers and never waits for this object.
  */
 import { HDR_TRAP, Inject, OVERLAYS_MAX } from '../../assembly/layout.js';
-import type { Endpoint } from '../address.js';
+import { type Endpoint, formatEndpoint } from '../address.js';
 import { fdbFull, tableFull } from '../errors.js';
 import { errnoName } from '../system/errno.js';
 import { Counters } from './counters.js';
 import { Destinations } from './destinations.js';
-import { Endpoints } from './endpoints.js';
+import { Endpoints, type Interned } from './endpoints.js';
 import { Fdb, type PutOptions } from './fdb.js';
 import type { Engine } from './loop.js';
 import { createMemory, type Views, viewsOf } from './memory.js';
@@ -17,13 +17,16 @@ import { Rings } from './rings.js';
 import { Tables } from './tables.js';
 import type {
   DropReason,
+  EndpointIndex,
   FdbEntry,
   FdbTarget,
   OverlayConfig,
   OverlayCounters,
   OverlayIndex,
+  Route,
   SocketConfig,
   SocketIndex,
+  UnderlayTapConfig,
   UpcallRecord,
   VnicConfig,
   VnicCounters,
@@ -55,6 +58,8 @@ export class Datapath {
   onUpcall: (record: UpcallRecord) => void = () => {};
   /** Called when a VNIC's interface was deleted behind our back. */
   onVnicGone: (vnic: VnicIndex) => void = () => {};
+  /** The same of the underlay TAP. */
+  onUnderlayTapGone: () => void = () => {};
 
   readonly #views: Views;
   readonly #datapath: DatapathExports;
@@ -66,6 +71,7 @@ export class Datapath {
   readonly #workers: Workers;
   readonly #destinations: Destinations;
   readonly #log: DatapathOptions['log'];
+  #underlayMac = '';
   readonly #vnis = new Map<OverlayIndex, number>();
   readonly #vnics = new Map<VnicIndex, { overlay: OverlayIndex; mac: string }>();
 
@@ -85,7 +91,7 @@ export class Datapath {
     this.#tables = new Tables(this.#views, options.workers);
     this.#counters = new Counters(this.#views, options.workers);
     this.#endpoints = new Endpoints(this.#views, (index) => this.#counters.restartEndpoint(index));
-    this.#fdb = new Fdb(this.#datapath, this.#views, this.#endpoints);
+    this.#fdb = new Fdb(this.#datapath, this.#views, this.#endpoints, (overlay) => this.#tables.socketOf(overlay));
     this.#rings = Array.from(
       { length: options.workers },
       (_, worker) => new Rings(this.#datapath, this.#views, worker),
@@ -119,7 +125,8 @@ export class Datapath {
   }
 
   #onNotice(worker: number, notice: WorkerNotice): void {
-    if (notice.kind === 'vnic-gone') this.onVnicGone(notice.vnic);
+    if (notice.kind === 'vnic-gone' && notice.vnic === 0) this.onUnderlayTapGone();
+    else if (notice.kind === 'vnic-gone') this.onVnicGone(notice.vnic);
     else if (notice.kind === 'io-refused') {
       const { errno, ...refused } = notice.refusal;
       this.#log.warn('a system call of a datapath worker fails', { worker, ...refused, reason: errnoName(errno) });
@@ -146,6 +153,33 @@ export class Datapath {
     this.#tables.removeSocket(index);
     await this.#workers.quiesce();
     this.#tables.releaseSocket(index);
+  }
+
+  /** Super-frames leave and arrive by it, wherever an endpoint has a route. There is one at most. */
+  setUnderlayTap(config: UnderlayTapConfig): void {
+    this.#underlayMac = config.mac;
+    this.#tables.setUnderlayTap(config);
+    this.#workers.wake();
+  }
+
+  async removeUnderlayTap(): Promise<void> {
+    this.#tables.removeUnderlayTap();
+    await this.#workers.quiesce();
+  }
+
+  /** Every endpoint there is, with the socket that sends to it. */
+  endpoints(): Iterable<Interned> {
+    return this.#endpoints.all();
+  }
+
+  /** Those that have become known since the last call, at most so many; each may have been another before. */
+  takeNewEndpoints(most: number): Interned[] {
+    return this.#endpoints.takeNew(most);
+  }
+
+  /** How an endpoint is reached by the underlay TAP; null, and at first: not at all. */
+  setRoute(endpoint: EndpointIndex, route: Route | null): void {
+    this.#endpoints.setRoute(this.#datapath, endpoint, route, this.#underlayMac);
   }
 
   addOverlay(config: OverlayConfig): OverlayIndex {
@@ -289,8 +323,16 @@ export class Datapath {
     return this.#counters.vnic(index);
   }
 
+  /** Of all sockets that send to it. */
   endpointCounters(): { endpoint: Endpoint; frames: number; bytes: number }[] {
-    return [...this.#endpoints.all()].map(([index, endpoint]) => ({ endpoint, ...this.#counters.endpoint(index) }));
+    const sums = new Map<string, { endpoint: Endpoint; frames: number; bytes: number }>();
+    for (const [index, endpoint] of this.#endpoints.all()) {
+      const { frames, bytes } = this.#counters.endpoint(index);
+      const key = formatEndpoint(endpoint);
+      const sum = sums.get(key) ?? { endpoint, frames: 0, bytes: 0 };
+      sums.set(key, { ...sum, frames: sum.frames + frames, bytes: sum.bytes + bytes });
+    }
+    return [...sums.values()];
   }
 
   /** Makes a worker trap, if the module is the build with asserts; the other one takes no notice. */

@@ -36,7 +36,7 @@ export class Destinations {
 
   /** What a configuration names. `current`: what the overlay names now; an equal flood list stays. */
   of(config: OverlayConfig, current: OverlayTargets = NOTHING): OverlayTargets {
-    const flood = this.#floods.write(config.flood?.endpoints ?? [], current.flood);
+    const flood = this.#floods.write(config.flood?.endpoints ?? [], current.flood, config.socket);
     return { point: this.#point(config), flood };
   }
 
@@ -59,7 +59,7 @@ export class Destinations {
 
   #point(config: OverlayConfig): number {
     if (config.point === null || config.point === 'drop') return 0;
-    const point = this.#options.endpoints.intern(config.point);
+    const point = this.#options.endpoints.intern(config.point, config.socket);
     if (point === 0) throw tableFull('endpoints', ENDPOINTS_MAX - 1);
     return point;
   }

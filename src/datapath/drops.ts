@@ -39,5 +39,6 @@ export const DROP_TEXT: Readonly<Record<Reason, string>> = {
   underlay_error: 'the kernel refused the datagram',
   tap_error: 'the kernel refused the frame (VNIC interface down?)',
   bad_offload: 'the frame is not what its virtio_net_hdr says (checksum or segments left to do)',
+  bad_outer_checksum: 'the UDP checksum of the datagram is wrong, or missing where there has to be one',
   worker_restarted: 'was under way in a datapath worker that was restarted',
 };

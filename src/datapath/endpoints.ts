@@ -1,21 +1,43 @@
 /**
- * Endpoints are interned: every MAC behind one VTEP shares one ready sockaddr and its counters. The table is swept when
+ * Endpoints are interned: every MAC behind one VTEP, as seen from one socket of ours, shares one ready sockaddr, one
+ * route and its counters. The table is swept when
  * it runs low: what neither an FDB entry nor an overlay names any more may be given out again.
  */
-import { ENDPOINTS_BASE, ENDPOINTS_MAX, EP_SIZE, EP_SOCKADDR, EP_SOCKADDR_LEN } from '../../assembly/layout.js';
-import { type Endpoint, formatEndpoint } from '../address.js';
+import {
+  ENDPOINTS_BASE,
+  ENDPOINTS_MAX,
+  EP_ROUTE,
+  EP_SIZE,
+  EP_SOCKADDR,
+  EP_SOCKADDR_LEN,
+  EP_SOURCE,
+} from '../../assembly/layout.js';
+import { type Endpoint, formatEndpoint, ipBytes } from '../address.js';
 import { sockaddrOf } from '../system/sockaddr.js';
+import { macWord } from './mac.js';
 import type { Views } from './memory.js';
+import type { DatapathExports } from './module.js';
+import type { Route, SocketIndex } from './types.js';
 
 /** A refusal counts as so many new endpoints: a full table is looked at again after a few. */
 const REFUSED_COUNTS = 64;
+/** No datagram is longer. */
+const ROUTE_MTU_MAX = 65535;
+
+/** The index of an endpoint, the endpoint, and the socket that sends to it. */
+export type Interned = readonly [index: number, endpoint: Endpoint, socket: SocketIndex];
+
+const keyOf = (endpoint: Endpoint, socket: SocketIndex): string => `${socket} ${formatEndpoint(endpoint)}`;
 
 export class Endpoints {
   readonly #views: Views;
   readonly #indexes = new Map<string, number>();
   readonly #endpoints: (Endpoint | null)[] = [null]; // by index; 0 means none
+  readonly #sockets: SocketIndex[] = [0];
   readonly #free: number[] = [];
   readonly #onNew: (index: number) => void;
+  /** Told to nobody yet. */
+  readonly #fresh: number[] = [];
   #newSinceSweep = 0;
   #forgottenLast = 0;
 
@@ -25,9 +47,9 @@ export class Endpoints {
     this.#onNew = onNew;
   }
 
-  /** The index of an endpoint, new or known; 0 when the table is full. */
-  intern(endpoint: Endpoint): number {
-    const text = formatEndpoint(endpoint);
+  /** The index of an endpoint that `socket` sends to, new or known; 0 when the table is full. */
+  intern(endpoint: Endpoint, socket: SocketIndex): number {
+    const text = keyOf(endpoint, socket);
     const known = this.#indexes.get(text);
     if (known !== undefined) return known;
     const index = this.#free.pop() ?? (this.#endpoints.length < ENDPOINTS_MAX ? this.#endpoints.length : 0);
@@ -35,12 +57,27 @@ export class Endpoints {
     if (index === 0) return 0;
     this.#onNew(index);
     this.#endpoints[index] = { ip: endpoint.ip, port: endpoint.port };
+    this.#sockets[index] = socket;
     this.#indexes.set(text, index);
+    this.#fresh.push(index);
     const at = ENDPOINTS_BASE + index * EP_SIZE;
     const sockaddr = sockaddrOf(endpoint);
     this.#views.u8.set(sockaddr, at + EP_SOCKADDR);
     this.#views.u32[(at + EP_SOCKADDR_LEN) >> 2] = sockaddr.length;
+    Atomics.store(this.#views.u32, (at + EP_ROUTE) >> 2, 0);
     return index;
+  }
+
+  /** How it is reached by the underlay TAP that has this MAC; null: it is not. */
+  setRoute(datapath: DatapathExports, index: number, route: Route | null, mac: string): void {
+    if (route === null) {
+      datapath.routeRemove(index);
+      return;
+    }
+    this.#views.u8.set(ipBytes(route.source), ENDPOINTS_BASE + index * EP_SIZE + EP_SOURCE);
+    const word = macWord(mac);
+    const mtu = Math.min(route.mtu, ROUTE_MTU_MAX);
+    datapath.routePut(index, route.ifindex, Math.floor(word / 2 ** 32), word >>> 0, mtu);
   }
 
   at(index: number): Endpoint {
@@ -48,8 +85,18 @@ export class Endpoints {
   }
 
   /** Every endpoint that has an index now. */
-  *all(): Iterable<[index: number, endpoint: Endpoint]> {
-    for (const [index, endpoint] of this.#endpoints.entries()) if (endpoint !== null) yield [index, endpoint];
+  *all(): Iterable<Interned> {
+    for (const [index, endpoint] of this.#endpoints.entries()) {
+      if (endpoint !== null) yield [index, endpoint, this.#sockets[index]!];
+    }
+  }
+
+  /** At most so many of those that are new since they were asked for last. */
+  takeNew(most: number): Interned[] {
+    return this.#fresh.splice(0, most).flatMap((index) => {
+      const endpoint = this.#endpoints[index];
+      return endpoint ? [[index, endpoint, this.#sockets[index]!] as const] : [];
+    });
   }
 
   /** Places that are free. */
@@ -74,10 +121,10 @@ export class Endpoints {
   /** Forgets every endpoint that is not in use. Their places may be given out only after `release`. */
   forgetUnused(used: ReadonlySet<number>): number[] {
     const unused: number[] = [];
-    for (const [index, endpoint] of this.all()) {
+    for (const [index, endpoint, socket] of this.all()) {
       if (used.has(index)) continue;
       unused.push(index);
-      this.#indexes.delete(formatEndpoint(endpoint));
+      this.#indexes.delete(keyOf(endpoint, socket));
       this.#endpoints[index] = null;
     }
     this.#newSinceSweep = 0;

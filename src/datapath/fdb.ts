@@ -16,7 +16,7 @@ import type { Endpoints } from './endpoints.js';
 import { macOfWord, macWord } from './mac.js';
 import type { Views } from './memory.js';
 import type { DatapathExports } from './module.js';
-import type { FdbEntry, FdbTarget, OverlayIndex, VnicIndex } from './types.js';
+import type { FdbEntry, FdbTarget, OverlayIndex, SocketIndex, VnicIndex } from './types.js';
 
 const NOWHERE = 0xffff_ffff;
 const TENTH_MS = 100;
@@ -40,10 +40,18 @@ export class Fdb {
   readonly #views: Views;
   readonly #endpoints: Endpoints;
 
-  constructor(datapath: DatapathExports, views: Views, endpoints: Endpoints) {
+  readonly #socketOf: (overlay: OverlayIndex) => SocketIndex;
+
+  constructor(
+    datapath: DatapathExports,
+    views: Views,
+    endpoints: Endpoints,
+    socketOf: (overlay: OverlayIndex) => SocketIndex,
+  ) {
     this.#datapath = datapath;
     this.#views = views;
     this.#endpoints = endpoints;
+    this.#socketOf = socketOf;
   }
 
   get count(): number {
@@ -52,17 +60,17 @@ export class Fdb {
 
   /** False: the FDB is full of static entries, or the endpoint table is full. */
   put(overlay: OverlayIndex, mac: string, target: FdbTarget, options: PutOptions, nowMs: number): boolean {
-    const [kind, index] = this.#encode(target);
+    const [kind, index] = this.#encode(overlay, target);
     if (kind === FdbKind.none) return false;
     const value = macWord(mac);
     const flags = (options.isStatic ? FDB_FLAG_STATIC : 0) | (options.isLearned ? FDB_FLAG_LEARNED : 0);
     return Boolean(this.#datapath.fdbPut(overlay, high(value), low(value), kind, flags, index, nowMs));
   }
 
-  #encode(target: FdbTarget): [kind: FdbKind, index: number] {
+  #encode(overlay: OverlayIndex, target: FdbTarget): [kind: FdbKind, index: number] {
     if (target.kind === 'local') return [FdbKind.local, target.vnic];
     if (target.kind === 'drop') return [FdbKind.drop, Drop[target.reason as keyof typeof Drop]];
-    const endpoint = this.#endpoints.intern(target.endpoint);
+    const endpoint = this.#endpoints.intern(target.endpoint, this.#socketOf(overlay));
     return endpoint === 0 ? [FdbKind.none, 0] : [FdbKind.remote, endpoint];
   }
 

@@ -15,6 +15,7 @@ import { endpointsFull, tableFull } from '../errors.js';
 import type { Endpoints } from './endpoints.js';
 import { Indexes } from './indexes.js';
 import type { Views } from './memory.js';
+import type { SocketIndex } from './types.js';
 
 /** The number of a list; 0 is the one without endpoints. */
 export type FloodList = number;
@@ -31,9 +32,12 @@ export class FloodLists {
     this.#endpoints = endpoints;
   }
 
-  /** The list of these endpoints: `current` if it is that, else a new one. Throws when a table is full. */
-  write(endpoints: readonly Endpoint[], current: FloodList): FloodList {
-    const indexes = [...new Set(endpoints.map((endpoint) => this.#intern(endpoint)))];
+  /**
+   * The list of these endpoints, which `socket` sends to: `current` if it is that, else a new one. Throws when a table
+   * is full.
+   */
+  write(endpoints: readonly Endpoint[], current: FloodList, socket: SocketIndex): FloodList {
+    const indexes = [...new Set(endpoints.map((endpoint) => this.#intern(endpoint, socket)))];
     if (indexes.length > FLOOD_MAX) throw tableFull('endpoints to flood to', FLOOD_MAX);
     if (indexes.length === 0) return 0;
     const known = this.at(current);
@@ -46,8 +50,8 @@ export class FloodLists {
     return list;
   }
 
-  #intern(endpoint: Endpoint): number {
-    const index = this.#endpoints.intern(endpoint);
+  #intern(endpoint: Endpoint, socket: SocketIndex): number {
+    const index = this.#endpoints.intern(endpoint, socket);
     if (index === 0) throw endpointsFull();
     return index;
   }

@@ -33,6 +33,7 @@ import {
   SOCKETS_MAX,
   SOURCE_KINDS,
   SOURCES_MAX,
+  UNDERLAY_TAP,
   VlanPolicy,
   VNIC_FLAG_ANY_MAC,
   VNIC_FLAG_LIVE,
@@ -57,7 +58,16 @@ import type { FloodList } from './flood-lists.js';
 import { Indexes } from './indexes.js';
 import { macWord } from './mac.js';
 import type { Views } from './memory.js';
-import type { OverlayConfig, OverlayIndex, SocketConfig, SocketIndex, VnicConfig, VnicIndex } from './types.js';
+import { writeNames } from './socket-names.js';
+import type {
+  OverlayConfig,
+  OverlayIndex,
+  SocketConfig,
+  SocketIndex,
+  UnderlayTapConfig,
+  VnicConfig,
+  VnicIndex,
+} from './types.js';
 
 const NO_FD = -1;
 
@@ -101,6 +111,7 @@ export class Tables {
     this.#set(socketAt(index), SOCK_SOURCES, config.sources[0]?.length ?? 0);
     this.#set(socketAt(index), SOCK_OWNER, config.receivesFor ?? index);
     this.#setDescriptors(index, config);
+    writeNames(this.#views, socketAt(index), config.names);
     this.#set(socketAt(index), SOCK_LIVE, 1);
     this.#changed();
     return index;
@@ -147,6 +158,21 @@ export class Tables {
 
   removeOverlay(index: OverlayIndex): void {
     this.#set(overlayAt(index), OVL_FLAGS, 0);
+  }
+
+  /** Workers read it, and send super-frames by it. */
+  setUnderlayTap({ fds }: UnderlayTapConfig): void {
+    for (let worker = 0; worker < this.#workers; worker++) {
+      const area = (WORKERS_BASE + worker * W_SIZE) >> 2;
+      this.#set(area, W_VNIC_FDS + UNDERLAY_TAP * 4, fds[worker]!);
+    }
+    this.#set(vnicAt(UNDERLAY_TAP), VNIC_FLAGS, VNIC_FLAG_LIVE);
+    this.#changed();
+  }
+
+  removeUnderlayTap(): void {
+    this.#set(vnicAt(UNDERLAY_TAP), VNIC_FLAGS, 0);
+    this.#changed();
   }
 
   /**
@@ -202,6 +228,10 @@ export class Tables {
       vnic = this.#get(vnicAt(vnic), VNIC_NEXT);
     }
     return vnic;
+  }
+
+  socketOf(overlay: OverlayIndex): SocketIndex {
+    return this.#get(overlayAt(overlay), OVL_SOCKET);
   }
 
   overlayOf(vnic: VnicIndex): OverlayIndex {

@@ -5,6 +5,7 @@ import type { Endpoint } from '../address.js';
 export type OverlayIndex = number;
 export type VnicIndex = number;
 export type SocketIndex = number;
+export type EndpointIndex = number;
 
 export interface OverlayConfig {
   /** 0..16777215 */
@@ -47,6 +48,36 @@ export interface SocketConfig {
   readonly receivesFor?: SocketIndex;
   /** Where each worker sends from: its source ports, at most 64. */
   readonly sources: readonly (readonly SourcePort[])[];
+  /** Without, the underlay TAP neither sends nor receives for this socket. */
+  readonly names?: SocketNames;
+}
+
+/** What of a socket is said in frames of the underlay TAP. */
+export interface SocketNames {
+  /** A wildcard address: any of that family. */
+  readonly listen: Endpoint;
+  /** The ports it sends from, in the order of `sources`. */
+  readonly ports: readonly number[];
+  /** Super-frames have an outer UDP checksum. */
+  readonly checksum: boolean;
+  /** Over IPv6, datagrams without a checksum are received. */
+  readonly acceptZeroChecksum6: boolean;
+}
+
+/** A TAP that carries super-frames inside tunnels, see src/system/underlay-tap.ts. */
+export interface UnderlayTapConfig {
+  /** One per worker. Owned by the caller, closed only after removeUnderlayTap resolved. */
+  readonly fds: readonly number[];
+  readonly mac: string;
+}
+
+/** How an endpoint is reached by the underlay TAP. */
+export interface Route {
+  readonly ifindex: number;
+  /** The outer source address, of the endpoint's family. */
+  readonly source: string;
+  /** IP bytes of a datagram at most. What is longer is left to the sockets. */
+  readonly mtu: number;
 }
 
 export interface SourcePort {

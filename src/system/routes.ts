@@ -1,11 +1,11 @@
 /** The kernel's routes, and what changes around them, in the thread's namespace (rtnetlink(7)). */
 import { ipBytes, ipFamily, ipFromBytes } from '../address.js';
 import { SystemError } from '../errors.js';
-import { check, EACCES, EAGAIN, EHOSTUNREACH, EINVAL, ENETUNREACH, ENOBUFS, systemError } from './errno.js';
+import { check, EACCES, EAGAIN, EHOSTUNREACH, EINVAL, ENETUNREACH, ENOBUFS, ENODEV, systemError } from './errno.js';
 import { cString } from './interface.js';
 import { AF_INET, AF_INET6, bind, lastErrno, close as libcClose, read } from './libc.js';
 import { AF_NETLINK, type Attribute, ask, attribute, messagesIn, type NetlinkMessage, openNetlink } from './netlink.js';
-import { IFI_FLAGS, IFI_INDEX, IFI_TYPE, IFINFO_LEN, RTM_DELLINK, RTM_NEWLINK } from './rtnetlink.js';
+import { IFI_FLAGS, IFI_INDEX, IFI_TYPE, IFINFO_LEN, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK } from './rtnetlink.js';
 
 //  struct rtmsg:      0        1                    2               3     4       5          6       7      8       11
 //                    | family | destination length | source length | tos | table | protocol | scope | type | flags |
@@ -94,18 +94,31 @@ function routeIn(answer: Buffer): Route {
   };
 }
 
+export interface Link {
+  readonly ifindex: number;
+  readonly name: string;
+  /** It is up and has a carrier. */
+  readonly isRunning: boolean;
+  /** Frames have Ethernet headers. */
+  readonly isEthernet: boolean;
+  /** Bytes of IP. */
+  readonly mtu: number;
+}
+
+/** An interface of the thread's namespace; null: there is none of that index. */
+export function linkAt(ifindex: number): Link | null {
+  const header = Buffer.alloc(IFINFO_LEN);
+  header.writeInt32LE(ifindex, IFI_INDEX);
+  try {
+    return linkIn(ask(`look at interface ${ifindex}`, RTM_GETLINK, 0, header, []));
+  } catch (thrown) {
+    if (thrown instanceof SystemError && thrown.errno === ENODEV) return null;
+    throw thrown;
+  }
+}
+
 export type NetworkChange =
-  | {
-      readonly kind: 'link';
-      readonly ifindex: number;
-      readonly name: string;
-      /** It is up and has a carrier. False as well when it is gone. */
-      readonly isRunning: boolean;
-      readonly isGone: boolean;
-      /** Frames have Ethernet headers. */
-      readonly isEthernet: boolean;
-      readonly mtu: number;
-    }
+  | (Link & { readonly kind: 'link'; readonly isGone: boolean })
   | { readonly kind: 'address'; readonly ifindex: number; readonly ip: string; readonly isGone: boolean }
   /** A route or a rule, whichever: every answer of {@link routeTo} may be another now. */
   | { readonly kind: 'route' }
@@ -172,7 +185,7 @@ export function changeIn({ type, body }: NetlinkMessage): NetworkChange | null {
   switch (type) {
     case RTM_NEWLINK:
     case RTM_DELLINK:
-      return linkIn(body, type === RTM_DELLINK);
+      return linkChangeIn(body, type === RTM_DELLINK);
     case RTM_NEWADDR:
     case RTM_DELADDR:
       return addressIn(body, type === RTM_DELADDR);
@@ -186,22 +199,24 @@ export function changeIn({ type, body }: NetlinkMessage): NetworkChange | null {
   }
 }
 
-function linkIn(body: Buffer, isGone: boolean): NetworkChange | null {
+function linkIn(body: Buffer): Link | null {
   // A bridge speaks of its ports with a family of its own: what leaves it is not gone.
   if (body.length < IFINFO_LEN || body[0] !== AF_UNSPEC) return null;
   const attributes = body.subarray(IFINFO_LEN);
   const name = attribute(attributes, IFLA_IFNAME);
   const flags = body.readUInt32LE(IFI_FLAGS);
-  const isEthernet = body.readUInt16LE(IFI_TYPE) === ARPHRD_ETHER;
   return {
-    kind: 'link',
     ifindex: body.readInt32LE(IFI_INDEX),
     name: name === null ? '' : cString(name, 0, Math.min(name.length, IFNAMSIZ)),
-    isRunning: !isGone && (flags & IFF_UP) !== 0 && (flags & IFF_RUNNING) !== 0,
-    isGone,
-    isEthernet,
+    isRunning: (flags & IFF_UP) !== 0 && (flags & IFF_RUNNING) !== 0,
+    isEthernet: body.readUInt16LE(IFI_TYPE) === ARPHRD_ETHER,
     mtu: attribute(attributes, IFLA_MTU)?.readUInt32LE() ?? 0,
   };
+}
+
+function linkChangeIn(body: Buffer, isGone: boolean): NetworkChange | null {
+  const link = linkIn(body);
+  return link && { kind: 'link', ...link, isRunning: link.isRunning && !isGone, isGone };
 }
 
 function addressIn(body: Buffer, isGone: boolean): NetworkChange | null {

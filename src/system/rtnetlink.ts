@@ -13,7 +13,7 @@ export const IFINFO_LEN = 16;
 
 export const RTM_NEWLINK = 16;
 export const RTM_DELLINK = 17;
-const RTM_GETLINK = 18;
+export const RTM_GETLINK = 18;
 
 const IFLA_LINKINFO = 18;
 const IFLA_INFO_DATA = 2;

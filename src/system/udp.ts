@@ -53,6 +53,8 @@ export interface Underlay {
   readonly listeners: readonly number[];
   /** [worker][port]; the ports are the same for every worker. */
   readonly sources: readonly (readonly Source[])[];
+  /** The ports of {@link sources}, in their order. */
+  readonly ports: readonly number[];
   /** The sources with checksums take UDP_SEGMENT control messages. */
   readonly gso: boolean;
   /** From now on datagrams come coalesced, their size in a UDP_GRO control message, or not. False: no such kernel. */
@@ -72,10 +74,13 @@ export function openUnderlay(options: UnderlayOptions): Underlay {
     for (const fd of listeners) prepareListener(fd, options);
     const answer = bindTogether(listeners, options.listen);
     if (answer < 0) throw cannotListen(options.listen, -answer);
-    const sources = options.sources === 1 ? listenersAsSources(listeners, options) : openSources(opened, options);
+    const { sources, ports } =
+      options.sources === 1
+        ? { sources: listenersAsSources(listeners, options), ports: [options.listen.port] }
+        : openSources(opened, options);
     const gso = options.checksum !== 'zero' && knowsSegments(listeners[0]!);
     const setGro = (on: boolean) => listeners.every((fd) => receiveCoalesced(fd, on));
-    return { listeners, sources, gso, setGro, close: closeAll };
+    return { listeners, sources, ports, gso, setGro, close: closeAll };
   } catch (thrown) {
     closeAll();
     throw thrown;
@@ -105,8 +110,9 @@ function listenersAsSources(listeners: readonly number[], { listen, checksum }: 
   return listeners.map((fd) => [{ withChecksum: -1, withoutChecksum: fd }]);
 }
 
-function openSources(opened: number[], options: UnderlayOptions): Source[][] {
+function openSources(opened: number[], options: UnderlayOptions): Pick<Underlay, 'sources' | 'ports'> {
   const byWorker: Source[][] = Array.from({ length: options.workers }, () => []);
+  const ports: number[] = [];
   let tried = 0;
   for (let index = 0; index < options.sources; index++) {
     const port = byWorker.map(() => openSource(opened, options));
@@ -117,9 +123,10 @@ function openSources(opened: number[], options: UnderlayOptions): Source[][] {
       tried,
       index,
     );
+    ports.push(sourcePort(options.listen, tried - 1));
     for (const [worker, sources] of byWorker.entries()) sources.push(port[worker]!);
   }
-  return byWorker;
+  return { sources: byWorker, ports };
 }
 
 function openSource(opened: number[], options: UnderlayOptions): Source {
@@ -142,14 +149,18 @@ function bindNextPort(
   tried: number,
   had: number,
 ): number {
-  const start = firstSourcePort(listen);
   for (let count = tried; count < SOURCE_PORTS; count++) {
-    const port = SOURCE_PORT_FIRST + ((start + count) % SOURCE_PORTS);
+    const port = sourcePort(listen, count);
     const answer = bindTogether(fds, { ip: listen.ip, port });
     if (answer === 0) return count + 1;
     if (answer !== -EADDRINUSE) throw cannotListen({ ip: listen.ip, port }, -answer);
   }
   throw sourcePortsTaken(listen.ip, had, sources);
+}
+
+/** The port of the pool that is tried after so many others. */
+function sourcePort(listen: Endpoint, tried: number): number {
+  return SOURCE_PORT_FIRST + ((firstSourcePort(listen) + tried) % SOURCE_PORTS);
 }
 
 /** Where in the pool the search begins: somewhere else for each listen address, but always there (FNV-1a). */

@@ -15,28 +15,28 @@ const endpointOf = (n: number): { ip: string; port: number } => ({
 test('equal endpoints share a place that holds their sockaddr; a full table answers 0', () => {
   const views = viewsOf(createMemory(1, 16));
   const endpoints = new Endpoints(views, () => {});
-  const index = endpoints.intern({ ip: 'fd00::1', port: 8472 });
-  assert.equal(endpoints.intern({ ip: 'fd00::1', port: 8472 }), index);
+  const index = endpoints.intern({ ip: 'fd00::1', port: 8472 }, 1);
+  assert.equal(endpoints.intern({ ip: 'fd00::1', port: 8472 }, 1), index);
   const at = ENDPOINTS_BASE + index * EP_SIZE;
   assert.deepEqual(Buffer.from(views.u8.slice(at, at + 28)), sockaddrOf({ ip: 'fd00::1', port: 8472 }));
   for (let n = 0; n < ENDPOINTS_MAX - 2; n++) {
     assert.ok(endpoints.hasRoom);
-    assert.notEqual(endpoints.intern(endpointOf(n)), 0);
+    assert.notEqual(endpoints.intern(endpointOf(n), 1), 0);
   }
   assert.equal(endpoints.hasRoom, false);
-  assert.equal(endpoints.intern(endpointOf(ENDPOINTS_MAX)), 0);
+  assert.equal(endpoints.intern(endpointOf(ENDPOINTS_MAX), 1), 0);
 });
 
 test('unused places are given out again only after their release, and told to start counting anew', () => {
   const restarted: number[] = [];
   const endpoints = new Endpoints(viewsOf(createMemory(1, 16)), (index) => restarted.push(index));
-  const used = endpoints.intern(endpointOf(1));
-  const unused = endpoints.intern(endpointOf(2));
+  const used = endpoints.intern(endpointOf(1), 1);
+  const unused = endpoints.intern(endpointOf(2), 1);
   assert.deepEqual(endpoints.forgetUnused(new Set([used])), [unused]);
-  const third = endpoints.intern(endpointOf(3));
+  const third = endpoints.intern(endpointOf(3), 1);
   assert.notEqual(third, unused, 'a worker may still be sending there');
   endpoints.release([unused]);
-  assert.equal(endpoints.intern(endpointOf(4)), unused);
+  assert.equal(endpoints.intern(endpointOf(4), 1), unused);
   assert.deepEqual(endpoints.at(unused), endpointOf(4));
   assert.deepEqual(restarted, [used, unused, third, unused]);
 });
@@ -46,7 +46,7 @@ test('a table that is low is swept, but not again and again when everything is i
   const used = new Set<number>();
   let sweeps = 0;
   for (let n = 0; n < ENDPOINTS_MAX - 1; n++) {
-    used.add(endpoints.intern(endpointOf(n)));
+    used.add(endpoints.intern(endpointOf(n), 1));
     if (!endpoints.isLow) continue;
     sweeps++;
     endpoints.release(endpoints.forgetUnused(used));
@@ -59,7 +59,7 @@ test('a table that was full of endpoints in use is swept again when they no long
   const endpoints = new Endpoints(viewsOf(createMemory(1, 16)), () => {});
   const used = new Set<number>();
   const add = (n: number): number => {
-    const index = endpoints.intern(endpointOf(n));
+    const index = endpoints.intern(endpointOf(n), 1);
     used.add(index);
     if (endpoints.isLow) endpoints.release(endpoints.forgetUnused(used));
     return index;

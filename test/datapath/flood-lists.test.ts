@@ -20,23 +20,23 @@ function lists(): FloodLists {
 
 test('an equal list stays where it is; a changed one is written elsewhere, until the old place is released', () => {
   const floods = lists();
-  const first = floods.write(some(3), 0);
-  assert.equal(floods.write(some(3), first), first);
-  const second = floods.write(some(4), first);
+  const first = floods.write(some(3), 0, 1);
+  assert.equal(floods.write(some(3), first, 1), first);
+  const second = floods.write(some(4), first, 1);
   assert.notEqual(second, first);
   assert.deepEqual([floods.at(first).length, floods.at(second).length], [3, 4]);
-  for (let n = 0; n < FLOOD_LISTS_MAX - 3; n++) assert.notEqual(floods.write(some(1), 0), first);
-  assert.throws(() => floods.write(some(1), 0), /too many flood lists/);
+  for (let n = 0; n < FLOOD_LISTS_MAX - 3; n++) assert.notEqual(floods.write(some(1), 0, 1), first);
+  assert.throws(() => floods.write(some(1), 0, 1), /too many flood lists/);
   floods.release(first);
-  assert.equal(floods.write(some(1), 0), first);
+  assert.equal(floods.write(some(1), 0, 1), first);
 });
 
 test('doubles count once; the longest list fits, and no longer one', () => {
   const floods = lists();
-  assert.equal(floods.at(floods.write([...some(2), ...some(2)], 0)).length, 2);
-  assert.equal(floods.at(floods.write(some(FLOOD_MAX), 0)).length, FLOOD_MAX);
-  assert.throws(() => floods.write(some(FLOOD_MAX + 1), 0), /at most 512/);
-  assert.equal(floods.write([], 0), 0);
+  assert.equal(floods.at(floods.write([...some(2), ...some(2)], 0, 1)).length, 2);
+  assert.equal(floods.at(floods.write(some(FLOOD_MAX), 0, 1)).length, FLOOD_MAX);
+  assert.throws(() => floods.write(some(FLOOD_MAX + 1), 0, 1), /at most 512/);
+  assert.equal(floods.write([], 0, 1), 0);
 });
 
 test('endpoints that only a flood list names survive the sweep, and those of a former list do not', async () => {
@@ -52,7 +52,7 @@ test('endpoints that only a flood list names survive the sweep, and those of a f
   const overlay = tables.addOverlay(config, targets);
   const churn = async (): Promise<Set<string>> => {
     for (let n = 0; n < 2 * ENDPOINTS_MAX; n++) {
-      endpoints.intern(endpointOf(1000 + n));
+      endpoints.intern(endpointOf(1000 + n), 1);
       destinations.sweepIfLow();
       if (n % 64 === 0) await null;
     }

@@ -14,6 +14,7 @@ import {
   RX_MAX,
   RX_NAME_SIZE,
   RX_SLOT_SIZE,
+  UNDERLAY_TAP,
   VNET_SIZE,
   W_CLOCK,
   W_DELIVER_COUNT,
@@ -105,11 +106,13 @@ export class Core {
     this.tables = new Tables(this.views, 1);
     this.endpoints = new Endpoints(this.views, () => {});
     this.floods = new FloodLists(this.views, this.endpoints);
-    this.fdb = new Fdb(this.module, this.views, this.endpoints);
+    this.fdb = new Fdb(this.module, this.views, this.endpoints, (overlay) => this.tables.socketOf(overlay));
     this.rings = new Rings(this.module, this.views, 0);
     this.counters = new Counters(this.views, 1);
     const sources = [[{ withChecksum: socketFd, withoutChecksum: socketFd }]];
-    assert.equal(this.tables.addSocket({ listeners: [socketFd], sources }), OVERLAY.socket);
+    const listen = { ip: '192.0.2.1', port: 4789 };
+    const names = { listen, ports: [50_001], checksum: false, acceptZeroChecksum6: false };
+    assert.equal(this.tables.addSocket({ listeners: [socketFd], sources, names }), OVERLAY.socket);
   }
 
   /** Milliseconds of the monotonic clock, as a worker's loop would have read them. */
@@ -141,8 +144,8 @@ export class Core {
   #targets({ point, flood }: OverlayConfig, current: number): OverlayTargets {
     const isNone = point === null || point === 'drop';
     return {
-      point: isNone ? 0 : this.endpoints.intern(point),
-      flood: this.floods.write(flood?.endpoints ?? [], current),
+      point: isNone ? 0 : this.endpoints.intern(point, OVERLAY.socket),
+      flood: this.floods.write(flood?.endpoints ?? [], current, OVERLAY.socket),
     };
   }
 
@@ -183,6 +186,20 @@ export class Core {
         outputs.push(...this.#collect());
       }
       start += placed;
+    }
+    return outputs;
+  }
+
+  /** The underlay TAP has frames of the underlay, each behind a header of 24 bytes; what comes out, in order. */
+  underlay(reads: readonly Uint8Array[]): Output[] {
+    const outputs: Output[] = [];
+    const base = Number(this.views.u64[HDR_MEMORY_BASE >> 3]!);
+    for (const read of reads) {
+      this.module.tapBegin();
+      this.views.u8.set(read, Number(this.views.u64[(WORKERS_BASE + W_TAP_IOV) >> 3]!) - base);
+      this.module.tapTook(read.length);
+      while (this.module.encapBatch(UNDERLAY_TAP, 0) === 0) outputs.push(...this.#collect());
+      outputs.push(...this.#collect());
     }
     return outputs;
   }

@@ -5,6 +5,7 @@ import {
   POLLFD_SIZE,
   SOCKETS_MAX,
   SOCK_LIVE,
+  UNDERLAY_TAP,
   VNICS_MAX,
   VNIC_FLAGS,
   W_CONFIG_SEEN,
@@ -19,7 +20,7 @@ import { socketAt, vnicAt } from '../../table/records';
 
 const POLLIN: u16 = 1;
 
-// Fills the pollfd array: the eventfd, every socket, every VNIC. Answers how many.
+// Fills the pollfd array: the eventfd, every socket, the underlay TAP, every VNIC. Answers how many.
 export function pollSet(): u32 {
   store<u32>(w(), atomic.load<u32>(HDR_CONFIG_GENERATION), W_CONFIG_SEEN);
   let count: u32 = 0;
@@ -28,7 +29,7 @@ export function pollSet(): u32 {
     const fd = load<i32>(w() + W_SOCKET_FDS + ((<usize>index) << 2));
     if (load<u32>(socketAt(index), SOCK_LIVE) && fd >= 0) count = poll(count, fd, index);
   }
-  for (let index: u32 = 1; index < <u32>VNICS_MAX; index++) {
+  for (let index: u32 = UNDERLAY_TAP; index < <u32>VNICS_MAX; index++) {
     const fd = load<i32>(w() + W_VNIC_FDS + ((<usize>index) << 2));
     if (load<u32>(vnicAt(index), VNIC_FLAGS) && fd >= 0) count = poll(count, fd, SOCKETS_MAX + index);
   }

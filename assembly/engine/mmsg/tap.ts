@@ -6,6 +6,7 @@ import {
   CACHE_LINE,
   TAP_BUFFER_SIZE,
   TAP_READ_MAX,
+  UNDERLAY_TAP,
   VNET_SIZE,
   W_FRAMES_LEFT,
   W_TAP_AT,
@@ -16,7 +17,7 @@ import {
 import { upcallNotify } from '../../datapath/upcall';
 import { beginPass, w } from '../../datapath/worker';
 import { iovec } from '../descriptors';
-import { encapRead } from '../intake';
+import { takeRead } from '../tunnel-intake';
 
 // A virtio_net_hdr is read to the end of a cache line, so that the frame begins the next.
 const LEAD: u32 = CACHE_LINE - VNET_SIZE;
@@ -46,15 +47,16 @@ export function tapTook(len: u32): bool {
   return count < <u32>BATCH_MAX && used < <u32>TAP_BUFFER_SIZE;
 }
 
-// The frames of the batch from `from` on, sent by a VNIC. Answers the first not taken: send, then call again.
-export function encapBatch(vnic: u32, from: u32): u32 {
+// The frames of the batch from `from` on, read from a VNIC's TAP or the underlay's. Answers the first not taken: send,
+// then call again.
+export function encapBatch(tap: u32, from: u32): u32 {
   beginPass();
-  if (from == 0) store<u32>(w(), count, W_FRAMES_LEFT);
+  if (from == 0 && tap != UNDERLAY_TAP) store<u32>(w(), count, W_FRAMES_LEFT);
   let index = from;
   while (index < count) {
     const at = <usize>load<u32>(w() + W_TAP_AT + ((<usize>index) << 2));
     const len = load<u32>(w() + W_TAP_LEN + ((<usize>index) << 2));
-    if (!encapRead(at, len, vnic)) break;
+    if (!takeRead(at, len, tap)) break;
     index++;
   }
   upcallNotify();

@@ -61,13 +61,18 @@ export function sent(from: u32, count: u32): void {
     const frames = ofMessage(W_TX_FRAMES, message);
     const bytes = ofMessage(W_TX_BYTES, message);
     settleMessage(out, frames);
-    total(C_ENCAP_OUT, frames);
-    total(C_ENCAP_OUT_BYTES, bytes);
-    const counters = overlayCounters(load<u32>(out, OUT_OVERLAY));
-    bump(counters, OC_ENCAP_FRAMES, frames);
-    bump(counters, OC_ENCAP_BYTES, bytes);
-    countEndpoint(load<u32>(out, OUT_ENDPOINT), frames, bytes);
+    countSent(out, frames, bytes);
   }
+}
+
+@inline
+function countSent(out: usize, frames: u32, bytes: u32): void {
+  total(C_ENCAP_OUT, frames);
+  total(C_ENCAP_OUT_BYTES, bytes);
+  const counters = overlayCounters(load<u32>(out, OUT_OVERLAY));
+  bump(counters, OC_ENCAP_FRAMES, frames);
+  bump(counters, OC_ENCAP_BYTES, bytes);
+  countEndpoint(load<u32>(out, OUT_ENDPOINT), frames, bytes);
 }
 
 // `frames` of a super-frame, or the whole chain that starts here.
@@ -134,14 +139,27 @@ function stopSegmenting(message: u32, errno: i32): void {
 export function delivered(): void {
   const count = load<u32>(w() + W_DELIVER_COUNT);
   for (let delivery: u32 = 0; delivery < count; delivery++) {
-    const isLost = <i32>ofMessage(W_DELIVER_RESULT, delivery) < 0;
+    const result = <i32>ofMessage(W_DELIVER_RESULT, delivery);
+    const isLost = result < 0;
     let out = outAt(ofMessage(W_DELIVER_OUT, delivery));
+    if (load<u32>(out, OUT_ENDPOINT) != 0) {
+      settleTunnel(out, result);
+      continue;
+    }
     settleDelivery(out, isLost);
     for (let next = load<u32>(out, OUT_NEXT); next != 0; next = load<u32>(out, OUT_NEXT)) {
       out = outAt(next);
       settleDelivery(out, isLost);
     }
   }
+}
+
+// A write to the underlay TAP.
+function settleTunnel(out: usize, result: i32): void {
+  const frames = load<u32>(out, OUT_FRAMES);
+  store<u32>(out, frames, OUT_SETTLED);
+  if (result >= 0) return countSent(out, frames, load<u32>(out, OUT_BYTES));
+  dropFrames(dropOfErrno(-result), load<u32>(out, OUT_OVERLAY), load<u32>(out, OUT_SENDER), frames);
 }
 
 function settleDelivery(out: usize, isLost: bool): void {

@@ -1,6 +1,7 @@
 // The output list as descriptors, in two steps:
 //
-//  1. plan     once per list: what leaves together (gso-chains.ts for the underlay, gro-list.ts for VNICs)
+//  1. plan     once per list: what leaves together (gso-chains.ts for the underlay, gro-list.ts for VNICs), and what by
+//              the underlay TAP (tunnel-writes.ts)
 //  2. emit     messages (messages.ts) and writes (tap-writes.ts), as many as there is room for
 //
 // The host makes the calls, tells what became of each (accounting.ts), and calls again until nothing is left: entries
@@ -27,6 +28,7 @@ import { w } from '../../datapath/worker';
 import { VNET_GSO_NONE, vnetGsoType } from '../../wire/virtio';
 import { deliveriesBegin, emitDelivery } from './tap-writes';
 import { chain, chainClose, chainsBegin } from './gso-chains';
+import { emitTunnel, isTunnel, planTunnel, tunnelIsWanted } from './tunnel-writes';
 import { emitChain, emitSegments, maySegment, messagesBegin, messagesStart } from './messages';
 
 // Writes what never changes in the descriptors, and forgets what an instance before this one had listed.
@@ -58,10 +60,11 @@ export function prepare(): u32 {
 function plan(count: u32): void {
   chainsBegin();
   coalesceBegin();
+  const byTap = tunnelIsWanted(count);
   for (let index: u32 = 0; index < count; index++) {
     const out = outAt(index);
-    if (load<u32>(out, OUT_ENDPOINT) != 0) planMessage(index, out);
-    else coalesce(index, kindsOf(load<u32>(out, OUT_OVERLAY)));
+    if (load<u32>(out, OUT_ENDPOINT) == 0) coalesce(index, kindsOf(load<u32>(out, OUT_OVERLAY)));
+    else if (!byTap || !planTunnel(out)) planMessage(index, out);
   }
   coalesceEnd();
   store<u32>(w() + W_OUT_PLANNED, 1);
@@ -84,6 +87,7 @@ function emitEntry(index: u32): bool {
   const out = outAt(index);
   if (load<u32>(out, OUT_JOINED) || load<u32>(out, OUT_SETTLED) == load<u32>(out, OUT_FRAMES)) return true;
   if (load<u32>(out, OUT_ENDPOINT) == 0) return emitDelivery(index);
+  if (isTunnel(out)) return emitTunnel(index);
   return isSuper(out) ? emitSegments(index) : emitChain(index);
 }
 
@@ -92,7 +96,7 @@ export function planApart(): void {
   const count = load<u32>(w() + W_OUT_COUNT);
   for (let index: u32 = 0; index < count; index++) {
     const out = outAt(index);
-    if (load<u32>(out, OUT_ENDPOINT) == 0 || maySegment(out)) continue;
+    if (load<u32>(out, OUT_ENDPOINT) == 0 || isTunnel(out) || maySegment(out)) continue;
     store<u32>(out, 0, OUT_NEXT);
     store<u32>(out, 0, OUT_JOINED);
   }

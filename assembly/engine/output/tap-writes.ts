@@ -12,6 +12,7 @@ import {
   OUT_PAYLOAD_LEN,
   OUT_VNET,
   OUT_VNIC,
+  TUNNEL_HEADERS_SIZE,
   VNET_SIZE,
   W_DELIVER_COUNT,
   W_DELIVER_FD,
@@ -19,6 +20,7 @@ import {
   W_DELIVER_IOV,
   W_DELIVER_IOVS,
   W_DELIVER_OUT,
+  W_TUNNEL_HEADERS,
   W_VNIC_WRITE_FDS,
 } from '../../layout';
 import { outAt } from '../../datapath/output';
@@ -30,6 +32,22 @@ let vectors: u32 = 0; // iovecs in use
 export function deliveriesBegin(): void {
   vectors = 0;
   store<u32>(w() + W_DELIVER_COUNT, 0);
+}
+
+// Where the next write's headers may stand that are not of the frame; 0: no room for a write of two pieces.
+@inline
+export function nextWriteHeaders(): usize {
+  const at = load<u32>(w() + W_DELIVER_COUNT);
+  if (vectors + 2 > <u32>DELIVER_IOV_MAX || at == <u32>EMIT_MAX) return 0;
+  return w() + W_TUNNEL_HEADERS + <usize>at * TUNNEL_HEADERS_SIZE;
+}
+
+// A write of `headers` and what stands at `base`.
+export function emitWrite(index: u32, fd: i32, headers: usize, headersLen: u32, base: usize, len: u32): void {
+  const first = vectors;
+  push(headers, headersLen);
+  push(base, len);
+  list(index, fd, first);
 }
 
 @inline
@@ -52,12 +70,17 @@ export function emitDelivery(index: u32): bool {
     }
     push(load<u32>(outAt(next), OUT_PAYLOAD), load<u32>(outAt(next), OUT_PAYLOAD_LEN));
   }
+  list(index, load<i32>(w() + W_VNIC_WRITE_FDS + ((<usize>load<u32>(out, OUT_VNIC)) << 2)), first);
+  return true;
+}
+
+// The iovecs from `first` on are one write.
+@inline
+function list(index: u32, fd: i32, first: u32): void {
   const at = <usize>load<u32>(w() + W_DELIVER_COUNT);
   store<u32>(w() + W_DELIVER_FIRST + (at << 2), first);
   store<u32>(w() + W_DELIVER_IOVS + (at << 2), vectors - first);
-  const fd = load<i32>(w() + W_VNIC_WRITE_FDS + ((<usize>load<u32>(out, OUT_VNIC)) << 2));
   store<i32>(w() + W_DELIVER_FD + (at << 2), fd);
   store<u32>(w() + W_DELIVER_OUT + (at << 2), index);
   store<u32>(w() + W_DELIVER_COUNT, <u32>at + 1);
-  return true;
 }

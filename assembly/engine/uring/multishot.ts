@@ -14,6 +14,7 @@ import {
   RX_NAME_SIZE,
   SOCKETS_MAX,
   SOCK_LIVE,
+  UNDERLAY_TAP,
   VNICS_MAX,
   VNIC_FLAGS,
   W_ARMED_SOCKETS,
@@ -110,7 +111,7 @@ export function armAll(): void {
     const wanted = load<u32>(socketAt(index), SOCK_LIVE) && fd >= 0 ? fd : NONE;
     isDone = follow(armedSocket(index), wanted, Request.receive, index) && isDone;
   }
-  for (let index: u32 = 1; index < <u32>VNICS_MAX; index++) {
+  for (let index: u32 = UNDERLAY_TAP; index < <u32>VNICS_MAX; index++) {
     const fd = load<i32>(w() + W_VNIC_FDS + ((<usize>index) << 2));
     const wanted = load<u32>(vnicAt(index), VNIC_FLAGS) && fd >= 0 ? fd : NONE;
     isDone = follow(armedVnic(index), wanted, Request.read, index) && isDone;

@@ -17,6 +17,7 @@ import {
   MMSGHDR_SIZE,
   RECVMSG_HLEN,
   RX_NAME_SIZE,
+  UNDERLAY_TAP,
   W_CQES,
   W_CQ_HEAD,
   W_CQ_TAIL,
@@ -71,7 +72,8 @@ import { socketOwner } from '../../table/records';
 import { delivered, settleMessages } from '../output/accounting';
 import { armAll, armStart, disarmedSocket, disarmedVnic, disarmedWake, Request, requestOf, userOf } from './multishot';
 import { address, joinedSize } from '../descriptors';
-import { datagramsOf, decapMessage, encapRead, isResumed } from '../intake';
+import { datagramsOf, decapMessage, isResumed } from '../intake';
+import { takeRead } from '../tunnel-intake';
 import { turn } from '../turn';
 import { prepare } from '../output/plan';
 import { slotsRelease, slotsStart, tapSlot, tapSlotUsed, udpSlot, udpSlotUsed } from './buffers';
@@ -205,8 +207,8 @@ function take(request: Request, index: u32, cqe: usize): bool {
     const slot = cqeBuffer(cqe);
     const len = <u32>max(cqeResult(cqe), 0);
     if (request == Request.read) {
-      store<u32>(w(), 1, W_FRAMES_LEFT);
-      if (!encapRead(tapSlot(slot), len, index)) return false;
+      if (index != UNDERLAY_TAP) store<u32>(w(), 1, W_FRAMES_LEFT);
+      if (!takeRead(tapSlot(slot), len, index)) return false;
       tapSlotUsed(slot, len);
     } else {
       if (!decapReceived(udpSlot(slot), len, index)) return false;

@@ -1,0 +1,171 @@
+// What a read of the underlay TAP answered: a virtio_net_hdr of 24 bytes and a frame of the underlay, which the program
+// at an interface took for a datagram of ours (src/system/bpf). In the order of its headers:
+//
+//  1. the outer ones   IPv4 or IPv6 and UDP, whole, for a socket of ours; what else the kernel says is passed over
+//  2. its checksum     if nobody has looked at it; a sender on this host has not made it, and need not
+//  3. inside           a super-frame, or one frame, as its sender left it; or datagrams that the interface's GRO joined
+
+import {
+  Drop,
+  SOCKETS_MAX,
+  SOCK_ADDRESS,
+  SOCK_FLAGS,
+  SOCK_FLAG_ZERO_CHECKSUM6,
+  SOCK_LIVE,
+  SOCK_PORT,
+  UNDERLAY_TAP,
+  VXLAN_HLEN,
+  W_TUNNEL_NAME,
+} from '../layout';
+import { countDecapIn, drop, expectDatagrams } from '../datapath/counters';
+import { decapOffloaded } from '../datapath/decap';
+import { takeComplete } from '../datapath/frame';
+import { hearFrom } from '../datapath/learn';
+import { outHasRoom } from '../datapath/output';
+import { w } from '../datapath/worker';
+import { socketAt } from '../table/records';
+import { load64be } from '../wire/bytes';
+import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, ethCheck, ethType } from '../wire/ethernet';
+import {
+  IPPROTO_UDP,
+  IPV4_HLEN,
+  ipv4Dst,
+  ipv4IsPlain,
+  ipv4Protocol,
+  ipv4PseudoSum,
+  ipv4Src,
+  ipv4TotalLength,
+  ipv4VerifyPlain,
+} from '../wire/ipv4';
+import {
+  IPV6_HLEN,
+  ipv6Check,
+  ipv6DstHigh,
+  ipv6DstLow,
+  ipv6IsWhole,
+  ipv6NextHeader,
+  ipv6PayloadLength,
+  ipv6PseudoSum,
+  ipv6SrcHigh,
+  ipv6SrcLow,
+} from '../wire/ipv6';
+import { sockaddrSetIpv4, sockaddrSetIpv6 } from '../wire/sockaddr';
+import { TUNNEL_VNET_SIZE, tunnelVnetInner, tunnelVnetIsTunnel } from '../wire/tunnel-vnet';
+import { UDP_HLEN, udpCheck, udpChecksum, udpDstPort, udpLength, udpSrcPort, udpVerify } from '../wire/udp';
+import {
+  VNET_DATA_VALID,
+  VNET_GSO_UDP_L4,
+  VNET_NEEDS_CSUM,
+  vnetFlags,
+  vnetGsoSize,
+  vnetGsoType,
+  vnetIsClear,
+} from '../wire/virtio';
+import { datagramsOf, decapMessage, encapRead, isResumed } from './intake';
+
+const MAPPED: u64 = 0xffff_0000_0000; // ::ffff:0:0/96
+
+let udp: u32 = 0; // where the UDP header is, from the Ethernet header
+let high: u64 = 0; // the destination address
+let low: u64 = 0;
+
+// What a read of a TAP answered: of the underlay's, or of a VNIC's.
+@inline
+export function takeRead(at: usize, len: u32, tap: u32): bool {
+  return tap == UNDERLAY_TAP ? decapRead(at, len) : encapRead(at, len, tap);
+}
+
+// False: there was no room in the output list; call again with the same read after it was sent.
+function decapRead(at: usize, len: u32): bool {
+  if (!outHasRoom()) return false;
+  const frame = at + TUNNEL_VNET_SIZE;
+  if (len < TUNNEL_VNET_SIZE || !parse(frame, len - TUNNEL_VNET_SIZE)) return true;
+  const datagram = frame + udp + UDP_HLEN;
+  const length = udpLength(frame + udp) - UDP_HLEN;
+  const socket = socketOf(udpDstPort(frame + udp));
+  if (socket == 0) return refused(length, Drop.unknown_vni);
+  hearFrom(w() + W_TUNNEL_NAME);
+  if (!tunnelVnetIsTunnel(at) && vnetGsoType(at) == VNET_GSO_UDP_L4) {
+    if (!isResumed()) expectDatagrams(datagramsOf(length, vnetGsoSize(at)));
+    return decapMessage(datagram, length, vnetGsoSize(at), false, socket);
+  }
+  if (!isVerified(at, frame, socket)) return refused(length, Drop.bad_outer_checksum);
+  tunnelVnetInner(at, at, udp + UDP_HLEN + VXLAN_HLEN);
+  if (!vnetIsClear(at)) return decapOffloaded(datagram, length, at, socket);
+  expectDatagrams(1);
+  return decapMessage(datagram, length, 0, false, socket);
+}
+
+function refused(len: u32, reason: Drop): bool {
+  takeComplete(len);
+  expectDatagrams(1);
+  countDecapIn(len);
+  drop(reason, 0, 0);
+  return true;
+}
+
+// Step 1.
+function parse(frame: usize, len: u32): bool {
+  if (!ethCheck(len)) return false;
+  const packet = frame + ETH_HLEN;
+  const room = len - ETH_HLEN;
+  const etherType = ethType(frame);
+  if (etherType == ETH_P_IP) return parseIpv4(packet, room);
+  return etherType == ETH_P_IPV6 && parseIpv6(packet, room);
+}
+
+function parseIpv4(packet: usize, len: u32): bool {
+  if (!ipv4IsPlain(packet, len) || ipv4Protocol(packet) != IPPROTO_UDP || !ipv4VerifyPlain(packet)) return false;
+  udp = ETH_HLEN + IPV4_HLEN;
+  high = 0;
+  low = MAPPED | <u64>ipv4Dst(packet);
+  const header = packet + IPV4_HLEN;
+  if (!udpCheck(header, ipv4TotalLength(packet) - IPV4_HLEN)) return false;
+  sockaddrSetIpv4(w() + W_TUNNEL_NAME, ipv4Src(packet), udpSrcPort(header));
+  return true;
+}
+
+function parseIpv6(packet: usize, len: u32): bool {
+  if (!ipv6Check(packet, len) || !ipv6IsWhole(packet, len) || ipv6NextHeader(packet) != IPPROTO_UDP) return false;
+  udp = ETH_HLEN + IPV6_HLEN;
+  high = ipv6DstHigh(packet);
+  low = ipv6DstLow(packet);
+  const header = packet + IPV6_HLEN;
+  if (!udpCheck(header, ipv6PayloadLength(packet))) return false;
+  sockaddrSetIpv6(w() + W_TUNNEL_NAME, ipv6SrcHigh(packet), ipv6SrcLow(packet), udpSrcPort(header));
+  return true;
+}
+
+@inline
+function isIpv4(): bool {
+  return udp == ETH_HLEN + IPV4_HLEN;
+}
+
+// The socket that listens at the destination, 0: none does.
+function socketOf(port: u32): u32 {
+  const any = isIpv4() ? MAPPED : 0;
+  for (let index: u32 = 1; index < <u32>SOCKETS_MAX; index++) {
+    const socket = socketAt(index);
+    if (!load<u32>(socket, SOCK_LIVE) || load<u32>(socket, SOCK_PORT) != port) continue;
+    const itsHigh = load64be(socket, SOCK_ADDRESS);
+    const itsLow = load64be(socket, SOCK_ADDRESS + 8);
+    if ((itsHigh == high && itsLow == low) || (itsHigh == 0 && itsLow == any)) return index;
+  }
+  return 0;
+}
+
+// Step 2. What a sender on this host leaves to the interface never was on a wire; what an interface or its GRO has
+// looked at need not be looked at again.
+function isVerified(vnet: usize, frame: usize, socket: u32): bool {
+  const header = frame + udp;
+  if (udpChecksum(header) == 0) {
+    return isIpv4() || (load<u32>(socketAt(socket), SOCK_FLAGS) & SOCK_FLAG_ZERO_CHECKSUM6) != 0;
+  }
+  if (vnetFlags(vnet) & (VNET_NEEDS_CSUM | VNET_DATA_VALID)) return true;
+  const packet = frame + ETH_HLEN;
+  const length = udpLength(header);
+  return udpVerify(
+    header,
+    isIpv4() ? ipv4PseudoSum(packet, IPPROTO_UDP, length) : ipv6PseudoSum(packet, IPPROTO_UDP, length),
+  );
+}
