@@ -109,6 +109,8 @@ export const netnsNotPermitted = (netns: string) =>
 /** `holder`: the process, or the kernel, when it could be found. */
 export const uringRefused = (reason: string) =>
   new VxlaneError('uring_refused', `--engine uring: ${reason}; --engine auto falls back to mmsg`);
+export const underlayTapRefused = (reason: string) =>
+  new VxlaneError('underlay_tap_refused', `--underlay tap: ${reason}; --underlay auto falls back to sockets`);
 export const cpuRefused = (cpu: number, allowed: readonly number[]) =>
   new VxlaneError('cpu_refused', `--cpus ${cpu}: this process may run on processors ${allowed.join(', ')}`);
 export const socketDiffers = (listen: string, property: string, ours: string, theirs: string) =>

@@ -35,10 +35,11 @@ export class Clockwork {
 
   /** Time has passed. */
   tick(): void {
-    const { now, datapath, deadlines, slots, overlays, isEnding } = this.#registry;
+    const { now, datapath, deadlines, slots, overlays, border, isEnding } = this.#registry;
     const nowMs = now();
     datapath.watch(nowMs);
     deadlines.tick(nowMs);
+    border.tick(nowMs);
     for (const slot of slots) slot.tick(nowMs);
     for (const overlay of overlays.values()) overlay.tick(nowMs);
     if (nowMs >= this.#watchAtMs) this.#watch(nowMs);

@@ -36,11 +36,14 @@ import type { DaemonLog } from './log.js';
 import type { Overlay } from './overlay/overlay.js';
 import type { Vnic } from './overlay/vnic.js';
 import type { State } from './state/store.js';
+import { type Border, openBorder } from './underlay/border.js';
 
 export interface DaemonOptions {
   readonly datapath: Datapath;
   readonly state: State;
   readonly log: DaemonLog;
+  /** Sockets alone by default. */
+  readonly border?: Border;
   /** Milliseconds of the monotonic clock; the datapath's by default. */
   readonly now?: () => number;
   /** The configuration file, if there is one. */
@@ -58,8 +61,10 @@ export class Daemon implements Controller {
   #isEnding = false;
 
   /** Nothing is restored yet; see {@link restore}. */
-  constructor({ datapath, state, log, now = () => datapath.nowMs(), configFile = null }: DaemonOptions) {
-    this.#registry = emptyRegistry({ datapath, state, log, now, isEnding: () => this.#isEnding });
+  constructor(options: DaemonOptions) {
+    const { datapath, state, log, now = () => datapath.nowMs(), configFile = null } = options;
+    const border = options.border ?? openBorder('socket', datapath, log);
+    this.#registry = emptyRegistry({ datapath, border, state, log, now, isEnding: () => this.#isEnding });
     this.#startedAtMs = now();
     this.#configFile = configFile;
     this.#clockwork = new Clockwork(this.#registry, configFile);
@@ -104,7 +109,7 @@ export class Daemon implements Controller {
    */
   stop(): Promise<void> {
     this.#isEnding = true;
-    const { datapath, deadlines, sockets, overlays, vnics, slots } = this.#registry;
+    const { datapath, deadlines, sockets, border, overlays, vnics, slots } = this.#registry;
     deadlines.passAll();
     const ended = Promise.all([...overlays.values()].map((overlay) => overlay.plugin.end()));
     return this.#registry.serial.run(async () => {
@@ -115,6 +120,7 @@ export class Daemon implements Controller {
       await datapath.close();
       for (const vnic of vnics.values()) vnic.close();
       sockets.closeAll();
+      border.close();
     });
   }
 

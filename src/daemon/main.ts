@@ -12,6 +12,7 @@ import { Daemon } from './daemon.js';
 import { createLog, type DaemonLog } from './log.js';
 import { claimStateDir } from './state/lock.js';
 import { State } from './state/store.js';
+import { type BorderKind, openBorder } from './underlay/border.js';
 
 export interface RunOptions {
   /** Path of the control socket. */
@@ -24,6 +25,8 @@ export interface RunOptions {
   readonly workers: number;
   /** `auto`: uring where this process may use it. */
   readonly engine: 'auto' | Engine;
+  /** How the underlay is reached; `auto`: by an underlay TAP too, where this kernel has one. */
+  readonly underlay: BorderKind;
   /** Microseconds a worker spins before it sleeps. */
   readonly busyPollUs: number;
   /** Processors that the workers are kept on, taking turns; none: the kernel moves them as it likes. */
@@ -61,7 +64,8 @@ async function run(options: RunOptions, configFile: ConfigFile | null, log: Daem
   const { fdbSize, workers, busyPollUs, cpus } = options;
   const engine = chooseEngine(options.engine, log);
   const datapath = await Datapath.start({ fdbSize, workers, busyPollUs, cpus, engine, log });
-  const daemon = new Daemon({ datapath, state, log, configFile });
+  const border = openBorder(options.underlay, datapath, log);
+  const daemon = new Daemon({ datapath, border, state, log, configFile });
   const timer = setInterval(() => daemon.tick(), TICK_MS);
   if (process.env.VXLANE_DEBUG_WASM !== undefined) process.on('SIGUSR2', () => datapath.trap());
   const signals = listenForSignals(daemon, log);

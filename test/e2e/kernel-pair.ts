@@ -1,4 +1,4 @@
-/** vxlane on one host, the kernel's vxlan device on the other, what arrives at each as if it came over a wire. */
+/** vxlane on one host, the kernel's vxlan device on the other. */
 import assert from 'node:assert/strict';
 import type { Host, Lab } from './support.js';
 import { mac } from './support.js';
@@ -17,6 +17,8 @@ export interface KernelPairOptions {
   readonly properties?: readonly string[];
   /** Further words for the kernel's device, see ip-link(8). */
   readonly device?: readonly string[];
+  /** What arrives looks as if it had come over a wire. Default true; else as it is between namespaces. */
+  readonly likeOnTheWire?: boolean;
   /** Options of the daemon. */
   readonly daemon?: readonly string[];
 }
@@ -32,10 +34,11 @@ export const INNER = { ours: ['10.9.0.1', 'fd09::1'], kernels: ['10.9.0.2', 'fd0
 
 export async function buildKernelPair(lab: Lab, options: KernelPairOptions): Promise<KernelPair> {
   const { ours: own, kernels: far, prefix } = UNDERLAY[options.family ?? 4];
-  const ours = await lab.addHost('ours', { addresses: [`${own}/${prefix}`], likeOnTheWire: true });
-  const kernels = await lab.addHost('kernels', { addresses: [`${far}/${prefix}`], likeOnTheWire: true });
+  const { likeOnTheWire = true } = options;
+  const ours = await lab.addHost('ours', { addresses: [`${own}/${prefix}`], likeOnTheWire });
+  const kernels = await lab.addHost('kernels', { addresses: [`${far}/${prefix}`], likeOnTheWire });
   // Datagrams are joined before our socket has them (UDP_GRO), as behind a network card.
-  await ours.exec('ethtool', '-K', 'eth0', 'gro', 'on');
+  if (likeOnTheWire) await ours.exec('ethtool', '-K', 'eth0', 'gro', 'on');
   const tunnel = ['id', String(VNI), 'local', far, 'remote', own, 'dstport', '4789', ...(options.device ?? [])];
   await kernels.exec('ip', 'link', 'add', 'vx0', 'type', 'vxlan', ...tunnel);
   await ours.startDaemon(...(options.daemon ?? []));

@@ -41,6 +41,14 @@ export const daemon = defineCommand({
       default: 'auto',
       help: 'how frames cross the kernel border; auto: uring where it is to be had',
     },
+    underlay: {
+      type: 'choice',
+      what: 'border to the underlay',
+      value: 'KIND',
+      choices: ['auto', 'tap', 'socket'],
+      default: 'auto',
+      help: 'sockets alone, or a TAP for super-frames beside them; auto: the TAP where it is to be had',
+    },
     'fdb-size': {
       type: 'integer',
       what: 'FDB size',
@@ -80,6 +88,7 @@ export const daemon = defineCommand({
       fdbSize: args['fdb-size'],
       workers: args.workers,
       engine: args.engine as RunOptions['engine'],
+      underlay: args.underlay as RunOptions['underlay'],
       busyPollUs: args['busy-poll'],
       cpus: args.cpus === undefined ? [] : parseCpus(args.cpus),
       config: args.config,

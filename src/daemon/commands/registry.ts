@@ -13,6 +13,7 @@ import type { OverlayIdentity } from '../overlay/types.js';
 import type { Vnic } from '../overlay/vnic.js';
 import type { PluginSlot } from '../plugin/plugin-slot.js';
 import { STATE_VERSION, type State, type StoredOverlay, type StoredVnic } from '../state/store.js';
+import type { Border } from '../underlay/border.js';
 import { Sockets } from '../underlay/sockets.js';
 import { FileOwned } from './file-owned.js';
 import { Serial } from './serial.js';
@@ -20,6 +21,7 @@ import { Serial } from './serial.js';
 export interface Registry {
   readonly datapath: Datapath;
   readonly sockets: Sockets;
+  readonly border: Border;
   readonly deadlines: Deadlines;
   /** Where search plugins run, or are meant to: of all overlays, also of those that are being made. */
   readonly slots: Set<PluginSlot>;
@@ -55,11 +57,13 @@ export function newOverlay(
 }
 
 /** What a daemon starts with. */
-export function emptyRegistry(given: Pick<Registry, 'datapath' | 'state' | 'log' | 'now' | 'isEnding'>): Registry {
+export function emptyRegistry(
+  given: Pick<Registry, 'datapath' | 'border' | 'state' | 'log' | 'now' | 'isEnding'>,
+): Registry {
   return {
     ...given,
     deadlines: new Deadlines(given.now),
-    sockets: new Sockets(given.datapath),
+    sockets: new Sockets(given.datapath, given.border),
     serial: new Serial(),
     slots: new Set(),
     overlays: new Map(),

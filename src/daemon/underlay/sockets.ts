@@ -1,9 +1,10 @@
 /** The underlay sockets: overlays that listen on the same address and port share one, and have to agree on it. */
-import { formatEndpoint } from '../../address.js';
+import { formatEndpoint, ipFamily } from '../../address.js';
 import type { SocketIndex } from '../../datapath/types.js';
 import { socketDiffers } from '../../errors.js';
 import type { SOCKET_PROPERTIES, SocketSettings } from '../../overlay-properties/overlay-properties.js';
 import { openUnderlay, type Source, type Underlay } from '../../system/udp.js';
+import type { Border } from './border.js';
 import { MulticastMemberships, type SocketDatapath } from './multicast.js';
 
 export interface AcquiredSocket {
@@ -25,10 +26,13 @@ interface Shared {
 
 export class Sockets {
   readonly #datapath: SocketDatapath;
+  readonly #border: Border | null;
   readonly #open = new Map<string, Shared>();
 
-  constructor(datapath: SocketDatapath) {
+  /** `border`: told of every socket. */
+  constructor(datapath: SocketDatapath, border: Border | null = null) {
     this.#datapath = datapath;
+    this.#border = border;
   }
 
   /** Number of open sockets. */
@@ -62,6 +66,7 @@ export class Sockets {
     receiveJoined(shared);
     if (shared.users.size > 0) return;
     this.#open.delete(key);
+    this.#border?.unlisten(shared.index);
     await this.#datapath.removeSocket(shared.index);
     shared.udp.close();
   }
@@ -81,7 +86,10 @@ export class Sockets {
     const udp = openUnderlay({ listen, workers, sources: sourcePorts, checksum, acceptZeroChecksum6 });
     try {
       const sources = udp.sources.map((ports) => ports.map(bothKinds));
-      const index = this.#datapath.addSocket({ listeners: udp.listeners, sources });
+      const withChecksum = checksum === 'always' || (checksum === 'auto' && ipFamily(listen.ip) === 6);
+      const names = { listen, ports: udp.ports, checksum: withChecksum, acceptZeroChecksum6 };
+      const index = this.#datapath.addSocket({ listeners: udp.listeners, sources, names });
+      this.#border?.listen(index, listen);
       const memberships = this.#membershipsOf(udp, index, settings);
       const shared = { udp, index, settings, memberships, users: new Map() };
       this.#open.set(key, shared);

@@ -1,0 +1,220 @@
+/**
+ * The border to the underlay. Sockets are always there; an underlay TAP beside them, where this kernel has such a
+ * thing, carries super-frames whole. Here it is told where endpoints are: which interface leads to each, from which
+ * address, how long a datagram may be; and it follows what becomes of interfaces, addresses and routes.
+ *
+ * What it cannot do it leaves to the sockets: endpoints that are not routed by an Ethernet interface, multicast groups,
+ * endpoints that are new or whose route has just changed.
+ */
+import { type Endpoint, formatEndpoint, ipFamily, isMulticast } from '../../address.js';
+import type { EndpointIndex, Route, SocketIndex, UnderlayTapConfig } from '../../datapath/types.js';
+import { messageOf, underlayTapRefused } from '../../errors.js';
+import { isWildcard } from '../../overlay-properties/overlay-properties.js';
+import { localAddresses, underlayInterface } from '../../system/link.js';
+import { type Link, linkAt, NetworkWatch, routeTo } from '../../system/routes.js';
+import { openUnderlayTap, probeUnderlayTap, type UnderlayTap } from '../../system/underlay-tap.js';
+import type { DaemonLog } from '../log.js';
+
+/** `auto`: with an underlay TAP where it is to be had. */
+export type BorderKind = 'auto' | 'tap' | 'socket';
+
+/** The index of an endpoint, the endpoint, and the socket that sends to it. */
+type Interned = readonly [index: EndpointIndex, endpoint: Endpoint, socket: SocketIndex];
+
+/** The part of the datapath that knows of it. */
+export interface BorderDatapath {
+  readonly workers: number;
+  onUnderlayTapGone: () => void;
+  setUnderlayTap(config: UnderlayTapConfig): void;
+  removeUnderlayTap(): Promise<void>;
+  endpoints(): Iterable<Interned>;
+  /** Those that have become known since the last call, at most so many; each may have been another before. */
+  takeNewEndpoints(most: number): Interned[];
+  setRoute(endpoint: EndpointIndex, route: Route | null): void;
+}
+
+/** Routes that are asked for in one tick: a few milliseconds of the control thread. */
+const ROUTES_A_TICK = 256;
+/** Path MTU discovery tells nobody what it has found out, so every route is asked for again now and then. */
+const ROUND_EVERY_MS = 10_000;
+
+/** Throws where a TAP was asked for by name and is not to be had. */
+export function openBorder(wanted: BorderKind, datapath: BorderDatapath, log: DaemonLog): Border {
+  if (wanted === 'socket') return new Border(null, 'sockets were asked for', datapath, log);
+  const probe = probeUnderlayTap();
+  if (probe.ok) {
+    const tap = openUnderlayTap(datapath.workers);
+    log.info('super-frames leave and arrive by an underlay TAP', { interface: tap.name });
+    return new Border(tap, '', datapath, log);
+  }
+  if (wanted === 'tap') throw underlayTapRefused(probe.reason);
+  log.info('no underlay TAP is to be had: super-frames leave in pieces, by sockets', { reason: probe.reason });
+  return new Border(null, probe.reason, datapath, log);
+}
+
+export class Border {
+  /** Why there is no TAP; empty where there is one. */
+  reason: string;
+  #tap: UnderlayTap | null;
+  readonly #datapath: BorderDatapath;
+  readonly #log: DaemonLog;
+  readonly #watch: NetworkWatch | null;
+  readonly #listeners = new Map<SocketIndex, Endpoint>();
+  /** What the TAP takes for the listeners. */
+  #taken = new Map<string, Endpoint>();
+  readonly #links = new Map<number, Link | null>();
+  readonly #attached = new Set<number>();
+  /** What the datapath was told last, as text. */
+  readonly #told = new Map<EndpointIndex, string>();
+  #round: Iterator<Interned> | null = null;
+  #roundAtMs = Number.NEGATIVE_INFINITY;
+  #isStale = true;
+
+  constructor(tap: UnderlayTap | null, reason: string, datapath: BorderDatapath, log: DaemonLog) {
+    this.#tap = tap;
+    this.reason = reason;
+    this.#datapath = datapath;
+    this.#log = log;
+    this.#watch = tap === null ? null : new NetworkWatch();
+    if (tap === null) return;
+    datapath.setUnderlayTap(tap);
+    datapath.onUnderlayTapGone = () => this.#lost('its interface was deleted');
+  }
+
+  get kind(): 'tap' | 'socket' {
+    return this.#tap === null ? 'socket' : 'tap';
+  }
+
+  /** Datagrams to it come by the TAP from now on, and super-frames of it leave so. */
+  listen(socket: SocketIndex, endpoint: Endpoint): void {
+    this.#listeners.set(socket, endpoint);
+    this.#isStale = true;
+    this.#takeAll();
+  }
+
+  /** Before the socket is removed. */
+  unlisten(socket: SocketIndex): void {
+    this.#listeners.delete(socket);
+    this.#takeAll();
+  }
+
+  /** Time has passed: what has changed is followed. Never throws. */
+  tick(nowMs: number): void {
+    if (this.#tap === null) return;
+    try {
+      this.#follow();
+      this.#resolve(nowMs);
+    } catch (thrown) {
+      this.#lost(messageOf(thrown));
+    }
+  }
+
+  /** The datapath has ended, or let go of the TAP. */
+  close(): void {
+    this.#tap?.close();
+    this.#tap = null;
+    this.#watch?.close();
+  }
+
+  /** From here on there are sockets alone. */
+  #lost(reason: string): void {
+    if (this.#tap === null) return;
+    this.#log.warn('the underlay TAP is given up: super-frames leave in pieces, by sockets', { reason });
+    this.reason = reason;
+    const tap = this.#tap;
+    this.#tap = null;
+    void this.#datapath.removeUnderlayTap().then(() => tap.close());
+  }
+
+  #follow(): void {
+    for (const change of this.#watch!.changes()) {
+      this.#isStale = true;
+      if (change.kind === 'address') this.#takeAll();
+      if (change.kind === 'lost') this.#links.clear();
+      if (change.kind !== 'link') continue;
+      this.#links.delete(change.ifindex);
+      if (change.isGone && this.#attached.delete(change.ifindex)) this.#tap!.detach(change.ifindex);
+    }
+  }
+
+  /** Brings what the TAP takes in line with the listeners: a wildcard stands for every address of this host. */
+  #takeAll(): void {
+    if (this.#tap === null) return;
+    const wanted = new Map<string, Endpoint>();
+    for (const { ip, port } of this.#listeners.values()) {
+      const ips = isWildcard(ip) ? [...localAddresses()].filter((each) => ipFamily(each) === ipFamily(ip)) : [ip];
+      for (const each of ips) wanted.set(formatEndpoint({ ip: each, port }), { ip: each, port });
+    }
+    for (const [key, endpoint] of this.#taken) if (!wanted.has(key)) this.#tap.unlisten(endpoint);
+    for (const [key, endpoint] of wanted) {
+      if (!this.#taken.has(key)) this.#tap.listen(endpoint);
+      const ifindex = underlayInterface(endpoint.ip);
+      if (ifindex !== null) this.#attach(ifindex);
+    }
+    this.#taken = wanted;
+  }
+
+  /** Asks for some routes: of new endpoints, and of all in turn after a change, and now and then. */
+  #resolve(nowMs: number): void {
+    for (const [index, endpoint, socket] of this.#datapath.takeNewEndpoints(ROUTES_A_TICK)) {
+      this.#told.delete(index);
+      this.#tell(index, this.#routeOf(endpoint, socket));
+    }
+    if (this.#round === null) {
+      if (!this.#isStale && nowMs < this.#roundAtMs) return;
+      this.#isStale = false;
+      this.#roundAtMs = nowMs + ROUND_EVERY_MS;
+      this.#round = this.#datapath.endpoints()[Symbol.iterator]();
+    }
+    for (let asked = 0; asked < ROUTES_A_TICK; asked++) {
+      const next = this.#round.next();
+      if (next.done) {
+        this.#round = null;
+        return;
+      }
+      const [index, endpoint, socket] = next.value;
+      this.#tell(index, this.#routeOf(endpoint, socket));
+    }
+  }
+
+  #tell(index: EndpointIndex, route: Route | null): void {
+    const text = route === null ? '' : `${route.ifindex} ${route.source} ${route.mtu}`;
+    if (this.#told.get(index) === text) return;
+    this.#told.set(index, text);
+    this.#datapath.setRoute(index, route);
+  }
+
+  #routeOf({ ip }: Endpoint, socket: SocketIndex): Route | null {
+    const listen = this.#listeners.get(socket);
+    if (listen === undefined || isMulticast(ip)) return null;
+    const from = isWildcard(listen.ip) ? null : listen.ip;
+    const route = routeTo(ip, from);
+    const source = from ?? route?.source ?? null;
+    if (route === null || source === null || route.isLocal) return null;
+    const link = this.#link(route.ifindex);
+    if (link === null || !link.isEthernet || !this.#attach(route.ifindex)) return null;
+    return { ifindex: route.ifindex, source, mtu: route.mtu ?? link.mtu };
+  }
+
+  #link(ifindex: number): Link | null {
+    const known = this.#links.get(ifindex);
+    if (known !== undefined) return known;
+    const link = linkAt(ifindex);
+    this.#links.set(ifindex, link);
+    return link;
+  }
+
+  /** Datagrams may come by it. False: it takes no program. */
+  #attach(ifindex: number): boolean {
+    if (this.#attached.has(ifindex)) return true;
+    if (this.#link(ifindex)?.isEthernet !== true) return false;
+    try {
+      this.#tap!.attach(ifindex);
+      this.#attached.add(ifindex);
+      return true;
+    } catch (thrown) {
+      this.#log.warn('an interface takes no program for the underlay TAP', { ifindex, reason: messageOf(thrown) });
+      return false;
+    }
+  }
+}
