@@ -18,6 +18,7 @@ const TOOLS = [
   { program: 'ip', package: 'iproute2' },
   { program: 'ping', package: 'iputils-ping' },
   { program: 'iperf3', package: 'iperf3' },
+  { program: 'ethtool', package: 'ethtool' },
 ];
 
 try {

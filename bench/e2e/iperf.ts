@@ -7,6 +7,7 @@ import type { Testbed, Tunnel } from './tunnel.js';
 const GRACE_MS = 20_000; // beyond the seconds a measurement is asked to take
 const PORT = 5201;
 const SAMPLE_MS = 50;
+const LEAST_BYTES_A_SECOND = 50e6; // of a stream that is given a size: what is slower is given up
 
 export interface TcpResult {
   /** Bits a second that the receiving program got. */
@@ -23,7 +24,7 @@ interface Received {
 /** TCP for `seconds` over so many streams. */
 export async function tcp(testbed: Testbed, tunnel: Tunnel, streams: number, seconds: number): Promise<TcpResult> {
   const before = cpuTime(tunnel.daemons);
-  const { end } = await iperf(testbed, tunnel, seconds, ['-P', String(streams)], () => {});
+  const { end } = await iperf(testbed, tunnel, { seconds }, ['-t', String(seconds), '-P', String(streams)], () => {});
   const spent = since(before, cpuTime(tunnel.daemons));
   const gigabytes = end.sum_received.bytes / 1e9;
   return {
@@ -31,6 +32,19 @@ export async function tcp(testbed: Testbed, tunnel: Tunnel, streams: number, sec
     machineCpuPerGB: spent.machine / gigabytes,
     daemonCpuPerGB: spent.processes / gigabytes,
   };
+}
+
+/** One TCP stream of so many bytes; `sample` is called every `sampleMs`. Answers bits a second. */
+export async function tcpBytes(
+  testbed: Testbed,
+  tunnel: Tunnel,
+  bytes: number,
+  sampleMs: number,
+  sample: () => void,
+): Promise<number> {
+  const options = { seconds: bytes / LEAST_BYTES_A_SECOND, sampleMs };
+  const { end } = await iperf(testbed, tunnel, options, ['-n', String(bytes)], sample);
+  return end.sum_received.bits_per_second;
 }
 
 /**
@@ -43,7 +57,13 @@ export async function udpFlood(testbed: Testbed, tunnel: Tunnel, payload: number
   const sample = (serverPid: number) => {
     dropped = Math.max(dropped, socketDrops(serverPid));
   };
-  const { end } = await iperf(testbed, tunnel, seconds, ['-u', '-b', '0', '-l', String(payload)], sample);
+  const { end } = await iperf(
+    testbed,
+    tunnel,
+    { seconds },
+    ['-t', String(seconds), '-u', '-b', '0', '-l', String(payload)],
+    sample,
+  );
   return (end.sum_received.bytes / payload + dropped) / seconds;
 }
 
@@ -63,11 +83,14 @@ function udpSockets(pid: number): string[] {
   }
 }
 
-/** One iperf3 test against a server that serves one; `sample` is called now and then while it runs. */
+/**
+ * One iperf3 test against a server that serves one, given up some time after `seconds`; `sample` is called now and then
+ * while it runs.
+ */
 async function iperf(
   testbed: Testbed,
   tunnel: Tunnel,
-  seconds: number,
+  { seconds, sampleMs = SAMPLE_MS }: { seconds: number; sampleMs?: number },
   flags: readonly string[],
   sample: (serverPid: number) => void,
 ): Promise<Received> {
@@ -75,10 +98,10 @@ async function iperf(
   const server = testbed.right.spawn(['iperf3', '-4', '-s', '-1', '--forceflush'], { timeoutMs });
   const timer = setInterval(() => {
     if (!server.ended) sample(server.pid);
-  }, SAMPLE_MS);
+  }, sampleMs);
   try {
     await server.printed(/listening/i);
-    const argv = ['iperf3', '-c', tunnel.right, '-t', String(seconds), '-J', '--connect-timeout', '5000', ...flags];
+    const argv = ['iperf3', '-c', tunnel.right, '-J', '--connect-timeout', '5000', ...flags];
     const outcome = await testbed.left.try(argv, { timeoutMs });
     if (outcome.code !== 0) throw commandFailed(argv, 'failed', outcome.stdout + outcome.stderr);
     return JSON.parse(outcome.stdout) as Received;

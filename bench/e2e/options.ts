@@ -21,6 +21,8 @@ export const USAGE = `npm run bench:e2e -- [--rounds N] [--seconds S] [--only RO
                 ({side} in them is 0 on the left host, 1 on the right one), and
                 -p NAME=VALUE  a property of its overlay     --overlays N  overlays, of which one has traffic
                 --entries N    FDB entries, and a files table of as many, instead of the plugin direct
+                --vnics N      VNICs, of which one has traffic
+                --kernel HOST  left or right: there the kernel's vxlan device is the other end
   --tunnels   who takes part and in which order: kernel, ovs, vxlane and names of variants
               (default kernel,vxlane,ovs; with --variant: the variants alone)
 `;
@@ -43,7 +45,10 @@ export function parseOptions(argv: readonly string[]): Options | null {
   return {
     rounds: positive('rounds', values.rounds),
     seconds: positive('seconds', values.seconds),
-    rows: values.only === undefined ? ROWS : pick('only', values.only, new Map(ROWS.map((row) => [row.key, row]))),
+    rows:
+      values.only === undefined
+        ? ROWS.filter(({ isExtra }) => isExtra !== true)
+        : pick('only', values.only, new Map(ROWS.map((row) => [row.key, row]))),
     entrants: entrantsOf(variants, values.tunnels),
   };
 }

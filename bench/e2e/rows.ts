@@ -1,6 +1,8 @@
 /** What is measured: a row is a measurement that can be asked for by name, and gives one metric or several. */
 import { tcp, udpFlood } from './iperf.js';
+import { longStream } from './long-stream.js';
 import { roundTrip } from './ping.js';
+import { withSoftwareSegmentation } from './segmentation.js';
 import type { Contender, Testbed } from './tunnel.js';
 import { highestRate, steadyRate } from './udp-rate.js';
 
@@ -23,6 +25,8 @@ export interface Metric {
 export interface Row {
   readonly key: string;
   readonly metrics: readonly Metric[];
+  /** Measured only when it is asked for by name. */
+  readonly isExtra?: true;
   /** As many values as metrics. */
   measure(testbed: Testbed, contender: Contender, seconds: number): Promise<number[]>;
 }
@@ -30,6 +34,7 @@ export interface Row {
 export const ROWS: readonly Row[] = [
   tcpRow('tcp1', 1, '1 stream'),
   tcpRow('tcp4', 4, '4 streams'),
+  softwareTcpRow('tcp1-soft', 1, '1 stream'),
   {
     key: 'udp64',
     metrics: [{ name: 'UDP 64 bytes, highest rate at ≤ 0.1 % loss', unit: 'k frames/s', isRate: true }],
@@ -60,6 +65,16 @@ export const ROWS: readonly Row[] = [
     metrics: [{ name: 'ping every 0.5 ms, vxlane with --busy-poll 1000', unit: 'µs', isRate: false }],
     measure: async (testbed, contender) => [await roundTrip(testbed, contender.busy ?? contender, 0.5)],
   },
+  {
+    key: 'long',
+    metrics: [
+      { name: 'TCP, 1 stream of 10 GB', unit: 'Gbit/s', isRate: true },
+      { name: 'CPU of both daemons, last fifth / second', unit: '', isRate: false, ofDaemons: true },
+      { name: 'memory of both daemons, last fifth - second', unit: 'MiB', isRate: false, ofDaemons: true },
+    ],
+    isExtra: true,
+    measure: longStream,
+  },
 ];
 
 function tcpRow(key: string, streams: number, name: string): Row {
@@ -74,6 +89,16 @@ function tcpRow(key: string, streams: number, name: string): Row {
       const result = await tcp(testbed, contender, streams, seconds);
       return [result.bitsPerSecond / 1e9, result.machineCpuPerGB, result.daemonCpuPerGB];
     },
+  };
+}
+
+function softwareTcpRow(key: string, streams: number, name: string): Row {
+  const { metrics, measure } = tcpRow(key, streams, `${name}, software segmentation`);
+  return {
+    key,
+    metrics,
+    measure: (testbed, contender, seconds) =>
+      withSoftwareSegmentation(testbed, () => measure(testbed, contender, seconds)),
   };
 }
 

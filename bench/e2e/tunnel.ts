@@ -35,6 +35,7 @@ export const sides = ({ left, right }: Testbed): [Host, Side][] => [
 export const MTU = '1450';
 export const UNDERLAY_MTU = '1500';
 export const VNI = 42;
+export const UNDERLAY_DEVICE = 'eth0';
 export const UNDERLAY = ['10.9.0.1', '10.9.0.2'] as const;
 
 /** Fails when nothing comes through. The first frame may find a tunnel that is still learning. */

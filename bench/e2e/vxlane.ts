@@ -4,11 +4,22 @@ import { VXLAN_PORT } from '../../src/address.js';
 import { ControlClient } from '../../src/control/client.js';
 import { Host } from '../../src/demo/host.js';
 import { seedTable, type Table } from './table.js';
-import { type Contender, MTU, type Side, sides, type Testbed, type Tunnel, UNDERLAY, VNI } from './tunnel.js';
+import {
+  type Contender,
+  MTU,
+  type Side,
+  sides,
+  type Testbed,
+  type Tunnel,
+  UNDERLAY,
+  UNDERLAY_DEVICE,
+  VNI,
+} from './tunnel.js';
 import type { Variant } from './variants.js';
-import { vnicMac } from './vnic-mac.js';
+import { idleMac, vnicMac } from './vnic-mac.js';
 
 const OVERLAY = 'bench0';
+const HOSTS = ['left', 'right'] as const;
 /** Longer than the gap between two pings: else the workers sleep in between, as they should. */
 const BUSY_POLL_US = 1000;
 /** The daemon's default, which a larger table needs more than. */
@@ -34,6 +45,10 @@ export async function addVxlane(
 async function addPair(testbed: Testbed, variant: Variant, number: number): Promise<Tunnel> {
   const pids: number[] = [];
   for (const [machine, side] of sides(testbed)) {
+    if (variant.kernel === HOSTS[side]) {
+      await addKernelEnd(machine, number, side);
+      continue;
+    }
     const host = new Host(
       `${machine.name}-${variant.name}`,
       machine.netns,
@@ -46,9 +61,23 @@ async function addPair(testbed: Testbed, variant: Variant, number: number): Prom
   return { right: `10.51.${number}.2`, daemons: pids };
 }
 
+/** The kernel's vxlan device, as a peer of a daemon on the other host. */
+async function addKernelEnd(machine: Host, number: number, side: Side): Promise<void> {
+  const device = `tap${number}`;
+  const ends = ['local', UNDERLAY[side], 'remote', UNDERLAY[side === 0 ? 1 : 0], 'dev', UNDERLAY_DEVICE];
+  const tunnel = ['id', String(VNI), ...ends, 'dstport', String(VXLAN_PORT + number)];
+  await machine.exec('ip', 'link', 'add', device, 'address', vnicMac(number, side), 'type', 'vxlan', ...tunnel);
+  await machine.exec('ip', 'link', 'set', device, 'mtu', MTU, 'up');
+  await machine.exec('ip', 'addr', 'add', innerAddress(number, side), 'dev', device);
+}
+
+function innerAddress(number: number, side: Side): string {
+  return `10.51.${number}.${side + 1}/24`;
+}
+
 /** Answers the daemon's id. */
 async function addEnd(host: Host, variant: Variant, number: number, side: Side): Promise<number> {
-  const { daemonArgs, entries, overlays } = variant;
+  const { daemonArgs, entries, overlays, vnics } = variant;
   const port = VXLAN_PORT + number;
   const properties = { 'vxlan/listen_ip': UNDERLAY[side], 'vxlan/listen_port': String(port), mtu: MTU };
   const given = Object.fromEntries(variant.properties.map((text) => text.split(/=(.*)/s).slice(0, 2)));
@@ -81,7 +110,11 @@ async function addEnd(host: Host, variant: Variant, number: number, side: Side):
   }
   const device = `tap${number}`;
   await client.createVnic({ name: device, overlay: OVERLAY, mac: vnicMac(number, side), netns: host.netns });
-  await host.exec('ip', 'addr', 'add', `10.51.${number}.${side + 1}/24`, 'dev', device);
+  await host.exec('ip', 'addr', 'add', innerAddress(number, side), 'dev', device);
+  for (let more = 1; more < vnics; more++) {
+    const idle = { name: `${device}-${more}`, overlay: OVERLAY, mac: idleMac(number, side, more), netns: host.netns };
+    await client.createVnic({ ...idle, temporary: true });
+  }
   return host.daemonPid!;
 }
 
