@@ -35,6 +35,12 @@ export interface RunOptions {
   readonly config?: string | undefined;
 }
 
+/**
+ * Without a listener SIGUSR1 opens Node's debugger, in a process that runs as root, and the others end the daemon.
+ * Whoever wants a debugger types --inspect.
+ */
+const IGNORED_SIGNALS = ['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGIO', 'SIGPWR'] as const;
+
 /** Ten ticks a second are fine enough for every deadline and time to live there is. */
 const TICK_MS = 100;
 
@@ -43,6 +49,7 @@ const TICK_MS = 100;
  * that was kept is restored. Rejects when it cannot start; then nothing is left open.
  */
 export async function runDaemon(options: RunOptions): Promise<void> {
+  for (const signal of IGNORED_SIGNALS) process.on(signal, () => {});
   const log = await createLog(process.env.VXLANE_LOG_LEVEL);
   dieOfBugs(log);
   const configFile = options.config === undefined ? null : await configFileOf(options.config);

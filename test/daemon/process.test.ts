@@ -121,6 +121,20 @@ describe('the daemon process', { skip: needsRoot() }, () => {
     });
   }
 
+  for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGIO', 'SIGPWR'] as const) {
+    it(`${signal} neither ends it nor opens a debugger`, async () => {
+      const daemon = spawnDaemon();
+      await ready(daemon);
+      daemon.child.kill(signal);
+      daemon.child.kill('SIGHUP'); // what answers this has dealt with the other, too
+      await until(() => daemon.log.some(({ msg }) => msg === 'reloaded') || daemon.child.signalCode !== null);
+      assert.equal((await client.daemon()).pid, daemon.child.pid);
+      daemon.child.kill('SIGTERM');
+      assert.equal(await daemon.ended, 0);
+      assert.equal(daemon.stderr, '');
+    });
+  }
+
   it('SIGTERM while it restores ends it in order without restoring the rest', async () => {
     for (const kind of ['overlays', 'vnics'] as const) mkdirSync(join(directory.path, kind));
     const properties = { 'vxlan/listen_ip': '127.0.0.1', 'vxlan/listen_port': String(freePort()) };
