@@ -56,6 +56,13 @@ export const libcMissing = (cause: unknown) =>
 export const tunMissing = () =>
   refused('tun_missing', 'open /dev/net/tun', 'ENOENT', 'this kernel offers no TAP interfaces; try: modprobe tun');
 
+/** At the start of a daemon that has VNICs; `obstacles`: a phrase each. */
+export const tapsImpossible = (vnics: number, obstacles: readonly string[]) =>
+  new VxlaneError(
+    'taps_impossible',
+    `the interfaces of ${vnics} VNIC${vnics === 1 ? '' : 's'} cannot be made: ${obstacles.join('; ')}`,
+  );
+
 export const tunNotPermitted = (name: string, netns: string | null) =>
   refused(
     'tun_not_permitted',

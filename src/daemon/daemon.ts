@@ -18,7 +18,9 @@ import type {
 } from '../control/protocol.js';
 import { TARGETS_DEFAULT } from '../control/protocol.js';
 import type { Datapath } from '../datapath/datapath.js';
+import { tapsImpossible } from '../errors.js';
 import { plugins } from '../search/registry.js';
+import { tapObstacles } from '../system/tap-access.js';
 import { version } from '../version.js';
 import { Clockwork } from './clockwork.js';
 import { load, pluginsStarted, repair } from './commands/bring-up.js';
@@ -72,13 +74,14 @@ export class Daemon implements Controller {
 
   /**
    * Resolves when everything that was kept, and is declared, is there or has been tried; a plugin that takes its time
-   * to start is not waited for. Needs `tick` meanwhile. Rejects when the configuration file is refused: then nothing
-   * was touched.
+   * to start is not waited for. Needs `tick` meanwhile. Rejects when the configuration file is refused, and when there
+   * are VNICs and this process may not make interfaces: then nothing was touched.
    */
   async restore(): Promise<void> {
     await this.#registry.serial.run(async () => {
       await load(this.#registry);
       await (this.#configFile === null ? release(this.#registry) : this.#configFile.begin(this.#registry));
+      this.#checkTaps();
       await repair(this.#registry, () => true);
     });
     const { deadlines, log } = this.#registry;
@@ -198,6 +201,15 @@ export class Daemon implements Controller {
     const shown = isAll ? sorted(overlays) : names.map((name) => overlayOf(this.#registry, name));
     const onShown = sorted(vnics).filter((vnic) => shown.some(({ name }) => name === vnic.identity.overlay));
     return statsView(datapath, shown, onShown, isAll);
+  }
+
+  /** Better no daemon than one that says it is ready and can do nothing of what it is there for. */
+  #checkTaps(): void {
+    const { vnics, log } = this.#registry;
+    const obstacles = tapObstacles();
+    if (obstacles.length === 0) return;
+    if (vnics.size > 0) throw tapsImpossible(vnics.size, obstacles);
+    log.warn('no VNIC can be created', { reason: obstacles.join('; ') });
   }
 
   #view(overlay: Overlay): OverlayView {

@@ -53,11 +53,17 @@ describe('the daemon process', { skip: needsRoot() }, () => {
     directory.delete();
   });
 
-  function spawnDaemon(stateDir = directory.path, stdout: 'pipe' | number = 'pipe'): DaemonProcess {
+  /** `wrapper`: a program and its arguments that ends by executing the rest of its command line. */
+  function spawnDaemon(
+    stateDir = directory.path,
+    stdout: 'pipe' | number = 'pipe',
+    wrapper: readonly string[] = [],
+  ): DaemonProcess {
     const options = { socket, stateDir, fdbSize: 1024, workers: 1, engine: 'auto', busyPollUs: 0, cpus: [] };
-    const child = spawn(process.execPath, [PROGRAM, JSON.stringify(options)], { stdio: ['ignore', stdout, 'pipe'] });
+    const [command, ...args] = [...wrapper, process.execPath, PROGRAM, JSON.stringify(options)];
+    const child = spawn(command as string, args, { stdio: ['ignore', stdout, 'pipe'] });
     const ended = new Promise<number | string>((resolve) => {
-      child.on('exit', (code, signal) => resolve(code ?? signal ?? 'unknown'));
+      child.on('close', (code, signal) => resolve(code ?? signal ?? 'unknown'));
     });
     const daemon: DaemonProcess = { child, log: [], stderr: '', ended };
     let rest = '';
@@ -227,6 +233,41 @@ describe('the daemon process', { skip: needsRoot() }, () => {
     daemon.child.kill('SIGTERM');
     assert.equal(await daemon.ended, 0, daemon.stderr);
   });
+
+  const without = (capability: string) => {
+    return ['setpriv', '--inh-caps', `-${capability}`, '--bounding-set', `-${capability}`];
+  };
+  const otherDevice = (make: string) => {
+    return ['unshare', '-m', 'sh', '-c', `mount -t tmpfs none /dev/net && ${make} && exec "$@"`, 'sh'];
+  };
+  const closedDevice = [...otherDevice('mknod -m 0 /dev/net/tun c 10 200'), ...without('dac_override')];
+  const withoutTaps = [
+    ['CAP_NET_ADMIN', without('net_admin'), /this process lacks CAP_NET_ADMIN/],
+    ['/dev/net/tun', otherDevice('true'), /\/dev\/net\/tun cannot be opened \(ENOENT\): there is no such device node/],
+    [
+      'the right to open /dev/net/tun',
+      closedDevice,
+      /\/dev\/net\/tun cannot be opened \(EACCES\): it is device 10:200, mode 0000, owner 0:0; this process is 0/,
+    ],
+  ] as const;
+  for (const [lacking, wrapper, reason] of withoutTaps) {
+    it(`without ${lacking} it says so, and ends when it has VNICs to bring up`, async () => {
+      const idle = spawnDaemon(directory.path, 'pipe', wrapper);
+      await ready(idle);
+      assert.match(String(idle.log.find(({ msg }) => msg === 'no VNIC can be created')?.reason), reason);
+      idle.child.kill('SIGTERM');
+      assert.equal(await idle.ended, 0, idle.stderr);
+      const vnic = { version: STATE_VERSION, name: uniqueName('k'), mac: MAC, overlay: 'overlay0', netns: netns.name };
+      writeFileSync(directory.file('vnics', vnic.name), JSON.stringify({ ...vnic, allowAnyMac: false }));
+      const needed = spawnDaemon(directory.path, 'pipe', wrapper);
+      assert.equal(await needed.ended, 1);
+      const said = JSON.stringify(needed.log) + needed.stderr;
+      assert.match(said, reason);
+      assert.match(said, /the interfaces of 1 VNIC cannot be made/);
+      assert(!needed.log.some(({ msg }) => msg === 'ready'));
+      assert.equal(existsSync(directory.file('vnics', vnic.name)), true);
+    });
+  }
 
   it('says what it is', async () => {
     const daemon = spawnDaemon();
