@@ -115,6 +115,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'src/datapath',
     'src/overlay-properties',
     'src/search',
+    'src/system/tap-access',
   ],
   'src/daemon/overlay': [
     'src/datapath',

@@ -18,12 +18,10 @@ import type {
 } from '../control/protocol.js';
 import { TARGETS_DEFAULT } from '../control/protocol.js';
 import type { Datapath } from '../datapath/datapath.js';
-import { tapsImpossible } from '../errors.js';
 import { plugins } from '../search/registry.js';
-import { tapObstacles } from '../system/tap-access.js';
 import { version } from '../version.js';
 import { Clockwork } from './clockwork.js';
-import { load, pluginsStarted, repair } from './commands/bring-up.js';
+import { checkTaps, load, pluginsStarted, repair } from './commands/bring-up.js';
 import { createOverlay, deleteOverlay } from './commands/create-overlay.js';
 import { lookup } from './commands/lookup.js';
 import { modifyOverlay } from './commands/modify-overlay.js';
@@ -81,7 +79,7 @@ export class Daemon implements Controller {
     await this.#registry.serial.run(async () => {
       await load(this.#registry);
       await (this.#configFile === null ? release(this.#registry) : this.#configFile.begin(this.#registry));
-      this.#checkTaps();
+      checkTaps(this.#registry);
       await repair(this.#registry, () => true);
     });
     const { deadlines, log } = this.#registry;
@@ -201,15 +199,6 @@ export class Daemon implements Controller {
     const shown = isAll ? sorted(overlays) : names.map((name) => overlayOf(this.#registry, name));
     const onShown = sorted(vnics).filter((vnic) => shown.some(({ name }) => name === vnic.identity.overlay));
     return statsView(datapath, shown, onShown, isAll);
-  }
-
-  /** Better no daemon than one that says it is ready and can do nothing of what it is there for. */
-  #checkTaps(): void {
-    const { vnics, log } = this.#registry;
-    const obstacles = tapObstacles();
-    if (obstacles.length === 0) return;
-    if (vnics.size > 0) throw tapsImpossible(vnics.size, obstacles);
-    log.warn('no VNIC can be created', { reason: obstacles.join('; ') });
   }
 
   #view(overlay: Overlay): OverlayView {

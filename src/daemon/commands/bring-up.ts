@@ -3,9 +3,10 @@
  * there, a plugin whose source is gone) is there with its reason, and is tried again: with back-off, and on SIGHUP.
  */
 import { checkTakesTargets, refuse, Taken, targetMac, targetOf, vnicMac } from '../../config/rules.js';
-import { messageOf, noSuchOverlay, overlayNotUp } from '../../errors.js';
+import { messageOf, noSuchOverlay, overlayNotUp, tapsImpossible } from '../../errors.js';
 import { configurationOf } from '../../overlay-properties/overlay-properties.js';
 import { builtInPlugin } from '../../search/find.js';
+import { tapObstacles } from '../../system/tap-access.js';
 import type { Overlay } from '../overlay/overlay.js';
 import { Vnic } from '../overlay/vnic.js';
 import type { StoredOverlay } from '../state/store.js';
@@ -58,6 +59,14 @@ function restoredOverlay(registry: Registry, stored: StoredOverlay): Overlay {
   const { listen } = configuration.settings.socket;
   for (const [mac, text] of targets) overlay.statics.set(targetMac(mac), targetOf(text, listen));
   return overlay;
+}
+
+/** Better no daemon than one that says it is ready and can bring up nothing of what it is there for. */
+export function checkTaps({ vnics, log }: Registry): void {
+  const obstacles = tapObstacles();
+  if (obstacles.length === 0) return;
+  if (vnics.size > 0) throw tapsImpossible(vnics.size, obstacles);
+  log.warn('no VNIC can be created', { reason: obstacles.join('; ') });
 }
 
 /**
