@@ -161,6 +161,7 @@ export const OVL_HEADER = OVL_ANY_MAC_VNIC + 4 + 4; // u64 its VXLAN header as i
 export const OVL_FLOOD = OVL_HEADER + 8; // u32 its flood list, 0: none, or an empty one
 // u32 raised when the index is given to another overlay: what outlives a turn names both (host)
 export const OVL_INCARNATION = OVL_FLOOD + 4;
+export const OVL_FRAME_MAX = OVL_INCARNATION + 4; // u32 bytes of a frame without tags that its MTU allows
 export const OVL_SIZE = 64;
 export const OVL_FLAG_LIVE = 1;
 export const OVL_FLAG_STRICT_HEADER = 2; // drop datagrams with reserved bits set
@@ -174,6 +175,7 @@ export const OVL_FLAG_COALESCE_TCP = 256; // TCP frames for a VNIC may be joined
 export const OVL_FLAG_COALESCE_UDP = 512; // UDP frames as well
 export const OVL_FLAG_FLOOD_UNKNOWN = 1024; // unicast to an unknown MAC is flooded; misses are never asked
 export const OVL_FLAG_LEARN = 2048; // the host is told where MACs are heard from
+export const OVL_FLAG_ACCEPT_PARTIAL = 4096; // frames from the underlay may come as they are inside a kernel
 export const OVERLAYS_SIZE = OVERLAYS_MAX * OVL_SIZE;
 
 // ---- VNICs (all written by host) ----------------------------------------------------------------------------------
@@ -500,7 +502,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 12;
+export const LAYOUT_VERSION = 13;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

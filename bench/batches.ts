@@ -147,8 +147,9 @@ function fillTables({ views }: Testbed, host: DatapathExports) {
   const socket = tables.addSocket({ listeners: [NOT_A_DESCRIPTOR], sources: [[source]] });
   const proxies = { proxyArp: true, proxyNdp: true, proxyDhcp: true };
   const offloads = { segment: true, coalesceTcp: true, coalesceUdp: true };
+  const size = { mtu: 1450, acceptPartial: true };
   const rules = { strictHeader: false, vlan: 'pass', point: null, lookup: true, flood: null } as const;
-  const config: OverlayConfig = { vni: VNI, socket, learn: false, ...rules, ...proxies, ...offloads };
+  const config: OverlayConfig = { vni: VNI, socket, learn: false, ...size, ...rules, ...proxies, ...offloads };
   const overlay = tables.addOverlay(config, { point: 0, flood: 0 });
   host.vniPut(VNI, overlay);
   const learn = (on: boolean): void => tables.setOverlay(overlay, { ...config, learn: on }, { point: 0, flood: 0 });

@@ -20,9 +20,10 @@ const engine = probeUring().ok ? 'uring' : 'mmsg';
 const silent = { info() {}, warn() {}, error: console.error };
 const datapath = await Datapath.start({ fdbSize: entries * 2, workers: 2, busyPollUs: 0, engine, log: silent });
 const settings = { strictHeader: false, vlan: 'pass', point: null, lookup: true, flood: null, learn: false } as const;
+const size = { mtu: 1450, acceptPartial: true } as const;
 const proxies = { proxyArp: true, proxyNdp: true, proxyDhcp: true } as const;
 const offloads = { segment: true, coalesceTcp: true, coalesceUdp: true } as const;
-const overlay = datapath.addOverlay({ vni: 1, socket: 0, ...settings, ...proxies, ...offloads });
+const overlay = datapath.addOverlay({ vni: 1, socket: 0, ...size, ...settings, ...proxies, ...offloads });
 
 function put(first: number, end: number): void {
   for (let n = first; n < Math.min(end, entries); n++) {

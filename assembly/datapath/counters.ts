@@ -80,10 +80,10 @@ export function countEncapIn(vnic: u32): void {
   bump(vnicCounters(vnic), VC_TX_BYTES, frameBytes());
 }
 
-// `bytes` of datagrams, which brought the frame in hand.
+// The frame in hand came in `received` datagrams, which are `bytes` with the headers of every frame it stands for.
 @inline
-export function countDecapIn(bytes: u32): void {
-  store<u32>(w(), load<u32>(w(), W_DATAGRAMS_LEFT) - frameCount(), W_DATAGRAMS_LEFT);
+export function countDecapIn(received: u32, bytes: u32): void {
+  store<u32>(w(), load<u32>(w(), W_DATAGRAMS_LEFT) - received, W_DATAGRAMS_LEFT);
   total(C_DECAP_IN, frameCount());
   total(C_DECAP_IN_BYTES, bytes);
 }
@@ -92,6 +92,12 @@ export function countDecapIn(bytes: u32): void {
 @inline
 export function expectDatagrams(count: u32): void {
   store<u32>(w(), count, W_DATAGRAMS_LEFT);
+}
+
+// A datagram that was counted as one stands for `frames` more, and `bytes` more.
+export function countDecapMore(frames: u32, bytes: i32): void {
+  total(C_DECAP_IN, frames);
+  total(C_DECAP_IN_BYTES, <u64>(<i64>bytes));
 }
 
 @inline

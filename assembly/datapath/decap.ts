@@ -1,11 +1,12 @@
 // Decap: a datagram from the underlay (UDP -> TAP).
 //
-//  1. size       a VXLAN header and a whole Ethernet header, and not cut off by the kernel
+//  1. length     a VXLAN header and a whole Ethernet header, and not cut off by the kernel
 //  2. header     the I flag; the VNI picks an overlay that listens on this socket; reserved bits as configured
-//  3. frame      a unicast source, at most two tags, the overlay's VLAN policy
-//  4. learn      where its source MAC was heard from, if the overlay learns; whatever becomes of the frame
-//  5. multicast  to every local VNIC of the overlay
-//  6. unicast    to the VNIC that has the MAC; a VNIC that carries any MAC may have to be asked for, or gets what is
+//  3. size       what is longer than the MTU allows may be a super-frame (offload/partial.ts)
+//  4. frame      a unicast source, at most two tags, the overlay's VLAN policy
+//  5. learn      where its source MAC was heard from, if the overlay learns; whatever becomes of the frame
+//  6. multicast  to every local VNIC of the overlay
+//  7. unicast    to the VNIC that has the MAC; a VNIC that carries any MAC may have to be asked for, or gets what is
 //                unknown where that is flooded
 //
 // Nothing that came from the underlay goes back to it.
@@ -18,10 +19,12 @@ import {
   OVL_ANY_MAC_VNIC,
   OVL_FIRST_VNIC,
   OVL_FLAGS,
+  OVL_FLAG_ACCEPT_PARTIAL,
   OVL_FLAG_LEARN,
   OVL_FLAG_LIVE,
   OVL_FLAG_LOOKUP,
   OVL_FLAG_STRICT_HEADER,
+  OVL_FRAME_MAX,
   OVL_SOCKET,
   OVL_VLAN,
   VNIC_NEXT,
@@ -29,14 +32,16 @@ import {
   VlanPolicy,
 } from '../layout';
 import { SuperFrame } from '../offload/gro';
+import { segmentCount } from '../offload/gso';
+import { describeSuperFrame, superFrameHeaders } from '../offload/partial';
 import { fdbFind, fdbKey } from '../table/fdb';
 import { overlayAt, vnicAt } from '../table/records';
 import { overlayOfVni } from '../table/vnis';
 import { ETH_HLEN, ethDst, ethSrc, isMulticast } from '../wire/ethernet';
 import { vnetIsClear, vnetShift } from '../wire/virtio';
-import { vlanDepth } from '../wire/vlan';
+import { VLAN_HLEN, vlanDepth } from '../wire/vlan';
 import { vxlanHasVni, vxlanReservedBits, vxlanVni } from '../wire/vxlan';
-import { bump, countCopy, countDecapIn, drop, expectDatagrams, overlayCounters } from './counters';
+import { bump, countCopy, countDecapIn, countDecapMore, drop, expectDatagrams, overlayCounters } from './counters';
 import { refusedTags, stripTags } from './encap';
 import { floodsUnknown } from './flood';
 import { forward } from './forward';
@@ -51,14 +56,15 @@ import { groVnet, groWireBytes } from './gro-message';
 export function decapDatagram(datagram: usize, len: u32, truncated: bool, socket: u32): bool {
   if (!outHasRoom()) return false;
   takeComplete(len - VXLAN_HLEN);
-  countDecapIn(len);
+  countDecapIn(1, len);
   return decapTaken(datagram, len, truncated, socket);
 }
 
-// The same of the datagrams that became a super-frame behind one VXLAN header. There must be room in the output list.
-export function decapJoined(datagram: usize, joined: SuperFrame, socket: u32): void {
+// The same of the `received` datagrams that became a super-frame behind one VXLAN header. There must be room in the
+// output list.
+export function decapJoined(datagram: usize, joined: SuperFrame, received: u32, socket: u32): void {
   takeAgain(groVnet(), joined.frames, groWireBytes(joined));
-  countDecapIn(groWireBytes(joined) + joined.frames * VXLAN_HLEN);
+  countDecapIn(received, groWireBytes(joined) + joined.frames * VXLAN_HLEN);
   decapTaken(datagram, VXLAN_HLEN + joined.headers + joined.bytes, false, socket);
 }
 
@@ -68,13 +74,13 @@ export function decapOffloaded(datagram: usize, len: u32, vnet: usize, socket: u
   const isTruthful = len > <u32>VXLAN_HLEN && takeOffloaded(datagram + VXLAN_HLEN, len - VXLAN_HLEN, vnet);
   if (!isTruthful) takeComplete(len);
   expectDatagrams(frameCount());
-  countDecapIn(frameBytes() + frameCount() * VXLAN_HLEN);
+  countDecapIn(frameCount(), frameBytes() + frameCount() * VXLAN_HLEN);
   return isTruthful ? decapTaken(datagram, len, false, socket) : dropped(Drop.bad_offload, 0);
 }
 
 function decapTaken(datagram: usize, len: u32, truncated: bool, socket: u32): bool {
   if (len < <u32>VXLAN_HLEN + ETH_HLEN) return dropped(Drop.truncated, 0);
-  if (truncated || (len > <u32>(VXLAN_HLEN + FRAME_MAX) && !isSuperFrame())) return dropped(Drop.oversized, 0);
+  if (truncated) return dropped(Drop.oversized, 0);
   if (!vxlanHasVni(datagram)) return dropped(Drop.bad_vxlan_header, 0);
   const overlay = overlayOfVni(vxlanVni(datagram));
   const record = overlayAt(overlay);
@@ -92,10 +98,15 @@ function dropped(reason: Drop, overlay: u32): bool {
 }
 
 function decapFrame(frame: usize, len: u32, overlay: u32, flags: u32): bool {
+  const depth = vlanDepth(frame, len);
+  if (len > load<u32>(overlayAt(overlay), OVL_FRAME_MAX) + <u32>max(depth, 0) * VLAN_HLEN && !isSuperFrame()) {
+    const whole = flags & OVL_FLAG_ACCEPT_PARTIAL ? takeWhole(frame, len, overlay) : 0;
+    if (whole == 0 && len > <u32>FRAME_MAX) return dropped(Drop.oversized, overlay);
+    if (whole != 0) len = whole;
+  }
   const source = ethSrc(frame);
   if (isMulticast(source) || source == 0) return dropped(Drop.bad_source, overlay);
   const policy = load<u32>(overlayAt(overlay), OVL_VLAN);
-  const depth = vlanDepth(frame, len);
   const refused = refusedTags(depth, policy);
   if (refused != Drop.none) return dropped(refused, overlay);
   if (flags & OVL_FLAG_LEARN) learn(overlay, source);
@@ -107,6 +118,19 @@ function decapFrame(frame: usize, len: u32, overlay: u32, flags: u32): bool {
   const size = len - <u32>(start - frame);
   if (isMulticast(ethDst(start))) return multicast(start, size, overlay);
   return unicast(start, size, overlay);
+}
+
+// A frame longer than the MTU allows: if it is a super-frame that came in one datagram, it is taken as that, and counts
+// as the frames it stands for. Answers its bytes; else 0.
+function takeWhole(frame: usize, len: u32, overlay: u32): u32 {
+  const mtu = load<u32>(overlayAt(overlay), OVL_FRAME_MAX) - ETH_HLEN;
+  const size = describeSuperFrame(frame, len, mtu, 0, groVnet());
+  if (size == 0) return 0;
+  const frames = segmentCount();
+  const more = (frames - 1) * superFrameHeaders();
+  takeAgain(groVnet(), frames, size + more);
+  countDecapMore(frames - 1, size - len + more + (frames - 1) * VXLAN_HLEN);
+  return size;
 }
 
 function multicast(frame: usize, len: u32, overlay: u32): bool {

@@ -6,7 +6,7 @@ import { countEncapIn, drop } from '../datapath/counters';
 import { decapDatagram, decapJoined } from '../datapath/decap';
 import { encapFrame } from '../datapath/encap';
 import { takeComplete } from '../datapath/frame';
-import { groMessage, joinDatagrams } from '../datapath/gro-message';
+import { groMessage, joinDatagrams, openWhole } from '../datapath/gro-message';
 import { outHasRoom } from '../datapath/output';
 import { vnicAt } from '../table/records';
 
@@ -39,15 +39,20 @@ export function isResumed(): bool {
   return taken != 0;
 }
 
-// A message of `len` bytes: datagrams of `joined` bytes and a last one that may be shorter; 0: it is one datagram.
+// A message of `len` bytes: datagrams of `joined` bytes and a last one that may be shorter, or one datagram with a UDP
+// super-frame in it, of segments of that size; 0: it is one datagram.
 // False: there was no room in the output list; what was taken is not taken again by the next call.
 export function decapMessage(at: usize, len: u32, joined: u32, isCut: bool, socket: u32): bool {
   const size = joined == 0 ? len : joined;
   do {
     if (!outHasRoom()) return false;
+    if (taken == 0 && size < len && !isCut && openWhole(groMessage(), at, len, size)) {
+      decapJoined(at, groMessage(), datagramsOf(len, size), socket);
+      return true;
+    }
     const rest = len - taken;
     const count = isCut ? 1 : joinDatagrams(groMessage(), at + taken, rest, size);
-    if (count > 1) decapJoined(at + taken, groMessage(), socket);
+    if (count > 1) decapJoined(at + taken, groMessage(), count, socket);
     else decapDatagram(at + taken, min(size, rest), isCut && rest <= size, socket);
     taken += count * size;
   } while (taken < len);

@@ -99,7 +99,7 @@ function decapRead(at: usize, len: u32): bool {
 function refused(len: u32, reason: Drop): bool {
   takeComplete(len);
   expectDatagrams(1);
-  countDecapIn(len);
+  countDecapIn(1, len);
   drop(reason, 0, 0);
   return true;
 }

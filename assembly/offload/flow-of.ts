@@ -41,6 +41,8 @@ export enum FlowOf {
 /** Bits of `kinds`: which flows of a VNIC may be joined. */
 export const KIND_TCP: u32 = 1;
 export const KIND_UDP: u32 = 2;
+/** Beside these: its frames from the underlay may have a partial checksum, see partial.ts. */
+export const ACCEPT_PARTIAL: u32 = 4;
 
 /** A frame of a TCP or UDP flow, as `flowOf` found it. A record in a worker's area: nobody makes one with `new`. */
 @unmanaged
@@ -52,7 +54,9 @@ export class Segment {
   /** Payload bytes, Ethernet padding left out; 0: no super-frame may have this frame in it, `headers` is not set. */
   payload: u32;
   /** Where the IP header starts, in bytes from the start of the frame. */
-  l3: u16;
+  l3: u8;
+  /** A partial checksum is taken for a right one. */
+  mayBePartial: bool;
   /** Where the transport header starts. */
   l4: u16;
   /** Where the payload starts. */
@@ -74,7 +78,7 @@ export function flowOf(segment: Segment, frame: usize, len: u32, vnic: u32): Flo
   const l3 = l3Offset(depth);
   const etherType = innerEtherType(frame, depth);
   segment.frame = frame;
-  segment.l3 = <u16>l3;
+  segment.l3 = <u8>l3;
   segment.isIpv4 = etherType == ETH_P_IP;
   if (etherType == ETH_P_IP) return flowOfIpv4(segment, frame, l3, len - l3, vnic);
   return etherType == ETH_P_IPV6 ? flowOfIpv6(segment, frame, l3, len - l3, vnic) : FlowOf.None;

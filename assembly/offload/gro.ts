@@ -10,7 +10,7 @@
 //
 // The id of IPv4 may also stay the same when DF is set (Linux sends 0 from unconnected sockets).
 
-import { OVL_FLAGS, OVL_FLAG_COALESCE_TCP, OVL_FLAG_COALESCE_UDP } from '../layout';
+import { OVL_FLAGS, OVL_FLAG_ACCEPT_PARTIAL, OVL_FLAG_COALESCE_TCP, OVL_FLAG_COALESCE_UDP } from '../layout';
 import { overlayAt } from '../table/records';
 import { foldSum, sum } from '../wire/checksum';
 import {
@@ -27,7 +27,8 @@ import { IPV6_HLEN, ipv6AreAlike, ipv6PayloadLength, ipv6PseudoSum } from '../wi
 import { TCP_FIN, TCP_PSH, tcpAreAlike, tcpFlags, tcpSeq } from '../wire/tcp';
 import { udpChecksum, udpLength } from '../wire/udp';
 import { sameUpToL3 } from '../wire/vlan';
-import { KIND_TCP, KIND_UDP, Segment } from './flow-of';
+import { ACCEPT_PARTIAL, KIND_TCP, KIND_UDP, Segment } from './flow-of';
+import { checksumField } from './partial';
 
 /** Frames of one super-frame, as many as the kernel's GRO joins of UDP and one send of UDP_SEGMENT cuts. */
 const FRAMES_MAX: u32 = 64;
@@ -50,11 +51,15 @@ export class SuperFrame extends Segment {
   isVerified: bool;
 }
 
-/** KIND_TCP, KIND_UDP: what the VNICs of an overlay take super-frames of. */
+/** KIND_TCP, KIND_UDP: what the VNICs of an overlay take super-frames of; ACCEPT_PARTIAL. */
 @inline
 export function kindsOf(overlay: u32): u32 {
   const flags = load<u32>(overlayAt(overlay), OVL_FLAGS);
-  return (flags & OVL_FLAG_COALESCE_TCP ? KIND_TCP : 0) | (flags & OVL_FLAG_COALESCE_UDP ? KIND_UDP : 0);
+  return (
+    (flags & OVL_FLAG_COALESCE_TCP ? KIND_TCP : 0) |
+    (flags & OVL_FLAG_COALESCE_UDP ? KIND_UDP : 0) |
+    (flags & OVL_FLAG_ACCEPT_PARTIAL ? ACCEPT_PARTIAL : 0)
+  );
 }
 
 /** Whether a super-frame of these kinds may begin with the segment. */
@@ -139,15 +144,18 @@ export function verifyHead(head: SuperFrame): bool {
   const packet = head.frame + head.l3;
   const protocol = head.kind == <u8>KIND_TCP ? IPPROTO_TCP : IPPROTO_UDP;
   head.pseudo = head.isIpv4 ? ipv4PseudoSum(packet, protocol, 0) : ipv6PseudoSum(packet, protocol, 0);
-  head.isVerified = verifyNext(head, head.frame, head.payload);
+  head.isVerified = verifyNext(head, head.frame, head.payload, head.mayBePartial);
   return head.isVerified;
 }
 
-/** Whether those of a frame are that continues the head. */
+/** Whether those of a frame are that continues the head. `mayBePartial`: of this frame. */
 @inline
-export function verifyNext(head: SuperFrame, next: usize, payload: u32): bool {
-  const length = <u32>head.headers - head.l4 + payload;
-  return verifyIp(head, next) && sum(next + head.l4, length, transportSum(head, payload)) == 0xffff;
+export function verifyNext(head: SuperFrame, next: usize, payload: u32, mayBePartial: bool): bool {
+  const header = next + head.l4;
+  const pseudo = transportSum(head, payload);
+  if (!verifyIp(head, next)) return false;
+  if (mayBePartial && checksumField(head, header) == pseudo) return true;
+  return sum(header, <u32>head.headers - head.l4 + payload, pseudo) == 0xffff;
 }
 
 /** Whether the checksum of its IPv4 header is; IPv6 has none. */

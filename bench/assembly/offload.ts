@@ -15,6 +15,7 @@ import {
   OUT_VNET,
   OUT_VNIC,
   OVL_FLAGS,
+  OVL_FLAG_ACCEPT_PARTIAL,
   OVL_FLAG_COALESCE_TCP,
   OVL_FLAG_COALESCE_UDP,
   VXLAN_HLEN,
@@ -148,7 +149,7 @@ export function coalesceLists(saved: usize, entries: u32, count: u32): u32 {
   for (let turn: u32 = 0; turn < count; turn++) {
     restore(saved, entries);
     coalesceBegin();
-    for (let index: u32 = 0; index < entries; index++) coalesce(index, 3);
+    for (let index: u32 = 0; index < entries; index++) coalesce(index, 7);
     coalesceEnd();
     for (let index: u32 = 0; index < entries; index++) joined += load<u32>(outAt(index), OUT_JOINED);
   }
@@ -185,7 +186,7 @@ export function flowHashes(entries: u32, count: u32): u64 {
 // that its overlay is found by is 0, and so is the overlay.
 export function makeMessage(at: usize, tcp: bool, payload: u32, datagrams: u32): u32 {
   workerAttach(0);
-  store<u32>(overlayAt(0), OVL_FLAG_COALESCE_TCP | OVL_FLAG_COALESCE_UDP, OVL_FLAGS);
+  store<u32>(overlayAt(0), OVL_FLAG_COALESCE_TCP | OVL_FLAG_COALESCE_UDP | OVL_FLAG_ACCEPT_PARTIAL, OVL_FLAGS);
   const size = VXLAN_HLEN + headerLength(tcp) + payload;
   for (let index: u32 = 0; index < datagrams; index++) {
     const datagram = at + <usize>(index * size);

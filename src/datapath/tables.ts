@@ -5,6 +5,7 @@ import {
   OVERLAYS_MAX,
   OVL_ANY_MAC_VNIC,
   OVL_FIRST_VNIC,
+  OVL_FLAG_ACCEPT_PARTIAL,
   OVL_FLAG_COALESCE_TCP,
   OVL_FLAG_COALESCE_UDP,
   OVL_FLAG_FLOOD_UNKNOWN,
@@ -19,6 +20,7 @@ import {
   OVL_FLAG_STRICT_HEADER,
   OVL_FLAGS,
   OVL_FLOOD,
+  OVL_FRAME_MAX,
   OVL_INCARNATION,
   OVL_POINT,
   OVL_SIZE,
@@ -69,6 +71,7 @@ import type {
   VnicIndex,
 } from './types.js';
 
+const ETHERNET_HEADER = 14; // bytes
 const NO_FD = -1;
 
 const overlayAt = (index: OverlayIndex): number => (OVERLAYS_BASE + index * OVL_SIZE) >> 2;
@@ -153,6 +156,7 @@ export class Tables {
     this.#set(record, OVL_VLAN, VlanPolicy[config.vlan]);
     this.#set(record, OVL_POINT, point);
     this.#set(record, OVL_FLOOD, flood);
+    this.#set(record, OVL_FRAME_MAX, ETHERNET_HEADER + config.mtu);
     this.#set(record, OVL_FLAGS, overlayFlags(config));
   }
 
@@ -276,6 +280,7 @@ function overlayFlags(config: OverlayConfig): number {
     (config.point === null ? 0 : OVL_FLAG_POINT) |
     (config.segment ? OVL_FLAG_SEGMENT : 0) |
     (config.coalesceTcp ? OVL_FLAG_COALESCE_TCP : 0) |
-    (config.coalesceUdp ? OVL_FLAG_COALESCE_UDP : 0)
+    (config.coalesceUdp ? OVL_FLAG_COALESCE_UDP : 0) |
+    (config.acceptPartial ? OVL_FLAG_ACCEPT_PARTIAL : 0)
   );
 }

@@ -14,6 +14,10 @@ export interface OverlayConfig {
   /** Drop datagrams whose reserved bits are set. */
   readonly strictHeader: boolean;
   readonly vlan: 'pass' | 'strip' | 'discard';
+  /** Of its VNICs, in bytes. */
+  readonly mtu: number;
+  /** Frames from the underlay may have partial checksums, and come as super-frames of one datagram. */
+  readonly acceptPartial: boolean;
   /** The one destination of a point plugin; null for a dynamic one. */
   readonly point: Endpoint | 'drop' | null;
   /**

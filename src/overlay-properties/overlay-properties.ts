@@ -73,6 +73,15 @@ export const OVERLAY_PROPERTIES: readonly PropertySpec[] = [
     help: 'TTL or hop limit of what is sent to a multicast group; 1: it stays on the link',
   },
   {
+    name: 'vxlan/accept_partial',
+    type: 'string',
+    required: false,
+    default: 'auto',
+    values: ['auto', 'off'],
+    mutable: true,
+    help: 'frames with unfinished checksums, and super-frames, from a kernel on this machine (veth, virtio) are taken',
+  },
+  {
     name: 'offload',
     type: 'string',
     required: false,
@@ -138,6 +147,8 @@ export interface OverlaySettings {
   readonly socket: SocketSettings;
   readonly vlan: 'pass' | 'strip' | 'discard';
   readonly strictHeader: boolean;
+  /** Frames as they are inside a kernel on this machine are taken. */
+  readonly acceptPartial: boolean;
   readonly negativeTtlMs: number;
   readonly pluginMemoryMiB: number;
 }
@@ -195,6 +206,7 @@ function settingsOf(values: Values): OverlaySettings {
     },
     vlan: values.vlan as OverlaySettings['vlan'],
     strictHeader: values['strict-header'] === 'true',
+    acceptPartial: values['vxlan/accept_partial'] === 'auto',
     negativeTtlMs: Number(values['lookup/negative_ttl']),
     pluginMemoryMiB: Number(values['lookup/memory']),
   };

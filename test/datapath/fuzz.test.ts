@@ -109,7 +109,7 @@ class Fuzz {
     this.#macs = Array.from({ length: 40 }, (_, n) => Uint8Array.from([2, 0, 0, 0, 0, n]));
     this.#overlays = [
       this.#core.overlay({ vni: 1, segment: true, coalesceTcp: true, coalesceUdp: true }),
-      this.#core.overlay({ vni: 2, vlan: 'strip', strictHeader: true, coalesceTcp: true }),
+      this.#core.overlay({ vni: 2, vlan: 'strip', strictHeader: true, coalesceTcp: true, acceptPartial: true }),
       this.#core.overlay({ vni: 3, vlan: 'discard' }),
       this.#core.overlay({ vni: 4, point: { ip: '10.0.0.1', port: 4789 }, lookup: false, segment: true }),
       this.#core.overlay(flooding(3)),

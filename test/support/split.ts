@@ -1,7 +1,7 @@
 // The slow twin of a receiver: cuts a super-frame, given as bytes and a vnet header, into the frames it stands for.
 
 import { slowChecksum } from './bytes.js';
-import { concat, FIN, PSH, pseudoHeader, readVnet, TCP, UDP } from './super-frames.js';
+import { CWR, concat, FIN, GSO_ECN, PSH, pseudoHeader, readVnet, TCP, UDP } from './super-frames.js';
 
 /** Throws when the headers of the super-frame are not those of one; its checksum field is checked as well. */
 export function splitSuperFrame(bytes: Uint8Array, vnetHeader: Uint8Array): Uint8Array[] {
@@ -22,7 +22,7 @@ export function splitSuperFrame(bytes: Uint8Array, vnetHeader: Uint8Array): Uint
   const field = view.getUint16(l4 + vnet.csumOffset);
   const right =
     vnet.flags === 1 &&
-    vnet.gsoType === type &&
+    (vnet.gsoType & ~GSO_ECN) === type &&
     vnet.hdrLen === headers &&
     length === bytes.length - l3 &&
     (!version4 || slowChecksum(bytes.slice(l3, l4)) === 0) &&
@@ -45,6 +45,7 @@ export function splitSuperFrame(bytes: Uint8Array, vnetHeader: Uint8Array): Uint
     if (tcp) {
       out.setUint32(l4 + 4, (view.getUint32(l4 + 4) + index * vnet.gsoSize) >>> 0);
       if (index < count - 1) segment[l4 + 13]! &= ~(FIN | PSH);
+      if (index > 0) segment[l4 + 13]! &= ~CWR;
     } else {
       out.setUint16(l4 + 4, segment.length - l4);
     }

@@ -15,6 +15,7 @@ export const CWR = 0x80;
 export const GSO_TCPV4 = 1;
 export const GSO_TCPV6 = 4;
 export const GSO_UDP_L4 = 5;
+export const GSO_ECN = 0x80;
 
 export interface Flow {
   readonly version: 4 | 6;

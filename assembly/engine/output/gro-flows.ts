@@ -5,6 +5,7 @@
 import {
   OUT_FRAME,
   OUT_JOINED,
+  OUT_LEN,
   OUT_NEXT,
   OUT_PAYLOAD,
   OUT_PAYLOAD_LEN,
@@ -18,6 +19,8 @@ import { w } from '../../datapath/worker';
 import { Segment } from '../../offload/flow-of';
 import { append, begin, SuperFrame } from '../../offload/gro';
 import { writeHeaders } from '../../offload/gro-headers';
+import { markPartial } from '../../offload/partial';
+import { vnetIsClear } from '../../wire/virtio';
 
 /** A record of RUN_SIZE bytes; a key of 0: it is free. */
 @unmanaged
@@ -67,9 +70,9 @@ function makeRoom(): Run {
   return oldest;
 }
 
-/** Opens a run of one: entry `index` of the list. */
-export function openRun(index: u32, segment: Segment, vnic: u32): void {
-  if (segment.key == 0) return; // one flow in 2^64 looks like a free record
+/** Opens a run of one: entry `index` of the list. False: there can be none. */
+export function openRun(index: u32, segment: Segment, vnic: u32): bool {
+  if (segment.key == 0) return false; // one flow in 2^64 looks like a free record
   const run = makeRoom();
   const from = changetype<usize>(segment);
   const to = changetype<usize>(run);
@@ -78,6 +81,7 @@ export function openRun(index: u32, segment: Segment, vnic: u32): void {
   run.vnic = vnic;
   run.first = index;
   run.last = index;
+  return true;
 }
 
 /** Entry `index`, which continues the run, becomes its last frame. */
@@ -107,12 +111,22 @@ export function closeRuns(): void {
   }
 }
 
-/** Closes a run; what is more than one frame becomes a super-frame, and what is one stays as it is. */
+/** Closes a run; what is more than one frame becomes a super-frame, and what is one stays alone. */
 export function closeRun(run: Run): void {
   run.key = 0;
-  if (run.frames == 1) return;
   const out = outAt(run.first);
+  if (run.frames == 1) {
+    if (run.mayBePartial) markEntry(out);
+    return;
+  }
   store<u32>(out, <u32>run.frame, OUT_PAYLOAD);
   store<u32>(out, <u32>run.headers + run.payload, OUT_PAYLOAD_LEN);
   writeHeaders(run, out + OUT_VNET);
+}
+
+/** An entry that stays alone and may have a partial checksum: if it has, its VNIC is told so. */
+export function markEntry(out: usize): void {
+  if (!vnetIsClear(out + OUT_VNET)) return;
+  const len = markPartial(load<u32>(out, OUT_FRAME), load<u32>(out, OUT_LEN), out + OUT_VNET);
+  if (len != 0) store<u32>(out, len, OUT_LEN);
 }

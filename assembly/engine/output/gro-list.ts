@@ -4,17 +4,26 @@
 //  1. flowOf      which flow, and may a super-frame have the frame in it at all?
 //  2. findRun     the flow's run; the frame joins it, or closes it
 //  3. openRun     a frame that joined none may begin one
+//  4. markEntry   one that stays alone may have a partial checksum (offload/partial.ts)
 //
 // Order: a run leaves at the place of its head. So nothing of a flow may stand between the frames of its run: what
 // belongs to the flow and does not join closes its run, and what cannot be told closes those of its VNIC.
 
-import { OUT_ENDPOINT, OUT_FRAME, OUT_FRAMES, OUT_LEN, OUT_VNET, OUT_VNIC, W_GRO_SEGMENT } from '../../layout';
+import {
+  OUT_ENDPOINT,
+  OUT_FRAME,
+  OUT_LEN,
+  OUT_SENDER,
+  OUT_VNET,
+  OUT_VNIC,
+  W_GRO_SEGMENT,
+} from '../../layout';
 import { outAt } from '../../datapath/output';
 import { w } from '../../datapath/worker';
-import { FlowOf, flowOf, Segment } from '../../offload/flow-of';
+import { ACCEPT_PARTIAL, FlowOf, flowOf, Segment } from '../../offload/flow-of';
 import { continues, mayBegin, mayJoin, verifyHead, verifyNext } from '../../offload/gro';
-import { vnetIsClear } from '../../wire/virtio';
-import { closeRun, closeRuns, closeRunsOf, findRun, forgetRuns, growRun, openRun, Run } from './gro-flows';
+import { VNET_GSO_NONE, vnetFlags, vnetGsoType } from '../../wire/virtio';
+import { closeRun, closeRuns, closeRunsOf, findRun, forgetRuns, growRun, markEntry, openRun, Run } from './gro-flows';
 
 /** Forgets all open runs: before a list is coalesced. */
 export function coalesceBegin(): void {
@@ -28,7 +37,8 @@ export function coalesceEnd(): void {
 
 /**
  * Looks at entry `index` of the output list; entries come in the order of the list. One that goes to a VNIC joins an
- * earlier one's run, begins a run, or stays alone. `kinds`: KIND_TCP, KIND_UDP, what its VNIC takes super-frames of.
+ * earlier one's run, begins a run, or stays alone. `kinds`: KIND_TCP, KIND_UDP, what its VNIC takes super-frames of;
+ * ACCEPT_PARTIAL. A frame with a partial checksum that stays alone is marked as one.
  */
 export function coalesce(index: u32, kinds: u32): void {
   const out = outAt(index);
@@ -37,20 +47,27 @@ export function coalesce(index: u32, kinds: u32): void {
   const segment = changetype<Segment>(w() + W_GRO_SEGMENT);
   const flow = flowOf(segment, load<u32>(out, OUT_FRAME), load<u32>(out, OUT_LEN), vnic);
   if (flow == FlowOf.None) return;
-  if (flow == FlowOf.Unknown) return closeRunsOf(vnic);
+  const isSuper = vnetGsoType(out + OUT_VNET) != VNET_GSO_NONE;
+  segment.mayBePartial = !isSuper && mayBePartial(out, kinds);
+  if (flow == FlowOf.Unknown) {
+    closeRunsOf(vnic);
+    if (segment.mayBePartial) markEntry(out);
+    return;
+  }
   const run = findRun(segment.key);
-  const fits = mayJoin(segment, kinds) && isComplete(out);
+  const fits = !isSuper && mayJoin(segment, kinds);
   if (changetype<usize>(run) != 0) {
     if (fits && joins(run, segment)) return growRun(run, index, segment);
     closeRun(run);
   }
-  if (fits && mayBegin(segment, kinds)) openRun(index, segment, vnic);
+  if (fits && mayBegin(segment, kinds) && openRun(index, segment, vnic)) return;
+  if (segment.mayBePartial) markEntry(out);
 }
 
-// One frame, with nothing left to its receiver.
+// Whether the checksum may be a partial one: this is said of the frame, or may be so of what the underlay brings.
 @inline
-function isComplete(out: usize): bool {
-  return load<u32>(out, OUT_FRAMES) == 1 && vnetIsClear(out + OUT_VNET);
+function mayBePartial(out: usize, kinds: u32): bool {
+  return vnetFlags(out + OUT_VNET) != 0 || ((kinds & ACCEPT_PARTIAL) != 0 && load<u32>(out, OUT_SENDER) == 0);
 }
 
 // The sums, which cost most, come last.
@@ -58,5 +75,5 @@ function isComplete(out: usize): bool {
 function joins(run: Run, segment: Segment): bool {
   const frame = segment.frame;
   const payload = segment.payload;
-  return continues(run, frame, payload) && verifyHead(run) && verifyNext(run, frame, payload);
+  return continues(run, frame, payload) && verifyHead(run) && verifyNext(run, frame, payload, segment.mayBePartial);
 }

@@ -5,6 +5,7 @@
 import type { Datapath } from '../../datapath/datapath.js';
 import type { OverlayConfig, OverlayIndex, VnicIndex } from '../../datapath/types.js';
 import { messageOf } from '../../errors.js';
+import { defaultMtu } from '../../overlay-properties/mtu.js';
 import { isOwnEndpoint, type OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
 import type { Target } from '../../search/api.js';
 import { Flooding } from '../forwarding/flooding.js';
@@ -141,10 +142,11 @@ export class Attachment {
   }
 
   #configOf(facts: PluginFacts, { settings }: OverlayConfiguration, flood: FloodConfig): OverlayConfig {
-    const { strictHeader, vlan, socket } = settings;
+    const { strictHeader, vlan, acceptPartial, socket } = settings;
     const isOffloaded = socket.offload === 'auto';
     return {
-      ...{ vni: this.#overlay.identity.vni, socket: this.#socket.index, strictHeader, vlan, ...flood },
+      ...{ vni: this.#overlay.identity.vni, socket: this.#socket.index, strictHeader, vlan, acceptPartial, ...flood },
+      mtu: settings.mtu ?? defaultMtu(this.#overlay.underlay, socket.listen.ip),
       point: isPoint(facts) ? (facts.point ?? 'drop') : null,
       lookup: !isPoint(facts),
       proxyArp: facts.can('arp'),

@@ -21,6 +21,7 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
       'udp_checksum',
       'accept_zero_checksum6',
       'multicast_ttl',
+      'accept_partial',
     ];
     const general = [...identity, ...vxlan.map((name) => `vxlan/${name}`), 'offload', 'vlan', 'strict-header'];
     assert.deepEqual(names, [...general, 'lookup/negative_ttl', 'lookup/memory', 'search', 'files/config']);
@@ -30,7 +31,15 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
     assert.deepEqual(mtu, { name: 'mtu', ...expected });
     assert.equal(vnetid?.perm, 'r-');
     const changeable = view.properties.filter(({ perm }) => perm === 'rw').map(({ name }) => name);
-    assert.deepEqual(changeable, ['mtu', 'offload', 'vlan', 'strict-header', 'lookup/negative_ttl', 'lookup/memory']);
+    assert.deepEqual(changeable, [
+      'mtu',
+      'vxlan/accept_partial',
+      'offload',
+      'vlan',
+      'strict-header',
+      'lookup/negative_ttl',
+      'lookup/memory',
+    ]);
     assert.equal(view.status, 'ONLINE');
     assert.deepEqual(fixture().daemon.overlay('overlay0'), view);
   });
