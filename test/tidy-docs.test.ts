@@ -35,6 +35,33 @@ function linesOf(path: string): Line[] {
     });
 }
 
+/** What stands in the parentheses that open before `start`. */
+function argumentsAt(text: string, start: number): string {
+  let depth = 1;
+  let end = start;
+  for (; depth > 0 && end < text.length; end++)
+    depth += '([{'.includes(text[end]!) ? 1 : ')]}'.includes(text[end]!) ? -1 : 0;
+  return text.slice(start, end - 1);
+}
+
+test('docs/log.md names every key that the daemon and the datapath log', () => {
+  const documented = new Set([...read('docs/log.md').matchAll(/`([a-zA-Z]+)`/g)].map(([, key]) => key));
+  const logging = files.filter((path) => /^src\/(daemon|datapath|control)\/.*\.ts$/.test(path));
+  const keys = logging.flatMap((path) => {
+    const text = read(path);
+    return [...text.matchAll(/\blog\.(?:debug|info|warn|error|fatal)\(/g)].flatMap((call) => {
+      const fields = /\{ (.*) \}$/s.exec(argumentsAt(text, call.index + call[0].length))?.[1] ?? '';
+      const named = fields.split(/,\s+/).flatMap((field) => /^(\w+)(?=:|$)/.exec(field.trim())?.[1] ?? []);
+      return named.map((key) => ({ path, key }));
+    });
+  });
+  assert(keys.length > 50, `${keys.length} keys were found`);
+  assert.deepEqual(
+    keys.filter(({ key }) => !documented.has(key)),
+    [],
+  );
+});
+
 test('lines of prose fit a window', () => {
   const wrong = documents.flatMap((path) =>
     linesOf(path)

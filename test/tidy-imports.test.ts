@@ -47,6 +47,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'src/errors': [],
   'src/address': [],
   'src/silence': [],
+  'src/log-levels': [],
   'src/version': [],
   'src/directory': [],
   'src/system': [],
@@ -171,7 +172,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'src/cli/commands/demo': ['src/control', 'src/cli', 'src/demo/demo'],
   'src/main': ['src/cli'],
 };
-const LEAVES = ['src/errors', 'src/address', 'src/silence', 'src/version', 'src/directory'];
+const LEAVES = ['src/errors', 'src/address', 'src/silence', 'src/version', 'src/directory', 'src/log-levels'];
 const SYSTEM_ONLY = /from '(koffi|node:ffi)'/;
 
 const inside = (path: string, prefix: string): boolean => path === prefix || path.startsWith(`${prefix}/`);

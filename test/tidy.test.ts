@@ -18,6 +18,7 @@ const LONG_FILES: Readonly<Record<string, string>> = {
   'src/errors.ts': 'one table: what is said to people is worded in one place',
   'src/datapath/datapath.ts': 'one interface: all that other rooms may ask of the datapath, a few lines each',
   'src/daemon/plugin/plugin-slot.ts': 'one machine: whatever starts, swaps or ends a plugin changes the same state',
+  'test/daemon/process.test.ts': 'one process: each test asks another thing of the same start, and of the same end',
 };
 
 test('the release module imports its memory and nothing else, and has no data section', () => {

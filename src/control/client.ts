@@ -1,6 +1,7 @@
 /**
  * The other side of the control socket: a method per route. Loads no validation library, so that commands start fast.
  */
+import type { LogLevel } from '../log-levels.js';
 import type {
   CreateOverlay,
   CreateVnic,
@@ -37,6 +38,10 @@ export class ControlClient {
 
   daemon(): Promise<DaemonView> {
     return this.#read('/v1/daemon');
+  }
+
+  async setLogLevel(level: LogLevel): Promise<void> {
+    await this.#change('PUT', '/v1/log-level', { level });
   }
 
   overlays(): Promise<OverlayView[]> {

@@ -3,6 +3,7 @@
  * the server), replies are types. `Controller` is what the daemon implements; the server turns routes into its calls.
  *
  *   GET    /v1/daemon                              DaemonView
+ *   PUT    /v1/log-level                           SetLogLevel
  *   GET    /v1/overlays                            OverlayView[]
  *   POST   /v1/overlays                            CreateOverlay -> OverlayView
  *   GET    /v1/overlays/NAME                       OverlayView
@@ -22,6 +23,7 @@
  * 500 (`internal_error`) is a bug, and the daemon's log has its stack.
  */
 import { z } from 'zod';
+import { LOG_LEVELS, type LogLevel } from '../log-levels.js';
 
 export { DEFAULT_SOCKET } from './default-socket.js';
 
@@ -52,6 +54,10 @@ export type ModifyOverlay = z.infer<typeof ModifyOverlay>;
 export const SetTarget = z.strictObject({ destination: z.string() });
 export type SetTarget = z.infer<typeof SetTarget>;
 
+/** Of the daemon's log, from now on until it ends. */
+export const SetLogLevel = z.strictObject({ level: z.enum(LOG_LEVELS) });
+export type SetLogLevel = z.infer<typeof SetLogLevel>;
+
 export const CreateVnic = z.strictObject({
   name: LinkName,
   overlay: z.string(),
@@ -71,6 +77,8 @@ export interface DaemonView {
   fdbSize: number;
   fdbEntries: number;
   workerRestarts: number;
+  /** The least level that is logged. */
+  logLevel: LogLevel;
   uptimeSeconds: number;
   /** null: the daemon was started without a configuration file. */
   configuration: ConfigurationView | null;
@@ -202,6 +210,7 @@ export interface StatsView {
 /** What the daemon does for a client. Every call throws a VxlaneError to refuse. */
 export interface Controller {
   daemon(): DaemonView;
+  setLogLevel(level: LogLevel): void;
   overlays(): OverlayView[];
   overlay(name: string): OverlayView;
   createOverlay(request: CreateOverlay): Promise<OverlayView>;

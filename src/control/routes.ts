@@ -8,6 +8,7 @@ import {
   CreateVnic,
   ModifyOverlay,
   type PageRequest,
+  SetLogLevel,
   SetTarget,
   TARGETS_DEFAULT,
   TARGETS_MAX,
@@ -44,6 +45,10 @@ function pageOf({ after, limit = String(TARGETS_DEFAULT) }: NamedPage['Querystri
 
 export function addRoutes(app: FastifyInstance, controller: Controller): void {
   app.get('/v1/daemon', async () => controller.daemon());
+  app.put('/v1/log-level', async ({ body }, reply) => {
+    controller.setLogLevel(parseBody(SetLogLevel, body).level);
+    return reply.code(NO_CONTENT).send();
+  });
   app.get<{ Querystring: { overlay?: string | string[] } }>('/v1/stats', async ({ query }) =>
     controller.stats(query.overlay === undefined ? [] : [query.overlay].flat()),
   );

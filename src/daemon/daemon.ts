@@ -18,6 +18,7 @@ import type {
 } from '../control/protocol.js';
 import { TARGETS_DEFAULT } from '../control/protocol.js';
 import type { Datapath } from '../datapath/datapath.js';
+import type { LogLevel } from '../log-levels.js';
 import { plugins } from '../search/registry.js';
 import { version } from '../version.js';
 import { Clockwork } from './clockwork.js';
@@ -126,7 +127,7 @@ export class Daemon implements Controller {
   }
 
   daemon(): DaemonView {
-    const { datapath, now } = this.#registry;
+    const { datapath, now, log } = this.#registry;
     return {
       version: version(),
       pid: process.pid,
@@ -135,9 +136,16 @@ export class Daemon implements Controller {
       fdbSize: datapath.fdbSize,
       fdbEntries: datapath.fdbCount,
       workerRestarts: datapath.workerRestarts,
+      logLevel: log.level,
       uptimeSeconds: Math.floor((now() - this.#startedAtMs) / 1000),
       configuration: this.#configFile?.view() ?? null,
     };
+  }
+
+  setLogLevel(level: LogLevel): void {
+    const { log } = this.#registry;
+    log.info('log level changed', { from: log.level, to: level });
+    log.level = level;
   }
 
   overlays(): OverlayView[] {

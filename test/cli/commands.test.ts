@@ -17,6 +17,12 @@ after(() => harness.close());
 const create = (name: string, ...more: string[]) =>
   vxlane('create-overlay', '-v', '23', '-e', 'vxlan', '-s', 'files', ...more, name);
 
+test('log-level shows the level and changes it', async () => {
+  assert.deepEqual(await vxlane('log-level'), { ...DONE, stdout: 'info\n' });
+  assert.deepEqual(await vxlane('log-level', 'debug'), DONE);
+  assert.deepEqual(await vxlane('log-level'), { ...DONE, stdout: 'debug\n' });
+});
+
 describe('overlays', { concurrency: 3 }, () => {
   test('the command of the announcement, as written', async () => {
     const typed =

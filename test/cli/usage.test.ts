@@ -1,7 +1,7 @@
 /** Every way to type a command wrongly: its one line on stderr, nothing on stdout, exit status 2 (1 for "not yet"). */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { vxlaneAt } from './vxlane.js';
+import { outcomeOf, start, vxlaneAt } from './vxlane.js';
 
 // Nobody answers there: a usage error is found before the daemon is asked.
 const vxlane = vxlaneAt('/nonexistent/vxlane.sock');
@@ -114,6 +114,7 @@ const USAGE: [typed: string[], message: string][] = [
     `bad processors ${JSON.stringify(list)}: expected numbers and ranges, as in 0,2-5`,
   ]),
   [['daemon', '--check'], 'missing configuration file: give it as --config FILE'],
+  [['log-level', 'loud'], 'bad log level "loud": expected one of debug, info, warn, error, fatal'],
   [['daemon', 'now'], 'unexpected argument: "now"'],
 ];
 
@@ -134,6 +135,12 @@ describe('usage errors', { concurrency: 3 }, () => {
       assert.deepEqual(await vxlane(...typed), { status: 2, stdout: '', stderr });
     });
   }
+});
+
+test('VXLANE_LOG_LEVEL that is no level', async () => {
+  const { status, stderr } = await outcomeOf(start(['daemon'], { VXLANE_LOG_LEVEL: 'verbose' }));
+  const expected = 'vxlane: bad VXLANE_LOG_LEVEL "verbose": expected one of debug, info, warn, error, fatal';
+  assert.deepEqual([status, stderr], [2, `${expected} (see "vxlane daemon --help")\n`]);
 });
 
 describe('refusals', { concurrency: 3 }, () => {

@@ -19,6 +19,7 @@ import type {
 } from '../../src/control/protocol.js';
 import { TARGETS_DEFAULT } from '../../src/control/protocol.js';
 import { badMac, noSuchOverlay, noSuchVnic, VxlaneError } from '../../src/errors.js';
+import type { LogLevel } from '../../src/log-levels.js';
 
 interface Overlay {
   readonly request: CreateOverlay;
@@ -36,6 +37,7 @@ export class MemoryController implements Controller {
   /** What the search plugin would answer. */
   readonly directory = new Map<string, string>();
   statsView: StatsView = { totals: {}, drops: [], overlays: [], vnics: [], endpoints: [] };
+  logLevel: LogLevel = 'info';
   /** Thrown by the next call of `daemon()`. */
   bug: unknown = null;
   /** Set: lookups wait for it. */
@@ -51,9 +53,14 @@ export class MemoryController implements Controller {
       fdbSize: 65536,
       fdbEntries: 0,
       workerRestarts: 0,
+      logLevel: this.logLevel,
       uptimeSeconds: 1,
       configuration: this.configuration,
     };
+  }
+
+  setLogLevel(level: LogLevel): void {
+    this.logLevel = level;
   }
 
   overlays(): OverlayView[] {

@@ -25,6 +25,8 @@ interface DaemonProcess {
   readonly child: ChildProcess;
   /** Lines of the log so far. */
   readonly log: { msg: string; [field: string]: unknown }[];
+  /** The same as written. */
+  readonly lines: string[];
   stderr: string;
   /** The exit code, or the signal that ended it. */
   readonly ended: Promise<number | string>;
@@ -65,11 +67,12 @@ describe('the daemon process', { skip: needsRoot() }, () => {
     const ended = new Promise<number | string>((resolve) => {
       child.on('close', (code, signal) => resolve(code ?? signal ?? 'unknown'));
     });
-    const daemon: DaemonProcess = { child, log: [], stderr: '', ended };
+    const daemon: DaemonProcess = { child, log: [], lines: [], stderr: '', ended };
     let rest = '';
     child.stdout?.on('data', (chunk: Buffer) => {
       const lines = (rest + chunk).split('\n');
       rest = lines.pop() ?? '';
+      daemon.lines.push(...lines);
       daemon.log.push(...lines.map((line) => JSON.parse(line)));
     });
     child.stderr?.on('data', (chunk: Buffer) => {
@@ -234,12 +237,21 @@ describe('the daemon process', { skip: needsRoot() }, () => {
     assert.equal(await daemon.ended, 0, daemon.stderr);
   });
 
-  const without = (capability: string) => {
-    return ['setpriv', '--inh-caps', `-${capability}`, '--bounding-set', `-${capability}`];
-  };
-  const otherDevice = (make: string) => {
-    return ['unshare', '-m', 'sh', '-c', `mount -t tmpfs none /dev/net && ${make} && exec "$@"`, 'sh'];
-  };
+  const without = (capability: string) => [
+    'setpriv',
+    '--inh-caps',
+    `-${capability}`,
+    '--bounding-set',
+    `-${capability}`,
+  ];
+  const otherDevice = (make: string) => [
+    'unshare',
+    '-m',
+    'sh',
+    '-c',
+    `mount -t tmpfs none /dev/net && ${make} && exec "$@"`,
+    'sh',
+  ];
   const closedDevice = [...otherDevice('mknod -m 0 /dev/net/tun c 10 200'), ...without('dac_override')];
   const withoutTaps = [
     ['CAP_NET_ADMIN', without('net_admin'), /this process lacks CAP_NET_ADMIN/],
@@ -261,13 +273,31 @@ describe('the daemon process', { skip: needsRoot() }, () => {
       writeFileSync(directory.file('vnics', vnic.name), JSON.stringify({ ...vnic, allowAnyMac: false }));
       const needed = spawnDaemon(directory.path, 'pipe', wrapper);
       assert.equal(await needed.ended, 1);
-      const said = JSON.stringify(needed.log) + needed.stderr;
-      assert.match(said, reason);
-      assert.match(said, /the interfaces of 1 VNIC cannot be made/);
+      assert.match(JSON.stringify(needed.log), reason);
       assert(!needed.log.some(({ msg }) => msg === 'ready'));
-      assert.equal(existsSync(directory.file('vnics', vnic.name)), true);
+      assert.match(JSON.stringify(needed.log), /the interfaces of 1 VNIC cannot be made/);
     });
   }
+
+  it('logs levels by name, no key twice, and as much as it is told to while it runs', async () => {
+    const vnic = { version: STATE_VERSION, name: uniqueName('k'), mac: MAC, overlay: 'nowhere', netns: netns.name };
+    mkdirSync(join(directory.path, 'vnics'));
+    writeFileSync(directory.file('vnics', vnic.name), JSON.stringify({ ...vnic, allowAnyMac: false }));
+    const daemon = spawnDaemon();
+    await ready(daemon);
+    const notUp = daemon.log.find(({ msg }) => msg === 'VNIC is not up');
+    assert.deepEqual([notUp?.level, notUp?.name, notUp?.vnic], ['warn', 'vxlane', vnic.name]);
+    await client.setLogLevel('error');
+    await createObjects(join(directory.path, 'hosts.json'));
+    await client.setLogLevel('info');
+    assert.equal((await client.daemon()).logLevel, 'info');
+    for (const { name } of await client.vnics()) await client.deleteVnic(name);
+    await client.deleteOverlay('overlay0');
+    await until(() => daemon.log.some(({ msg }) => msg === 'overlay deleted'));
+    const said = daemon.log.map(({ msg }) => msg);
+    assert(!said.includes('overlay created') && !said.includes('search plugin serves'), said.join('\n'));
+    for (const line of daemon.lines) assert.equal(line, JSON.stringify(JSON.parse(line)));
+  });
 
   it('says what it is', async () => {
     const daemon = spawnDaemon();

@@ -6,6 +6,7 @@ import { Daemon } from '../../src/daemon/daemon.js';
 import type { DaemonLog } from '../../src/daemon/log.js';
 import { State } from '../../src/daemon/state/store.js';
 import { Datapath } from '../../src/datapath/datapath.js';
+import type { LogLevel } from '../../src/log-levels.js';
 import { ENGINE } from '../support/engine.js';
 
 const TICK_MS = 20;
@@ -15,6 +16,8 @@ export class RecordingLog implements DaemonLog {
   readonly lines: string[] = [];
   /** The same with what was logged beside the text. */
   readonly fields: { readonly message: string; readonly fields: object }[] = [];
+
+  level: LogLevel = 'info';
 
   debug(): void {}
   info(message: string, fields: object = {}): void {

@@ -12,6 +12,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   'show-vnic': async () => (await import('./show-vnic.js')).showVnic,
   'show-stats': async () => (await import('./show-stats.js')).showStats,
   'show-config': async () => (await import('./show-config.js')).showConfig,
+  'log-level': async () => (await import('./log-level.js')).logLevel,
   'etcd import': async () => (await import('./etcd/import.js')).etcdImport,
   'etcd export': async () => (await import('./etcd/export.js')).etcdExport,
   lookup: async () => (await import('./lookup.js')).lookup,

@@ -135,6 +135,7 @@ async function reattach(registry: Registry, vnic: Vnic): Promise<void> {
 }
 
 function warn(registry: Registry, object: Overlay | Vnic, reason: string): void {
-  const kind = object instanceof Vnic ? 'VNIC' : 'overlay';
-  registry.log.warn(`${kind} is not up`, { name: object.name, reason });
+  const { name } = object;
+  if (object instanceof Vnic) registry.log.warn('VNIC is not up', { vnic: name, reason });
+  else registry.log.warn('overlay is not up', { overlay: name, reason });
 }

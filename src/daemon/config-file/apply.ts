@@ -79,7 +79,7 @@ export async function release(registry: Registry): Promise<void> {
   for (const name of registry.fileOwned.names) {
     registry.fileOwned.delete(name);
     await saveAgain(registry, name);
-    registry.log.info('no configuration file: what was declared is kept, and commands may change it', { name });
+    registry.log.info('no configuration file: what was declared is kept, and commands may change it', { object: name });
   }
 }
 

@@ -141,7 +141,8 @@ export class ConfigFile {
     this.#wanted = wanted;
     this.#appliedAt = new Date();
     for (const [name, reason] of failures) {
-      if (this.#failures.get(name) !== reason) registry.log.warn('what is declared is not in effect', { name, reason });
+      if (this.#failures.get(name) !== reason)
+        registry.log.warn('what is declared is not in effect', { object: name, reason });
     }
     this.#failures = failures;
     for (const overlay of registry.overlays.values()) {

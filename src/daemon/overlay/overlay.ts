@@ -177,8 +177,8 @@ export class Overlay implements VnicOverlay {
   }
 
   #started(reason: string | null): void {
-    if (reason === null) this.log.info('overlay is up', { overlay: this.name });
-    else this.log.warn('overlay is not up', { name: this.name, reason });
+    if (reason === null) this.log.info('overlay is up');
+    else this.log.warn('overlay is not up', { reason });
   }
 
   /** Closes everything, whatever of it is open. No VNICs may be left. */
