@@ -4,8 +4,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { Capture, Packet } from './capture.js';
 
 const STATUS = ['ip', 'udp', 'tcp', 'icmp', 'icmpv6'].map((layer) => `${layer}.checksum.status`);
+/** The bytes of traffic.ts are noise. Where a port of the other side is some protocol's, tshark would look for that. */
+const NOISE = ['tcp.port==7000', 'udp.port==7001'].flatMap((port) => ['-d', `${port},data`]);
 /** Options of tshark: it takes checksums on trust otherwise. */
-export const CHECKING = ['ip', 'tcp', 'udp'].flatMap((layer) => ['-o', `${layer}.check_checksum:TRUE`]);
+export const CHECKING = [...['ip', 'tcp', 'udp'].flatMap((layer) => ['-o', `${layer}.check_checksum:TRUE`]), ...NOISE];
 export const FIELDS = [
   ...['frame.number', 'frame.len', 'vxlan.flags', 'vxlan.vni', '_ws.malformed', 'eth.type', 'ipv6.version'],
   ...['udp.srcport', 'udp.length', 'tcp.srcport', 'udp.checksum', ...STATUS],
