@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { type Line, REAL_WORLD } from '../../../src/search/plugins/svp/world.js';
+import { type Line, REAL_WORLD } from '../../../src/search/plugins/svp/environment.js';
 import { type LogEntry, OPS, SvpServer, uuid } from '../../support/svp-server.js';
 import { until } from '../../support/until.js';
 import { type Client, client, Testbed } from './testbed.js';
@@ -238,7 +238,7 @@ describe('invalidation log', () => {
       const one = await start(23);
       const name = `vxlane svp svp.test ${port} ${HOST}`;
       const said = { kind: 'handled', id: OTHER, vni: 23, records: [{ kind: 'vl2', ...moved(1) }] };
-      const module = new URL('../../../src/search/plugins/svp/world.js', import.meta.url);
+      const module = new URL('../../../src/search/plugins/svp/environment.js', import.meta.url);
       const code = `import(${JSON.stringify(module.href)}).then(({ REAL_WORLD }) => {
         REAL_WORLD.line(${JSON.stringify(name)}).say(${JSON.stringify(said)});
       });`;

@@ -1,7 +1,7 @@
 /** An instance of the plugin, whose clock and names a test makes up; the sockets and the lines are real. */
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { SvpInstance } from '../../../src/search/plugins/svp/svp.js';
-import { REAL_WORLD, type SvpWorld } from '../../../src/search/plugins/svp/world.js';
+import { REAL_WORLD, type SvpWorld } from '../../../src/search/plugins/svp/environment.js';
 import { TestClock } from '../../support/clock.js';
 import { type RecordingContext, recordingContext } from '../context.js';
 

@@ -4,7 +4,7 @@
  * serves (docs/decisions/0011-svp-log.md).
  */
 import type { LogRecord } from './records.js';
-import type { Line, SvpWorld } from './world.js';
+import type { Line, SvpWorld } from './environment.js';
 
 export const SAY_EVERY_MS = 10_000;
 /** Longer than the longest pause (32 s) in which a failed plugin is started again: its records must wait for it. */

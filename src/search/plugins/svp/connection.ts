@@ -17,7 +17,7 @@ import { Query } from './query.js';
 import { retryMs } from './retry.js';
 import { socketWords } from './socket-words.js';
 import { UnderWay } from './under-way.js';
-import type { SvpWorld } from './world.js';
+import type { SvpWorld } from './environment.js';
 
 export const CONNECT_MS = 5000;
 /** Silence with queries under way, until they are asked elsewhere too. */

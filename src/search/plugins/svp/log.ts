@@ -8,7 +8,7 @@ import type { SvpHealth } from './health.js';
 import { logRemove, logRequest } from './messages.js';
 import type { Pool } from './pool.js';
 import { type LogRecord, recordLength } from './records.js';
-import type { SvpWorld } from './world.js';
+import type { SvpWorld } from './environment.js';
 
 /** Bytes of records asked for at once. */
 export const BUDGET = 1024;

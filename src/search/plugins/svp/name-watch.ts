@@ -1,7 +1,7 @@
 /** Resolves the name of the servers at start and every 30 s. What was known stays known when that fails. */
 import type { SvpHealth } from './health.js';
 import { retryMs } from './retry.js';
-import type { SvpWorld } from './world.js';
+import type { SvpWorld } from './environment.js';
 
 export const RESOLVE_EVERY_MS = 30_000;
 

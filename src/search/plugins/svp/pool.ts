@@ -9,7 +9,7 @@ import type { Question } from './messages.js';
 import { NameWatch } from './name-watch.js';
 import { Query } from './query.js';
 import { UNDER_WAY_MAX } from './under-way.js';
-import type { SvpWorld } from './world.js';
+import type { SvpWorld } from './environment.js';
 
 /** Below the host's deadline (3 s), so that the operator reads why, and not only that time passed. */
 export const DEADLINE_MS = 2500;

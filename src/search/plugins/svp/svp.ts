@@ -12,7 +12,7 @@ import { InvalidationLog } from './log.js';
 import { type Question, type Vl3Answer, vl2, vl3 } from './messages.js';
 import { Pool } from './pool.js';
 import type { LogRecord } from './records.js';
-import { REAL_WORLD, type SvpWorld } from './world.js';
+import { REAL_WORLD, type SvpWorld } from './environment.js';
 
 type Values = Readonly<Record<string, PropertyValue>>;
 
