@@ -73,7 +73,7 @@ export type Args<O extends Options, P extends Positionals> = {
       : string;
 };
 
-/** The world of a command. */
+/** What a command works with. */
 export interface Context {
   /** To stdout, as it is. */
   print(text: string): void;

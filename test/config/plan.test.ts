@@ -11,7 +11,7 @@ const specsOf = (search: string) => plugins.get(search)?.properties ?? [];
 const steps = (from: Model, to: Model) => plan(from, to, specsOf);
 
 /** What a daemon does with the steps, and what it may not do at any moment. */
-class World {
+class ModelDaemon {
   readonly overlays: Map<string, OverlayModel>;
   readonly vnics: Map<string, VnicModel>;
   /** Interfaces that are there: name, MAC and namespace to how often they were made. */
@@ -112,11 +112,11 @@ describe('a plan', () => {
   test('makes of one model the other, and no two objects ever have one name, VNI or MAC', () => {
     fc.assert(
       fc.property(models, models, (from, to) => {
-        const world = new World(from);
-        for (const step of steps(from, to)) world.take(step);
-        assert.deepEqual(effectives(world), effectives(to));
-        assert.deepEqual(world.vnics, to.vnics);
-        assert.deepEqual([...world.interfaces.keys()].sort(), [...to.vnics.values()].map(interfaceOf).sort());
+        const daemon = new ModelDaemon(from);
+        for (const step of steps(from, to)) daemon.take(step);
+        assert.deepEqual(effectives(daemon), effectives(to));
+        assert.deepEqual(daemon.vnics, to.vnics);
+        assert.deepEqual([...daemon.interfaces.keys()].sort(), [...to.vnics.values()].map(interfaceOf).sort());
       }),
       { numRuns: 2000 },
     );
@@ -137,13 +137,13 @@ describe('a plan', () => {
           if (before !== undefined && overlayDifference(before, overlay, specsOf) === null)
             assert(!named.includes(name));
         }
-        const world = new World(from);
-        for (const step of steps(from, to)) world.take(step);
+        const daemon = new ModelDaemon(from);
+        for (const step of steps(from, to)) daemon.take(step);
         for (const [name, vnic] of to.vnics) {
           const before = from.vnics.get(name);
           if (before === undefined) continue;
           if (vnicDifference(before, vnic).length === 0) assert(!named.includes(name));
-          if (interfaceOf(before) === interfaceOf(vnic)) assert.equal(world.interfaces.get(interfaceOf(vnic)), 0);
+          if (interfaceOf(before) === interfaceOf(vnic)) assert.equal(daemon.interfaces.get(interfaceOf(vnic)), 0);
         }
       }),
       { numRuns: 2000 },

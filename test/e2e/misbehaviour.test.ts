@@ -36,7 +36,7 @@ const macOf = ({ number }: Tenant, side: 'near' | 'far') =>
 const sourceOf = ({ name, misbehaviour }: Tenant) => (misbehaviour === null ? 'files' : name);
 const addressOf = ({ number }: Tenant, last: number) => `10.60.${number}.${last}`;
 
-interface World {
+interface Testbed {
   readonly near: Host;
   readonly far: Host;
   /** Where all VNICs are. */
@@ -44,7 +44,7 @@ interface World {
   readonly client: ControlClient;
 }
 
-async function build(lab: Lab): Promise<World> {
+async function build(lab: Lab): Promise<Testbed> {
   const near = await lab.addHost('near', { addresses: [`${NEAR}/24`] });
   const far = await lab.addHost('far', { addresses: [`${FAR.ip}/24`] });
   const machine = await lab.addMachine('machine');
@@ -111,7 +111,7 @@ async function batch(host: Host, lines: readonly string[]): Promise<void> {
 }
 
 /** A frame to a stranger each, or to as many as it takes. */
-async function provoke({ machine }: World, tenants: readonly Tenant[]): Promise<void> {
+async function provoke({ machine }: Testbed, tenants: readonly Tenant[]): Promise<void> {
   const addresses = tenants.flatMap((tenant) =>
     STRANGERS.slice(0, tenant.misbehaviour?.strangers ?? 1).map((_, index) => addressOf(tenant, 101 + index)),
   );
@@ -169,21 +169,21 @@ interface LogLine {
   readonly restartInMs?: number;
 }
 
-function logOf({ near }: World, overlay: string): LogLine[] {
+function logOf({ near }: Testbed, overlay: string): LogLine[] {
   const lines = near.daemonLog().split('\n');
   const parsed = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as LogLine);
   return parsed.filter((line) => line.overlay === overlay);
 }
 
-const deathsOf = (world: World, overlay: string) => logOf(world, overlay).filter(({ msg }) => msg === ENDED);
+const deathsOf = (testbed: Testbed, overlay: string) => logOf(testbed, overlay).filter(({ msg }) => msg === ENDED);
 
-async function countsOf({ client }: World) {
+async function countsOf({ client }: Testbed) {
   const { overlays } = await client.stats();
   return new Map(overlays.map(({ name, plugin }) => [name, plugin]));
 }
 
 /** Where the overlay's destination is, is forgotten and has to be asked again, while datagrams to it wait. */
-async function forgetAndAsk({ client }: World, tenant: Tenant): Promise<void> {
+async function forgetAndAsk({ client }: Testbed, tenant: Tenant): Promise<void> {
   await client.flushTargets(tenant.name);
   await eventually(`${tenant.name} is asked`, async () => {
     const targets = await allOf(client.targets(tenant.name));
@@ -192,17 +192,17 @@ async function forgetAndAsk({ client }: World, tenant: Tenant): Promise<void> {
 }
 
 labTest('plugins that misbehave cost no packet of a known destination', async ({ lab, step, note }) => {
-  const world = await build(lab);
-  const { near, far, machine, client } = world;
+  const testbed = await build(lab);
+  const { near, far, machine, client } = testbed;
   const where = TENANTS.map((tenant) => ({ name: tenant.name, address: addressOf(tenant, 2) }));
   const flows = await SteadyFlows.start(machine, far, where);
   const health = new HealthWatch(client);
-  await provoke(world, TENANTS);
+  await provoke(testbed, TENANTS);
 
   await step('each overlay says which plugin did what, in its health and in the log', async () => {
     for (const { name, told } of MISBEHAVIOURS.filter(({ told }) => told !== null)) {
       await eventually(`${name} is told of`, async () => health.hasSaid(name, told as RegExp), 20_000);
-      assert.match(deathsOf(world, name)[0]?.reason ?? '', told as RegExp);
+      assert.match(deathsOf(testbed, name)[0]?.reason ?? '', told as RegExp);
     }
   });
 
@@ -210,12 +210,12 @@ labTest('plugins that misbehave cost no packet of a known destination', async ({
     const again = TENANTS.filter(({ name }) => name === 'exits');
     for (const deaths of [2, 3]) {
       await eventually('it is there again', async () => health.isOnline('exits'), 20_000);
-      await provoke(world, again);
-      await eventually('it is gone again', async () => deathsOf(world, 'exits').length === deaths);
+      await provoke(testbed, again);
+      await eventually('it is gone again', async () => deathsOf(testbed, 'exits').length === deaths);
     }
     assert.match(await near.vxlane('show-overlay', '-f', 'exits'), /exits +DEGRADED +search plugin exits ended/);
     assert.deepEqual(
-      deathsOf(world, 'exits').map(({ restartInMs }) => restartInMs),
+      deathsOf(testbed, 'exits').map(({ restartInMs }) => restartInMs),
       [1000, 2000, 4000],
     );
   });
@@ -224,14 +224,14 @@ labTest('plugins that misbehave cost no packet of a known destination', async ({
     for (const { name } of TENANTS) {
       await eventually(`${name} is ONLINE again`, async () => health.isOnline(name), 20_000);
     }
-    for (const tenant of TENANTS) if (!tenant.misbehaviour?.isDeaf) await forgetAndAsk(world, tenant);
+    for (const tenant of TENANTS) if (!tenant.misbehaviour?.isDeaf) await forgetAndAsk(testbed, tenant);
   });
 
   await step('each was counted', async () => {
-    const counts = await countsOf(world);
+    const counts = await countsOf(testbed);
     for (const { name } of TENANTS) {
       const { deaths } = counts.get(name)!;
-      assert.equal(deaths, deathsOf(world, name).length, name);
+      assert.equal(deaths, deathsOf(testbed, name).length, name);
       assert.equal(deaths > 0, ENDING.includes(name), `${name} ended ${deaths} times`);
     }
     for (const name of ['throws', 'rejects', 'hangs']) assert.equal(counts.get(name)!.faults, 3, name);
@@ -243,12 +243,12 @@ labTest('plugins that misbehave cost no packet of a known destination', async ({
       assert.deepEqual(health.said(name), [], name);
       if (logged)
         assert.match(
-          logOf(world, name)
+          logOf(testbed, name)
             .map(({ msg }) => msg)
             .join('\n'),
           logged,
         );
-      const lines = logOf(world, name).length;
+      const lines = logOf(testbed, name).length;
       assert.ok(lines < 10_000, `${lines} lines`);
     }
   });
@@ -257,7 +257,7 @@ labTest('plugins that misbehave cost no packet of a known destination', async ({
     await health.end();
     assert.deepEqual(health.said(INNOCENT), []);
     assert.doesNotMatch(
-      logOf(world, INNOCENT)
+      logOf(testbed, INNOCENT)
         .map(({ msg }) => msg)
         .join('\n'),
       /DEGRADED/,

@@ -43,7 +43,7 @@ const PLUGIN = `
         return mac.startsWith('02:00') || mac === '${mac(2)}' ? { target: { ip: '${FAR}', port: 4789 } } : null;
       } }) };`;
 
-interface World {
+interface Testbed {
   readonly near: Host;
   readonly far: Host;
   /** Where the scan comes from. */
@@ -53,7 +53,7 @@ interface World {
   readonly client: ControlClient;
 }
 
-async function build(lab: Lab): Promise<World> {
+async function build(lab: Lab): Promise<Testbed> {
   const near = await lab.addHost('near', { addresses: [`${NEAR}/24`] });
   const far = await lab.addHost('far', { addresses: [`${FAR}/24`] });
   const [scanner, other] = [await lab.addMachine('scanner'), await lab.addMachine('other')];
@@ -88,7 +88,7 @@ interface Scan {
 }
 
 /** Answers for how many seconds it went on. */
-async function scan({ scanner }: World, { first, macs, frames, rate }: Scan): Promise<number> {
+async function scan({ scanner }: Testbed, { first, macs, frames, rate }: Scan): Promise<number> {
   const outcome = await scanner.try([process.execPath, SCAN, 'scan0', ...[first, macs, frames, rate].map(String)]);
   assert.equal(outcome.code, 0, outcome.stderr);
   const { sent, seconds } = JSON.parse(outcome.stdout) as { sent: number; seconds: number };
@@ -104,7 +104,7 @@ interface Report {
   readonly closestMs: number | null;
 }
 
-async function report({ near, client }: World): Promise<Report> {
+async function report({ near, client }: Testbed): Promise<Report> {
   const reports = () =>
     near
       .daemonLog()
@@ -118,7 +118,7 @@ async function report({ near, client }: World): Promise<Report> {
 }
 
 /** Frames that the scanner's VNIC took, that it dropped, and that the kernel did because its queue was full. */
-async function framesOf({ client, scanner }: World) {
+async function framesOf({ client, scanner }: Testbed) {
   const { vnics } = await client.stats();
   const { tx, drops } = vnics.find(({ name }) => name === 'scan0')!;
   const [link] = await scanner.json<{ stats64: { tx: { dropped: number } } }[]>(
@@ -132,39 +132,39 @@ async function framesOf({ client, scanner }: World) {
   return { taken: tx.frames, dropped: drops, queueFull: link!.stats64.tx.dropped };
 }
 
-function residentMiB({ near }: World): number {
+function residentMiB({ near }: Testbed): number {
   const [, kiB] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${near.daemonPid}/status`, 'utf8'))!;
   return Number(kiB) / 1024;
 }
 
 /** Median of 200 pings, 5 ms apart, in milliseconds. That nothing is lost the steady flow shows. */
-async function medianPing({ other }: World): Promise<number> {
+async function medianPing({ other }: Testbed): Promise<number> {
   const { stdout } = await other.try(['ping', '-n', '-c', '200', '-i', '0.005', '-W', '5', '10.6.0.2']);
   const times = [...stdout.matchAll(/ time=([\d.]+) ms/g)].map((match) => Number(match[1])).sort((a, b) => a - b);
   return times[times.length >> 1] as number;
 }
 
 labTest('a scan of 100,000 MACs is bounded, and costs others nothing', async ({ lab, step, note }) => {
-  const world = await build(lab);
-  const { far, other, client } = world;
+  const testbed = await build(lab);
+  const { far, other, client } = testbed;
   const known = Array.from(
     { length: KNOWN },
     (_, n) => `02:00:00:01:${(n >> 8).toString(16).padStart(2, '0')}:${(n & 255).toString(16).padStart(2, '0')}`,
   );
   await Promise.all(known.map((each) => client.lookup(OVERLAY, each)));
   const flows = await SteadyFlows.start(other, far, [{ name: 'another VNIC', address: '10.6.0.2' }]);
-  await report(world);
-  const calmMs = await medianPing(world);
-  const beforeMiB = residentMiB(world);
+  await report(testbed);
+  const calmMs = await medianPing(testbed);
+  const beforeMiB = residentMiB(testbed);
 
   await step('upcalls are, and every frame is accounted for', async () => {
     const startedMs = performance.now();
-    const scanning = scan(world, { first: 0, macs: 100_000, frames: 100_000, rate: 40_000 });
-    const busyMs = await medianPing(world);
+    const scanning = scan(testbed, { first: 0, macs: 100_000, frames: 100_000, rate: 40_000 });
+    const busyMs = await medianPing(testbed);
     await scanning;
     const seconds = (performance.now() - startedMs) / 1000;
     await eventually('nothing is held', async () => (await client.stats()).totals.held === 0);
-    const { questions, most, closestMs } = await report(world);
+    const { questions, most, closestMs } = await report(testbed);
     note(`${questions} questions in ${seconds.toFixed(1)} s, ${most} in flight`);
     note(`median round trip of another VNIC: ${calmMs} ms before, ${busyMs} ms during`);
     assert.ok(
@@ -173,14 +173,14 @@ labTest('a scan of 100,000 MACs is bounded, and costs others nothing', async ({ 
     );
     assert.ok(most <= 192, `${most} in flight`);
     assert.equal(closestMs, null, 'none twice');
-    const { taken, dropped, queueFull } = await framesOf(world);
+    const { taken, dropped, queueFull } = await framesOf(testbed);
     note(`${taken} frames taken, ${queueFull} not for want of room in the queue of the VNIC`);
     assert.ok(taken + queueFull >= 100_000);
     assert.equal(dropped, taken, 'each has its reason');
   });
 
   await step('memory is, and the table keeps what it knows', async () => {
-    const grownMiB = residentMiB(world) - beforeMiB;
+    const grownMiB = residentMiB(testbed) - beforeMiB;
     note(`the daemon grew by ${grownMiB.toFixed(1)} MiB`);
     assert.ok(grownMiB < GROWTH_MAX_MIB, `${grownMiB} MiB`);
     assert.equal((await client.daemon()).fdbEntries, FDB_SIZE);
@@ -192,8 +192,8 @@ labTest('a scan of 100,000 MACs is bounded, and costs others nothing', async ({ 
   await step('that a MAC is unknown is remembered for lookup/negative_ttl', async () => {
     await client.modifyOverlay(OVERLAY, { properties: { 'lookup/negative_ttl': '1000' } });
     await client.flushTargets(OVERLAY);
-    await scan(world, { first: 200_000, macs: 1000, frames: 30_000, rate: 10_000 });
-    const { questions, closestMs } = await report(world);
+    await scan(testbed, { first: 200_000, macs: 1000, frames: 30_000, rate: 10_000 });
+    const { questions, closestMs } = await report(testbed);
     note(`30000 frames to 1000 MACs: ${questions} questions, no two for one MAC within ${closestMs} ms`);
     assert.ok(questions >= 1000 && closestMs !== null && closestMs >= 1000, `${questions}, ${closestMs} ms`);
   });

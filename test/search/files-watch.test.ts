@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { FileWatcher, POLL_MS, SETTLE_MS, type WatchWorld } from '../../src/search/plugins/files/watch.js';
+import { FileWatcher, POLL_MS, SETTLE_MS, type WatchEnvironment } from '../../src/search/plugins/files/watch.js';
 import { TestClock } from '../support/clock.js';
 
 const PATH = '/conf/hosts.json';
 
-/** A world with a clock that a test moves, and one file. */
-class World extends TestClock implements WatchWorld {
+/** An environment with a clock that a test moves, and one file. */
+class Environment extends TestClock implements WatchEnvironment {
   state = 'one';
   changedAtMs = 0;
   linkedIn: string[] = ['/conf'];
@@ -43,110 +43,110 @@ class World extends TestClock implements WatchWorld {
 }
 
 describe('a watched file', () => {
-  let world: World;
+  let environment: Environment;
   let reads: string[];
   let watcher: FileWatcher;
 
   beforeEach(async () => {
-    world = new World();
+    environment = new Environment();
     reads = [];
-    watcher = new FileWatcher(PATH, read, world);
+    watcher = new FileWatcher(PATH, read, environment);
     await read();
     watcher.start();
-    await world.pass(SETTLE_MS);
+    await environment.pass(SETTLE_MS);
     assert.deepEqual(reads.splice(0), ['one']);
   });
 
   async function read(): Promise<void> {
-    const state = await world.fingerprint(PATH);
+    const state = await environment.fingerprint(PATH);
     reads.push(state.text);
     watcher.known(state);
   }
 
   function hint(): void {
-    for (const each of world.watched.values()) each();
+    for (const each of environment.watched.values()) each();
   }
 
   test('is read again after a change and its hint, once two looks agree', async () => {
-    world.change('two');
+    environment.change('two');
     hint();
-    await world.pass(SETTLE_MS);
+    await environment.pass(SETTLE_MS);
     assert.deepEqual(reads, []);
-    await world.pass(SETTLE_MS);
+    await environment.pass(SETTLE_MS);
     assert.deepEqual(reads, ['two']);
-    await world.pass(10 * POLL_MS);
+    await environment.pass(10 * POLL_MS);
     assert.deepEqual(reads, ['two']);
   });
 
   test('is not read for hints about its neighbours', async () => {
     for (let i = 0; i < 100; i++) {
       hint();
-      await world.pass(SETTLE_MS / 5);
+      await environment.pass(SETTLE_MS / 5);
     }
     assert.deepEqual(reads, []);
   });
 
   test('is not read while it is being written, but once it is quiet', async () => {
     for (let i = 0; i < 10; i++) {
-      world.change(`part ${i}`);
+      environment.change(`part ${i}`);
       hint();
-      await world.pass(SETTLE_MS);
+      await environment.pass(SETTLE_MS);
     }
     assert.deepEqual(reads, []);
-    await world.pass(SETTLE_MS);
+    await environment.pass(SETTLE_MS);
     assert.deepEqual(reads, ['part 9']);
   });
 
   test('that is never quiet is read now and then all the same', async () => {
     for (let i = 0; i < 60; i++) {
-      world.change(`part ${i}`);
+      environment.change(`part ${i}`);
       hint();
-      await world.pass(SETTLE_MS);
+      await environment.pass(SETTLE_MS);
     }
     assert.ok(reads.length >= 1 && reads.length <= 4, String(reads.length));
   });
 
   test('is read again when it was so young that a second write could hide', async () => {
-    world.change('two');
+    environment.change('two');
     await read();
     assert.deepEqual(reads.splice(0), ['two']);
     hint(); // the second write: same fingerprint
-    await world.pass(4 * SETTLE_MS);
+    await environment.pass(4 * SETTLE_MS);
     assert.deepEqual(reads, ['two']);
   });
 
   test('without hints it is noticed within the poll', async () => {
-    world.change('two');
-    await world.pass(POLL_MS + 2 * SETTLE_MS);
+    environment.change('two');
+    await environment.pass(POLL_MS + 2 * SETTLE_MS);
     assert.deepEqual(reads, ['two']);
   });
 
   test('a directory that cannot be watched is polled', async () => {
-    world.canWatch = false;
-    world.inodes.set('/conf', '2 new');
-    await world.pass(POLL_MS);
-    assert.equal(world.watched.size, 0);
-    world.change('two');
-    await world.pass(POLL_MS + 2 * SETTLE_MS);
+    environment.canWatch = false;
+    environment.inodes.set('/conf', '2 new');
+    await environment.pass(POLL_MS);
+    assert.equal(environment.watched.size, 0);
+    environment.change('two');
+    await environment.pass(POLL_MS + 2 * SETTLE_MS);
     assert.deepEqual(reads, ['two']);
   });
 
   test('a link that leads elsewhere now is followed, and so is a directory that was replaced', async () => {
-    world.linkedIn = ['/conf', '/data/2'];
-    await world.pass(POLL_MS);
-    assert.deepEqual([...world.watched.keys()], ['/conf', '/data/2']);
-    const before = world.watched.get('/conf');
-    world.inodes.set('/conf', '2 /conf');
-    await world.pass(POLL_MS);
-    assert.notEqual(world.watched.get('/conf'), before);
+    environment.linkedIn = ['/conf', '/data/2'];
+    await environment.pass(POLL_MS);
+    assert.deepEqual([...environment.watched.keys()], ['/conf', '/data/2']);
+    const before = environment.watched.get('/conf');
+    environment.inodes.set('/conf', '2 /conf');
+    await environment.pass(POLL_MS);
+    assert.notEqual(environment.watched.get('/conf'), before);
   });
 
   test('is left alone after stop', async () => {
     watcher.stop();
-    assert.equal(world.watched.size, 0);
-    world.change('two');
+    assert.equal(environment.watched.size, 0);
+    environment.change('two');
     hint();
-    await world.pass(2 * POLL_MS);
+    await environment.pass(2 * POLL_MS);
     assert.deepEqual(reads, []);
   });
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { type Line, REAL_WORLD } from '../../../src/search/plugins/svp/environment.js';
+import { type Line, REAL_ENVIRONMENT } from '../../../src/search/plugins/svp/environment.js';
 import { type LogEntry, OPS, SvpServer, uuid } from '../../support/svp-server.js';
 import { until } from '../../support/until.js';
 import { type Client, client, Testbed } from './testbed.js';
@@ -49,7 +49,7 @@ describe('invalidation log', () => {
 
   /** The line of these instances, for one that is not there. */
   function other(): Line {
-    const line = REAL_WORLD.line(`vxlane svp svp.test ${port} ${HOST}`);
+    const line = REAL_ENVIRONMENT.line(`vxlane svp svp.test ${port} ${HOST}`);
     lines.push(line);
     return line;
   }
@@ -239,8 +239,8 @@ describe('invalidation log', () => {
       const name = `vxlane svp svp.test ${port} ${HOST}`;
       const said = { kind: 'handled', id: OTHER, vni: 23, records: [{ kind: 'vl2', ...moved(1) }] };
       const module = new URL('../../../src/search/plugins/svp/environment.js', import.meta.url);
-      const code = `import(${JSON.stringify(module.href)}).then(({ REAL_WORLD }) => {
-        REAL_WORLD.line(${JSON.stringify(name)}).say(${JSON.stringify(said)});
+      const code = `import(${JSON.stringify(module.href)}).then(({ REAL_ENVIRONMENT }) => {
+        REAL_ENVIRONMENT.line(${JSON.stringify(name)}).say(${JSON.stringify(said)});
       });`;
       const thread = new Worker(code, { eval: true });
       await once(thread, 'exit');

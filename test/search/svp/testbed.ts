@@ -1,17 +1,17 @@
 /** An instance of the plugin, whose clock and names a test makes up; the sockets and the lines are real. */
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
+import { REAL_ENVIRONMENT, type SvpEnvironment } from '../../../src/search/plugins/svp/environment.js';
 import { SvpInstance } from '../../../src/search/plugins/svp/svp.js';
-import { REAL_WORLD, type SvpWorld } from '../../../src/search/plugins/svp/environment.js';
 import { TestClock } from '../../support/clock.js';
 import { type RecordingContext, recordingContext } from '../context.js';
 
-export class Testbed extends TestClock implements SvpWorld {
+export class Testbed extends TestClock implements SvpEnvironment {
   /** What the name resolves to, or why it does not. */
   addresses: string[] | Error = ['127.0.0.1'];
   /** Every attempt to connect: `0 127.0.0.1`, `1000 127.0.0.1`. */
   readonly attempts: string[] = [];
   chance = 0.5;
-  line = REAL_WORLD.line;
+  line = REAL_ENVIRONMENT.line;
 
   random = () => this.chance;
 
@@ -22,7 +22,7 @@ export class Testbed extends TestClock implements SvpWorld {
 
   connect(ip: string, port: number) {
     this.attempts.push(`${this.now} ${ip}`);
-    return REAL_WORLD.connect(ip, port);
+    return REAL_ENVIRONMENT.connect(ip, port);
   }
 
   /** {@link TestClock.pass}; between two moments, what the sockets have to say. */

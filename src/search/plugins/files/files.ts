@@ -12,7 +12,7 @@ import { readTable } from './read-apart.js';
 import { Report } from './report.js';
 import { answerOf, EMPTY_TABLE, type FilesTable, ownerOf, tableSizes } from './table.js';
 import { changeSizes, Told } from './told.js';
-import { FileWatcher, REAL_WORLD, type WatchWorld } from './watch.js';
+import { FileWatcher, REAL_ENVIRONMENT, type WatchEnvironment } from './watch.js';
 
 const CONFIG = 'files/config';
 
@@ -34,7 +34,7 @@ export const files: DynamicPlugin = {
 export class FilesInstance implements DynamicInstance {
   readonly #context: PluginContext;
   readonly #path: string;
-  readonly #world: WatchWorld;
+  readonly #environment: WatchEnvironment;
   readonly #watcher: FileWatcher;
   #table: FilesTable = EMPTY_TABLE;
   readonly #told: Told;
@@ -43,12 +43,12 @@ export class FilesInstance implements DynamicInstance {
   /** Loads run one after the other. */
   #turn: Promise<void> = Promise.resolve();
 
-  constructor(context: PluginContext, path: string, world: WatchWorld = REAL_WORLD) {
+  constructor(context: PluginContext, path: string, environment: WatchEnvironment = REAL_ENVIRONMENT) {
     this.#context = context;
     this.#told = new Told(context);
     this.#path = path;
-    this.#world = world;
-    this.#watcher = new FileWatcher(path, () => this.reload(), world);
+    this.#environment = environment;
+    this.#watcher = new FileWatcher(path, () => this.reload(), environment);
   }
 
   /** Rejects with everything that is wrong with the file. */
@@ -113,7 +113,7 @@ export class FilesInstance implements DynamicInstance {
 
   /** Swaps the table in and pushes what differs; or answers what is wrong and leaves everything as it was. */
   async #load(): Promise<Report | null> {
-    const state = await this.#world.fingerprint(this.#path);
+    const state = await this.#environment.fingerprint(this.#path);
     const result = await readTable(this.#path, this.#context.signal);
     this.#watcher.known(state);
     if (this.#stopped) return null;

@@ -15,8 +15,8 @@ export const POLL_MS = 2000;
 /** A file that is never quiet is reported after so many looks all the same. */
 const UNSETTLED_MAX = 20;
 
-/** The world of a watcher; tests have their own. */
-export interface WatchWorld {
+/** The environment of a watcher; tests have their own. */
+export interface WatchEnvironment {
   nowMs(): number;
   /** Calls `action` later, unless the answer is called first. */
   after(ms: number, action: () => void): () => void;
@@ -27,7 +27,7 @@ export interface WatchWorld {
   watch(directory: string, hint: () => void): () => void;
 }
 
-export const REAL_WORLD: WatchWorld = {
+export const REAL_ENVIRONMENT: WatchEnvironment = {
   nowMs: () => Date.now(),
   after: (ms, action) => {
     const timer = setTimeout(action, ms).unref();
@@ -48,7 +48,7 @@ export const REAL_WORLD: WatchWorld = {
 export class FileWatcher {
   readonly #path: string;
   readonly #onChange: () => Promise<void>;
-  readonly #world: WatchWorld;
+  readonly #environment: WatchEnvironment;
   /** The state that was last read; null: look again. */
   #known: string | null = null;
   /** The state at the last look. */
@@ -63,10 +63,10 @@ export class FileWatcher {
   #unwatch: (() => void)[] = [];
 
   /** `onChange` reads the file, and calls `known` with the state from before it read. */
-  constructor(path: string, onChange: () => Promise<void>, world: WatchWorld) {
+  constructor(path: string, onChange: () => Promise<void>, environment: WatchEnvironment) {
     this.#path = path;
     this.#onChange = onChange;
-    this.#world = world;
+    this.#environment = environment;
   }
 
   start(): void {
@@ -84,7 +84,7 @@ export class FileWatcher {
    * This state was read. One so young that a further write could have left the same times behind is looked at again.
    */
   known(state: Fingerprint): void {
-    const ageMs = this.#world.nowMs() - state.changedAtMs;
+    const ageMs = this.#environment.nowMs() - state.changedAtMs;
     this.#known = ageMs >= 0 && ageMs < SETTLE_MS ? null : state.text;
     this.#seen = state.text;
   }
@@ -98,14 +98,14 @@ export class FileWatcher {
   #lookIn(ms: number): void {
     this.#cancelTimer?.();
     if (this.#stopped) return;
-    this.#cancelTimer = this.#world.after(ms, () => void this.#look());
+    this.#cancelTimer = this.#environment.after(ms, () => void this.#look());
   }
 
   async #look(): Promise<void> {
     this.#isLooking = true;
     this.#hinted = false;
     await this.#watchDirectories();
-    const { text } = await this.#world.fingerprint(this.#path);
+    const { text } = await this.#environment.fingerprint(this.#path);
     if (this.#stopped) return;
     if (text !== this.#known && (text === this.#seen || this.#unsettled >= UNSETTLED_MAX)) {
       this.#unsettled = 0;
@@ -121,8 +121,8 @@ export class FileWatcher {
 
   /** Follows the directories: a link may lead elsewhere now, or a directory may have been replaced by another. */
   async #watchDirectories(): Promise<void> {
-    const directories = await this.#world.directories(this.#path);
-    const inodes = await Promise.all(directories.map((each) => this.#world.fingerprint(each)));
+    const directories = await this.#environment.directories(this.#path);
+    const inodes = await Promise.all(directories.map((each) => this.#environment.fingerprint(each)));
     const identity = directories.map((each, i) => `${each} ${inodes[i]!.text.split(' ').slice(0, 2).join(' ')}`).join();
     if (this.#stopped || identity === this.#watching) return;
     this.#watching = identity;
@@ -130,7 +130,7 @@ export class FileWatcher {
     this.#unwatch = [];
     for (const directory of directories) {
       try {
-        this.#unwatch.push(this.#world.watch(directory, () => this.#hint()));
+        this.#unwatch.push(this.#environment.watch(directory, () => this.#hint()));
       } catch {
         // Too many watches, or no such directory: looking every other second is enough.
       }

@@ -3,8 +3,9 @@
  * overlays read the same one, each in its own thread. Every instance says on a line of the process which vnetid it
  * serves (docs/decisions/0011-svp-log.md).
  */
+
+import type { Line, SvpEnvironment } from './environment.js';
 import type { LogRecord } from './records.js';
-import type { Line, SvpWorld } from './environment.js';
 
 export const SAY_EVERY_MS = 10_000;
 /** Longer than the longest pause (32 s) in which a failed plugin is started again: its records must wait for it. */
@@ -19,7 +20,7 @@ export interface ClaimsOptions {
   /** Of the line: the same for all instances that read the same log. */
   readonly name: string;
   readonly vni: number;
-  readonly world: SvpWorld;
+  readonly environment: SvpEnvironment;
   /** Another instance of the same vnetid is about to acknowledge these. */
   onHandled(records: readonly LogRecord[]): void;
 }
@@ -38,12 +39,12 @@ export class Claims {
 
   constructor(options: ClaimsOptions) {
     this.#options = options;
-    const chance = Math.floor(options.world.random() * 2 ** 48);
+    const chance = Math.floor(options.environment.random() * 2 ** 48);
     this.#id = chance.toString(16).padStart(12, '0');
   }
 
   start(): void {
-    this.#line = this.#options.world.line(this.#options.name);
+    this.#line = this.#options.environment.line(this.#options.name);
     this.#line.hear((message) => this.#heard(message));
     this.#say();
   }
@@ -73,17 +74,17 @@ export class Claims {
   }
 
   #living(): { id: string; vni: number }[] {
-    const sinceMs = this.#options.world.nowMs() - CLAIM_MS;
+    const sinceMs = this.#options.environment.nowMs() - CLAIM_MS;
     for (const [id, { heardAtMs }] of this.#others) if (heardAtMs < sinceMs) this.#others.delete(id);
     const others = [...this.#others].map(([id, { vni }]) => ({ id, vni }));
     return [{ id: this.#id, vni: this.#options.vni }, ...others];
   }
 
   #say(): void {
-    const { world, vni } = this.#options;
+    const { environment, vni } = this.#options;
     this.#line?.say({ kind: 'here', id: this.#id, vni });
     this.#cancelTimer();
-    this.#cancelTimer = world.after(SAY_EVERY_MS, () => this.#say());
+    this.#cancelTimer = environment.after(SAY_EVERY_MS, () => this.#say());
   }
 
   #heard(message: unknown): void {
@@ -92,7 +93,7 @@ export class Claims {
     if (said.kind === 'gone') this.#others.delete(said.id);
     else {
       const isNew = !this.#others.has(said.id);
-      this.#others.set(said.id, { vni: said.vni, heardAtMs: this.#options.world.nowMs() });
+      this.#others.set(said.id, { vni: said.vni, heardAtMs: this.#options.environment.nowMs() });
       if (isNew) this.#say(); // it does not know us either
     }
     if (said.kind === 'handled' && said.vni === this.#options.vni) this.#options.onHandled(said.records);

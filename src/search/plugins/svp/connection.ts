@@ -10,6 +10,7 @@
  */
 import type { Socket } from 'node:net';
 import { formatEndpoint } from '../../../address.js';
+import type { SvpEnvironment } from './environment.js';
 import { encodeFrame, type Frame, ProtocolError } from './frame.js';
 import { Unframer } from './framing.js';
 import { ping, Refused } from './messages.js';
@@ -17,7 +18,6 @@ import { Query } from './query.js';
 import { retryMs } from './retry.js';
 import { socketWords } from './socket-words.js';
 import { UnderWay } from './under-way.js';
-import type { SvpWorld } from './environment.js';
 
 export const CONNECT_MS = 5000;
 /** Silence with queries under way, until they are asked elsewhere too. */
@@ -34,7 +34,7 @@ export const PROVEN_MS = 1000;
 export const FAILURES_MAX = 6;
 
 export interface ConnectionOwner {
-  readonly world: SvpWorld;
+  readonly environment: SvpEnvironment;
   /** It became active, stalled, has room again, or broke: there may be something to say or to send. */
   changed(): void;
   /** These lost their connection. */
@@ -71,7 +71,7 @@ export class Connection {
     this.#ip = ip;
     this.#port = port;
     this.#owner = owner;
-    this.#underWay = new UnderWay(Math.floor(owner.world.random() * 2 ** 32));
+    this.#underWay = new UnderWay(Math.floor(owner.environment.random() * 2 ** 32));
   }
 
   /** Takes queries. */
@@ -115,7 +115,7 @@ export class Connection {
   /** Puts a query on the wire. */
   send(query: Query): void {
     query.asked++;
-    const nowMs = this.#owner.world.nowMs();
+    const nowMs = this.#owner.environment.nowMs();
     const wasIdle = this.#underWay.size === 0;
     const id = this.#underWay.add(query, nowMs);
     const { op, payload } = query.question;
@@ -142,11 +142,11 @@ export class Connection {
   }
 
   #connect(): void {
-    const { world } = this.#owner;
+    const { environment } = this.#owner;
     this.#state = 'connecting';
     this.#unframer = new Unframer();
     this.#hasAnswered = false;
-    const socket = world.connect(this.#ip, this.#port);
+    const socket = environment.connect(this.#ip, this.#port);
     this.#socket = socket;
     const current = (action: () => void) => () => {
       if (this.#socket === socket) action();
@@ -165,7 +165,7 @@ export class Connection {
   }
 
   #connected(): void {
-    const nowMs = this.#owner.world.nowMs();
+    const nowMs = this.#owner.environment.nowMs();
     this.#state = 'active';
     this.#activeSinceMs = nowMs;
     this.#heardAtMs = nowMs;
@@ -196,7 +196,7 @@ export class Connection {
     this.#settle(query, payload);
     const isNews = !this.#hasAnswered || this.#isStalled || this.#underWay.isFull;
     this.#underWay.delete(id);
-    this.#heardAtMs = this.#owner.world.nowMs();
+    this.#heardAtMs = this.#owner.environment.nowMs();
     this.#hasAnswered = true;
     this.#isStalled = false;
     if (isNews) this.#owner.changed();
@@ -219,7 +219,7 @@ export class Connection {
 
   /** Looks again when the next thing may be due. */
   #watch(): void {
-    const nowMs = this.#owner.world.nowMs();
+    const nowMs = this.#owner.environment.nowMs();
     const silentMs = nowMs - this.#heardAtMs;
     const isBusy = this.#underWay.size > 0;
     const limits = isBusy ? [STALLED_MS, SILENT_MS] : [IDLE_MS];
@@ -230,7 +230,7 @@ export class Connection {
   }
 
   #look(): void {
-    const nowMs = this.#owner.world.nowMs();
+    const nowMs = this.#owner.environment.nowMs();
     const silentMs = nowMs - this.#heardAtMs;
     const { oldest } = this.#underWay;
     if (oldest === undefined) {
@@ -254,7 +254,7 @@ export class Connection {
 
   #broke(reason: string): void {
     if (this.#state === 'closed') return;
-    const livedMs = this.#owner.world.nowMs() - this.#activeSinceMs;
+    const livedMs = this.#owner.environment.nowMs() - this.#activeSinceMs;
     const wasGood = this.isProven && livedMs >= PROVEN_MS;
     const orphans = this.#underWay.live();
     this.#state = this.#isLeaving ? 'closed' : 'waiting';
@@ -292,6 +292,6 @@ export class Connection {
   /** One at a time: each replaces the one before. */
   #timer(ms: number, action: () => void): void {
     this.#cancelTimer();
-    this.#cancelTimer = this.#owner.world.after(ms, action);
+    this.#cancelTimer = this.#owner.environment.after(ms, action);
   }
 }

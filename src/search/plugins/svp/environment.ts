@@ -1,4 +1,4 @@
-/** What the plugin has of the world: time, chance, names, sockets, its neighbours. Tests have their own. */
+/** What is around the plugin: time, chance, names, sockets, its neighbours. Tests have their own. */
 import { connect, type Socket } from 'node:net';
 import { BroadcastChannel } from 'node:worker_threads';
 import { resolveHost } from './resolve.js';
@@ -11,7 +11,7 @@ export interface Line {
   close(): void;
 }
 
-export interface SvpWorld {
+export interface SvpEnvironment {
   /** Milliseconds of a clock that never jumps. */
   nowMs(): number;
   /** Calls `action` later, unless the answer is called first. */
@@ -25,7 +25,7 @@ export interface SvpWorld {
   line(name: string): Line;
 }
 
-export const REAL_WORLD: SvpWorld = {
+export const REAL_ENVIRONMENT: SvpEnvironment = {
   nowMs: () => performance.now(),
   after: (ms, action) => {
     const timer = setTimeout(action, ms).unref();

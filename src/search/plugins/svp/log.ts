@@ -4,11 +4,11 @@
  * budget grows by them, so that they never hide ours.
  */
 import type { Claims } from './claims.js';
+import type { SvpEnvironment } from './environment.js';
 import type { SvpHealth } from './health.js';
 import { logRemove, logRequest } from './messages.js';
 import type { Pool } from './pool.js';
 import { type LogRecord, recordLength } from './records.js';
-import type { SvpWorld } from './environment.js';
 
 /** Bytes of records asked for at once. */
 export const BUDGET = 1024;
@@ -30,7 +30,7 @@ export interface LogOptions {
   readonly pool: Pool;
   readonly claims: Claims;
   readonly health: SvpHealth;
-  readonly world: SvpWorld;
+  readonly environment: SvpEnvironment;
   /** Does what a record of our vnetid asks for. Rejects: not done, to be tried again. */
   apply(record: LogRecord): Promise<void>;
   warn(message: string, fields: object): void;
@@ -67,11 +67,11 @@ export class InvalidationLog {
   }
 
   #pauseMs(): number {
-    return READ_LEAST_MS + this.#options.world.random() * (READ_MOST_MS - READ_LEAST_MS);
+    return READ_LEAST_MS + this.#options.environment.random() * (READ_MOST_MS - READ_LEAST_MS);
   }
 
   #readIn(ms: number): void {
-    if (!this.#isStopped) this.#cancelTimer = this.#options.world.after(ms, () => void this.#turn());
+    if (!this.#isStopped) this.#cancelTimer = this.#options.environment.after(ms, () => void this.#turn());
   }
 
   async #turn(): Promise<void> {
@@ -122,8 +122,8 @@ export class InvalidationLog {
 
   /** Records of vnetids that nobody here serves, once it is certain that nobody does. */
   #foreignDue(records: readonly LogRecord[]): LogRecord[] {
-    const { vni, claims, world } = this.#options;
-    const nowMs = world.nowMs();
+    const { vni, claims, environment } = this.#options;
+    const nowMs = environment.nowMs();
     return records.filter((record) => {
       if (record.vni === vni) return false;
       const seenAtMs = this.#foreign.get(record.uuid) ?? nowMs;

@@ -1,13 +1,14 @@
 /** Resolves the name of the servers at start and every 30 s. What was known stays known when that fails. */
+
+import type { SvpEnvironment } from './environment.js';
 import type { SvpHealth } from './health.js';
 import { retryMs } from './retry.js';
-import type { SvpWorld } from './environment.js';
 
 export const RESOLVE_EVERY_MS = 30_000;
 
 export interface NameWatchOptions {
   readonly host: string;
-  readonly world: SvpWorld;
+  readonly environment: SvpEnvironment;
   readonly health: SvpHealth;
 }
 
@@ -39,10 +40,10 @@ export class NameWatch {
   }
 
   async #resolve(): Promise<void> {
-    const { host, world, health } = this.#options;
+    const { host, environment, health } = this.#options;
     const { signal } = this.#abort;
     try {
-      const addresses = await world.resolve(host, signal);
+      const addresses = await environment.resolve(host, signal);
       if (signal.aborted) return;
       this.#failures = 0;
       this.#known = addresses;
@@ -55,7 +56,7 @@ export class NameWatch {
       health.set('names', `svp/host ${host}: cannot be resolved: ${this.#lastError}${this.#knownWords()}`);
     }
     const waitMs = this.#failures === 0 ? RESOLVE_EVERY_MS : Math.min(retryMs(this.#failures), RESOLVE_EVERY_MS);
-    this.#cancelTimer = world.after(waitMs, () => void this.#resolve());
+    this.#cancelTimer = environment.after(waitMs, () => void this.#resolve());
   }
 
   #knownWords(): string {

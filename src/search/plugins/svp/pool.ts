@@ -4,12 +4,12 @@
  * question of the protocol may be asked twice.
  */
 import { Connection, type ConnectionOwner, FAILURES_MAX } from './connection.js';
+import type { SvpEnvironment } from './environment.js';
 import type { SvpHealth } from './health.js';
 import type { Question } from './messages.js';
 import { NameWatch } from './name-watch.js';
 import { Query } from './query.js';
 import { UNDER_WAY_MAX } from './under-way.js';
-import type { SvpWorld } from './environment.js';
 
 /** Below the host's deadline (3 s), so that the operator reads why, and not only that time passed. */
 export const DEADLINE_MS = 2500;
@@ -24,7 +24,7 @@ export interface PoolOptions {
   /** Of the servers: a name or an address. */
   readonly host: string;
   readonly port: number;
-  readonly world: SvpWorld;
+  readonly environment: SvpEnvironment;
   readonly health: SvpHealth;
   log(message: string, fields: object): void;
 }
@@ -72,7 +72,7 @@ export class Pool {
       this.#questions.delete(query);
       this.#waiting.delete(query);
     });
-    const cancel = this.#options.world.after(DEADLINE_MS, () => query.reject(this.#whyLate(query)));
+    const cancel = this.#options.environment.after(DEADLINE_MS, () => query.reject(this.#whyLate(query)));
     this.#questions.add(query);
     this.#dispatch(query);
     return query.answer as Promise<T>;
@@ -107,9 +107,9 @@ export class Pool {
   }
 
   #open(ip: string): void {
-    const { world, port, log } = this.#options;
+    const { environment, port, log } = this.#options;
     const owner: ConnectionOwner = {
-      world,
+      environment,
       log,
       changed: () => this.#changed(),
       orphaned: (queries) => this.#orphaned(queries),

@@ -7,12 +7,12 @@ import { isMulticastMac, parseIp } from '../../../address.js';
 import type { Answer, DynamicInstance, DynamicPlugin, Owner, PluginContext, PropertyValue, Query } from '../../api.js';
 import { notUnicast } from '../underlay.js';
 import { Claims } from './claims.js';
+import { REAL_ENVIRONMENT, type SvpEnvironment } from './environment.js';
 import { SvpHealth } from './health.js';
 import { InvalidationLog } from './log.js';
 import { type Question, type Vl3Answer, vl2, vl3 } from './messages.js';
 import { Pool } from './pool.js';
 import type { LogRecord } from './records.js';
-import { REAL_WORLD, type SvpWorld } from './environment.js';
 
 type Values = Readonly<Record<string, PropertyValue>>;
 
@@ -51,7 +51,7 @@ export class SvpInstance implements DynamicInstance {
   /** Of every question for an owner under way: the MACs taken back since it was asked. */
   readonly #takenBack = new Set<Set<string>>();
 
-  constructor(context: PluginContext, values: Values, world: SvpWorld = REAL_WORLD) {
+  constructor(context: PluginContext, values: Values, environment: SvpEnvironment = REAL_ENVIRONMENT) {
     this.#context = context;
     this.#values = values;
     const { log, vni } = context;
@@ -62,13 +62,13 @@ export class SvpInstance implements DynamicInstance {
     ];
     const health = new SvpHealth(context);
     this.#health = health;
-    const pool = new Pool({ host, port, world, health, log: (message, fields) => log.info(message, fields) });
+    const pool = new Pool({ host, port, environment, health, log: (message, fields) => log.info(message, fields) });
     const name = `vxlane svp ${host} ${port} ${underlayIp}`;
     const onHandled = (records: readonly LogRecord[]) => void this.#log.handledElsewhere(records);
-    this.#claims = new Claims({ name, vni, world, onHandled });
+    this.#claims = new Claims({ name, vni, environment, onHandled });
     this.#pool = pool;
     this.#log = new InvalidationLog({
-      ...{ vni, underlayIp, pool, health, world, claims: this.#claims },
+      ...{ vni, underlayIp, pool, health, environment, claims: this.#claims },
       apply: (record) => this.#apply(record),
       warn: (message, fields) => log.warn(message, fields),
     });
