@@ -55,7 +55,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'src/search/api': [],
   'src/search/props': ['src/search/api'],
   'src/search/registry': ['src/search/api', 'src/search/plugins'],
-  'src/search/host': ['src/search/api', 'src/search/props', 'src/search/registry'],
+  'src/search/host': ['src/search/api', 'src/search/props'],
   'src/search/find': ['src/search/host', 'src/search/registry'],
   'src/search/plugins': ['src/search/api'],
   'src/search/index': ['src/search/api'],
@@ -165,11 +165,11 @@ const ROOMS: Record<string, readonly string[]> = {
   'src/daemon/log': ['src/search/api'],
   'src/overlay-properties': ['src/search'],
   'src/config': ['src/control/protocol', 'src/search', 'src/overlay-properties'],
-  'src/demo': ['src/control'],
+  'src/demo': [],
   'src/cli': ['src/control'],
-  'src/cli/commands/etcd': ['src/control', 'src/cli', 'src/search/plugins'],
-  'src/cli/commands/daemon': ['src/control', 'src/cli', 'src/daemon/main'],
-  'src/cli/commands/demo': ['src/control', 'src/cli', 'src/demo/demo'],
+  'src/cli/commands/etcd': ['src/cli', 'src/search/plugins'],
+  'src/cli/commands/daemon': ['src/cli', 'src/daemon/main'],
+  'src/cli/commands/demo': ['src/cli', 'src/demo/demo'],
   'src/main': ['src/cli'],
 };
 const LEAVES = ['src/errors', 'src/address', 'src/silence', 'src/version', 'src/directory', 'src/log-levels'];
@@ -200,6 +200,17 @@ test('imports run left to right only', () => {
     .filter((one) => !isAllowed(one))
     .map(({ from, to, line }) => `${from}:${line} must not import ${to}`);
   assert.deepEqual(wrong, []);
+});
+
+test('no room of src may import what it does not', () => {
+  const imports = sources.filter((path) => path.startsWith('src/')).flatMap(importsOf);
+  const unused = Object.entries(ROOMS)
+    .filter(([room]) => room.startsWith('src/'))
+    .flatMap(([room, allowed]) => {
+      const own = imports.filter(({ from }) => roomOf(from) === room);
+      return allowed.filter((each) => !own.some(({ to }) => inside(to, each))).map((each) => `${room}: ${each}`);
+    });
+  assert.deepEqual(unused, []);
 });
 
 test('no import circles, type-only ones included', () => {

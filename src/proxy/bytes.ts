@@ -12,7 +12,6 @@ export const ETH_HLEN = ETH_TYPE + 2;
 const VLAN_TAG_LEN = 4;
 const VLAN_TAGS_MAX = 2;
 
-export const ETHERTYPE_IPV4 = 0x0800;
 export const ETHERTYPE_ARP = 0x0806;
 export const ETHERTYPE_IPV6 = 0x86dd;
 const TPID_8021Q = 0x8100;

@@ -20,7 +20,7 @@ const IORING_RECV_MULTISHOT = 1 << 1;
 const ASYNC_CANCEL_FD = 1 << 1;
 const MSGHDR_SIZE = 56;
 const TAIL = 14;
-const GROUP = 7;
+const BUFFER_GROUP = 7;
 
 export interface Completion {
   readonly user: number;
@@ -71,7 +71,7 @@ export class Ring extends Shared {
     flags?: number;
     ioprio?: number;
     opFlags?: number;
-    group?: number;
+    bufferGroup?: number;
   }): void {
     const { sq } = this.uring;
     const tail = Atomics.load(this.#words, sq.tail >> 2) >>> 0;
@@ -86,20 +86,28 @@ export class Ring extends Shared {
     this.view.setUint32(at + 24, sqe.length ?? 0, true);
     this.view.setUint32(at + 28, sqe.opFlags ?? 0, true);
     this.view.setBigUint64(at + 32, BigInt(sqe.user), true);
-    this.view.setUint16(at + 40, sqe.group ?? 0, true);
+    this.view.setUint16(at + 40, sqe.bufferGroup ?? 0, true);
     Atomics.store(this.#words, sq.tail >> 2, tail + 1);
     this.#queued++;
   }
 
   readMultishot(fd: number, user: number): void {
     const op = abi.IORING_OP_READ_MULTISHOT;
-    this.queue({ op, fd, user, offset: 0xffff_ffff_ffff_ffffn, flags: IOSQE_BUFFER_SELECT, group: GROUP });
+    this.queue({ op, fd, user, offset: 0xffff_ffff_ffff_ffffn, flags: IOSQE_BUFFER_SELECT, bufferGroup: BUFFER_GROUP });
   }
 
   receiveMultishot(fd: number, user: number, msghdr: number): void {
     const ioprio = IORING_RECV_MULTISHOT;
     const flags = IOSQE_BUFFER_SELECT;
-    this.queue({ op: abi.IORING_OP_RECVMSG, fd, user, address: this.at(msghdr), ioprio, flags, group: GROUP });
+    this.queue({
+      op: abi.IORING_OP_RECVMSG,
+      fd,
+      user,
+      address: this.at(msghdr),
+      ioprio,
+      flags,
+      bufferGroup: BUFFER_GROUP,
+    });
   }
 
   cancelFd(fd: number, user: number): void {
@@ -159,13 +167,13 @@ export class Ring extends Shared {
 
   /** Registers `count` (a power of two) buffers of `size` bytes and puts them all in. */
   addBuffers(count: number, size: number): void {
-    registerBufferRing(this.uring.fd, { address: this.at(BUFFER_RING), entries: count, bufferGroup: GROUP });
+    registerBufferRing(this.uring.fd, { address: this.at(BUFFER_RING), entries: count, bufferGroup: BUFFER_GROUP });
     this.#buffers = { count, first: this.take(count * size), size };
     for (let index = 0; index < count; index++) this.giveBack(index);
   }
 
   removeBuffers(): void {
-    unregisterBufferRing(this.uring.fd, GROUP);
+    unregisterBufferRing(this.uring.fd, BUFFER_GROUP);
   }
 
   /** struct io_uring_buf: u64 address, u32 length, u16 id; the tail is the last word of the first one. */
