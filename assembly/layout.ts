@@ -360,7 +360,9 @@ export const W_GRO_MESSAGE = W_GRO_SEGMENT + CACHE_LINE; // what datagrams of on
 export const GRO_HEADERS_MAX = 192; // bytes of the headers of a datagram, outer and inner
 export const W_GRO_HEADERS = W_GRO_MESSAGE + CACHE_LINE; // those of the datagram that is just joined
 export const W_GRO_VNET = W_GRO_HEADERS + GRO_HEADERS_MAX; // 10 bytes struct virtio_net_hdr of what it became
-export const W_OUT_COUNT = W_GRO_VNET + CACHE_LINE; // u32
+export const W_FRAME = W_GRO_VNET + CACHE_LINE; // the frame that is on its way, see datapath/frame.ts
+export const W_GSO = W_FRAME + CACHE_LINE; // the super-frame that is cut, see offload/gso.ts
+export const W_OUT_COUNT = W_GSO + CACHE_LINE; // u32
 export const W_OUT = W_OUT_COUNT + CACHE_LINE;
 export const OUT_FRAME = 0; // u32 where the frame starts; VXLAN_HLEN bytes before it may be written
 export const OUT_LEN = OUT_FRAME + 4; // u32 bytes of frame
@@ -502,7 +504,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 13;
+export const LAYOUT_VERSION = 14;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

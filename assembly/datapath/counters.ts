@@ -30,7 +30,7 @@ import {
   W_OVERLAY_COUNTERS,
   W_VNIC_COUNTERS,
 } from '../layout';
-import { frameBytes, frameCount } from './frame';
+import { Frame } from './frame';
 import { w } from './worker';
 
 @inline
@@ -53,10 +53,10 @@ export function vnicCounters(vnic: u32): usize {
   return w() + W_VNIC_COUNTERS + <usize>vnic * VC_SIZE;
 }
 
-// The fate of a frame in hand that goes nowhere. `vnic` is its sender, 0 when it came from the underlay.
+// The fate of a frame that goes nowhere. `vnic` is its sender, 0 when it came from the underlay.
 @inline
-export function drop(reason: Drop, overlay: u32, vnic: u32): void {
-  dropFrames(reason, overlay, vnic, frameCount());
+export function drop(frame: Frame, reason: Drop, overlay: u32, vnic: u32): void {
+  dropFrames(reason, overlay, vnic, frame.frames);
 }
 
 export function dropFrames(reason: Drop, overlay: u32, vnic: u32, frames: u32): void {
@@ -66,25 +66,27 @@ export function dropFrames(reason: Drop, overlay: u32, vnic: u32, frames: u32): 
 }
 
 @inline
-export function countCopy(): void {
-  total(C_COPIES, frameCount());
+export function countCopy(frame: Frame): void {
+  total(C_COPIES, frame.frames);
 }
 
-// The frame in hand was read from a VNIC.
+// The frame was read from a VNIC.
 @inline
-export function countEncapIn(vnic: u32): void {
+export function countEncapIn(frame: Frame, vnic: u32): void {
   store<u32>(w(), load<u32>(w(), W_FRAMES_LEFT) - 1, W_FRAMES_LEFT);
-  total(C_ENCAP_IN, frameCount());
-  total(C_ENCAP_IN_BYTES, frameBytes());
-  bump(vnicCounters(vnic), VC_TX_FRAMES, frameCount());
-  bump(vnicCounters(vnic), VC_TX_BYTES, frameBytes());
+  const frames = frame.frames;
+  const bytes = frame.bytes;
+  total(C_ENCAP_IN, frames);
+  total(C_ENCAP_IN_BYTES, bytes);
+  bump(vnicCounters(vnic), VC_TX_FRAMES, frames);
+  bump(vnicCounters(vnic), VC_TX_BYTES, bytes);
 }
 
-// The frame in hand came in `received` datagrams, which are `bytes` with the headers of every frame it stands for.
+// The frame came in `received` datagrams, which are `bytes` with the headers of every frame it stands for.
 @inline
-export function countDecapIn(received: u32, bytes: u32): void {
+export function countDecapIn(frame: Frame, received: u32, bytes: u32): void {
   store<u32>(w(), load<u32>(w(), W_DATAGRAMS_LEFT) - received, W_DATAGRAMS_LEFT);
-  total(C_DECAP_IN, frameCount());
+  total(C_DECAP_IN, frame.frames);
   total(C_DECAP_IN_BYTES, bytes);
 }
 

@@ -39,50 +39,51 @@ import { Class, classify } from './classify';
 import { countCopy, countEncapIn, drop } from './counters';
 import { flood, floodsUnknown, hasFloodList } from './flood';
 import { forward } from './forward';
-import { completeInHand, isSuperFrame, takeOffloaded } from './frame';
+import { completeFrame, countSegments, Frame, isSuperFrame, takeFrame } from './frame';
 import { hold, isHeld } from './hold';
 import { outDeliver, outEncap, outHasRoom } from './output';
 import { upcallFrame } from './upcall';
 
 // `vnet` is the frame's struct virtio_net_hdr. The VXLAN_HLEN bytes before the frame are free, or belong to that.
-export function encapFrame(frame: usize, len: u32, vnet: usize, vnic: u32): bool {
+export function encapFrame(start: usize, len: u32, vnet: usize, vnic: u32): bool {
   if (!outHasRoom()) return false;
-  const isDescribed = takeOffloaded(frame, len, vnet);
-  countEncapIn(vnic);
+  const frame = takeFrame(start, len, vnet, 1, len);
+  const isDescribed = countSegments(frame);
+  countEncapIn(frame, vnic);
   const record = vnicAt(vnic);
   const overlay = load<u32>(record, VNIC_OVERLAY);
-  if (!(load<u32>(record, VNIC_FLAGS) & VNIC_FLAG_LIVE)) return dropped(Drop.overlay_gone, overlay, vnic);
-  if (!ethCheck(len)) return dropped(Drop.truncated, overlay, vnic);
-  if (!isDescribed) return dropped(Drop.bad_offload, overlay, vnic);
-  if (len > <u32>FRAME_MAX && !isSuperFrame()) return dropped(Drop.oversized, overlay, vnic);
-  const source = ethSrc(frame);
-  if (isMulticast(source) || source == 0) return dropped(Drop.bad_source, overlay, vnic);
+  if (!(load<u32>(record, VNIC_FLAGS) & VNIC_FLAG_LIVE)) return dropped(frame, Drop.overlay_gone, overlay, vnic);
+  if (!ethCheck(len)) return dropped(frame, Drop.truncated, overlay, vnic);
+  if (!isDescribed) return dropped(frame, Drop.bad_offload, overlay, vnic);
+  if (len > <u32>FRAME_MAX && !isSuperFrame(frame)) return dropped(frame, Drop.oversized, overlay, vnic);
+  const source = ethSrc(start);
+  if (isMulticast(source) || source == 0) return dropped(frame, Drop.bad_source, overlay, vnic);
   if (source != load<u64>(record, VNIC_MAC) && !(load<u32>(record, VNIC_FLAGS) & VNIC_FLAG_ANY_MAC)) {
-    return dropped(Drop.spoofed_source, overlay, vnic);
+    return dropped(frame, Drop.spoofed_source, overlay, vnic);
   }
-  const depth = vlanDepth(frame, len);
+  const depth = vlanDepth(start, len);
   const refused = refusedTags(depth, load<u32>(overlayAt(overlay), OVL_VLAN));
-  if (refused != Drop.none) return dropped(refused, overlay, vnic);
-  let start = frame;
+  if (refused != Drop.none) return dropped(frame, refused, overlay, vnic);
   if (depth > 0 && load<u32>(overlayAt(overlay), OVL_VLAN) == VlanPolicy.strip) {
-    start = stripTags(frame, len, depth);
-    vnetShift(vnet, <u32>(start - frame));
+    stripTags(frame, depth);
+    vnetShift(vnet, <u32>depth * VLAN_HLEN);
   }
-  return route(start, len - <u32>(start - frame), overlay, vnic);
+  return route(frame, overlay, vnic);
 }
 
 // Steps 4 and 5: where a frame goes whose header has been checked. The DHCP proxy's frames enter here as well.
 @inline
-export function route(frame: usize, len: u32, overlay: u32, vnic: u32): bool {
+export function route(frame: Frame, overlay: u32, vnic: u32): bool {
   if (!outHasRoom()) return false;
-  if (!(load<u32>(overlayAt(overlay), OVL_FLAGS) & OVL_FLAG_LIVE)) return dropped(Drop.overlay_gone, overlay, vnic);
-  const destination = ethDst(frame);
-  if (isMulticast(destination)) return multicast(frame, len, overlay, vnic);
-  return unicast(frame, len, fdbKey(overlay, destination), overlay, vnic);
+  const isLive = (load<u32>(overlayAt(overlay), OVL_FLAGS) & OVL_FLAG_LIVE) != 0;
+  if (!isLive) return dropped(frame, Drop.overlay_gone, overlay, vnic);
+  const destination = ethDst(frame.start);
+  if (isMulticast(destination)) return multicast(frame, overlay, vnic);
+  return unicast(frame, fdbKey(overlay, destination), overlay, vnic);
 }
 
-function dropped(reason: Drop, overlay: u32, vnic: u32): bool {
-  drop(reason, overlay, vnic);
+function dropped(frame: Frame, reason: Drop, overlay: u32, vnic: u32): bool {
+  drop(frame, reason, overlay, vnic);
   return true;
 }
 
@@ -93,34 +94,36 @@ export function refusedTags(depth: i32, policy: u32): Drop {
   return policy == VlanPolicy.discard ? Drop.vlan_discarded : Drop.none;
 }
 
-export function stripTags(frame: usize, len: u32, depth: i32): usize {
-  let start = frame;
-  for (let tag = 0; tag < depth; tag++) start = stripTag(start, len - <u32>tag * VLAN_HLEN);
-  return start;
+// Takes off `depth` tags: what is before them moves up.
+export function stripTags(frame: Frame, depth: i32): void {
+  for (let tag = 0; tag < depth; tag++) {
+    frame.start = stripTag(frame.start, frame.len);
+    frame.len -= VLAN_HLEN;
+  }
 }
 
 // Every VNIC of the overlay but the sender gets the frame; each is a copy beyond the frame's own fate.
-function copyToVnics(frame: usize, len: u32, overlay: u32, sender: u32): void {
+function copyToVnics(frame: Frame, overlay: u32, sender: u32): void {
   let vnic = load<u32>(overlayAt(overlay), OVL_FIRST_VNIC);
   while (vnic != 0) {
     if (vnic != sender) {
-      outDeliver(frame, len, overlay, vnic, sender);
-      countCopy();
+      outDeliver(frame, overlay, vnic, sender);
+      countCopy(frame);
     }
     vnic = load<u32>(vnicAt(vnic), VNIC_NEXT);
   }
 }
 
-function multicast(frame: usize, len: u32, overlay: u32, vnic: u32): bool {
-  if (!completeInHand(frame, len)) return dropped(Drop.bad_offload, overlay, vnic); // one frame, several readers
-  copyToVnics(frame, len, overlay, vnic);
+function multicast(frame: Frame, overlay: u32, vnic: u32): bool {
+  if (!completeFrame(frame)) return dropped(frame, Drop.bad_offload, overlay, vnic); // one frame, several readers
+  copyToVnics(frame, overlay, vnic);
   const flags = load<u32>(overlayAt(overlay), OVL_FLAGS);
-  if (flags & OVL_FLAG_POINT) return toPoint(frame, len, overlay, vnic);
-  const kind = isSuperFrame() ? Class.Plain : classify(frame, len, flags);
-  if (isFlooded(kind, overlay)) return flooded(frame, len, overlay, vnic);
+  if (flags & OVL_FLAG_POINT) return toPoint(frame, overlay, vnic);
+  const kind = isSuperFrame(frame) ? Class.Plain : classify(frame.start, frame.len, flags);
+  if (isFlooded(kind, overlay)) return flooded(frame, overlay, vnic);
   const upcall = upcallOf(kind);
-  const reason = upcall == Upcall.pad ? dropOf(kind) : upcallFrame(upcall, frame, len, overlay, vnic);
-  if (reason != Drop.none) drop(reason, overlay, vnic);
+  const reason = upcall == Upcall.pad ? dropOf(kind) : upcallFrame(upcall, frame, overlay, vnic);
+  if (reason != Drop.none) drop(frame, reason, overlay, vnic);
   return true;
 }
 
@@ -129,8 +132,8 @@ function isFlooded(kind: Class, overlay: u32): bool {
   return kind == Class.Plain || (kind == Class.ArpGratuitous && hasFloodList(overlay));
 }
 
-function flooded(frame: usize, len: u32, overlay: u32, vnic: u32): bool {
-  flood(frame, len, overlay, vnic);
+function flooded(frame: Frame, overlay: u32, vnic: u32): bool {
+  flood(frame, overlay, vnic);
   return true;
 }
 
@@ -150,38 +153,38 @@ function dropOf(kind: Class): Drop {
   return Drop.bad_dhcp;
 }
 
-function toPoint(frame: usize, len: u32, overlay: u32, vnic: u32): bool {
+function toPoint(frame: Frame, overlay: u32, vnic: u32): bool {
   const endpoint = load<u32>(overlayAt(overlay), OVL_POINT);
-  if (endpoint == 0) return dropped(Drop.drop_entry, overlay, vnic);
-  outEncap(frame, len, overlay, endpoint, vnic);
+  if (endpoint == 0) return dropped(frame, Drop.drop_entry, overlay, vnic);
+  outEncap(frame, overlay, endpoint, vnic);
   return true;
 }
 
 @inline
-function unicast(frame: usize, len: u32, key: u64, overlay: u32, vnic: u32): bool {
+function unicast(frame: Frame, key: u64, overlay: u32, vnic: u32): bool {
   const value = isHeld(key) ? 0 : fdbFind(key); // behind those that wait, even if the answer has just come
-  if (value == 0) return miss(frame, len, key, overlay, vnic);
-  forward(frame, len, overlay, vnic, value);
+  if (value == 0) return miss(frame, key, overlay, vnic);
+  forward(frame, overlay, vnic, value);
   return true;
 }
 
-function miss(frame: usize, len: u32, key: u64, overlay: u32, vnic: u32): bool {
+function miss(frame: Frame, key: u64, overlay: u32, vnic: u32): bool {
   const flags = load<u32>(overlayAt(overlay), OVL_FLAGS);
-  if (flags & OVL_FLAG_POINT) return toPoint(frame, len, overlay, vnic);
-  if (floodsUnknown(overlay)) return unknown(frame, len, overlay, vnic);
-  if (!(flags & OVL_FLAG_LOOKUP)) return dropped(Drop.lookup_failed, overlay, vnic);
-  const reason = hold(key, frame, len, overlay, vnic);
-  if (reason != Drop.none) drop(reason, overlay, vnic);
+  if (flags & OVL_FLAG_POINT) return toPoint(frame, overlay, vnic);
+  if (floodsUnknown(overlay)) return unknown(frame, overlay, vnic);
+  if (!(flags & OVL_FLAG_LOOKUP)) return dropped(frame, Drop.lookup_failed, overlay, vnic);
+  const reason = hold(frame, key, overlay, vnic);
+  if (reason != Drop.none) drop(frame, reason, overlay, vnic);
   return true;
 }
 
 // The MAC may be anywhere: also here, behind a VNIC that carries any.
-function unknown(frame: usize, len: u32, overlay: u32, vnic: u32): bool {
+function unknown(frame: Frame, overlay: u32, vnic: u32): bool {
   const anyMac = load<u32>(overlayAt(overlay), OVL_ANY_MAC_VNIC);
   if (anyMac != 0 && anyMac != vnic) {
-    if (!completeInHand(frame, len)) return dropped(Drop.bad_offload, overlay, vnic); // one frame, several readers
-    outDeliver(frame, len, overlay, anyMac, vnic);
-    countCopy();
+    if (!completeFrame(frame)) return dropped(frame, Drop.bad_offload, overlay, vnic); // one frame, several readers
+    outDeliver(frame, overlay, anyMac, vnic);
+    countCopy(frame);
   }
-  return flooded(frame, len, overlay, vnic);
+  return flooded(frame, overlay, vnic);
 }

@@ -8,6 +8,7 @@
 import { Drop, OVL_FLAGS, OVL_FLAG_FLOOD_UNKNOWN, OVL_FLOOD } from '../layout';
 import { floodListAt, overlayAt } from '../table/records';
 import { drop } from './counters';
+import { Frame } from './frame';
 import { outFlood } from './output';
 
 // Whether the overlay has someone to flood to.
@@ -22,9 +23,9 @@ export function floodsUnknown(overlay: u32): bool {
   return (load<u32>(overlayAt(overlay), OVL_FLAGS) & OVL_FLAG_FLOOD_UNKNOWN) != 0;
 }
 
-export function flood(frame: usize, len: u32, overlay: u32, vnic: u32): void {
+export function flood(frame: Frame, overlay: u32, vnic: u32): void {
   assert(vnic != 0);
   const list = atomic.load<u32>(overlayAt(overlay), OVL_FLOOD);
-  if (list == 0) return drop(Drop.no_flood_list, overlay, vnic);
-  outFlood(frame, len, overlay, floodListAt(list), vnic);
+  if (list == 0) return drop(frame, Drop.no_flood_list, overlay, vnic);
+  outFlood(frame, overlay, floodListAt(list), vnic);
 }

@@ -1,7 +1,11 @@
-// The frame in hand: what its virtio_net_hdr says, and what it is on the wire. A super-frame stands for several frames,
-// and every book counts those. Set when a frame is taken from a TAP, the underlay, a held queue or the inject ring.
+// The frame that is on its way through the datapath: where it stands, what its virtio_net_hdr says, and what it is on
+// the wire. A super-frame stands for several frames, and every book counts those.
+//
+// A worker takes one frame at a time, so one record in its area is enough. Whoever takes a frame (from a TAP, the
+// underlay, a held queue, the inject ring) fills it and hands it on; it holds until the next frame is taken. What lives
+// longer, an entry of the output list or a held frame, has a copy of what it needs.
 
-import { W_NO_VNET } from '../layout';
+import { W_FRAME, W_GSO, W_NO_VNET } from '../layout';
 import {
   VNET_GSO_NONE,
   VNET_NEEDS_CSUM,
@@ -12,68 +16,73 @@ import {
   vnetGsoType,
 } from '../wire/virtio';
 import { completeChecksum } from '../offload/checksum-offload';
-import { segmentCount, segmentOpen } from '../offload/gso';
+import { Segmentation, segmentOpen } from '../offload/gso';
 import { w } from './worker';
 
-let vnet: usize = 0;
-let frames: u32 = 1;
-let bytes: u32 = 0;
-
-// Its struct virtio_net_hdr.
-@inline
-export function frameVnet(): usize {
-  return vnet;
+/** A record in a worker's area: nobody makes one with `new`. */
+@unmanaged
+export class Frame {
+  /** Where its Ethernet header starts. */
+  start: usize;
+  /** Bytes of it. */
+  len: u32;
+  /** Its struct virtio_net_hdr. */
+  vnet: usize;
+  /** Frames it is on the wire. */
+  frames: u32;
+  /** Bytes of those as they came, headers of every segment included. */
+  bytes: u32;
 }
 
-// Frames it is on the wire.
+/** A frame that is `frames` frames of `bytes` on the wire, and leaves to its receiver what `vnet` says. */
 @inline
-export function frameCount(): u32 {
-  return frames;
+export function takeFrame(start: usize, len: u32, vnet: usize, frames: u32, bytes: u32): Frame {
+  const frame = changetype<Frame>(w() + W_FRAME);
+  frame.start = start;
+  frame.len = len;
+  frame.vnet = vnet;
+  frame.frames = frames;
+  frame.bytes = bytes;
+  return frame;
 }
 
-// Bytes of those, headers of every segment included.
+/** A frame that is complete as it stands. */
 @inline
-export function frameBytes(): u32 {
-  return bytes;
+export function takeComplete(start: usize, len: u32): Frame {
+  return takeFrame(start, len, w() + W_NO_VNET, 1, len);
 }
 
 @inline
-export function isSuperFrame(): bool {
-  return vnetGsoType(vnet) != VNET_GSO_NONE;
+export function isSuperFrame(frame: Frame): bool {
+  return vnetGsoType(frame.vnet) != VNET_GSO_NONE;
 }
 
-// A frame that is complete as it stands.
+/** The record of the super-frame that is cut, or only looked at: whoever opens it is done with it before the next. */
 @inline
-export function takeComplete(len: u32): void {
-  vnet = w() + W_NO_VNET;
-  frames = 1;
-  bytes = len;
+export function segmentation(): Segmentation {
+  return changetype<Segmentation>(w() + W_GSO);
 }
 
-// A frame whose header at `header` was read before: from a held queue.
+/** Counts the frames that a super-frame is. False: its header does not describe it, and it counts as one frame. */
 @inline
-export function takeAgain(header: usize, count: u32, size: u32): void {
-  vnet = header;
-  frames = count;
-  bytes = size;
+export function countSegments(frame: Frame): bool {
+  return !isSuperFrame(frame) || countOpened(frame);
 }
 
-// A frame just read from a TAP. False: its header does not describe it, and it counts as one frame.
-export function takeOffloaded(frame: usize, len: u32, header: usize): bool {
-  takeAgain(header, 1, len);
-  if (!isSuperFrame()) return true;
-  const headers = segmentOpen(frame, len, header);
-  if (headers == 0) return false;
-  frames = segmentCount();
-  bytes = len + (frames - 1) * headers;
+function countOpened(frame: Frame): bool {
+  const gso = segmentation();
+  if (!segmentOpen(gso, frame.start, frame.len, frame.vnet)) return false;
+  frame.frames = gso.count;
+  frame.bytes = frame.len + (gso.count - 1) * gso.headers;
   return true;
 }
 
-// Makes good the checksum that the kernel left undone. A super-frame's are made when it is segmented.
+/** Makes good the checksum that the kernel left undone. A super-frame's are made when it is cut. */
 @inline
-export function completeInHand(frame: usize, len: u32): bool {
-  if (!(vnetFlags(vnet) & VNET_NEEDS_CSUM) || isSuperFrame()) return true;
-  const isComplete = completeChecksum(frame, len, vnetCsumStart(vnet), vnetCsumOffset(vnet));
+export function completeFrame(frame: Frame): bool {
+  const vnet = frame.vnet;
+  if (!(vnetFlags(vnet) & VNET_NEEDS_CSUM) || isSuperFrame(frame)) return true;
+  const isComplete = completeChecksum(frame.start, frame.len, vnetCsumStart(vnet), vnetCsumOffset(vnet));
   vnetClear(vnet);
   return isComplete;
 }

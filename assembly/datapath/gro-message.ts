@@ -23,12 +23,12 @@ import {
   verifyIp,
 } from '../offload/gro';
 import { writeHeaders } from '../offload/gro-headers';
-import { segmentCount } from '../offload/gso';
-import { checksumField, describeSuperFrame, superFrameHeaders } from '../offload/partial';
+import { checksumField, describeSuperFrame } from '../offload/partial';
 import { overlayOfVni } from '../table/vnis';
 import { copyAndSum, copyBytes, foldSum, sum } from '../wire/checksum';
 import { ETH_HLEN } from '../wire/ethernet';
 import { vxlanVni } from '../wire/vxlan';
+import { segmentation } from './frame';
 import { w } from './worker';
 
 // The record of the super-frame that datagrams of a message become. A worker takes one message at a time.
@@ -54,11 +54,12 @@ export function groWireBytes(joined: SuperFrame): u32 {
 // length that the packet inside says it has tells the two apart.
 export function openWhole(whole: SuperFrame, at: usize, len: u32, size: u32): bool {
   if (len <= <u32>(VXLAN_HLEN + ETH_HLEN)) return false;
-  const bytes = describeSuperFrame(at + VXLAN_HLEN, len - VXLAN_HLEN, 0, size, groVnet());
-  if (bytes == 0 || !(kindsOf(overlayOfVni(vxlanVni(at))) & ACCEPT_PARTIAL)) return false;
-  whole.frames = segmentCount();
-  whole.headers = <u16>superFrameHeaders();
-  whole.bytes = bytes - whole.headers;
+  const gso = segmentation();
+  if (!describeSuperFrame(gso, at + VXLAN_HLEN, len - VXLAN_HLEN, 0, size, groVnet())) return false;
+  if (!(kindsOf(overlayOfVni(vxlanVni(at))) & ACCEPT_PARTIAL)) return false;
+  whole.frames = gso.count;
+  whole.headers = <u16>gso.headers;
+  whole.bytes = gso.bytes;
   return true;
 }
 

@@ -52,7 +52,7 @@ import { vnetCopy } from '../wire/virtio';
 import { drop, dropFrames, total } from './counters';
 import { flood, floodsUnknown } from './flood';
 import { forward } from './forward';
-import { frameBytes, frameCount, frameVnet, takeAgain } from './frame';
+import { Frame, takeFrame } from './frame';
 import { outHasRoom } from './output';
 import { upcallAllowed, upcallMiss } from './upcall';
 import { currentPass, nowMs, w } from './worker';
@@ -99,15 +99,15 @@ function find(key: u64): u32 {
 }
 
 // Keeps a copy of the frame until the key is known. Answers Drop.none, or why the frame cannot wait.
-export function hold(key: u64, frame: usize, len: u32, overlay: u32, vnic: u32): Drop {
+export function hold(frame: Frame, key: u64, overlay: u32, vnic: u32): Drop {
   const known = load<u16>(filterOf(key)) != 0 ? find(key) : NONE;
-  if (load<u64>(w() + W_COUNTERS, C_HELD_BYTES) + len > <u64>HELD_BYTES_MAX) return Drop.hold_full;
-  if (known != NONE) return append(known, frame, len, vnic) ? Drop.none : Drop.hold_full;
+  if (load<u64>(w() + W_COUNTERS, C_HELD_BYTES) + frame.len > <u64>HELD_BYTES_MAX) return Drop.hold_full;
+  if (known != NONE) return append(known, frame, vnic) ? Drop.none : Drop.hold_full;
   const slot = findFree(overlay);
   if (slot == NONE || !upcallAllowed(vnic)) return Drop.upcall_limited;
-  if (!upcallMiss(key & 0xffff_ffff_ffff, frame, len, overlay, vnic)) return Drop.upcall_ring_full;
+  if (!upcallMiss(key & 0xffff_ffff_ffff, frame, overlay, vnic)) return Drop.upcall_ring_full;
   open(slot, key);
-  append(slot, frame, len, vnic);
+  append(slot, frame, vnic);
   return Drop.none;
 }
 
@@ -138,8 +138,9 @@ function open(slot: u32, key: u64): void {
   store<u16>(filter, load<u16>(filter) + 1);
 }
 
-function append(slot: u32, frame: usize, len: u32, vnic: u32): bool {
+function append(slot: u32, frame: Frame, vnic: u32): bool {
   const header = headerOf(slot);
+  const len = frame.len;
   const used = load<u32>(header, HK_USED);
   const size: u32 = (HELD_FRAME + len + 7) & ~7;
   if (used + size > <u32>HELD_BYTES_PER_KEY_MAX) return false;
@@ -147,12 +148,12 @@ function append(slot: u32, frame: usize, len: u32, vnic: u32): bool {
   store<u32>(held, len, HELD_FRAME_LEN);
   store<u32>(held, vnic, HELD_FRAME_VNIC);
   store<u32>(held, load<u32>(vnicAt(vnic), VNIC_INCARNATION), HELD_FRAME_INCARNATION);
-  store<u32>(held, frameCount(), HELD_FRAME_FRAMES);
-  store<u32>(held, frameBytes(), HELD_FRAME_BYTES);
-  vnetCopy(held + HELD_FRAME_VNET, frameVnet());
-  memory.copy(held + HELD_FRAME, frame, len);
+  store<u32>(held, frame.frames, HELD_FRAME_FRAMES);
+  store<u32>(held, frame.bytes, HELD_FRAME_BYTES);
+  vnetCopy(held + HELD_FRAME_VNET, frame.vnet);
+  memory.copy(held + HELD_FRAME, frame.start, len);
   store<u32>(header, used + size, HK_USED);
-  total(C_HELD, frameCount());
+  total(C_HELD, frame.frames);
   total(C_HELD_BYTES, len);
   return true;
 }
@@ -187,14 +188,20 @@ function release(slot: u32, key: u64, overlay: u32, value: u32): bool {
     const len = load<u32>(held, HELD_FRAME_LEN);
     at += (HELD_FRAME + len + 7) & ~7;
     store<u32>(header, at, HK_RELEASED); // first: after a trap, a frame that has met its fate is not dropped again
-    takeAgain(held + HELD_FRAME_VNET, load<u32>(held, HELD_FRAME_FRAMES), load<u32>(held, HELD_FRAME_BYTES));
-    total(C_HELD, -(<u64>frameCount()));
+    const frame = takeHeld(held, len);
+    total(C_HELD, -(<u64>frame.frames));
     total(C_HELD_BYTES, -(<u64>len));
-    if (overlay == 0 || !isSenderThere(held)) drop(Drop.overlay_gone, overlay, 0);
-    else sendHeld(held + HELD_FRAME, len, overlay, load<u32>(held, HELD_FRAME_VNIC), value);
+    if (overlay == 0 || !isSenderThere(held)) drop(frame, Drop.overlay_gone, overlay, 0);
+    else sendHeld(frame, overlay, load<u32>(held, HELD_FRAME_VNIC), value);
   }
   free(slot, key);
   return true;
+}
+
+@inline
+function takeHeld(held: usize, len: u32): Frame {
+  const frames = load<u32>(held, HELD_FRAME_FRAMES);
+  return takeFrame(held + HELD_FRAME, len, held + HELD_FRAME_VNET, frames, load<u32>(held, HELD_FRAME_BYTES));
 }
 
 function free(slot: u32, key: u64): void {
@@ -205,10 +212,10 @@ function free(slot: u32, key: u64): void {
 }
 
 // One verdict for a frame whose key was looked up late: the same as if the entry had been there when it came.
-function sendHeld(frame: usize, len: u32, overlay: u32, vnic: u32, value: u32): void {
-  if (value == 0 && (vnic == 0 || !floodsUnknown(overlay))) return drop(Drop.lookup_timeout, overlay, vnic);
-  if (value == 0) flood(frame, len, overlay, vnic);
-  else forward(frame, len, overlay, vnic, value);
+function sendHeld(frame: Frame, overlay: u32, vnic: u32, value: u32): void {
+  if (value == 0 && (vnic == 0 || !floodsUnknown(overlay))) return drop(frame, Drop.lookup_timeout, overlay, vnic);
+  if (value == 0) flood(frame, overlay, vnic);
+  else forward(frame, overlay, vnic, value);
 }
 
 // Releases every key the FDB now knows, and drops those whose deadline has passed or whose overlay is gone. False when

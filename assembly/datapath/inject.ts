@@ -22,7 +22,7 @@ import { overlayAt, vnicAt } from '../table/records';
 import { drop, total } from './counters';
 import { route } from './encap';
 import { flood } from './flood';
-import { takeComplete } from './frame';
+import { Frame, takeComplete } from './frame';
 import { outDeliver, outHasRoom } from './output';
 import { w } from './worker';
 
@@ -42,23 +42,21 @@ export function injectAll(): bool {
 }
 
 function injectOne(record: usize): void {
-  const frame = record + REC_FRAME;
-  const len = load<u32>(record, REC_FRAME_LEN);
+  const frame = takeComplete(record + REC_FRAME, load<u32>(record, REC_FRAME_LEN));
   const vnic = load<u32>(record, REC_VNIC);
   const overlay = load<u32>(record, REC_OVERLAY);
   const port = vnicAt(vnic);
-  takeComplete(len);
   total(C_INJECTED, 1);
   if (load<u32>(port, VNIC_FLAGS) == 0 || load<u32>(port, VNIC_INCARNATION) != load<u32>(record, REC_INCARNATION)) {
-    return drop(Drop.overlay_gone, 0, 0); // the overlay's index may be another's as well
+    return drop(frame, Drop.overlay_gone, 0, 0); // the overlay's index may be another's as well
   }
   const type = load<u32>(record, REC_TYPE);
-  if (type == Inject.deliver) outDeliver(frame, len, overlay, vnic, 0);
-  else if (type == Inject.flood) floodInjected(frame, len, overlay, vnic);
-  else route(frame, len, overlay, vnic);
+  if (type == Inject.deliver) outDeliver(frame, overlay, vnic, 0);
+  else if (type == Inject.flood) floodInjected(frame, overlay, vnic);
+  else route(frame, overlay, vnic);
 }
 
-function floodInjected(frame: usize, len: u32, overlay: u32, vnic: u32): void {
-  if (!(load<u32>(overlayAt(overlay), OVL_FLAGS) & OVL_FLAG_LIVE)) return drop(Drop.overlay_gone, overlay, vnic);
-  flood(frame, len, overlay, vnic);
+function floodInjected(frame: Frame, overlay: u32, vnic: u32): void {
+  if (!(load<u32>(overlayAt(overlay), OVL_FLAGS) & OVL_FLAG_LIVE)) return drop(frame, Drop.overlay_gone, overlay, vnic);
+  flood(frame, overlay, vnic);
 }

@@ -36,7 +36,7 @@ import { overlayAt, socketAt } from '../table/records';
 import { vnetCopy } from '../wire/virtio';
 import { countCopy, drop } from './counters';
 import { flowHash } from './flow';
-import { completeInHand, frameBytes, frameCount, frameVnet } from './frame';
+import { completeFrame, Frame } from './frame';
 import { w } from './worker';
 
 // Whether one more frame may be taken: even a broadcast to every VNIC and a whole flood list fits.
@@ -52,53 +52,53 @@ export function outAt(index: u32): usize {
 }
 
 @inline
-function append(frame: usize, len: u32, overlay: u32, sender: u32): usize {
+function append(frame: Frame, overlay: u32, sender: u32): usize {
   const count = load<u32>(w() + W_OUT_COUNT);
   assert(count < <u32>OUT_MAX);
   store<u32>(w() + W_OUT_COUNT, count + 1);
   const out = outAt(count);
-  store<u32>(out, <u32>frame, OUT_FRAME);
-  store<u32>(out, len, OUT_LEN);
+  store<u32>(out, <u32>frame.start, OUT_FRAME);
+  store<u32>(out, frame.len, OUT_LEN);
   store<u32>(out, overlay, OUT_OVERLAY);
   store<u32>(out, sender, OUT_SENDER);
-  store<u32>(out, frameCount(), OUT_FRAMES);
-  store<u32>(out, frameBytes(), OUT_BYTES);
+  store<u32>(out, frame.frames, OUT_FRAMES);
+  store<u32>(out, frame.bytes, OUT_BYTES);
   store<u64>(out, 0, OUT_SETTLED); // and OUT_NEXT
   store<u64>(out, 0, OUT_JOINED); // and OUT_PAYLOAD
   store<u32>(out, 0, OUT_PAYLOAD_LEN);
-  vnetCopy(out + OUT_VNET, frameVnet());
+  vnetCopy(out + OUT_VNET, frame.vnet);
   return out;
 }
 
 // The frame goes to an endpoint of the underlay; its VXLAN header, ready in the overlay's record, is written here, over
 // the virtio_net_hdr that stood before the frame.
 @inline
-export function outEncap(frame: usize, len: u32, overlay: u32, endpoint: u32, sender: u32): void {
+export function outEncap(frame: Frame, overlay: u32, endpoint: u32, sender: u32): void {
   assert(endpoint != 0);
-  if (!completeInHand(frame, len)) return drop(Drop.bad_offload, overlay, sender);
-  const source = sourceOf(frame, len, load<u32>(overlayAt(overlay), OVL_SOCKET));
-  appendRemote(frame, len, overlay, endpoint, sender, source);
-  store<u64>(frame - VXLAN_HLEN, load<u64>(overlayAt(overlay), OVL_HEADER));
+  if (!completeFrame(frame)) return drop(frame, Drop.bad_offload, overlay, sender);
+  const source = sourceOf(frame, load<u32>(overlayAt(overlay), OVL_SOCKET));
+  appendRemote(frame, overlay, endpoint, sender, source);
+  store<u64>(frame.start - VXLAN_HLEN, load<u64>(overlayAt(overlay), OVL_HEADER));
 }
 
 // The frame goes to every endpoint of a flood list: the first entry is its own fate, each other one a copy. The VXLAN
 // header is written last, as it would spoil the virtio_net_hdr that every entry copies.
-export function outFlood(frame: usize, len: u32, overlay: u32, list: usize, sender: u32): void {
+export function outFlood(frame: Frame, overlay: u32, list: usize, sender: u32): void {
   const count = load<u32>(list, FLOOD_COUNT);
   assert(count > 0 && count <= <u32>FLOOD_MAX);
-  if (!completeInHand(frame, len)) return drop(Drop.bad_offload, overlay, sender);
-  const source = sourceOf(frame, len, load<u32>(overlayAt(overlay), OVL_SOCKET));
+  if (!completeFrame(frame)) return drop(frame, Drop.bad_offload, overlay, sender);
+  const source = sourceOf(frame, load<u32>(overlayAt(overlay), OVL_SOCKET));
   for (let index: u32 = 0; index < count; index++) {
     const endpoint = load<u32>(list + ((<usize>index) << 2), FLOOD_ENDPOINTS);
-    appendRemote(frame, len, overlay, endpoint, sender, source);
-    if (index > 0) countCopy();
+    appendRemote(frame, overlay, endpoint, sender, source);
+    if (index > 0) countCopy(frame);
   }
-  store<u64>(frame - VXLAN_HLEN, load<u64>(overlayAt(overlay), OVL_HEADER));
+  store<u64>(frame.start - VXLAN_HLEN, load<u64>(overlayAt(overlay), OVL_HEADER));
 }
 
 @inline
-function appendRemote(frame: usize, len: u32, overlay: u32, endpoint: u32, sender: u32, source: u32): void {
-  const out = append(frame, len, overlay, sender);
+function appendRemote(frame: Frame, overlay: u32, endpoint: u32, sender: u32, source: u32): void {
+  const out = append(frame, overlay, sender);
   store<u32>(out, endpoint, OUT_ENDPOINT);
   store<u32>(out, 0, OUT_VNIC);
   store<u16>(out, <u16>source, OUT_SOURCE);
@@ -106,15 +106,15 @@ function appendRemote(frame: usize, len: u32, overlay: u32, endpoint: u32, sende
 
 // Which of the socket's source ports: one flow always leaves by the same.
 @inline
-function sourceOf(frame: usize, len: u32, socket: u32): u32 {
+function sourceOf(frame: Frame, socket: u32): u32 {
   const sources = load<u32>(socketAt(socket), SOCK_SOURCES);
-  return sources == 1 ? 0 : <u32>((<u64>flowHash(frame, len) * sources) >> 32);
+  return sources == 1 ? 0 : <u32>((<u64>flowHash(frame.start, frame.len) * sources) >> 32);
 }
 
 // The frame goes to a VNIC of this host.
-export function outDeliver(frame: usize, len: u32, overlay: u32, vnic: u32, sender: u32): void {
+export function outDeliver(frame: Frame, overlay: u32, vnic: u32, sender: u32): void {
   assert(vnic != 0);
-  const out = append(frame, len, overlay, sender);
+  const out = append(frame, overlay, sender);
   store<u32>(out, 0, OUT_ENDPOINT);
   store<u32>(out, vnic, OUT_VNIC);
 }

@@ -32,6 +32,7 @@ import { ethDst, ethSrc } from '../wire/ethernet';
 import { innerEtherType, VLAN_TOWER, vlanDepth, vlanId } from '../wire/vlan';
 import { takeToken } from './bucket';
 import { total, vnicCounters } from './counters';
+import { Frame } from './frame';
 import { w } from './worker';
 
 // Whether the VNIC may cause one more upcall now (token bucket); takes the token. VNIC 0 is the underlay.
@@ -40,8 +41,8 @@ export function upcallAllowed(vnic: u32): bool {
 }
 
 // Asks the host where `mac` is. False when the ring is full.
-export function upcallMiss(mac: u64, frame: usize, len: u32, overlay: u32, vnic: u32): bool {
-  const record = describe(Upcall.miss, mac, frame, len, overlay, vnic, 0);
+export function upcallMiss(mac: u64, frame: Frame, overlay: u32, vnic: u32): bool {
+  const record = describe(Upcall.miss, mac, frame, overlay, vnic, 0);
   if (record == 0) return false;
   ringPublish(w() + W_UPCALL_RING);
   total(C_UPCALLS, 1);
@@ -49,11 +50,11 @@ export function upcallMiss(mac: u64, frame: usize, len: u32, overlay: u32, vnic:
 }
 
 // Hands a whole frame to a proxy. Answers Drop.none, or why it could not.
-export function upcallFrame(type: Upcall, frame: usize, len: u32, overlay: u32, vnic: u32): Drop {
+export function upcallFrame(type: Upcall, frame: Frame, overlay: u32, vnic: u32): Drop {
   if (!upcallAllowed(vnic)) return Drop.upcall_limited;
-  const record = describe(type, ethDst(frame), frame, len, overlay, vnic, len);
+  const record = describe(type, ethDst(frame.start), frame, overlay, vnic, frame.len);
   if (record == 0) return Drop.upcall_ring_full;
-  memory.copy(record + REC_FRAME, frame, len);
+  memory.copy(record + REC_FRAME, frame.start, frame.len);
   ringPublish(w() + W_UPCALL_RING);
   total(C_UPCALLED, 1);
   return Drop.none;
@@ -76,18 +77,19 @@ export function upcallLearn(overlay: u32, mac: u64, sockaddr: usize): bool {
   return true;
 }
 
-function describe(type: Upcall, mac: u64, frame: usize, len: u32, overlay: u32, vnic: u32, room: u32): usize {
+function describe(type: Upcall, mac: u64, frame: Frame, overlay: u32, vnic: u32, room: u32): usize {
   const record = ringReserve(w() + W_UPCALL_RING, type, REC_FRAME + room);
   if (record == 0) return 0;
-  const depth = vlanDepth(frame, len);
+  const start = frame.start;
+  const depth = vlanDepth(start, frame.len);
   assert(depth >= 0 && depth < VLAN_TOWER);
   store<u32>(record, overlay, REC_OVERLAY);
   store<u32>(record, vnic, REC_VNIC);
   store<u32>(record, load<u32>(overlayAt(overlay), OVL_INCARNATION), REC_INCARNATION);
   store<u64>(record, mac, REC_MAC);
-  store<u64>(record, ethSrc(frame), REC_SOURCE_MAC);
-  store<u32>(record, innerEtherType(frame, depth), REC_ETHERTYPE);
-  store<u32>(record, vlanId(frame), REC_VLAN);
+  store<u64>(record, ethSrc(start), REC_SOURCE_MAC);
+  store<u32>(record, innerEtherType(start, depth), REC_ETHERTYPE);
+  store<u32>(record, vlanId(start), REC_VLAN);
   store<u32>(record, room, REC_FRAME_LEN);
   return record;
 }

@@ -21,9 +21,9 @@ export function intakeStart(): void {
 export function encapRead(at: usize, len: u32, vnic: u32): bool {
   if (len >= <u32>VNET_SIZE) return encapFrame(at + VNET_SIZE, len - VNET_SIZE, at, vnic);
   if (!outHasRoom()) return false;
-  takeComplete(0);
-  countEncapIn(vnic);
-  drop(Drop.truncated, load<u32>(vnicAt(vnic), VNIC_OVERLAY), vnic);
+  const frame = takeComplete(at, 0);
+  countEncapIn(frame, vnic);
+  drop(frame, Drop.truncated, load<u32>(vnicAt(vnic), VNIC_OVERLAY), vnic);
   return true;
 }
 

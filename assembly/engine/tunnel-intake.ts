@@ -83,24 +83,24 @@ function decapRead(at: usize, len: u32): bool {
   const datagram = frame + udp + UDP_HLEN;
   const length = udpLength(frame + udp) - UDP_HLEN;
   const socket = socketOf(udpDstPort(frame + udp));
-  if (socket == 0) return refused(length, Drop.unknown_vni);
+  if (socket == 0) return refused(datagram, length, Drop.unknown_vni);
   hearFrom(w() + W_TUNNEL_NAME);
   if (!tunnelVnetIsTunnel(at) && vnetGsoType(at) == VNET_GSO_UDP_L4) {
     if (!isResumed()) expectDatagrams(datagramsOf(length, vnetGsoSize(at)));
     return decapMessage(datagram, length, vnetGsoSize(at), false, socket);
   }
-  if (!isVerified(at, frame, socket)) return refused(length, Drop.bad_outer_checksum);
+  if (!isVerified(at, frame, socket)) return refused(datagram, length, Drop.bad_outer_checksum);
   tunnelVnetInner(at, at, udp + UDP_HLEN + VXLAN_HLEN);
   if (!vnetIsClear(at)) return decapOffloaded(datagram, length, at, socket);
   expectDatagrams(1);
   return decapMessage(datagram, length, 0, false, socket);
 }
 
-function refused(len: u32, reason: Drop): bool {
-  takeComplete(len);
+function refused(datagram: usize, len: u32, reason: Drop): bool {
+  const frame = takeComplete(datagram, len);
   expectDatagrams(1);
-  countDecapIn(1, len);
-  drop(reason, 0, 0);
+  countDecapIn(frame, 1, len);
+  drop(frame, reason, 0, 0);
   return true;
 }
 

@@ -41,15 +41,7 @@ import {
 } from '../wire/virtio';
 import { innerEtherType, l3Offset, vlanDepth } from '../wire/vlan';
 import { KIND_TCP, Segment } from './flow-of';
-import { segmentCount, segmentOpen } from './gso';
-
-// What openFrame found, in bytes from the start of the frame.
-let l3: u32 = 0;
-let l4: u32 = 0;
-let headers: u32 = 0;
-let end: u32 = 0; // of the IP packet; padding may follow
-let isIpv4: bool = false;
-let isTcp: bool = false;
+import { Segmentation, segmentOpen } from './gso';
 
 /** The checksum field of the segment whose transport header is at `header`. */
 @inline
@@ -59,93 +51,102 @@ export function checksumField(segment: Segment, header: usize): u32 {
 
 /**
  * A single frame: if its checksum is partial, writes the struct virtio_net_hdr that says so at `vnet` and answers the
- * bytes of the frame without padding, which the checksum does not cover. Else 0.
+ * bytes of the frame without padding, which the checksum does not cover. Else 0. `gso` is overwritten.
  */
-export function markPartial(frame: usize, len: u32, vnet: usize): u32 {
-  if (!openFrame(frame, len) || !isPartial(frame)) return 0;
-  vnetSet(vnet, VNET_GSO_NONE, 0, 0, l4, isTcp ? TCP_CHECKSUM : UDP_CHECKSUM);
-  return end;
+export function markPartial(gso: Segmentation, frame: usize, len: u32, vnet: usize): u32 {
+  if (!openFrame(gso, frame, len) || !isPartial(gso)) return 0;
+  vnetSet(vnet, VNET_GSO_NONE, 0, 0, gso.l4, gso.isTcp ? TCP_CHECKSUM : UDP_CHECKSUM);
+  return gso.headers + gso.bytes;
 }
 
 /**
- * A frame longer than `mtu` allows, or one of which `size` (not 0) is known: if it is a super-frame with a partial
- * checksum, describes it at `vnet` and answers its bytes without padding. Else 0. Segments have `size` bytes of payload
- * or, where that is not known, what the MTU leaves them. The frames it stands for: `segmentCount`.
+ * A frame longer than `mtu` allows, or one of which `size` (not 0) is known: whether it is a super-frame with a partial
+ * checksum. Then `gso` is complete, and `vnet` describes the super-frame, which ends with the IP packet: padding may
+ * follow. Segments have `size` bytes of payload or, where that is not known, what the MTU leaves them.
  */
-export function describeSuperFrame(frame: usize, len: u32, mtu: u32, size: u32, vnet: usize): u32 {
-  if (!openFrame(frame, len)) return 0;
+export function describeSuperFrame(
+  gso: Segmentation,
+  frame: usize,
+  len: u32,
+  mtu: u32,
+  size: u32,
+  vnet: usize,
+): bool {
+  if (!openFrame(gso, frame, len)) return false;
+  const end = gso.headers + gso.bytes;
   if (size == 0) {
-    if (headers - l3 >= mtu) return 0;
-    size = mtu - (headers - l3);
+    const headers = gso.headers - gso.l3;
+    if (headers >= mtu) return false;
+    size = mtu - headers;
   } else if (end != len) {
-    return 0;
+    return false;
   }
-  if (end - headers <= size || !isPartial(frame) || (isIpv4 && !ipv4Verify(frame + l3))) return 0;
-  vnetSet(vnet, gsoType(frame), headers, size, l4, isTcp ? TCP_CHECKSUM : UDP_CHECKSUM);
-  return segmentOpen(frame, end, vnet) == 0 ? 0 : end;
-}
-
-/** Bytes of the headers of what was described last. */
-@inline
-export function superFrameHeaders(): u32 {
-  return headers;
+  if (gso.bytes <= size || !isPartial(gso) || (gso.isIpv4 && !ipv4Verify(frame + gso.l3))) return false;
+  vnetSet(vnet, gsoType(gso), gso.headers, size, gso.l4, gso.isTcp ? TCP_CHECKSUM : UDP_CHECKSUM);
+  return segmentOpen(gso, frame, end, vnet);
 }
 
 @inline
-function gsoType(frame: usize): u32 {
-  if (!isTcp) return VNET_GSO_UDP_L4;
-  const type = isIpv4 ? VNET_GSO_TCPV4 : VNET_GSO_TCPV6;
-  return tcpFlags(frame + l4) & TCP_CWR ? type | VNET_GSO_ECN : type;
+function gsoType(gso: Segmentation): u32 {
+  if (!gso.isTcp) return VNET_GSO_UDP_L4;
+  const type = gso.isIpv4 ? VNET_GSO_TCPV4 : VNET_GSO_TCPV6;
+  return tcpFlags(gso.frame + gso.l4) & TCP_CWR ? type | VNET_GSO_ECN : type;
 }
 
-// Whether it is a whole TCP or UDP packet; then all of the above is known.
-function openFrame(frame: usize, len: u32): bool {
+// Whether it is a whole TCP or UDP packet; then `gso` says where its headers and its payload are.
+function openFrame(gso: Segmentation, frame: usize, len: u32): bool {
   const depth = vlanDepth(frame, len);
   if (depth < 0 || depth > 2) return false;
-  l3 = l3Offset(depth);
+  const l3 = l3Offset(depth);
   const etherType = innerEtherType(frame, depth);
-  isIpv4 = etherType == ETH_P_IP;
-  if (!isIpv4 && etherType != ETH_P_IPV6) return false;
-  const protocol = isIpv4 ? openIpv4(frame + l3, len - l3) : openIpv6(frame + l3, len - l3);
-  isTcp = protocol == IPPROTO_TCP;
-  return isTcp ? openTcp(frame) : protocol == IPPROTO_UDP && openUdp(frame);
+  gso.frame = frame;
+  gso.l3 = l3;
+  gso.isIpv4 = etherType == ETH_P_IP;
+  if (!gso.isIpv4 && etherType != ETH_P_IPV6) return false;
+  const protocol = gso.isIpv4 ? openIpv4(gso, frame + l3, len - l3) : openIpv6(gso, frame + l3, len - l3);
+  if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) return false;
+  gso.isTcp = protocol == IPPROTO_TCP;
+  const own = gso.isTcp ? tcpOwn(frame + gso.l4, gso.bytes) : udpOwn(frame + gso.l4, gso.bytes);
+  gso.headers = gso.l4 + own;
+  gso.bytes -= own;
+  return own != 0;
 }
 
-// The protocol of what it carries whole; 0: nothing.
-function openIpv4(packet: usize, len: u32): u32 {
+// The protocol of what it carries whole; 0: nothing. `bytes` are those from the transport header on.
+function openIpv4(gso: Segmentation, packet: usize, len: u32): u32 {
   if (!ipv4Check(packet, len) || !ipv4IsWhole(packet, len) || ipv4IsFragment(packet)) return 0;
-  l4 = l3 + ipv4HeaderLength(packet);
-  end = l3 + ipv4TotalLength(packet);
+  gso.l4 = gso.l3 + ipv4HeaderLength(packet);
+  gso.bytes = ipv4TotalLength(packet) - ipv4HeaderLength(packet);
   return ipv4Protocol(packet);
 }
 
-function openIpv6(packet: usize, len: u32): u32 {
+function openIpv6(gso: Segmentation, packet: usize, len: u32): u32 {
   if (!ipv6Check(packet, len) || !ipv6IsWhole(packet, len)) return 0;
   const length = IPV6_HLEN + ipv6PayloadLength(packet);
   const upper = ipv6UpperOffset(packet, length);
-  l4 = l3 + upper;
-  end = l3 + length;
+  gso.l4 = gso.l3 + upper;
+  gso.bytes = length - upper;
   return upper == 0 ? 0 : ipv6UpperProtocol();
 }
 
+// Bytes of the transport header, 0 when it is not all there.
 @inline
-function openTcp(frame: usize): bool {
-  if (!tcpCheck(frame + l4, end - l4)) return false;
-  headers = l4 + tcpHeaderLength(frame + l4);
-  return true;
+function tcpOwn(header: usize, len: u32): u32 {
+  return tcpCheck(header, len) ? tcpHeaderLength(header) : 0;
 }
 
 @inline
-function openUdp(frame: usize): bool {
-  headers = l4 + UDP_HLEN;
-  return headers <= end && udpLength(frame + l4) == end - l4;
+function udpOwn(header: usize, len: u32): u32 {
+  return len >= UDP_HLEN && udpLength(header) == len ? UDP_HLEN : 0;
 }
 
 // A folded sum of something is never 0, so that UDP without a checksum is none.
 @inline
-function isPartial(frame: usize): bool {
-  const packet = frame + l3;
-  const protocol = isTcp ? IPPROTO_TCP : IPPROTO_UDP;
-  const sum = isIpv4 ? ipv4PseudoSum(packet, protocol, end - l4) : ipv6PseudoSum(packet, protocol, end - l4);
-  return (isTcp ? tcpChecksum(frame + l4) : udpChecksum(frame + l4)) == sum;
+function isPartial(gso: Segmentation): bool {
+  const packet = gso.frame + gso.l3;
+  const header = gso.frame + gso.l4;
+  const length = gso.headers - gso.l4 + gso.bytes;
+  const protocol = gso.isTcp ? IPPROTO_TCP : IPPROTO_UDP;
+  const sum = gso.isIpv4 ? ipv4PseudoSum(packet, protocol, length) : ipv6PseudoSum(packet, protocol, length);
+  return (gso.isTcp ? tcpChecksum(header) : udpChecksum(header)) == sum;
 }

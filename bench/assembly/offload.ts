@@ -4,7 +4,8 @@ import { coalesce, coalesceBegin, coalesceEnd } from '../../assembly/engine/outp
 import { flowHash } from '../../assembly/datapath/flow';
 import { groMessage, joinDatagrams } from '../../assembly/datapath/gro-message';
 import { outAt } from '../../assembly/datapath/output';
-import { segmentCount, segmentWrite, segmentOpen } from '../../assembly/offload/gso';
+import { segmentation } from '../../assembly/datapath/frame';
+import { segmentOpen, segmentWrite } from '../../assembly/offload/gso';
 import { workerAttach } from '../../assembly/datapath/worker';
 import {
   OUT_ENDPOINT,
@@ -87,10 +88,12 @@ export function makeFrame(at: usize, tcp: bool, port: u32, index: u32, payload: 
 export function segments(frame: usize, len: u32, vnet: usize, to: usize, tcp: bool, size: u32, count: u32): u32 {
   vnetSet(vnet, tcp ? VNET_GSO_TCPV4 : VNET_GSO_UDP_L4, 0, size, L4, tcp ? TCP_CHECKSUM : UDP_CHECKSUM);
   let made: u32 = 0;
+  workerAttach(0);
+  const gso = segmentation();
   for (let turn: u32 = 0; turn < count; turn++) {
-    if (segmentOpen(frame, len, vnet) == 0) return 0;
-    for (let index: u32 = 0; index < segmentCount(); index++) {
-      segmentWrite(to, index);
+    if (!segmentOpen(gso, frame, len, vnet)) return 0;
+    for (let index: u32 = 0; index < gso.count; index++) {
+      segmentWrite(gso, to, index);
       made++;
     }
   }

@@ -14,6 +14,7 @@ import {
   RUN_SIZE,
   W_RUNS,
 } from '../../layout';
+import { segmentation } from '../../datapath/frame';
 import { outAt } from '../../datapath/output';
 import { w } from '../../datapath/worker';
 import { Segment } from '../../offload/flow-of';
@@ -127,6 +128,6 @@ export function closeRun(run: Run): void {
 /** An entry that stays alone and may have a partial checksum: if it has, its VNIC is told so. */
 export function markEntry(out: usize): void {
   if (!vnetIsClear(out + OUT_VNET)) return;
-  const len = markPartial(load<u32>(out, OUT_FRAME), load<u32>(out, OUT_LEN), out + OUT_VNET);
+  const len = markPartial(segmentation(), load<u32>(out, OUT_FRAME), load<u32>(out, OUT_LEN), out + OUT_VNET);
   if (len != 0) store<u32>(out, len, OUT_LEN);
 }

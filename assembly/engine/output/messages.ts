@@ -49,15 +49,14 @@ import {
   W_TX_OUT,
 } from '../../layout';
 import { outAt } from '../../datapath/output';
+import { segmentation } from '../../datapath/frame';
 import { segmentOpen, segmentWrite } from '../../offload/gso';
 import { w } from '../../datapath/worker';
 import { endpointAt, overlayAt } from '../../table/records';
 import { copyBytes } from '../../wire/checksum';
-import { vnetGsoSize } from '../../wire/virtio';
 import { address, attachSegmentSize, clearMessages, iovec, message } from '../descriptors';
 
 let cursor: usize = 0; // where the used part of the arena ends
-let bytes: u32 = 0; // of the message that is being made
 
 export function messagesStart(): void {
   clearMessages(w() + W_TX_MMSG, EMIT_MAX);
@@ -89,8 +88,7 @@ export function emitChain(index: u32): bool {
   const out = outAt(index);
   if (load<u32>(out, OUT_NEXT) != 0) return emitJoined(index);
   if (!hasRoom(0)) return false;
-  bytes = load<u32>(out, OUT_LEN);
-  emit(index, <usize>load<u32>(out, OUT_FRAME) - VXLAN_HLEN, VXLAN_HLEN + bytes, 1, 0);
+  emit(index, <usize>load<u32>(out, OUT_FRAME) - VXLAN_HLEN, VXLAN_HLEN + load<u32>(out, OUT_LEN), 1, 0);
   return true;
 }
 
@@ -100,13 +98,11 @@ function emitJoined(index: u32): bool {
   const start = cursor;
   const size = load<u32>(outAt(index), OUT_LEN) + VXLAN_HLEN;
   let count: u32 = 0;
-  bytes = 0;
   for (let next = index; next != 0 || count == 0; next = load<u32>(outAt(next), OUT_NEXT)) {
     const out = outAt(next);
-    const len = load<u32>(out, OUT_LEN);
-    copyBytes(cursor, <usize>load<u32>(out, OUT_FRAME) - VXLAN_HLEN, len + VXLAN_HLEN);
-    cursor += len + VXLAN_HLEN;
-    bytes += len;
+    const len = VXLAN_HLEN + load<u32>(out, OUT_LEN);
+    copyBytes(cursor, <usize>load<u32>(out, OUT_FRAME) - VXLAN_HLEN, len);
+    cursor += len;
     count++;
   }
   emit(index, start, <u32>(cursor - start), count, size);
@@ -116,8 +112,9 @@ function emitJoined(index: u32): bool {
 // The segments of a super-frame that are not settled yet. False: no room for all of them.
 export function emitSegments(index: u32): bool {
   const out = outAt(index);
-  const headers = segmentOpen(load<u32>(out, OUT_FRAME), load<u32>(out, OUT_LEN), out + OUT_VNET);
-  const size = VXLAN_HLEN + headers + vnetGsoSize(out + OUT_VNET);
+  const gso = segmentation();
+  segmentOpen(gso, load<u32>(out, OUT_FRAME), load<u32>(out, OUT_LEN), out + OUT_VNET); // as it was when it was taken
+  const size = VXLAN_HLEN + gso.headers + gso.payload;
   const most = maySegment(out) ? min(<u32>SEGMENTS_MAX, max(1, UDP_PAYLOAD_MAX / size)) : 1;
   const vxlan = load<u64>(overlayAt(load<u32>(out, OUT_OVERLAY)), OVL_HEADER);
   const end = load<u32>(out, OUT_FRAMES);
@@ -125,12 +122,9 @@ export function emitSegments(index: u32): bool {
     const count = min(end - segment, most);
     if (!hasRoom(count * size)) return false;
     const start = cursor;
-    bytes = 0;
     for (const stop = segment + count; segment < stop; segment++) {
       store<u64>(cursor, vxlan);
-      const len = segmentWrite(cursor + VXLAN_HLEN, segment);
-      cursor += VXLAN_HLEN + len;
-      bytes += len;
+      cursor += VXLAN_HLEN + segmentWrite(gso, cursor + VXLAN_HLEN, segment);
     }
     emit(index, start, <u32>(cursor - start), count, size);
   }
@@ -158,7 +152,7 @@ function emit(index: u32, start: usize, len: u32, count: u32, size: u32): void {
   store<i32>(w() + W_TX_FD + ((<usize>at) << 2), sourceFd(out, count));
   store<u32>(w() + W_TX_OUT + ((<usize>at) << 2), index);
   store<u32>(w() + W_TX_FRAMES + ((<usize>at) << 2), count);
-  store<u32>(w() + W_TX_BYTES + ((<usize>at) << 2), bytes);
+  store<u32>(w() + W_TX_BYTES + ((<usize>at) << 2), len - count * VXLAN_HLEN);
   store<u32>(w() + W_TX_COUNT, at + 1);
   cursor = (cursor + CACHE_LINE - 1) & ~(CACHE_LINE - 1);
 }
