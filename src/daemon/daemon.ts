@@ -210,7 +210,8 @@ export class Daemon implements Controller {
   }
 
   #view(overlay: Overlay): OverlayView {
-    return overlayView(overlay, [...plugins.keys()], this.#registry.fileOwned.place(overlay.name));
+    const { border, fileOwned } = this.#registry;
+    return overlayView(overlay, border, [...plugins.keys()], fileOwned.place(overlay.name));
   }
 
   #vnicView(vnic: Vnic): VnicView {

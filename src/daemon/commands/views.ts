@@ -16,22 +16,31 @@ import type { PropertySpec, Target } from '../../search/api.js';
 import { defaultText, formatValue, possibleText } from '../../search/props.js';
 import type { Overlay } from '../overlay/overlay.js';
 import type { Vnic } from '../overlay/vnic.js';
+import type { Border } from '../underlay/border.js';
 
 /** Stands for every MAC in the one target of a point plugin. */
 const ANY_MAC = '*:*:*:*:*:*';
 /** Reasons of drop entries that were told to us; the others are gaps in what is known, and soon forgotten. */
 const TOLD_DROPS = new Set(['drop_entry', 'no_local_port']);
 
+/** What carries super-frames, and why nothing better does; see `Border`. */
+type BorderView = Pick<Border, 'kind' | 'reason'>;
+
 /** `declared`: FILE:LINE, or null. */
-export function overlayView(overlay: Overlay, plugins: readonly string[], declared: string | null): OverlayView {
+export function overlayView(
+  overlay: Overlay,
+  border: BorderView,
+  plugins: readonly string[],
+  declared: string | null,
+): OverlayView {
   const { name, vni, encap, search, temporary } = overlay.identity;
   const { status, details } = overlay.health;
-  const properties = propertyViews(overlay, plugins);
+  const properties = propertyViews(overlay, border, plugins);
   return { name, vni, encap, search, temporary, status, details, declared, properties };
 }
 
 /** In the order of dladm: general, encapsulation's, search plugin's. */
-function propertyViews(overlay: Overlay, plugins: readonly string[]): PropertyView[] {
+function propertyViews(overlay: Overlay, border: BorderView, plugins: readonly string[]): PropertyView[] {
   const { vni, encap, search } = overlay.identity;
   const general = OVERLAY_PROPERTIES.map((spec) => propertyView(overlay, spec));
   const [mtu, ...others] = general as [PropertyView, ...PropertyView[]];
@@ -39,6 +48,7 @@ function propertyViews(overlay: Overlay, plugins: readonly string[]): PropertyVi
     mtu,
     readOnly('vnetid', String(vni), `0-${VNI_MAX}`),
     readOnly('encap', encap, ENCAPS.join(',')),
+    readOnly('underlay', border.kind, border.kind === 'tap' ? 'tap,socket' : `socket (${border.reason})`),
     ...others,
     readOnly('search', search, plugins.join(',')),
     ...(overlay.plugin.found?.manifest.properties ?? []).map((spec) => propertyView(overlay, spec)),

@@ -13,7 +13,7 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
   it('create-overlay shows every property in order, with what may be and what is by default', async () => {
     const view = await fixture().daemon.createOverlay(fixture().overlay({ properties: { mtu: '8000' } }));
     const names = view.properties.map(({ name }) => name);
-    const identity = ['mtu', 'vnetid', 'encap'];
+    const identity = ['mtu', 'vnetid', 'encap', 'underlay'];
     const vxlan = [
       'listen_ip',
       'listen_port',
@@ -25,11 +25,13 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
     ];
     const general = [...identity, ...vxlan.map((name) => `vxlan/${name}`), 'offload', 'vlan', 'strict-header'];
     assert.deepEqual(names, [...general, 'lookup/negative_ttl', 'lookup/memory', 'search', 'files/config']);
-    const [mtu, vnetid] = view.properties;
+    const [mtu, vnetid, , underlay] = view.properties;
     // loopback has 65536
     const expected = { perm: 'rw', required: false, value: '8000', default: '8900', possible: '576-8900' };
     assert.deepEqual(mtu, { name: 'mtu', ...expected });
     assert.equal(vnetid?.perm, 'r-');
+    assert.equal(underlay?.value, 'socket');
+    assert.equal(underlay.possible, 'socket (sockets were asked for)');
     const changeable = view.properties.filter(({ perm }) => perm === 'rw').map(({ name }) => name);
     assert.deepEqual(changeable, [
       'mtu',
