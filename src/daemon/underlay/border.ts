@@ -58,12 +58,15 @@ export class Border {
   #tap: UnderlayTap | null;
   readonly #datapath: BorderDatapath;
   readonly #log: DaemonLog;
-  readonly #watch: NetworkWatch | null;
+  #watch: NetworkWatch | null;
   readonly #listeners = new Map<SocketIndex, Endpoint>();
   /** What the TAP takes for the listeners. */
   #taken = new Map<string, Endpoint>();
+  #isTakenStale = false;
   readonly #links = new Map<number, Link | null>();
   readonly #attached = new Set<number>();
+  /** Interfaces that took no program, until they change. */
+  readonly #refused = new Set<number>();
   /** What the datapath was told last, as text. */
   readonly #told = new Map<EndpointIndex, string>();
   #round: Iterator<Interned> | null = null;
@@ -103,6 +106,7 @@ export class Border {
     if (this.#tap === null) return;
     try {
       this.#follow();
+      if (this.#isTakenStale) this.#takeAll();
       this.#resolve(nowMs);
     } catch (thrown) {
       this.#lost(messageOf(thrown));
@@ -114,6 +118,7 @@ export class Border {
     this.#tap?.close();
     this.#tap = null;
     this.#watch?.close();
+    this.#watch = null;
   }
 
   /** From here on there are sockets alone. */
@@ -123,27 +128,38 @@ export class Border {
     this.reason = reason;
     const tap = this.#tap;
     this.#tap = null;
+    this.#watch?.close();
+    this.#watch = null;
     void this.#datapath.removeUnderlayTap().then(() => tap.close());
   }
 
   #follow(): void {
     for (const change of this.#watch!.changes()) {
       this.#isStale = true;
-      if (change.kind === 'address') this.#takeAll();
-      if (change.kind === 'lost') this.#links.clear();
+      if (change.kind === 'route') continue;
+      // What an interface that is down has is no address of this host until it is up.
+      this.#isTakenStale = true;
+      if (change.kind === 'lost') this.#lookAtLinksAnew();
       if (change.kind !== 'link') continue;
       this.#links.delete(change.ifindex);
-      if (change.isGone && this.#attached.delete(change.ifindex)) this.#tap!.detach(change.ifindex);
+      this.#refused.delete(change.ifindex);
+      if (change.isGone) this.#detach(change.ifindex);
     }
   }
 
-  /** Brings what the TAP takes in line with the listeners: a wildcard stands for every address of this host. */
+  #lookAtLinksAnew(): void {
+    this.#links.clear();
+    this.#refused.clear();
+    for (const ifindex of this.#attached) if (this.#link(ifindex) === null) this.#detach(ifindex);
+  }
+
+  /** Brings what the TAP takes in line with the listeners and with the addresses that are this host's now. */
   #takeAll(): void {
     if (this.#tap === null) return;
+    this.#isTakenStale = false;
     const wanted = new Map<string, Endpoint>();
     for (const { ip, port } of this.#listeners.values()) {
-      const ips = isWildcard(ip) ? [...localAddresses()].filter((each) => ipFamily(each) === ipFamily(ip)) : [ip];
-      for (const each of ips) wanted.set(formatEndpoint({ ip: each, port }), { ip: each, port });
+      for (const each of addressesOf(ip)) wanted.set(formatEndpoint({ ip: each, port }), { ip: each, port });
     }
     for (const [key, endpoint] of this.#taken) if (!wanted.has(key)) this.#tap.unlisten(endpoint);
     for (const [key, endpoint] of wanted) {
@@ -163,6 +179,7 @@ export class Border {
     if (this.#round === null) {
       if (!this.#isStale && nowMs < this.#roundAtMs) return;
       this.#isStale = false;
+      this.#takeAll(); // an address becomes this host's by a route, which the kernel tells of after the address
       this.#roundAtMs = nowMs + ROUND_EVERY_MS;
       this.#round = this.#datapath.endpoints()[Symbol.iterator]();
     }
@@ -193,7 +210,7 @@ export class Border {
     if (route === null || source === null || route.isLocal) return null;
     const link = this.#link(route.ifindex);
     if (link === null || !link.isEthernet || !this.#attach(route.ifindex)) return null;
-    return { ifindex: route.ifindex, source, mtu: route.mtu ?? link.mtu };
+    return { ifindex: route.ifindex, source, mtu: Math.min(route.mtu ?? link.mtu, link.mtu) };
   }
 
   #link(ifindex: number): Link | null {
@@ -207,14 +224,27 @@ export class Border {
   /** Datagrams may come by it. False: it takes no program. */
   #attach(ifindex: number): boolean {
     if (this.#attached.has(ifindex)) return true;
-    if (this.#link(ifindex)?.isEthernet !== true) return false;
+    if (this.#refused.has(ifindex) || this.#link(ifindex)?.isEthernet !== true) return false;
     try {
       this.#tap!.attach(ifindex);
       this.#attached.add(ifindex);
       return true;
     } catch (thrown) {
+      this.#refused.add(ifindex);
       this.#log.warn('an interface takes no program for the underlay TAP', { ifindex, reason: messageOf(thrown) });
       return false;
     }
   }
+  #detach(ifindex: number): void {
+    if (this.#attached.delete(ifindex)) this.#tap!.detach(ifindex);
+  }
+}
+
+/**
+ * The addresses of this host that a listen address stands for: a wildcard for all of its family. One that has moved
+ * away, into a container behind us say, is not ours to take datagrams from.
+ */
+function addressesOf(listenIp: string): string[] {
+  if (isWildcard(listenIp)) return [...localAddresses()].filter((each) => ipFamily(each) === ipFamily(listenIp));
+  return routeTo(listenIp)?.isLocal === true ? [listenIp] : [];
 }
