@@ -34,7 +34,8 @@ const HIGH: usize = KEY + 8; // u64 the address, see wire/sockaddr.ts
 const LOW: usize = HIGH + 8; // u64
 const AT: usize = LOW + 8; // u32 low bits of the millisecond when the host was told
 
-let sockaddr: usize = 0; // where the message in hand came from
+// Where the message came from whose datagrams are taken: an engine says so (hearFrom) before it takes any of them.
+let sockaddr: usize = 0;
 
 // What was seen last.
 let pass: u32 = 0;

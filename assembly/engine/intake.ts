@@ -10,7 +10,9 @@ import { groMessage, joinDatagrams, openWhole } from '../datapath/gro-message';
 import { outHasRoom } from '../datapath/output';
 import { vnicAt } from '../table/records';
 
-let taken: u32 = 0; // bytes of the message in hand whose datagrams were taken
+// Bytes of the message whose datagrams were taken: kept between calls, as the engine comes again with the same message
+// when the list that was full has been sent.
+let taken: u32 = 0;
 
 // No message is in hand.
 export function intakeStart(): void {

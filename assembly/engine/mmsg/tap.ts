@@ -22,8 +22,9 @@ import { takeRead } from '../tunnel-intake';
 // A virtio_net_hdr is read to the end of a cache line, so that the frame begins the next.
 const LEAD: u32 = CACHE_LINE - VNET_SIZE;
 
+// The batch that the host is reading: it makes a call of the kernel between any two of these functions.
 let count: u32 = 0;
-let used: u32 = 0;
+let used: u32 = 0; // bytes of the buffer
 
 @inline
 function aim(): void {

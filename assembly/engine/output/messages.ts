@@ -56,7 +56,7 @@ import { endpointAt, overlayAt } from '../../table/records';
 import { copyBytes } from '../../wire/checksum';
 import { address, attachSegmentSize, clearMessages, iovec, message } from '../descriptors';
 
-let cursor: usize = 0; // where the used part of the arena ends
+let cursor: usize = 0; // where the used part of the arena ends: from messagesBegin on, of one round
 
 export function messagesStart(): void {
   clearMessages(w() + W_TX_MMSG, EMIT_MAX);

@@ -91,7 +91,7 @@ const ENOBUFS: i32 = 105;
 const ECANCELED: i32 = 125;
 const EMIT_ROOM: u32 = 2 * EMIT_MAX; // submissions of one emission
 
-let answer: u32 = 0;
+let answer: u32 = 0; // of the turn under way
 let isOut: bool = false; // submissions of the output list are with the kernel
 
 function attach(): void {
