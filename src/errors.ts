@@ -9,10 +9,10 @@ import { constants as osConstants } from 'node:os';
 export class VxlaneError extends Error {
   /** Stable, machine-readable name, e.g. `overlay_exists`. */
   readonly code: string;
-  /** 1 refused, 2 usage. */
-  readonly exitCode: 1 | 2;
+  /** 1 refused, 2 usage, 4 no daemon answers. */
+  readonly exitCode: 1 | 2 | 4;
 
-  constructor(code: string, message: string, options: { exitCode?: 1 | 2; cause?: unknown } = {}) {
+  constructor(code: string, message: string, options: { exitCode?: 1 | 2 | 4; cause?: unknown } = {}) {
     super(message, { cause: options.cause });
     this.name = 'VxlaneError';
     this.code = code;
@@ -218,13 +218,16 @@ export const daemonAbsent = (socket: string) =>
   new VxlaneError(
     'daemon_absent',
     `no vxlane daemon answers on ${socket} (start one with "vxlane daemon", or name its socket with --socket)`,
+    { exitCode: 4 },
   );
 
 export const daemonNotPermitted = (socket: string) =>
   new VxlaneError('daemon_not_permitted', `permission denied on ${socket}: run as root or as a member of its group`);
 
 export const daemonSilent = (socket: string, seconds: number) =>
-  new VxlaneError('daemon_silent', `the vxlane daemon on ${socket} did not answer within ${seconds} s`);
+  new VxlaneError('daemon_silent', `the vxlane daemon on ${socket} did not answer within ${seconds} s`, {
+    exitCode: 4,
+  });
 
 export const daemonFailed = (socket: string, cause: unknown) =>
   new VxlaneError('daemon_failed', `talking to the vxlane daemon on ${socket} failed: ${messageOf(cause)}`, { cause });

@@ -18,7 +18,7 @@ export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Answers the exit status: 0 done, 1 refused, 2 usage. Throws on a bug only. */
+/** Answers the exit status, as docs/cli.md has it. Throws on a bug only. */
 export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
   let helpAt = 'vxlane --help';
   const complain = (message: string) => terminal.printError(`vxlane: ${message.replaceAll('\n', ' ')}\n`);

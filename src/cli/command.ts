@@ -73,6 +73,9 @@ export type Args<O extends Options, P extends Positionals> = {
       : string;
 };
 
+/** Exit status: the question was answered, and the answer is bad, so that a script need not read it. */
+export const BAD_ANSWER = 3;
+
 /** What a command works with. */
 export interface Context {
   /** To stdout, as it is. */
@@ -97,7 +100,10 @@ interface CommandOf<O extends Options, P extends Positionals> {
   readonly options: O;
   readonly positionals: P;
   readonly example: string;
-  /** Answers the exit status: 0 done, 1 refused. A VxlaneError is printed as one line and gives its own. */
+  /**
+   * Answers the exit status: 0 well, 1 refused, {@link BAD_ANSWER}. A VxlaneError is printed as one line and gives its
+   * own. docs/cli.md has the table.
+   */
   run(args: Args<O, P>, context: Context): Promise<number>;
 }
 

@@ -78,7 +78,9 @@ export async function helpText(command: Command | null, commands: readonly Comma
   if (command === null) {
     help.usage('Usage: vxlane COMMAND [options]\n\nA userspace VXLAN tunnel endpoint for Linux.');
     for (const { name, sentence } of commands) help.command(name, sentence);
-    help.epilogue('vxlane COMMAND --help tells more. Exit status: 0 done, 1 refused, 2 usage.');
+    help.epilogue(
+      'vxlane COMMAND --help tells more. Exit status: 0 well, 1 refused, 2 usage, 3 the answer is bad, 4 no daemon.',
+    );
   } else help.usage(usageOf(command)).example(command.example, '');
   for (const [name, option] of Object.entries({ ...command?.options, ...COMMON })) {
     help.option(name, { alias: option.aliases, description: helpOf(option), type: 'boolean' });

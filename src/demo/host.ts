@@ -14,6 +14,9 @@ const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 const READY_TIMEOUT_MS = 20_000;
 const READY_POLL_MS = 25;
 
+/** Exit status of a command that was answered with bad news (docs/cli.md). */
+const BAD_ANSWER = 3;
+
 export class Host {
   /** The short name, `zlan`. */
   readonly name: string;
@@ -60,10 +63,10 @@ export class Host {
     return JSON.parse(await this.exec(...argv)) as T;
   }
 
-  /** `vxlane ...` against this host's daemon; it must succeed. Answers its standard output. */
+  /** `vxlane ...` against this host; it must be answered, perhaps with bad news. Answers its standard output. */
   async vxlane(...args: string[]): Promise<string> {
     const outcome = await this.tryVxlane(...args);
-    if (outcome.code === 0) return outcome.stdout;
+    if (outcome.code === 0 || outcome.code === BAD_ANSWER) return outcome.stdout;
     throw commandFailed(['vxlane', ...args], howItEnded(outcome), outcome.stderr + outcome.stdout);
   }
 

@@ -88,6 +88,7 @@ refused  /etc/vxlane.yaml:3:5: a: b
 refused  overlay1: c
 `,
     );
-    assert.deepEqual(JSON.parse((await vxlane('show-config', '--json')).stdout), refused);
+    const { status, stdout } = await vxlane('show-config', '--json');
+    assert.deepEqual([status, JSON.parse(stdout)], [3, refused]);
   });
 });

@@ -118,7 +118,7 @@ const USAGE: [typed: string[], message: string][] = [
   [['daemon', 'now'], 'unexpected argument: "now"'],
 ];
 
-const REFUSED: [typed: string[], message: string][] = [
+const NO_DAEMON: [typed: string[], message: string][] = [
   [
     ['show-overlay'],
     'no vxlane daemon answers on /nonexistent/vxlane.sock ' +
@@ -143,10 +143,10 @@ test('VXLANE_LOG_LEVEL that is no level', async () => {
   assert.deepEqual([status, stderr], [2, `${expected} (see "vxlane daemon --help")\n`]);
 });
 
-describe('refusals', { concurrency: 3 }, () => {
-  for (const [typed, message] of REFUSED) {
+describe('without a daemon', { concurrency: 3 }, () => {
+  for (const [typed, message] of NO_DAEMON) {
     test(`vxlane ${typed.join(' ')}`, async () => {
-      assert.deepEqual(await vxlane(...typed), { status: 1, stdout: '', stderr: `vxlane: ${message}\n` });
+      assert.deepEqual(await vxlane(...typed), { status: 4, stdout: '', stderr: `vxlane: ${message}\n` });
     });
   }
 });

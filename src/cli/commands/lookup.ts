@@ -1,7 +1,7 @@
 import { parseMac } from '../../address.js';
 import type { LookupView } from '../../control/protocol.js';
 import { macBad } from '../../errors.js';
-import { defineCommand, JSON_FLAG } from '../command.js';
+import { BAD_ANSWER, defineCommand, JSON_FLAG } from '../command.js';
 import { printJson } from '../output.js';
 
 export const lookup = defineCommand({
@@ -19,7 +19,7 @@ export const lookup = defineCommand({
     const answer = await context.client.lookup(args.overlay, mac);
     if (args.json) printJson(context, answer);
     else context.print(`${sentenceOf(answer)}\n`);
-    return 0;
+    return answer.verdict === 'drop' ? BAD_ANSWER : 0;
   },
 });
 

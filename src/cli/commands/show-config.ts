@@ -1,6 +1,6 @@
 import type { ConfigurationView } from '../../control/protocol.js';
 import { noConfiguration } from '../../errors.js';
-import { defineCommand } from '../command.js';
+import { BAD_ANSWER, defineCommand } from '../command.js';
 import { OUTPUT, printerOf } from '../output.js';
 import type { Column } from '../table.js';
 
@@ -29,6 +29,6 @@ export const showConfig = defineCommand({
     if (shown === null) throw noConfiguration();
     const { details, ...rest } = shown;
     print(context, details.length === 0 ? [{ ...rest, detail: '' }] : details.map((detail) => ({ ...rest, detail })));
-    return 0;
+    return shown.status === 'applied' ? 0 : BAD_ANSWER;
   },
 });

@@ -1,6 +1,6 @@
 import type { OverlayView, PropertyView, TargetView } from '../../control/protocol.js';
 import { noSuchOverlay, optionsExclusive } from '../../errors.js';
-import { type Context, defineCommand } from '../command.js';
+import { BAD_ANSWER, type Context, defineCommand } from '../command.js';
 import { duration } from '../duration.js';
 import { OUTPUT, pagePrinterOf, printerOf, printJson } from '../output.js';
 import { selectNamed } from '../select.js';
@@ -68,7 +68,12 @@ export const showOverlay = defineCommand({
       const print = printerOf(HEALTH_COLUMNS, args, (overlays) =>
         overlays.map(({ name, status, details, declared }) => ({ name, status, details, declared })),
       );
-      return show(context, args.names, async (overlays) => print(context, overlays));
+      let isBad = false;
+      const status = await show(context, args.names, async (overlays) => {
+        isBad = overlays.some((overlay) => overlay.status === 'DEGRADED');
+        print(context, overlays);
+      });
+      return status === 0 && isBad ? BAD_ANSWER : status;
     }
     if (args.target) {
       const print = pagePrinterOf(TARGET_COLUMNS, args);
