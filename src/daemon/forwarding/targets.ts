@@ -77,6 +77,9 @@ function isSame(a: Decision, b: Decision): boolean {
 export class Targets {
   readonly #options: TargetsOptions;
   readonly #decisions = new Map<string, Decision>();
+  /** MACs of those at the own endpoint, and without a target: looked for as such, among a million others. */
+  readonly #own = new Set<string>();
+  readonly #refused = new Set<string>();
   readonly #expiry: Expiry;
   #sweeper: Iterator<string, undefined> = this.#decisions.keys();
   /** Called when a MAC that was learned is so no longer: somebody has said where it is, or it was forgotten. */
@@ -118,10 +121,11 @@ export class Targets {
     return true;
   }
 
-  /** MACs of which the plugin said where they are, and that still have an entry. */
-  told(): string[] {
-    const told = [...this.#decisions].filter(([, decision]) => isTold(decision));
-    return told.flatMap(([mac]) => (this.entry(mac) === null ? [] : [mac]));
+  /** MACs of which the plugin said where they are, and that have an entry: each as it stands when it is come to. */
+  *told(): Generator<string, void> {
+    for (const [mac, decision] of this.#decisions) {
+      if (isTold(decision) && this.entry(mac) !== null) yield mac;
+    }
   }
 
   /** What was heard: stands only where neither the operator, a VNIC nor the plugin has said anything (`kept`). */
@@ -153,13 +157,15 @@ export class Targets {
   forget(mac: string): void {
     const wasLearned = this.isLearned(mac);
     this.#decisions.delete(mac);
+    this.#own.delete(mac);
+    this.#refused.delete(mac);
     this.#expiry.delete(mac);
     if (wasLearned) this.onUnlearned(mac);
   }
 
   /** MACs whose question had no target. */
   refused(): string[] {
-    return [...this.#decisions].flatMap(([mac, { target }]) => (isRefusal(target) ? [mac] : []));
+    return [...this.#refused];
   }
 
   /** Another entry would not have to push one out. */
@@ -181,11 +187,7 @@ export class Targets {
 
   /** The any-mac VNIC came or went: entries of the own endpoint lead somewhere else now. */
   redirectOwn(): void {
-    for (const [mac, decision] of this.#decisions) {
-      const { target } = decision;
-      const isOwn = typeof target === 'object' && this.#options.isOwn(target);
-      if (isOwn && this.entry(mac) !== null) this.#store(mac, decision);
-    }
+    for (const mac of this.#own) if (this.entry(mac) !== null) this.#store(mac, this.#decisions.get(mac)!);
   }
 
   /** What is there already is not written again. */
@@ -196,9 +198,17 @@ export class Targets {
     const wasLearned = before?.isLearned === true;
     this.#expiry.delete(mac);
     this.#decisions.set(mac, decision);
+    this.#classify(mac, decision.target);
     if (wasLearned && !decision.isLearned) this.onUnlearned(mac);
     this.#sweep();
     return true;
+  }
+
+  #classify(mac: string, target: Target | Refusal): void {
+    if (typeof target === 'object' && this.#options.isOwn(target)) this.#own.add(mac);
+    else this.#own.delete(mac);
+    if (isRefusal(target)) this.#refused.add(mac);
+    else this.#refused.delete(mac);
   }
 
   #store(mac: string, { target, isStatic, isLearned }: Decision): boolean {

@@ -2,6 +2,7 @@
  * One instance of a search plugin, in a thread of its own, from its start to its stop. Only the slot of its overlay
  * (plugin-slot.ts) makes one, and until it serves there it can be refused without a trace.
  */
+import { setImmediate } from 'node:timers/promises';
 import { formatEndpoint, ipFamily, isMulticast } from '../../address.js';
 import { multicastNeedsInterface, pointsToItself } from '../../errors.js';
 import {
@@ -22,6 +23,8 @@ import { plainQuery } from './query.js';
 
 /** Questions that are asked at once while an instance warms up. */
 const WARM_AT_ONCE = 64;
+/** MACs that are looked at before other work has its turn. */
+const WALKED_AT_ONCE = 1024;
 /** Then it serves as warm as it is, and is asked for the rest afterwards. */
 const WARM_MAX_MS = 20_000;
 
@@ -148,7 +151,7 @@ export class PluginInstance {
    * Asks what it knows: everything, if it tells, and each of `macs`. Throws when it fails: then it is no better than
    * what it would replace.
    */
-  async warm(macs: readonly string[]): Promise<void> {
+  async warm(macs: Iterable<string>): Promise<void> {
     if (isPoint(this.#facts)) return;
     const { early } = this.relay;
     const { now } = this.#options;
@@ -157,7 +160,16 @@ export class PluginInstance {
       for (const { mac, ...answer } of page) early.answered(mac, answer);
       if (early.isFull || now() >= untilMs) break;
     }
-    const untold = macs.filter((mac) => !early.answers.has(mac));
+    let untold: string[] = [];
+    let count = 0;
+    for (const mac of macs) {
+      if (!early.answers.has(mac)) untold.push(mac);
+      if (++count % WALKED_AT_ONCE !== 0) continue;
+      await setImmediate();
+      await this.#ask(untold, untilMs);
+      untold = [];
+      if (now() >= untilMs) return;
+    }
     await this.#ask(untold, untilMs);
   }
 

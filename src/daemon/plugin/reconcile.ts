@@ -8,8 +8,11 @@ import type { Answer, Target } from '../../search/api.js';
 import type { Targets } from '../forwarding/targets.js';
 import type { EarlyPushes } from './early-pushes.js';
 
-/** Entries that are written before other work has its turn. */
+/** Entries that are written, or looked at, before other work has its turn. */
 const PRELOAD_AT_ONCE = 256;
+const COMPARED_AT_ONCE = 1024;
+/** Announcements likewise; each goes to every VNIC, of which there may be a thousand. */
+const ANNOUNCED_AT_ONCE = 8;
 /** Questions under way at once. */
 const RECHECKS_AT_ONCE = 64;
 
@@ -18,6 +21,9 @@ export interface ReconcilerSink {
   put(mac: string, target: Target, ttl: number | undefined): void;
   withdraw(mac: string): void;
   moved(ip: string, mac: string): void;
+  /** When what was last said of the MAC was said; null: nothing is. */
+  saidAtMs(mac: string): number | null;
+  now(): number;
   /** Asks it where a MAC is that has an entry; that stays when it fails. */
   recheck(mac: string): Promise<unknown>;
 }
@@ -28,6 +34,8 @@ export class Reconciler {
   readonly #sink: ReconcilerSink;
   /** MACs it has pushed since: what it said before no longer counts. */
   readonly #pushed = new Set<string>();
+  /** Addresses that have moved, and are still to be announced. */
+  readonly #moves = new Map<string, string>();
   #isOver = false;
 
   constructor(early: EarlyPushes, targets: Targets, sink: ReconcilerSink) {
@@ -36,20 +44,10 @@ export class Reconciler {
     this.#sink = sink;
   }
 
-  /** At once: the entries there are. `isPoint`: it has none of its own. Then, by and by, the rest. */
+  /** The first entries at once, the others by and by. `isPoint`: it has none of its own. */
   begin(isPoint: boolean): void {
-    const { answers, moves } = this.#early;
-    const unasked: string[] = [];
-    for (const mac of this.#targets.told()) {
-      const answer = isPoint ? null : answers.get(mac);
-      answers.delete(mac);
-      if (answer === undefined) unasked.push(mac);
-      else if (answer === null) this.#sink.withdraw(mac);
-      else this.#sink.put(mac, answer.target, answer.ttl);
-    }
-    for (const [ip, mac] of moves) this.#sink.moved(ip, mac);
-    this.#pushed.clear();
-    void this.#finish(unasked);
+    for (const [ip, mac] of this.#early.moves) this.#moves.set(ip, mac);
+    void this.#run(isPoint);
   }
 
   /** It pushes a MAC. */
@@ -57,19 +55,57 @@ export class Reconciler {
     if (!this.#isOver) this.#pushed.add(mac);
   }
 
+  /** An address has moved since: what was to be announced of it is no longer so. */
+  moved(ip: string): void {
+    this.#moves.delete(ip);
+  }
+
   /** The instance no longer serves. */
   end(): void {
     this.#isOver = true;
     this.#pushed.clear();
+    this.#moves.clear();
   }
 
-  async #finish(unasked: readonly string[]): Promise<void> {
+  async #run(isPoint: boolean): Promise<void> {
+    const unasked = await this.#compare(isPoint);
+    await this.#announce();
     await this.#preload();
     for (let at = 0; at < unasked.length && !this.#isOver; at += RECHECKS_AT_ONCE) {
       const asked = unasked.slice(at, at + RECHECKS_AT_ONCE).filter((mac) => !this.#pushed.has(mac));
       await Promise.all(asked.map((mac) => this.#sink.recheck(mac)));
     }
     this.end();
+  }
+
+  /** Answers the MACs that it has not been asked about, or of which more has been said while others were compared. */
+  async #compare(isPoint: boolean): Promise<string[]> {
+    const { answers } = this.#early;
+    const beganMs = this.#sink.now();
+    const unasked: string[] = [];
+    let count = 0;
+    for (const mac of this.#targets.told()) {
+      if (count > 0 && count % COMPARED_AT_ONCE === 0) await setImmediate();
+      if (this.#isOver) break;
+      const isNews = ++count > COMPARED_AT_ONCE && !isPoint && (this.#sink.saidAtMs(mac) ?? beganMs) >= beganMs;
+      const answer = isPoint ? null : answers.get(mac);
+      answers.delete(mac);
+      if (this.#pushed.has(mac)) continue;
+      if (answer === undefined || isNews) unasked.push(mac);
+      else if (answer === null) this.#sink.withdraw(mac);
+      else this.#sink.put(mac, answer.target, answer.ttl);
+      this.#pushed.delete(mac); // by ourselves
+    }
+    return unasked;
+  }
+
+  async #announce(): Promise<void> {
+    let count = 0;
+    for (const [ip, mac] of this.#moves) {
+      this.#moves.delete(ip);
+      this.#sink.moved(ip, mac);
+      if (++count % ANNOUNCED_AT_ONCE === 0) await setImmediate();
+    }
   }
 
   async #preload(): Promise<void> {

@@ -95,6 +95,8 @@ export class Upcalls {
       put: (mac, target, ttl) => this.put(mac, target, ttl),
       withdraw: (mac) => this.withdraw(mac),
       moved: (ip, mac) => this.moved(ip, mac),
+      saidAtMs: (mac) => targets.decision(mac)?.atMs ?? null,
+      now: this.#options.now,
       recheck: (mac) => this.#ask(plainQuery(overlay.vni, mac), this.#options.now(), false, true),
     });
     this.#reconciler.begin(overlay.isPoint);
@@ -124,6 +126,7 @@ export class Upcalls {
 
   /** An IP address has a new owner: VNICs here that may remember the old one are told. */
   moved(ip: string, mac: string): void {
+    this.#reconciler?.moved(ip);
     if (!this.#isClosed) this.#proxies.announce(ip, mac);
   }
 

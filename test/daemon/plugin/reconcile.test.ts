@@ -187,7 +187,7 @@ async function run(told: Story): Promise<void> {
   const host = h.hostOf(plugin, relay);
   await scene.meanwhile(host.start());
   next.context = plugin.context();
-  const warm = warmed(host, relay.early, h.targets.told());
+  const warm = warmed(host, relay.early, [...h.targets.told()]);
   await scene.play(told.warming);
   await scene.meanwhile(warm);
 
