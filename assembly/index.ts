@@ -101,6 +101,14 @@ export function fdbLocate(overlay: u32, macHigh: u32, macLow: u32): u32 {
   return table.fdbLocate(key(overlay, macHigh, macLow));
 }
 
+// The first slot from `from` on with an entry of the overlay whose MAC is at least the first one given and below the
+// second; 0xffffffff when there is none.
+export function fdbWalk(overlay: u32, high: u32, low: u32, belowHigh: u32, belowLow: u32, from: u32): u32 {
+  const first = fdbKey(overlay, ((<u64>high) << 32) | low);
+  const below = ((<u64>overlay) << 48) + (((<u64>belowHigh) << 32) | belowLow); // may be the next overlay's first
+  return table.fdbWalk(first, below, from);
+}
+
 // Removes, from the slots from `from` up to `to`, the entries of an overlay; only those that lead to `vnic`, if not 0.
 export function fdbPurge(overlay: u32, vnic: u32, from: u32, to: u32): void {
   table.fdbPurge(overlay, vnic, from, to);

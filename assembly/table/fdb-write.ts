@@ -127,6 +127,15 @@ function clear(slot: u32): void {
   count(-1);
 }
 
+// The first slot from `from` on with a key that is at least `first` and less than `below`; 0xffffffff: there is none.
+export function fdbWalk(first: u64, below: u64, from: u32): u32 {
+  const range = below - first;
+  for (let slot = from; slot < fdbSlots(); slot++) {
+    if (load<u64>(keyAt(slot)) - first < range) return slot;
+  }
+  return NOWHERE;
+}
+
 // Removes, from the slots from `from` up to `to`, the entries of an overlay; only those that lead to `vnic`, if not 0.
 export function fdbPurge(overlay: u32, vnic: u32, from: u32, to: u32): void {
   for (let slot = from; slot < min(to, fdbSlots()); slot++) {

@@ -17,7 +17,7 @@ import type {
 import { type ControlRequest, sendRequest } from './request.js';
 
 /** Of one page. */
-const TARGETS_AT_ONCE = 2000;
+const TARGETS_AT_ONCE = 1000;
 /** Reads answer from memory. */
 const READ_TIMEOUT_MS = 5_000;
 /** The daemon gives a search plugin 3 s to answer. */

@@ -109,28 +109,20 @@ export class Fdb {
    * Entries that stay throughout are met once each by a walk over pages, whatever else comes and goes.
    */
   page(overlay: OverlayIndex, after: string | null, limit: number): FdbEntry[] {
-    const { u32 } = this.#views;
-    const first = this.#bucketWord(0);
-    const last = first + (this.#slots / FDB_WAYS) * BUCKET_WORDS;
-    const above = after === null ? -1 : macWord(after);
-    let macs: number[] = [];
-    let below = Number.POSITIVE_INFINITY; // the highest MAC that may still be on the page
-    const cut = (): void => {
-      macs = macs.sort((a, b) => a - b).slice(0, limit);
-      if (macs.length === limit) below = macs[limit - 1]!;
-    };
-    for (let bucket = first; bucket < last; bucket += BUCKET_WORDS) {
-      for (let key = bucket; key < bucket + FDB_WAYS * 2; key += 2) {
-        const half = u32[key + 1]!;
-        if (half >>> 16 !== overlay) continue;
-        const mac = (half & 0xffff) * 2 ** 32 + u32[key]!;
-        if (mac <= above || mac >= below) continue;
-        macs.push(mac);
-        if (macs.length === limit * 2) cut();
-      }
+    const first = after === null ? 0 : macWord(after) + 1;
+    const macs = new Float64Array(limit * 2);
+    let count = 0;
+    let below = 2 ** 48; // no MAC from here on is on the page
+    for (let slot = 0; ; slot++) {
+      slot = this.#datapath.fdbWalk(overlay, high(first), low(first), high(below), low(below), slot) >>> 0;
+      if (slot === NOWHERE) break;
+      macs[count++] = this.#macAt(slot);
+      if (count < limit * 2) continue;
+      macs.sort();
+      count = limit;
+      below = macs[limit - 1]!;
     }
-    cut();
-    return macs.map((mac) => this.get(overlay, macOfWord(mac))!);
+    return Array.from(macs.subarray(0, count).sort().subarray(0, limit), (mac) => this.get(overlay, macOfWord(mac))!);
   }
 
   /**
@@ -151,6 +143,13 @@ export class Fdb {
     return (this.#views.u32[HDR_FDB_BASE >> 2]! + bucket * FDB_BUCKET_SIZE) / 4; // >> would turn large offsets negative
   }
 
+  #macAt(slot: number): number {
+    const { u32 } = this.#views;
+    const way = slot % FDB_WAYS;
+    const key = this.#bucketWord((slot - way) / FDB_WAYS) + way * 2;
+    return (u32[key + 1]! & 0xffff) * 2 ** 32 + u32[key]!;
+  }
+
   #decode(slot: number): FdbEntry {
     const { u32 } = this.#views;
     const way = slot % FDB_WAYS;
@@ -158,7 +157,7 @@ export class Fdb {
     const value = u32[bucket + (FDB_VALUES >> 2) + way]!;
     const lastUse = this.#datapath.fdbLastUse(slot) >>> 0;
     return {
-      mac: macOfWord((u32[bucket + way * 2 + 1]! & 0xffff) * 2 ** 32 + u32[bucket + way * 2]!),
+      mac: macOfWord(this.#macAt(slot)),
       target: this.#target(value & 0xff, value >>> 16),
       isStatic: ((value >> 8) & FDB_FLAG_STATIC) !== 0,
       isLearned: ((value >> 8) & FDB_FLAG_LEARNED) !== 0,

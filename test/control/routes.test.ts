@@ -69,7 +69,7 @@ test('targets come in pages, from the first or after a MAC; a limit out of range
   assert.deepEqual([short.targets.map(({ mac }) => mac), short.next], [macs.slice(4498), null]);
   const sizes: number[] = [];
   for await (const { length } of client.targets('pages0')) sizes.push(length);
-  assert.deepEqual(sizes, [2000, 2000, 500]);
+  assert.deepEqual(sizes, [1000, 1000, 1000, 1000, 500]);
   assert.deepEqual(
     (await allOf(client.targets('pages0'))).map(({ mac }) => mac),
     macs,

@@ -10,7 +10,7 @@ import type { EarlyPushes } from './early-pushes.js';
 
 /** Entries that are written, or looked at, before other work has its turn. */
 const PRELOAD_AT_ONCE = 256;
-const COMPARED_AT_ONCE = 1024;
+const COMPARED_AT_ONCE = 512;
 /** Announcements likewise; each goes to every VNIC, of which there may be a thousand. */
 const ANNOUNCED_AT_ONCE = 8;
 /** Questions under way at once. */
@@ -89,7 +89,6 @@ export class Reconciler {
       if (this.#isOver) break;
       const isNews = ++count > COMPARED_AT_ONCE && !isPoint && (this.#sink.saidAtMs(mac) ?? beganMs) >= beganMs;
       const answer = isPoint ? null : answers.get(mac);
-      answers.delete(mac);
       if (this.#pushed.has(mac)) continue;
       if (answer === undefined || isNews) unasked.push(mac);
       else if (answer === null) this.#sink.withdraw(mac);
@@ -112,7 +111,8 @@ export class Reconciler {
     let count = 0;
     for (const [mac, answer] of this.#early.answers) {
       if (this.#isOver || !this.#targets.hasRoom) break;
-      if (answer !== null && !this.#pushed.has(mac)) this.#write(mac, answer);
+      const isKnown = this.#pushed.has(mac) || this.#targets.entry(mac) !== null; // compared, or said since
+      if (answer !== null && !isKnown) this.#write(mac, answer);
       if (++count % PRELOAD_AT_ONCE === 0) await setImmediate();
     }
     this.#early.answers.clear();

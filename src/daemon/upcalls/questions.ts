@@ -99,9 +99,9 @@ export class Upcalls {
       now: this.#options.now,
       recheck: (mac) => this.#ask(plainQuery(overlay.vni, mac), this.#options.now(), false, true),
     });
+    for (const mac of targets.refused()) this.forget(mac);
     this.#reconciler.begin(overlay.isPoint);
     relay.connect(this, overlay.health);
-    for (const mac of targets.refused()) this.forget(mac);
   }
 
   /** The operator wants a MAC forgotten, whoever said where it is. False when nothing was known. */
