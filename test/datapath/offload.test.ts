@@ -85,7 +85,7 @@ for (const build of BUILDS) {
     });
 
     it('a super-frame for a VNIC here passes whole', () => {
-      const { core, vnics } = setUp(build, { segment: true });
+      const { core, vnics } = setUp(build, { segment: true, coalesceTcp: true, coalesceUdp: true });
       const property = fc.property(flowsOf(B, A), cuts, (flow, cut) => {
         fc.pre(fits(flow, cut));
         const payload = payloadOf(cut.length, cut.size);

@@ -63,6 +63,32 @@ for (const build of BUILDS) {
       );
     });
 
+    test('are cut for VNICs that take none of their kind, however many come at once', () => {
+      fc.assert(
+        fc.property(
+          fc.array(flows(true), { minLength: 1, maxLength: 6 }),
+          fc.integer({ min: 3000, max: 60_000 }),
+          (any, length) => {
+            const { core, overlay } = setUp(build, { coalesceTcp: false, coalesceUdp: false });
+            core.vnic(overlay, OTHER);
+            const all = any.map((flow) => ({ flow: forUs(flow), payload: payloadOf(length, 1) }));
+            const outputs = core.decap(all.map(({ flow, payload }) => datagram(VNI, buildFrame(flow, payload, true))));
+            assert.ok(outputs.every((output) => !('vnet' in output)));
+            const expected = all.flatMap(({ flow, payload }) => segmentsOf(flow, payload, sizeOf(flow)));
+            assert.deepEqual(framesOf(outputs), hex(expected));
+            const { delivered, deliveredBytes } = core.counters.totals();
+            assert.equal(delivered, expected.length);
+            assert.equal(
+              deliveredBytes,
+              expected.reduce((sum, frame) => sum + frame.length, 0),
+            );
+            core.checkBooks();
+          },
+        ),
+        { numRuns: build === 'debug' ? 20 : 60 },
+      );
+    });
+
     test('with a tag lose it where tags are stripped', () => {
       const { core } = setUp(build, { vlan: 'strip' });
       const payload = payloadOf(20_000, 1);

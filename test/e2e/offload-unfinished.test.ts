@@ -102,7 +102,8 @@ labTest('vxlan/accept_partial=off refuses what it would take', async ({ lab }) =
   const { ours, kernels } = pair;
   await pingAll(kernels, INNER.ours[0]);
   const connect = ['python3', '-c', `import socket; socket.create_connection(("${INNER.kernels[0]}", 7200), 2)`];
-  const listen = `import socket, time; s = socket.create_server(("${INNER.kernels[0]}", 7200)); print("listening", flush=True); time.sleep(30)`;
+  const server = `s = socket.create_server(("${INNER.kernels[0]}", 7200))`;
+  const listen = `import socket, time; ${server}; print("listening", flush=True); time.sleep(30)`;
   const listener = kernels.spawn(['python3', '-c', listen], { timeoutMs: 40_000 });
   await listener.printed(/listening/);
   assert.notEqual((await ours.try(connect)).code, 0);

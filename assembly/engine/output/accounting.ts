@@ -39,6 +39,7 @@ import { w } from '../../datapath/worker';
 import { overlayAt } from '../../table/records';
 import { dropOfErrno, refusesSegmentation } from './errno';
 import { planApart } from './plan';
+import { cutLength, isCut } from './tap-writes';
 
 @inline
 function ofMessage(array: usize, message: u32): u32 {
@@ -146,6 +147,10 @@ export function delivered(): void {
       settleTunnel(out, result);
       continue;
     }
+    if (isCut(out)) {
+      settle(out, load<u32>(out, OUT_SETTLED) + 1, 1, cutLength(delivery), isLost);
+      continue;
+    }
     settleDelivery(out, isLost);
     for (let next = load<u32>(out, OUT_NEXT); next != 0; next = load<u32>(out, OUT_NEXT)) {
       out = outAt(next);
@@ -164,9 +169,13 @@ function settleTunnel(out: usize, result: i32): void {
 
 function settleDelivery(out: usize, isLost: bool): void {
   const frames = load<u32>(out, OUT_FRAMES);
-  store<u32>(out, frames, OUT_SETTLED);
+  settle(out, frames, frames, load<u32>(out, OUT_BYTES), isLost);
+}
+
+// `settled` of an entry's frames have met their fate: the last `frames` of them, of `bytes`, now.
+function settle(out: usize, settled: u32, frames: u32, bytes: u32, isLost: bool): void {
+  store<u32>(out, settled, OUT_SETTLED);
   if (isLost) return dropFrames(Drop.tap_error, load<u32>(out, OUT_OVERLAY), load<u32>(out, OUT_SENDER), frames);
-  const bytes = load<u32>(out, OUT_BYTES);
   total(C_DELIVERED, frames);
   total(C_DELIVERED_BYTES, bytes);
   const counters = vnicCounters(load<u32>(out, OUT_VNIC));

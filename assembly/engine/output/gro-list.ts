@@ -24,6 +24,7 @@ import { ACCEPT_PARTIAL, FlowOf, flowOf, Segment } from '../../offload/flow-of';
 import { continues, mayBegin, mayJoin, verifyHead, verifyNext } from '../../offload/gro';
 import { VNET_GSO_NONE, vnetFlags, vnetGsoType } from '../../wire/virtio';
 import { closeRun, closeRuns, closeRunsOf, findRun, forgetRuns, growRun, markEntry, openRun, Run } from './gro-flows';
+import { planCut } from './tap-writes';
 
 /** Forgets all open runs: before a list is coalesced. */
 export function coalesceBegin(): void {
@@ -48,6 +49,7 @@ export function coalesce(index: u32, kinds: u32): void {
   const flow = flowOf(segment, load<u32>(out, OUT_FRAME), load<u32>(out, OUT_LEN), vnic);
   if (flow == FlowOf.None) return;
   const isSuper = vnetGsoType(out + OUT_VNET) != VNET_GSO_NONE;
+  if (isSuper) planCut(out, kinds);
   segment.mayBePartial = !isSuper && mayBePartial(out, kinds);
   if (flow == FlowOf.Unknown) {
     closeRunsOf(vnic);

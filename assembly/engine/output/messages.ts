@@ -131,6 +131,14 @@ export function emitSegments(index: u32): bool {
   return true;
 }
 
+// So many bytes of the arena for what is not a message; 0: there is no room.
+export function reserve(size: u32): usize {
+  if (cursor + size > arena() + TX_ARENA_SIZE) return 0;
+  const at = cursor;
+  cursor = (cursor + size + CACHE_LINE - 1) & ~(CACHE_LINE - 1);
+  return at;
+}
+
 // Whether one more message may be made, of so many bytes of the arena.
 @inline
 function hasRoom(size: u32): bool {

@@ -1,15 +1,18 @@
 // Entries of the output list for VNICs, as gathering writes to TAPs: the virtio_net_hdr of the entry, the frame, and
-// the payloads of the frames that were joined to it (gro-list.ts).
+// the payloads of the frames that were joined to it (gro-list.ts). A super-frame whose VNIC takes none is cut: a write
+// for each of its frames, which are made in the arena of messages.ts.
 
 import {
   DELIVER_IOV_MAX,
   EMIT_MAX,
   IOVEC_SIZE,
   OUT_FRAME,
+  OUT_FRAMES,
   OUT_LEN,
   OUT_NEXT,
   OUT_PAYLOAD,
   OUT_PAYLOAD_LEN,
+  OUT_SETTLED,
   OUT_VNET,
   OUT_VNIC,
   TUNNEL_HEADERS_SIZE,
@@ -20,12 +23,21 @@ import {
   W_DELIVER_IOV,
   W_DELIVER_IOVS,
   W_DELIVER_OUT,
+  W_NO_VNET,
   W_TUNNEL_HEADERS,
   W_VNIC_WRITE_FDS,
 } from '../../layout';
+import { segmentation } from '../../datapath/frame';
 import { outAt } from '../../datapath/output';
 import { w } from '../../datapath/worker';
+import { KIND_TCP, KIND_UDP } from '../../offload/flow-of';
+import { segmentOpen, segmentWrite } from '../../offload/gso';
+import { UDP_CHECKSUM } from '../../wire/udp';
+import { vnetCsumOffset } from '../../wire/virtio';
 import { iovec } from '../descriptors';
+import { reserve } from './messages';
+
+const CUT: u32 = 1; // in OUT_PAYLOAD, where no frame is
 
 let vectors: u32 = 0; // iovecs in use
 
@@ -59,6 +71,7 @@ function push(base: usize, len: u32): void {
 export function emitDelivery(index: u32): bool {
   const first = vectors;
   const out = outAt(index);
+  if (isCut(out)) return emitCut(index, out);
   if (first + 2 > <u32>DELIVER_IOV_MAX || load<u32>(w() + W_DELIVER_COUNT) == <u32>EMIT_MAX) return false;
   const trimmed = load<u32>(out, OUT_PAYLOAD_LEN); // a run's first frame, without padding at its end
   push(out + OUT_VNET, VNET_SIZE);
@@ -72,6 +85,40 @@ export function emitDelivery(index: u32): bool {
   }
   list(index, load<i32>(w() + W_VNIC_WRITE_FDS + ((<usize>load<u32>(out, OUT_VNIC)) << 2)), first);
   return true;
+}
+
+// A super-frame that stands on the list as one: marks it if its VNIC takes none of its kind.
+export function planCut(out: usize, kinds: u32): void {
+  const kind = vnetCsumOffset(out + OUT_VNET) == UDP_CHECKSUM ? KIND_UDP : KIND_TCP;
+  if (!(kind & kinds)) store<u32>(out, CUT, OUT_PAYLOAD);
+}
+
+// Whether planCut has marked it.
+@inline
+export function isCut(out: usize): bool {
+  return load<u32>(out, OUT_PAYLOAD) == CUT;
+}
+
+// Its frames that are not settled yet. False: no room for all of them.
+function emitCut(index: u32, out: usize): bool {
+  const fd = load<i32>(w() + W_VNIC_WRITE_FDS + ((<usize>load<u32>(out, OUT_VNIC)) << 2));
+  const gso = segmentation();
+  segmentOpen(gso, load<u32>(out, OUT_FRAME), load<u32>(out, OUT_LEN), out + OUT_VNET);
+  const size = gso.headers + gso.payload;
+  const end = load<u32>(out, OUT_FRAMES);
+  for (let segment = load<u32>(out, OUT_SETTLED); segment < end; segment++) {
+    if (vectors + 2 > <u32>DELIVER_IOV_MAX || load<u32>(w() + W_DELIVER_COUNT) == <u32>EMIT_MAX) return false;
+    const at = reserve(size);
+    if (at == 0) return false;
+    emitWrite(index, fd, w() + W_NO_VNET, VNET_SIZE, at, segmentWrite(gso, at, segment));
+  }
+  return true;
+}
+
+// Bytes of the frame that a write of emitCut carries.
+export function cutLength(delivery: u32): u32 {
+  const first = load<u32>(w() + W_DELIVER_FIRST + ((<usize>delivery) << 2));
+  return <u32>load<u64>(w() + W_DELIVER_IOV + <usize>(first + 1) * IOVEC_SIZE, 8);
 }
 
 // The iovecs from `first` on are one write.
