@@ -188,8 +188,8 @@ export const badMac = (text: string) =>
 export const badLimit = (text: string, max: number) =>
   new VxlaneError('bad_limit', `limit: not a number of 1 to ${max}: ${JSON.stringify(text)}`);
 
-export const noSuchRoute = (method: string, path: string) =>
-  new VxlaneError('no_such_route', `${method} ${path}: no such route (see src/control/protocol.ts)`);
+export const noSuchRoute = (method: string, path: string, routes: readonly string[]) =>
+  new VxlaneError('no_such_route', `${method} ${path}: no such route: expected one of ${routes.join(', ')}`);
 
 /** `problems`: one text a field, each naming it. */
 export const badRequest = (problems: readonly string[]) =>
@@ -356,6 +356,15 @@ export const endpointsFull = () =>
 export const pluginFailed = (overlay: string, reason: string, cause: unknown) =>
   new VxlaneError('plugin_failed', `overlay ${overlay}: ${reason}`, { cause });
 
+/** `names`: of properties that are what the overlay is. */
+export const propertyOfIdentity = (names: readonly string[]) =>
+  new VxlaneError(
+    'property_fixed',
+    names.includes('search')
+      ? 'search is no property that can be set: swap the plugin with modify-overlay --search PLUGIN'
+      : `${names.join(', ')} cannot change while the overlay exists: delete and create it anew`,
+  );
+
 export const propertyFixed = (names: readonly string[], plugin: string) =>
   new VxlaneError(
     'property_fixed',
@@ -449,12 +458,14 @@ export const configurationUnreadable = (file: string, reason: string) =>
 /** A command typed wrongly: exit status 2, and the CLI adds where to find help. */
 const usage = (code: string, message: string) => new VxlaneError(code, message, { exitCode: 2 });
 
-/** `longer`: commands of two words that begin with this one. */
-export const unknownCommand = (name: string, longer: readonly string[] = []) =>
-  usage(
-    'unknown_command',
-    longer.length === 0 ? `unknown command: ${name}` : `incomplete command: ${name}: expected ${longer.join(' or ')}`,
-  );
+/** `longer`: commands of two words that begin with this one; `near`: what was meant, perhaps. */
+export const unknownCommand = (name: string, longer: readonly string[], near: readonly string[]) => {
+  if (longer.length > 0) {
+    return usage('unknown_command', `incomplete command: ${name}: expected ${longer.join(' or ')}`);
+  }
+  const hint = near.length === 0 ? '' : `: did you mean ${near.join(' or ')}?`;
+  return usage('unknown_command', `unknown command: ${name}${hint}`);
+};
 
 /** `problems` name the options. */
 export const etcdOptionsBad = (problems: string) => usage('etcd_options_bad', problems);
@@ -508,8 +519,17 @@ export const propertyBad = (text: string) =>
 
 export const propertyTwice = (name: string) => usage('property_twice', `property ${name} was given twice`);
 
-export const targetBad = (text: string) =>
-  usage('target_bad', `bad target ${JSON.stringify(text)}: expected MAC=IP:PORT, MAC=[IPV6]:PORT or MAC=drop`);
+/** `-s` is a search plugin for create-overlay, and a target for modify-overlay. */
+export const targetBad = (text: string) => {
+  const hint = text.includes('=') ? '' : ` (to swap the search plugin: --search ${text})`;
+  return usage(
+    'target_bad',
+    `bad target ${JSON.stringify(text)}: expected MAC=IP:PORT, MAC=[IPV6]:PORT or MAC=drop${hint}`,
+  );
+};
+
+export const moduleWithoutPath = (text: string) =>
+  usage('module_without_path', `bad search plugin ${JSON.stringify(text)}: did you mean ./${text}?`);
 
 export const optionsExclusive = (options: readonly string[]) =>
   usage('options_exclusive', `options ${options.join(' and ')} exclude each other: give one of them`);

@@ -48,6 +48,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'src/address': [],
   'src/silence': [],
   'src/log-levels': [],
+  'src/nearest-names': [],
   'src/version': [],
   'src/directory': [],
   'src/system': [],
@@ -172,7 +173,15 @@ const ROOMS: Record<string, readonly string[]> = {
   'src/cli/commands/demo': ['src/cli', 'src/demo/demo'],
   'src/main': ['src/cli'],
 };
-const LEAVES = ['src/errors', 'src/address', 'src/silence', 'src/version', 'src/directory', 'src/log-levels'];
+const LEAVES = [
+  'src/errors',
+  'src/address',
+  'src/silence',
+  'src/version',
+  'src/directory',
+  'src/log-levels',
+  'src/nearest-names',
+];
 const SYSTEM_ONLY = /from '(koffi|node:ffi)'/;
 
 const inside = (path: string, prefix: string): boolean => path === prefix || path.startsWith(`${prefix}/`);

@@ -2,6 +2,7 @@
 import { ControlClient } from '../control/client.js';
 import { DEFAULT_SOCKET } from '../control/default-socket.js';
 import { ConfigurationRefused, unknownCommand, VxlaneError } from '../errors.js';
+import { nearestNames } from '../nearest-names.js';
 import { version } from '../version.js';
 import type { Command, Context } from './command.js';
 import { COMMANDS } from './commands/index.js';
@@ -21,7 +22,12 @@ export interface Terminal {
 /** Answers the exit status, as docs/cli.md has it. Throws on a bug only. */
 export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
   let helpAt = 'vxlane --help';
-  const complain = (message: string) => terminal.printError(`vxlane: ${message.replaceAll('\n', ' ')}\n`);
+  // Before the options are parsed: what is wrong with them is told so, too.
+  const isJson = argv.slice(0, argv.includes('--') ? argv.indexOf('--') : argv.length).includes('--json');
+  const complain = (said: string, code = 'warning') => {
+    const message = said.replaceAll('\n', ' ');
+    terminal.printError(isJson ? `${JSON.stringify({ error: { code, message } })}\n` : `vxlane: ${message}\n`);
+  };
   try {
     const { name, rest } = splitCommand(argv, isCommand);
     const command = name === null ? null : await load(name);
@@ -41,10 +47,10 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
   } catch (error) {
     if (!(error instanceof VxlaneError)) throw error;
     if (error instanceof ConfigurationRefused) {
-      for (const problem of error.problems) complain(problem);
+      for (const problem of error.problems) complain(problem, error.code);
       return error.exitCode;
     }
-    complain(error.exitCode === 2 ? `${error.message} (see "${helpAt}")` : error.message);
+    complain(error.exitCode === 2 ? `${error.message} (see "${helpAt}")` : error.message, error.code);
     return error.exitCode;
   }
 }
@@ -54,10 +60,9 @@ const isCommand = (name: string): boolean => Object.hasOwn(COMMANDS, name);
 async function load(name: string): Promise<Command> {
   const loader = isCommand(name) ? COMMANDS[name] : undefined;
   if (loader !== undefined) return loader();
-  throw unknownCommand(
-    name,
-    Object.keys(COMMANDS).filter((each) => each.startsWith(`${name} `)),
-  );
+  const known = Object.keys(COMMANDS);
+  const longer = known.filter((each) => each.startsWith(`${name} `));
+  throw unknownCommand(name, longer, nearestNames(name, known));
 }
 
 async function contextOf(terminal: Terminal, socketTyped: unknown, complain: Context['complain']): Promise<Context> {

@@ -23,8 +23,12 @@ export type Flag = OptionBase & { readonly type: 'flag' };
 export type Text = ValueOption & { readonly type: 'text'; readonly default?: string };
 /** May be given any number of times. */
 export type List = ValueOption & { readonly type: 'list' };
-/** `--watch` and `--watch=2`: the value may be left out, and is then ''. */
-export type Maybe = ValueOption & { readonly type: 'maybe' };
+/** `--watch`, `--watch 2` and `--watch=2`: the value may be left out, and is then ''. */
+export type Maybe = ValueOption & {
+  readonly type: 'maybe';
+  /** Only a word like this, behind a space, is the value; behind `=` everything is. */
+  readonly word: RegExp;
+};
 export type Integer = ValueOption & {
   readonly type: 'integer';
   /** Inclusive. */
@@ -80,8 +84,8 @@ export const BAD_ANSWER = 3;
 export interface Context {
   /** To stdout, as it is. */
   print(text: string): void;
-  /** One problem, one line on stderr. */
-  complain(message: string): void;
+  /** One problem, one line on stderr; with --json an object as the control API has it. */
+  complain(message: string, code?: string): void;
   /** Colours a text when the terminal wants colours. */
   paint(tint: Tint, text: string): string;
   /** stdout is a terminal. */

@@ -1,5 +1,5 @@
 /** The objects a command names, in the order named; those missing are complained of, and the others still count. */
-import type { VxlaneError } from '../errors.js';
+import { argumentMissing, VxlaneError } from '../errors.js';
 import type { Context } from './command.js';
 
 export interface Selection<T> {
@@ -23,9 +23,34 @@ export function selectNamed<T extends { readonly name: string }>(
     const one = byName.get(name);
     if (one !== undefined) found.push(one);
     else {
-      context.complain(missing(name).message);
+      const { message, code } = missing(name);
+      context.complain(message, code);
       status = 1;
     }
   }
   return { found, status };
+}
+
+/**
+ * Does `action` for each name, in the order named; what is refused is complained of, and the others are done. Answers
+ * the exit status. That no daemon answers is thrown: it holds for all of them.
+ */
+export async function forEachName(
+  context: Context,
+  what: string,
+  names: readonly string[],
+  action: (name: string) => Promise<void>,
+): Promise<number> {
+  if (names.length === 0) throw argumentMissing(what);
+  let status = 0;
+  for (const name of new Set(names)) {
+    try {
+      await action(name);
+    } catch (error) {
+      if (!(error instanceof VxlaneError) || error.exitCode !== 1) throw error;
+      context.complain(error.message, error.code);
+      status = 1;
+    }
+  }
+  return status;
 }

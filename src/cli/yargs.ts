@@ -46,7 +46,7 @@ function parse(table: Options, argv: readonly string[], more: Record<string, boo
   const of = (...types: Option['type'][]) => Object.keys(table).filter((name) => types.includes(table[name]!.type));
   const flags = of('flag');
   const valued = of('text', 'list', 'integer', 'choice');
-  const { argv: parsed, error } = parser.detailed([...argv], {
+  const { argv: parsed, error } = parser.detailed(withoutEaters(table, argv), {
     boolean: flags,
     string: [...valued, ...of('maybe')],
     // A flag eats nothing, or `-t true` would lose a name.
@@ -59,6 +59,14 @@ function parse(table: Options, argv: readonly string[], more: Record<string, boo
   if (unknown.length > 0) throw unknownOptions(unknown.map(dashed));
   if (error !== null) throw explain(error, table);
   return { words: words.map(String), options };
+}
+
+/** An option whose value was left out does not eat the word behind it: `--watch overlay0` is `--watch= overlay0`. */
+function withoutEaters(table: Options, argv: readonly string[]): string[] {
+  return argv.map((word, index) => {
+    const option = word.startsWith('--') ? table[word.slice(2)] : undefined;
+    return option?.type === 'maybe' && !option.word.test(argv[index + 1] ?? '') ? `${word}=` : word;
+  });
 }
 
 /** The parser tells failures by English texts only. */
@@ -86,7 +94,7 @@ export async function helpText(command: Command | null, commands: readonly Comma
     help.option(name, { alias: option.aliases, description: helpOf(option), type: 'boolean' });
   }
   // yargs writes the type of each option at its line's end; ours all stand as flags there, and their text says more.
-  return `${(await help.getHelp()).replaceAll(/\s+\[boolean\]$/gm, '')}\n`;
+  return `${(await help.getHelp()).replaceAll(/\s*\[boolean\]$/gm, '')}\n`;
 }
 
 function helpOf(option: Option): string {

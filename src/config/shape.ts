@@ -4,8 +4,8 @@
  */
 import { z } from 'zod';
 import { LinkName } from '../control/protocol.js';
+import { nearestNames } from '../nearest-names.js';
 import { ENCAPS, VNI_MAX } from '../overlay-properties/overlay-properties.js';
-import { nearestNames } from '../search/props.js';
 import type { Path, Problems } from './problems.js';
 import { describe, keyPlaceOf, placeOf, plain, type Value, valueAt } from './yaml.js';
 

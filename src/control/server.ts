@@ -27,8 +27,9 @@ export async function startControlServer(options: ControlServerOptions): Promise
     routerOptions: { maxParamLength: 4096 },
   });
   readEveryBodyAsJson(app);
+  const routes = listRoutes(app);
   app.setNotFoundHandler(async (request) => {
-    throw noSuchRoute(request.method, request.url);
+    throw noSuchRoute(request.method, request.url, routes);
   });
   app.setErrorHandler(async (thrown, request, reply) => {
     const refusal = refusalOf(thrown);
@@ -42,6 +43,15 @@ export async function startControlServer(options: ControlServerOptions): Promise
   addRoutes(app, controller);
   await listen(app, socket);
   return { close: () => app.close() };
+}
+
+/** Those that are added from now on, as they are. */
+function listRoutes(app: FastifyInstance): readonly string[] {
+  const routes: string[] = [];
+  app.addHook('onRoute', ({ method, url }) => {
+    if (method !== 'HEAD') routes.push(`${method} ${url}`);
+  });
+  return routes;
 }
 
 /** `curl -d '{…}'` sends a form's content type; what arrives here is JSON whatever it is called. */

@@ -49,6 +49,28 @@ describe('overlays', { concurrency: 3 }, () => {
     assert.equal(harness.controller.overlaysByName.has('overlay0'), false);
   });
 
+  test('several are deleted at once; what is refused is complained of, the others go', async () => {
+    for (const name of ['one0', 'two0']) await create(name);
+    assert.deepEqual(await vxlane('delete-overlay', 'one0', 'nix', 'two0'), {
+      status: 1,
+      stdout: '',
+      stderr: 'vxlane: no such overlay: nix\n',
+    });
+    assert(!harness.controller.overlaysByName.has('two0'));
+  });
+
+  test('with --json problems are JSON, too, also that no daemon answers', async () => {
+    const problems = async (...typed: string[]) => {
+      const { status, stdout, stderr } = await vxlane(...typed);
+      return [status, stdout, JSON.parse(stderr).error.code];
+    };
+    assert.deepEqual(await problems('lookup', '--json', 'nix', 'deadbeef0001'), [1, '', 'no_such_overlay']);
+    assert.deepEqual(await problems('show-overlay', 'nix', '--json'), [1, '', 'no_such_overlay']);
+    assert.deepEqual(await problems('show-overlay', '--json', '--frobnicate'), [2, '', 'unknown_option']);
+    const absent = await vxlaneAt('/nonexistent/vxlane.sock')('show-vnic', '--json');
+    assert.equal(JSON.parse(absent.stderr).error.code, 'daemon_absent');
+  });
+
   test('long options, attached values and a name before the options', async () => {
     const typed = 'create-overlay long0 --vnetid=0 --encap=vxlan --search files --temporary --prop mtu=1400';
     assert.deepEqual(await vxlane(...typed.split(' ')), DONE);

@@ -49,6 +49,13 @@ Examples:
     );
   });
 
+  test('no option of any command is said to be a boolean', async () => {
+    for (const name of Object.keys(COMMANDS)) {
+      const { stdout } = await vxlane(...name.split(' '), '--help');
+      assert.doesNotMatch(stdout, /\[boolean\]/, name);
+    }
+  });
+
   test('docs/cli.md shows every command and names every option of the daemon', async () => {
     const text = readFileSync(new URL('../../../docs/cli.md', import.meta.url), 'utf8');
     for (const name of Object.keys(COMMANDS))

@@ -11,6 +11,7 @@ const CREATE = ['create-overlay', '-v', '23', '-e', 'vxlan', '-s', 'files'];
 /** What was typed after `vxlane`, and the message without its prefix and its hint. */
 const USAGE: [typed: string[], message: string][] = [
   [['show'], 'unknown command: show'],
+  [['show-overlays'], 'unknown command: show-overlays: did you mean show-overlay?'],
   [['constructor'], 'unknown command: constructor'],
   [['--json'], 'unknown option: --json'],
   [['show-overlay', '--frobnicate'], 'unknown option: --frobnicate'],
@@ -79,7 +80,8 @@ const USAGE: [typed: string[], message: string][] = [
   ],
   [
     ['modify-overlay', '-s', 'files', 'overlay0'],
-    'bad target "files": expected MAC=IP:PORT, MAC=[IPV6]:PORT or MAC=drop',
+    'bad target "files": expected MAC=IP:PORT, MAC=[IPV6]:PORT or MAC=drop ' +
+      '(to swap the search plugin: --search files)',
   ],
   [
     ['modify-overlay', '-s', 'nix=drop', 'overlay0'],
@@ -99,9 +101,10 @@ const USAGE: [typed: string[], message: string][] = [
   ],
   [['delete-vnic'], 'missing VNIC name'],
   [['delete-overlay'], 'missing overlay name'],
-  [['delete-overlay', 'a', 'b'], 'unexpected argument: "b"'],
   [['lookup'], 'missing overlay name'],
   [['lookup', 'overlay0'], 'missing MAC address'],
+  [['show-stats', '--watch=abc'], 'bad interval "abc": expected seconds from 0.1 to 86400'],
+  [['modify-overlay', '--search', 'csv.mjs', 'overlay0'], 'bad search plugin "csv.mjs": did you mean ./csv.mjs?'],
   [['show-stats', '--watch=0'], 'bad interval "0": expected seconds from 0.1 to 86400'],
   [['show-stats', '--watch', '1', '--watch', '2'], 'option --watch was given twice'],
 
@@ -131,8 +134,9 @@ describe('usage errors', { concurrency: 3 }, () => {
     test(`vxlane ${typed.join(' ')}`, async () => {
       const command = typed.find((word) => /^[a-z]+(-[a-z]+)?$/.test(word));
       const help = message.startsWith('unknown command') || command === undefined ? '' : `${command} `;
-      const stderr = `vxlane: ${message} (see "vxlane ${help}--help")\n`;
-      assert.deepEqual(await vxlane(...typed), { status: 2, stdout: '', stderr });
+      const { status, stdout, stderr } = await vxlane(...typed);
+      const said = typed.includes('--json') ? `vxlane: ${JSON.parse(stderr).error.message}\n` : stderr;
+      assert.deepEqual([status, stdout, said], [2, '', `vxlane: ${message} (see "vxlane ${help}--help")\n`]);
     });
   }
 });

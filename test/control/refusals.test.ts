@@ -24,20 +24,39 @@ function send(method: string, path: string, body?: string): Promise<{ status: nu
   });
 }
 
+const ROUTES = [
+  'GET /v1/daemon',
+  'PUT /v1/log-level',
+  'GET /v1/stats',
+  'GET /v1/overlays',
+  'POST /v1/overlays',
+  'GET /v1/overlays/:name',
+  'PATCH /v1/overlays/:name',
+  'DELETE /v1/overlays/:name',
+  'GET /v1/overlays/:name/targets',
+  'DELETE /v1/overlays/:name/targets',
+  'PUT /v1/overlays/:name/targets/:mac',
+  'DELETE /v1/overlays/:name/targets/:mac',
+  'GET /v1/overlays/:name/lookup/:mac',
+  'GET /v1/vnics',
+  'POST /v1/vnics',
+  'DELETE /v1/vnics/:name',
+].join(', ');
+
 const CASES: [what: string, request: [string, string, string?], status: number, code: string, message: string][] = [
   [
     'a route that is not there',
     ['GET', '/v1/nonsense'],
     404,
     'no_such_route',
-    'GET /v1/nonsense: no such route (see src/control/protocol.ts)',
+    `GET /v1/nonsense: no such route: expected one of ${ROUTES}`,
   ],
   [
     'a method a path does not have',
     ['PUT', '/v1/vnics', '{}'],
     404,
     'no_such_route',
-    'PUT /v1/vnics: no such route (see src/control/protocol.ts)',
+    `PUT /v1/vnics: no such route: expected one of ${ROUTES}`,
   ],
   ['an unknown overlay', ['GET', '/v1/overlays/nix'], 404, 'no_such_overlay', 'no such overlay: nix'],
   [

@@ -1,13 +1,13 @@
 import { defineCommand } from '../command.js';
+import { forEachName } from '../select.js';
 
 export const deleteOverlay = defineCommand({
   name: 'delete-overlay',
-  sentence: 'Delete an overlay that has no VNICs.',
+  sentence: 'Delete overlays that have no VNICs.',
   options: {},
-  positionals: { name: { label: 'NAME', what: 'overlay name' } },
+  positionals: { names: { label: 'NAME', what: 'overlay name', rest: true } },
   example: 'vxlane delete-overlay overlay0',
-  async run({ name }, { client }) {
-    await client.deleteOverlay(name);
-    return 0;
+  run({ names }, context) {
+    return forEachName(context, 'overlay name', names, (name) => context.client.deleteOverlay(name));
   },
 });

@@ -1,13 +1,13 @@
 import { defineCommand } from '../command.js';
+import { forEachName } from '../select.js';
 
 export const deleteVnic = defineCommand({
   name: 'delete-vnic',
-  sentence: 'Delete a VNIC and its interface.',
+  sentence: 'Delete VNICs and their interfaces.',
   options: {},
-  positionals: { name: { label: 'NAME', what: 'VNIC name' } },
+  positionals: { names: { label: 'NAME', what: 'VNIC name', rest: true } },
   example: 'vxlane delete-vnic foo0',
-  async run({ name }, { client }) {
-    await client.deleteVnic(name);
-    return 0;
+  run({ names }, context) {
+    return forEachName(context, 'VNIC name', names, (name) => context.client.deleteVnic(name));
   },
 });

@@ -7,7 +7,7 @@ import { selectNamed } from '../select.js';
 import { formatStats } from '../stats-tables.js';
 import { onInterrupt, repeat } from '../watch.js';
 
-/** A number that stands alone; anything else after `--watch` is a name. */
+/** Anything else behind `--watch` and a space is a name. */
 const SECONDS = /^\d+(\.\d+)?$/;
 const CLEAR_SCREEN = '\u001b[H\u001b[J';
 
@@ -19,6 +19,7 @@ export const showStats = defineCommand({
       type: 'maybe',
       what: 'interval',
       value: 'SECONDS',
+      word: SECONDS,
       help: 'repeat with rates a second until Ctrl-C (default every 1 s)',
     },
     json: { ...JSON_FLAG, help: 'print JSON; with --watch one line each time' },
@@ -26,7 +27,8 @@ export const showStats = defineCommand({
   positionals: { names: { label: 'OVERLAY', what: 'overlay name', rest: true } },
   example: 'vxlane show-stats --watch=2 overlay0',
   async run(args, context) {
-    const { seconds, names } = intervalOf(args.watch, args.names);
+    const { names } = args;
+    const seconds = intervalOf(args.watch);
     const { found, status } = names.length === 0 ? { found: [], status: 0 } : await known(context, names);
     if (names.length > 0 && found.length === 0) return status;
     const read = () => context.client.stats(found.map(({ name }) => name));
@@ -45,14 +47,13 @@ async function known(context: Context, names: readonly string[]) {
   return selectNamed(context, await context.client.overlays(), names, noSuchOverlay);
 }
 
-/** `--watch overlay0` names an overlay: the option's value may be left out. */
-function intervalOf(watch: string | undefined, names: readonly string[]): { seconds: number | null; names: string[] } {
-  if (watch === undefined) return { seconds: null, names: [...names] };
-  if (watch === '') return { seconds: 1, names: [...names] };
-  if (!SECONDS.test(watch)) return { seconds: 1, names: [watch, ...names] };
-  const seconds = Number(watch);
-  if (seconds < 0.1 || seconds > 86_400) throw intervalBad(watch);
-  return { seconds, names: [...names] };
+/** null: once. */
+function intervalOf(watch: string | undefined): number | null {
+  if (watch === undefined) return null;
+  if (watch === '') return 1;
+  const seconds = SECONDS.test(watch) ? Number(watch) : Number.NaN;
+  if (!(seconds >= 0.1 && seconds <= 86_400)) throw intervalBad(watch);
+  return seconds;
 }
 
 /** The first time counts since the start, then rates a second. */

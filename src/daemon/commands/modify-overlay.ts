@@ -1,6 +1,6 @@
 /** Commands that change a running overlay: its properties, its search plugin. Each is all or nothing. */
 import type { ModifyOverlay } from '../../control/protocol.js';
-import { daemonEnding, nothingToModify, overlayChangedMeanwhile } from '../../errors.js';
+import { daemonEnding, nothingToModify, overlayChangedMeanwhile, propertyOfIdentity } from '../../errors.js';
 import {
   configurationOf,
   OVERLAY_PROPERTIES,
@@ -15,6 +15,9 @@ import type { PluginInstance } from '../plugin/instance.js';
 import { repairOverlay } from './bring-up.js';
 import { overlayOf, type Registry, saveOverlay } from './registry.js';
 import { allOrNothing } from './undo.js';
+
+/** Shown beside the properties, and fixed as long as the overlay exists, or changed another way. */
+const IDENTITY: ReadonlySet<string> = new Set(['vnetid', 'encap', 'search']);
 
 type Given = Readonly<Record<string, string>>;
 
@@ -32,6 +35,8 @@ async function changeProperties(registry: Registry, name: string, given: Given):
   const overlay = overlayOf(registry, name);
   const names = Object.keys(given);
   if (names.length === 0) throw nothingToModify(name);
+  const identity = names.filter((each) => IDENTITY.has(each));
+  if (identity.length > 0) throw propertyOfIdentity(identity);
   const manifest = overlay.plugin.found?.manifest ?? null;
   parseChanges(specsOf(manifest), given);
   const after = configurationOf(manifest, { ...overlay.configuration.given, ...given });

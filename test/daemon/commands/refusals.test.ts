@@ -147,6 +147,18 @@ describe('refused in the same words', () => {
     }
   }
 
+  it('by modify-overlay -p: what an overlay is', () =>
+    withKept({ overlays: { a: { vni: 7 } } }, async ({ daemon }) => {
+      const words: Readonly<Record<string, string>> = {
+        vnetid: 'vnetid cannot change while the overlay exists: delete and create it anew',
+        encap: 'encap cannot change while the overlay exists: delete and create it anew',
+        search: 'search is no property that can be set: swap the plugin with modify-overlay --search PLUGIN',
+      };
+      for (const [property, message] of Object.entries(words)) {
+        await assert.rejects(daemon.modifyOverlay('a', { properties: { [property]: '24' } }), { message });
+      }
+    }));
+
   for (const [what, wanted, words] of CASES) {
     it(`by a command: ${what}`, () =>
       withKept(withoutLast(wanted), async ({ daemon, log }) => {
