@@ -6,7 +6,7 @@ import { Lab } from './lab.js';
 import { LEASE_TOOLS, obtainLease, serveLease } from './lease.js';
 import { lookAround } from './look-around.js';
 import { isWhole, measure, renderMatrix } from './matrix.js';
-import { isInstalled, requireLab, requireTools, type Tool } from './requirements.js';
+import { requireLab, requireTools, type Tool } from './requirements.js';
 import { buildSeed, SEED_FILE, type SeedMachine } from './seed.js';
 
 export interface DemoOptions {
@@ -64,12 +64,13 @@ async function demonstrate(lab: Lab, options: DemoOptions): Promise<boolean> {
   return isProved;
 }
 
-/** True also when a program for it is missing, which is said. */
+/** True also when a program for it is missing and cannot be installed, which is said. */
 async function tryLease(machines: readonly SeedMachine[]): Promise<boolean> {
-  const missing = LEASE_TOOLS.filter(({ program }) => !isInstalled(program));
-  if (missing.length > 0) {
-    const packages = missing.map((tool) => tool.package).join(' ');
-    say(`skipped, not installed: ${missing.map(({ program }) => program).join(', ')} (apt-get install ${packages})`);
+  try {
+    requireTools(LEASE_TOOLS, say);
+  } catch (error) {
+    if (!(error instanceof VxlaneError)) throw error;
+    say(`skipped: ${error.message}`);
     return true;
   }
   const [zlan, zlan2] = machines as [SeedMachine, SeedMachine];

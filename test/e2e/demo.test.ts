@@ -1,6 +1,8 @@
 /** `vxlane demo` as a person runs it: it proves the hosts, and nothing of it is left, however it ends. */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import type { Running } from '../../src/demo/processes.js';
@@ -28,6 +30,28 @@ labTest('the demo proves every pair and the lease, and cleans up', async ({ lab 
   assert.match(text, /lease of 10\.55\.55\.3/);
   assert.match(text, /Every pair reaches the other\./);
   assert.deepEqual(await namespacesOf(lab, demo), []);
+});
+
+/** Ends by running its arguments where dnsmasq is not installed: in a mount namespace, so that it stays for all others. */
+const WITHOUT_DNSMASQ = `
+set -e
+mount -t tmpfs none "$0"
+for part in usr var etc; do
+  mkdir "$0/$part" "$0/$part.work"
+  mount -t overlay overlay -o "lowerdir=/$part,upperdir=$0/$part,workdir=$0/$part.work" "/$part"
+done
+dpkg --purge --force-depends dnsmasq-base dnsmasq >&2
+exec "$@"`;
+
+labTest('the demo installs what its lease needs, and does without where there is no network', async ({ lab }) => {
+  const directory = mkdtempSync(join(tmpdir(), 'vxlane-demo-'));
+  const argv = ['unshare', '-m', 'sh', '-c', WITHOUT_DNSMASQ, directory, process.execPath, MAIN, 'demo'];
+  const ended = await lab.processes.spawn(argv, { timeoutMs: 180_000 }).done;
+  rmdirSync(directory);
+  assert.equal(ended.code, 0, ended.stdout + ended.stderr);
+  const text = stripVTControlCharacters(ended.stdout);
+  assert.match(text, /installing dnsmasq-base \(apt-get\)/);
+  assert.match(text, /lease of 10\.55\.55\.3|skipped: not installed: dnsmasq /);
 });
 
 labTest('Ctrl-C in the middle of the demo leaves nothing', async ({ lab }) => {
