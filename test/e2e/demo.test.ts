@@ -32,7 +32,7 @@ labTest('the demo proves every pair and the lease, and cleans up', async ({ lab 
   assert.deepEqual(await namespacesOf(lab, demo), []);
 });
 
-/** Ends by running its arguments where dnsmasq is not installed: in a mount namespace, so that it stays for all others. */
+/** Ends by running its arguments where dnsmasq is not installed: in a mount namespace, so it stays for all others. */
 const WITHOUT_DNSMASQ = `
 set -e
 mount -t tmpfs none "$0"
