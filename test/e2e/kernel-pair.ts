@@ -19,10 +19,20 @@ export interface KernelPairOptions {
   readonly device?: readonly string[];
   /** What arrives looks as if it had come over a wire. Default true; else as it is between namespaces. */
   readonly likeOnTheWire?: boolean;
+  /**
+   * Offloads of eth0 at both ends: as they are; without those for UDP tunnels, as most network cards; or none, and then
+   * what leaves is as on a wire. Default `on`.
+   */
+  readonly nic?: keyof typeof NIC;
   /** Options of the daemon. */
   readonly daemon?: readonly string[];
 }
 
+const NIC = {
+  on: [],
+  'no tunnels': ['tx-udp_tnl-segmentation', 'off', 'tx-udp_tnl-csum-segmentation', 'off'],
+  off: ['tx', 'off', 'tso', 'off', 'gso', 'off'],
+} as const;
 const UNDERLAY = {
   4: { ours: '10.88.88.1', kernels: '10.88.88.2', prefix: 24 },
   6: { ours: 'fd88::1', kernels: 'fd88::2', prefix: 64 },
@@ -39,6 +49,10 @@ export async function buildKernelPair(lab: Lab, options: KernelPairOptions): Pro
   const kernels = await lab.addHost('kernels', { addresses: [`${far}/${prefix}`], likeOnTheWire });
   // Datagrams are joined before our socket has them (UDP_GRO), as behind a network card.
   if (likeOnTheWire) await ours.exec('ethtool', '-K', 'eth0', 'gro', 'on');
+  for (const host of [ours, kernels]) {
+    const words = NIC[options.nic ?? 'on'];
+    if (words.length > 0) await host.exec('ethtool', '-K', 'eth0', ...words);
+  }
   const tunnel = ['id', String(VNI), 'local', far, 'remote', own, 'dstport', '4789', ...(options.device ?? [])];
   await kernels.exec('ip', 'link', 'add', 'vx0', 'type', 'vxlan', ...tunnel);
   await ours.startDaemon(...(options.daemon ?? []));

@@ -1,18 +1,29 @@
-/** Super-frames on our side, the kernel's vxlan device on the other: what was sent is what arrives. */
+/**
+ * Super-frames on our side, the kernel's vxlan device on the other: what was sent is what arrives. By the sockets as
+ * over a wire; by the underlay TAP as between namespaces, whatever the offloads of the interfaces.
+ */
+import { probeUnderlayTap } from '../../src/system/underlay-tap.js';
 import { addVlan, buildKernelPair, INNER } from './kernel-pair.js';
 import { labTest } from './support.js';
 import { sendDatagrams, streamBothWays } from './traffic.js';
 import '../support/each-engine.js';
 
-for (const { family, mtu, underlay } of [
-  { family: 4, mtu: 1450, underlay: 1500 },
-  { family: 6, mtu: 1280, underlay: 1500 },
-  { family: 4, mtu: 8900, underlay: 9000 },
+const probe = probeUnderlayTap();
+for (const { family, mtu, underlay, border, nic } of [
+  { family: 4, mtu: 1450, underlay: 1500, border: 'socket', nic: 'on' },
+  { family: 6, mtu: 1280, underlay: 1500, border: 'socket', nic: 'on' },
+  { family: 4, mtu: 8900, underlay: 9000, border: 'socket', nic: 'on' },
+  { family: 4, mtu: 1450, underlay: 1500, border: 'tap', nic: 'no tunnels' },
+  { family: 6, mtu: 1280, underlay: 1500, border: 'tap', nic: 'off' },
+  { family: 4, mtu: 8900, underlay: 9000, border: 'tap', nic: 'on' },
 ] as const) {
   labTest(
-    `inner MTU ${mtu} over an IPv${family} underlay of ${underlay}`,
+    `inner MTU ${mtu} over an IPv${family} underlay of ${underlay} by ${border}, offloads ${nic}`,
     async ({ lab, step, note }) => {
-      const pair = await buildKernelPair(lab, { family, mtu });
+      const isTap = border === 'tap';
+      if (isTap && !probe.ok) return note(`not tested: ${probe.reason}`);
+      const daemon = ['--underlay', border];
+      const pair = await buildKernelPair(lab, { family, mtu, nic, daemon, likeOnTheWire: !isTap });
       const { ours, kernels } = pair;
 
       for (const index of [0, 1] as const) {

@@ -1,5 +1,6 @@
 /** The properties that say how datagrams leave, seen on the far underlay while TCP and UDP run. */
 import assert from 'node:assert/strict';
+import { probeUnderlayTap } from '../../src/system/underlay-tap.js';
 import { Capture, type Packet } from './capture.js';
 import { CHECKING, datagramIsGood, FIELDS, flippedBitShows } from './datagrams.js';
 import { buildKernelPair, INNER, type KernelPair, VNI } from './kernel-pair.js';
@@ -14,26 +15,40 @@ const [EPHEMERAL_FIRST, EPHEMERAL_LAST] = [49152, 65535];
 interface Case {
   readonly family: 4 | 6;
   readonly properties: readonly string[];
+  readonly border: 'tap' | 'socket';
   readonly outer: 'any' | 'zero' | 'real';
   readonly ports: 'one' | 'several';
 }
 
 const CASES: readonly Case[] = [
-  { family: 4, properties: [], outer: 'any', ports: 'several' },
-  { family: 6, properties: [], outer: 'real', ports: 'several' },
-  { family: 4, properties: ['vxlan/udp_checksum=zero'], outer: 'zero', ports: 'several' },
-  { family: 6, properties: ['vxlan/udp_checksum=zero'], outer: 'zero', ports: 'several' },
-  { family: 4, properties: ['vxlan/udp_checksum=always', 'vxlan/source_ports=1'], outer: 'real', ports: 'one' },
-  { family: 4, properties: ['offload=off'], outer: 'zero', ports: 'several' },
+  { family: 4, properties: [], border: 'socket', outer: 'any', ports: 'several' },
+  { family: 6, properties: [], border: 'socket', outer: 'real', ports: 'several' },
+  { family: 4, properties: [], border: 'tap', outer: 'any', ports: 'several' },
+  { family: 6, properties: [], border: 'tap', outer: 'real', ports: 'several' },
+  { family: 4, properties: ['vxlan/udp_checksum=zero'], border: 'tap', outer: 'zero', ports: 'several' },
+  { family: 6, properties: ['vxlan/udp_checksum=zero'], border: 'socket', outer: 'zero', ports: 'several' },
+  {
+    family: 4,
+    properties: ['vxlan/udp_checksum=always', 'vxlan/source_ports=1'],
+    border: 'tap',
+    outer: 'real',
+    ports: 'one',
+  },
+  { family: 4, properties: ['offload=off'], border: 'tap', outer: 'zero', ports: 'several' },
 ];
 
+const probe = probeUnderlayTap();
 for (const one of CASES) {
-  const { family, properties } = one;
-  labTest(`IPv${family} underlay, ${properties.join(' ') || 'defaults'}`, async ({ lab, step }) => {
+  const { family, properties, border } = one;
+  labTest(`IPv${family} underlay by ${border}, ${properties.join(' ') || 'defaults'}`, async ({ lab, step, note }) => {
+    if (border === 'tap' && !probe.ok) return note(`not tested: ${probe.reason}`);
     const isZero = one.outer === 'zero';
     const accept = family === 6 ? ['vxlan/accept_zero_checksum6=true'] : [];
     const device = family === 6 && isZero ? ['udp6zerocsumrx', 'udp6zerocsumtx'] : [];
-    const pair = await buildKernelPair(lab, { family, mtu: 1430, properties: [...properties, ...accept], device });
+    const wire = border === 'tap' ? ({ nic: 'off', likeOnTheWire: false } as const) : {};
+    const daemon = ['--underlay', border];
+    const given = { family, mtu: 1430, properties: [...properties, ...accept], device, daemon };
+    const pair = await buildKernelPair(lab, { ...given, ...wire });
     const capture = await Capture.start(pair.kernels, 'eth0', 'udp dst port 4789', 'in');
     const sizes = await step('what is sent arrives', () => traffic(pair)).then(() =>
       capture.stop(FIELDS, '', ...CHECKING),
