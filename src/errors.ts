@@ -305,16 +305,14 @@ export const multicastNeedsInterface = (multicast: string, listenIp: string) =>
     `multicast group ${multicast}: no interface here has vxlan/listen_ip=${listenIp}; expected this host's own address`,
   );
 
-export const mtuDoesNotFit = (mtu: number, underlay: number, listenIp: string, largest: number) =>
-  new VxlaneError(
-    'mtu_does_not_fit',
-    `mtu ${mtu} does not fit: the interface of ${listenIp} has MTU ${underlay}, so at most ${largest}`,
-  );
+/** `where`: `interface eth0, which has 10.0.0.1,`. */
+export const mtuDoesNotFit = (mtu: number, where: string, underlay: number, largest: number) =>
+  new VxlaneError('mtu_does_not_fit', `mtu ${mtu} does not fit: ${where} has MTU ${underlay}, so at most ${largest}`);
 
-export const underlayTooSmall = (underlay: number, listenIp: string, least: number) =>
+export const underlayTooSmall = (where: string, underlay: number, least: number) =>
   new VxlaneError(
     'underlay_too_small',
-    `the interface of ${listenIp} has MTU ${underlay}: too small for any overlay (expected ${least} or more)`,
+    `${where} has MTU ${underlay}: too small for any overlay (expected ${least} or more)`,
   );
 
 export const noSuchTarget = (overlay: string, mac: string) =>

@@ -101,9 +101,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'src/daemon/health',
     'src/config',
     'src/control/protocol',
-    'src/overlay-properties',
     'src/search',
-    'src/system/link',
   ],
   'src/daemon/commands': [
     'src/daemon/overlay',

@@ -6,7 +6,7 @@ import type { UpcallRecord, VnicIndex } from '../datapath/types.js';
 import { messageOf } from '../errors.js';
 import { localAddresses } from '../system/link.js';
 import { needsRepair, repair } from './commands/bring-up.js';
-import type { Registry } from './commands/registry.js';
+import { type Registry, saveVnic } from './commands/registry.js';
 import type { ConfigFile } from './config-file/config-file.js';
 import type { Overlay } from './overlay/overlay.js';
 import type { Vnic } from './overlay/vnic.js';
@@ -19,6 +19,7 @@ export class Clockwork {
   readonly #configFile: ConfigFile | null;
   #watchAtMs = Number.NEGATIVE_INFINITY;
   #isRepairing = false;
+  #isKeeping = false;
 
   /** Listens to the datapath from now on. */
   constructor(registry: Registry, configFile: ConfigFile | null) {
@@ -35,16 +36,18 @@ export class Clockwork {
 
   /** Time has passed. */
   tick(): void {
-    const { now, datapath, deadlines, slots, overlays, border, isEnding } = this.#registry;
+    const { now, datapath, deadlines, slots, overlays, vnics, border, isEnding } = this.#registry;
     const nowMs = now();
     datapath.watch(nowMs);
     deadlines.tick(nowMs);
+    this.#followNetwork();
     border.tick(nowMs);
     for (const slot of slots) slot.tick(nowMs);
     for (const overlay of overlays.values()) overlay.tick(nowMs);
     if (nowMs >= this.#watchAtMs) this.#watch(nowMs);
     if (isEnding()) return;
     if (!this.#isRepairing && needsRepair(this.#registry, nowMs)) void this.#repair();
+    if (!this.#isKeeping && [...vnics.values()].some((vnic) => !vnic.isMtuKept)) void this.#keepMtus();
     if (this.#configFile?.isDue(nowMs) === true) void this.#configFile.retry(this.#registry);
   }
 
@@ -58,6 +61,28 @@ export class Clockwork {
     } catch (thrown) {
       log.error('bug while handling an upcall', { stack: thrown instanceof Error ? thrown.stack : thrown });
     }
+  }
+
+  #followNetwork(): void {
+    const { network, overlays, log } = this.#registry;
+    try {
+      network.follow();
+      for (const overlay of overlays.values()) overlay.followUnderlay(overlays.size);
+    } catch (thrown) {
+      log.warn('cannot look at the network of this host', { reason: messageOf(thrown) });
+    }
+  }
+
+  /** After a restart it is to be known which MTU is the operator's. */
+  async #keepMtus(): Promise<void> {
+    const { serial, vnics, log } = this.#registry;
+    this.#isKeeping = true;
+    await serial
+      .run(async () => {
+        for (const vnic of vnics.values()) if (!vnic.isMtuKept) await saveVnic(this.#registry, vnic);
+      })
+      .catch((thrown: unknown) => log.warn('the MTU of a VNIC is not kept', { reason: messageOf(thrown) }));
+    this.#isKeeping = false;
   }
 
   /** Underlay addresses come and go, and there is room again for static targets. */
@@ -88,7 +113,7 @@ export class Clockwork {
     const vnic = [...vnics.values()].find((each) => each.index === index);
     if (vnic === undefined || isEnding()) return;
     log.warn('the interface of a VNIC was deleted', { vnic: vnic.name });
-    await vnic.remove(overlays.get(vnic.identity.overlay), datapath, (name) => vnics.has(name));
     vnic.problem = 'its interface was deleted (SIGHUP of the daemon makes it again; delete-vnic forgets it)';
+    await vnic.remove(overlays.get(vnic.identity.overlay), datapath, (name) => vnics.has(name));
   }
 }

@@ -38,11 +38,14 @@ import type { Overlay } from './overlay/overlay.js';
 import type { Vnic } from './overlay/vnic.js';
 import type { State } from './state/store.js';
 import { type Border, openBorder } from './underlay/border.js';
+import { Network } from './underlay/network.js';
 
 export interface DaemonOptions {
   readonly datapath: Datapath;
   readonly state: State;
   readonly log: DaemonLog;
+  /** Of this process' namespace by default. */
+  readonly network?: Network;
   /** Sockets alone by default. */
   readonly border?: Border;
   /** Milliseconds of the monotonic clock; the datapath's by default. */
@@ -64,8 +67,9 @@ export class Daemon implements Controller {
   /** Nothing is restored yet; see {@link restore}. */
   constructor(options: DaemonOptions) {
     const { datapath, state, log, now = () => datapath.nowMs(), configFile = null } = options;
-    const border = options.border ?? openBorder('socket', datapath, log);
-    this.#registry = emptyRegistry({ datapath, border, state, log, now, isEnding: () => this.#isEnding });
+    const network = options.network ?? new Network();
+    const border = options.border ?? openBorder('socket', datapath, network, log);
+    this.#registry = emptyRegistry({ datapath, network, border, state, log, now, isEnding: () => this.#isEnding });
     this.#startedAtMs = now();
     this.#configFile = configFile;
     this.#clockwork = new Clockwork(this.#registry, configFile);
@@ -111,7 +115,7 @@ export class Daemon implements Controller {
    */
   stop(): Promise<void> {
     this.#isEnding = true;
-    const { datapath, deadlines, sockets, border, overlays, vnics, slots } = this.#registry;
+    const { datapath, deadlines, sockets, border, network, overlays, vnics, slots } = this.#registry;
     deadlines.passAll();
     const ended = Promise.all([...overlays.values()].map((overlay) => overlay.plugin.end()));
     return this.#registry.serial.run(async () => {
@@ -123,6 +127,7 @@ export class Daemon implements Controller {
       for (const vnic of vnics.values()) vnic.close();
       sockets.closeAll();
       border.close();
+      network.close();
     });
   }
 

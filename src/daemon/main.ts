@@ -13,6 +13,7 @@ import { createLog, type DaemonLog } from './log.js';
 import { claimStateDir } from './state/lock.js';
 import { State } from './state/store.js';
 import { type BorderKind, openBorder } from './underlay/border.js';
+import { Network } from './underlay/network.js';
 
 export interface RunOptions {
   /** Path of the control socket. */
@@ -71,8 +72,9 @@ async function run(options: RunOptions, configFile: ConfigFile | null, log: Daem
   const { fdbSize, workers, busyPollUs, cpus } = options;
   const engine = chooseEngine(options.engine, log);
   const datapath = await Datapath.start({ fdbSize, workers, busyPollUs, cpus, engine, log });
-  const border = openBorder(options.underlay, datapath, log);
-  const daemon = new Daemon({ datapath, border, state, log, configFile });
+  const network = new Network();
+  const border = openBorder(options.underlay, datapath, network, log);
+  const daemon = new Daemon({ datapath, network, border, state, log, configFile });
   const timer = setInterval(() => daemon.tick(), TICK_MS);
   if (process.env.VXLANE_DEBUG_WASM !== undefined) process.on('SIGUSR2', () => datapath.trap());
   const signals = listenForSignals(daemon, log);

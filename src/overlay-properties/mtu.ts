@@ -10,20 +10,33 @@ export const MTU_DEFAULT = 1400;
 /** Bytes around an inner frame's payload: Ethernet 14, VXLAN 8, UDP 8, and IPv4 20 or IPv6 40. */
 const OVERHEAD = { 4: 50, 6: 70 } as const;
 
-/** The largest MTU an overlay may have over this underlay; `underlay` is its MTU, null when it is not known. */
-export function largestMtu(underlay: number | null, listenIp: string): number {
-  return underlay === null ? MTU_MAX : Math.min(MTU_MAX, underlay - OVERHEAD[ipFamily(listenIp)]);
+/** What bounds the MTU of an overlay. */
+export interface Underlay {
+  readonly mtu: number;
+  readonly interface: string;
+  /** The listen address, which the interface has, or an address that datagrams leave for by the interface. */
+  readonly ip: string;
+  readonly isListenAddress: boolean;
 }
 
-export function defaultMtu(underlay: number | null, listenIp: string): number {
+/** The largest MTU an overlay may have over this underlay; null: it is not known. */
+export function largestMtu(underlay: Underlay | null, listenIp: string): number {
+  return underlay === null ? MTU_MAX : Math.min(MTU_MAX, underlay.mtu - OVERHEAD[ipFamily(listenIp)]);
+}
+
+export function defaultMtu(underlay: Underlay | null, listenIp: string): number {
   return underlay === null ? MTU_DEFAULT : Math.max(MTU_MIN, largestMtu(underlay, listenIp));
 }
 
 /** Refuses an MTU that does not fit, naming the largest that does. */
-export function checkMtu(mtu: number, underlay: number | null, listenIp: string): void {
+export function checkMtu(mtu: number, underlay: Underlay | null, listenIp: string): void {
+  if (underlay === null) return;
   const largest = largestMtu(underlay, listenIp);
-  if (underlay !== null && largest < MTU_MIN) {
-    throw underlayTooSmall(underlay, listenIp, MTU_MIN + OVERHEAD[ipFamily(listenIp)]);
-  }
-  if (mtu > largest) throw mtuDoesNotFit(mtu, underlay as number, listenIp, largest);
+  if (largest < MTU_MIN)
+    throw underlayTooSmall(whereOf(underlay), underlay.mtu, MTU_MIN + OVERHEAD[ipFamily(listenIp)]);
+  if (mtu > largest) throw mtuDoesNotFit(mtu, whereOf(underlay), underlay.mtu, largest);
+}
+
+function whereOf({ interface: name, ip, isListenAddress }: Underlay): string {
+  return isListenAddress ? `interface ${name}, which has ${ip},` : `interface ${name}, by which ${ip} is reached,`;
 }

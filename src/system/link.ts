@@ -1,19 +1,11 @@
 /** What the underlay's interfaces say. */
 import { networkInterfaces } from 'node:os';
 import { parseIp } from '../address.js';
-import { interfaceIndex, interfaceMtu, withControlSocket } from './interface.js';
+import { interfaceIndex, withControlSocket } from './interface.js';
 
 /**
- * MTU in bytes of the interface that has this (canonical) address, in the thread's namespace; null for a wildcard,
- * and for an address that no interface which is up has.
- */
-export function underlayMtu(ip: string): number | null {
-  const name = interfaceWithAddress(ip);
-  return name === null ? null : withControlSocket((control) => interfaceMtu(control, name));
-}
-
-/**
- * Index of the interface that has this (canonical) address, in the thread's namespace; null as for {@link underlayMtu}.
+ * Index of the interface that has this (canonical) address, in the thread's namespace; null for a wildcard, and for an
+ * address that no interface which is up has.
  */
 export function underlayInterface(ip: string): number | null {
   const name = interfaceWithAddress(ip);

@@ -33,6 +33,8 @@ const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
 const RTA_PREFSRC = 7;
 const RTA_METRICS = 8;
+const RTA_CACHEINFO = 12; // struct rta_cacheinfo { u32 references, u32 last use, s32 expires, ... }
+const CACHEINFO_EXPIRES = 8;
 const RTAX_MTU = 2;
 const RTA_VIA = 18; // a gateway of the other family: u16 family, address
 
@@ -41,6 +43,7 @@ const IFA_LOCAL = 2;
 const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
 const IFF_UP = 1;
+const IFF_LOOPBACK = 8;
 const IFF_RUNNING = 0x40;
 const IFNAMSIZ = 16;
 const ARPHRD_ETHER = 1;
@@ -55,6 +58,8 @@ export interface Route {
   readonly source: string | null;
   /** Bytes: what the route or path MTU discovery says; null: that of the interface. */
   readonly mtu: number | null;
+  /** The MTU is what path MTU discovery found out, and holds for a while. */
+  readonly isMtuDiscovered: boolean;
   /** The address is one of this host. */
   readonly isLocal: boolean;
 }
@@ -85,11 +90,13 @@ function routeIn(answer: Buffer): Route {
   const metrics = attribute(attributes, RTA_METRICS);
   const gateway = attribute(attributes, RTA_GATEWAY) ?? attribute(attributes, RTA_VIA)?.subarray(2) ?? null;
   const source = attribute(attributes, RTA_PREFSRC);
+  const cacheInfo = attribute(attributes, RTA_CACHEINFO);
   return {
     ifindex: attribute(attributes, RTA_OIF)?.readUInt32LE() ?? 0,
     gateway: gateway === null ? null : ipFromBytes(gateway),
     source: source === null ? null : ipFromBytes(source),
     mtu: (metrics && attribute(metrics, RTAX_MTU))?.readUInt32LE() ?? null,
+    isMtuDiscovered: (cacheInfo?.readInt32LE(CACHEINFO_EXPIRES) ?? 0) !== 0,
     isLocal: answer[RTM_TYPE] === RTN_LOCAL,
   };
 }
@@ -99,6 +106,7 @@ export interface Link {
   readonly name: string;
   /** It is up and has a carrier. */
   readonly isRunning: boolean;
+  readonly isLoopback: boolean;
   /** Frames have Ethernet headers. */
   readonly isEthernet: boolean;
   /** Bytes of IP. */
@@ -209,6 +217,7 @@ function linkIn(body: Buffer): Link | null {
     ifindex: body.readInt32LE(IFI_INDEX),
     name: name === null ? '' : cString(name, 0, Math.min(name.length, IFNAMSIZ)),
     isRunning: (flags & IFF_UP) !== 0 && (flags & IFF_RUNNING) !== 0,
+    isLoopback: (flags & IFF_LOOPBACK) !== 0,
     isEthernet: body.readUInt16LE(IFI_TYPE) === ARPHRD_ETHER,
     mtu: attribute(attributes, IFLA_MTU)?.readUInt32LE() ?? 0,
   };

@@ -50,6 +50,8 @@ export interface TapOptions {
   readonly mac: string;
   /** Bytes, without the Ethernet header. */
   readonly mtu: number;
+  /** Of an interface that is there already and has the MTU `now`; {@link mtu} when it is left out. */
+  readonly mtuOfExisting?: (now: number) => number;
   /** Name under /run/netns, absolute path, or null for the thread's own. */
   readonly netns: string | null;
   /** The interface outlives its descriptor, and so this process. */
@@ -73,6 +75,8 @@ export interface Tap {
   setOffload(offload: Offload): void;
   /** Wherever the interface is now: it may have been renamed or moved to another namespace. */
   setMtu(mtu: number): void;
+  /** Bytes, as the interface has it now. */
+  mtu(): number;
   /** Super-frames of at most so many segments, wherever the interface is now. */
   setGsoMaxSegs(count: number): void;
   /** Makes the interface vanish, in whatever namespace it is. It is no error when it is gone already. */
@@ -101,7 +105,7 @@ function openHere(control: number, options: TapOptions): Tap {
     attachQueues(fds, options, existed);
     // Another process may have done the same meanwhile: a multi-queue TAP lets everybody in.
     if (existed) refuseHeld(control, options, fds.length);
-    configure(fds[0]!, control, options, undo);
+    configure(fds[0]!, control, options, existed, undo);
     // What only a holder sees needs no way back: the next one sets it for himself.
     setVnetHeaderSize(fds[0]!, name);
     const offloads = setOffloads(fds[0]!, name, options.offload);
@@ -167,7 +171,7 @@ function attached(answer: number, { name, netns }: TapOptions, existed: boolean)
 }
 
 /** Each change leaves its reversal in `undo`. */
-function configure(fd: number, control: number, options: TapOptions, undo: (() => void)[]): void {
+function configure(fd: number, control: number, options: TapOptions, existed: boolean, undo: (() => void)[]): void {
   const { name } = options;
   const mac = interfaceMac(control, name);
   if (mac !== options.mac) {
@@ -175,8 +179,9 @@ function configure(fd: number, control: number, options: TapOptions, undo: (() =
     undo.push(() => setInterfaceMac(fd, name, mac));
   }
   const mtu = interfaceMtu(control, name);
-  if (mtu !== options.mtu) {
-    setMtu(control, name, options.mtu);
+  const wanted = existed ? (options.mtuOfExisting?.(mtu) ?? options.mtu) : options.mtu;
+  if (mtu !== wanted) {
+    setMtu(control, name, wanted);
     undo.push(() => setInterfaceMtu(control, name, mtu));
   }
   if (!isInterfaceUp(control, name)) {
@@ -234,6 +239,11 @@ class AttachedTap implements Tap {
     this.#inItsNetns((control) => setMtu(control, name, mtu));
   }
 
+  mtu(): number {
+    const name = nameOfTun(this.fd, this.name);
+    return this.#inItsNetns((control) => interfaceMtu(control, name));
+  }
+
   setGsoMaxSegs(count: number): void {
     const name = nameOfTun(this.fd, this.name);
     this.#inItsNetns((control) => setGsoMaxSegs(interfaceIndex(control, name), name, count));
@@ -262,16 +272,13 @@ class AttachedTap implements Tap {
     this.#isOpen = false;
   }
 
-  #inItsNetns(action: (control: number) => void): void {
+  #inItsNetns<T>(action: (control: number) => T): T {
     const inside = () => withControlSocket(action);
     const target = netnsOfTun(this.fd);
     // A kernel that cannot say: the namespace it was opened in is the best guess.
-    if (target < 0) {
-      withNetns(this.#options.netns, inside);
-      return;
-    }
+    if (target < 0) return withNetns(this.#options.netns, inside);
     try {
-      withNetnsFd(target, `of ${this.name}`, inside);
+      return withNetnsFd(target, `of ${this.name}`, inside);
     } finally {
       libcClose(target);
     }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { underlayMtu } from '../../src/system/link.js';
+import { underlayInterface } from '../../src/system/link.js';
 import { withNetns } from '../../src/system/netns.js';
+import { linkAt } from '../../src/system/routes.js';
 import { TestNetns } from '../support/netns.js';
 import { needsRoot } from '../support/root.js';
 import { leavesNoDescriptor } from './descriptors.js';
@@ -18,7 +19,11 @@ describe('the MTU of the underlay', { skip: needsRoot() }, () => {
   });
   after(() => netns.delete());
 
-  const mtu = (ip: string) => withNetns(netns.name, () => underlayMtu(ip));
+  const mtu = (ip: string) =>
+    withNetns(netns.name, () => {
+      const ifindex = underlayInterface(ip);
+      return ifindex === null ? null : (linkAt(ifindex)?.mtu ?? null);
+    });
 
   it('is that of the interface with the address, IPv4, IPv6 or under a label', () => {
     leavesNoDescriptor(() => {
@@ -32,7 +37,7 @@ describe('the MTU of the underlay', { skip: needsRoot() }, () => {
   it('is unknown for a wildcard, for an address of nobody here, and while the interface is down', () => {
     assert.equal(mtu('0.0.0.0'), null);
     assert.equal(mtu('::'), null);
-    assert.equal(underlayMtu('10.68.0.1'), null, 'that is in another namespace');
+    assert.equal(underlayInterface('10.68.0.1'), null, 'that is in another namespace');
     netns.exec('ip', 'link', 'set', 'under0', 'down');
     assert.equal(mtu('10.68.0.1'), null);
   });

@@ -33,7 +33,8 @@ describe('the route to an address', { skip: needsRoot() }, () => {
 
   it('is a link, or a next hop on one', () => {
     leavesNoDescriptor(() => {
-      const direct = { ifindex: ifindex('way0'), gateway: null, source: '192.0.2.1', mtu: null, isLocal: false };
+      const plain = { isLocal: false, isMtuDiscovered: false };
+      const direct = { ifindex: ifindex('way0'), gateway: null, source: '192.0.2.1', mtu: null, ...plain };
       assert.deepEqual(route('192.0.2.9'), direct);
       netns.exec('ip', 'route', 'add', '203.0.113.0/24', 'via', '198.51.100.254', 'mtu', '1400');
       const far = {
@@ -41,7 +42,7 @@ describe('the route to an address', { skip: needsRoot() }, () => {
         gateway: '198.51.100.254',
         source: '198.51.100.1',
         mtu: 1400,
-        isLocal: false,
+        ...plain,
       };
       assert.deepEqual(route('203.0.113.5'), far);
       netns.exec('ip', '-6', 'route', 'add', 'fd01::/64', 'via', 'fd00::fe');

@@ -33,11 +33,11 @@ export async function load(registry: Registry): Promise<void> {
   }
   for (const stored of await state.vnics.load()) {
     try {
-      const { version: _, declared: __, ...identity } = stored;
+      const { version: _, declared: __, mtuGiven = null, ...identity } = stored;
       const mac = vnicMac(stored.mac);
       refuse(taken.vnic({ ...identity, mac }));
       taken.addVnic({ ...identity, mac });
-      vnics.set(stored.name, new Vnic({ ...identity, mac, temporary: false }));
+      vnics.set(stored.name, new Vnic({ ...identity, mac, temporary: false }, mtuGiven));
       fileOwned.restore(stored);
     } catch (thrown) {
       await state.vnics.moveAside(stored.name, messageOf(thrown));

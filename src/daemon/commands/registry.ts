@@ -14,6 +14,7 @@ import type { Vnic } from '../overlay/vnic.js';
 import type { PluginSlot } from '../plugin/plugin-slot.js';
 import { STATE_VERSION, type State, type StoredOverlay, type StoredVnic } from '../state/store.js';
 import type { Border } from '../underlay/border.js';
+import type { Network } from '../underlay/network.js';
 import { Sockets } from '../underlay/sockets.js';
 import { FileOwned } from './file-owned.js';
 import { Serial } from './serial.js';
@@ -21,6 +22,7 @@ import { Serial } from './serial.js';
 export interface Registry {
   readonly datapath: Datapath;
   readonly sockets: Sockets;
+  readonly network: Network;
   readonly border: Border;
   readonly deadlines: Deadlines;
   /** Where search plugins run, or are meant to: of all overlays, also of those that are being made. */
@@ -43,13 +45,13 @@ export interface Registry {
 
 /** An overlay that is not in the registry yet. `found`: null when there is no such plugin now. */
 export function newOverlay(
-  { datapath, sockets, deadlines, slots, log, now, overlayByIndex }: Registry,
+  { datapath, sockets, network, deadlines, slots, log, now, overlayByIndex }: Registry,
   identity: OverlayIdentity,
   found: FoundPlugin | null,
   configuration: OverlayConfiguration,
 ): Overlay {
   const overlay = new Overlay(identity, found, configuration, {
-    ...{ datapath, sockets, deadlines, slots, log, now },
+    ...{ datapath, sockets, network, deadlines, slots, log, now },
     onAttached: (index) => void overlayByIndex.set(index, overlay),
     onDetached: (index) => void overlayByIndex.delete(index),
   });
@@ -58,7 +60,7 @@ export function newOverlay(
 
 /** What a daemon starts with. */
 export function emptyRegistry(
-  given: Pick<Registry, 'datapath' | 'border' | 'state' | 'log' | 'now' | 'isEnding'>,
+  given: Pick<Registry, 'datapath' | 'network' | 'border' | 'state' | 'log' | 'now' | 'isEnding'>,
 ): Registry {
   return {
     ...given,
@@ -123,6 +125,7 @@ function stored(next: OverlaySearch | undefined): Partial<StoredOverlay> {
 }
 
 export async function saveVnic(registry: Registry, vnic: Vnic): Promise<void> {
+  vnic.keepsMtu();
   if (!vnic.identity.temporary) await registry.state.vnics.save(storedVnic(registry, vnic));
 }
 
@@ -146,5 +149,6 @@ function storedOverlay({ fileOwned }: Registry, overlay: Overlay): StoredOverlay
 
 function storedVnic({ fileOwned }: Registry, vnic: Vnic): StoredVnic {
   const { name, overlay, mac, netns, allowAnyMac } = vnic.identity;
-  return { version: STATE_VERSION, name, overlay, mac, netns, allowAnyMac, ...fileOwned.stored(name) };
+  const given = vnic.mtuGiven === null ? {} : { mtuGiven: vnic.mtuGiven };
+  return { version: STATE_VERSION, name, overlay, mac, netns, allowAnyMac, ...given, ...fileOwned.stored(name) };
 }

@@ -10,7 +10,7 @@ import type {
   VnicView,
 } from '../../control/protocol.js';
 import type { FdbEntry, FdbTarget } from '../../datapath/types.js';
-import { defaultMtu, largestMtu, MTU_MIN } from '../../overlay-properties/mtu.js';
+import { defaultMtu, largestMtu, MTU_MIN, type Underlay } from '../../overlay-properties/mtu.js';
 import { ENCAPS, OVERLAY_PROPERTIES, VNI_MAX } from '../../overlay-properties/overlay-properties.js';
 import type { PropertySpec, Target } from '../../search/api.js';
 import { defaultText, formatValue, possibleText } from '../../search/props.js';
@@ -49,6 +49,7 @@ function propertyViews(overlay: Overlay, border: BorderView, plugins: readonly s
     readOnly('vnetid', String(vni), `0-${VNI_MAX}`),
     readOnly('encap', encap, ENCAPS.join(',')),
     readOnly('underlay', border.kind, border.kind === 'tap' ? 'tap,socket' : `socket (${border.reason})`),
+    readOnly('underlay-mtu', underlayText(overlay.underlay), ''),
     ...others,
     readOnly('search', search, plugins.join(',')),
     ...(overlay.plugin.found?.manifest.properties ?? []).map((spec) => propertyView(overlay, spec)),
@@ -77,7 +78,14 @@ function mtuOf(overlay: Overlay): Pick<PropertyView, 'value' | 'default' | 'poss
   };
 }
 
-function readOnly(name: string, value: string, possible: string): PropertyView {
+/** `1500 by eth0 to 192.0.2.2`; `of` for the listen address. Null: nothing is known that bounds the MTU. */
+function underlayText(underlay: Underlay | null): string | null {
+  if (underlay === null) return null;
+  const { mtu, interface: name, ip, isListenAddress } = underlay;
+  return `${mtu} by ${name} ${isListenAddress ? 'of' : 'to'} ${ip}`;
+}
+
+function readOnly(name: string, value: string | null, possible: string): PropertyView {
   return { name, perm: 'r-', required: false, value, default: null, possible };
 }
 
@@ -87,7 +95,7 @@ export function vnicView(vnic: Vnic, overlay: Overlay | undefined, declared: str
     name,
     overlay: vnic.identity.overlay,
     mac,
-    mtu: overlay?.mtu ?? 0,
+    mtu: vnic.mtu ?? overlay?.mtu ?? 0,
     netns: vnic.netns,
     allowAnyMac,
     temporary,

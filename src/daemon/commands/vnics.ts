@@ -28,7 +28,7 @@ function checkedVnic(registry: Registry, overlay: Overlay, request: CreateVnic):
   if (overlay.attachment === null) throw overlayNotUp(overlay.name, overlay.health.details);
   // Kept over a restart without its overlay, a VNIC could only fail.
   const temporary = request.temporary || overlay.identity.temporary;
-  const vnic = new Vnic({ name, overlay: overlay.name, mac, netns, allowAnyMac, temporary });
+  const vnic = new Vnic({ name, overlay: overlay.name, mac, netns, allowAnyMac, temporary }, overlay.mtu);
   vnic.checkNew();
   return vnic;
 }

@@ -5,8 +5,6 @@
 import type { Declaration, DeclaredOverlay } from '../../config/model.js';
 import { type OverlayChange, plan, type Step } from '../../config/plan.js';
 import { messageOf } from '../../errors.js';
-import { checkMtu } from '../../overlay-properties/mtu.js';
-import { underlayMtu } from '../../system/link.js';
 import { type Registry, saveOverlay, saveVnic } from '../commands/registry.js';
 import { modelsOf } from './model.js';
 import {
@@ -131,9 +129,9 @@ async function change(
 /** The commands refuse an MTU that does not fit the underlay; here its overlay says so, and works as far as it can. */
 function checkMtus(registry: Registry, { overlays }: Declaration, { failures }: ApplyReport): void {
   for (const name of overlays.keys()) {
-    const { mtu, socket } = registry.overlays.get(name)?.configuration.settings ?? { mtu: null };
+    const overlay = registry.overlays.get(name);
     try {
-      if (mtu !== null) checkMtu(mtu, underlayMtu(socket.listen.ip), socket.listen.ip);
+      if (overlay !== undefined && overlay.configuration.settings.mtu !== null) overlay.checkMtu();
     } catch (thrown) {
       if (!failures.has(name)) failures.set(name, messageOf(thrown));
     }

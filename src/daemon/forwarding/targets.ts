@@ -68,6 +68,10 @@ function isTold({ target, isStatic, isLearned }: Decision): boolean {
   return !isStatic && !isLearned && !isRefusal(target);
 }
 
+function ipOf(decision: Decision | null | undefined): string | null {
+  return typeof decision?.target === 'object' ? decision.target.ip : null;
+}
+
 function isSame(a: Decision, b: Decision): boolean {
   if (a.isStatic !== b.isStatic || a.isLearned !== b.isLearned) return false;
   if (typeof a.target === 'string' || typeof b.target === 'string') return a.target === b.target;
@@ -84,6 +88,10 @@ export class Targets {
   #sweeper: Iterator<string, undefined> = this.#decisions.keys();
   /** Called when a MAC that was learned is so no longer: somebody has said where it is, or it was forgotten. */
   onUnlearned: (mac: string) => void = () => {};
+  /** Called when one more MAC is decided to be behind an underlay address. */
+  onUsed: (ip: string) => void = () => {};
+  /** Called when one MAC fewer is. */
+  onLeft: (ip: string) => void = () => {};
 
   constructor(options: TargetsOptions) {
     this.#options = options;
@@ -156,7 +164,7 @@ export class Targets {
   /** The entry of a MAC is somebody else's now (a VNIC's): it stays, what was said before does not. */
   forget(mac: string): void {
     const wasLearned = this.isLearned(mac);
-    this.#decisions.delete(mac);
+    this.#decide(mac, null);
     this.#own.delete(mac);
     this.#refused.delete(mac);
     this.#expiry.delete(mac);
@@ -197,7 +205,7 @@ export class Targets {
     if (!isThere && !this.#store(mac, decision)) return false;
     const wasLearned = before?.isLearned === true;
     this.#expiry.delete(mac);
-    this.#decisions.set(mac, decision);
+    this.#decide(mac, decision);
     this.#classify(mac, decision.target);
     if (wasLearned && !decision.isLearned) this.onUnlearned(mac);
     this.#sweep();
@@ -209,6 +217,16 @@ export class Targets {
     else this.#own.delete(mac);
     if (isRefusal(target)) this.#refused.add(mac);
     else this.#refused.delete(mac);
+  }
+
+  #decide(mac: string, decision: Decision | null): void {
+    const before = ipOf(this.#decisions.get(mac));
+    if (decision === null) this.#decisions.delete(mac);
+    else this.#decisions.set(mac, decision);
+    const after = ipOf(decision);
+    if (before === after) return;
+    if (after !== null) this.onUsed(after);
+    if (before !== null) this.onLeft(before);
   }
 
   #store(mac: string, { target, isStatic, isLearned }: Decision): boolean {

@@ -5,6 +5,7 @@
  * `lookup`: the last question to it failed. `push`: it handed over nonsense unasked. `plugin`: its own word.
  * `fdb`, `endpoints`: tables of the datapath that had no room for an answer. `statics`: nor for the operator's targets.
  * `declaration`: what the configuration file says of it is not in effect.
+ * `mtu`: what the operator gave does not fit the underlay, or nothing does.
  * `vnics`: interfaces that did not take the overlay's MTU or offload.
  * `flood`: broadcasts do not go everywhere they should. `learning`: some MACs cannot be learned.
  */
@@ -19,6 +20,7 @@ export type HealthPart =
   | 'endpoints'
   | 'statics'
   | 'declaration'
+  | 'mtu'
   | 'vnics'
   | 'flood'
   | 'learning';
@@ -34,6 +36,7 @@ const ORDER: readonly HealthPart[] = [
   'endpoints',
   'statics',
   'declaration',
+  'mtu',
   'vnics',
   'flood',
   'learning',

@@ -5,7 +5,6 @@
 import type { Datapath } from '../../datapath/datapath.js';
 import type { OverlayConfig, OverlayIndex, VnicIndex } from '../../datapath/types.js';
 import { messageOf } from '../../errors.js';
-import { defaultMtu } from '../../overlay-properties/mtu.js';
 import { isOwnEndpoint, type OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
 import type { Target } from '../../search/api.js';
 import { Flooding } from '../forwarding/flooding.js';
@@ -29,14 +28,19 @@ export interface OverlayFacts {
   readonly configuration: OverlayConfiguration;
   /** Bytes. */
   readonly mtu: number;
-  /** MTU of the interface that has the listen address; null: none has it. */
-  readonly underlay: number | null;
+  /** An interface that is up has the listen address. */
+  readonly isListenLocal: boolean;
+  /** Hears which underlay addresses are behind MACs. */
+  readonly remotes: { uses(ip: string): void; leaves(ip: string): void };
   readonly plugin: PluginSlot;
   /** The operator's targets. */
   readonly statics: ReadonlyMap<string, Target>;
   readonly health: Health;
   readonly log: DaemonLog;
 }
+
+/** Beside the names of properties: the overlay's MTU is another one by itself. */
+export const FOLLOW_MTU = 'mtu, automatic';
 
 type FloodConfig = Pick<OverlayConfig, 'flood' | 'learn'>;
 /** Before a plugin has said anything. */
@@ -89,13 +93,15 @@ export class Attachment {
       isOwn: (endpoint) => isOwnEndpoint(listen, endpoint),
       anyMacVnic: () => [...this.vnics.values()].find((vnic) => vnic.allowAnyMac)?.index ?? null,
     });
+    this.targets.onUsed = overlay.remotes.uses;
+    this.targets.onLeft = overlay.remotes.leaves;
     this.upcalls = new Upcalls({ datapath, overlay: this.#forUpcalls(), targets: this.targets, now });
     this.flooding = new Flooding({
       ...{ overlay: overlay.name, listen, memberships: socket.memberships, targets: this.targets, health, log, nowMs },
       heardAtMs: (mac) => datapath.fdbHeardAtMs(this.index, mac),
     });
     this.#listenAddress = new ListenAddress(health);
-    this.#listenAddress.opened(overlay.underlay !== null);
+    this.#listenAddress.opened(overlay.isListenLocal);
     this.#staticTargets = new StaticTargets(health, log);
     this.#staticTargets.putAll(overlay.statics, this.#putStatic);
   }
@@ -146,7 +152,7 @@ export class Attachment {
     const isOffloaded = socket.offload === 'auto';
     return {
       ...{ vni: this.#overlay.identity.vni, socket: this.#socket.index, strictHeader, vlan, acceptPartial, ...flood },
-      mtu: settings.mtu ?? defaultMtu(this.#overlay.underlay, socket.listen.ip),
+      mtu: this.#overlay.mtu,
       point: isPoint(facts) ? (facts.point ?? 'drop') : null,
       lookup: !isPoint(facts),
       proxyArp: facts.can('arp'),
@@ -166,6 +172,7 @@ export class Attachment {
   fit(names: readonly string[]): void {
     const { name, configuration } = this.#overlay;
     if (names.includes('offload')) this.#options.sockets.setOffload(name, configuration.settings.socket);
+    if (names.includes(FOLLOW_MTU)) this.#configure();
     for (const vnic of this.vnics.values()) this.#fitVnic(vnic, names);
     this.#sayUnfit();
   }
@@ -174,6 +181,7 @@ export class Attachment {
     const names = new Set([...changed, ...(this.#unfit.get(vnic)?.names ?? [])]);
     try {
       if (names.has('mtu')) vnic.setMtu(this.#overlay.mtu);
+      else if (names.has(FOLLOW_MTU)) vnic.followMtu();
       if (names.has('offload')) vnic.setOffload(this.#overlay.configuration.settings.socket.offload);
       if (this.#unfit.delete(vnic)) vnic.setProblem('');
     } catch (thrown) {

@@ -9,6 +9,7 @@
  */
 import type { VnicIndex } from '../../datapath/types.js';
 import { messageOf, overlayNotUp, propertyFixed, swapLosesTargets } from '../../errors.js';
+import type { Underlay } from '../../overlay-properties/mtu.js';
 import type { OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
 import type { Target } from '../../search/api.js';
 import type { FoundPlugin } from '../../search/find.js';
@@ -16,11 +17,11 @@ import { Backoff } from '../health/backoff.js';
 import { Health } from '../health/health.js';
 import { StatusLog } from '../health/status-log.js';
 import type { DaemonLog } from '../log.js';
-import type { PluginInstance } from '../plugin/instance.js';
+import type { PluginFacts, PluginInstance } from '../plugin/instance.js';
 import { PluginSlot } from '../plugin/plugin-slot.js';
 import type { NextPlugin } from '../plugin/site.js';
 import { OverlayMtu } from '../underlay/mtu.js';
-import { Attachment } from './attachment.js';
+import { Attachment, FOLLOW_MTU } from './attachment.js';
 import type { AttachedVnic, OverlayIdentity, OverlaySurroundings, VnicOverlay } from './types.js';
 
 const NO_VNICS: ReadonlyMap<VnicIndex, AttachedVnic> = new Map();
@@ -34,7 +35,7 @@ export class Overlay implements VnicOverlay {
   /** The operator's targets. */
   readonly statics = new Map<string, Target>();
   readonly #surroundings: OverlaySurroundings;
-  readonly #mtu = new OverlayMtu();
+  readonly #mtu: OverlayMtu;
   readonly #statusLog: StatusLog;
   #identity: OverlayIdentity;
   #configuration: OverlayConfiguration;
@@ -52,7 +53,8 @@ export class Overlay implements VnicOverlay {
     this.#surroundings = surroundings;
     this.log = surroundings.log.child({ overlay: identity.name });
     this.#statusLog = new StatusLog(this.health, this.log);
-    const { deadlines, slots, now, datapath } = surroundings;
+    const { deadlines, slots, now, datapath, network } = surroundings;
+    this.#mtu = new OverlayMtu(network, configuration.settings.socket.listen.ip);
     this.plugin = new PluginSlot(found, {
       ...{ overlay: identity.name, vni: identity.vni, log: this.log, health: this.health, deadlines, slots, now },
       pushesMax: datapath.fdbSize,
@@ -84,12 +86,26 @@ export class Overlay implements VnicOverlay {
 
   /** Of the overlay and all its VNICs, in bytes. */
   get mtu(): number {
-    return this.#mtu.of(this.#configuration.settings);
+    return this.#mtu.of(this.#configuration.settings.mtu);
   }
 
-  /** MTU of the interface that has the listen address, as it was last seen; null: none has it. */
-  get underlay(): number | null {
+  get isMtuKnown(): boolean {
+    return this.#configuration.settings.mtu !== null || this.underlay !== null;
+  }
+
+  /** What bounds the MTU, as it was last seen; null: nothing that is known. */
+  get underlay(): Underlay | null {
     return this.#mtu.underlay;
+  }
+
+  /** An interface that is up has the listen address. */
+  get isListenLocal(): boolean {
+    return this.#surroundings.network.interfaceOf(this.#configuration.settings.socket.listen.ip) !== null;
+  }
+
+  /** Underlay addresses that MACs are decided to be behind: each says so once, and once when it no longer is. */
+  get remotes(): Pick<OverlayMtu, 'uses' | 'leaves'> {
+    return this.#mtu;
   }
 
   /** null while the overlay is down. */
@@ -110,7 +126,35 @@ export class Overlay implements VnicOverlay {
 
   /** Refuses a configuration whose MTU does not fit the underlay as it is now. */
   checkMtu({ settings }: OverlayConfiguration = this.#configuration): void {
-    this.#mtu.check(settings);
+    this.#followNow();
+    this.#mtu.check(settings.mtu);
+  }
+
+  /** The MTU follows the underlay. `sharers`: overlays that do the same now, see {@link OverlayMtu.look}. */
+  followUnderlay(sharers: number): void {
+    if (!this.#mtu.look(sharers)) return;
+    const { mtu, underlay } = this;
+    if (this.#configuration.settings.mtu === null) {
+      this.log.info('the MTU follows the underlay', { mtu, underlay: underlay?.mtu, interface: underlay?.interface });
+      this.#attachment?.fit([FOLLOW_MTU]);
+    }
+    this.#sayMtu();
+  }
+
+  /** What the kernel tells without being waited for, for a command that wants to know now. */
+  #followNow(): void {
+    this.#surroundings.network.follow();
+    this.followUnderlay(1);
+  }
+
+  /** A command refuses what does not fit; what fitted once, or comes from a file, works as far as it can. */
+  #sayMtu(): void {
+    try {
+      this.#mtu.check(this.#configuration.settings.mtu);
+      this.health.restore('mtu');
+    } catch (thrown) {
+      this.health.degrade('mtu', messageOf(thrown));
+    }
   }
 
   /** From down to bound. Throws why that cannot be, which is its health until it can. */
@@ -118,7 +162,7 @@ export class Overlay implements VnicOverlay {
     const { now, onAttached } = this.#surroundings;
     if (this.#attachment !== null) return;
     try {
-      this.#mtu.look(this.#configuration.settings);
+      this.#followNow();
       this.#attachment = await Attachment.open(this, this.#surroundings);
     } catch (thrown) {
       this.health.degrade('underlay', messageOf(thrown));
@@ -153,6 +197,8 @@ export class Overlay implements VnicOverlay {
     this.checkSwap(instance.found, instance.configuration, names);
     const retired = this.plugin.serve(instance);
     this.#attachment?.fit(names);
+    this.#followNow();
+    this.#sayMtu();
     await retired;
   }
 
@@ -163,6 +209,8 @@ export class Overlay implements VnicOverlay {
   async change(configuration: OverlayConfiguration, names: readonly string[]): Promise<void> {
     await this.plugin.change(configuration, names);
     this.#attachment?.fit(names);
+    this.#followNow();
+    this.#sayMtu();
   }
 
   /** Where its slot finds everything that can stand against a plugin, see {@link PluginSite}. */
@@ -172,6 +220,7 @@ export class Overlay implements VnicOverlay {
     return () => {
       this.#identity = { ...this.#identity, search: next.facts.found?.reference ?? this.#identity.search };
       this.#configuration = next.configuration;
+      this.#mtu.setOwn(ownDestinations(next.facts));
       commit?.();
     };
   }
@@ -208,4 +257,10 @@ export class Overlay implements VnicOverlay {
   watch(local: ReadonlySet<string>): void {
     this.#attachment?.watch(local);
   }
+}
+
+/** Where a plugin sends frames of the overlay whatever their MAC: its one destination, or those it floods to. */
+function ownDestinations({ point, flood }: PluginFacts): string[] {
+  const endpoints = [...(point === null || point === 'drop' ? [] : [point]), ...(flood?.endpoints ?? [])];
+  return endpoints.map(({ ip }) => ip);
 }

@@ -5,6 +5,7 @@ import type { OverlayConfiguration, SocketSettings } from '../../overlay-propert
 import type { Deadlines } from '../../search/host/deadlines.js';
 import type { DaemonLog } from '../log.js';
 import type { PluginSlot } from '../plugin/plugin-slot.js';
+import type { Network } from '../underlay/network.js';
 import type { Sockets } from '../underlay/sockets.js';
 import type { LocalVnic } from '../upcalls/types.js';
 
@@ -12,6 +13,7 @@ import type { LocalVnic } from '../upcalls/types.js';
 export interface OverlaySurroundings {
   readonly datapath: Datapath;
   readonly sockets: Sockets;
+  readonly network: Network;
   readonly deadlines: Deadlines;
   /** See SlotOptions. */
   readonly slots: Set<PluginSlot>;
@@ -41,8 +43,10 @@ export interface AttachedVnic extends LocalVnic {
   readonly attachedAtMs: number;
   /** UDP super-frames may be written to it. */
   readonly takesUdpSuperFrames: boolean;
-  /** Both throw when the interface does not take it. */
+  /** These throw when the interface does not take it. */
   setMtu(mtu: number): void;
+  /** The overlay's MTU is another one, by itself: one that the operator lowered stays as low. */
+  followMtu(): void;
   setOffload(offload: SocketSettings['offload']): void;
   /** Why its interface is not as it should be; empty when it is. */
   setProblem(reason: string): void;
@@ -53,6 +57,8 @@ export interface VnicOverlay {
   readonly configuration: OverlayConfiguration;
   /** Bytes. */
   readonly mtu: number;
+  /** Given, or what the underlay leaves; false: neither is known, and it is a guess. */
+  readonly isMtuKnown: boolean;
   /** Throws why the overlay has no place in the datapath. */
   attached(): { readonly index: OverlayIndex };
   addVnic(vnic: AttachedVnic): void;

@@ -43,9 +43,14 @@ export class Vnic {
   #tap: Tap | null = null;
   #attached: AttachedVnic | null = null;
   #netns: string | null;
+  #mtuGiven: number | null;
+  #mtuKept: number | null;
 
-  constructor(identity: VnicIdentity) {
+  /** `mtuGiven`: the MTU that its interface was given last, in an earlier life; null: that is not known. */
+  constructor(identity: VnicIdentity, mtuGiven: number | null = null) {
     this.identity = identity;
+    this.#mtuGiven = mtuGiven;
+    this.#mtuKept = mtuGiven;
     this.#netns = identity.netns;
   }
 
@@ -65,6 +70,30 @@ export class Vnic {
   /** Where the interface was when it was last attached. */
   get netns(): string | null {
     return this.#netns;
+  }
+
+  /** The MTU that its interface was given last, to be kept: one that is less then is the operator's. */
+  get mtuGiven(): number | null {
+    return this.#mtuGiven;
+  }
+
+  /** Whether {@link mtuGiven} is that of the state file. */
+  get isMtuKept(): boolean {
+    return this.#mtuKept === this.#mtuGiven;
+  }
+
+  /** It is about to be in the state file. */
+  keepsMtu(): void {
+    this.#mtuKept = this.#mtuGiven;
+  }
+
+  /** The MTU of its interface; null while there is none. */
+  get mtu(): number | null {
+    try {
+      return this.#tap?.mtu() ?? null;
+    } catch {
+      return null; // it was deleted just now
+    }
   }
 
   /** Refuses a name that an interface of its namespace has. */
@@ -136,9 +165,28 @@ export class Vnic {
   #open(overlay: VnicOverlay, datapath: Datapath, netns: string | null): Tap {
     const { name, mac, temporary } = this.identity;
     const { offload } = overlay.configuration.settings.socket;
-    const tap = openTap({ name, mac, mtu: overlay.mtu, netns, persist: !temporary, queues: datapath.workers, offload });
-    fitSuperFrames(tap, overlay.mtu);
+    let { mtu } = overlay;
+    let given = mtu;
+    const tap = openTap({
+      ...{ name, mac, mtu, netns, persist: !temporary, queues: datapath.workers, offload },
+      mtuOfExisting: (now) => {
+        mtu = this.#mtuFrom(now, overlay);
+        if (!overlay.isMtuKnown) given = this.#mtuGiven ?? now;
+        return mtu;
+      },
+    });
+    this.#mtuGiven = given;
+    fitSuperFrames(tap, mtu);
     return tap;
+  }
+
+  /**
+   * What the MTU of its interface is to be, which is `now`. One that the operator lowered is never raised, and a guess
+   * of the overlay's, as in the first moments after a restart, changes nothing.
+   */
+  #mtuFrom(now: number, { mtu, isMtuKnown }: VnicOverlay): number {
+    if (!isMtuKnown) return now;
+    return now < (this.#mtuGiven ?? mtu) ? Math.min(now, mtu) : mtu;
   }
 
   #join(overlay: VnicOverlay, datapath: Datapath, tap: Tap, nowMs: number): void {
@@ -152,10 +200,8 @@ export class Vnic {
       allowAnyMac,
       attachedAtMs: nowMs,
       takesUdpSuperFrames: tap.offloads.uso,
-      setMtu: (mtu) => {
-        tap.setMtu(mtu);
-        fitSuperFrames(tap, mtu);
-      },
+      setMtu: (mtu) => this.#setMtu(tap, mtu, mtu),
+      followMtu: () => this.#setMtu(tap, this.#mtuFrom(tap.mtu(), overlay), overlay.mtu),
       setOffload: (offload) => tap.setOffload(offload),
       setProblem: (reason) => {
         this.problem = reason;
@@ -166,6 +212,12 @@ export class Vnic {
     this.problem = '';
     this.isNew = false;
     this.backoff.succeeded(nowMs);
+  }
+
+  #setMtu(tap: Tap, mtu: number, given: number): void {
+    tap.setMtu(mtu);
+    this.#mtuGiven = given;
+    fitSuperFrames(tap, mtu);
   }
 
   /** The interface of a VNIC that could not be attached, should there be one. */

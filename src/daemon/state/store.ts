@@ -40,6 +40,8 @@ export const StoredVnic = z.strictObject({
   mac: z.string(),
   netns: z.string().nullable(),
   allowAnyMac: z.boolean(),
+  /** The MTU that the interface was given last: one that is less is the operator's. */
+  mtuGiven: z.number().int().optional(),
   declared,
 });
 export type StoredVnic = z.infer<typeof StoredVnic>;

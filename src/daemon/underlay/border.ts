@@ -11,9 +11,10 @@ import type { EndpointIndex, Route, SocketIndex, UnderlayTapConfig } from '../..
 import { messageOf, underlayTapRefused } from '../../errors.js';
 import { isWildcard } from '../../overlay-properties/overlay-properties.js';
 import { localAddresses, underlayInterface } from '../../system/link.js';
-import { type Link, linkAt, NetworkWatch, routeTo } from '../../system/routes.js';
+import { type NetworkChange, routeTo } from '../../system/routes.js';
 import { openUnderlayTap, probeUnderlayTap, type UnderlayTap } from '../../system/underlay-tap.js';
 import type { DaemonLog } from '../log.js';
+import type { Network } from './network.js';
 
 /** `auto`: with an underlay TAP where it is to be had. */
 export type BorderKind = 'auto' | 'tap' | 'socket';
@@ -39,17 +40,17 @@ const ROUTES_A_TICK = 256;
 const ROUND_EVERY_MS = 10_000;
 
 /** Throws where a TAP was asked for by name and is not to be had. */
-export function openBorder(wanted: BorderKind, datapath: BorderDatapath, log: DaemonLog): Border {
-  if (wanted === 'socket') return new Border(null, 'sockets were asked for', datapath, log);
+export function openBorder(wanted: BorderKind, datapath: BorderDatapath, network: Network, log: DaemonLog): Border {
+  if (wanted === 'socket') return new Border(null, 'sockets were asked for', datapath, network, log);
   const probe = probeUnderlayTap();
   if (probe.ok) {
     const tap = openUnderlayTap(datapath.workers);
     log.info('super-frames leave and arrive by an underlay TAP', { interface: tap.name });
-    return new Border(tap, '', datapath, log);
+    return new Border(tap, '', datapath, network, log);
   }
   if (wanted === 'tap') throw underlayTapRefused(probe.reason);
   log.info('no underlay TAP is to be had: super-frames leave in pieces, by sockets', { reason: probe.reason });
-  return new Border(null, probe.reason, datapath, log);
+  return new Border(null, probe.reason, datapath, network, log);
 }
 
 export class Border {
@@ -58,12 +59,12 @@ export class Border {
   #tap: UnderlayTap | null;
   readonly #datapath: BorderDatapath;
   readonly #log: DaemonLog;
-  #watch: NetworkWatch | null;
+  readonly #network: Network;
+  readonly #unlisten: () => void;
   readonly #listeners = new Map<SocketIndex, Endpoint>();
   /** What the TAP takes for the listeners. */
   #taken = new Map<string, Endpoint>();
   #isTakenStale = false;
-  readonly #links = new Map<number, Link | null>();
   readonly #attached = new Set<number>();
   /** Interfaces that took no program, until they change. */
   readonly #refused = new Set<number>();
@@ -73,12 +74,13 @@ export class Border {
   #roundAtMs = Number.NEGATIVE_INFINITY;
   #isStale = true;
 
-  constructor(tap: UnderlayTap | null, reason: string, datapath: BorderDatapath, log: DaemonLog) {
+  constructor(tap: UnderlayTap | null, reason: string, datapath: BorderDatapath, network: Network, log: DaemonLog) {
     this.#tap = tap;
     this.reason = reason;
     this.#datapath = datapath;
     this.#log = log;
-    this.#watch = tap === null ? null : new NetworkWatch();
+    this.#network = network;
+    this.#unlisten = tap === null ? () => {} : network.listen((change) => this.#guarded(() => this.#follow(change)));
     if (tap === null) return;
     datapath.setUnderlayTap(tap);
     datapath.onUnderlayTapGone = () => this.#lost('its interface was deleted');
@@ -103,22 +105,26 @@ export class Border {
 
   /** Time has passed: what has changed is followed. Never throws. */
   tick(nowMs: number): void {
-    if (this.#tap === null) return;
-    try {
-      this.#follow();
+    this.#guarded(() => {
       if (this.#isTakenStale) this.#takeAll();
       this.#resolve(nowMs);
-    } catch (thrown) {
-      this.#lost(messageOf(thrown));
-    }
+    });
   }
 
   /** The datapath has ended, or let go of the TAP. */
   close(): void {
     this.#tap?.close();
     this.#tap = null;
-    this.#watch?.close();
-    this.#watch = null;
+    this.#unlisten();
+  }
+
+  #guarded(action: () => void): void {
+    if (this.#tap === null) return;
+    try {
+      action();
+    } catch (thrown) {
+      this.#lost(messageOf(thrown));
+    }
   }
 
   /** From here on there are sockets alone. */
@@ -128,29 +134,25 @@ export class Border {
     this.reason = reason;
     const tap = this.#tap;
     this.#tap = null;
-    this.#watch?.close();
-    this.#watch = null;
+    this.#unlisten();
     void this.#datapath.removeUnderlayTap().then(() => tap.close());
   }
 
-  #follow(): void {
-    for (const change of this.#watch!.changes()) {
-      this.#isStale = true;
-      if (change.kind === 'route') continue;
-      // What an interface that is down has is no address of this host until it is up.
-      this.#isTakenStale = true;
-      if (change.kind === 'lost') this.#lookAtLinksAnew();
-      if (change.kind !== 'link') continue;
-      this.#links.delete(change.ifindex);
+  #follow(change: NetworkChange): void {
+    this.#isStale = true;
+    if (change.kind === 'route') return;
+    // What an interface that is down has is no address of this host until it is up.
+    this.#isTakenStale = true;
+    if (change.kind === 'lost') this.#lookAtLinksAnew();
+    if (change.kind === 'link') {
       this.#refused.delete(change.ifindex);
       if (change.isGone) this.#detach(change.ifindex);
     }
   }
 
   #lookAtLinksAnew(): void {
-    this.#links.clear();
     this.#refused.clear();
-    for (const ifindex of this.#attached) if (this.#link(ifindex) === null) this.#detach(ifindex);
+    for (const ifindex of this.#attached) if (this.#network.link(ifindex) === null) this.#detach(ifindex);
   }
 
   /** Brings what the TAP takes in line with the listeners and with the addresses that are this host's now. */
@@ -208,23 +210,15 @@ export class Border {
     const route = routeTo(ip, from);
     const source = from ?? route?.source ?? null;
     if (route === null || source === null || route.isLocal) return null;
-    const link = this.#link(route.ifindex);
+    const link = this.#network.link(route.ifindex);
     if (link === null || !link.isEthernet || !this.#attach(route.ifindex)) return null;
     return { ifindex: route.ifindex, source, mtu: Math.min(route.mtu ?? link.mtu, link.mtu) };
-  }
-
-  #link(ifindex: number): Link | null {
-    const known = this.#links.get(ifindex);
-    if (known !== undefined) return known;
-    const link = linkAt(ifindex);
-    this.#links.set(ifindex, link);
-    return link;
   }
 
   /** Datagrams may come by it. False: it takes no program. */
   #attach(ifindex: number): boolean {
     if (this.#attached.has(ifindex)) return true;
-    if (this.#refused.has(ifindex) || this.#link(ifindex)?.isEthernet !== true) return false;
+    if (this.#refused.has(ifindex) || this.#network.link(ifindex)?.isEthernet !== true) return false;
     try {
       this.#tap!.attach(ifindex);
       this.#attached.add(ifindex);
@@ -235,6 +229,7 @@ export class Border {
       return false;
     }
   }
+
   #detach(ifindex: number): void {
     if (this.#attached.delete(ifindex)) this.#tap!.detach(ifindex);
   }

@@ -1,30 +1,180 @@
-/** The MTU of an overlay: what the operator wants, or what the underlay leaves. */
+/**
+ * What bounds the MTU of one overlay: the interface that has the listen address, and those that the routes to its
+ * endpoints leave by; the smallest counts. A listen address on a loopback interface, as in a routed fabric, bounds
+ * nothing.
+ *
+ * Endpoints are there by the ten thousand, the interfaces they are reached by are few. So each is asked for once, some
+ * at a time, and again when the kernel tells that routes have changed; MTUs are looked at of the few alone.
+ */
+import { checkMtu, defaultMtu, type Underlay } from '../../overlay-properties/mtu.js';
+import { isWildcard } from '../../overlay-properties/overlay-properties.js';
+import type { Network } from './network.js';
 
-import { checkMtu, defaultMtu } from '../../overlay-properties/mtu.js';
-import type { OverlaySettings } from '../../overlay-properties/overlay-properties.js';
-import { underlayMtu } from '../../system/link.js';
+/** Routes that are asked for at once, by all overlays together: a few milliseconds. */
+const ROUTES_AT_ONCE = 256;
+
+/** By which interface datagrams leave, and at most how long the route lets them be. */
+interface Way {
+  readonly ifindex: number;
+  /** null: as long as the interface does. */
+  readonly mtu: number | null;
+  /** Addresses that are reached so. */
+  readonly ips: Set<string>;
+}
 
 export class OverlayMtu {
-  #underlay: number | null = null;
+  readonly #network: Network;
+  readonly #listenIp: string;
+  /** Addresses that the overlay sends to, with the number of those that name them. */
+  readonly #names = new Map<string, number>();
+  readonly #wayTo = new Map<string, Way | null>();
+  readonly #ways = new Map<string, Way>();
+  readonly #unasked = new Set<string>();
+  /** Addresses of {@link setOwn}. */
+  #own: readonly string[] = [];
+  #round: Iterator<string> | null = null;
+  #routesVersion = -1;
+  #linksVersion = -1;
+  #isStale = true;
+  #underlay: Underlay | null = null;
 
-  /** MTU of the underlay when it was last looked at; null: no interface has the listen address. */
-  get underlay(): number | null {
+  constructor(network: Network, listenIp: string) {
+    this.#network = network;
+    this.#listenIp = listenIp;
+  }
+
+  /** As it was last seen. Null: nothing has been seen yet, as with a wildcard and no endpoints. */
+  get underlay(): Underlay | null {
     return this.#underlay;
   }
 
-  look({ socket: { listen } }: OverlaySettings): void {
-    this.#underlay = underlayMtu(listen.ip);
+  /** Of the overlay and all its VNICs, in bytes. `mtu`: what the operator wants, null: what fits. */
+  of(mtu: number | null): number {
+    return mtu ?? defaultMtu(this.#underlay, this.#listenIp);
   }
 
-  /** Of the overlay and all its VNICs, in bytes. */
-  of({ mtu, socket: { listen } }: OverlaySettings): number {
-    return mtu ?? defaultMtu(this.#underlay, listen.ip);
+  /** Refuses what does not fit the underlay as it was last seen. */
+  check(mtu: number | null): void {
+    checkMtu(this.of(mtu), this.#underlay, this.#listenIp);
   }
 
-  /** Refuses settings whose MTU does not fit the underlay as it is now. */
-  check({ mtu, socket: { listen } }: OverlaySettings): void {
-    const underlay = underlayMtu(listen.ip);
-    checkMtu(mtu ?? defaultMtu(underlay, listen.ip), underlay, listen.ip);
-    this.#underlay = underlay;
+  /** An address that the overlay sends to, once more for each that names it. */
+  readonly uses = (ip: string): void => {
+    const names = this.#names.get(ip) ?? 0;
+    this.#names.set(ip, names + 1);
+    if (names === 0) this.#unasked.add(ip);
+  };
+
+  /** One that named the address does so no more. */
+  readonly leaves = (ip: string): void => {
+    const names = this.#names.get(ip) ?? 0;
+    if (names > 1) {
+      this.#names.set(ip, names - 1);
+      return;
+    }
+    this.#names.delete(ip);
+    this.#unasked.delete(ip);
+    this.#setWay(ip, null);
+    this.#wayTo.delete(ip);
+  };
+
+  /** Addresses that the plugin named for the whole overlay: its one destination, those it floods to. */
+  setOwn(ips: readonly string[]): void {
+    for (const ip of ips) this.uses(ip);
+    for (const ip of this.#own) this.leaves(ip);
+    this.#own = ips;
+  }
+
+  /**
+   * Looks at what has changed. True: the MTU of {@link underlay} is another one. There are so many `sharers` of the
+   * routes that are asked for now; what is not this overlay's share has its turn later.
+   */
+  look(sharers: number): boolean {
+    this.#ask(Math.max(1, Math.floor(ROUTES_AT_ONCE / sharers)));
+    const { linksVersion } = this.#network;
+    if (!this.#isStale && this.#linksVersion === linksVersion) return false;
+    this.#isStale = false;
+    this.#linksVersion = linksVersion;
+    const before = this.#underlay;
+    // What was seen last holds while there is nothing to be seen.
+    this.#underlay = this.#smallest() ?? before;
+    return before?.mtu !== this.#underlay?.mtu;
+  }
+
+  #ask(routes: number): void {
+    const { routesVersion } = this.#network;
+    // A round that is under way is ended first: where routes never rest, those at its end have their turn too.
+    if (this.#routesVersion !== routesVersion && this.#round === null) {
+      this.#routesVersion = routesVersion;
+      this.#round = this.#names.keys();
+      this.#isStale = true;
+    }
+    let left = routes;
+    for (const ip of this.#unasked) {
+      if (left <= 0) return;
+      this.#unasked.delete(ip);
+      left -= this.#askOne(ip);
+    }
+    while (this.#round !== null && left > 0) {
+      const next = this.#round.next();
+      if (next.done) this.#round = null;
+      else left -= this.#askOne(next.value);
+    }
+  }
+
+  /** Answers how many times the kernel was asked. */
+  #askOne(ip: string): 0 | 1 {
+    const from = isWildcard(this.#listenIp) ? null : this.#listenIp;
+    const isKnown = this.#network.knowsRoute(ip, from);
+    const route = this.#network.route(ip, from);
+    if (route === null || route.isLocal) this.#setWay(ip, null);
+    else this.#setWay(ip, this.#way(route.ifindex, route.isMtuDiscovered ? null : route.mtu));
+    return isKnown ? 0 : 1;
+  }
+
+  #way(ifindex: number, mtu: number | null): Way {
+    const key = `${ifindex} ${mtu}`;
+    const known = this.#ways.get(key);
+    if (known !== undefined) return known;
+    const way = { ifindex, mtu, ips: new Set<string>() };
+    this.#ways.set(key, way);
+    return way;
+  }
+
+  #setWay(ip: string, way: Way | null): void {
+    const before = this.#wayTo.get(ip) ?? null;
+    if (before === way) return;
+    this.#wayTo.set(ip, way);
+    way?.ips.add(ip);
+    before?.ips.delete(ip);
+    if (way?.ips.size === 1) this.#isStale = true;
+    if (before === null || before.ips.size > 0) return;
+    this.#ways.delete(`${before.ifindex} ${before.mtu}`);
+    this.#isStale = true;
+  }
+
+  #smallest(): Underlay | null {
+    const all = [this.#listening(), ...[...this.#ways.values()].map((way) => this.#leaving(way))];
+    const found = all.filter((each) => each !== null);
+    return found.reduce<Underlay | null>(
+      (least, each) => (least !== null && least.mtu <= each.mtu ? least : each),
+      null,
+    );
+  }
+
+  #listening(): Underlay | null {
+    const ifindex = this.#network.interfaceOf(this.#listenIp);
+    return ifindex === null ? null : this.#bound(ifindex, null, this.#listenIp, true);
+  }
+
+  #leaving({ ifindex, mtu, ips }: Way): Underlay | null {
+    const [ip] = ips;
+    return ip === undefined ? null : this.#bound(ifindex, mtu, ip, false);
+  }
+
+  #bound(ifindex: number, routeMtu: number | null, ip: string, isListenAddress: boolean): Underlay | null {
+    const link = this.#network.link(ifindex);
+    if (link === null || link.isLoopback) return null;
+    return { mtu: Math.min(routeMtu ?? link.mtu, link.mtu), interface: link.name, ip, isListenAddress };
   }
 }

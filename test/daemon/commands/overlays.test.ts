@@ -13,7 +13,7 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
   it('create-overlay shows every property in order, with what may be and what is by default', async () => {
     const view = await fixture().daemon.createOverlay(fixture().overlay({ properties: { mtu: '8000' } }));
     const names = view.properties.map(({ name }) => name);
-    const identity = ['mtu', 'vnetid', 'encap', 'underlay'];
+    const identity = ['mtu', 'vnetid', 'encap', 'underlay', 'underlay-mtu'];
     const vxlan = [
       'listen_ip',
       'listen_port',
@@ -25,10 +25,11 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
     ];
     const general = [...identity, ...vxlan.map((name) => `vxlan/${name}`), 'offload', 'vlan', 'strict-header'];
     assert.deepEqual(names, [...general, 'lookup/negative_ttl', 'lookup/memory', 'search', 'files/config']);
-    const [mtu, vnetid, , underlay] = view.properties;
-    // loopback has 65536
-    const expected = { perm: 'rw', required: false, value: '8000', default: '8900', possible: '576-8900' };
+    const [mtu, vnetid, , underlay, underlayMtu] = view.properties;
+    // the MTU of a loopback interface says nothing
+    const expected = { perm: 'rw', required: false, value: '8000', default: '1400', possible: '576-8900' };
     assert.deepEqual(mtu, { name: 'mtu', ...expected });
+    assert.equal(underlayMtu?.value, null);
     assert.equal(vnetid?.perm, 'r-');
     assert.equal(underlay?.value, 'socket');
     assert.equal(underlay.possible, 'socket (sockets were asked for)');

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ipBytes } from '../../../src/address.js';
 import type { DaemonLog } from '../../../src/daemon/log.js';
 import { type Border, openBorder } from '../../../src/daemon/underlay/border.js';
+import { Network } from '../../../src/daemon/underlay/network.js';
 import type { EndpointIndex, Route, SocketIndex } from '../../../src/datapath/types.js';
 import { attachTcxIngress, loadTcxProgram } from '../../../src/system/bpf/bpf.js';
 import { assemble, exit, R0, set } from '../../../src/system/bpf/instructions.js';
@@ -47,6 +48,7 @@ for (const family of [4, 6] as const) {
     let netns: TestNetns;
     let nics: Tap[];
     let datapath: RouteList;
+    let network: Network;
     let border: Border;
     let warnings: string[];
     let nowMs: number;
@@ -56,6 +58,7 @@ for (const family of [4, 6] as const) {
     const ifindex = (name: string): number => netns.link(name).ifindex;
     const tick = (ms = 100) => {
       nowMs += ms;
+      inside(() => network.follow());
       inside(() => border.tick(nowMs));
     };
     const addAddress = (nic: number, address: string = net.own[nic]!) =>
@@ -108,10 +111,12 @@ for (const family of [4, 6] as const) {
       warnings = [];
       nowMs = 0;
       const log = { info() {}, warn: (text: string) => warnings.push(text) } as unknown as DaemonLog;
-      border = inside(() => openBorder('tap', datapath, log));
+      network = inside(() => new Network());
+      border = inside(() => openBorder('tap', datapath, network, log));
     });
     afterEach(() => {
       border.close();
+      network.close();
       for (const nic of nics) nic.close();
       netns.delete();
     });
