@@ -26,6 +26,21 @@ const MAC_LEN = 6;
 const ETHTOOL_GDRVINFO = 3;
 // struct ethtool_value: u32 cmd, u32 data
 const ETHTOOL_GLINK = 0x0a;
+// struct ethtool_sset_info: u32 cmd, u32 reserved, u64 sets, u32 counts
+const ETHTOOL_GSSET_INFO = 0x37;
+const SSET_INFO_SIZE = 20;
+const SSET_INFO_SETS = 8;
+const SSET_INFO_COUNT = 16;
+// struct ethtool_gstrings: u32 cmd, u32 set, u32 count, then char[32] each
+const ETHTOOL_GSTRINGS = 0x1b;
+const GSTRINGS_HLEN = 12;
+const GSTRING_LEN = 32;
+const ETH_SS_FEATURES = 4;
+// struct ethtool_gfeatures: u32 cmd, u32 blocks, then for every 32 features u32 available, requested, active, fixed
+const ETHTOOL_GFEATURES = 0x3a;
+const GFEATURES_HLEN = 8;
+const FEATURES_BLOCK = 16;
+const FEATURES_ACTIVE = 8;
 const DRVINFO_SIZE = 196;
 const DRVINFO_DRIVER = 4;
 const DRVINFO_TEXT_LEN = 32;
@@ -131,6 +146,37 @@ export function interfaceDriver(control: number, name: string): { driver: string
     driver: cString(info, DRVINFO_DRIVER, DRVINFO_TEXT_LEN),
     bus: cString(info, DRVINFO_BUS_INFO, DRVINFO_TEXT_LEN),
   };
+}
+
+/**
+ * What the interface does for the stack now, in the words of ethtool(8) (`tx-udp-segmentation`); null where it does not
+ * tell, or is gone.
+ */
+export function interfaceFeatures(control: number, name: string): ReadonlySet<string> | null {
+  const ask = (answer: Buffer): boolean => {
+    const request = ifreq(name);
+    request.writeBigUInt64LE(BigInt(pointerTo(answer)), IFR_DATA);
+    return ioctl(control, SIOCETHTOOL, request) >= 0;
+  };
+  const info = Buffer.alloc(SSET_INFO_SIZE);
+  info.writeUInt32LE(ETHTOOL_GSSET_INFO, 0);
+  info.writeBigUInt64LE(1n << BigInt(ETH_SS_FEATURES), SSET_INFO_SETS);
+  if (!ask(info)) return null;
+  const count = info.readUInt32LE(SSET_INFO_COUNT);
+  const names = Buffer.alloc(GSTRINGS_HLEN + count * GSTRING_LEN);
+  names.writeUInt32LE(ETHTOOL_GSTRINGS, 0);
+  names.writeUInt32LE(ETH_SS_FEATURES, 4);
+  const blocks = Math.ceil(count / 32);
+  const features = Buffer.alloc(GFEATURES_HLEN + blocks * FEATURES_BLOCK);
+  features.writeUInt32LE(ETHTOOL_GFEATURES, 0);
+  features.writeUInt32LE(blocks, 4);
+  if (!ask(names) || !ask(features)) return null;
+  const active = new Set<string>();
+  for (let index = 0; index < count; index++) {
+    const bits = features.readUInt32LE(GFEATURES_HLEN + (index >> 5) * FEATURES_BLOCK + FEATURES_ACTIVE);
+    if ((bits >>> (index & 31)) & 1) active.add(cString(names, GSTRINGS_HLEN + index * GSTRING_LEN, GSTRING_LEN));
+  }
+  return active;
 }
 
 /** Of a TAP that is up: whether a process holds it. */

@@ -3,15 +3,16 @@
  * thing, carries super-frames whole. Here it is told where endpoints are: which interface leads to each, from which
  * address, how long a datagram may be; and it follows what becomes of interfaces, addresses and routes.
  *
- * What it cannot do it leaves to the sockets: endpoints that are not routed by an Ethernet interface, multicast groups,
- * endpoints that are new or whose route has just changed.
+ * What it cannot do it leaves to the sockets: endpoints that are not routed by an Ethernet interface, or by one that
+ * serves sockets better; multicast groups; endpoints that are new or whose route has just changed.
  */
 import { type Endpoint, formatEndpoint, ipFamily, isMulticast } from '../../address.js';
 import type { EndpointIndex, Route, SocketIndex, UnderlayTapConfig } from '../../datapath/types.js';
 import { messageOf, underlayTapRefused } from '../../errors.js';
 import { isWildcard } from '../../overlay-properties/overlay-properties.js';
+import { interfaceFeatures, withControlSocket } from '../../system/interface.js';
 import { localAddresses, underlayInterface } from '../../system/link.js';
-import { type NetworkChange, routeTo } from '../../system/routes.js';
+import { type Link, type NetworkChange, routeTo } from '../../system/routes.js';
 import { openUnderlayTap, probeUnderlayTap, type UnderlayTap } from '../../system/underlay-tap.js';
 import type { DaemonLog } from '../log.js';
 import type { Network } from './network.js';
@@ -36,6 +37,9 @@ export interface BorderDatapath {
 
 /** Routes that are asked for in one tick: a few milliseconds of the control thread. */
 const ROUTES_A_TICK = 256;
+/** Without the first, which most network cards lack, the kernel cuts a super-frame inside a tunnel itself. */
+const CUTS_TUNNELS = 'tx-udp_tnl-segmentation';
+const CUTS_DATAGRAMS = 'tx-udp-segmentation';
 /** Path MTU discovery tells nobody what it has found out, so every route is asked for again now and then. */
 const ROUND_EVERY_MS = 10_000;
 
@@ -65,6 +69,8 @@ export class Border {
   /** What the TAP takes for the listeners. */
   #taken = new Map<string, Endpoint>();
   #isTakenStale = false;
+  /** Whether the sockets serve an interface better, of those that endpoints are reached by. */
+  readonly #forSockets = new Map<number, boolean>();
   readonly #attached = new Set<number>();
   /** Interfaces that took no program, until they change. */
   readonly #refused = new Set<number>();
@@ -146,12 +152,14 @@ export class Border {
     if (change.kind === 'lost') this.#lookAtLinksAnew();
     if (change.kind === 'link') {
       this.#refused.delete(change.ifindex);
+      this.#forSockets.delete(change.ifindex);
       if (change.isGone) this.#detach(change.ifindex);
     }
   }
 
   #lookAtLinksAnew(): void {
     this.#refused.clear();
+    this.#forSockets.clear();
     for (const ifindex of this.#attached) if (this.#network.link(ifindex) === null) this.#detach(ifindex);
   }
 
@@ -212,7 +220,18 @@ export class Border {
     if (route === null || source === null || route.isLocal) return null;
     const link = this.#network.link(route.ifindex);
     if (link === null || !link.isEthernet || !this.#attach(route.ifindex)) return null;
+    if (this.#isForSockets(link)) return null;
     return { ifindex: route.ifindex, source, mtu: Math.min(route.mtu ?? link.mtu, link.mtu) };
+  }
+
+  /** It cuts what sockets send with UDP_SEGMENT but nothing inside tunnels: to cut and sum here is less work then. */
+  #isForSockets({ ifindex, name }: Link): boolean {
+    const known = this.#forSockets.get(ifindex);
+    if (known !== undefined) return known;
+    const features = withControlSocket((control) => interfaceFeatures(control, name)) ?? new Set();
+    const answer = features.has(CUTS_DATAGRAMS) && !features.has(CUTS_TUNNELS);
+    this.#forSockets.set(ifindex, answer);
+    return answer;
   }
 
   /** Datagrams may come by it. False: it takes no program. */
