@@ -20,8 +20,8 @@ export interface KernelPairOptions {
   /** What arrives looks as if it had come over a wire. Default true; else as it is between namespaces. */
   readonly likeOnTheWire?: boolean;
   /**
-   * Offloads of eth0 at both ends: as they are; without those for UDP tunnels, as most network cards; or none, and then
-   * what leaves is as on a wire. Default `on`.
+   * Offloads of eth0 at both ends: as they are; without those that cut UDP and its tunnels, as many network cards; or
+   * none, and then what leaves is as on a wire. Default `on`.
    */
   readonly nic?: keyof typeof NIC;
   /** Options of the daemon. */
@@ -30,7 +30,11 @@ export interface KernelPairOptions {
 
 const NIC = {
   on: [],
-  'no tunnels': ['tx-udp_tnl-segmentation', 'off', 'tx-udp_tnl-csum-segmentation', 'off'],
+  // With `tx-udp-segmentation` alone the sockets would send (src/daemon/underlay/border.ts).
+  'no tunnels': ['tx-udp_tnl-segmentation', 'tx-udp_tnl-csum-segmentation', 'tx-udp-segmentation'].flatMap((each) => [
+    each,
+    'off',
+  ]),
   off: ['tx', 'off', 'tso', 'off', 'gso', 'off'],
 } as const;
 const UNDERLAY = {
