@@ -1,9 +1,10 @@
 /**
  * For how long does the control thread do nothing else when an overlay has a million MACs?
  *
- *   node dist/bench/pauses.js [ENTRIES]
+ *   node dist/bench/pauses.js [ENTRIES [ENGINE]]
  *
  * Fills the FDB with ENTRIES entries (default 1000000) that a plugin has told of, then does what concerns them all.
+ * ENGINE is mmsg or uring (the default where it is to be had).
  * Prints the longest time that the event loop was kept waiting by each, by the clock and in processor time.
  */
 import { readFileSync } from 'node:fs';
@@ -13,6 +14,8 @@ import { Targets } from '../src/daemon/forwarding/targets.js';
 import { EarlyPushes } from '../src/daemon/plugin/early-pushes.js';
 import { Reconciler } from '../src/daemon/plugin/reconcile.js';
 import { Datapath } from '../src/datapath/datapath.js';
+import type { Engine } from '../src/datapath/loop.js';
+import { probeUring } from '../src/system/uring.js';
 
 const FIRST_MAC = 0x020000000000;
 const ENDPOINTS = 4000;
@@ -22,10 +25,11 @@ const MOVES = 65_536;
 const VNICS = 64;
 
 const entries = Number(process.argv[2] ?? 1_000_000);
+const engine = (process.argv[3] as Engine | undefined) ?? (probeUring().ok ? 'uring' : 'mmsg');
 const macOf = (n: number): string => macFromNumber(FIRST_MAC + n);
 const endpointOf = (n: number) => ({ ip: `10.0.${(n % ENDPOINTS) >> 8}.${n & 255}`, port: 4789 });
 const silent = { info() {}, warn() {}, error: console.error };
-const datapath = await Datapath.start({ fdbSize: entries, workers: 1, busyPollUs: 0, engine: 'mmsg', log: silent });
+const datapath = await Datapath.start({ fdbSize: entries, workers: 1, busyPollUs: 0, engine, log: silent });
 const settings = { strictHeader: false, vlan: 'pass', point: null, lookup: true, flood: null, learn: false } as const;
 const size = { mtu: 1450, acceptPartial: true } as const;
 const proxies = { proxyArp: true, proxyNdp: true, proxyDhcp: true } as const;

@@ -121,20 +121,15 @@ export function completion(index: u32): usize {
   return cqes + <usize>((load<u32>(cqHead) + index) & (CQ_ENTRIES - 1)) * CQE_SIZE;
 }
 
-// Gives the oldest back.
+// Gives the `count` oldest back.
 @inline
-export function cqAdvance(): void {
-  atomic.store<u32>(cqHead, load<u32>(cqHead) + 1);
+export function cqAdvance(count: u32): void {
+  atomic.store<u32>(cqHead, load<u32>(cqHead) + count);
 }
 
 @inline
 export function cqeUser(cqe: usize): u64 {
   return load<u64>(cqe, CQE_USER_DATA);
-}
-
-@inline
-export function cqeSetUser(cqe: usize, user: u64): void {
-  store<u64>(cqe, user, CQE_USER_DATA);
 }
 
 // What the system call would have answered: >= 0, or -errno.

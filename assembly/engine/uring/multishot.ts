@@ -45,7 +45,6 @@ import { address } from '../descriptors';
 
 // What a completion is of, in the high byte of its user data; the low half is an index.
 export enum Request {
-  none,
   wake,
   read,
   receive,
@@ -99,10 +98,10 @@ export function armStart(): void {
   store<u64>(w() + W_RECVMSG, CMSG_SIZE, MSG_CONTROLLEN);
 }
 
-// Brings the requests in line with the tables, as far as it can be done now.
-export function armAll(): void {
+// Brings the requests in line with the tables. False: there was no room for all, call again when these are submitted.
+export function armAll(): bool {
   const generation = atomic.load<u32>(HDR_CONFIG_GENERATION);
-  if (load<u32>(w(), W_CONFIG_SEEN) == generation && !isStale) return;
+  if (load<u32>(w(), W_CONFIG_SEEN) == generation && !isStale) return true;
   if (!isWakeArmed) armWake();
   isStale = false;
   let isDone = true;
@@ -118,6 +117,7 @@ export function armAll(): void {
   }
   isStale = !isDone;
   if (cancelling == 0 && isDone) atomic.store<u32>(w() + W_CONFIG_SEEN, generation);
+  return sqRoom() > RESERVE;
 }
 
 @inline

@@ -11,6 +11,7 @@
 
 import {
   CMSG_SIZE,
+  CQE_SIZE,
   CQ_ENTRIES,
   EMIT_MAX,
   IOVEC_SIZE,
@@ -52,7 +53,6 @@ import {
   cqeBuffer,
   cqeFlags,
   cqeResult,
-  cqeSetUser,
   cqeUser,
   cqWaiting,
   IORING_CQE_F_BUFFER,
@@ -127,7 +127,7 @@ export function uringTurn(): u32 {
   if (sqRoom() < EMIT_ROOM) return URING_MORE;
   if (emit()) return URING_MORE; // what there was no room for, or was planned anew
   slotsRelease();
-  armAll();
+  if (!armAll()) answer |= URING_MORE;
   if (turn()) reap();
   else answer |= URING_MORE;
   if (emit() || cqWaiting() > 0) answer |= URING_MORE;
@@ -135,18 +135,21 @@ export function uringTurn(): u32 {
   return answer;
 }
 
-// Step 1: the completions of sends and writes are failures, all others have succeeded.
+// Step 1: the completions of sends and writes are failures, all others have succeeded. They are taken out from among
+// those that wait for step 4: while what the host injects fills the output list in every turn, step 4 does not happen,
+// and a full queue would end the multishot requests.
 function settle(): void {
   const count = cqWaiting();
-  for (let index: u32 = 0; index < count; index++) {
-    const cqe = completion(index);
+  let first = count; // of those that stay
+  for (let index = count; index > 0; index--) {
+    const cqe = completion(index - 1);
     const user = cqeUser(cqe);
     const request = requestOf(user);
     if (request == Request.send) store<i32>(w() + W_TX_RESULT + ((<usize>(<u32>user)) << 2), -cqeResult(cqe));
     else if (request == Request.write) store<i32>(w() + W_DELIVER_RESULT + ((<usize>(<u32>user)) << 2), cqeResult(cqe));
-    else continue;
-    cqeSetUser(cqe, userOf(Request.none, 0));
+    else if (--first != index - 1) memory.copy(completion(first), cqe, CQE_SIZE);
   }
+  cqAdvance(first);
   settleMessages();
   delivered();
   isOut = false;
@@ -196,9 +199,10 @@ function reap(): void {
       store<u32>(w(), 0, W_IN_HAND);
       if (!isTaken) return;
     } else if (request == Request.wake && !(cqeFlags(cqe) & IORING_CQE_F_MORE)) {
+      answer |= URING_MORE; // nobody could wake this worker
       disarmedWake();
     }
-    cqAdvance();
+    cqAdvance(1);
   }
 }
 
