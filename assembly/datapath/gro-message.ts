@@ -98,12 +98,14 @@ function moveUp(joined: SuperFrame, datagram: usize, payload: u32): bool {
   const to = joined.frame + headers + joined.bytes;
   const pseudo = transportSum(joined, payload);
   copyBytes(w() + W_GRO_HEADERS, datagram, VXLAN_HLEN + headers);
-  if (joined.mayBePartial && checksumField(joined, frame + joined.l4) == pseudo) {
+  if (joined.isPartial && checksumField(joined, frame + joined.l4) == pseudo) {
     copyBytes(to, frame + headers, payload);
     return true;
   }
   const before = sum(frame + joined.l4, headers - joined.l4, pseudo);
   if (foldSum(<u64>copyAndSum(to, frame + headers, payload) + <u64>before) == 0xffff) return true;
+  const header = w() + W_GRO_HEADERS + VXLAN_HLEN + joined.l4; // where it stood, there may be payload now
+  if (joined.mayBePartial && checksumField(joined, header) == pseudo) return true;
   memory.copy(frame + headers, to, payload);
   memory.copy(datagram, w() + W_GRO_HEADERS, VXLAN_HLEN + headers);
   return false;

@@ -47,8 +47,10 @@ export class SuperFrame extends Segment {
   idStep: u16;
   /** TCP: PSH and FIN of the last frame. */
   lastFlags: u8;
-  /** The head's checksums are right. */
+  /** The head's checksums are right, or the transport's is partial and may be. */
   isVerified: bool;
+  /** It is partial: others of the flow most often are, too. */
+  isPartial: bool;
 }
 
 /** KIND_TCP, KIND_UDP: what the VNICs of an overlay take super-frames of; ACCEPT_PARTIAL. */
@@ -81,6 +83,7 @@ export function begin(head: SuperFrame): void {
   head.bytes = head.payload;
   head.lastFlags = 0;
   head.isVerified = false;
+  head.isPartial = false;
 }
 
 /**
@@ -144,18 +147,24 @@ export function verifyHead(head: SuperFrame): bool {
   const packet = head.frame + head.l3;
   const protocol = head.kind == <u8>KIND_TCP ? IPPROTO_TCP : IPPROTO_UDP;
   head.pseudo = head.isIpv4 ? ipv4PseudoSum(packet, protocol, 0) : ipv6PseudoSum(packet, protocol, 0);
-  head.isVerified = verifyNext(head, head.frame, head.payload, head.mayBePartial);
+  head.isVerified = verifyNext(head, head.frame, head.payload);
+  if (!head.isVerified && head.mayBePartial) {
+    head.isPartial = isPartialNext(head, head.frame, head.payload);
+    head.isVerified = head.isPartial;
+  }
   return head.isVerified;
 }
 
-/** Whether those of a frame are that continues the head. `mayBePartial`: of this frame. */
+/** Whether those of a frame are that continues the head. */
 @inline
-export function verifyNext(head: SuperFrame, next: usize, payload: u32, mayBePartial: bool): bool {
-  const header = next + head.l4;
-  const pseudo = transportSum(head, payload);
-  if (!verifyIp(head, next)) return false;
-  if (mayBePartial && checksumField(head, header) == pseudo) return true;
-  return sum(header, <u32>head.headers - head.l4 + payload, pseudo) == 0xffff;
+export function verifyNext(head: SuperFrame, next: usize, payload: u32): bool {
+  const length = <u32>head.headers - head.l4 + payload;
+  return verifyIp(head, next) && sum(next + head.l4, length, transportSum(head, payload)) == 0xffff;
+}
+
+/** Whether its transport checksum is a partial one, and that of its IPv4 header right. */
+export function isPartialNext(head: SuperFrame, next: usize, payload: u32): bool {
+  return verifyIp(head, next) && checksumField(head, next + head.l4) == transportSum(head, payload);
 }
 
 /** Whether the checksum of its IPv4 header is; IPv6 has none. */

@@ -11,6 +11,7 @@ import { ETH_P_IP, ETH_P_IPV6 } from '../wire/ethernet';
 import {
   IPPROTO_TCP,
   IPPROTO_UDP,
+  IPV4_HLEN,
   ipv4Check,
   ipv4HeaderLength,
   ipv4IsFragment,
@@ -47,6 +48,19 @@ import { Segmentation, segmentOpen } from './gso';
 @inline
 export function checksumField(segment: Segment, header: usize): u32 {
   return segment.kind == <u8>KIND_TCP ? tcpChecksum(header) : udpChecksum(header);
+}
+
+/** Whether the checksum of a frame of a known flow is partial, as far as this can be told without its whole header. */
+@inline
+export function isPartialSegment(segment: Segment): bool {
+  const packet = segment.frame + segment.l3;
+  const length = segment.isIpv4 ? ipv4TotalLength(packet) - IPV4_HLEN : ipv6PayloadLength(packet);
+  const isTcp = segment.kind == <u8>KIND_TCP;
+  const least = isTcp ? TCP_CHECKSUM + 2 : UDP_HLEN; // bytes to the end of the field
+  if (length < least) return false;
+  const protocol = isTcp ? IPPROTO_TCP : IPPROTO_UDP;
+  const sum = segment.isIpv4 ? ipv4PseudoSum(packet, protocol, length) : ipv6PseudoSum(packet, protocol, length);
+  return checksumField(segment, segment.frame + segment.l4) == sum;
 }
 
 /**

@@ -33,7 +33,7 @@ export interface FloodLabOptions {
 /** Our VNIC v0 has MAC 1. */
 export async function buildFloodLab(lab: Lab, options: FloodLabOptions = {}): Promise<FloodLab> {
   const { addresses, prefix } = UNDERLAY[options.family ?? 4];
-  const cable = (address: string) => ({ addresses: [`${address}/${prefix}`], likeOnTheWire: true });
+  const cable = (address: string) => ({ addresses: [`${address}/${prefix}`] });
   const ours = await lab.addHost('ours', cable(addresses[0]));
   const first = await lab.addHost('first', cable(addresses[1]));
   const second = await lab.addHost('second', cable(addresses[2]));

@@ -13,8 +13,13 @@ const STREAM_BYTES = 40 << 20;
 /** What one UDP_SEGMENT send of the kernel's side is cut into; the last one is shorter. */
 const SEGMENT = 1000;
 
+/** But for what came before there was a VNIC: the other end announces itself. */
 async function noDrops(host: Host): Promise<void> {
-  assert.deepEqual((await host.vxlaneJson<{ drops: unknown[] }>('show-stats')).drops, []);
+  const { drops } = await host.vxlaneJson<{ drops: { reason: string }[] }>('show-stats');
+  assert.deepEqual(
+    drops.filter(({ reason }) => reason !== 'no_local_port'),
+    [],
+  );
 }
 
 /** Sends by UDP_SEGMENT from the kernel's side and answers the sizes of the datagrams that arrived at ours. */

@@ -20,7 +20,7 @@ import { w } from '../../datapath/worker';
 import { Segment } from '../../offload/flow-of';
 import { append, begin, SuperFrame } from '../../offload/gro';
 import { writeHeaders } from '../../offload/gro-headers';
-import { markPartial } from '../../offload/partial';
+import { isPartialSegment, markPartial } from '../../offload/partial';
 import { vnetIsClear } from '../../wire/virtio';
 
 /** A record of RUN_SIZE bytes; a key of 0: it is free. */
@@ -117,7 +117,7 @@ export function closeRun(run: Run): void {
   run.key = 0;
   const out = outAt(run.first);
   if (run.frames == 1) {
-    if (run.mayBePartial) markEntry(out);
+    if (run.mayBePartial) markSegment(out, run);
     return;
   }
   store<u32>(out, <u32>run.frame, OUT_PAYLOAD);
@@ -126,6 +126,12 @@ export function closeRun(run: Run): void {
 }
 
 /** An entry that stays alone and may have a partial checksum: if it has, its VNIC is told so. */
+@inline
+export function markSegment(out: usize, segment: Segment): void {
+  if (isPartialSegment(segment)) markEntry(out);
+}
+
+/** The same of one of which no more is known. */
 export function markEntry(out: usize): void {
   if (!vnetIsClear(out + OUT_VNET)) return;
   const len = markPartial(segmentation(), load<u32>(out, OUT_FRAME), load<u32>(out, OUT_LEN), out + OUT_VNET);

@@ -4,7 +4,7 @@
 //  1. flowOf      which flow, and may a super-frame have the frame in it at all?
 //  2. findRun     the flow's run; the frame joins it, or closes it
 //  3. openRun     a frame that joined none may begin one
-//  4. markEntry   one that stays alone may have a partial checksum (offload/partial.ts)
+//  4. mark…       one that stays alone may have a partial checksum (offload/partial.ts)
 //
 // Order: a run leaves at the place of its head. So nothing of a flow may stand between the frames of its run: what
 // belongs to the flow and does not join closes its run, and what cannot be told closes those of its VNIC.
@@ -21,9 +21,20 @@ import {
 import { outAt } from '../../datapath/output';
 import { w } from '../../datapath/worker';
 import { ACCEPT_PARTIAL, FlowOf, flowOf, Segment } from '../../offload/flow-of';
-import { continues, mayBegin, mayJoin, verifyHead, verifyNext } from '../../offload/gro';
+import { continues, isPartialNext, mayBegin, mayJoin, verifyHead, verifyNext } from '../../offload/gro';
 import { VNET_GSO_NONE, vnetFlags, vnetGsoType } from '../../wire/virtio';
-import { closeRun, closeRuns, closeRunsOf, findRun, forgetRuns, growRun, markEntry, openRun, Run } from './gro-flows';
+import {
+  closeRun,
+  closeRuns,
+  closeRunsOf,
+  findRun,
+  forgetRuns,
+  growRun,
+  markEntry,
+  markSegment,
+  openRun,
+  Run,
+} from './gro-flows';
 import { planCut } from './tap-writes';
 
 /** Forgets all open runs: before a list is coalesced. */
@@ -50,20 +61,20 @@ export function coalesce(index: u32, kinds: u32): void {
   if (flow == FlowOf.None) return;
   const isSuper = vnetGsoType(out + OUT_VNET) != VNET_GSO_NONE;
   if (isSuper) planCut(out, kinds);
-  segment.mayBePartial = !isSuper && mayBePartial(out, kinds);
   if (flow == FlowOf.Unknown) {
     closeRunsOf(vnic);
-    if (segment.mayBePartial) markEntry(out);
+    if (!isSuper && mayBePartial(out, kinds)) markEntry(out);
     return;
   }
   const run = findRun(segment.key);
   const fits = !isSuper && mayJoin(segment, kinds);
   if (changetype<usize>(run) != 0) {
-    if (fits && joins(run, segment)) return growRun(run, index, segment);
+    if (fits && joins(run, segment, out, kinds)) return growRun(run, index, segment);
     closeRun(run);
   }
+  segment.mayBePartial = !isSuper && mayBePartial(out, kinds);
   if (fits && mayBegin(segment, kinds) && openRun(index, segment, vnic)) return;
-  if (segment.mayBePartial) markEntry(out);
+  if (segment.mayBePartial) markSegment(out, segment);
 }
 
 // Whether the checksum may be a partial one: this is said of the frame, or may be so of what the underlay brings.
@@ -74,8 +85,14 @@ function mayBePartial(out: usize, kinds: u32): bool {
 
 // The sums, which cost most, come last.
 @inline
-function joins(run: Run, segment: Segment): bool {
+function joins(run: Run, segment: Segment, out: usize, kinds: u32): bool {
   const frame = segment.frame;
   const payload = segment.payload;
-  return continues(run, frame, payload) && verifyHead(run) && verifyNext(run, frame, payload, segment.mayBePartial);
+  if (!continues(run, frame, payload) || !verifyHead(run)) return false;
+  if (run.isPartial && joinsPartial(run, segment, out, kinds)) return true;
+  return verifyNext(run, frame, payload) || joinsPartial(run, segment, out, kinds);
+}
+
+function joinsPartial(run: Run, segment: Segment, out: usize, kinds: u32): bool {
+  return mayBePartial(out, kinds) && isPartialNext(run, segment.frame, segment.payload);
 }
