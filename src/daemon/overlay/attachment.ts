@@ -172,7 +172,7 @@ export class Attachment {
   fit(names: readonly string[]): void {
     const { name, configuration } = this.#overlay;
     if (names.includes('offload')) this.#options.sockets.setOffload(name, configuration.settings.socket);
-    if (names.includes(FOLLOW_MTU)) this.#configure();
+    if (names.includes(FOLLOW_MTU) || names.includes('mtu')) this.#configure();
     for (const vnic of this.vnics.values()) this.#fitVnic(vnic, names);
     this.#sayUnfit();
   }

@@ -180,6 +180,17 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
     assert.equal(stored.properties['vxlan/listen_ip'], '127.0.0.1');
   });
 
+  it('modify-overlay tells the datapath the MTU and accept_partial as they are then', async (t) => {
+    const { daemon, running } = fixture();
+    await daemon.createOverlay(fixture().overlay());
+    const configured = t.mock.method(running.datapath, 'prepareOverlay');
+    const last = () => configured.mock.calls.at(-1)!.arguments[1];
+    await daemon.modifyOverlay('overlay0', { properties: { mtu: '1280' } });
+    assert.deepEqual([last().mtu, last().acceptPartial], [1280, true]);
+    await daemon.modifyOverlay('overlay0', { properties: { 'vxlan/accept_partial': 'off' } });
+    assert.deepEqual([last().mtu, last().acceptPartial], [1280, false]);
+  });
+
   it('modify-overlay refuses by name what may not change, and then changes nothing', async () => {
     const { daemon } = fixture();
     const before = await daemon.createOverlay(fixture().overlay());
