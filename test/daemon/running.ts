@@ -96,7 +96,7 @@ export function tunnelDescriptors(): string[] {
   return readdirSync('/proc/self/fd')
     .flatMap((fd) => {
       try {
-        return [readlinkSync(`/proc/self/fd/${fd}`)];
+        return [readlinkSync(`/proc/self/fd/${fd}`).replace(/\[\d+\]$/, '')]; // a restarted daemon has others
       } catch {
         return []; // the descriptor that read the list
       }

@@ -18,7 +18,8 @@ const OTHER = { ip: '10.1.0.2', port: 4789 };
 
 function setUp(build: Build, unknown = true) {
   const core = new Core(build);
-  const overlay = core.overlay({ flood: { endpoints: [PEER], unknown }, lookup: !unknown, learn: true });
+  const takes = { coalesceTcp: true, coalesceUdp: true };
+  const overlay = core.overlay({ flood: { endpoints: [PEER], unknown }, lookup: !unknown, learn: true, ...takes });
   return { core, overlay, a: core.vnic(overlay, A), bridge: core.vnic(overlay, BRIDGE, true) };
 }
 

@@ -69,7 +69,7 @@ for (const build of BUILDS) {
     /** A host with the VNIC A, and B behind PEER. `mtu`: of the route there; null: there is none. */
     const host = (mtu: number | null = 1500) => {
       const core = new Core(build);
-      const overlay = core.overlay({ segment: true });
+      const overlay = core.overlay({ segment: true, coalesceTcp: true });
       const vnic = core.vnic(overlay, A);
       core.remote(overlay, B, PEER);
       core.tables.setUnderlayTap({ fds: [99], mac: TAP_MAC });

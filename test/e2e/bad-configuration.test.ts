@@ -184,7 +184,7 @@ labTest('mistakes are refused in one line and change nothing', async ({ lab, ste
   await step('no daemon: said, with what to do', async () => {
     await host.stopDaemon();
     const outcome = await host.tryVxlane('show-overlay');
-    assert.equal(outcome.code, 1);
+    assert.equal(outcome.code, 4);
     assert.match(outcome.stderr, /no vxlane daemon answers on .*vxlane\.sock/);
   });
 });
