@@ -257,6 +257,10 @@ export class Datapath {
     return this.#fdb.get(overlay, mac);
   }
 
+  fdbHas(overlay: OverlayIndex, mac: string): boolean {
+    return this.#fdb.has(overlay, mac);
+  }
+
   /** {@link FdbEntry.heardAtMs} of one entry; null as well when there is none. */
   fdbHeardAtMs(overlay: OverlayIndex, mac: string): number | null {
     return this.#fdb.heardAtMs(overlay, mac);

@@ -84,6 +84,10 @@ export class Fdb {
     return slot === NOWHERE ? null : this.#decode(slot);
   }
 
+  has(overlay: OverlayIndex, mac: string): boolean {
+    return this.#locate(overlay, mac) !== NOWHERE;
+  }
+
   #locate(overlay: OverlayIndex, mac: string): number {
     const value = macWord(mac);
     return this.#datapath.fdbLocate(overlay, high(value), low(value)) >>> 0;

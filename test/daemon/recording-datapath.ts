@@ -47,6 +47,10 @@ export class RecordingDatapath implements UpcallDatapath {
     return this.fdb.get(mac) ?? null;
   }
 
+  fdbHas(_overlay: OverlayIndex, mac: string): boolean {
+    return this.fdb.has(mac);
+  }
+
   fdbPage(_overlay: OverlayIndex, after: string | null, limit: number): FdbEntry[] {
     const above = [...this.fdb.values()].filter(({ mac }) => after === null || mac > after);
     return above.sort((a, b) => (a.mac < b.mac ? -1 : 1)).slice(0, limit);

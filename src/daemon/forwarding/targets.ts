@@ -20,6 +20,7 @@ export interface Fdb {
   fdbPut(overlay: OverlayIndex, mac: string, target: FdbTarget, options?: FdbPutOptions): boolean;
   fdbRemove(overlay: OverlayIndex, mac: string): boolean;
   fdbGet(overlay: OverlayIndex, mac: string): FdbEntry | null;
+  fdbHas(overlay: OverlayIndex, mac: string): boolean;
   /** The entries with the `limit` lowest MACs above `after`, in that order. */
   fdbPage(overlay: OverlayIndex, after: string | null, limit: number): FdbEntry[];
   /** Entries there are, of all overlays. */
@@ -106,6 +107,10 @@ export class Targets {
     return this.#options.fdb.fdbGet(this.#options.overlay, mac);
   }
 
+  hasEntry(mac: string): boolean {
+    return this.#options.fdb.fdbHas(this.#options.overlay, mac);
+  }
+
   /** Entries, those of VNICs included: the `limit` lowest MACs above `after`, in that order. */
   page(after: string | null, limit: number): FdbEntry[] {
     return this.#options.fdb.fdbPage(this.#options.overlay, after, limit);
@@ -129,11 +134,12 @@ export class Targets {
     return true;
   }
 
-  /** MACs of which the plugin said where they are, and that have an entry: each as it stands when it is come to. */
-  *told(): Generator<string, void> {
-    for (const [mac, decision] of this.#decisions) {
-      if (isTold(decision) && this.entry(mac) !== null) yield mac;
-    }
+  /**
+   * MACs of which the plugin said where they are, and that have an entry: each as it stands when it is come to. null
+   * for each that is passed over: whoever walks among a million of those can let other work have its turn.
+   */
+  *told(): Generator<string | null, void> {
+    for (const [mac, decision] of this.#decisions) yield isTold(decision) && this.hasEntry(mac) ? mac : null;
   }
 
   /** What was heard: stands only where neither the operator, a VNIC nor the plugin has said anything (`kept`). */
@@ -195,13 +201,13 @@ export class Targets {
 
   /** The any-mac VNIC came or went: entries of the own endpoint lead somewhere else now. */
   redirectOwn(): void {
-    for (const mac of this.#own) if (this.entry(mac) !== null) this.#store(mac, this.#decisions.get(mac)!);
+    for (const mac of this.#own) if (this.hasEntry(mac)) this.#store(mac, this.#decisions.get(mac)!);
   }
 
   /** What is there already is not written again. */
   #write(mac: string, decision: Decision): boolean {
     const before = this.#decisions.get(mac);
-    const isThere = before !== undefined && isSame(before, decision) && this.entry(mac) !== null;
+    const isThere = before !== undefined && isSame(before, decision) && this.hasEntry(mac);
     if (!isThere && !this.#store(mac, decision)) return false;
     const wasLearned = before?.isLearned === true;
     this.#expiry.delete(mac);
@@ -248,7 +254,7 @@ export class Targets {
     for (let step = 0; step < SWEEP_STEPS; step++) {
       const { done, value: mac } = this.#sweeper.next();
       if (done) this.#sweeper = this.#decisions.keys();
-      else if (this.entry(mac) === null) this.forget(mac);
+      else if (!this.hasEntry(mac)) this.forget(mac);
     }
   }
 }

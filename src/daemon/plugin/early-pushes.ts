@@ -12,7 +12,7 @@ export class EarlyPushes implements PluginSink, PluginHealth {
   /** By MAC; null: it has no target. Of a MAC that is not there, nothing has been said. */
   readonly answers = new Map<string, Answer | null>();
   /** IP address to its new owner. */
-  readonly moves = new Map<string, string>();
+  #moves = new Map<string, string>();
   readonly troubles = new Map<'plugin' | 'push', string>();
   readonly #most: number;
   /** MACs that it pushed: what it answered about the same time may be older. */
@@ -52,12 +52,19 @@ export class EarlyPushes implements PluginSink, PluginHealth {
   }
 
   moved(ip: string, mac: string): void {
-    if (this.moves.size < MOVES_MAX || this.moves.has(ip)) this.moves.set(ip, mac);
+    if (this.#moves.size < MOVES_MAX || this.#moves.has(ip)) this.#moves.set(ip, mac);
+  }
+
+  /** IP address to its new owner; none of them is left here. */
+  takeMoves(): Map<string, string> {
+    const moves = this.#moves;
+    this.#moves = new Map();
+    return moves;
   }
 
   /** They have been repeated, but for `answers`, which the reconciliation still reads, and empties. */
   end(): void {
-    this.moves.clear();
+    this.#moves.clear();
     this.troubles.clear();
     this.#pushed.clear();
   }

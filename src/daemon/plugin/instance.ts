@@ -148,10 +148,10 @@ export class PluginInstance {
   }
 
   /**
-   * Asks what it knows: everything, if it tells, and each of `macs`. Throws when it fails: then it is no better than
-   * what it would replace.
+   * Asks what it knows: everything, if it tells, and each of `macs` (null: none). Throws when it fails: then it is
+   * no better than what it would replace.
    */
-  async warm(macs: Iterable<string>): Promise<void> {
+  async warm(macs: Iterable<string | null>): Promise<void> {
     if (isPoint(this.#facts)) return;
     const { early } = this.relay;
     const { now } = this.#options;
@@ -163,7 +163,7 @@ export class PluginInstance {
     let untold: string[] = [];
     let count = 0;
     for (const mac of macs) {
-      if (!early.answers.has(mac)) untold.push(mac);
+      if (mac !== null && !early.answers.has(mac)) untold.push(mac);
       if (++count % WALKED_AT_ONCE !== 0) continue;
       await setImmediate();
       await this.#ask(untold, untilMs);

@@ -169,7 +169,7 @@ export class PluginSlot {
   async #prepare(
     found: FoundPlugin,
     configuration: OverlayConfiguration,
-    macs: Iterable<string>,
+    macs: Iterable<string | null>,
   ): Promise<PluginInstance> {
     const { overlay, vni, log, deadlines, pushesMax, now } = this.#options;
     const instance = new PluginInstance({

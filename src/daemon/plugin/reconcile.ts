@@ -35,7 +35,7 @@ export class Reconciler {
   /** MACs it has pushed since: what it said before no longer counts. */
   readonly #pushed = new Set<string>();
   /** Addresses that have moved, and are still to be announced. */
-  readonly #moves = new Map<string, string>();
+  #moves = new Map<string, string>();
   #isOver = false;
 
   constructor(early: EarlyPushes, targets: Targets, sink: ReconcilerSink) {
@@ -46,7 +46,7 @@ export class Reconciler {
 
   /** The first entries at once, the others by and by. `isPoint`: it has none of its own. */
   begin(isPoint: boolean): void {
-    for (const [ip, mac] of this.#early.moves) this.#moves.set(ip, mac);
+    this.#moves = this.#early.takeMoves();
     void this.#run(isPoint);
   }
 
@@ -87,9 +87,10 @@ export class Reconciler {
     for (const mac of this.#targets.told()) {
       if (count > 0 && count % COMPARED_AT_ONCE === 0) await setImmediate();
       if (this.#isOver) break;
-      const isNews = ++count > COMPARED_AT_ONCE && !isPoint && (this.#sink.saidAtMs(mac) ?? beganMs) >= beganMs;
+      count++;
+      if (mac === null || this.#pushed.has(mac)) continue;
+      const isNews = count > COMPARED_AT_ONCE && !isPoint && (this.#sink.saidAtMs(mac) ?? beganMs) >= beganMs;
       const answer = isPoint ? null : answers.get(mac);
-      if (this.#pushed.has(mac)) continue;
       if (answer === undefined || isNews) unasked.push(mac);
       else if (answer === null) this.#sink.withdraw(mac);
       else this.#sink.put(mac, answer.target, answer.ttl);
@@ -111,7 +112,7 @@ export class Reconciler {
     let count = 0;
     for (const [mac, answer] of this.#early.answers) {
       if (this.#isOver || !this.#targets.hasRoom) break;
-      const isKnown = this.#pushed.has(mac) || this.#targets.entry(mac) !== null; // compared, or said since
+      const isKnown = this.#pushed.has(mac) || this.#targets.hasEntry(mac); // compared, or said since
       if (answer !== null && !isKnown) this.#write(mac, answer);
       if (++count % PRELOAD_AT_ONCE === 0) await setImmediate();
     }

@@ -16,7 +16,7 @@ export interface PluginSite {
   /** The plugin as the operator typed it, and the configuration to start an instance with. */
   wanted(): { readonly search: string; readonly configuration: OverlayConfiguration };
   /** MACs of which the plugin has said where they are: another instance is asked for them before it serves. */
-  knownMacs(): Iterable<string>;
+  knownMacs(): Iterable<string | null>;
   /** Throws what stands against it; then nothing has changed. What it answers makes it hold, and cannot throw. */
   prepare(next: NextPlugin): () => void;
   /** A start has ended. `reason`: null, the plugin serves; else why it does not, when that is news. */

@@ -85,3 +85,22 @@ test('addresses that have moved are announced a few at a time, and not where the
     [macOf(5).replaceAll(':', '')],
   );
 });
+
+test('MACs that another has told of, a million perhaps, are passed over some at a time', async () => {
+  const h = await harness({}, { fdbSize: 2 * COUNT });
+  for (let n = 0; n < COUNT; n++) h.targets.learn(macOf(n), PEER, 0);
+  h.context.put(macOf(COUNT), PEER);
+  await h.pass(10);
+  const relay = new Relay(new EarlyPushes(COUNT));
+  relay.early.answered(macOf(COUNT), { target: OTHER_PEER });
+  const host = h.hostOf(pluginOf({}), relay);
+  await host.start();
+  const before = changed(h);
+  h.host.retire();
+  h.serve(host);
+  h.upcalls.serve(relay);
+  let turn = 0;
+  for (; changed(h) === before; turn++) await setImmediate();
+  assert.ok(turn >= COUNT / 1024, `all was looked at within ${turn} turns`);
+  assert.deepEqual(h.fdb(macOf(COUNT)), remote(OTHER_PEER));
+});

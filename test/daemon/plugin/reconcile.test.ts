@@ -19,6 +19,7 @@ const VNIC = 9;
 const KINDS = ['new', 'new', 'old', 'static', 'vnic', 'evict', 'miss', 'settle', 'settle'] as const;
 
 const macOf = (n: number) => `02:00:00:00:00:0${n}`;
+const toldMacs = ({ targets }: Harness) => [...targets.told()].filter((mac) => mac !== null);
 
 /** `place`: -1 for none. `new` and `old` are what a plugin says by itself. */
 interface Step {
@@ -187,11 +188,11 @@ async function run(told: Story): Promise<void> {
   const host = h.hostOf(plugin, relay);
   await scene.meanwhile(host.start());
   next.context = plugin.context();
-  const warm = warmed(host, relay.early, [...h.targets.told()]);
+  const warm = warmed(host, relay.early, toldMacs(h));
   await scene.play(told.warming);
   await scene.meanwhile(warm);
 
-  const known = new Set(h.targets.told());
+  const known = new Set(toldMacs(h));
   const written = h.datapath.puts.length;
   scene.evicted.clear();
   h.host.retire();
