@@ -3,12 +3,12 @@
 import { Drop } from '../../layout';
 
 const EIO: i32 = 5;
-const EAGAIN: i32 = 11;
+export const EAGAIN: i32 = 11;
 const EINVAL: i32 = 22;
 const EMSGSIZE: i32 = 90;
 const ENETDOWN: i32 = 100;
 const ENETUNREACH: i32 = 101;
-const ENOBUFS: i32 = 105;
+export const ENOBUFS: i32 = 105;
 const EHOSTUNREACH: i32 = 113;
 
 export function dropOfErrno(errno: i32): Drop {

@@ -70,6 +70,7 @@ import {
 } from '../../ring/uring';
 import { socketOwner } from '../../table/records';
 import { delivered, settleMessages } from '../output/accounting';
+import { EAGAIN, ENOBUFS } from '../output/errno';
 import { armAll, armStart, disarmedSocket, disarmedVnic, disarmedWake, Request, requestOf, userOf } from './multishot';
 import { address, joinedSize } from '../descriptors';
 import { datagramsOf, decapMessage, isResumed } from '../intake';
@@ -86,8 +87,6 @@ export const URING_SOCKET_REFUSED: u32 = 4; // W_REFUSED_SOCKET says which
 const MSG_DONTWAIT: u32 = 0x40;
 const MSG_TRUNC: u32 = 0x20;
 const EINTR: i32 = 4;
-const EAGAIN: i32 = 11;
-const ENOBUFS: i32 = 105;
 const ECANCELED: i32 = 125;
 const EMIT_ROOM: u32 = 2 * EMIT_MAX; // submissions of one emission
 
