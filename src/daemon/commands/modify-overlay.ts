@@ -2,6 +2,7 @@
 import type { ModifyOverlay } from '../../control/protocol.js';
 import { daemonEnding, nothingToModify, overlayChangedMeanwhile, propertyOfIdentity } from '../../errors.js';
 import {
+  configurationFrom,
   configurationOf,
   OVERLAY_PROPERTIES,
   type OverlayConfiguration,
@@ -38,8 +39,9 @@ async function changeProperties(registry: Registry, name: string, given: Given):
   const identity = names.filter((each) => IDENTITY.has(each));
   if (identity.length > 0) throw propertyOfIdentity(identity);
   const manifest = overlay.plugin.found?.manifest ?? null;
-  parseChanges(specsOf(manifest), given);
-  const after = configurationOf(manifest, { ...overlay.configuration.given, ...given });
+  const changes = parseChanges(specsOf(manifest), given);
+  const before = overlay.configuration;
+  const after = configurationFrom({ ...before.given, ...given }, { ...before.values, ...changes });
   await changeAndKeep(registry, overlay, after, names);
   await repairOverlay(registry, overlay, (object) => object === overlay); // may be still DEGRADED, and says why
   registry.log.info('overlay modified', { overlay: name, properties: names });
