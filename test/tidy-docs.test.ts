@@ -130,6 +130,25 @@ test('sources that a document names are there', () => {
   assert.deepEqual(wrong, []);
 });
 
+test('docs/conformance.md names tests that exist, in every row of what is built', () => {
+  const rows = linesOf('docs/conformance.md').filter(({ text }) => /^\| (?!---|§)/.test(text));
+  assert.ok(rows.length > 50, `${rows.length} rows`);
+  const wrong = rows.flatMap(({ text, number }) => {
+    const cells = text.split(' | ');
+    const named = [...cells.at(-1)!.matchAll(/`([\w/-]+)`: (.*?)(?=; `|\s*\|$)/g)];
+    if (named.length === 0 && !cells[2]!.startsWith('not built')) return [`line ${number} names no test`];
+    return named
+      .filter(([, file, title]) => !titled(`test/${file}.test.ts`).includes(title!))
+      .map(([, file, title]) => `line ${number}: test/${file}.test.ts has no "${title}"`);
+  });
+  assert.deepEqual(wrong, []);
+});
+
+/** The text of a test file, as titles are read; '' when it is not there. */
+function titled(path: string): string {
+  return files.includes(path) ? read(path).replaceAll("\\'", "'") : '';
+}
+
 test('npm scripts that a document names are in package.json', () => {
   const wrong = documents.flatMap((path) =>
     [...read(path).matchAll(/npm run (?:--silent )?(\w[\w:-]*\w)/g)]

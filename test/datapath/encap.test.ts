@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BUILDS, type Build, Core, type Output } from '../support/core.js';
 import { arp, BROADCAST, datagram, frame } from '../support/frames.js';
+import { NS } from '../wire/frames.js';
 
 const A = 'de:ad:be:ef:00:00';
 const B = 'de:ad:be:ef:00:01';
@@ -141,6 +142,20 @@ for (const build of BUILDS) {
       );
       core.checkBooks();
     }
+  });
+
+  test(`${build}: a unicast ARP request or solicitation to a known MAC is an ordinary frame`, () => {
+    const { core, overlay, a } = setUp(build);
+    core.remote(overlay, FAR, VTEP);
+    const request = frame(FAR, A, { etherType: 0x0806, payload: arp(1, A, '10.55.55.2', '10.55.55.3') });
+    const solicitation = Buffer.concat([frame(FAR, A).subarray(0, 12), NS.subarray(12)]);
+    const to = '10.88.88.71:4789';
+    assert.deepEqual(core.encap(a, [request, solicitation]), [
+      { to, datagram: datagram(23, request) },
+      { to, datagram: datagram(23, solicitation) },
+    ]);
+    assert.deepEqual(core.upcalls(), []);
+    core.checkBooks();
   });
 
   test(`${build}: a batch larger than the output list is taken in pieces, nothing lost, in order`, () => {
