@@ -17,7 +17,7 @@ import type { Deadlines } from '../../search/host/deadlines.js';
 import { PluginHost } from '../../search/host/host.js';
 import type { Ability } from '../../search/host/messages.js';
 import { threadAt } from '../../search/host/thread.js';
-import type { PluginCounts, PluginFault } from '../../search/host/types.js';
+import { PluginCounts, type PluginFault } from '../../search/host/types.js';
 import { EarlyPushes, Relay } from './early-pushes.js';
 import { plainQuery } from './query.js';
 
@@ -36,7 +36,6 @@ export interface InstanceOptions {
   /** The slot's when `configuration` was the one to start with. */
   readonly epoch: number;
   readonly log: PluginLog;
-  readonly counts: PluginCounts;
   readonly deadlines: Deadlines;
   /** MACs whose pushes are kept until it serves. */
   readonly pushesMax: number;
@@ -68,13 +67,14 @@ export class PluginInstance {
   readonly configuration: OverlayConfiguration;
   readonly epoch: number;
   readonly host: PluginHost;
+  readonly counts = new PluginCounts();
   readonly relay: Relay;
   readonly #options: InstanceOptions;
   #fault: PluginFault | null = null;
   #facts: PluginFacts;
 
   constructor(options: InstanceOptions) {
-    const { found, configuration, epoch, vni, log, counts, deadlines } = options;
+    const { found, configuration, epoch, vni, log, deadlines } = options;
     const { values, settings } = configuration;
     this.#options = options;
     this.found = found;
@@ -89,7 +89,7 @@ export class PluginInstance {
       family: ipFamily(settings.socket.listen.ip),
       log,
       health: this.relay,
-      counts,
+      counts: this.counts,
       deadlines,
       sink: this.relay,
       onDeath: (fault) => this.#died(fault),

@@ -44,7 +44,8 @@ type State =
   | { readonly name: 'serving'; readonly instance: PluginInstance };
 
 export class PluginSlot {
-  readonly counts = new PluginCounts();
+  /** What instances that are over have done for this overlay. */
+  readonly #past = new PluginCounts();
   readonly #options: SlotOptions;
   readonly #backoff = new Backoff();
   #state: State = { name: 'absent' };
@@ -53,6 +54,8 @@ export class PluginSlot {
   #facts: PluginFacts;
   /** All that have not come to their end. */
   readonly #instances = new Set<PluginInstance>();
+  /** Those of them that have served or were to: what a candidate did that was refused is not this overlay's. */
+  readonly #booked = new WeakSet<PluginInstance>();
 
   /** `found`: null when the plugin is not there, as after a restart. */
   constructor(found: FoundPlugin | null, options: SlotOptions) {
@@ -90,6 +93,12 @@ export class PluginSlot {
 
   get isPoint(): boolean {
     return isPoint(this.#facts);
+  }
+
+  /** Of all instances that have served or were to, from the first on. */
+  get counts(): PluginCounts {
+    const booked = [...this.#instances].filter((instance) => this.#booked.has(instance));
+    return PluginCounts.sum([this.#past, ...booked.map(({ counts }) => counts)]);
   }
 
   /** Which of these properties are the plugin's. */
@@ -137,7 +146,7 @@ export class PluginSlot {
     const found = this.found ?? (await findPlugin(site.wanted().search, deadlines));
     const configuration = configurationOf(found.manifest, site.wanted().configuration.given);
     // Nothing serves meanwhile: it is asked for what is known when it does.
-    const instance = await this.#prepare(found, configuration, []);
+    const instance = await this.#prepare(found, configuration, [], (own) => this.#booked.add(own));
     await this.#orRetire(instance, async () => void this.#commit(instance));
     site.started(null);
   }
@@ -170,14 +179,15 @@ export class PluginSlot {
     found: FoundPlugin,
     configuration: OverlayConfiguration,
     macs: Iterable<string | null>,
+    made: (instance: PluginInstance) => void = () => {},
   ): Promise<PluginInstance> {
     const { overlay, vni, log, deadlines, pushesMax, now } = this.#options;
     const instance = new PluginInstance({
       ...{ overlay, vni, found, configuration, epoch: this.#epoch, log, deadlines, pushesMax, now },
-      counts: this.counts,
       onDeath: (dead, fault) => this.#died(dead, fault),
     });
     this.#instances.add(instance);
+    made(instance);
     this.#enlist();
     return this.#orRetire(instance, async () => {
       await instance.start();
@@ -221,6 +231,7 @@ export class PluginSlot {
     // Nothing throws from here on.
     const before = this.#serving;
     this.#facts = facts;
+    this.#booked.add(instance);
     this.#become({ name: 'serving', instance });
     for (const part of ['start', 'plugin', 'push', 'lookup', 'reload'] as const) health.restore(part);
     const retired = before === null ? Promise.resolve() : this.#retire(before);
@@ -232,7 +243,7 @@ export class PluginSlot {
 
   async #retire(instance: PluginInstance): Promise<void> {
     await instance.stop();
-    this.#instances.delete(instance);
+    if (this.#instances.delete(instance) && this.#booked.has(instance)) this.#past.add(instance.counts);
     this.#enlist();
   }
 

@@ -34,6 +34,19 @@ export class PluginCounts {
   timeouts = 0;
   /** Instances that ended without being told to, or were given up. */
   deaths = 0;
+
+  static sum(all: readonly PluginCounts[]): PluginCounts {
+    const sum = new PluginCounts();
+    for (const counts of all) sum.add(counts);
+    return sum;
+  }
+
+  add(other: PluginCounts): void {
+    this.questions += other.questions;
+    this.faults += other.faults;
+    this.timeouts += other.timeouts;
+    this.deaths += other.deaths;
+  }
 }
 
 /** The questions, all checked and fenced: a rejection is a PluginFault. */

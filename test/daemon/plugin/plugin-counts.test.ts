@@ -47,4 +47,31 @@ describe('the counts of a search plugin', { skip: needsRoot() }, () => {
       await fixture.end();
     }
   });
+
+  it('are those of the plugin that serves: what a candidate did that was refused is not booked', async () => {
+    const fixture = new Fixture();
+    await fixture.start();
+    const { daemon, directory } = fixture;
+    const path = join(directory.path, 'moody.js');
+    writeFileSync(path, PLUGIN);
+    const candidate = join(directory.path, 'candidate.js');
+    writeFileSync(candidate, PLUGIN.replace('start() {}', 'start() { process.exit(3); }'));
+    const counts = () => daemon.stats(['overlay0']).overlays[0]!.plugin;
+    try {
+      const { 'files/config': _, ...properties } = fixture.overlay().properties;
+      await daemon.createOverlay({ ...fixture.overlay(), search: path, properties });
+      await daemon.lookup('overlay0', '02:00:00:00:00:ff');
+      const before = { name: 'moody', questions: 1, faults: 1, timeouts: 0, deaths: 0 };
+      assert.deepEqual(counts(), before);
+      await assert.rejects(daemon.modifyOverlay('overlay0', { search: candidate }), /exited|ended|exit/);
+      assert.deepEqual(counts(), before);
+
+      writeFileSync(candidate, PLUGIN);
+      await daemon.modifyOverlay('overlay0', { search: candidate });
+      assert.equal(counts().faults, 1, 'what the one before it did stays');
+    } finally {
+      for (const { name } of daemon.overlays()) await daemon.deleteOverlay(name);
+      await fixture.end();
+    }
+  });
 });
