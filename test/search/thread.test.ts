@@ -183,7 +183,13 @@ describe('a module that is no plugin', () => {
   const wrong: [what: string, text: string, reason: RegExp][] = [
     ['has no default export', 'export const plugin = 1;', /no create\(\)/],
     ['throws when it is imported', 'throw new Error("not today");', /not today/],
-    ['has a syntax error', 'export default {', /Unexpected/],
+    [
+      'has a syntax error',
+      'export default {\n  name: "x",\n  oops oops\n};',
+      /\.m?js:3:8: Unexpected identifier 'oops'$/,
+    ],
+    ['is cut off', 'export default {', /\.m?js:1:\d+: Unexpected end of input$/],
+    ['imports what is not there', "import { nothing } from 'node:fs'; export default {};", /export named 'nothing'/],
     [
       'posts to the port of its thread',
       `import { parentPort } from 'node:worker_threads'; parentPort.postMessage(['ready']); export default {};`,
