@@ -78,8 +78,8 @@ describe('vxlane etcd', { skip: needsEtcd() }, () => {
     assert.deepEqual([status, stdout], [1, '']);
     assert.equal(
       stderr,
-      `vxlane: ${file}: ${B}.ip: not an IP address: "10.88.88"; ` +
-        'de:ad:be:ef:00:02.ndp: expected a string or a list of strings, not a number\n',
+      `vxlane: ${file}: line 11, column 23: ${B}.ip: not an IP address: "10.88.88"; ` +
+        'line 17, column 24: de:ad:be:ef:00:02.ndp: expected a string or a list of strings, not a number\n',
     );
     assert.deepEqual(await keys(), []);
   });

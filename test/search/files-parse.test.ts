@@ -22,6 +22,16 @@ function problems(text: string, limits?: { entries: number; addresses: number })
   return result.problems.lines;
 }
 
+const PLACE = /^line \d+, column \d+: /;
+
+/** The same without the place that each of them begins with. */
+function unplaced(text: string, limits?: { entries: number; addresses: number }): string[] {
+  return problems(text, limits).map((line) => {
+    assert.match(line, PLACE);
+    return line.replace(PLACE, '');
+  });
+}
+
 /** A file whose one entry, beside a good `ip`, has these members. */
 const entry = (members: string) => `{"${A}": {"ip": "10.0.0.1", ${members}}}`;
 
@@ -215,12 +225,12 @@ describe('wrong fields: the path and what would be right', () => {
     ],
   ];
   for (const [text, problem] of cases) {
-    test(problem.replaceAll('\n', ' '), () => assert.deepEqual(problems(text), [problem]));
+    test(problem.replaceAll('\n', ' '), () => assert.deepEqual(unplaced(text), [problem]));
   }
 
   test('all at once, in the order of the file', () => {
     const text = `{"x": {"ip": "y", "port": 0, "arp": "z"}, "${B}": {"ip": "10.88.88", "dhcp-proxy": ""}, "${B}": {}}`;
-    assert.deepEqual(problems(text), [
+    assert.deepEqual(unplaced(text), [
       'x: not a MAC address: "x"',
       'x.port: expected a whole number from 1 to 65535, not 0',
       'x.ip: not an IP address: "y"',
@@ -232,12 +242,31 @@ describe('wrong fields: the path and what would be right', () => {
     ]);
   });
 
+  test('with line and column of the value, or of its entry when it is missing', () => {
+    const text = `{
+  "${A}": {
+    "ip": "10.88.88",
+    "arp": ["10.0.0.1",
+            7], "ip": 3
+  },
+  "${B}": [],\t"x": {}
+}`;
+    assert.deepEqual(problems(text), [
+      `line 5, column 17: ${A}.ip: given twice`,
+      `line 3, column 11: ${A}.ip: not an IP address: "10.88.88"`,
+      `line 5, column 13: ${A}.arp[1]: expected a string or a list of strings, not a number`,
+      `line 7, column 24: ${B}: expected an object, not a list`,
+      'line 7, column 28: x: not a MAC address: "x"',
+      'line 7, column 28: x.ip: missing; expected the underlay address of the host',
+    ]);
+  });
+
   test('the first hundred are told, the others counted', () => {
     const result = parseFiles(`{${Array.from({ length: 250 }, (_, i) => `"bad${i}": {"ip": "10.0.0.1"}`).join()}}`);
     assert.ok(result.table === null);
     assert.equal(result.problems.lines.length, 100);
-    assert.match(result.problems.toString(), /^bad0: not a MAC address: "bad0"; .*; and 150 more$/);
-    assert.equal(result.problems.summary(), 'bad0: not a MAC address: "bad0" (and 249 more)');
+    assert.match(result.problems.toString(), /^line 1, column 2: bad0: not a MAC address: "bad0"; .*; and 150 more$/);
+    assert.equal(result.problems.summary(), 'line 1, column 2: bad0: not a MAC address: "bad0" (and 249 more)');
   });
 
   test('long values are shortened', () => {

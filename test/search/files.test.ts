@@ -99,7 +99,7 @@ describe('files', () => {
       [
         'two wrong fields',
         () => writeFile(path, edited(['10.88.88.70', '10.88.88'], ['"fe80::5"', '5'])),
-        /: de:ad:be:ef:00:01\.ip: not an IP address: "10\.88\.88"; de:ad:be:ef:00:02\.ndp: expected .*, not a number$/,
+        /: line 11, column 23: de:.*01\.ip: not an IP address: "10\.88\.88"; line 17, column 24: de:.*02\.ndp: expected .*/,
       ],
     ];
     for (const [what, make, problem] of refused) {
@@ -194,7 +194,7 @@ describe('files', () => {
     test('that is wrong changes nothing but the health, until it is right again', async () => {
       await start();
       await writeFile(path, edited(moveB, ['fe80::5', 'fe80'], ['10.55.55.4', '10.55']));
-      const problem = `${C}.arp: not an IPv4 address: "10.55" (and 1 more)`;
+      const problem = `line 15, column 24: ${C}.arp: not an IPv4 address: "10.55" (and 1 more)`;
       await told(`degrade files/config ${path}: ${problem}; the table read before stays in use`);
       assert.deepEqual(instance.lookup(query(B)), { target: { ip: '10.88.88.70', port: 4789 } });
       await unlink(path);

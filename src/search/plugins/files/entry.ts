@@ -4,7 +4,7 @@
  */
 import type { Answer } from '../../api.js';
 import { type Family, Problem, readAddress, readMac, readPort, readUnderlayIp } from './fields.js';
-import type { FieldValue } from './json.js';
+import type { FieldValue, Places } from './json.js';
 import type { MacKey } from './keys.js';
 import { Report, show } from './report.js';
 
@@ -39,9 +39,12 @@ export class EntryReader {
   readonly problems = new Report();
   readonly warnings = new Report();
   readonly answers: Answers;
+  readonly #places: Places | null;
 
-  constructor(answers: Answers) {
+  /** `places`: problems begin with where in the text they are. */
+  constructor(answers: Answers, places: Places | null = null) {
     this.answers = answers;
+    this.#places = places;
   }
 
   mac(key: string): MacKey | null {
@@ -86,16 +89,20 @@ export class EntryReader {
   }
 
   notAnEntry(key: string, type: string): void {
-    this.problems.add(`${pathOf(key)}: expected an object, not ${type}`);
+    this.#problem(this.#places?.here, `${pathOf(key)}: expected an object, not ${type}`);
   }
 
   repeatedField(key: string, field: string): void {
-    this.problems.add(`${pathOf(key)}.${pathOf(field)}: given twice`);
+    this.#problem(this.#places?.here, `${pathOf(key)}.${pathOf(field)}: given twice`);
+  }
+
+  #problem(place: string | undefined, text: string): void {
+    this.problems.add(place === undefined ? text : `${place}: ${text}`);
   }
 
   checked<T>(key: string, field: string, value: T | Problem): T | null {
     if (!(value instanceof Problem)) return value;
-    this.problems.add(`${pathOf(key)}${field}: ${value.text}`);
+    this.#problem(this.#places?.of(field), `${pathOf(key)}${field}: ${value.text}`);
     return null;
   }
 }

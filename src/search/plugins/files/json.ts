@@ -22,6 +22,39 @@ export interface EntrySink {
   repeatedField(key: string, field: string): void;
 }
 
+/** Where the parts of the entry that is being walked stand in the text; kept only when somebody asks. */
+export class Places {
+  /** Of the key or value that was met last. */
+  here = '';
+  /** By path below the entry, as `.arp[1]`; the key of the entry itself is ''. */
+  readonly #parts = new Map<string, string>();
+
+  /** `line L, column C`, counted from 1; where the entry begins for what is missing in it. */
+  of(path: string): string {
+    return this.#parts.get(path) ?? this.#parts.get('') ?? this.here;
+  }
+
+  /** `line` and `column` are counted from 0, as jsonc-parser does. */
+  meet(line: number, column: number): void {
+    this.here = placeOf(line, column);
+  }
+
+  /** What was met last is the key of the next entry. */
+  begin(): void {
+    this.#parts.clear();
+    this.#parts.set('', this.here);
+  }
+
+  /** What was met last is the value of this path. */
+  found(path: string): void {
+    this.#parts.set(path, this.here);
+  }
+}
+
+function placeOf(line: number, column: number): string {
+  return `line ${line + 1}, column ${column + 1}`;
+}
+
 const DEPTH_MAX = 64;
 const SYNTAX_TEXT: Readonly<Record<string, string>> = {
   InvalidSymbol: 'not JSON here',
@@ -50,13 +83,13 @@ export function typeName(value: FieldValue): string {
 }
 
 /** Syntax errors go to `syntax`, one a line of the file, with line and column counted from 1. */
-export function walkEntries(text: string, sink: EntrySink, syntax: Report): void {
-  walk(text, new Walker(sink, syntax), syntax);
+export function walkEntries(text: string, sink: EntrySink, syntax: Report, places: Places | null = null): void {
+  walk(text, new Walker(sink, syntax, places), syntax);
 }
 
 /** The same for a text that is the value of `key` alone. */
 export function walkEntry(key: string, text: string, sink: EntrySink, syntax: Report): void {
-  walk(text, new Walker(sink, syntax, key), syntax);
+  walk(text, new Walker(sink, syntax, null, key), syntax);
 }
 
 function walk(text: string, walker: Walker, syntax: Report): void {
@@ -75,6 +108,7 @@ class TooDeep extends Error {}
 class Walker implements JSONVisitor {
   readonly #sink: EntrySink;
   readonly #syntax: Report;
+  readonly #places: Places | null;
   /** A new one for each entry: V8 chains the tables of a Map that is cleared, and garbage then outlives its time. */
   #fields = new Map<string, FieldValue>();
   #depth = 0;
@@ -85,15 +119,17 @@ class Walker implements JSONVisitor {
   #errorLine = -1;
 
   /** `key`: the text is this entry's value, not the root. */
-  constructor(sink: EntrySink, syntax: Report, key?: string) {
+  constructor(sink: EntrySink, syntax: Report, places: Places | null, key?: string) {
     this.#sink = sink;
     this.#syntax = syntax;
+    this.#places = places;
     if (key === undefined) return;
     this.#key = key;
     this.#depth = 1;
   }
 
   onObjectBegin = (_offset: number, _length: number, line: number, column: number): void => {
+    this.#places?.meet(line, column);
     if (this.#depth === 1) this.#fields = new Map();
     else if (this.#depth > 1) this.#value(OBJECT);
     this.#enter(line, column);
@@ -105,6 +141,7 @@ class Walker implements JSONVisitor {
   };
 
   onArrayBegin = (_offset: number, _length: number, line: number, column: number): void => {
+    this.#places?.meet(line, column);
     if (this.#depth === 2) {
       const list: ListItem[] = [];
       this.#value(list);
@@ -118,34 +155,46 @@ class Walker implements JSONVisitor {
     if (this.#depth === 2) this.#list = null;
   };
 
-  onObjectProperty = (name: string): void => {
-    if (this.#depth === 1) this.#key = name;
+  onObjectProperty = (name: string, _offset: number, _length: number, line: number, column: number): void => {
+    this.#places?.meet(line, column);
+    if (this.#depth === 1) {
+      this.#key = name;
+      this.#places?.begin();
+    }
     if (this.#depth !== 2) return;
     this.#field = name;
     this.#repeated = this.#fields.has(name);
     if (this.#repeated) this.#sink.repeatedField(this.#key, name);
   };
 
-  onLiteralValue = (value: Scalar): void => this.#value(value);
+  onLiteralValue = (value: Scalar, _offset: number, _length: number, line: number, column: number): void => {
+    this.#places?.meet(line, column);
+    this.#value(value);
+  };
 
   onError = (error: number, _offset: number, _length: number, line: number, column: number): void => {
     if (line === this.#errorLine) return; // one slip makes several errors
     this.#errorLine = line;
     const name = printParseErrorCode(error);
-    this.#syntax.add(`line ${line + 1}, column ${column + 1}: ${SYNTAX_TEXT[name] ?? name}`);
+    this.#syntax.add(`${placeOf(line, column)}: ${SYNTAX_TEXT[name] ?? name}`);
   };
 
   #value(value: FieldValue): void {
     if (this.#depth === 0) this.#syntax.add(`expected a JSON object of MAC addresses, not ${typeName(value)}`);
     else if (this.#depth === 1) this.#sink.notAnEntry(this.#key, typeName(value));
-    else if (this.#depth === 2 && !this.#repeated) this.#fields.set(this.#field, value);
-    else if (this.#depth === 3) this.#list?.push(value as ListItem);
+    else if (this.#depth === 2 && !this.#repeated) {
+      this.#fields.set(this.#field, value);
+      this.#places?.found(`.${this.#field}`);
+    } else if (this.#depth === 3 && this.#list !== null) {
+      this.#places?.found(`.${this.#field}[${this.#list.length}]`);
+      this.#list.push(value as ListItem);
+    }
   }
 
   #enter(line: number, column: number): void {
     this.#depth++;
     if (this.#depth > DEPTH_MAX) {
-      throw new TooDeep(`line ${line + 1}, column ${column + 1}: nested deeper than ${DEPTH_MAX}`);
+      throw new TooDeep(`${placeOf(line, column)}: nested deeper than ${DEPTH_MAX}`);
     }
   }
 }

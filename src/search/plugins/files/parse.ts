@@ -3,7 +3,7 @@ import { macFromNumber } from '../../../address.js';
 import { Answers, EntryReader, type Fields } from './entry.js';
 import { type Family, IPV4, IPV6, Problem } from './fields.js';
 import type { FlatMap } from './flat-map.js';
-import { type EntrySink, walkEntries } from './json.js';
+import { type EntrySink, Places, walkEntries } from './json.js';
 import type { MacKey } from './keys.js';
 import { Report } from './report.js';
 import { type FilesTable, newTable, unlistedServers } from './table.js';
@@ -28,12 +28,18 @@ export function parseFiles(text: string, limits: ParseLimits = LIMITS): ParseRes
     syntax.add('the file is empty; expected a JSON object of MAC addresses, at least {}');
     return { table: null, problems: syntax };
   }
-  const builder = new Builder(limits);
-  walkEntries(text, builder, syntax);
+  const { table, problems, warnings } = build(text, limits, syntax, null);
   if (syntax.count > 0) return { table: null, problems: syntax };
+  if (problems.count === 0) return { table, warnings };
+  // Only a file that is refused pays for knowing where its entries stand.
+  return { table: null, problems: build(text, limits, syntax, new Places()).problems };
+}
+
+function build(text: string, limits: ParseLimits, syntax: Report, places: Places | null): Builder {
+  const builder = new Builder(limits, places);
+  walkEntries(text, builder, syntax, places);
   builder.finish();
-  if (builder.problems.count > 0) return { table: null, problems: builder.problems };
-  return { table: builder.table, warnings: builder.warnings };
+  return builder;
 }
 
 /** Takes one entry after the other; the table counts only when there were no problems. */
@@ -43,8 +49,8 @@ class Builder extends EntryReader implements EntrySink {
   #entries = 0;
   #tooManyAddresses = false;
 
-  constructor(limits: ParseLimits) {
-    super(new Answers());
+  constructor(limits: ParseLimits, places: Places | null) {
+    super(new Answers(), places);
     this.#limits = limits;
     this.table.answers = this.answers.list;
   }
