@@ -99,7 +99,7 @@ describe('files', () => {
       [
         'two wrong fields',
         () => writeFile(path, edited(['10.88.88.70', '10.88.88'], ['"fe80::5"', '5'])),
-        /: line 11, column 23: de:.*01\.ip: not an IP address: "10\.88\.88"; line 17, column 24: de:.*02\.ndp: expected .*/,
+        /: line 11, column 23: de:.*01\.ip: not an IP .*; line 17, column 24: de:.*02\.ndp: expected .*/,
       ],
     ];
     for (const [what, make, problem] of refused) {
