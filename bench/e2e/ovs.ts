@@ -7,12 +7,26 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Host } from '../../src/demo/host.js';
 import { isInstalled } from '../../src/demo/requirements.js';
-import { type Contender, MTU, type Side, sides, type Testbed, VNI } from './tunnel.js';
+import { type Contender, MTU, sides, type Testbed, VNI } from './tunnel.js';
 
 const PROGRAMS = ['ovsdb-tool', 'ovsdb-server', 'ovs-vswitchd', 'ovs-vsctl'];
 const SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema';
 const UNDERLAY = ['10.9.1.1', '10.9.1.2'] as const;
-const PORT = 4700;
+
+/** A switch that is one end of a tunnel. */
+export interface OvsEnd {
+  /** The network interface of the host that it takes, which has no address. */
+  readonly cable: string;
+  /** Its underlay address, and that of the other end. */
+  readonly local: string;
+  readonly remote: string;
+  readonly prefix: number;
+  /** The UDP port of both ends. */
+  readonly port: number;
+  /** Addresses inside the tunnel, with prefix length, and the MTU there. */
+  readonly inner: readonly string[];
+  readonly mtu: string;
+}
 
 /** What is missing for it, or null. */
 export function ovsMissing(): string | null {
@@ -24,12 +38,19 @@ export function ovsMissing(): string | null {
 /** Needs eth1 on both hosts, a cable between them. */
 export async function addOvs(testbed: Testbed): Promise<Contender> {
   const daemons: number[] = [];
-  for (const [host, side] of sides(testbed)) daemons.push(await startSwitch(host, side));
+  for (const [host, side] of sides(testbed)) {
+    const [local, remote] = [UNDERLAY[side], UNDERLAY[side === 0 ? 1 : 0]];
+    const ends = { cable: 'eth1', local, remote, prefix: 24, port: 4700, inner: [`10.52.0.${side + 1}/24`], mtu: MTU };
+    daemons.push(await startSwitch(host, ends));
+  }
   return { name: 'ovs', kind: 'ovs', right: '10.52.0.2', daemons, busy: null };
 }
 
-/** Answers the id of the process that carries the frames. */
-async function startSwitch(host: Host, side: Side): Promise<number> {
+/**
+ * Starts a switch with interfaces `under`, which has the underlay address, and `over`, which has the inner ones.
+ * Answers the id of the process that carries the frames.
+ */
+export async function startSwitch(host: Host, end: OvsEnd): Promise<number> {
   const dir = join(host.dir, 'ovs');
   mkdirSync(dir, { recursive: true });
   const env = { OVS_RUNDIR: dir, OVS_LOGDIR: dir, OVS_DBDIR: dir, OVS_SYSCONFDIR: dir };
@@ -52,28 +73,31 @@ async function startSwitch(host: Host, side: Side): Promise<number> {
   const vswitchd = ['ovs-vswitchd', database, `--unixctl=${dir}/vs.ctl`, '--disable-system'];
   const { pid } = host.spawn([...vswitchd, `--log-file=${dir}/vs.log`], { env });
   await untilThere(() => wait('ovs-vswitchd', 'vs.ctl'));
-  await run('ovs-vsctl', `--db=${database}`, '--timeout=10', ...configuration(side));
-  for (const [device, address] of [
-    ['under', `${UNDERLAY[side]}/24`],
-    ['over', `10.52.0.${side + 1}/24`],
-  ] as const) {
-    await host.exec('ip', 'addr', 'add', address, 'dev', device);
-    await host.exec('ip', 'link', 'set', device, 'up');
-  }
+  await run('ovs-vsctl', `--db=${database}`, '--timeout=10', ...configuration(end));
+  await addAddresses(host, 'under', [`${end.local}/${end.prefix}`]);
+  await addAddresses(host, 'over', end.inner);
   return pid;
 }
 
+async function addAddresses(host: Host, device: string, addresses: readonly string[]): Promise<void> {
+  for (const address of addresses) {
+    const nodad = address.includes(':') ? ['nodad'] : [];
+    await host.exec('ip', 'addr', 'add', address, 'dev', device, ...nodad);
+  }
+  await host.exec('ip', 'link', 'set', device, 'up');
+}
+
 /** Two bridges: one holds the cable and the underlay address, the other the tunnel and the inner one. */
-function configuration(side: Side): string[] {
-  const ends = [`options:local_ip=${UNDERLAY[side]}`, `options:remote_ip=${UNDERLAY[side === 0 ? 1 : 0]}`];
+function configuration({ cable, local, remote, port, mtu }: OvsEnd): string[] {
+  const ends = [`options:local_ip=${local}`, `options:remote_ip=${remote}`];
   const under = ['add-br', 'under', '--', 'set', 'bridge', 'under', 'datapath_type=netdev'];
   const over = ['add-br', 'over', '--', 'set', 'bridge', 'over', 'datapath_type=netdev'];
-  const vxlan = ['set', 'interface', 'vx', 'type=vxlan', ...ends, `options:key=${VNI}`, `options:dst_port=${PORT}`];
+  const vxlan = ['set', 'interface', 'vx', 'type=vxlan', ...ends, `options:key=${VNI}`, `options:dst_port=${port}`];
   return [
     ...under,
-    ...['--', 'add-port', 'under', 'eth1', '--'],
+    ...['--', 'add-port', 'under', cable, '--'],
     ...over,
-    ...['--', 'set', 'interface', 'over', `mtu_request=${MTU}`],
+    ...['--', 'set', 'interface', 'over', `mtu_request=${mtu}`],
     ...['--', 'add-port', 'over', 'vx', '--'],
     ...vxlan,
   ];

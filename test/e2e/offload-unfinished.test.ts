@@ -3,6 +3,7 @@
  * and whole super-frames are recognised, see assembly/offload/partial.ts.
  */
 import assert from 'node:assert/strict';
+import { probeUnderlayTap } from '../../src/system/underlay-tap.js';
 import { addVlan, buildKernelPair, INNER, type KernelPair } from './kernel-pair.js';
 import { type Host, labTest, mac, pingAll } from './support.js';
 import { sendDatagrams, streamBothWays } from './traffic.js';
@@ -10,6 +11,7 @@ import '../support/each-engine.js';
 
 const SOCKET = ['--underlay', 'socket'];
 const STREAM_BYTES = 40 << 20;
+const probe = probeUnderlayTap();
 /** What one UDP_SEGMENT send of the kernel's side is cut into; the last one is shorter. */
 const SEGMENT = 1000;
 
@@ -116,25 +118,31 @@ labTest('vxlan/accept_partial=off refuses what it would take', async ({ lab }) =
   assert.equal((await ours.try(connect)).code, 0);
 });
 
-labTest('two hosts with vxlane over veth pairs whose offloads are on', async ({ lab, step }) => {
-  const hosts = [
-    await lab.addHost('one', { addresses: ['10.88.88.1/24'] }),
-    await lab.addHost('two', { addresses: ['10.88.88.2/24'] }),
-  ] as const;
-  for (const [index, host] of hosts.entries()) {
-    await host.startDaemon(...SOCKET);
-    const [own, other] = [index + 1, 2 - index];
-    const properties = [`vxlan/listen_ip=10.88.88.${own}`, `direct/dest_ip=10.88.88.${other}`].flatMap((p) => [
-      '-p',
-      p,
-    ]);
-    await host.vxlane('create-overlay', '-v', '5', '-e', 'vxlan', '-s', 'direct', ...properties, 'ov0');
-    await host.vxlane('create-vnic', '-m', mac(own), '-l', 'ov0', 'v0');
-    await host.exec('ip', 'addr', 'add', `10.5.0.${own}/24`, 'dev', 'v0');
-  }
-  await step('TCP and UDP', async () => {
-    await streamBothWays(hosts[0], hosts[1], '10.5.0.2', { bytes: STREAM_BYTES });
-    await sendDatagrams(hosts[0], hosts[1], '10.5.0.2');
-  });
-  for (const host of hosts) await step(`nothing was dropped at ${host.name}`, () => noDrops(host));
-});
+for (const border of ['socket', 'tap'] as const) {
+  labTest(
+    `two hosts with vxlane over veth pairs whose offloads are on: one has sockets, the other ${border}`,
+    async ({ lab, step, note }) => {
+      if (border === 'tap' && !probe.ok) return note(`not tested: ${probe.reason}`);
+      const hosts = [
+        await lab.addHost('one', { addresses: ['10.88.88.1/24'] }),
+        await lab.addHost('two', { addresses: ['10.88.88.2/24'] }),
+      ] as const;
+      for (const [index, host] of hosts.entries()) {
+        await host.startDaemon('--underlay', index === 0 ? 'socket' : border);
+        const [own, other] = [index + 1, 2 - index];
+        const properties = [`vxlan/listen_ip=10.88.88.${own}`, `direct/dest_ip=10.88.88.${other}`].flatMap((p) => [
+          '-p',
+          p,
+        ]);
+        await host.vxlane('create-overlay', '-v', '5', '-e', 'vxlan', '-s', 'direct', ...properties, 'ov0');
+        await host.vxlane('create-vnic', '-m', mac(own), '-l', 'ov0', 'v0');
+        await host.exec('ip', 'addr', 'add', `10.5.0.${own}/24`, 'dev', 'v0');
+      }
+      await step('TCP and UDP', async () => {
+        await streamBothWays(hosts[0], hosts[1], '10.5.0.2', { bytes: STREAM_BYTES });
+        await sendDatagrams(hosts[0], hosts[1], '10.5.0.2');
+      });
+      for (const host of hosts) await step(`nothing was dropped at ${host.name}`, () => noDrops(host));
+    },
+  );
+}

@@ -49,7 +49,9 @@ export function openBorder(wanted: BorderKind, datapath: BorderDatapath, network
   const probe = probeUnderlayTap();
   if (probe.ok) {
     const tap = openUnderlayTap(datapath.workers);
-    log.info('super-frames leave and arrive by an underlay TAP', { interface: tap.name });
+    log.info('super-frames leave and arrive by an underlay TAP, which netfilter rules here do not see', {
+      interface: tap.name,
+    });
     return new Border(tap, '', datapath, network, log);
   }
   if (wanted === 'tap') throw underlayTapRefused(probe.reason);
