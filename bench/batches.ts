@@ -14,6 +14,7 @@ import {
   RX_MAX,
   RX_NAME_SIZE,
   RX_SLOT_SIZE,
+  TAP_READ_MAX,
   VNET_SIZE,
   VXLAN_HLEN,
   W_COUNTERS,
@@ -27,17 +28,20 @@ import {
 } from '../assembly/layout.js';
 import { Endpoints } from '../src/datapath/endpoints.js';
 import { FloodLists } from '../src/datapath/flood-lists.js';
+import type { Views } from '../src/datapath/memory.js';
 import { compileModule, type DatapathExports, instantiate } from '../src/datapath/module.js';
 import { Tables } from '../src/datapath/tables.js';
 import type { OverlayConfig } from '../src/datapath/types.js';
 import { sockaddrOf } from '../src/system/sockaddr.js';
+import { Ring } from './ring.js';
 import { expect, prepareTestbed, SCRATCH, type Testbed } from './testbed.js';
 
 const ENTRIES = 65_536;
-const ENDPOINTS = 256;
+const ENDPOINTS = 256; // at most
 const VNICS = 64;
 const VNI = 23;
-const FRAME_LEN = 1414; // bytes: MTU 1400
+/** Bytes of a frame: MTU 1400. */
+export const FRAME_LEN = 1414;
 const KEY_SIZE = 8;
 const KEYS = SCRATCH;
 const VNIC_KEYS = SCRATCH + (8 << 20);
@@ -49,7 +53,7 @@ const NOT_A_DESCRIPTOR = -1; // nothing is sent
 const DATAGRAM_LEN = VXLAN_HLEN + FRAME_LEN;
 /** Where the frames of a batch stand, one behind the other as the module asks for them. */
 const TAP_FRAMES = WORKERS_BASE + W_TAP_BUFFER + CACHE_LINE;
-const TAP_STRIDE = (CACHE_LINE + FRAME_LEN + CACHE_LINE - 1) & ~(CACHE_LINE - 1);
+const TAP_SLOTS_AT = WORKERS_BASE + W_TAP_BUFFER;
 const OUT_COUNT = (WORKERS_BASE + W_OUT_COUNT) >> 2;
 const OUT_PLANNED = (WORKERS_BASE + W_OUT_PLANNED) >> 2;
 const DATAGRAMS = WORKERS_BASE + W_RX_SLOTS;
@@ -81,6 +85,12 @@ export interface Batches {
   nextFrames(): void;
   /** Tells the module of 64 reads, as the loop does. */
   readFrames(): void;
+  /** Gives the 64 slots of the uring engine frames with their next destinations, as reads that have completed. */
+  completeReads(): void;
+  /** Takes back what completeReads gave. */
+  forgetReads(): void;
+  /** A turn of the uring engine: what was submitted before is settled, and those frames are made ready to be sent. */
+  turn(): void;
   /** Gives the 16 datagrams in the receive slots their next inner destinations. */
   nextDatagrams(): void;
   /** Empties the output list without doing anything with it. */
@@ -90,23 +100,42 @@ export interface Batches {
   readonly delivered: bigint;
 }
 
+export interface Shape {
+  /** Entries of the FDB. */
+  readonly entries?: number;
+  /** Endpoints they lead to. */
+  readonly endpoints?: number;
+  /** Bytes of a frame from the TAP. */
+  readonly frameLen?: number;
+}
+
 /** `to`: the frames go to MACs behind remote endpoints, or to those of 64 VNICs of this host. */
-export function prepareBatches(to: 'endpoints' | 'vnics'): Batches {
-  const testbed = prepareTestbed(ENTRIES);
+export function prepareBatches(to: 'endpoints' | 'vnics', shape: Shape = {}): Batches {
+  const entries = shape.entries ?? ENTRIES;
+  const endpoints = shape.endpoints ?? (to === 'endpoints' ? ENDPOINTS : 1);
+  const frameLen = shape.frameLen ?? FRAME_LEN;
+  const tapStride = (CACHE_LINE + frameLen + CACHE_LINE - 1) & ~(CACHE_LINE - 1);
+  const testbed = prepareTestbed(entries);
   const { memory, views, loops } = testbed;
   const module = compileModule();
   const host = instantiate(module, memory);
   host.startHost();
   const worker = instantiate(module, memory);
   worker.startWorker(0);
-  const endpoints = to === 'endpoints' ? ENDPOINTS : 1;
   const { overlay, socket, vnics, floodingVnic, learn } = fillTables(testbed, host);
-  expect(Boolean(loops.fill(KEYS, overlay, ENTRIES - VNICS, endpoints)), true, 'the FDB takes every entry');
-  if (to === 'endpoints') loops.draw(KEYS, ENTRIES - VNICS, DRAWN, DRAWN_COUNT);
+  expect(Boolean(loops.fill(KEYS, overlay, entries - VNICS, endpoints)), true, 'the FDB takes every entry');
+  if (to === 'endpoints') loops.draw(KEYS, entries - VNICS, DRAWN, DRAWN_COUNT);
   else loops.draw(VNIC_KEYS, VNICS, DRAWN, DRAWN_COUNT);
-  loops.draw(KEYS, ENTRIES - VNICS, SENDERS, DRAWN_COUNT);
-  shapeSlots(testbed);
+  loops.draw(KEYS, entries - VNICS, SENDERS, DRAWN_COUNT);
+  shapeSlots(testbed, tapStride);
   let turn = 0;
+  let ring: Ring | null = null;
+  const kernel = (): Ring => {
+    if (ring !== null) return ring;
+    for (let slot = 0; slot < BATCH; slot++) sourceOf(views, TAP_SLOTS_AT + slot * TAP_READ_MAX + VNET_SIZE, 0);
+    ring = new Ring(views, worker);
+    return ring;
+  };
   const nextKeys = (): number => (turn = (turn + BATCH) % DRAWN_COUNT);
   const counter = (offset: number): bigint => views.u64[(WORKERS_BASE + W_COUNTERS + offset) >> 3]!;
   return {
@@ -119,11 +148,17 @@ export function prepareBatches(to: 'endpoints' | 'vnics'): Batches {
       for (let slot = 0; slot < RECEIVED; slot++) loops.nameSenders(INNER + slot * RX_SLOT_SIZE, 0, 1, SENDERS, 0);
     },
     nextSenders: () => loops.nameSenders(INNER, RX_SLOT_SIZE, RECEIVED, SENDERS, nextKeys()),
-    nextFrames: () => loops.addressFrames(TAP_FRAMES, TAP_STRIDE, BATCH, DRAWN, nextKeys()),
+    nextFrames: () => loops.addressFrames(TAP_FRAMES, tapStride, BATCH, DRAWN, nextKeys()),
     readFrames: () => {
       worker.tapBegin();
-      while (worker.tapTook(VNET_SIZE + FRAME_LEN));
+      while (worker.tapTook(VNET_SIZE + frameLen));
     },
+    completeReads: () => {
+      loops.readFrames(TAP_SLOTS_AT, TAP_READ_MAX, BATCH, DRAWN, nextKeys());
+      kernel().complete(vnics[0]!, BATCH, VNET_SIZE + frameLen);
+    },
+    forgetReads: () => kernel().forget(BATCH),
+    turn: () => void kernel().turn(),
     nextDatagrams: () => loops.addressFrames(INNER, RX_SLOT_SIZE, RECEIVED, DRAWN, nextKeys()),
     forget: () => {
       views.u32[OUT_COUNT] = 0;
@@ -173,13 +208,17 @@ function fillTables({ views }: Testbed, host: DatapathExports) {
 
 const macOfVnic = (index: number): string => `02:00:00:00:00:${index.toString(16).padStart(2, '0')}`;
 
+/** A frame is from the MAC with that last byte, and IPv4 by its EtherType. */
+function sourceOf({ u8 }: Views, frame: number, last: number): void {
+  u8.set([0x02, 0, 0, 0, 0, last, 0x08, 0x00], frame + 6);
+}
+
 /** Frames of the first VNIC in the TAP buffer; datagrams from a remote MAC in the receive slots. */
-function shapeSlots({ views }: Testbed): void {
-  const source = (at: number, last: number): void => views.u8.set([0x02, 0, 0, 0, 0, last, 0x08, 0x00], at + 6);
-  for (let slot = 0; slot < BATCH; slot++) source(TAP_FRAMES + slot * TAP_STRIDE, 0);
+function shapeSlots({ views }: Testbed, tapStride: number): void {
+  for (let slot = 0; slot < BATCH; slot++) sourceOf(views, TAP_FRAMES + slot * tapStride, 0);
   for (let slot = 0; slot < RECEIVED; slot++) {
     views.u32[(WORKERS_BASE + W_RX_MMSG + slot * MMSGHDR_SIZE + MSG_LEN) >> 2] = DATAGRAM_LEN;
-    source(INNER + slot * RX_SLOT_SIZE, 0xff);
+    sourceOf(views, INNER + slot * RX_SLOT_SIZE, 0xff);
     views.u8.set(sockaddrOf({ ip: '10.0.0.0', port: 50_000 }), WORKERS_BASE + W_RX_NAMES + slot * RX_NAME_SIZE);
     views.u8.set([0x08, 0, 0, 0, 0, 0, VNI, 0], DATAGRAMS + slot * RX_SLOT_SIZE);
   }

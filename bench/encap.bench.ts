@@ -1,90 +1,135 @@
 /** How long does the datapath take to encapsulate a frame, all included but the system calls? */
-import { BATCH, FLOODED, prepareBatches, RUN_BATCHES } from './batches.js';
-import { measure } from './measure.js';
+import { BATCH, type Batches, FLOODED, prepareBatches, RUN_BATCHES, type Shape } from './batches.js';
+import { measure, type Row } from './measure.js';
 import { expect } from './testbed.js';
 
-const batches = prepareBatches('endpoints');
-const { worker, vnic, floodingVnic } = batches;
-const operations = RUN_BATCHES * BATCH;
-let settled = 0n;
-let prepared = 0;
+const SHAPES = [64_000, 1_000_000].flatMap((entries) =>
+  [1, 256].flatMap((endpoints) => [64, 1414].map((frameLen) => ({ entries, endpoints, frameLen }))),
+);
 
-/** Frames to one endpoint may share a message, so there are fewer than frames. */
-function prepare(): void {
-  prepared = worker.prepare();
-  expect(prepared > BATCH / 2 && prepared <= BATCH, true, 'messages prepared');
+/** A datapath with frames of one shape. */
+class Encap {
+  readonly #batches: Batches;
+  readonly #shape: Shape;
+  #settled = 0n;
+  #prepared = 0;
+
+  constructor(shape: Shape) {
+    this.#batches = prepareBatches('endpoints', shape);
+    this.#shape = shape;
+  }
+
+  get name(): string {
+    const { entries, endpoints, frameLen } = this.#shape;
+    return `${entries === 64_000 ? '64 k' : '1 M'} entries, ${endpoints} endpoints, ${frameLen} bytes`;
+  }
+
+  /** The mmsg engine: what the loop of a worker does with a batch, but for the system calls. */
+  next(): void {
+    this.#batches.nextFrames();
+  }
+
+  /** What follows each readv. */
+  read(): void {
+    this.#batches.nextFrames();
+    this.#batches.readFrames();
+  }
+
+  encap(): void {
+    this.read();
+    expect(this.#batches.worker.encapBatch(this.#batches.vnic, 0), BATCH, 'frames taken');
+  }
+
+  listed(): void {
+    this.encap();
+    this.#batches.forget();
+  }
+
+  /** Frames to one endpoint may share a message, so there are fewer than frames. */
+  prepare(): void {
+    this.encap();
+    this.#prepared = this.#batches.worker.prepare();
+    expect(this.#prepared > 0 && this.#prepared <= BATCH, true, 'messages prepared');
+  }
+
+  described(): void {
+    this.prepare();
+    this.#batches.forget();
+  }
+
+  /** As if sendmmsg had taken all. */
+  settle(): void {
+    const { worker } = this.#batches;
+    this.prepare();
+    expect(worker.messageRun(0), this.#prepared, 'messages for one sendmmsg');
+    worker.sent(0, this.#prepared);
+    expect(worker.prepare(), 0, 'messages left');
+    this.#settled += BigInt(BATCH);
+  }
+
+  /** The uring engine: reads complete. */
+  complete(): void {
+    this.#batches.completeReads();
+    this.#batches.forgetReads();
+  }
+
+  /** … and a turn makes of them what is submitted; a next one settles that. */
+  turn(): void {
+    this.#batches.completeReads();
+    this.#batches.turn();
+    this.#settled += BigInt(BATCH);
+  }
+
+  /** A batch of frames to MACs that nobody knows: all that flooding is, but the system calls. */
+  flood(): void {
+    const { worker, floodingVnic } = this.#batches;
+    this.read();
+    expect(worker.encapBatch(floodingVnic, 0), BATCH, 'frames taken');
+    for (let left = worker.prepare(); left > 0; left = worker.prepare()) worker.sent(0, left);
+    this.#settled += BigInt(BATCH * FLOODED);
+  }
+
+  verify(): void {
+    this.#batches.turn();
+    expect(this.#batches.sent, this.#settled, 'datagrams sent, by the counter');
+  }
 }
 
-function encap(): void {
-  batches.nextFrames();
-  batches.readFrames();
-  expect(worker.encapBatch(vnic, 0), BATCH, 'frames taken');
-}
-
-/** What the loop of a worker does after encapBatch, as if sendmmsg had taken all. */
-function settle(): void {
-  expect(worker.messageRun(0), prepared, 'messages for one sendmmsg');
-  worker.sent(0, prepared);
-  expect(worker.prepare(), 0, 'messages left');
-  settled += BigInt(BATCH);
-}
-
-/** A batch of frames to MACs that nobody knows: all that flooding is, but the system calls. */
-function floodBatch(): void {
-  batches.nextFrames();
-  batches.readFrames();
-  expect(worker.encapBatch(floodingVnic, 0), BATCH, 'frames taken');
-  for (let left = worker.prepare(); left > 0; left = worker.prepare()) worker.sent(0, left);
-  settled += BigInt(BATCH * FLOODED);
-}
-
-function repeat(step: () => void): () => void {
-  return () => {
+function row(name: string, step: () => void, baseline: number, copies = 1): Row {
+  const run = (): void => {
     for (let batch = 0; batch < RUN_BATCHES; batch++) step();
   };
+  return { name, operations: RUN_BATCHES * BATCH * copies, run, baseline };
 }
+
+// The engines have datapaths of their own: each is then called by one of the two, as in a daemon.
+const mmsg = new Encap({ entries: 64_000, endpoints: 256, frameLen: 64 });
+const uring = SHAPES.map((shape) => new Encap(shape));
+const steps: Row[] = [
+  row('mmsg: writing the destinations (baseline)', () => mmsg.next(), 0),
+  row('  telling of the reads (tapTook, a call a frame)', () => mmsg.read(), 0),
+  row('  … checks, lookup, header (encapBatch)', () => mmsg.listed(), 0),
+  row('  … descriptors (prepare)', () => mmsg.described(), 0),
+  row('  … accounting (messageRun, sent): all', () => mmsg.settle(), 0),
+  row(`  all of a copy, where frames are flooded to ${FLOODED} endpoints`, () => mmsg.flood(), 0, FLOODED),
+];
+const uringBaseline = steps.length;
+const turns = uring.map((encap) => row(`  all: ${encap.name}`, () => encap.turn(), uringBaseline));
 
 await measure({
   question: 'How long does the datapath take to encapsulate a frame, all included but the system calls?',
   operation: 'frame',
   setting: [
-    'Batches of 64 frames (1414 bytes) from one VNIC to MACs drawn at random from a full FDB of 64 k entries over',
-    '256 endpoints. The baseline writes the destinations into the frames, which leaves them in the L1 cache, as a',
-    'copy from the kernel would.',
+    'Batches of 64 frames from one VNIC to MACs drawn at random from a full FDB. The baselines write the destinations',
+    'into the frames, which leaves them in the cache, as a copy from the kernel would, and with uring the',
+    `completions. Each step of mmsg includes those before it: ${mmsg.name}.`,
   ],
   rows: [
-    { name: 'writing the destinations (baseline)', operations, run: repeat(() => batches.nextFrames()) },
-    {
-      name: 'checks, lookup, header (encapBatch)',
-      operations,
-      run: repeat(() => {
-        encap();
-        batches.forget();
-      }),
-    },
-    {
-      name: '… and descriptors for sendmmsg (prepare)',
-      operations,
-      run: repeat(() => {
-        encap();
-        prepare();
-        batches.forget();
-      }),
-    },
-    {
-      name: '… and accounting after it (messageRun, sent): all',
-      operations,
-      run: repeat(() => {
-        encap();
-        prepare();
-        settle();
-      }),
-    },
-    {
-      name: `all of a copy, where frames are flooded to ${FLOODED} endpoints`,
-      operations: operations * FLOODED,
-      run: repeat(floodBatch),
-    },
+    ...steps,
+    row('uring: writing destinations and completions (baseline)', () => uring[0]!.complete(), uringBaseline),
+    ...turns,
   ],
-  verify: () => expect(batches.sent, settled, 'datagrams sent, by the counter'),
+  verify: () => {
+    for (const encap of [mmsg, ...uring]) encap.verify();
+  },
 });

@@ -1,6 +1,8 @@
 // What the kernel does for the whole-batch benches: new frames in the slots.
 
+import { VNET_SIZE } from '../../assembly/layout';
 import { ethSetDst, ethSetSrc } from '../../assembly/wire/ethernet';
+import { vnetClear } from '../../assembly/wire/virtio';
 import { keyAt } from './random';
 
 // Writes the MAC of `slots` keys from `from` on as the destinations of the frames in the slots.
@@ -14,5 +16,14 @@ export function addressFrames(base: usize, stride: u32, slots: u32, keys: usize,
 export function nameSenders(base: usize, stride: u32, slots: u32, keys: usize, from: u32): void {
   for (let index: u32 = 0; index < slots; index++) {
     ethSetSrc(base + <usize>(index * stride), load<u64>(keyAt(keys, from + index)) & 0xffff_ffff_ffff);
+  }
+}
+
+// What reads of a TAP put into slots: a virtio_net_hdr, and a frame with the MAC of a key as its destination.
+export function readFrames(base: usize, stride: u32, slots: u32, keys: usize, from: u32): void {
+  for (let index: u32 = 0; index < slots; index++) {
+    const at = base + <usize>(index * stride);
+    vnetClear(at);
+    ethSetDst(at + VNET_SIZE, load<u64>(keyAt(keys, from + index)) & 0xffff_ffff_ffff);
   }
 }

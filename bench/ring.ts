@@ -1,0 +1,82 @@
+/**
+ * The kernel's part of an io_uring, as far as reads of a TAP and the submissions after them are concerned, without a
+ * system call: a read completes when a case says so, and whatever is submitted succeeds at once.
+ */
+import {
+  CQ_ENTRIES,
+  CQE_SIZE,
+  KERNEL_PAGE,
+  TAP_SLOTS,
+  W_CQ_HEAD,
+  W_CQ_TAIL,
+  W_CQES,
+  W_RINGS,
+  W_SQ_HEAD,
+  W_SQ_TAIL,
+  W_TAP_RING,
+  WORKERS_BASE,
+} from '../assembly/layout.js';
+import type { Views } from '../src/datapath/memory.js';
+import type { DatapathExports } from '../src/datapath/module.js';
+
+const READ = 1 << 24; // Request.read, in the high half of the user data
+const HAS_BUFFER_AND_MORE = 3;
+const BUFFER_SIZE = 16;
+const BUFFER_NUMBER = 12;
+const word = (offset: number): number => (WORKERS_BASE + offset) >> 2;
+const RINGS = word(W_RINGS);
+
+/** Where the indexes are, in words from W_RINGS: a cache line each. */
+const SQ_HEAD = 0;
+const SQ_TAIL = 16;
+const CQ_HEAD = 32;
+const CQ_TAIL = 48;
+
+export class Ring {
+  readonly #u32: Uint32Array;
+  readonly #u16: Uint16Array;
+  readonly #worker: DatapathExports;
+  #given = 0; // buffers that the kernel has taken from the ring of buffers
+
+  constructor({ u8, u16, u32 }: Views, worker: DatapathExports) {
+    this.#u32 = u32;
+    this.#u16 = u16;
+    this.#worker = worker;
+    u8.fill(0, WORKERS_BASE + W_RINGS, WORKERS_BASE + W_RINGS + KERNEL_PAGE);
+    u32[word(W_SQ_HEAD)] = SQ_HEAD * 4;
+    u32[word(W_SQ_TAIL)] = SQ_TAIL * 4;
+    u32[word(W_CQ_HEAD)] = CQ_HEAD * 4;
+    u32[word(W_CQ_TAIL)] = CQ_TAIL * 4;
+    u32[word(W_CQES)] = KERNEL_PAGE;
+    worker.uringStart();
+    this.turn();
+  }
+
+  /** `count` reads of a VNIC have completed, each of `len` bytes, and each in the next buffer that the module gave. */
+  complete(vnic: number, count: number, len: number): void {
+    const u32 = this.#u32;
+    const tail = u32[RINGS + CQ_TAIL]!;
+    for (let index = 0; index < count; index++) {
+      const cqe = word(W_RINGS + KERNEL_PAGE + ((tail + index) & (CQ_ENTRIES - 1)) * CQE_SIZE);
+      const buffer = W_TAP_RING + (this.#given++ & (TAP_SLOTS - 1)) * BUFFER_SIZE;
+      u32[cqe] = vnic;
+      u32[cqe + 1] = READ;
+      u32[cqe + 2] = len;
+      u32[cqe + 3] = (this.#u16[(WORKERS_BASE + buffer + BUFFER_NUMBER) >> 1]! << 16) | HAS_BUFFER_AND_MORE;
+    }
+    u32[RINGS + CQ_TAIL] = tail + count;
+  }
+
+  /** All completions are the kernel's again, and nobody has looked at them. */
+  forget(count: number): void {
+    this.#u32[RINGS + CQ_TAIL] = this.#u32[RINGS + CQ_HEAD]!;
+    this.#given -= count;
+  }
+
+  /** A turn of the worker, whose submissions have all been taken. */
+  turn(): number {
+    const answer = this.#worker.uringTurn();
+    this.#u32[RINGS + SQ_HEAD] = this.#u32[RINGS + SQ_TAIL]!;
+    return answer;
+  }
+}
