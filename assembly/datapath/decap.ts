@@ -39,7 +39,7 @@ import { overlayOfVni } from '../table/vnis';
 import { ETH_HLEN, ethCheck, ethDst, ethSrc, isMulticast } from '../wire/ethernet';
 import { vnetIsClear, vnetShift } from '../wire/virtio';
 import { VLAN_HLEN, vlanDepth } from '../wire/vlan';
-import { vxlanHasVni, vxlanReservedBits, vxlanVni } from '../wire/vxlan';
+import { vxlanHasVni, vxlanHeader, vxlanReservedBits, vxlanVni } from '../wire/vxlan';
 import { bump, countCopy, countDecapIn, countDecapMore, drop, expectDatagrams, overlayCounters } from './counters';
 import { refusedTags, stripTags } from './encap';
 import { floodsUnknown } from './flood';
@@ -49,50 +49,75 @@ import { hold, isHeld } from './hold';
 import { learn } from './learn';
 import { outDeliver, outHasRoom } from './output';
 import { groVnet, groWireBytes } from './gro-message';
+import { currentPass } from './worker';
 
-// `socket` is the one whose overlays listen where the datagram came in. False: there was no room in the output list;
-// call again with the same datagram after it was sent.
-export function decapDatagram(datagram: usize, len: u32, truncated: bool, socket: u32): bool {
+// The overlay of the last datagram that passed step 2, and what it was found by: datagrams come in runs of one overlay.
+let overlay: u32 = 0; // 0: there is none
+let header: u64 = 0;
+let owner: u32 = 0; // its socket
+let pass: u32 = 0;
+
+// `socket` is the one whose overlays listen where the datagram came in; `from` the struct sockaddr of its sender, of
+// EP_SOCKADDR_MAX bytes. False: there was no room in the output list; call again with the same datagram after it was
+// sent.
+export function decapDatagram(datagram: usize, len: u32, truncated: bool, socket: u32, from: usize): bool {
   if (!outHasRoom()) return false;
   const frame = takeComplete(datagram + VXLAN_HLEN, max(len, VXLAN_HLEN) - VXLAN_HLEN);
   countDecapIn(frame, 1, len);
-  return decapTaken(frame, truncated, socket);
+  return decapTaken(frame, truncated, socket, from);
 }
 
 // The same of the `received` datagrams that became a super-frame behind one VXLAN header. There must be room in the
 // output list.
-export function decapJoined(datagram: usize, joined: SuperFrame, received: u32, socket: u32): void {
+export function decapJoined(datagram: usize, joined: SuperFrame, received: u32, socket: u32, from: usize): void {
   const len = <u32>joined.headers + joined.bytes;
   const frame = takeFrame(datagram + VXLAN_HLEN, len, groVnet(), joined.frames, groWireBytes(joined));
   countDecapIn(frame, received, frame.bytes + frame.frames * VXLAN_HLEN);
-  decapTaken(frame, false, socket);
+  decapTaken(frame, false, socket, from);
 }
 
 // The same of one whose frame has the virtio_net_hdr at `vnet`: a super-frame, or one whose checksum is to be made.
 // There must be room in the output list.
-export function decapOffloaded(datagram: usize, len: u32, vnet: usize, socket: u32): bool {
+export function decapOffloaded(datagram: usize, len: u32, vnet: usize, socket: u32, from: usize): bool {
   const size = max(len, VXLAN_HLEN) - VXLAN_HLEN;
   const frame = takeFrame(datagram + VXLAN_HLEN, size, vnet, 1, size);
   const isDescribed = countSegments(frame);
   expectDatagrams(frame.frames);
   countDecapIn(frame, frame.frames, frame.bytes + frame.frames * VXLAN_HLEN);
-  return isDescribed ? decapTaken(frame, false, socket) : dropped(frame, Drop.bad_offload, 0);
+  return isDescribed ? decapTaken(frame, false, socket, from) : dropped(frame, Drop.bad_offload, 0);
 }
 
 // Its VXLAN header stands before it.
-function decapTaken(frame: Frame, truncated: bool, socket: u32): bool {
+function decapTaken(frame: Frame, truncated: bool, socket: u32, from: usize): bool {
   if (!ethCheck(frame.len)) return dropped(frame, Drop.truncated, 0);
   if (truncated) return dropped(frame, Drop.oversized, 0);
   const datagram = frame.start - VXLAN_HLEN;
-  if (!vxlanHasVni(datagram)) return dropped(frame, Drop.bad_vxlan_header, 0);
-  const overlay = overlayOfVni(vxlanVni(datagram));
-  const record = overlayAt(overlay);
+  if (!isOfLast(datagram, socket) && !findOverlay(frame, datagram, socket)) return true;
+  return decapFrame(frame, overlay, from);
+}
+
+// Step 2, of a datagram whose header is the last one's, byte by byte.
+@inline
+function isOfLast(datagram: usize, socket: u32): bool {
+  return vxlanHeader(datagram) == header && socket == owner && pass == currentPass() && overlay != 0;
+}
+
+// Step 2. False: the frame was dropped.
+function findOverlay(frame: Frame, datagram: usize, socket: u32): bool {
+  overlay = 0;
+  if (!vxlanHasVni(datagram)) return !dropped(frame, Drop.bad_vxlan_header, 0);
+  const found = overlayOfVni(vxlanVni(datagram));
+  const record = overlayAt(found);
   const flags = load<u32>(record, OVL_FLAGS);
-  if (overlay == 0 || !(flags & OVL_FLAG_LIVE) || load<u32>(record, OVL_SOCKET) != socket) {
-    return dropped(frame, Drop.unknown_vni, 0);
+  if (found == 0 || !(flags & OVL_FLAG_LIVE) || load<u32>(record, OVL_SOCKET) != socket) {
+    return !dropped(frame, Drop.unknown_vni, 0);
   }
-  if (flags & OVL_FLAG_STRICT_HEADER && vxlanReservedBits(datagram)) return dropped(frame, Drop.reserved_bits, overlay);
-  return decapFrame(frame, overlay, flags);
+  if (flags & OVL_FLAG_STRICT_HEADER && vxlanReservedBits(datagram)) return !dropped(frame, Drop.reserved_bits, found);
+  overlay = found;
+  header = vxlanHeader(datagram);
+  owner = socket;
+  pass = currentPass();
+  return true;
 }
 
 function dropped(frame: Frame, reason: Drop, overlay: u32): bool {
@@ -100,7 +125,9 @@ function dropped(frame: Frame, reason: Drop, overlay: u32): bool {
   return true;
 }
 
-function decapFrame(frame: Frame, overlay: u32, flags: u32): bool {
+@inline
+function decapFrame(frame: Frame, overlay: u32, from: usize): bool {
+  const flags = load<u32>(overlayAt(overlay), OVL_FLAGS);
   const start = frame.start;
   const len = frame.len;
   const depth = vlanDepth(start, len);
@@ -113,7 +140,7 @@ function decapFrame(frame: Frame, overlay: u32, flags: u32): bool {
   const policy = load<u32>(overlayAt(overlay), OVL_VLAN);
   const refused = refusedTags(depth, policy);
   if (refused != Drop.none) return dropped(frame, refused, overlay);
-  if (flags & OVL_FLAG_LEARN) learn(overlay, source);
+  if (flags & OVL_FLAG_LEARN) learn(overlay, source, from);
   if (depth > 0 && policy == VlanPolicy.strip) {
     stripTags(frame, depth);
     if (!vnetIsClear(frame.vnet)) vnetShift(frame.vnet, <u32>depth * VLAN_HLEN);
@@ -150,6 +177,7 @@ function multicast(frame: Frame, overlay: u32): bool {
   return true;
 }
 
+@inline
 function unicast(frame: Frame, overlay: u32): bool {
   const key = fdbKey(overlay, ethDst(frame.start));
   count(frame, overlay);

@@ -34,39 +34,30 @@ const HIGH: usize = KEY + 8; // u64 the address, see wire/sockaddr.ts
 const LOW: usize = HIGH + 8; // u64
 const AT: usize = LOW + 8; // u32 low bits of the millisecond when the host was told
 
-// Where the message came from whose datagrams are taken: an engine says so (hearFrom) before it takes any of them.
-let sockaddr: usize = 0;
-
 // What was seen last.
 let pass: u32 = 0;
 let key: u64 = 0;
 let high: u64 = 0;
 let low: u64 = 0;
 
-// The datagrams that come next are from the address in this struct sockaddr, of EP_SOCKADDR_MAX bytes.
+// A frame of `mac` came from this struct sockaddr, in an overlay that learns.
 @inline
-export function hearFrom(name: usize): void {
-  sockaddr = name;
-}
-
-// A frame of `mac`, in an overlay that learns.
-@inline
-export function learn(overlay: u32, mac: u64): void {
-  if (isNews(fdbKey(overlay, mac))) compare(overlay, mac);
+export function learn(overlay: u32, mac: u64, sockaddr: usize): void {
+  if (isNews(fdbKey(overlay, mac), sockaddr)) compare(overlay, mac, sockaddr);
 }
 
 // Steps 2 and 3.
-function compare(overlay: u32, mac: u64): void {
+function compare(overlay: u32, mac: u64, sockaddr: usize): void {
   if (!sockaddrCheck(sockaddr)) return;
   const value = fdbPeek(key);
   if (fdbKind(value) == FdbKind.remote && isAt(endpointAt(fdbIndex(value)) + EP_SOCKADDR)) return fdbHear();
   if (fdbKind(value) == FdbKind.local || fdbFlags(value) & FDB_FLAG_STATIC) return;
-  tell(overlay, mac);
+  tell(overlay, mac, sockaddr);
 }
 
 // Step 1.
 @inline
-function isNews(nextKey: u64): bool {
+function isNews(nextKey: u64, sockaddr: usize): bool {
   const nextHigh = sockaddrHigh(sockaddr);
   const nextLow = sockaddrLow(sockaddr);
   if (nextKey == key && nextLow == low && nextHigh == high && pass == currentPass()) return false;
@@ -83,7 +74,7 @@ function isAt(name: usize): bool {
 }
 
 // Step 4.
-function tell(overlay: u32, mac: u64): void {
+function tell(overlay: u32, mac: u64, sockaddr: usize): void {
   const slot = <usize>(hash64(key ^ hash64(low ^ hash64(high))) & (LEARNT_SLOTS - 1));
   const record = w() + W_LEARNT + slot * LEARNT_SIZE;
   const millisecond = <u32>(<u64>nowMs());

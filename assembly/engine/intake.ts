@@ -42,20 +42,26 @@ export function isResumed(): bool {
 }
 
 // A message of `len` bytes: datagrams of `joined` bytes and a last one that may be shorter, or one datagram with a UDP
-// super-frame in it, of segments of that size; 0: it is one datagram.
+// super-frame in it, of segments of that size; 0: it is one datagram. `from`: the struct sockaddr of its sender.
 // False: there was no room in the output list; what was taken is not taken again by the next call.
-export function decapMessage(at: usize, len: u32, joined: u32, isCut: bool, socket: u32): bool {
-  const size = joined == 0 ? len : joined;
+@inline
+export function decapMessage(at: usize, len: u32, joined: u32, isCut: bool, socket: u32, from: usize): bool {
+  if (joined == 0 || len <= joined) return decapDatagram(at, len, isCut, socket, from);
+  return decapDatagrams(at, len, joined, isCut, socket, from);
+}
+
+// A message of more than one.
+function decapDatagrams(at: usize, len: u32, size: u32, isCut: bool, socket: u32, from: usize): bool {
   do {
     if (!outHasRoom()) return false;
-    if (taken == 0 && size < len && !isCut && openWhole(groMessage(), at, len, size)) {
-      decapJoined(at, groMessage(), datagramsOf(len, size), socket);
+    if (taken == 0 && !isCut && openWhole(groMessage(), at, len, size)) {
+      decapJoined(at, groMessage(), datagramsOf(len, size), socket, from);
       return true;
     }
     const rest = len - taken;
     const count = isCut ? 1 : joinDatagrams(groMessage(), at + taken, rest, size);
-    if (count > 1) decapJoined(at + taken, groMessage(), count, socket);
-    else decapDatagram(at + taken, min(size, rest), isCut && rest <= size, socket);
+    if (count > 1) decapJoined(at + taken, groMessage(), count, socket, from);
+    else decapDatagram(at + taken, min(size, rest), isCut && rest <= size, socket, from);
     taken += count * size;
   } while (taken < len);
   taken = 0;

@@ -20,7 +20,6 @@ import {
 import { countDecapIn, drop, expectDatagrams } from '../datapath/counters';
 import { decapOffloaded } from '../datapath/decap';
 import { takeComplete } from '../datapath/frame';
-import { hearFrom } from '../datapath/learn';
 import { outHasRoom } from '../datapath/output';
 import { w } from '../datapath/worker';
 import { socketAt } from '../table/records';
@@ -84,16 +83,16 @@ function decapRead(at: usize, len: u32): bool {
   const length = udpLength(frame + udp) - UDP_HLEN;
   const socket = socketOf(udpDstPort(frame + udp));
   if (socket == 0) return refused(datagram, length, Drop.unknown_vni);
-  hearFrom(w() + W_TUNNEL_NAME);
+  const from = w() + W_TUNNEL_NAME;
   if (!tunnelVnetIsTunnel(at) && vnetGsoType(at) == VNET_GSO_UDP_L4) {
     if (!isResumed()) expectDatagrams(datagramsOf(length, vnetGsoSize(at)));
-    return decapMessage(datagram, length, vnetGsoSize(at), false, socket);
+    return decapMessage(datagram, length, vnetGsoSize(at), false, socket, from);
   }
   if (!isVerified(at, frame, socket)) return refused(datagram, length, Drop.bad_outer_checksum);
   tunnelVnetInner(at, at, udp + UDP_HLEN + VXLAN_HLEN);
-  if (!vnetIsClear(at)) return decapOffloaded(datagram, length, at, socket);
+  if (!vnetIsClear(at)) return decapOffloaded(datagram, length, at, socket, from);
   expectDatagrams(1);
-  return decapMessage(datagram, length, 0, false, socket);
+  return decapMessage(datagram, length, 0, false, socket, from);
 }
 
 function refused(datagram: usize, len: u32, reason: Drop): bool {

@@ -28,6 +28,12 @@ export function vxlanStamp(datagram: usize, vni: u32): void {
   store64be(datagram, FLAGS, (<u64>FLAG_I << 32) | (<u64>vni << 8));
 }
 
+/** All of the header as one word, in memory's order: only to compare. */
+@inline
+export function vxlanHeader(datagram: usize): u64 {
+  return load<u64>(datagram, FLAGS);
+}
+
 /** Whether the I flag is set, without which the VNI means nothing. */
 @inline
 export function vxlanHasVni(datagram: usize): bool {

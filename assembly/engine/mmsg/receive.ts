@@ -21,7 +21,6 @@ import {
   W_RX_NAMES,
   W_RX_SLOTS,
 } from '../../layout';
-import { hearFrom } from '../../datapath/learn';
 import { upcallNotify } from '../../datapath/upcall';
 import { beginPass, w } from '../../datapath/worker';
 import { socketOwner } from '../../table/records';
@@ -102,11 +101,12 @@ function joinedIn(index: u32): u32 {
   return joinedSize(controlOf(index), load<u64>(headerOf(index), MSG_CONTROLLEN));
 }
 
+@inline
 function decapReceived(index: u32, socket: u32): bool {
   const header = headerOf(index);
   const isCut = (load<u32>(header, MSG_FLAGS) & MSG_TRUNC) != 0;
-  hearFrom(nameOf(index));
-  if (!decapMessage(slotOf(index), load<u32>(header, MSG_LEN), joinedIn(index), isCut, socket)) return false;
+  const len = load<u32>(header, MSG_LEN);
+  if (!decapMessage(slotOf(index), len, joinedIn(index), isCut, socket, nameOf(index))) return false;
   store<u64>(header, CMSG_SIZE, MSG_CONTROLLEN); // the kernel wrote there what it used
   store<u32>(header, EP_SOCKADDR_MAX, MSG_NAMELEN); // and there
   return true;

@@ -44,7 +44,6 @@ import {
   W_TX_RESULT,
   W_VNIC_GONE,
 } from '../../layout';
-import { hearFrom } from '../../datapath/learn';
 import { upcallNotify } from '../../datapath/upcall';
 import { w } from '../../datapath/worker';
 import {
@@ -232,8 +231,7 @@ function decapReceived(at: usize, len: u32, socket: u32): bool {
   const joined = joinedSize(control, load<u32>(at, 4));
   const isCut = (load<u32>(at, 12) & MSG_TRUNC) != 0;
   if (!isResumed()) store<u32>(w(), datagramsOf(bytes, joined), W_DATAGRAMS_LEFT);
-  hearFrom(name);
-  return decapMessage(payload, bytes, joined, isCut, socketOwner(socket));
+  return decapMessage(payload, bytes, joined, isCut, socketOwner(socket), name);
 }
 
 // A standing request is over: cancelled, out of slots, or it failed, as it does when its interface has vanished
