@@ -28,6 +28,7 @@ export const UPCALLS_PER_SECOND_MAX = 1000; // token bucket of one VNIC
 export const LEARNS_PER_SECOND_MAX = 2000; // token bucket of one worker, of all overlays
 export const LEARN_REPEAT_MS = 100; // the host is not told the same again before
 export const LOOKUP_DEADLINE_MS = 3000; // then held frames drop as lookup_timeout
+export const TOO_BIG_PER_SECOND_MAX = 100; // ICMP answers to frames that do not fit their path: of one VNIC
 export const PROXY_FRAME_MAX = 2048; // a frame handed to a proxy is never larger
 export const FRAME_MAX = 9216; // inner Ethernet frame without FCS: MTU 8900 + headers + two tags, and room to spare
 export const VXLAN_HLEN = 8; // bytes of the VXLAN header, RFC 7348 section 5
@@ -96,6 +97,7 @@ export enum Upcall {
   dhcp_request,
   dhcp_reply,
   learn,
+  too_long,
 }
 
 // Record types of the inject ring (host to worker).
@@ -212,7 +214,9 @@ export const EP_SOCKADDR = 0; // 28 bytes sockaddr_in or sockaddr_in6
 export const EP_SOCKADDR_MAX = 28;
 export const EP_SOCKADDR_LEN = EP_SOCKADDR + EP_SOCKADDR_MAX; // u32 16 or 28
 export const EP_ROUTE = EP_SOCKADDR_LEN + 4; // u32 where in the record the template in force is, 0: by socket alone
-export const EP_SOURCE = EP_ROUTE + 4 + 4; // 16 bytes the address to send from, while a template is written
+// u32 bytes of a frame that its path takes, tags included; the largest number: nothing is known of the path
+export const EP_FRAME_MAX = EP_ROUTE + 4;
+export const EP_SOURCE = EP_FRAME_MAX + 4; // 16 bytes the address to send from, while a template is written
 export const EP_TEMPLATES = CACHE_LINE; // two, at multiples of EP_TEMPLATE_SIZE
 export const EP_TEMPLATE_MTU = 62; // u16 in a template, behind the headers: IP bytes that the route takes
 export const EP_TEMPLATE_SIZE = 64;
@@ -269,6 +273,7 @@ export const C_DELIVERED_BYTES = C_DECAP_IN_BYTES + 8; // u64 frame bytes writte
 export const C_LEARNS = C_DELIVERED_BYTES + 8; // u64 times the host was told where a MAC was heard from
 export const C_LEARN_SKIPPED = C_LEARNS + 8; // u64 times it was not: too many a second, or the ring was full
 export const C_IO_REFUSED = C_LEARN_SKIPPED + 8; // u64 system calls that failed, but for those that send or write
+export const C_TOO_BIG_ANSWERS = C_IO_REFUSED + 8; // u64 ICMP answers to frames that do not fit their path
 export const C_SIZE = 192;
 
 // counters of one overlay; drops of frames that belong to no overlay count under overlay 0
@@ -290,6 +295,7 @@ export const VC_RX_BYTES = VC_RX_FRAMES + 8; // u64
 export const VC_DROPS = VC_RX_BYTES + 8; // u64 frames of this VNIC's sending that were dropped
 export const VC_TOKENS = VC_DROPS + 8; // u32 upcalls the VNIC may cause now, in thousandths
 export const VC_REFILLED = VC_TOKENS + 4; // u32 low bits of the millisecond of the last refill
+export const VC_TOO_BIG_TOKENS = VC_REFILLED + 4; // u32, u32: as the two before, of ICMP answers
 export const VC_SIZE = 64;
 export const W_VNIC_COUNTERS_SIZE = VNICS_MAX * VC_SIZE;
 
@@ -326,6 +332,9 @@ export const REC_FRAME = REC_FRAME_LEN + 4 + HEADROOM; // the frame, after room 
 // a record of Upcall.learn has no frame, and after REC_MAC:
 export const REC_SOCKADDR = REC_MAC + 8; // 28 bytes sockaddr_in or sockaddr_in6 where frames of that MAC come from
 export const REC_LEARN_SIZE = REC_SOCKADDR + 32;
+// a record of Upcall.too_long has neither overlay nor frame, and after REC_INCARNATION:
+export const REC_ENDPOINT = REC_MAC; // u32 whose path did not take a datagram
+export const REC_TOO_LONG_SIZE = REC_ENDPOINT + 8;
 
 // held frames: a slot is a key, a header and one linear arena
 export const HELD_FILTER_SLOTS = 1024;
@@ -486,7 +495,13 @@ export const W_REFUSED_ERRNO = W_REFUSED_SOCKET + 4; // i32 with which errno
 export const TUNNEL_HEADERS_SIZE = 96; // virtio_net_hdr of 24 bytes, the headers before a VXLAN header, and to spare
 export const W_TUNNEL_HEADERS = W_WAKES + CACHE_LINE; // EMIT_MAX of them, by the number of the write
 export const W_TUNNEL_NAME = W_TUNNEL_HEADERS + EMIT_MAX * TUNNEL_HEADERS_SIZE; // 28 bytes sockaddr: who sent what came
-export const W_SIZE = (W_TUNNEL_NAME + CACHE_LINE + KERNEL_PAGE + -1) & -KERNEL_PAGE;
+// ICMP answers to frames that do not fit their path: see datapath/too-big.ts
+export const TOO_BIG_MAX = 16; // of one pass
+export const TOO_BIG_SIZE = 1344; // an IPv6 packet of 1280 bytes behind two tags
+export const W_TOO_BIG_FRAME = W_TUNNEL_NAME + CACHE_LINE; // the answer that is on its way, as W_FRAME
+export const W_TOO_LONG_TOKENS = W_TOO_BIG_FRAME + CACHE_LINE; // u32, u32: as VC_TOKENS and VC_REFILLED
+export const W_TOO_BIG = W_TOO_LONG_TOKENS + CACHE_LINE; // TOO_BIG_MAX of them
+export const W_SIZE = (W_TOO_BIG + TOO_BIG_MAX * TOO_BIG_SIZE + KERNEL_PAGE + -1) & -KERNEL_PAGE;
 
 // ---- FDB: bucketized cuckoo hashing; the place is in HDR_FDB_BASE ---------------------------------------------------
 // A key may stand in any way of two buckets, which its hash names. How it is read and written: table/fdb.ts.
@@ -504,7 +519,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 14;
+export const LAYOUT_VERSION = 15;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

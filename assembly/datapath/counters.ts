@@ -1,4 +1,4 @@
-// Counters of this worker. The books: in + copies + injected = out + delivered + drops + held + upcalled.
+// Counters of this worker. The books: in + copies + injected + answers = out + delivered + drops + held + upcalled.
 
 import {
   C_COPIES,
@@ -10,6 +10,7 @@ import {
   C_ENCAP_OUT,
   C_HELD,
   C_INJECTED,
+  C_TOO_BIG_ANSWERS,
   C_UPCALLED,
   DROP_REASONS_MAX,
   Drop,
@@ -121,7 +122,8 @@ export function bookLost(): void {
     load<u64>(totals, C_ENCAP_IN) +
     load<u64>(totals, C_DECAP_IN) +
     load<u64>(totals, C_INJECTED) +
-    load<u64>(totals, C_COPIES);
+    load<u64>(totals, C_COPIES) +
+    load<u64>(totals, C_TOO_BIG_ANSWERS);
   const settled =
     load<u64>(totals, C_ENCAP_OUT) +
     load<u64>(totals, C_DELIVERED) +

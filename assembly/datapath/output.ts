@@ -37,6 +37,7 @@ import { vnetCopy } from '../wire/virtio';
 import { countCopy, drop } from './counters';
 import { flowHash } from './flow';
 import { completeFrame, Frame } from './frame';
+import { fitsPath, pathFrameMax, tooBigAnswer } from './too-big';
 import { w } from './worker';
 
 // Whether one more frame may be taken: even a broadcast to every VNIC and a whole flood list fits.
@@ -75,6 +76,7 @@ function append(frame: Frame, overlay: u32, sender: u32): usize {
 @inline
 export function outEncap(frame: Frame, overlay: u32, endpoint: u32, sender: u32): void {
   assert(endpoint != 0);
+  if (frame.len > pathFrameMax(endpoint) && refuseTooBig(frame, overlay, endpoint, sender)) return;
   if (!completeFrame(frame)) return drop(frame, Drop.bad_offload, overlay, sender);
   const source = sourceOf(frame, load<u32>(overlayAt(overlay), OVL_SOCKET));
   appendRemote(frame, overlay, endpoint, sender, source);
@@ -90,8 +92,9 @@ export function outFlood(frame: Frame, overlay: u32, list: usize, sender: u32): 
   const source = sourceOf(frame, load<u32>(overlayAt(overlay), OVL_SOCKET));
   for (let index: u32 = 0; index < count; index++) {
     const endpoint = load<u32>(list + ((<usize>index) << 2), FLOOD_ENDPOINTS);
-    appendRemote(frame, overlay, endpoint, sender, source);
     if (index > 0) countCopy(frame);
+    if (frame.len > pathFrameMax(endpoint) && refuseTooBig(frame, overlay, endpoint, sender)) continue;
+    appendRemote(frame, overlay, endpoint, sender, source);
   }
   store<u64>(frame.start - VXLAN_HLEN, load<u64>(overlayAt(overlay), OVL_HEADER));
 }
@@ -102,6 +105,16 @@ function appendRemote(frame: Frame, overlay: u32, endpoint: u32, sender: u32, so
   store<u32>(out, endpoint, OUT_ENDPOINT);
   store<u32>(out, 0, OUT_VNIC);
   store<u16>(out, <u16>source, OUT_SOURCE);
+}
+
+// A frame that is longer than what is known of its path, or a super-frame: whether it does not fit. Then it is dropped,
+// and its sender told.
+function refuseTooBig(frame: Frame, overlay: u32, endpoint: u32, sender: u32): bool {
+  if (fitsPath(frame, endpoint)) return false;
+  drop(frame, Drop.exceeds_pmtu, overlay, sender);
+  const answer = tooBigAnswer(frame, pathFrameMax(endpoint), sender);
+  if (answer != null) outDeliver(answer, overlay, sender, 0);
+  return true;
 }
 
 // Which of the socket's source ports: one flow always leaves by the same.

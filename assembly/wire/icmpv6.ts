@@ -11,6 +11,8 @@
 // +---------------+---------------+-------------------------------+
 // |  option type  |  option len   |  option data ...              |   len in units of 8 bytes, both bytes included
 // +---------------+---------------+-------------------------------+
+//
+// "Packet too big" (RFC 4443 section 3.2) has type 2, the MTU in place of the flags, and then the packet that was.
 
 import { load16be, load32be, loadMac, load64be, store16be, store32be, storeMac, store64be } from './bytes';
 import { checksum } from './checksum';
@@ -31,6 +33,11 @@ const OPTION_UNIT: u32 = 8;
 /** Bytes of a link-layer address option on Ethernet. */
 export const ND_OPTION_LLADDR_LEN: u32 = OPTION_UNIT;
 
+const PACKET_TOO_BIG: u32 = 2;
+const INFORMATIONAL: u32 = 128; // the first type that reports no error
+const REDIRECT: u32 = 137;
+/** Bytes of "packet too big" before what it quotes. */
+export const ICMPV6_TOO_BIG_HLEN: u32 = ICMPV6_HLEN + 4;
 export const NEIGHBOUR_SOLICITATION: u32 = 135;
 export const NEIGHBOUR_ADVERTISEMENT: u32 = 136;
 export const ND_OPTION_SOURCE_LLADDR: u32 = 1;
@@ -48,6 +55,12 @@ export function icmpv6Check(len: u32): bool {
 @inline
 export function icmpv6Type(message: usize): u32 {
   return load<u8>(message, TYPE);
+}
+
+/** Whether it reports an error, or is a redirect: no error is to be reported of such a one (RFC 4443 section 2.4). */
+@inline
+export function icmpv6IsError(message: usize): bool {
+  return icmpv6Type(message) < INFORMATIONAL || icmpv6Type(message) == REDIRECT;
 }
 
 @inline
@@ -71,6 +84,12 @@ export function icmpv6Verify(packet: usize, message: usize, len: u32): bool {
 export function icmpv6FillChecksum(packet: usize, message: usize, len: u32): void {
   store16be(message, CHECKSUM, 0);
   store16be(message, CHECKSUM, checksum(message, len, ipv6PseudoSum(packet, IPPROTO_ICMPV6, len)));
+}
+
+/** Writes the header of "packet too big"; the checksum is still to be made right. */
+export function icmpv6StampTooBig(message: usize, mtu: u32): void {
+  store32be(message, TYPE, PACKET_TOO_BIG << 24);
+  store32be(message, ND_FLAGS, mtu);
 }
 
 /**

@@ -166,6 +166,12 @@ export function ipv4Dst(packet: usize): u32 {
   return load32be(packet, DESTINATION);
 }
 
+/** Whether an address is one host's: not in 0.0.0.0/8 or 127.0.0.0/8, no multicast, no broadcast. */
+export function ipv4IsHost(address: u32): bool {
+  const net = address >> 24;
+  return net != 0 && net != 127 && net < 224;
+}
+
 /** Both addresses as one word in memory's order: to compare and to hash only. */
 @inline
 export function ipv4AddressesWord(packet: usize): u64 {

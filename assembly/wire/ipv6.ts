@@ -29,9 +29,13 @@ export const IPV6_HLEN: u32 = <u32>DESTINATION + 16;
 const SAME_FIRST: u64 = 0xffff_0000_ffff_ffff; // the first eight bytes, as memory has them, without payload length
 
 export const IPPROTO_HOPOPTS: u32 = 0;
+const IPPROTO_ROUTING: u32 = 43;
+const IPPROTO_FRAGMENT: u32 = 44;
+const IPPROTO_AH: u32 = 51;
 export const IPPROTO_ICMPV6: u32 = 58;
 export const IPPROTO_DSTOPTS: u32 = 60;
 const OPTIONS_LENGTH: usize = 1; // of an options header: units of 8 bytes, the first not counted
+const FRAGMENT_OFFSET: usize = 2; // of a fragment header, in units of 8 bytes and three other bits
 const SOLICITED_NODE_HIGH: u64 = 0xff02_0000_0000_0000; // ff02::1:ffXX:XXXX, RFC 4291 section 2.7.1
 const SOLICITED_NODE_LOW: u64 = 0x0000_0001_ff00_0000;
 const SOLICITED_NODE_LOW_MASK: u64 = 0xffff_ffff_ff00_0000;
@@ -109,6 +113,12 @@ export function ipv6IsUnspecified(high: u64, low: u64): bool {
   return (high | low) == 0;
 }
 
+/** Whether an address is ::1, "loopback". */
+@inline
+export function ipv6IsLoopback(high: u64, low: u64): bool {
+  return high == 0 && low == 1;
+}
+
 /** Whether an address is a multicast one, ff00::/8. */
 @inline
 export function ipv6IsMulticast(high: u64): bool {
@@ -139,9 +149,40 @@ export function ipv6UpperOffset(packet: usize, len: u32): u32 {
   return at;
 }
 
+/**
+ * What an error may be reported of: where the upper layer stands, in bytes from the start of the header, past extension
+ * headers of any kind and inside `len`; 0 if it is not there, as in all fragments but the first. `ipv6UpperProtocol`
+ * says what it is.
+ */
+export function ipv6PastExtensions(packet: usize, len: u32): u32 {
+  let next = ipv6NextHeader(packet);
+  let at = IPV6_HLEN;
+  while (isExtension(next)) {
+    if (at + 8 > len) return 0;
+    const header = packet + at;
+    if (next == IPPROTO_FRAGMENT && load16be(header, FRAGMENT_OFFSET) & ~7) return 0;
+    at += extensionLength(header, next);
+    next = load<u8>(header);
+  }
+  if (at >= len) return 0;
+  upperProtocol = next;
+  return at;
+}
+
+function isExtension(next: u32): bool {
+  const isCommon = next == IPPROTO_HOPOPTS || next == IPPROTO_DSTOPTS || next == IPPROTO_ROUTING;
+  return isCommon || next == IPPROTO_FRAGMENT || next == IPPROTO_AH;
+}
+
+function extensionLength(header: usize, kind: u32): u32 {
+  if (kind == IPPROTO_FRAGMENT) return 8;
+  const units = <u32>load<u8>(header, OPTIONS_LENGTH);
+  return kind == IPPROTO_AH ? (units + 2) << 2 : (units + 1) << 3;
+}
+
 let upperProtocol: u32 = 0;
 
-/** The protocol that the last `ipv6UpperOffset` (not 0) found. */
+/** The protocol that the last `ipv6UpperOffset` or `ipv6PastExtensions` (not 0) found. */
 @inline
 export function ipv6UpperProtocol(): u32 {
   return upperProtocol;

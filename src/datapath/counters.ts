@@ -18,6 +18,7 @@ import {
   C_IO_REFUSED,
   C_LEARN_SKIPPED,
   C_LEARNS,
+  C_TOO_BIG_ANSWERS,
   C_UPCALLED,
   C_UPCALLS,
   DROP_REASONS_MAX,
@@ -67,6 +68,7 @@ const TOTALS = {
   learns: C_LEARNS,
   learnSkipped: C_LEARN_SKIPPED,
   ioRefused: C_IO_REFUSED,
+  tooBigAnswers: C_TOO_BIG_ANSWERS,
 } as const;
 
 const REASONS = Object.keys(DROP_TEXT) as DropReason[];
@@ -133,7 +135,7 @@ export class Counters {
 
   /**
    * Frames, bytes and upcalls of the whole datapath. Two books balance, give or take what is under way:
-   * encapIn + decapIn + injected + copies = encapOut + delivered + dropped + held + upcalled, and
+   * encapIn + decapIn + injected + copies + tooBigAnswers = encapOut + delivered + dropped + held + upcalled, and
    * upcalled = answered + proxyDropped.
    */
   totals(): Record<string, number> {

@@ -6,13 +6,14 @@
 import {
   ENDPOINTS_BASE,
   ENDPOINTS_MAX,
+  EP_FRAME_MAX,
   EP_ROUTE,
   EP_SIZE,
   EP_SOCKADDR,
   EP_SOCKADDR_LEN,
   EP_SOURCE,
 } from '../../assembly/layout.js';
-import { type Endpoint, formatEndpoint, ipBytes } from '../address.js';
+import { type Endpoint, formatEndpoint, ipBytes, ipFamily } from '../address.js';
 import { sockaddrOf } from '../system/sockaddr.js';
 import { macWord } from './mac.js';
 import type { Views } from './memory.js';
@@ -21,6 +22,10 @@ import type { Route, SocketIndex } from './types.js';
 
 /** A refusal counts as so many new endpoints: a full table is looked at again after a few. */
 const REFUSED_COUNTS = 64;
+/** Longer than any frame. */
+const FRAME_MAX_UNKNOWN = 0xffff_ffff;
+/** Bytes before an inner frame, from the outer IP header on. */
+const OVERHEAD = { 4: 20 + 8 + 8, 6: 40 + 8 + 8 } as const;
 /** No datagram is longer. */
 const ROUTE_MTU_MAX = 65535;
 
@@ -65,7 +70,15 @@ export class Endpoints {
     this.#views.u8.set(sockaddr, at + EP_SOCKADDR);
     this.#views.u32[(at + EP_SOCKADDR_LEN) >> 2] = sockaddr.length;
     Atomics.store(this.#views.u32, (at + EP_ROUTE) >> 2, 0);
+    this.setPathMtu(index, null);
     return index;
+  }
+
+  /** Bytes of an IP packet that the path to it takes; null: nothing is known. */
+  setPathMtu(index: number, mtu: number | null): void {
+    const { ip } = this.#endpoints[index]!;
+    const frameMax = mtu === null ? FRAME_MAX_UNKNOWN : mtu - OVERHEAD[ipFamily(ip)];
+    Atomics.store(this.#views.u32, (ENDPOINTS_BASE + index * EP_SIZE + EP_FRAME_MAX) >> 2, frameMax);
   }
 
   /** How it is reached by the underlay TAP that has this MAC; null: it is not. */

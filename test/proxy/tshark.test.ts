@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { arpAnnouncement, arpReply } from '../../src/proxy/arp.js';
 import { redirect } from '../../src/proxy/dhcp.js';
 import { neighbourAdvertisement, unsolicitedAdvertisement } from '../../src/proxy/ndp.js';
+import { pcap } from '../support/pcap.js';
 import { ARP_PROBE, ARP_REQUEST, DHCP_DISCOVER, NS } from '../wire/frames.js';
 import { NS_DAD, tagged } from './frames.js';
 
@@ -46,13 +47,6 @@ const FRAMES: [name: string, frame: Uint8Array, summary: RegExp][] = [
   ],
   ['redirected DHCP', redirect(DHCP_DISCOVER, OWNER), /^02:00:00:00:00:0b\t.*DHCP Discover/],
 ];
-
-/** A classic pcap file, big-endian, link type Ethernet. */
-function pcap(frames: readonly Uint8Array[]): Buffer {
-  const words = (...values: number[]) => Buffer.from(Uint32Array.from(values).buffer).swap32();
-  const header = words(0xa1b2c3d4, 0x00020004, 0, 0, 65535, 1);
-  return Buffer.concat([header, ...frames.flatMap((frame, i) => [words(i, 0, frame.length, frame.length), frame])]);
-}
 
 async function tshark(file: string, ...options: string[]): Promise<string[]> {
   const { stdout } = await promisify(execFile)('tshark', ['-r', file, '-n', ...CHECKS, ...options], {

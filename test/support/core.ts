@@ -253,7 +253,7 @@ export class Core {
   /** Asserts that every frame is accounted for. */
   checkBooks(): void {
     const t = this.counters.totals();
-    const taken = t.encapIn! + t.decapIn! + t.injected! + t.copies!;
+    const taken = t.encapIn! + t.decapIn! + t.injected! + t.copies! + t.tooBigAnswers!;
     assert.equal(taken, t.encapOut! + t.delivered! + t.dropped! + t.held! + t.upcalled!, JSON.stringify(t));
   }
 
