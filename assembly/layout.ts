@@ -372,6 +372,7 @@ export const W_GRO_VNET = W_GRO_HEADERS + GRO_HEADERS_MAX; // 10 bytes struct vi
 export const W_FRAME = W_GRO_VNET + CACHE_LINE; // the frame that is on its way, see datapath/frame.ts
 export const W_GSO = W_FRAME + CACHE_LINE; // the super-frame that is cut, see offload/gso.ts
 export const W_OUT_COUNT = W_GSO + CACHE_LINE; // u32
+export const W_OUT_SUPER = W_OUT_COUNT + 4; // u32 1: among them is a super-frame for the underlay
 export const W_OUT = W_OUT_COUNT + CACHE_LINE;
 export const OUT_FRAME = 0; // u32 where the frame starts; VXLAN_HLEN bytes before it may be written
 export const OUT_LEN = OUT_FRAME + 4; // u32 bytes of frame
@@ -386,7 +387,7 @@ export const OUT_NEXT = OUT_SETTLED + 4; // u32 the entry that leaves with this 
 export const OUT_JOINED = OUT_NEXT + 4; // u32 1: it leaves with an earlier entry
 export const OUT_PAYLOAD = OUT_JOINED + 4; // u32 where the part starts that a joined entry adds
 export const OUT_PAYLOAD_LEN = OUT_PAYLOAD + 4; // u32 bytes of that part
-export const OUT_SOURCE = OUT_PAYLOAD_LEN + 4; // u16 source port, as an index of the pool
+export const OUT_SOURCE = OUT_PAYLOAD_LEN + 4; // u16 socket * SOURCES_MAX + which of its source ports
 export const OUT_VNET = OUT_SOURCE + 2; // 10 bytes struct virtio_net_hdr: what the frame leaves to its receiver
 export const OUT_SIZE = 64;
 
@@ -425,16 +426,18 @@ export const W_TAP_AT = W_TAP_IOV + CACHE_LINE; // u32[BATCH_MAX] where each rea
 export const W_TAP_LEN = W_TAP_AT + BATCH_MAX * 4; // u32[BATCH_MAX] bytes of it
 
 // messages: one send each, of one datagram or of several with UDP_SEGMENT
-export const CHAINS_MAX = 16; // destinations whose equal-sized datagrams are gathered side by side
+export const CHAIN_SETS = 64; // chains side by side (engine/output/gso-chains.ts), a power of two
+export const CHAIN_WAYS = 4;
 export const CHAIN_SIZE = 32;
-export const W_CHAINS = W_TAP_LEN + BATCH_MAX * 4; // see engine/output/gso-chains.ts
+export const TX_IOV_MAX = 2048; // iovecs of the messages that are made ready together
+export const W_CHAINS = W_TAP_LEN + BATCH_MAX * 4; // CHAIN_SETS sets of CHAIN_WAYS
 export const TX_ARENA_SIZE = 131072; // bytes of datagrams made anew that wait to be sent: two sends
-export const W_OUT_PLANNED = W_CHAINS + CHAINS_MAX * CHAIN_SIZE; // u32 1: what leaves together is decided
+export const W_OUT_PLANNED = W_CHAINS + CHAIN_SETS * CHAIN_WAYS * CHAIN_SIZE; // u32 1: what leaves together is decided
 export const W_OUT_EMITTED = W_OUT_PLANNED + 4; // u32 entries before this one have their descriptors
 export const W_TX_COUNT = W_OUT_EMITTED + 4; // u32 messages to send
 export const W_TX_MMSG = W_OUT_PLANNED + CACHE_LINE; // mmsghdr[EMIT_MAX] for sendmmsg
-export const W_TX_IOV = W_TX_MMSG + EMIT_MAX * MMSGHDR_SIZE; // iovec[EMIT_MAX]
-export const W_TX_CONTROL = W_TX_IOV + EMIT_MAX * IOVEC_SIZE; // a cmsghdr each
+export const W_TX_IOV = W_TX_MMSG + EMIT_MAX * MMSGHDR_SIZE; // iovec[TX_IOV_MAX]
+export const W_TX_CONTROL = W_TX_IOV + TX_IOV_MAX * IOVEC_SIZE; // a cmsghdr per message
 export const W_TX_FD = W_TX_CONTROL + EMIT_MAX * CMSG_SIZE; // i32[EMIT_MAX] socket of each
 export const W_TX_OUT = W_TX_FD + EMIT_MAX * 4; // u32[EMIT_MAX] its first entry of W_OUT
 export const W_TX_FRAMES = W_TX_OUT + EMIT_MAX * 4; // u32[EMIT_MAX] its datagrams
@@ -519,7 +522,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 15;
+export const LAYOUT_VERSION = 16;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

@@ -28,15 +28,17 @@ import {
   OVL_HEADER,
   OVL_SOCKET,
   SOCK_SOURCES,
+  SOURCES_MAX,
   VXLAN_HLEN,
   W_OUT,
   W_OUT_COUNT,
+  W_OUT_SUPER,
 } from '../layout';
 import { overlayAt, socketAt } from '../table/records';
 import { vnetCopy } from '../wire/virtio';
 import { countCopy, drop } from './counters';
 import { flowHash } from './flow';
-import { completeFrame, Frame } from './frame';
+import { completeFrame, Frame, isSuperFrame } from './frame';
 import { fitsPath, pathFrameMax, tooBigAnswer } from './too-big';
 import { w } from './worker';
 
@@ -44,6 +46,12 @@ import { w } from './worker';
 @inline
 export function outHasRoom(): bool {
   return load<u32>(w() + W_OUT_COUNT) + OUT_FRAME_MAX <= <u32>OUT_MAX;
+}
+
+// The list is empty again.
+export function outForget(): void {
+  store<u32>(w() + W_OUT_COUNT, 0);
+  store<u32>(w() + W_OUT_SUPER, 0);
 }
 
 // An entry of the list; it stays readable until the next pass lists something in its place.
@@ -105,6 +113,7 @@ function appendRemote(frame: Frame, overlay: u32, endpoint: u32, sender: u32, so
   store<u32>(out, endpoint, OUT_ENDPOINT);
   store<u32>(out, 0, OUT_VNIC);
   store<u16>(out, <u16>source, OUT_SOURCE);
+  if (isSuperFrame(frame)) store<u32>(w() + W_OUT_SUPER, 1);
 }
 
 // A frame that is longer than what is known of its path, or a super-frame: whether it does not fit. Then it is dropped,
@@ -117,11 +126,12 @@ function refuseTooBig(frame: Frame, overlay: u32, endpoint: u32, sender: u32): b
   return true;
 }
 
-// Which of the socket's source ports: one flow always leaves by the same.
+// The socket and which of its source ports: one flow always leaves by the same.
 @inline
 function sourceOf(frame: Frame, socket: u32): u32 {
   const sources = load<u32>(socketAt(socket), SOCK_SOURCES);
-  return sources == 1 ? 0 : <u32>((<u64>flowHash(frame.start, frame.len) * sources) >> 32);
+  const first = socket * SOURCES_MAX;
+  return sources == 1 ? first : first + <u32>((<u64>flowHash(frame.start, frame.len) * sources) >> 32);
 }
 
 // The frame goes to a VNIC of this host.

@@ -1,5 +1,5 @@
 // A ring of buffers from which multishot requests take theirs (struct io_uring_buf_ring): the worker adds at the tail,
-// the kernel takes at its own head.
+// the kernel takes at its own head, in a system call of this thread (uring.ts).
 
 const BUF_SIZE: usize = 16; // struct io_uring_buf { u64 address; u32 length; u16 number; u16 reserved }
 const LENGTH: usize = 8;
@@ -14,7 +14,7 @@ export function bufferAdd(ring: usize, entries: u32, number: u32, address: u64, 
   store<u64>(buffer, address);
   store<u32>(buffer, length, LENGTH);
   store<u16>(buffer, <u16>number, NUMBER);
-  atomic.store<u16>(ring + TAIL, tail + 1);
+  store<u16>(ring, tail + 1, TAIL);
 }
 
 export function buffersReset(ring: usize): void {

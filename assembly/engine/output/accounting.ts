@@ -55,33 +55,46 @@ export function messageRun(from: u32): u32 {
   return end - from;
 }
 
-// The kernel took `count` messages from `from` on.
+// The kernel took `count` messages from `from` on. What is counted of an overlay is summed while it stays the same.
 export function sent(from: u32, count: u32): void {
+  let overlay: u32 = 0;
+  let frames: u32 = 0;
+  let bytes: u32 = 0;
   for (let message = from; message < from + count; message++) {
     const out = outAt(ofMessage(W_TX_OUT, message));
-    const frames = ofMessage(W_TX_FRAMES, message);
-    const bytes = ofMessage(W_TX_BYTES, message);
-    settleMessage(out, frames);
-    countSent(out, frames, bytes);
+    const its = load<u32>(out, OUT_OVERLAY);
+    if (its != overlay) {
+      countSent(overlay, frames, bytes);
+      overlay = its;
+      frames = 0;
+      bytes = 0;
+    }
+    const more = ofMessage(W_TX_FRAMES, message);
+    settleMessage(out, more);
+    frames += more;
+    bytes += ofMessage(W_TX_BYTES, message);
+    countEndpoint(load<u32>(out, OUT_ENDPOINT), more, ofMessage(W_TX_BYTES, message));
   }
+  countSent(overlay, frames, bytes);
 }
 
-@inline
-function countSent(out: usize, frames: u32, bytes: u32): void {
+function countSent(overlay: u32, frames: u32, bytes: u32): void {
   total(C_ENCAP_OUT, frames);
   total(C_ENCAP_OUT_BYTES, bytes);
-  const counters = overlayCounters(load<u32>(out, OUT_OVERLAY));
+  const counters = overlayCounters(overlay);
   bump(counters, OC_ENCAP_FRAMES, frames);
   bump(counters, OC_ENCAP_BYTES, bytes);
-  countEndpoint(load<u32>(out, OUT_ENDPOINT), frames, bytes);
 }
 
 // `frames` of a super-frame, or the whole chain that starts here.
 @inline
 function settleMessage(out: usize, frames: u32): void {
-  store<u32>(out, load<u32>(out, OUT_SETTLED) + (load<u32>(out, OUT_NEXT) == 0 ? frames : 1), OUT_SETTLED);
-  for (let next = load<u32>(out, OUT_NEXT); next != 0; next = load<u32>(outAt(next), OUT_NEXT)) {
-    store<u32>(outAt(next), 1, OUT_SETTLED);
+  let next = load<u32>(out, OUT_NEXT);
+  store<u32>(out, load<u32>(out, OUT_SETTLED) + (next == 0 ? frames : 1), OUT_SETTLED);
+  while (next != 0) {
+    const other = outAt(next);
+    store<u32>(other, 1, OUT_SETTLED);
+    next = load<u32>(other, OUT_NEXT);
   }
 }
 
@@ -118,11 +131,14 @@ function dropMessage(message: u32, reason: Drop): void {
 export function settleMessages(): void {
   const count = load<u32>(w() + W_TX_COUNT);
   let refused: u32 = count;
-  for (let message: u32 = 0; message < count; message++) {
+  for (let message: u32 = 0; message < count; ) {
     const errno = <i32>ofMessage(W_TX_RESULT, message);
-    if (errno == 0) sent(message, 1);
-    else if (ofMessage(W_TX_FRAMES, message) > 1 && refusesSegmentation(errno)) refused = message;
-    else dropMessage(message, dropOfErrno(errno));
+    const first = message++;
+    if (errno == 0) {
+      while (message < count && ofMessage(W_TX_RESULT, message) == 0) message++;
+      sent(first, message - first);
+    } else if (ofMessage(W_TX_FRAMES, first) > 1 && refusesSegmentation(errno)) refused = first;
+    else dropMessage(first, dropOfErrno(errno));
   }
   store<u32>(w() + W_TX_COUNT, 0);
   if (refused < count) stopSegmenting(refused, <i32>ofMessage(W_TX_RESULT, refused));
@@ -163,7 +179,11 @@ export function delivered(): void {
 function settleTunnel(out: usize, result: i32): void {
   const frames = load<u32>(out, OUT_FRAMES);
   store<u32>(out, frames, OUT_SETTLED);
-  if (result >= 0) return countSent(out, frames, load<u32>(out, OUT_BYTES));
+  const bytes = load<u32>(out, OUT_BYTES);
+  if (result >= 0) {
+    countEndpoint(load<u32>(out, OUT_ENDPOINT), frames, bytes);
+    return countSent(load<u32>(out, OUT_OVERLAY), frames, bytes);
+  }
   dropFrames(dropOfErrno(-result), load<u32>(out, OUT_OVERLAY), load<u32>(out, OUT_SENDER), frames);
 }
 

@@ -1,6 +1,7 @@
 // Entries of the output list for the underlay, as messages for sendmmsg or SENDMSG. A message is one of
 //  * a datagram, where its frame is
-//  * a chain of equally long datagrams (gso-chains.ts), copied behind one another, which the kernel cuts again
+//  * a chain of equally long datagrams (gso-chains.ts), which the kernel cuts again: small ones are copied behind one
+//    another, which costs less than to have the kernel gather them; of large ones it is the other way round
 //  * segments of a super-frame, each written anew (offload/gso.ts), which the kernel cuts again
 // A super-frame of more segments than one send may carry makes several messages.
 //
@@ -29,11 +30,11 @@ import {
   OVL_FLAGS,
   OVL_FLAG_SEGMENT,
   OVL_HEADER,
-  OVL_SOCKET,
   SEGMENTS_MAX,
   SOURCES_MAX,
   SOURCE_KINDS,
   TX_ARENA_SIZE,
+  TX_IOV_MAX,
   UDP_PAYLOAD_MAX,
   VXLAN_HLEN,
   W_NO_SEGMENT,
@@ -56,7 +57,11 @@ import { endpointAt, overlayAt } from '../../table/records';
 import { copyBytes } from '../../wire/checksum';
 import { address, attachSegmentSize, clearMessages, iovec, message } from '../descriptors';
 
-let cursor: usize = 0; // where the used part of the arena ends: from messagesBegin on, of one round
+const GATHER_MIN: u32 = 1024; // bytes of a datagram that is large
+
+// From messagesBegin on, of one round:
+let cursor: usize = 0; // where the used part of the arena ends
+let vectors: u32 = 0; // iovecs in use
 
 export function messagesStart(): void {
   clearMessages(w() + W_TX_MMSG, EMIT_MAX);
@@ -64,12 +69,8 @@ export function messagesStart(): void {
 
 export function messagesBegin(): void {
   cursor = arena();
+  vectors = 0;
   store<u32>(w() + W_TX_COUNT, 0);
-}
-
-@inline
-function socketOf(out: usize): u32 {
-  return load<u32>(overlayAt(load<u32>(out, OUT_OVERLAY)), OVL_SOCKET);
 }
 
 @inline
@@ -78,34 +79,42 @@ function arena(): usize {
 }
 
 // Whether the entry's datagrams may share a send.
+@inline
 export function maySegment(out: usize): bool {
   if (!(load<u32>(overlayAt(load<u32>(out, OUT_OVERLAY)), OVL_FLAGS) & OVL_FLAG_SEGMENT)) return false;
-  return load<u32>(w() + W_NO_SEGMENT + ((<usize>socketOf(out)) << 2)) == 0;
+  return load<u32>(w() + W_NO_SEGMENT + ((<usize>(load<u16>(out, OUT_SOURCE) / SOURCES_MAX)) << 2)) == 0;
 }
 
 // The chain that starts with this entry, as one message. False: no room.
-export function emitChain(index: u32): bool {
-  const out = outAt(index);
-  if (load<u32>(out, OUT_NEXT) != 0) return emitJoined(index);
+@inline
+export function emitChain(index: u32, out: usize): bool {
+  if (load<u32>(out, OUT_NEXT) != 0) return emitJoined(index, out);
   if (!hasRoom(0)) return false;
-  emit(index, <usize>load<u32>(out, OUT_FRAME) - VXLAN_HLEN, VXLAN_HLEN + load<u32>(out, OUT_LEN), 1, 0);
+  const len = VXLAN_HLEN + load<u32>(out, OUT_LEN);
+  const first = vectors;
+  push(<usize>load<u32>(out, OUT_FRAME) - VXLAN_HLEN, len);
+  emit(index, out, first, len, 1, 0);
   return true;
 }
 
-// Copied into one piece, which costs less than to have the kernel gather them.
-function emitJoined(index: u32): bool {
+function emitJoined(index: u32, head: usize): bool {
   if (!hasRoom(UDP_PAYLOAD_MAX)) return false;
+  const size: u32 = VXLAN_HLEN + load<u32>(head, OUT_LEN);
+  const first = vectors;
   const start = cursor;
-  const size = load<u32>(outAt(index), OUT_LEN) + VXLAN_HLEN;
+  let bytes: u32 = 0;
   let count: u32 = 0;
   for (let next = index; next != 0 || count == 0; next = load<u32>(outAt(next), OUT_NEXT)) {
     const out = outAt(next);
+    const datagram = <usize>load<u32>(out, OUT_FRAME) - VXLAN_HLEN;
     const len = VXLAN_HLEN + load<u32>(out, OUT_LEN);
-    copyBytes(cursor, <usize>load<u32>(out, OUT_FRAME) - VXLAN_HLEN, len);
-    cursor += len;
+    if (size >= GATHER_MIN) push(datagram, len);
+    else copyBytes(start + bytes, datagram, len);
+    bytes += len;
     count++;
   }
-  emit(index, start, <u32>(cursor - start), count, size);
+  if (size < GATHER_MIN) pushMade(start, bytes);
+  emit(index, head, first, bytes, count, size);
   return true;
 }
 
@@ -126,7 +135,10 @@ export function emitSegments(index: u32): bool {
       store<u64>(cursor, vxlan);
       cursor += VXLAN_HLEN + segmentWrite(gso, cursor + VXLAN_HLEN, segment);
     }
-    emit(index, start, <u32>(cursor - start), count, size);
+    const len = <u32>(cursor - start);
+    const first = vectors;
+    pushMade(start, len);
+    emit(index, out, first, len, count, size);
   }
   return true;
 }
@@ -142,32 +154,43 @@ export function reserve(size: u32): usize {
 // Whether one more message may be made, of so many bytes of the arena.
 @inline
 function hasRoom(size: u32): bool {
-  return load<u32>(w() + W_TX_COUNT) < <u32>EMIT_MAX && cursor + size <= arena() + TX_ARENA_SIZE;
+  if (load<u32>(w() + W_TX_COUNT) == <u32>EMIT_MAX || vectors + SEGMENTS_MAX > <u32>TX_IOV_MAX) return false;
+  return cursor + size <= arena() + TX_ARENA_SIZE;
 }
 
-// A message of `len` bytes at `start`: `count` datagrams of `size` bytes, the last of which may be shorter.
-function emit(index: u32, start: usize, len: u32, count: u32, size: u32): void {
-  const at = load<u32>(w() + W_TX_COUNT);
-  const out = outAt(index);
+// The next piece of a message.
+@inline
+function push(base: usize, len: u32): void {
+  iovec(w() + W_TX_IOV + <usize>(vectors++) * IOVEC_SIZE, base, len);
+}
+
+// The same, where it was made in the arena.
+@inline
+function pushMade(start: usize, len: u32): void {
+  push(start, len);
+  cursor = (start + len + CACHE_LINE - 1) & ~(CACHE_LINE - 1);
+}
+
+// A message of the iovecs from `first` on: `count` datagrams of `size` bytes, the last of which may be shorter, of
+// `len` bytes in all.
+@inline
+function emit(index: u32, out: usize, first: u32, len: u32, count: u32, size: u32): void {
+  const at = <usize>load<u32>(w() + W_TX_COUNT);
   const endpoint = endpointAt(load<u32>(out, OUT_ENDPOINT));
-  const header = w() + W_TX_MMSG + <usize>at * MMSGHDR_SIZE;
-  const vector = w() + W_TX_IOV + <usize>at * IOVEC_SIZE;
-  iovec(vector, start, len);
+  const header = w() + W_TX_MMSG + at * MMSGHDR_SIZE;
   store<u64>(header, address(endpoint + EP_SOCKADDR), MSG_NAME);
   store<u32>(header, load<u32>(endpoint, EP_SOCKADDR_LEN), MSG_NAMELEN);
-  message(header, vector, 1);
-  if (count > 1) attachSegmentSize(header, w() + W_TX_CONTROL + <usize>at * CMSG_SIZE, size);
-  store<i32>(w() + W_TX_FD + ((<usize>at) << 2), sourceFd(out, count));
-  store<u32>(w() + W_TX_OUT + ((<usize>at) << 2), index);
-  store<u32>(w() + W_TX_FRAMES + ((<usize>at) << 2), count);
-  store<u32>(w() + W_TX_BYTES + ((<usize>at) << 2), len - count * VXLAN_HLEN);
-  store<u32>(w() + W_TX_COUNT, at + 1);
-  cursor = (cursor + CACHE_LINE - 1) & ~(CACHE_LINE - 1);
+  message(header, w() + W_TX_IOV + <usize>first * IOVEC_SIZE, vectors - first);
+  if (count > 1) attachSegmentSize(header, w() + W_TX_CONTROL + at * CMSG_SIZE, size);
+  store<i32>(w() + W_TX_FD + (at << 2), sourceFd(out, count));
+  store<u32>(w() + W_TX_OUT + (at << 2), index);
+  store<u32>(w() + W_TX_FRAMES + (at << 2), count);
+  store<u32>(w() + W_TX_BYTES + (at << 2), len - count * VXLAN_HLEN);
+  store<u32>(w() + W_TX_COUNT, <u32>at + 1);
 }
 
 @inline
 function sourceFd(out: usize, count: u32): i32 {
-  const kind: u32 = count > 1 ? 0 : 1;
-  const source = (socketOf(out) * SOURCES_MAX + load<u16>(out, OUT_SOURCE)) * SOURCE_KINDS + kind;
-  return load<i32>(w() + W_SOURCE_FDS + ((<usize>source) << 2));
+  const kind: usize = count > 1 ? 0 : 1;
+  return load<i32>(w() + W_SOURCE_FDS + ((<usize>load<u16>(out, OUT_SOURCE) * SOURCE_KINDS + kind) << 2));
 }

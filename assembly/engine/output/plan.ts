@@ -23,7 +23,7 @@ import {
 } from '../../layout';
 import { coalesce, coalesceBegin, coalesceEnd } from './gro-list';
 import { kindsOf } from '../../offload/gro';
-import { outAt } from '../../datapath/output';
+import { outAt, outForget } from '../../datapath/output';
 import { w } from '../../datapath/worker';
 import { VNET_GSO_NONE, vnetGsoType } from '../../wire/virtio';
 import { deliveriesBegin, emitDelivery } from './tap-writes';
@@ -38,7 +38,7 @@ export function outputStart(): void {
 }
 
 function forgetList(): void {
-  store<u32>(w() + W_OUT_COUNT, 0);
+  outForget();
   store<u32>(w() + W_OUT_PLANNED, 0);
 }
 
@@ -60,7 +60,7 @@ export function prepare(): u32 {
 function plan(count: u32): void {
   chainsBegin();
   coalesceBegin();
-  const byTap = tunnelIsWanted(count);
+  const byTap = tunnelIsWanted();
   for (let index: u32 = 0; index < count; index++) {
     const out = outAt(index);
     if (load<u32>(out, OUT_ENDPOINT) == 0) coalesce(index, kindsOf(load<u32>(out, OUT_OVERLAY)));
@@ -73,8 +73,8 @@ function plan(count: u32): void {
 
 @inline
 function planMessage(index: u32, out: usize): void {
-  if (!isSuper(out) && maySegment(out)) chain(index);
-  else chainClose(index);
+  if (!isSuper(out) && maySegment(out)) chain(index, out);
+  else chainClose(out);
 }
 
 @inline
@@ -88,7 +88,7 @@ function emitEntry(index: u32): bool {
   if (load<u32>(out, OUT_JOINED) || load<u32>(out, OUT_SETTLED) == load<u32>(out, OUT_FRAMES)) return true;
   if (load<u32>(out, OUT_ENDPOINT) == 0) return emitDelivery(index);
   if (isTunnel(out)) return emitTunnel(index);
-  return isSuper(out) ? emitSegments(index) : emitChain(index);
+  return isSuper(out) ? emitSegments(index) : emitChain(index, out);
 }
 
 // The kernel will not cut messages for a socket: what has not left is planned anew, datagram by datagram.

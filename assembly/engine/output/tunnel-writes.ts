@@ -10,23 +10,23 @@ import {
   OUT_ENDPOINT,
   OUT_FRAME,
   OUT_LEN,
-  OUT_OVERLAY,
   OUT_PAYLOAD,
   OUT_PAYLOAD_LEN,
   OUT_SOURCE,
   OUT_VNET,
-  OVL_SOCKET,
   SOCK_FLAGS,
   SOCK_FLAG_CHECKSUM,
   SOCK_SOURCE_PORTS,
+  SOURCES_MAX,
   UNDERLAY_TAP,
   VNIC_FLAGS,
   VXLAN_HLEN,
+  W_OUT_SUPER,
   W_VNIC_FDS,
 } from '../../layout';
 import { outAt } from '../../datapath/output';
 import { w } from '../../datapath/worker';
-import { overlayAt, socketAt, vnicAt } from '../../table/records';
+import { socketAt, vnicAt } from '../../table/records';
 import { routeHeaderLength, routeMtu, routeOf } from '../../table/routes';
 import { ETH_HLEN } from '../../wire/ethernet';
 import { OUTER_IPV4_HLEN, outerStamp } from '../../wire/outer';
@@ -58,13 +58,8 @@ function isSuper(out: usize): bool {
 }
 
 // Whether this list leaves by the underlay TAP, as far as its routes allow.
-export function tunnelIsWanted(count: u32): bool {
-  if (!load<u32>(vnicAt(UNDERLAY_TAP), VNIC_FLAGS)) return false;
-  for (let index: u32 = 0; index < count; index++) {
-    const out = outAt(index);
-    if (load<u32>(out, OUT_ENDPOINT) != 0 && isSuper(out)) return true;
-  }
-  return false;
+export function tunnelIsWanted(): bool {
+  return load<u32>(w() + W_OUT_SUPER) != 0 && load<u32>(vnicAt(UNDERLAY_TAP), VNIC_FLAGS) != 0;
 }
 
 // Marks an entry that leaves by the TAP: from here on OUT_PAYLOAD is its template, and OUT_PAYLOAD_LEN says of how many
@@ -105,9 +100,10 @@ export function emitTunnel(index: u32): bool {
   const out = outAt(index);
   const hlen = load<u32>(out, OUT_PAYLOAD_LEN);
   const len = load<u32>(out, OUT_LEN) + VXLAN_HLEN;
-  const socket = socketAt(load<u32>(overlayAt(load<u32>(out, OUT_OVERLAY)), OVL_SOCKET));
+  const source = <u32>load<u16>(out, OUT_SOURCE);
+  const socket = socketAt(source / SOURCES_MAX);
   const withChecksum = (load<u32>(socket, SOCK_FLAGS) & SOCK_FLAG_CHECKSUM) != 0;
-  const port = <u32>load<u16>(socket + SOCK_SOURCE_PORTS + ((<usize>load<u16>(out, OUT_SOURCE)) << 1));
+  const port = <u32>load<u16>(socket + SOCK_SOURCE_PORTS + ((<usize>(source % SOURCES_MAX)) << 1));
   outerStamp(headers + TUNNEL_VNET_SIZE, load<u32>(out, OUT_PAYLOAD), hlen, len, port, withChecksum);
   describe(headers, out, hlen, withChecksum);
   const fd = load<i32>(w() + W_VNIC_FDS + UNDERLAY_TAP * 4);
