@@ -55,6 +55,7 @@ export enum Drop {
   no_such_mac,
   drop_entry,
   no_flood_list,
+  host_chatter,
   bad_arp,
   arp_gratuitous,
   arp_unknown,
@@ -79,6 +80,8 @@ export enum Drop {
   bad_offload,
   bad_outer_checksum,
 }
+// Bits of the reasons that say nothing of trouble: what hosts send unasked, and nobody misses where nothing is flooded.
+export const DROPS_EXPECTED = (1 << Drop.host_chatter) | (1 << Drop.arp_gratuitous) | (1 << Drop.owner_answers);
 
 // What an FDB entry says of a MAC.
 export enum FdbKind {
@@ -293,7 +296,8 @@ export const VC_TX_BYTES = VC_TX_FRAMES + 8; // u64
 export const VC_RX_FRAMES = VC_TX_BYTES + 8; // u64 frames written to the TAP
 export const VC_RX_BYTES = VC_RX_FRAMES + 8; // u64
 export const VC_DROPS = VC_RX_BYTES + 8; // u64 frames of this VNIC's sending that were dropped
-export const VC_TOKENS = VC_DROPS + 8; // u32 upcalls the VNIC may cause now, in thousandths
+export const VC_DROPS_EXPECTED = VC_DROPS + 8; // u64 those of them whose reason is one of DROPS_EXPECTED
+export const VC_TOKENS = VC_DROPS_EXPECTED + 8; // u32 upcalls the VNIC may cause now, in thousandths
 export const VC_REFILLED = VC_TOKENS + 4; // u32 low bits of the millisecond of the last refill
 export const VC_TOO_BIG_TOKENS = VC_REFILLED + 4; // u32, u32: as the two before, of ICMP answers
 export const VC_SIZE = 64;
@@ -522,7 +526,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 16;
+export const LAYOUT_VERSION = 17;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

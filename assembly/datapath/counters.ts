@@ -12,6 +12,7 @@ import {
   C_INJECTED,
   C_TOO_BIG_ANSWERS,
   C_UPCALLED,
+  DROPS_EXPECTED,
   DROP_REASONS_MAX,
   Drop,
   EC_BYTES,
@@ -21,6 +22,7 @@ import {
   OC_SIZE,
   OVERLAYS_MAX,
   VC_DROPS,
+  VC_DROPS_EXPECTED,
   VC_SIZE,
   VC_TX_BYTES,
   VC_TX_FRAMES,
@@ -54,6 +56,11 @@ export function vnicCounters(vnic: u32): usize {
   return w() + W_VNIC_COUNTERS + <usize>vnic * VC_SIZE;
 }
 
+@inline
+function isExpected(reason: Drop): bool {
+  return reason < 32 && (DROPS_EXPECTED & (1 << reason)) != 0;
+}
+
 // The fate of a frame that goes nowhere. `vnic` is its sender, 0 when it came from the underlay.
 @inline
 export function drop(frame: Frame, reason: Drop, overlay: u32, vnic: u32): void {
@@ -64,6 +71,7 @@ export function dropFrames(reason: Drop, overlay: u32, vnic: u32, frames: u32): 
   assert(reason != Drop.none);
   bump(overlayCounters(overlay), <usize>OC_DROPS + (<usize>reason << 3), frames);
   bump(vnicCounters(vnic), VC_DROPS, frames);
+  if (isExpected(reason)) bump(vnicCounters(vnic), VC_DROPS_EXPECTED, frames);
 }
 
 @inline

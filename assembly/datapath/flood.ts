@@ -7,6 +7,7 @@
 
 import { Drop, OVL_FLAGS, OVL_FLAG_FLOOD_UNKNOWN, OVL_FLOOD } from '../layout';
 import { floodListAt, overlayAt } from '../table/records';
+import { ethDst, ethIsChatter } from '../wire/ethernet';
 import { drop } from './counters';
 import { Frame } from './frame';
 import { outFlood } from './output';
@@ -26,6 +27,9 @@ export function floodsUnknown(overlay: u32): bool {
 export function flood(frame: Frame, overlay: u32, vnic: u32): void {
   assert(vnic != 0);
   const list = atomic.load<u32>(overlayAt(overlay), OVL_FLOOD);
-  if (list == 0) return drop(frame, Drop.no_flood_list, overlay, vnic);
+  if (list == 0) {
+    const isChatter = ethIsChatter(ethDst(frame.start));
+    return drop(frame, isChatter ? Drop.host_chatter : Drop.no_flood_list, overlay, vnic);
+  }
   outFlood(frame, overlay, floodListAt(list), vnic);
 }

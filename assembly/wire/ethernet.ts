@@ -78,3 +78,26 @@ export function ethSetType(frame: usize, etherType: u32): void {
 export function isMulticast(mac: u64): bool {
   return (mac & 1) != 0;
 }
+
+/**
+ * Whether a group is one that hosts send to unasked, and that matters on one link alone: IGMP and MLD reports, router
+ * solicitations, DHCPv6 clients, mDNS, LLMNR, SSDP, and what bridges tell each other (IEEE 802.1D, 01:80:c2:00:00:0X).
+ */
+export function ethIsChatter(mac: u64): bool {
+  if ((mac & 0xf0ff_ffff_ffff) == 0x0000_00c2_8001) return true;
+  switch (mac) {
+    case 0x1600_005e_0001: // 01:00:5e:00:00:16, IGMPv3 (RFC 3376)
+    case 0xfb00_005e_0001: // 01:00:5e:00:00:fb, mDNS (RFC 6762)
+    case 0xfc00_005e_0001: // 01:00:5e:00:00:fc, LLMNR (RFC 4795)
+    case 0xfaff_7f5e_0001: // 01:00:5e:7f:ff:fa, SSDP
+    case 0x0200_0000_3333: // 33:33:00:00:00:02, all routers (RFC 4861)
+    case 0x0c00_0000_3333: // 33:33:00:00:00:0c, SSDP
+    case 0x1600_0000_3333: // 33:33:00:00:00:16, MLDv2 (RFC 3810)
+    case 0xfb00_0000_3333: // 33:33:00:00:00:fb, mDNS
+    case 0x0200_0100_3333: // 33:33:00:01:00:02, DHCPv6 servers and relays (RFC 8415)
+    case 0x0300_0100_3333: // 33:33:00:01:00:03, LLMNR
+      return true;
+    default:
+      return false;
+  }
+}

@@ -38,6 +38,7 @@ export function ratesOf(last: StatsView, next: StatsView, seconds: number): Stat
         encap: traffic(before?.encap, overlay.encap),
         decap: traffic(before?.decap, overlay.decap),
         drops: counts(before?.drops, overlay.drops),
+        expectedDrops: rate(before?.expectedDrops, overlay.expectedDrops),
       };
     }),
     vnics: next.vnics.map((vnic) => {
@@ -47,6 +48,7 @@ export function ratesOf(last: StatsView, next: StatsView, seconds: number): Stat
         tx: traffic(before?.tx, vnic.tx),
         rx: traffic(before?.rx, vnic.rx),
         drops: rate(before?.drops, vnic.drops),
+        expectedDrops: rate(before?.expectedDrops, vnic.expectedDrops),
       };
     }),
     endpoints: next.endpoints.map(({ endpoint, encap }) => ({

@@ -28,13 +28,22 @@ function traffic<Row>(name: string, unit: string, of: (row: Row) => Traffic): Co
 
 const dropTint = (frames: number): Tint => (frames > 0 ? 'bad' : 'plain');
 
+/** What is expected is no trouble, and stands apart. */
+function dropCounts<Row extends { expectedDrops: number }>(unit: string, all: (row: Row) => number): Column<Row>[] {
+  const drops = (row: Row) => all(row) - row.expectedDrops;
+  return [
+    { title: `DROPS${unit}`, value: (row) => String(drops(row)), isNumber: true, tint: (row) => dropTint(drops(row)) },
+    { title: `EXPECTED${unit}`, value: ({ expectedDrops }) => String(expectedDrops), isNumber: true },
+  ];
+}
+
 function overlayColumns(unit: string): Column<OverlayRow>[] {
   const drops = (row: OverlayRow) => Object.values(row.drops).reduce((sum, frames) => sum + frames, 0);
   return [
     { title: 'OVERLAY', value: ({ name }) => name },
     ...traffic<OverlayRow>('ENCAP', unit, ({ encap }) => encap),
     ...traffic<OverlayRow>('DECAP', unit, ({ decap }) => decap),
-    { title: `DROPS${unit}`, value: (row) => String(drops(row)), isNumber: true, tint: (row) => dropTint(drops(row)) },
+    ...dropCounts<OverlayRow>(unit, drops),
   ];
 }
 
@@ -64,12 +73,7 @@ function vnicColumns(unit: string): Column<VnicRow>[] {
     { title: 'OVER', value: ({ overlay }) => overlay },
     ...traffic<VnicRow>('TX', unit, ({ tx }) => tx),
     ...traffic<VnicRow>('RX', unit, ({ rx }) => rx),
-    {
-      title: `DROPS${unit}`,
-      value: ({ drops }) => String(drops),
-      isNumber: true,
-      tint: ({ drops }) => dropTint(drops),
-    },
+    ...dropCounts<VnicRow>(unit, ({ drops }) => drops),
   ];
 }
 
@@ -87,8 +91,8 @@ function dropColumns(unit: string): Column<DropRow>[] {
       title: `FRAMES${unit}`,
       value: ({ frames }) => String(frames),
       isNumber: true,
-      tint: ({ frames }) => dropTint(frames),
+      tint: ({ frames, isExpected }) => (isExpected ? 'faint' : dropTint(frames)),
     },
-    { title: 'BECAUSE', value: ({ text }) => text },
+    { title: 'BECAUSE', value: ({ text, isExpected }) => (isExpected ? `expected: ${text}` : text) },
   ];
 }

@@ -197,13 +197,38 @@ export interface PluginStats {
   deaths: number;
 }
 
+export interface OverlayStats {
+  name: string;
+  encap: Traffic;
+  decap: Traffic;
+  /** By name of the reason. */
+  drops: Record<string, number>;
+  /** How many of them are expected. */
+  expectedDrops: number;
+  plugin: PluginStats;
+}
+
+export interface VnicStats {
+  name: string;
+  overlay: string;
+  tx: Traffic;
+  rx: Traffic;
+  /** Of what it sent. */
+  drops: number;
+  /** How many of them are expected. */
+  expectedDrops: number;
+}
+
 export interface StatsView {
   /** Frame books of the whole daemon: in + copies + injected = out + delivered + drops + held + upcalled. */
   totals: Record<string, number>;
-  /** By name of the reason; `text` says what it means. Zero counts are left out. */
-  drops: { reason: string; frames: number; text: string }[];
-  overlays: { name: string; encap: Traffic; decap: Traffic; drops: Record<string, number>; plugin: PluginStats }[];
-  vnics: { name: string; overlay: string; tx: Traffic; rx: Traffic; drops: number }[];
+  /**
+   * By name of the reason; `text` says what it means. Zero counts are left out. Those that are expected say nothing of
+   * trouble: what hosts send unasked, and nobody misses.
+   */
+  drops: { reason: string; frames: number; isExpected: boolean; text: string }[];
+  overlays: OverlayStats[];
+  vnics: VnicStats[];
   endpoints: { endpoint: string; encap: Traffic }[];
 }
 

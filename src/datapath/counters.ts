@@ -34,6 +34,7 @@ import {
   OC_SIZE,
   OVERLAYS_MAX,
   VC_DROPS,
+  VC_DROPS_EXPECTED,
   VC_RX_BYTES,
   VC_RX_FRAMES,
   VC_SIZE,
@@ -115,7 +116,7 @@ export class Counters {
   }
 
   restartVnic(index: number): void {
-    this.#restart(W_VNIC_COUNTERS + index * VC_SIZE, VC_DROPS + 8);
+    this.#restart(W_VNIC_COUNTERS + index * VC_SIZE, VC_DROPS_EXPECTED + 8);
   }
 
   restartEndpoint(index: number): void {
@@ -190,6 +191,7 @@ export class Counters {
       tx: this.#traffic(block, VC_TX_FRAMES, VC_TX_BYTES),
       rx: this.#traffic(block, VC_RX_FRAMES, VC_RX_BYTES),
       drops: this.#since(block, VC_DROPS),
+      expectedDrops: this.#since(block, VC_DROPS_EXPECTED),
     };
   }
 

@@ -1,5 +1,5 @@
 /** One sentence for each drop reason of the layout; a reason without a text does not compile. */
-import type { Drop } from '../../assembly/layout.js';
+import { DROPS_EXPECTED, Drop } from '../../assembly/layout.js';
 
 type Reason = Exclude<keyof typeof Drop, 'none'>;
 
@@ -18,6 +18,7 @@ export const DROP_TEXT: Readonly<Record<Reason, string>> = {
   no_such_mac: 'the search plugin knows no such MAC',
   drop_entry: 'the table says drop for this MAC',
   no_flood_list: 'broadcast or multicast, and the search plugin does not flood',
+  host_chatter: 'MLD, IGMP, router solicitation, mDNS, LLMNR, SSDP, LLDP or STP, and the search plugin does not flood',
   bad_arp: 'malformed ARP',
   arp_gratuitous: 'ARP announcement or other gratuitous ARP, which is not forwarded',
   arp_unknown: 'ARP request for an address the search plugin does not know',
@@ -42,3 +43,8 @@ export const DROP_TEXT: Readonly<Record<Reason, string>> = {
   bad_outer_checksum: 'the UDP checksum of the datagram is wrong, or missing where there has to be one',
   worker_restarted: 'was under way in a datapath worker that was restarted',
 };
+
+/** Whether the reason says nothing of trouble; see DROPS_EXPECTED. */
+export function isExpectedDrop(reason: Reason): boolean {
+  return Drop[reason] < 32 && (DROPS_EXPECTED & (1 << Drop[reason])) !== 0;
+}

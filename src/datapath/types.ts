@@ -190,4 +190,6 @@ export interface VnicCounters {
   readonly rx: TrafficCount;
   /** Frames this VNIC sent that were dropped. */
   readonly drops: number;
+  /** Those of them whose reason says nothing of trouble. */
+  readonly expectedDrops: number;
 }

@@ -19,41 +19,58 @@ const plugin = (questions: number, faults: number, timeouts: number, deaths: num
 const STATS: StatsView = {
   totals: { encap_in: 10 },
   drops: [
-    { reason: 'unknown_vni', frames: 3, text: 'no overlay with this VNI listens on the address the datagram came to' },
-    { reason: 'no_such_mac', frames: 1200, text: 'the search plugin knows no such MAC' },
+    {
+      reason: 'unknown_vni',
+      frames: 3,
+      isExpected: false,
+      text: 'no overlay with this VNI listens on the address the datagram came to',
+    },
+    { reason: 'no_such_mac', frames: 1200, isExpected: false, text: 'the search plugin knows no such MAC' },
+    { reason: 'host_chatter', frames: 9, isExpected: true, text: 'MLD' },
   ],
   overlays: [
     {
       name: 'overlay0',
       encap: traffic(10, 1000),
       decap: traffic(20, 2000),
-      drops: { no_such_mac: 1200, bad_arp: 1 },
+      drops: { no_such_mac: 1200, bad_arp: 1, host_chatter: 9 },
+      expectedDrops: 9,
       plugin: plugin(5000, 40, 3, 1),
     },
-    { name: 'overlay1', encap: traffic(0, 0), decap: traffic(0, 0), drops: {}, plugin: plugin(0, 0, 0, 0) },
+    {
+      name: 'overlay1',
+      encap: traffic(0, 0),
+      decap: traffic(0, 0),
+      drops: {},
+      expectedDrops: 0,
+      plugin: plugin(0, 0, 0, 0),
+    },
   ],
-  vnics: [{ name: 'foo0', overlay: 'overlay0', tx: traffic(11, 1100), rx: traffic(20, 2000), drops: 1 }],
+  vnics: [
+    { name: 'foo0', overlay: 'overlay0', tx: traffic(11, 1100), rx: traffic(20, 2000), drops: 10, expectedDrops: 9 },
+  ],
   endpoints: [{ endpoint: '[fd00::2]:4789', encap: traffic(10, 1000) }],
 };
 
 const TABLES = `\
-OVERLAY   ENCAP-FRAMES  ENCAP-BYTES  DECAP-FRAMES  DECAP-BYTES  DROPS
-overlay0            10         1000            20         2000   1201
-overlay1             0            0             0            0      0
+OVERLAY   ENCAP-FRAMES  ENCAP-BYTES  DECAP-FRAMES  DECAP-BYTES  DROPS  EXPECTED
+overlay0            10         1000            20         2000   1201         9
+overlay1             0            0             0            0      0         0
 
 SEARCH  OVER      QUESTIONS  FAULTS  TIMEOUTS  DEATHS
 files   overlay0       5000      40         3       1
 files   overlay1          0       0         0       0
 
-VNIC  OVER      TX-FRAMES  TX-BYTES  RX-FRAMES  RX-BYTES  DROPS
-foo0  overlay0         11      1100         20      2000      1
+VNIC  OVER      TX-FRAMES  TX-BYTES  RX-FRAMES  RX-BYTES  DROPS  EXPECTED
+foo0  overlay0         11      1100         20      2000      1         9
 
 ENDPOINT        ENCAP-FRAMES  ENCAP-BYTES
 [fd00::2]:4789            10         1000
 
-DROPPED      FRAMES  BECAUSE
-unknown_vni       3  no overlay with this VNI listens on the address the datagram came to
-no_such_mac    1200  the search plugin knows no such MAC
+DROPPED       FRAMES  BECAUSE
+unknown_vni        3  no overlay with this VNI listens on the address the datagram came to
+no_such_mac     1200  the search plugin knows no such MAC
+host_chatter       9  expected: MLD
 `;
 
 let harness: Harness;
@@ -102,18 +119,18 @@ describe('show-stats', { concurrency: 3 }, () => {
 
   test('--watch prints counts, then rates a second, until Ctrl-C', async () => {
     const { status, stdout, stderr } = await interrupted(['show-stats', '--watch', '0.1', 'overlay0'], (text) =>
-      /\/S[\s\S]*BECAUSE[\s\S]*MAC\n/.test(text),
+      /\/S[\s\S]*BECAUSE[\s\S]*MLD\n/.test(text),
     );
     assert.deepEqual([status, stderr], [0, '']);
     const [counts, rates] = stdout.split('\nOVERLAY');
     assert.match(counts!, /^OVERLAY +ENCAP-FRAMES +[\s\S]*overlay0 +10 +1000 /);
-    assert.match(rates!, /^ +ENCAP-FRAMES\/S +[\s\S]*overlay0 +0 +0 +0 +0 +0\n/);
+    assert.match(rates!, /^ +ENCAP-FRAMES\/S +[\s\S]*overlay0 +0 +0 +0 +0 +0 +0\n/);
     assert.doesNotMatch(stdout, /overlay1/);
   });
 
   test('--watch without seconds leaves a name behind it a name', async () => {
     const { status, stdout } = await interrupted(['show-stats', '--watch', 'overlay1'], (text) =>
-      text.includes('MAC\n'),
+      text.includes('MLD\n'),
     );
     assert.equal(status, 0);
     assert.match(stdout, /^OVERLAY .*\noverlay1 +0 /);
@@ -132,33 +149,35 @@ describe('show-stats', { concurrency: 3 }, () => {
 test('rates: differences a second; what is new or has restarted counts from zero', () => {
   const before: StatsView = {
     totals: { encap_in: 4, held: 9 },
-    drops: [{ reason: 'unknown_vni', frames: 1, text: '' }],
+    drops: [{ reason: 'unknown_vni', frames: 1, isExpected: false, text: '' }],
     overlays: [
       {
         name: 'overlay0',
         encap: traffic(4, 400),
         decap: traffic(40, 4000),
-        drops: { no_such_mac: 200 },
+        drops: { no_such_mac: 200, host_chatter: 1 },
+        expectedDrops: 1,
         plugin: plugin(1000, 36, 3, 2),
       },
     ],
-    vnics: [{ name: 'foo0', overlay: 'overlay0', tx: traffic(1, 100), rx: traffic(0, 0), drops: 1 }],
+    vnics: [{ name: 'foo0', overlay: 'overlay0', tx: traffic(1, 100), rx: traffic(0, 0), drops: 4, expectedDrops: 3 }],
     endpoints: [{ endpoint: '[fd00::2]:4789', encap: traffic(0, 0) }],
   };
   const rates = ratesOf(before, STATS, 2);
   assert.deepEqual(rates.totals, { encap_in: 3 });
   assert.deepEqual(
     rates.drops.map(({ frames }) => frames),
-    [1, 600],
+    [1, 600, 5],
   );
   assert.deepEqual(rates.overlays[0], {
     name: 'overlay0',
     encap: traffic(3, 300),
     decap: traffic(10, 1000),
-    drops: { no_such_mac: 500, bad_arp: 1 },
+    drops: { no_such_mac: 500, bad_arp: 1, host_chatter: 4 },
+    expectedDrops: 4,
     plugin: plugin(2000, 2, 0, 1),
   });
   assert.deepEqual(rates.overlays[1]?.encap, traffic(0, 0));
-  assert.deepEqual([rates.vnics[0]?.tx, rates.vnics[0]?.drops], [traffic(5, 500), 0]);
+  assert.deepEqual([rates.vnics[0]?.tx, rates.vnics[0]?.drops, rates.vnics[0]?.expectedDrops], [traffic(5, 500), 3, 3]);
   assert.deepEqual(rates.endpoints[0]?.encap, traffic(5, 500));
 });

@@ -70,7 +70,12 @@ for (const build of BUILDS) {
     ['a tag where tags are discarded', 'vlan_discarded', frame(FAR, A, { tags: [5] }), { vlan: 'discard' }],
     ['its own MAC as destination', 'hairpin', frame(A, A)],
     ['broadcast that no proxy knows', 'no_flood_list', frame(BROADCAST, A)],
-    ['multicast', 'no_flood_list', frame('01:00:5e:00:00:fb', A, { etherType: 0x0800 })],
+    ['multicast', 'no_flood_list', frame('01:00:5e:01:02:03', A, { etherType: 0x0800 })],
+    ['a solicitation that no proxy takes', 'no_flood_list', frame('33:33:ff:00:00:02', A, { etherType: 0x86dd })],
+    ['mDNS', 'host_chatter', frame('01:00:5e:00:00:fb', A, { etherType: 0x0800 })],
+    ['an MLD report', 'host_chatter', frame('33:33:00:00:00:16', A, { etherType: 0x86dd })],
+    ['a bridge protocol unit', 'host_chatter', frame('01:80:c2:00:00:0e', A, { etherType: 0x88cc })],
+    ['a tagged router solicitation', 'host_chatter', frame('33:33:00:00:00:02', A, { tags: [5], etherType: 0x86dd })],
     [
       'an ARP announcement',
       'arp_gratuitous',

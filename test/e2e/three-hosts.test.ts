@@ -76,7 +76,7 @@ async function targetsShown({ host }: SeedMachine): Promise<void> {
 }
 
 /** Group frames that the `files` plugin does not flood, and questions about addresses it does not know. */
-const HARMLESS = ['no_flood_list', 'ndp_unknown', 'owner_answers', 'arp_gratuitous'];
+const HARMLESS = ['no_flood_list', 'host_chatter', 'ndp_unknown', 'owner_answers', 'arp_gratuitous'];
 
 async function onlyHarmlessDrops(host: SeedMachine['host']): Promise<void> {
   const { drops } = await host.vxlaneJson<{ drops: { reason: string; frames: number }[] }>('show-stats');

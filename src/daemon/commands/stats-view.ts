@@ -2,7 +2,7 @@
 import { formatEndpoint } from '../../address.js';
 import type { StatsView } from '../../control/protocol.js';
 import type { Datapath } from '../../datapath/datapath.js';
-import { DROP_TEXT } from '../../datapath/drops.js';
+import { DROP_TEXT, isExpectedDrop } from '../../datapath/drops.js';
 import type { DropReason } from '../../datapath/types.js';
 import type { Overlay } from '../overlay/overlay.js';
 import type { Vnic } from '../overlay/vnic.js';
@@ -20,7 +20,11 @@ export function statsView(datapath: Datapath, overlays: readonly Overlay[], vnic
   const view: StatsView = {
     totals: datapath.totals(),
     drops: dropViews(isAll ? datapath.drops() : sum(counted.map(({ drops }) => drops))),
-    overlays: counted.map((overlay) => ({ ...overlay, drops: nonZero(overlay.drops) })),
+    overlays: counted.map((overlay) => ({
+      ...overlay,
+      drops: nonZero(overlay.drops),
+      expectedDrops: expected(overlay.drops),
+    })),
     vnics: vnics.flatMap((vnic) => {
       if (vnic.index === null) return [];
       return [{ name: vnic.name, overlay: vnic.identity.overlay, ...datapath.vnicCounters(vnic.index) }];
@@ -41,7 +45,13 @@ function sum(all: readonly Drops[]): Drops {
 }
 
 function dropViews(drops: Drops): StatsView['drops'] {
-  return entriesOf(drops).map(([reason, frames]) => ({ reason, frames, text: DROP_TEXT[reason] }));
+  return entriesOf(drops).map(([reason, frames]) => {
+    return { reason, frames, isExpected: isExpectedDrop(reason), text: DROP_TEXT[reason] };
+  });
+}
+
+function expected(drops: Drops): number {
+  return entriesOf(drops).reduce((sum, [reason, frames]) => sum + (isExpectedDrop(reason) ? frames : 0), 0);
 }
 
 function nonZero(drops: Drops): Record<string, number> {
