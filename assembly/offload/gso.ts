@@ -9,10 +9,17 @@
 // between; here it is never changed. The IPv4 id counts up, with DF as well; FIN and PSH are for the last segment only,
 // CWR for the first.
 //
-// IPv6 options headers (hop-by-hop, destination) are taken along when they end where csumStart says and the headers
-// fit SEGMENT_HEADER_MAX; any other extension header is refused. So is an IPv4 fragment, and what is longer than a
-// length field can say: a TAP's gso_max_size is 65536, so the kernel gives none of BIG TCP's.
+// No pseudo header is made here: the checksum field holds its sum for the whole length, and that is all that is said of
+// it. Its addresses need not be those of the IP header, which has the next hop of a source route. So a segment's sum is
+// that one with the lengths exchanged (RFC 1624).
+//
+// IPv6 extension headers are those that the kernel cuts behind (ipv6_gso_pull_exthdrs: hop-by-hop, destination,
+// routing), in any order, if they end where csumStart says. All else is refused, as the kernel cuts it before a TAP
+// gets it: what is inside another tunnel, SCTP, behind IPsec headers, a fragment; and what is longer than a length
+// field can say, since a TAP's gso_max_size is 65536.
 
+import { FRAME_MAX } from '../layout';
+import { load16be } from '../wire/bytes';
 import { ETH_P_IP, ETH_P_IPV6 } from '../wire/ethernet';
 import { copyAndSum, foldSum } from '../wire/checksum';
 import {
@@ -24,7 +31,6 @@ import {
   ipv4Id,
   ipv4IsFragment,
   ipv4Protocol,
-  ipv4PseudoSum,
   ipv4SetChecksum,
   ipv4SetId,
   ipv4SetTotalLength,
@@ -34,7 +40,6 @@ import {
   IPV6_HLEN,
   ipv6Check,
   ipv6PayloadLength,
-  ipv6PseudoSum,
   ipv6SetPayloadLength,
   ipv6UpperOffset,
   ipv6UpperProtocol,
@@ -66,9 +71,6 @@ import {
   vnetGsoType,
 } from '../wire/virtio';
 import { innerEtherType, l3Offset, vlanDepth } from '../wire/vlan';
-
-/** Room that the headers of one frame may need: Ethernet, two tags, IPv4 and TCP with all options; and 42 to spare. */
-export const SEGMENT_HEADER_MAX: u32 = 184;
 
 /** A super-frame that is cut: what `segmentOpen` found. A record in a worker's area: nobody makes one with `new`. */
 @unmanaged
@@ -116,7 +118,7 @@ export function segmentOpen(gso: Segmentation, frame: usize, len: u32, vnet: usi
   if (protocol == 0) return false;
   gso.isTcp = protocol == IPPROTO_TCP;
   const own = gso.isTcp ? openTcp(gso, len, vnet) : openUdp(gso, len, vnet);
-  if (own == 0 || l4 + own > SEGMENT_HEADER_MAX) return false;
+  if (own == 0 || l4 + own > <u32>FRAME_MAX) return false;
   gso.headers = l4 + own;
   gso.bytes = len - gso.headers;
   gso.count = gso.bytes <= gso.payload ? 1 : (gso.bytes + gso.payload - 1) / gso.payload;
@@ -146,15 +148,12 @@ function openIpv4(gso: Segmentation, packet: usize, len: u32): u32 {
   if (ipv4TotalLength(packet) != len) return 0;
   gso.firstId = ipv4Id(packet);
   gso.ipSum = ipv4ConstantSum(packet);
-  gso.transportSum = ipv4PseudoSum(packet, ipv4Protocol(packet), 0);
   return ipv4Protocol(packet);
 }
 
 function openIpv6(gso: Segmentation, packet: usize, len: u32): u32 {
-  if (!ipv6Check(packet, len) || ipv6UpperOffset(packet, len) != gso.l4 - gso.l3) return 0;
-  if (IPV6_HLEN + ipv6PayloadLength(packet) != len) return 0;
-  gso.transportSum = ipv6PseudoSum(packet, ipv6UpperProtocol(), 0);
-  return ipv6UpperProtocol();
+  if (!ipv6Check(packet, len) || ipv6UpperOffset(packet, len, true) != gso.l4 - gso.l3) return 0;
+  return IPV6_HLEN + ipv6PayloadLength(packet) == len ? ipv6UpperProtocol() : 0;
 }
 
 // Step 1b: bytes of the TCP header, 0 when it is not all there.
@@ -163,7 +162,7 @@ function openTcp(gso: Segmentation, len: u32, vnet: usize): u32 {
   if (vnetCsumOffset(vnet) != TCP_CHECKSUM || !tcpCheck(header, len - gso.l4)) return 0;
   gso.firstSeq = tcpSeq(header);
   gso.offsetAndFlags = tcpOffsetAndFlags(header);
-  gso.transportSum = foldSum(<u64>gso.transportSum + <u64>tcpConstantSum(header));
+  gso.transportSum = foldSum(<u64>pseudoSum(header, TCP_CHECKSUM, len - gso.l4) + <u64>tcpConstantSum(header));
   return tcpHeaderLength(header);
 }
 
@@ -171,8 +170,15 @@ function openUdp(gso: Segmentation, len: u32, vnet: usize): u32 {
   const header = gso.frame + gso.l4;
   if (vnetCsumOffset(vnet) != UDP_CHECKSUM || len - gso.l4 < UDP_HLEN) return 0;
   if (udpLength(header) != len - gso.l4) return 0;
-  gso.transportSum = foldSum(<u64>gso.transportSum + <u64>udpSrcPort(header) + <u64>udpDstPort(header));
+  const pseudo = <u64>pseudoSum(header, UDP_CHECKSUM, len - gso.l4);
+  gso.transportSum = foldSum(pseudo + <u64>udpSrcPort(header) + <u64>udpDstPort(header));
   return UDP_HLEN;
+}
+
+// What the checksum field says of the pseudo header, without its length: `len` is taken away again.
+@inline
+function pseudoSum(header: usize, field: u32, len: u32): u32 {
+  return load16be(header + field, 0) + (len ^ 0xffff);
 }
 
 /**

@@ -5,7 +5,8 @@
 //  * a super-frame: one datagram of up to 64 KiB for many. How long its segments are is not said, but of UDP
 //
 // Nothing in the datagram says so, but a checksum that was damaged on the way looks like this once in 65536 times, and
-// one that is right as often: to finish that one gives it again.
+// one that is right as often: to finish that one gives it again. Under a source route the pseudo header has another
+// destination than the IP header, and a partial checksum is not recognised.
 
 import { ETH_P_IP, ETH_P_IPV6 } from '../wire/ethernet';
 import {
@@ -137,7 +138,7 @@ function openIpv4(gso: Segmentation, packet: usize, len: u32): u32 {
 function openIpv6(gso: Segmentation, packet: usize, len: u32): u32 {
   if (!ipv6Check(packet, len) || !ipv6IsWhole(packet, len)) return 0;
   const length = IPV6_HLEN + ipv6PayloadLength(packet);
-  const upper = ipv6UpperOffset(packet, length);
+  const upper = ipv6UpperOffset(packet, length, false);
   gso.l4 = gso.l3 + upper;
   gso.bytes = length - upper;
   return upper == 0 ? 0 : ipv6UpperProtocol();

@@ -34,7 +34,7 @@ const IPPROTO_FRAGMENT: u32 = 44;
 const IPPROTO_AH: u32 = 51;
 export const IPPROTO_ICMPV6: u32 = 58;
 export const IPPROTO_DSTOPTS: u32 = 60;
-const OPTIONS_LENGTH: usize = 1; // of an options header: units of 8 bytes, the first not counted
+const EXTENSION_LENGTH: usize = 1; // of an options or a routing header: units of 8 bytes, the first not counted
 const FRAGMENT_OFFSET: usize = 2; // of a fragment header, in units of 8 bytes and three other bits
 const SOLICITED_NODE_HIGH: u64 = 0xff02_0000_0000_0000; // ff02::1:ffXX:XXXX, RFC 4291 section 2.7.1
 const SOLICITED_NODE_LOW: u64 = 0x0000_0001_ff00_0000;
@@ -134,15 +134,15 @@ export function ipv6IsSolicitedNode(high: u64, low: u64): bool {
 /**
  * Where the upper layer stands, in bytes from the start of the header, when nothing but options headers (hop-by-hop,
  * destination) stand before it and all of them end inside `len` bytes; 0 if not. `ipv6UpperProtocol` says what it is.
- * Routing headers are refused, for the pseudo header of what follows them has another destination.
+ * `routed`: so may routing headers, for a caller that makes no pseudo header: what follows them has another one.
  */
-export function ipv6UpperOffset(packet: usize, len: u32): u32 {
+export function ipv6UpperOffset(packet: usize, len: u32, routed: bool): u32 {
   let next = ipv6NextHeader(packet);
   let at = IPV6_HLEN;
-  while (next == IPPROTO_HOPOPTS || next == IPPROTO_DSTOPTS) {
+  while (next == IPPROTO_HOPOPTS || next == IPPROTO_DSTOPTS || (routed && next == IPPROTO_ROUTING)) {
     if (at + 8 > len) return 0;
     next = load<u8>(packet + at);
-    at += (<u32>load<u8>(packet + at, OPTIONS_LENGTH) + 1) << 3;
+    at += (<u32>load<u8>(packet + at, EXTENSION_LENGTH) + 1) << 3;
   }
   if (at > len) return 0;
   upperProtocol = next;
@@ -176,7 +176,7 @@ function isExtension(next: u32): bool {
 
 function extensionLength(header: usize, kind: u32): u32 {
   if (kind == IPPROTO_FRAGMENT) return 8;
-  const units = <u32>load<u8>(header, OPTIONS_LENGTH);
+  const units = <u32>load<u8>(header, EXTENSION_LENGTH);
   return kind == IPPROTO_AH ? (units + 2) << 2 : (units + 1) << 3;
 }
 

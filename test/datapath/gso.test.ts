@@ -150,12 +150,14 @@ await forEachBuild((build, m) => {
       ['another IP version', plain, 14, 0x65],
       ['an IPv4 header shorter than 20 bytes', plain, 14, 0x44],
       ['a total length that is not the frame', plain, 14 + 3, 0],
-      ['another protocol', plain, 14 + 9, 47],
       ['a TCP header shorter than 20 bytes', plain, 34 + 12, 0x40],
       ['another EtherType', plain, 12, 0x09],
       ['IPv6 with a payload length that is not the frame', { ...plain, ...ipv6 }, 14 + 5, 0],
-      ['IPv6 with a routing header', { ...plain, ...ipv6, ipOptions: hopByHop }, 20, 43],
       ['IPv6 with a fragment header', { ...plain, ...ipv6, ipOptions: hopByHop }, 20, 44],
+      ['IPv6 with an authentication header', { ...plain, ...ipv6, ipOptions: hopByHop }, 20, 51],
+      ['IPv6 with IPv4 inside', { ...plain, ...ipv6, ipOptions: hopByHop }, 20, 4],
+      ['IPv4 with GRE inside', plain, 14 + 9, 47],
+      ['IPv4 with SCTP inside', plain, 14 + 9, 132],
       ['options headers of IPv6 beyond csumStart', { ...plain, ...ipv6, ipOptions: hopByHop }, 55, 1],
       ['a UDP length that is not the frame', { ...plain, protocol: UDP }, 34 + 5, 0],
     ];
@@ -168,14 +170,17 @@ await forEachBuild((build, m) => {
       });
     }
 
-    test('more headers than there is room for are refused', () => {
-      const ipOptions = new Uint8Array(88);
-      ipOptions.set([TCP, 10, 1, 84]);
-      const flow = { ...plain, ...ipv6, ipOptions };
-      assert.equal(headerLengthOf(flow), 14 + 40 + 88 + 32);
-      assert.equal(opens(flow, buildFrame(flow, payloadOf(10, 1), true)), 174);
-      const long = { ...flow, ipOptions: new Uint8Array(104) };
-      long.ipOptions.set([TCP, 12, 1, 100]);
+    test('headers may be as long as a frame, and no longer', () => {
+      const chain = (count: number): Uint8Array => {
+        const each = (_: unknown, index: number) => [index < count - 1 ? 60 : TCP, 255, 1, ...new Uint8Array(2045)];
+        return Uint8Array.from(Array.from({ length: count }, each).flat());
+      };
+      const flow = { ...plain, ...ipv6, ipOptions: chain(4), firstExtension: 60 };
+      const payload = payloadOf(1000, 1);
+      const at = place(m, buildFrame(flow, payload, true));
+      const made = segment(m, at, headerLengthOf(flow) + 1000, vnetOf(flow, 300), 300 + headerLengthOf(flow));
+      assert.deepEqual(made, segmentsOf(flow, payload, 300));
+      const long = { ...flow, ipOptions: chain(5) };
       assert.equal(opens(long, buildFrame(long, payloadOf(10, 1), true)), 0);
     });
 

@@ -34,8 +34,12 @@ export interface Flow {
   readonly flowLabel: number;
   readonly df: boolean;
   readonly id: number;
-  /** IPv4 options, a multiple of 4; or IPv6 hop-by-hop options with their header, a multiple of 8. */
+  /** IPv4 options, a multiple of 4; or IPv6 extension headers, a multiple of 8. */
   readonly ipOptions: Uint8Array;
+  /** What the first IPv6 extension header is; hop-by-hop options when not given. */
+  readonly firstExtension?: number;
+  /** Addresses of the pseudo header, where a source route makes them differ from those of the IP header. */
+  readonly routedAddresses?: Uint8Array | undefined;
   readonly seq: number;
   readonly ack: number;
   readonly window: number;
@@ -72,7 +76,7 @@ function ipHeader(flow: Flow, length: number): Uint8Array {
   const { ipOptions, ttl, tos, addresses } = flow;
   const size = (flow.version === 4 ? 20 : 0) + ipOptions.length + length;
   if (flow.version === 6) {
-    const next = ipOptions.length > 0 ? 0 : flow.protocol;
+    const next = ipOptions.length > 0 ? (flow.firstExtension ?? 0) : flow.protocol;
     const first = ((6 << 28) | (tos << 20) | flow.flowLabel) >>> 0;
     return concat(be32(first), be16(size > 0xffff ? 0 : size), [next, ttl], addresses, ipOptions);
   }
@@ -96,7 +100,8 @@ function transportHeader(flow: Flow, payload: Uint8Array): Uint8Array {
 /** One complete frame; `partial`: its checksum field holds the sum of the pseudo header alone. */
 export function buildFrame(flow: Flow, payload: Uint8Array, partial = false): Uint8Array {
   const header = transportHeader(flow, payload);
-  const pseudo = pseudoHeader(flow.addresses, flow.protocol, header.length + payload.length);
+  const addresses = flow.routedAddresses ?? flow.addresses;
+  const pseudo = pseudoHeader(addresses, flow.protocol, header.length + payload.length);
   const at = flow.protocol === TCP ? 16 : 6;
   const made = slowChecksum(concat(pseudo, header, payload));
   if (partial) put16(header, at, sumOf(pseudo));
