@@ -1,6 +1,6 @@
 /** The compiled datapath: loading, instantiating, and the check that it was compiled with this very layout. */
 import { readFileSync } from 'node:fs';
-import { type ASUtil, instantiateSync } from '@assemblyscript/loader';
+import { instantiateSync } from '@assemblyscript/loader';
 import { LAYOUT_STAMP } from '../../assembly/layout.js';
 import type * as bindings from '../../build/release.js';
 import { staleModule } from '../errors.js';
@@ -19,11 +19,13 @@ export function compileModule(): WebAssembly.Module {
   return new WebAssembly.Module(readFileSync(process.env.VXLANE_DEBUG_WASM === undefined ? RELEASE : DEBUG));
 }
 
-/** An instance over the memory. Throws when the module was compiled with another layout. */
+/**
+ * An instance over the memory. Throws when the module was compiled with another layout. The exports are the module's
+ * own: the loader would wrap each in a function that is felt in the round trip of a lone frame.
+ */
 export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): DatapathExports {
-  const { exports } = instantiateSync<DatapathExports & ASUtil & Record<string, unknown>>(module as never, {
-    env: { memory: memory as never },
-  });
+  const { instance } = instantiateSync(module as never, { env: { memory: memory as never } });
+  const exports = instance.exports as unknown as DatapathExports;
   const stamp = exports.layoutStamp() >>> 0;
   if (stamp !== LAYOUT_STAMP) throw staleModule(stamp, LAYOUT_STAMP);
   return exports;

@@ -35,6 +35,11 @@ export class Pause {
   /** Milliseconds of the monotonic clock. */
   nowMs(): number {
     this.lookAtClock();
+    return this.#seenMs();
+  }
+
+  /** The time when the clock was looked at last. */
+  #seenMs(): number {
     return this.#u32[this.#seconds]! * 1000 + this.#u32[this.#nanoseconds]! / 1e6;
   }
 
@@ -45,10 +50,10 @@ export class Pause {
     return true;
   }
 
-  /** There was something to do just now. */
+  /** There was something to do when the clock was looked at last. */
   hadWork(): void {
     if (this.#busyPollMs === 0) return;
-    const now = this.nowMs();
+    const now = this.#seenMs();
     const gap = Math.min(now - this.#lastWorkMs, 2 * this.#busyPollMs); // one long pause is soon forgotten
     this.#gapMs = Number.isFinite(this.#gapMs) ? this.#gapMs + (gap - this.#gapMs) / MEMORY : gap;
     this.#lastWorkMs = now;
