@@ -181,6 +181,7 @@ export const OVL_FLAG_COALESCE_UDP = 512; // UDP frames as well
 export const OVL_FLAG_FLOOD_UNKNOWN = 1024; // unicast to an unknown MAC is flooded; misses are never asked
 export const OVL_FLAG_LEARN = 2048; // the host is told where MACs are heard from
 export const OVL_FLAG_ACCEPT_PARTIAL = 4096; // frames from the underlay may come as they are inside a kernel
+export const OVL_FLAG_RETURNS = 8192; // the host is told when a MAC that came here is heard from elsewhere
 export const OVERLAYS_SIZE = OVERLAYS_MAX * OVL_SIZE;
 
 // ---- VNICs (all written by host) ----------------------------------------------------------------------------------
@@ -334,7 +335,7 @@ export const REC_VLAN = REC_ETHERTYPE + 4; // u32 VLAN id, 0 untagged
 export const REC_FRAME_LEN = REC_VLAN + 4; // u32 bytes of frame
 export const REC_FRAME = REC_FRAME_LEN + 4 + HEADROOM; // the frame, after room for a VXLAN header
 // a record of Upcall.learn has no frame, and after REC_MAC:
-export const REC_SOCKADDR = REC_MAC + 8; // 28 bytes sockaddr_in or sockaddr_in6 where frames of that MAC come from
+export const REC_SOCKADDR = REC_MAC + 8; // 28 bytes sockaddr where frames of that MAC come from, unless REC_VNIC
 export const REC_LEARN_SIZE = REC_SOCKADDR + 32;
 // a record of Upcall.too_long has neither overlay nor frame, and after REC_INCARNATION:
 export const REC_ENDPOINT = REC_MAC; // u32 whose path did not take a datagram
@@ -526,7 +527,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 17;
+export const LAYOUT_VERSION = 18;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

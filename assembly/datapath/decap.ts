@@ -23,6 +23,7 @@ import {
   OVL_FLAG_LEARN,
   OVL_FLAG_LIVE,
   OVL_FLAG_LOOKUP,
+  OVL_FLAG_RETURNS,
   OVL_FLAG_STRICT_HEADER,
   OVL_FRAME_MAX,
   OVL_SOCKET,
@@ -140,7 +141,7 @@ function decapFrame(frame: Frame, overlay: u32, from: usize): bool {
   const policy = load<u32>(overlayAt(overlay), OVL_VLAN);
   const refused = refusedTags(depth, policy);
   if (refused != Drop.none) return dropped(frame, refused, overlay);
-  if (flags & OVL_FLAG_LEARN) learn(overlay, source, from);
+  if (flags & (OVL_FLAG_LEARN | OVL_FLAG_RETURNS)) learn(overlay, source, from);
   if (depth > 0 && policy == VlanPolicy.strip) {
     stripTags(frame, depth);
     if (!vnetIsClear(frame.vnet)) vnetShift(frame.vnet, <u32>depth * VLAN_HLEN);

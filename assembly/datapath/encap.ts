@@ -1,7 +1,7 @@
 // Encap: a frame that a VNIC sent (TAP -> UDP).
 //
 //  1. size       a virtio_net_hdr that tells the truth, a whole Ethernet header, and no more than FRAME_MAX per segment
-//  2. source     a unicast address, the VNIC's own unless it carries any MAC
+//  2. source     a unicast address, the VNIC's own unless it carries any MAC; then that may have moved here (learn.ts)
 //  3. tags       at most two; the overlay's VLAN policy
 //  4. multicast  its checksum made good; copies to every other local VNIC, then the overlay's rules once: point, proxy,
 //                or the flood list
@@ -41,6 +41,7 @@ import { flood, floodsUnknown, hasFloodList } from './flood';
 import { forward } from './forward';
 import { completeFrame, countSegments, Frame, isSuperFrame, takeFrame } from './frame';
 import { hold, isHeld } from './hold';
+import { learnHere } from './learn';
 import { outDeliver, outEncap, outHasRoom } from './output';
 import { upcallFrame } from './upcall';
 
@@ -58,8 +59,9 @@ export function encapFrame(start: usize, len: u32, vnet: usize, vnic: u32): bool
   if (len > <u32>FRAME_MAX && !isSuperFrame(frame)) return dropped(frame, Drop.oversized, overlay, vnic);
   const source = ethSrc(start);
   if (isMulticast(source) || source == 0) return dropped(frame, Drop.bad_source, overlay, vnic);
-  if (source != load<u64>(record, VNIC_MAC) && !(load<u32>(record, VNIC_FLAGS) & VNIC_FLAG_ANY_MAC)) {
-    return dropped(frame, Drop.spoofed_source, overlay, vnic);
+  if (source != load<u64>(record, VNIC_MAC)) {
+    if (!(load<u32>(record, VNIC_FLAGS) & VNIC_FLAG_ANY_MAC)) return dropped(frame, Drop.spoofed_source, overlay, vnic);
+    learnHere(overlay, source, vnic);
   }
   const depth = vlanDepth(start, len);
   const refused = refusedTags(depth, load<u32>(overlayAt(overlay), OVL_VLAN));

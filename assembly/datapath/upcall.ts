@@ -60,18 +60,18 @@ export function upcallFrame(type: Upcall, frame: Frame, overlay: u32, vnic: u32)
   return Drop.none;
 }
 
-// Tells the host that a frame of `mac` came from the address in `sockaddr`. False when the ring is half full: the other
-// half is for frames, which wait for an answer.
-export function upcallLearn(overlay: u32, mac: u64, sockaddr: usize): bool {
+// Tells the host that a frame of `mac` came from the VNIC or, if that is 0, from the address in `sockaddr`. False when
+// the ring is half full: the other half is for frames, which wait for an answer.
+export function upcallLearn(overlay: u32, mac: u64, vnic: u32, sockaddr: usize): bool {
   const ring = w() + W_UPCALL_RING;
   if (ringUsed(ring) > <u32>(RING_CAPACITY >> 1)) return false;
   const record = ringReserve(ring, Upcall.learn, REC_LEARN_SIZE);
   if (record == 0) return false;
   store<u32>(record, overlay, REC_OVERLAY);
-  store<u32>(record, 0, REC_VNIC);
+  store<u32>(record, vnic, REC_VNIC);
   store<u32>(record, load<u32>(overlayAt(overlay), OVL_INCARNATION), REC_INCARNATION);
   store<u64>(record, mac, REC_MAC);
-  memory.copy(record + REC_SOCKADDR, sockaddr, EP_SOCKADDR_MAX);
+  if (vnic == 0) memory.copy(record + REC_SOCKADDR, sockaddr, EP_SOCKADDR_MAX);
   ringPublish(ring);
   total(C_LEARNS, 1);
   return true;

@@ -78,7 +78,8 @@ function typeSchema({ type, range, values, maxBytes = STRING_BYTES_MAX }: Proper
         ...(minimum === undefined ? {} : { minimum }),
         ...(maximum ? { maximum } : {}),
       };
-      return { anyOf: [number, { type: 'string', pattern: type === 'uint' ? '^\\d+$' : '^-?\\d+$' }] };
+      const words = values === undefined ? [] : [{ enum: [...values] }];
+      return { anyOf: [number, { type: 'string', pattern: type === 'uint' ? '^\\d+$' : '^-?\\d+$' }, ...words] };
     }
     case 'ip':
       return { type: 'string', anyOf: [{ format: 'ipv4' }, { format: 'ipv6' }] };

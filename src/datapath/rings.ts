@@ -68,7 +68,8 @@ export class Rings {
     const overlay = this.#isOfNow(field(REC_OVERLAY), field(REC_INCARNATION)) ? field(REC_OVERLAY) : 0;
     const kind = Upcall[field(REC_TYPE)] as UpcallRecord['kind'];
     if (kind === 'learn') {
-      const ip = ipOfSockaddr(u8.subarray(record + REC_SOCKADDR, record + REC_LEARN_SIZE));
+      const address = u8.subarray(record + REC_SOCKADDR, record + REC_LEARN_SIZE);
+      const ip = field(REC_VNIC) === 0 ? ipOfSockaddr(address) : null;
       return { kind, overlay, mac: mac(REC_MAC), ip };
     }
     const common = {

@@ -16,6 +16,7 @@ import {
   OVL_FLAG_PROXY_ARP,
   OVL_FLAG_PROXY_DHCP,
   OVL_FLAG_PROXY_NDP,
+  OVL_FLAG_RETURNS,
   OVL_FLAG_SEGMENT,
   OVL_FLAG_STRICT_HEADER,
   OVL_FLAGS,
@@ -277,6 +278,7 @@ function overlayFlags(config: OverlayConfig): number {
     (config.lookup ? OVL_FLAG_LOOKUP : 0) |
     (config.flood?.unknown ? OVL_FLAG_FLOOD_UNKNOWN : 0) |
     (config.learn ? OVL_FLAG_LEARN : 0) |
+    (config.returns ? OVL_FLAG_RETURNS : 0) |
     (config.point === null ? 0 : OVL_FLAG_POINT) |
     (config.segment ? OVL_FLAG_SEGMENT : 0) |
     (config.coalesceTcp ? OVL_FLAG_COALESCE_TCP : 0) |

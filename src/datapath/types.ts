@@ -29,6 +29,8 @@ export interface OverlayConfig {
   readonly flood: { readonly endpoints: readonly Endpoint[]; readonly unknown: boolean } | null;
   /** Where MACs are heard from is compared with the FDB: {@link LearnUpcall}, {@link FdbEntry.heardAtMs}. */
   readonly learn: boolean;
+  /** Without `learn`: likewise, but of those alone that are learned to be behind a VNIC here, and may leave again. */
+  readonly returns?: boolean;
   /** What the plugin knows: which frames become upcalls. */
   readonly lookup: boolean;
   readonly proxyArp: boolean;
@@ -150,17 +152,18 @@ export interface ProxyUpcall {
 }
 
 /**
- * A frame came from elsewhere than the FDB says of its source MAC, or the FDB has nothing of it. Never of a static or a
- * local entry; a drop entry that is neither counts as nothing. Not of every such frame: at most 2000 a second and
- * worker, and not the same again within 100 ms.
+ * A frame came from elsewhere than the FDB says of its source MAC, or the FDB has nothing of it. Never of a static
+ * entry or a local one that is not learned; a drop entry that is neither counts as nothing. In an overlay that does not
+ * learn: only of a MAC that is remote and sends here, or is learned to be here and sends from elsewhere. Not of every
+ * such frame: at most 2000 a second and worker, and not the same again within 100 ms.
  */
 export interface LearnUpcall {
   readonly kind: 'learn';
   readonly overlay: OverlayIndex;
   /** The inner source MAC. */
   readonly mac: string;
-  /** The outer source, canonical. */
-  readonly ip: string;
+  /** The outer source, canonical; null: a VNIC here that carries any MAC. */
+  readonly ip: string | null;
 }
 
 /** Upcalls about a frame of a VNIC. */

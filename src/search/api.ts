@@ -28,7 +28,7 @@ export interface PropertySpec {
   readonly default?: PropertyValue;
   /** Inclusive bounds of an int or uint. */
   readonly range?: readonly [number, number];
-  /** The only legal values of a string. */
+  /** The only legal values of a string; of an int or uint, words that may stand in the place of a number. */
   readonly values?: readonly string[];
   /** A string that is the path of a file: a relative one in a configuration file starts at that file's folder. */
   readonly path?: boolean;
@@ -91,6 +91,20 @@ export interface Learning {
   readonly max: number;
   /** UDP port of the learned VTEPs: what arrives comes from a port that says nothing. */
   readonly port: number;
+  /** Default: more than 5 moves in 180 s are said to the operator, and followed; VRRP's MACs may move as they like. */
+  readonly moves?: MovePolicy;
+}
+
+/** What becomes of a MAC that moves again and again: it may be in two places at once (RFC 7432 section 15.1). */
+export interface MovePolicy {
+  /** Moves within `window` that may happen to any MAC. One more, and the operator is told. */
+  readonly limit: number;
+  /** Milliseconds. */
+  readonly window: number;
+  /** Milliseconds for which such a MAC then stays where it was before the first of these; null: it is followed. */
+  readonly freeze: number | null;
+  /** MACs, or how they begin (`00:00:5e:00:01`), whose moves are not counted. */
+  readonly exempt: readonly string[];
 }
 
 /** Who owns an IP address. */
@@ -98,6 +112,14 @@ export interface Owner {
   readonly mac: string;
   /** NDP only: the owner is a router (RFC 4861 section 4.4, R flag). Default false. */
   readonly router?: boolean;
+}
+
+/** Something is on this host now that was elsewhere, by a frame of a VNIC: not proven, and perhaps not for good. */
+export interface Move {
+  /** Whose frame it was. */
+  readonly mac: string;
+  /** The address that it announces as its own; null: none, but the MAC was known to be at a VTEP. */
+  readonly ip: string | null;
 }
 
 export type Reply<T> = T | Promise<T>;
@@ -163,6 +185,12 @@ export interface DynamicInstance extends InstanceBase {
   /** Where broadcast, multicast and perhaps unknown unicast go. Without it they drop as `no_flood_list`. Asked after
    *  `start`, `change` and `reload`. */
   flood?(): Reply<Flood>;
+  /**
+   * A hint, for plugins that can tell a directory, or ask it again. The host has done what it can: frames of this host
+   * go to the MAC here until the plugin says more of it. Nobody waits for the end of it, and of many at once some are
+   * left out.
+   */
+  moved?(move: Move): Reply<void>;
 }
 
 interface PluginBase {

@@ -64,7 +64,7 @@ export function specProblem(spec: PropertySpec): string | null {
   const isNumber = type === 'int' || type === 'uint';
   if (range !== undefined && !isNumber) return `${name} has a range, but is of type ${type}`;
   if (range !== undefined && range[0] > range[1]) return `the range of ${name} is empty: ${range.join('-')}`;
-  if (values !== undefined && type !== 'string') return `${name} has values, but is of type ${type}`;
+  if (values !== undefined && type !== 'string' && !isNumber) return `${name} has values, but is of type ${type}`;
   if (spec.default === undefined) return null;
   if (spec.required) return `${name} is required and has a default: expected one of both`;
   const parsed = parseValue(spec, String(spec.default));
@@ -84,10 +84,9 @@ export function defaultText(spec: PropertySpec): string | null {
   return formatValue(spec, spec.default);
 }
 
-/** `576-8900`, `pass,strip,discard`, or empty when only the type bounds the value. */
-export function possibleText(spec: PropertySpec): string {
-  if (spec.values !== undefined) return spec.values.join(',');
-  return spec.range === undefined ? '' : `${spec.range[0]}-${spec.range[1]}`;
+/** `576-8900`, `pass,strip,discard`, `off,1-60`, or empty when only the type bounds the value. */
+export function possibleText({ values = [], range }: PropertySpec): string {
+  return [...values, ...(range === undefined ? [] : [`${range[0]}-${range[1]}`])].join(',');
 }
 
 function parseGiven(
@@ -128,10 +127,12 @@ function parseValue(spec: PropertySpec, text: string): Parsed {
 
 function parseNumber(spec: PropertySpec, text: string, syntax: RegExp): Parsed {
   const [low, high] = spec.range ?? [spec.type === 'uint' ? 0 : Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER];
+  if (spec.values?.includes(text)) return { value: text };
   const value = Number(text);
   if (syntax.test(text) && value >= low && value <= high) return { value: value + 0 };
   const range = spec.range === undefined ? '' : ` from ${low} to ${high}`;
-  return wrong(spec, text, `a decimal whole number${range}`);
+  const words = spec.values === undefined ? '' : `${spec.values.join(', ')} or `;
+  return wrong(spec, text, `${words}a decimal whole number${range}`);
 }
 
 function parseString(spec: PropertySpec, text: string): Parsed {

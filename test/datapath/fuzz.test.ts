@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
 import { test } from 'node:test';
+import type { FdbTarget } from '../../src/datapath/types.js';
 import { BUILDS, type Build, Core } from '../support/core.js';
 import { datagram } from '../support/frames.js';
 import * as golden from '../wire/frames.js';
@@ -108,7 +109,7 @@ class Fuzz {
     this.#random = random;
     this.#macs = Array.from({ length: 40 }, (_, n) => Uint8Array.from([2, 0, 0, 0, 0, n]));
     this.#overlays = [
-      this.#core.overlay({ vni: 1, segment: true, coalesceTcp: true, coalesceUdp: true }),
+      this.#core.overlay({ vni: 1, returns: true, segment: true, coalesceTcp: true, coalesceUdp: true }),
       this.#core.overlay({ vni: 2, vlan: 'strip', strictHeader: true, coalesceTcp: true, acceptPartial: true }),
       this.#core.overlay({ vni: 3, vlan: 'discard' }),
       this.#core.overlay({ vni: 4, point: { ip: '10.0.0.1', port: 4789 }, lookup: false, segment: true }),
@@ -177,8 +178,15 @@ class Fuzz {
     if (choice === 2) this.#core.remote(overlay, mac, { ip: 'fd00::9', port: 1 + this.#random(65535) });
   }
 
-  #learn(overlay: number, mac: string, ip: string): void {
-    if (this.#random(4) !== 0) this.#core.remote(overlay, mac, { ip, port: 4789 });
+  #learn(overlay: number, mac: string, ip: string | null): void {
+    if (this.#random(4) === 0) return;
+    const { fdb, nowMs } = this.#core;
+    const at = this.#overlays.indexOf(overlay);
+    const target: FdbTarget =
+      ip === null
+        ? { kind: 'local', vnic: this.#vnics[at * 3 + 2]! }
+        : { kind: 'remote', endpoint: { ip, port: 4789 } };
+    assert.ok(fdb.put(overlay, mac, target, { isLearned: true }, nowMs));
   }
 
   #settle(): void {

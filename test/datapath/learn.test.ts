@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { LEARN_REPEAT_MS, LEARNS_PER_SECOND_MAX } from '../../assembly/layout.js';
-import type { LearnUpcall, OverlayConfig } from '../../src/datapath/types.js';
+import type { LearnUpcall, OverlayConfig, UpcallRecord } from '../../src/datapath/types.js';
 import { BUILDS, type Build, Core, OVERLAY } from '../support/core.js';
 import { BROADCAST, datagram, frame } from '../support/frames.js';
 
@@ -125,6 +125,50 @@ for (const build of BUILDS) {
       ];
       assert.equal(core.decap(refused, { from: VTEP }).length, 1);
       assert.deepEqual(core.upcalls(), []);
+    });
+
+    it('a MAC behind a VNIC that carries any is told of as one that is here, and then counts as heard of', () => {
+      const { core, overlay, hear } = setUp(build);
+      const bridge = core.vnic(overlay, ELSEWHERE, true);
+      const send = (source: string): UpcallRecord[] => {
+        core.encap(bridge, [frame(BROADCAST, source), frame(HERE, source)]);
+        return core.upcalls();
+      };
+      const here: LearnUpcall[] = [{ kind: 'learn', overlay, mac: FAR, ip: null }];
+      assert.deepEqual(send(ELSEWHERE), [], 'its own MAC is no news');
+      assert.deepEqual(send(FAR), here);
+      assert.deepEqual(send(FAR), [], 'not the same again for a while');
+      core.remote(overlay, FAR, { ip: VTEP, port: 4789 });
+      core.nowMs += LEARN_REPEAT_MS;
+      assert.deepEqual(send(FAR), here, 'it is known elsewhere');
+      assert.ok(core.fdb.put(overlay, FAR, { kind: 'local', vnic: bridge }, { isLearned: true }, core.nowMs));
+      core.nowMs += 1000;
+      assert.deepEqual(send(FAR), []);
+      assert.equal(core.fdb.heardAtMs(overlay, FAR), core.nowMs);
+      assert.deepEqual(hear(FAR, VTEP), told(overlay, FAR, VTEP), 'it has left again');
+      core.put(overlay, FAR, { kind: 'remote', endpoint: { ip: VTEP, port: 4789 } }, true);
+      core.nowMs += 1000;
+      assert.deepEqual([...send(FAR), ...send(HERE)], [], 'a static entry and a VNIC’s do not move');
+      core.checkBooks();
+    });
+
+    it('where a plugin says where MACs are, only one that comes here and one that leaves again is told of', () => {
+      const { core, overlay, hear } = setUp(build, { learn: false, returns: true });
+      const bridge = core.vnic(overlay, ELSEWHERE, true);
+      const send = (source: string): UpcallRecord[] => {
+        core.encap(bridge, [frame(HERE, source)]);
+        return core.upcalls();
+      };
+      assert.deepEqual(send(FAR), [], 'nothing is said of it');
+      core.put(overlay, FAR, { kind: 'drop', reason: 'drop_entry' });
+      assert.deepEqual(send(FAR), []);
+      core.remote(overlay, FAR, { ip: VTEP, port: 4789 });
+      assert.deepEqual(hear(FAR, OTHER), [], 'the plugin is believed');
+      assert.deepEqual(send(FAR), [{ kind: 'learn', overlay, mac: FAR, ip: null }]);
+      assert.ok(core.fdb.put(overlay, FAR, { kind: 'local', vnic: bridge }, {}, core.nowMs));
+      assert.deepEqual(hear(FAR, VTEP), [], 'the plugin says that it is here');
+      assert.ok(core.fdb.put(overlay, FAR, { kind: 'local', vnic: bridge }, { isLearned: true }, core.nowMs));
+      assert.deepEqual(hear(FAR, VTEP), told(overlay, FAR, VTEP));
     });
 
     it('datagrams that the kernel joined have one source; each message has its own', () => {

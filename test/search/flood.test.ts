@@ -20,15 +20,23 @@ describe('flood', () => {
     assert.deepEqual(await some.flood?.(), {
       endpoints: [at('10.0.0.2'), at('10.0.0.3', 8472), at('239.1.1.1')],
       unknown: true,
-      learn: { ageing: 300_000, max: 16_384, port: 4789 },
+      learn: {
+        ...{ ageing: 300_000, max: 16_384, port: 4789 },
+        moves: { limit: 5, window: 180_000, freeze: null, exempt: ['00:00:5e:00:01', '00:00:5e:00:02'] },
+      },
     });
-    const own = { 'flood/port': '8472', 'flood/ageing': '1', 'flood/learning_max': '7' };
+    const moves = { 'flood/move_limit': '2', 'flood/move_window': '9', 'flood/freeze': '60' };
+    const exempt = { 'flood/move_exempt': '02:00:00:00:00:AA, 00-00-5e' };
+    const own = { 'flood/port': '8472', 'flood/ageing': '1', 'flood/learning_max': '7', ...moves, ...exempt };
     const other = instance({ ...own, 'flood/endpoints': 'fd00::2,[fd00::3]:4789' });
     await other.start();
     assert.deepEqual(await other.flood?.(), {
       endpoints: [at('fd00::2', 8472), at('fd00::3')],
       unknown: true,
-      learn: { ageing: 1000, max: 7, port: 8472 },
+      learn: {
+        ...{ ageing: 1000, max: 7, port: 8472 },
+        moves: { limit: 2, window: 9000, freeze: 60_000, exempt: ['02:00:00:00:00:aa', '00:00:5e'] },
+      },
     });
     await some.stop();
   });
@@ -50,6 +58,11 @@ describe('flood', () => {
     const changed = await some.flood?.();
     assert.deepEqual(changed?.endpoints, [at('10.0.0.3')]);
     assert.equal(changed?.learn?.ageing, 9000);
+    await some.change?.(parseChanges(flood.properties, { 'flood/freeze': '5', 'flood/move_exempt': 'none' }));
+    await some.change?.(parseChanges(flood.properties, { 'flood/freeze': 'off' }));
+    const { learn } = (await some.flood?.())!;
+    assert.deepEqual([learn?.moves?.freeze, learn?.moves?.exempt], [null, []]);
+    await some.change?.(parseChanges(flood.properties, { 'flood/move_exempt': '00:00:5e:00:01,00:00:5e:00:02' }));
     assert.throws(() => some.change?.({ 'flood/endpoints': '10.0.0.3,' }), {
       message: 'flood/endpoints: "": expected IP, IP:PORT or [IP6]:PORT',
     });
@@ -58,6 +71,10 @@ describe('flood', () => {
 
   const refused: [given: Record<string, string>, message: string][] = [
     [{}, 'neither flood/endpoints nor flood/group is set: expected one or both'],
+    [
+      { 'flood/group': '239.1.1.1', 'flood/move_exempt': 'none,02' },
+      'flood/move_exempt: "none": expected a MAC, or how MACs begin, as 00:00:5e:00:01; or none',
+    ],
     [{ 'flood/group': '10.0.0.1' }, 'flood/group=10.0.0.1: expected a multicast address, as 239.1.1.1 or ff05::1'],
     [{ 'flood/endpoints': '10.0.0.256' }, 'flood/endpoints: "10.0.0.256": expected IP, IP:PORT or [IP6]:PORT'],
     [{ 'flood/endpoints': '10.0.0.1:0' }, 'flood/endpoints: "10.0.0.1:0": expected IP, IP:PORT or [IP6]:PORT'],

@@ -34,6 +34,14 @@ const VLAN: PropertySpec = {
 const CONFIG: PropertySpec = { name: 'files/config', type: 'string', required: false, help: 'path' };
 const TOKEN: PropertySpec = { name: 'etcd/token', type: 'secret', required: false, help: 'password' };
 const OFFSET: PropertySpec = { name: 'offset', type: 'int', required: false, help: 'any whole number' };
+const FREEZE: PropertySpec = {
+  ...MTU,
+  name: 'freeze',
+  default: 'off',
+  values: ['off'],
+  range: [1, 60],
+  help: 'seconds',
+};
 const SPECS = [LISTEN_IP, PORT, MTU, VLAN, CONFIG, TOKEN, OFFSET];
 const OTHERS = { 'vxlan/listen_ip': '10.0.0.1' };
 
@@ -116,6 +124,18 @@ describe('parseProperties', () => {
   });
 });
 
+test('a number may have words that stand in its place', () => {
+  const parse = (text?: string) => parseProperties([FREEZE], text === undefined ? {} : { freeze: text }).freeze;
+  assert.deepEqual([parse(), parse('off'), parse('60')], ['off', 'off', 60]);
+  for (const text of ['on', '61']) {
+    const message = `freeze is "${text}": expected off or a decimal whole number from 1 to 60`;
+    assert.equal(
+      refusal(() => parse(text)),
+      message,
+    );
+  }
+});
+
 describe('parseChanges', () => {
   test('takes only what is given', () => {
     assert.deepEqual(parseChanges(SPECS, { mtu: '1500' }), { mtu: 1500 });
@@ -133,6 +153,7 @@ describe('parseChanges', () => {
 test('texts of the property table', () => {
   assert.equal(possibleText(MTU), '576-8900');
   assert.equal(possibleText(VLAN), 'pass,strip,discard');
+  assert.equal(possibleText(FREEZE), 'off,1-60');
   assert.equal(possibleText(LISTEN_IP), '');
   assert.equal(defaultText(PORT), '4789');
   assert.equal(defaultText(MTU), null);

@@ -1,51 +1,81 @@
 /**
- * MACs that turn up at one VTEP after another. One that moves too often is in two places at once, or somebody forges
- * it (a duplicate MAC, RFC 7432 section 15.1): it is frozen where it is for a while, rather than followed for ever.
+ * MACs that turn up at one place after another. One that moves too often is in two places at once, or somebody forges
+ * it (a duplicate MAC, RFC 7432 section 15.1). The operator is told. It is frozen as well if so wanted, where it was
+ * before the first of these moves: of two who claim a MAC, the later one is to be doubted.
  */
+import type { MovePolicy } from '../../search/api.js';
 import { Expiry } from './expiry.js';
+import type { Where } from './targets.js';
 
-/** Moves within the time below that are followed; the next one freezes the MAC. N and M of RFC 7432. */
-export const MOVES_MAX = 5;
-export const MOVES_WITHIN_MS = 180_000;
-/** Then it may move again. */
-export const FROZEN_MS = 180_000;
+/** N and M of RFC 7432; virtual routers move as they please (RFC 9568 section 7.3: the MACs of IPv4 and IPv6). */
+export const DEFAULT_MOVES: MovePolicy = Object.freeze({
+  limit: 5,
+  window: 180_000,
+  freeze: null,
+  exempt: Object.freeze(['00:00:5e:00:01', '00:00:5e:00:02']),
+});
+
+/** What becomes of a move: it is followed, or the MAC goes `home` and is frozen there, or it is and stays. */
+export type Verdict = 'follow' | 'home' | 'stay';
+
+/** A MAC that has moved of late. */
+export interface Mover {
+  /** Those that were counted. */
+  readonly moves: number;
+  /** Where it was before the first of them. */
+  readonly home: Where;
+  /** More moves than may be. */
+  readonly isDuplicate: boolean;
+  /** Milliseconds of the monotonic clock; null: it may move. */
+  readonly frozenUntilMs: number | null;
+}
 
 export class FlapGuard {
-  /** How often a MAC has moved since its first move. One of more than MOVES_MAX is frozen. */
-  readonly #counts = new Map<string, number>();
-  readonly #frozen = new Set<string>();
-  /** When the count of a MAC starts anew. */
+  readonly #movers = new Map<string, Mover>();
+  /** Those that moved too often, in the order in which they were found. */
+  readonly #duplicates = new Set<string>();
+  /** When a MAC is forgotten. */
   readonly #expiry: Expiry;
+  #policy = DEFAULT_MOVES;
 
   constructor(nowMs: number) {
     this.#expiry = new Expiry(nowMs);
   }
 
-  /** The MACs that may not move, in the order in which they were frozen. */
-  get frozen(): ReadonlySet<string> {
-    return this.#frozen;
+  get movers(): ReadonlyMap<string, Mover> {
+    return this.#movers;
   }
 
-  /** How many MACs are remembered here. */
-  get size(): number {
-    return this.#counts.size;
+  get duplicates(): ReadonlySet<string> {
+    return this.#duplicates;
   }
 
-  /** A MAC has turned up elsewhere. False: it stays where it is. */
-  allow(mac: string, nowMs: number): boolean {
-    if (this.#frozen.has(mac)) return false;
-    const count = (this.#counts.get(mac) ?? 0) + 1;
-    this.#counts.set(mac, count);
-    if (count === 1) this.#expiry.set(mac, nowMs + MOVES_WITHIN_MS);
-    if (count <= MOVES_MAX) return true;
-    this.#frozen.add(mac);
-    this.#expiry.set(mac, nowMs + FROZEN_MS);
-    return false;
+  /** From now on by these rules; what was counted and frozen by others is forgotten. */
+  configure(policy: MovePolicy): void {
+    if (isSame(policy, this.#policy)) return;
+    this.#policy = policy;
+    for (const mac of [...this.#movers.keys()]) this.forget(mac);
   }
 
+  /** A MAC has turned up elsewhere than at `from`. */
+  judge(mac: string, from: Where, nowMs: number): Verdict {
+    const { limit, window, freeze, exempt } = this.#policy;
+    if (exempt.some((start) => mac.startsWith(start))) return 'follow';
+    const before = this.#movers.get(mac);
+    if (typeof before?.frozenUntilMs === 'number') return 'stay';
+    const { moves, home } = { moves: (before?.moves ?? 0) + 1, home: before?.home ?? from };
+    const isDuplicate = moves > limit;
+    const frozenUntilMs = isDuplicate && freeze !== null ? nowMs + freeze : null;
+    this.#movers.set(mac, { moves, home, isDuplicate, frozenUntilMs });
+    if (isDuplicate) this.#duplicates.add(mac);
+    if (moves === 1 || isDuplicate) this.#expiry.set(mac, frozenUntilMs ?? nowMs + window);
+    return frozenUntilMs === null ? 'follow' : 'home';
+  }
+
+  /** Its moves count no longer, and it may move again. */
   forget(mac: string): void {
-    this.#counts.delete(mac);
-    this.#frozen.delete(mac);
+    this.#movers.delete(mac);
+    this.#duplicates.delete(mac);
     this.#expiry.delete(mac);
   }
 
@@ -53,4 +83,9 @@ export class FlapGuard {
   tick(nowMs: number): void {
     for (const mac of this.#expiry.due(nowMs)) this.forget(mac);
   }
+}
+
+function isSame(a: MovePolicy, b: MovePolicy): boolean {
+  const isSameRule = a.limit === b.limit && a.window === b.window && a.freeze === b.freeze;
+  return isSameRule && a.exempt.join() === b.exempt.join();
 }

@@ -18,8 +18,9 @@ export interface FloodingOptions {
   readonly listen: Endpoint;
   readonly memberships: MulticastMemberships;
   readonly targets: Targets;
-  /** When a frame from the MAC last came from the underlay; null: never. */
+  /** See {@link LearnerOptions}. */
   readonly heardAtMs: (mac: string) => number | null;
+  readonly onCameHere: (mac: string) => void;
   readonly health: Health;
   readonly log: PluginLog;
   readonly nowMs: number;
@@ -34,10 +35,11 @@ export class Flooding {
   readonly #joined = new Map<string, Endpoint>();
 
   constructor(options: FloodingOptions) {
-    const { listen, targets, heardAtMs, health, log, nowMs } = options;
+    const { listen, targets, heardAtMs, onCameHere, health, log, nowMs } = options;
     this.#options = options;
     this.#local = isWildcard(listen.ip) ? localAddresses() : new Set([listen.ip]);
-    this.learner = new Learner({ targets, heardAtMs, isOwn: (ip) => this.#local.has(ip), health, log, nowMs });
+    const isOwn = (ip: string) => this.#local.has(ip);
+    this.learner = new Learner({ targets, heardAtMs, isOwn, onCameHere, health, log, nowMs });
   }
 
   /** What the datapath is to be told of `flood`. Our own endpoint is left out: one list can serve all hosts. */

@@ -1,16 +1,19 @@
 /**
  * Where MACs are, from what arrives (RFC 7348 section 4.1): the datapath tells which source MAC came from which VTEP,
- * and this decides whether to believe it. What the operator, a VNIC or the plugin says of a MAC is never touched.
+ * or from behind the VNIC here that carries any, and this decides whether to believe it. What the operator, a VNIC or
+ * the plugin says of a MAC is not touched by what comes from the underlay. But a MAC that the plugin has elsewhere and
+ * that sends from behind a VNIC here has moved here, whether or not the overlay learns: it stays until the plugin says
+ * more of it, it is silent for long, or it is heard from the underlay again.
  *
  * Bounded: entries by `max`, moves of one MAC by flap-guard.ts, log lines by one of a kind a second. Only receiving
  * keeps an entry; each costs one timer that is set anew at most once in the ageing time.
  */
-import { type Endpoint, formatEndpoint, isMulticastMac } from '../../address.js';
+import { formatEndpoint, isMulticastMac } from '../../address.js';
 import type { Learning, PluginLog } from '../../search/api.js';
 import type { Health } from '../health/health.js';
 import { Expiry } from './expiry.js';
-import { FlapGuard, FROZEN_MS } from './flap-guard.js';
-import type { Targets } from './targets.js';
+import { DEFAULT_MOVES, FlapGuard, type Mover } from './flap-guard.js';
+import type { Targets, Where } from './targets.js';
 
 const LOG_EVERY_MS = 1000;
 /** Health says that the table is full until so long after the last MAC that was refused. */
@@ -18,28 +21,43 @@ const FULL_FOR_MS = 10_000;
 /** MACs that a line names. */
 const NAMED_MAX = 3;
 const ZERO_MAC = '00:00:00:00:00:00';
+/** Where nothing else is learned, a MAC that moved here may be silent for so long. */
+const AGEING_MS = 300_000;
 
 export interface LearnerOptions {
   readonly targets: Targets;
-  /** When a frame from the MAC last came from the underlay, milliseconds of the clock; null: never. */
+  /** When a frame from the MAC last came from where its entry says, milliseconds of the clock; null: never. */
   readonly heardAtMs: (mac: string) => number | null;
   /** An address of this host: what comes from there was sent here. */
   readonly isOwn: (ip: string) => boolean;
+  /** Called for a MAC that was known elsewhere, and is behind a VNIC here now. */
+  readonly onCameHere: (mac: string) => void;
   readonly health: Health;
   readonly log: PluginLog;
   readonly nowMs: number;
 }
 
+function noNews() {
+  return { refused: 0, moves: 0, lastMove: {}, duplicates: [] as string[], frozen: [] as string[] };
+}
+
+function isSame(a: Where, b: Where): boolean {
+  return typeof a === 'string' || typeof b === 'string' ? a === b : a.ip === b.ip;
+}
+
+function textOf(where: Where): string {
+  return where === 'here' ? where : formatEndpoint(where);
+}
+
 export class Learner {
   readonly #options: LearnerOptions;
-  /** Each learned MAC, and the address of its VTEP. */
-  readonly #learned = new Map<string, string>();
+  readonly #learned = new Set<string>();
   readonly #expiry: Expiry;
   readonly #flapGuard: FlapGuard;
   #learning: Learning | null = null;
   #refusedAtMs = Number.NEGATIVE_INFINITY;
   /** Said in the next line of the log. */
-  #news = { refused: 0, moves: 0, lastMove: {}, frozen: [] as string[] };
+  #news = noNews();
   #loggedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: LearnerOptions) {
@@ -61,6 +79,7 @@ export class Learner {
   configure(learning: Learning | null): void {
     const before = this.#learning;
     this.#learning = learning;
+    this.#flapGuard.configure(learning?.moves ?? DEFAULT_MOVES);
     if (learning === null || before?.port !== learning.port) this.#forgetAll();
     else {
       if (before.ageing !== learning.ageing) this.#rearmAll(learning.ageing);
@@ -68,27 +87,69 @@ export class Learner {
     }
   }
 
-  /** A frame from `mac` came from the VTEP `ip`, and the FDB says something else, or nothing. */
-  heard(mac: string, ip: string, nowMs: number): void {
+  /**
+   * A frame from `mac` came from the VTEP `ip`, or with null from behind a VNIC here, and the FDB says something else,
+   * or nothing.
+   */
+  heard(mac: string, ip: string | null, nowMs: number): void {
     const { targets, isOwn } = this.#options;
-    const learning = this.#learning;
-    if (learning === null || isMulticastMac(mac) || mac === ZERO_MAC || isOwn(ip)) return;
-    const before = this.#learned.get(mac);
-    if (before === ip && targets.entry(mac) !== null) return; // two workers told of it
-    if (before === undefined && this.#isFull(learning, nowMs)) return;
-    if (before !== undefined && before !== ip && !this.#mayMove(mac, nowMs)) return;
-    const endpoint = { ip, port: learning.port };
-    switch (targets.learn(mac, endpoint, nowMs)) {
+    if (isMulticastMac(mac) || mac === ZERO_MAC || (ip !== null && isOwn(ip))) return;
+    if (ip === null) this.#learn(mac, 'here', nowMs);
+    else if (this.#learning !== null) this.#learn(mac, { ip, port: this.#learning.port }, nowMs);
+    else if (this.#learned.has(mac)) targets.remove(mac); // it has left again, and the plugin is to say where to
+  }
+
+  #learn(mac: string, heardAt: Where, nowMs: number): void {
+    const { targets, onCameHere } = this.#options;
+    const before = targets.whereIs(mac);
+    if (this.#learned.has(mac)) {
+      if (before !== null && isSame(before, heardAt) && targets.hasEntry(mac)) return; // two workers told of it
+    } else if (this.#learning === null) {
+      if (before === null || before === 'here') return; // the plugin is asked about all that it has not spoken of
+    } else if (this.#isFull(this.#learning, nowMs)) return;
+    const where = this.#afterMove(mac, before, heardAt, nowMs);
+    if (where === null) return;
+    switch (targets.learn(mac, where, nowMs)) {
       case 'learned':
-        if (before !== undefined && before !== ip) this.#moved(mac, before, endpoint);
-        this.#learned.set(mac, ip);
-        this.#expiry.set(mac, nowMs + learning.ageing);
+        if (before !== null && !isSame(before, where)) this.#moved(mac, before, where);
+        this.#learned.add(mac);
+        this.#expiry.set(mac, nowMs + this.#ageing);
         this.#restoreRoom();
+        if (where === 'here' && before !== null && before !== 'here') onCameHere(mac);
         return;
       case 'no_room':
         this.#noRoom();
         return;
     }
+  }
+
+  /** Where a MAC is to be that may be known elsewhere; null: where it is. What the plugin said of it is no move. */
+  #afterMove(mac: string, before: Where | null, heardAt: Where, nowMs: number): Where | null {
+    if (before === null || !this.#learned.has(mac) || isSame(before, heardAt)) return heardAt;
+    const wasDuplicate = this.#flapGuard.duplicates.has(mac);
+    const verdict = this.#flapGuard.judge(mac, before, nowMs);
+    if (!wasDuplicate && this.#flapGuard.duplicates.has(mac)) this.#foundDuplicate(mac, verdict === 'home');
+    if (verdict === 'stay') return null;
+    return verdict === 'home' ? this.#flapGuard.movers.get(mac)!.home : heardAt;
+  }
+
+  /** MACs that have moved of late, in the order of their first move. */
+  get movers(): ReadonlyMap<string, Mover> {
+    return this.#flapGuard.movers;
+  }
+
+  /** A frozen MAC may move again. False when it is not frozen. */
+  thaw(mac: string): boolean {
+    if (typeof this.#flapGuard.movers.get(mac)?.frozenUntilMs !== 'number') return false;
+    this.#flapGuard.forget(mac);
+    return true;
+  }
+
+  /** The VNIC that carries any MAC goes: nothing is behind it any more. */
+  forgetHere(): void {
+    const { targets } = this.#options;
+    for (const [mac, { home }] of [...this.movers]) if (home === 'here') this.#flapGuard.forget(mac);
+    for (const mac of [...this.#learned]) if (targets.whereIs(mac) === 'here') targets.remove(mac);
   }
 
   /** Forgets who has been silent for too long, thaws who was frozen for long enough, and says what there is to say. */
@@ -100,9 +161,13 @@ export class Learner {
   }
 
   #age(mac: string, nowMs: number): void {
-    const until = this.#lastHeardMs(mac) + (this.#learning?.ageing ?? 0);
+    const until = this.#lastHeardMs(mac) + this.#ageing;
     if (until > nowMs) this.#expiry.set(mac, until);
     else this.#options.targets.remove(mac);
+  }
+
+  get #ageing(): number {
+    return this.#learning?.ageing ?? AGEING_MS;
   }
 
   #lastHeardMs(mac: string): number {
@@ -117,16 +182,14 @@ export class Learner {
     return true;
   }
 
-  #mayMove(mac: string, nowMs: number): boolean {
-    const wasFrozen = this.#flapGuard.frozen.has(mac);
-    if (this.#flapGuard.allow(mac, nowMs)) return true;
-    if (!wasFrozen) this.#news.frozen.push(mac);
-    return false;
+  #foundDuplicate(mac: string, isFrozen: boolean): void {
+    if (isFrozen) this.#news.frozen.push(mac);
+    else this.#news.duplicates.push(mac);
   }
 
-  #moved(mac: string, from: string, to: Endpoint): void {
+  #moved(mac: string, from: Where, to: Where): void {
     this.#news.moves++;
-    this.#news.lastMove = { mac, from, to: formatEndpoint(to) };
+    this.#news.lastMove = { mac, from: textOf(from), to: textOf(to) };
   }
 
   #noRoom(): void {
@@ -146,30 +209,38 @@ export class Learner {
     if (this.#learning !== null && nowMs - this.#refusedAtMs < FULL_FOR_MS) {
       reasons.push(`${this.#learning.max} MACs are learned, the most that may be: frames to others are flooded`);
     }
-    const { frozen } = this.#flapGuard;
-    if (frozen.size > 0) {
-      const seconds = FROZEN_MS / 1000;
-      reasons.push(`MACs that move too often stay where they are for ${seconds} s: ${this.#places(frozen)}`);
+    const { duplicates, movers } = this.#flapGuard;
+    const frozen = [...duplicates].filter((mac) => movers.get(mac)?.frozenUntilMs !== null);
+    const followed = [...duplicates].filter((mac) => !frozen.includes(mac));
+    if (followed.length > 0) {
+      reasons.push(`MACs move too often, perhaps they are in two places at once: ${this.#places(followed)}`);
     }
+    if (frozen.length > 0) reasons.push(`MACs that move too often are frozen: ${this.#places(frozen)}`);
     if (reasons.length === 0) health.restore('learning');
     else health.degrade('learning', reasons.join('; '));
   }
 
-  /** `de:ad:be:ef:00:01 at 10.0.0.1, ... and 5 more`. */
-  #places(macs: ReadonlySet<string>): string {
-    const named = [...macs].slice(0, NAMED_MAX).map((mac) => `${mac} at ${this.#learned.get(mac)}`);
-    const more = macs.size - named.length;
+  /** `de:ad:be:ef:00:01 at 10.0.0.1:4789, ... and 5 more`. */
+  #places(macs: readonly string[]): string {
+    const named = macs.slice(0, NAMED_MAX).map((mac) => `${mac} at ${this.#placeOf(mac)}`);
+    const more = macs.length - named.length;
     return named.join(', ') + (more > 0 ? ` and ${more} more` : '');
+  }
+
+  #placeOf(mac: string): string {
+    const where = this.#options.targets.whereIs(mac);
+    return where === null ? 'no place' : textOf(where);
   }
 
   #logNews(nowMs: number): void {
     const { log } = this.#options;
-    const { refused, moves, lastMove, frozen } = this.#news;
-    if (refused + moves + frozen.length === 0) return;
+    const { refused, moves, lastMove, duplicates, frozen } = this.#news;
+    if (refused + moves + duplicates.length + frozen.length === 0) return;
     if (refused > 0) log.warn('MACs were not learned: as many as may be are', { refused, max: this.#learning?.max });
     if (moves > 0) log.info('MACs moved', { moves, ...lastMove });
+    if (duplicates.length > 0) log.warn('MACs move too often', { count: duplicates.length, mac: duplicates[0] });
     if (frozen.length > 0) log.warn('MACs move too often and are frozen', { count: frozen.length, mac: frozen[0] });
-    this.#news = { refused: 0, moves: 0, lastMove: {}, frozen: [] };
+    this.#news = noNews();
     this.#loggedAtMs = nowMs;
   }
 
@@ -181,16 +252,16 @@ export class Learner {
   }
 
   #forgetAll(): void {
-    for (const mac of [...this.#learned.keys()]) this.#options.targets.remove(mac);
+    for (const mac of [...this.#learned]) this.#options.targets.remove(mac);
   }
 
   #shrink(max: number): void {
-    const heard = [...this.#learned.keys()].map((mac) => ({ mac, atMs: this.#lastHeardMs(mac) }));
+    const heard = [...this.#learned].map((mac) => ({ mac, atMs: this.#lastHeardMs(mac) }));
     const latestFirst = heard.sort((a, b) => b.atMs - a.atMs);
     for (const { mac } of latestFirst.slice(max)) this.#options.targets.remove(mac);
   }
 
   #rearmAll(ageing: number): void {
-    for (const mac of this.#learned.keys()) this.#expiry.set(mac, this.#lastHeardMs(mac) + ageing);
+    for (const mac of this.#learned) this.#expiry.set(mac, this.#lastHeardMs(mac) + ageing);
   }
 }

@@ -38,11 +38,14 @@ const SWEEP_STEPS = 4;
 /** Why a question has no target. */
 export type Refusal = 'no_such_mac' | 'lookup_failed';
 
+/** Where a MAC was heard: at a VTEP, or behind the VNIC here that carries any MAC. */
+export type Where = Endpoint | 'here';
+
 export interface Decision {
-  readonly target: Target | Refusal;
+  readonly target: Target | Refusal | 'here';
   /** Set by the operator. */
   readonly isStatic: boolean;
-  /** Heard from the underlay, not told by anybody. */
+  /** Heard, not told by anybody. */
   readonly isLearned: boolean;
   /** When it was said. */
   readonly atMs: number;
@@ -60,7 +63,7 @@ export interface TargetsOptions {
   readonly nowMs: number;
 }
 
-function isRefusal(target: Target | Refusal): target is Refusal {
+function isRefusal(target: Decision['target']): target is Refusal {
   return target === 'no_such_mac' || target === 'lookup_failed';
 }
 
@@ -142,12 +145,22 @@ export class Targets {
     for (const [mac, decision] of this.#decisions) yield isTold(decision) && this.hasEntry(mac) ? mac : null;
   }
 
-  /** What was heard: stands only where neither the operator, a VNIC nor the plugin has said anything (`kept`). */
-  learn(mac: string, endpoint: Endpoint, nowMs: number): 'learned' | 'kept' | 'no_room' {
-    if (!this.#isOpen(mac)) return 'kept';
-    return this.#write(mac, { target: endpoint, isStatic: false, isLearned: true, atMs: nowMs })
-      ? 'learned'
-      : 'no_room';
+  /** Where the plugin says or what was heard says that a MAC is; null: nobody does, or it is not to be moved. */
+  whereIs(mac: string): Where | null {
+    const decision = this.#decisions.get(mac);
+    if (decision === undefined || decision.isStatic) return null;
+    if (typeof decision.target === 'object') return this.#options.isOwn(decision.target) ? 'here' : decision.target;
+    return decision.target === 'here' ? 'here' : null;
+  }
+
+  /**
+   * What was heard: stands only where neither the operator, a VNIC nor the plugin has said anything (`kept`). But what
+   * is behind a VNIC here is here, wherever the plugin has it.
+   */
+  learn(mac: string, where: Where, nowMs: number): 'learned' | 'kept' | 'no_room' {
+    const isHere = where === 'here' && this.whereIs(mac) !== null;
+    if (!isHere && !this.#isOpen(mac)) return 'kept';
+    return this.#write(mac, { target: where, isStatic: false, isLearned: true, atMs: nowMs }) ? 'learned' : 'no_room';
   }
 
   isLearned(mac: string): boolean {
@@ -218,8 +231,8 @@ export class Targets {
     return true;
   }
 
-  #classify(mac: string, target: Target | Refusal): void {
-    if (typeof target === 'object' && this.#options.isOwn(target)) this.#own.add(mac);
+  #classify(mac: string, target: Decision['target']): void {
+    if (target === 'here' || (typeof target === 'object' && this.#options.isOwn(target))) this.#own.add(mac);
     else this.#own.delete(mac);
     if (isRefusal(target)) this.#refused.add(mac);
     else this.#refused.delete(mac);
@@ -240,10 +253,10 @@ export class Targets {
     return fdb.fdbPut(overlay, mac, this.#resolve(target), isLearned ? { isLearned } : { isStatic });
   }
 
-  #resolve(target: Target | Refusal): FdbTarget {
+  #resolve(target: Decision['target']): FdbTarget {
     if (target === 'drop') return { kind: 'drop', reason: 'drop_entry' };
-    if (typeof target === 'string') return { kind: 'drop', reason: target };
-    if (!this.#options.isOwn(target)) return { kind: 'remote', endpoint: target };
+    if (isRefusal(target)) return { kind: 'drop', reason: target };
+    if (target !== 'here' && !this.#options.isOwn(target)) return { kind: 'remote', endpoint: target };
     const vnic = this.#options.anyMacVnic();
     return vnic === null ? { kind: 'drop', reason: 'no_local_port' } : { kind: 'local', vnic };
   }

@@ -91,7 +91,7 @@ export class Attachment {
     this.targets = new Targets({
       ...{ fdb: datapath, overlay: this.index, fdbSize: datapath.fdbSize, nowMs },
       isOwn: (endpoint) => isOwnEndpoint(listen, endpoint),
-      anyMacVnic: () => [...this.vnics.values()].find((vnic) => vnic.allowAnyMac)?.index ?? null,
+      anyMacVnic: () => this.#anyMacVnic,
     });
     this.targets.onUsed = overlay.remotes.uses;
     this.targets.onLeft = overlay.remotes.leaves;
@@ -99,11 +99,16 @@ export class Attachment {
     this.flooding = new Flooding({
       ...{ overlay: overlay.name, listen, memberships: socket.memberships, targets: this.targets, health, log, nowMs },
       heardAtMs: (mac) => datapath.fdbHeardAtMs(this.index, mac),
+      onCameHere: (mac) => this.upcalls.cameHere(mac),
     });
     this.#listenAddress = new ListenAddress(health);
     this.#listenAddress.opened(overlay.isListenLocal);
     this.#staticTargets = new StaticTargets(health, log);
     this.#staticTargets.putAll(overlay.statics, this.#putStatic);
+  }
+
+  get #anyMacVnic(): VnicIndex | null {
+    return [...this.vnics.values()].find((vnic) => vnic.allowAnyMac)?.index ?? null;
   }
 
   #forUpcalls(): UpcallOverlay {
@@ -155,6 +160,7 @@ export class Attachment {
       mtu: this.#overlay.mtu,
       point: isPoint(facts) ? (facts.point ?? 'drop') : null,
       lookup: !isPoint(facts),
+      returns: this.#anyMacVnic !== null,
       proxyArp: facts.can('arp'),
       proxyNdp: facts.can('ndp'),
       proxyDhcp: facts.can('dhcp'),
@@ -211,7 +217,9 @@ export class Attachment {
   removeVnic(vnic: AttachedVnic): void {
     this.vnics.delete(vnic.index);
     if (this.#unfit.delete(vnic)) this.#sayUnfit();
-    if (vnic.allowAnyMac) this.targets.redirectOwn();
+    if (!vnic.allowAnyMac) return;
+    this.flooding.learner.forgetHere();
+    this.targets.redirectOwn();
   }
 
   tick(nowMs: number): void {

@@ -79,11 +79,15 @@ export class Upcalls {
     if (this.#store(mac, target, ttlMs)) this.#overtake(mac, 'put');
   }
 
-  /** The plugin withdraws a MAC; what the operator or a VNIC says of the MAC stays, and what was learned of it. */
+  /**
+   * The plugin withdraws a MAC; what the operator or a VNIC says of the MAC stays, and what was learned of it from the
+   * underlay. That it is here may be what has changed: if not, its next frame says so.
+   */
   withdraw(mac: string): void {
     const { targets } = this.#options;
     this.#reconciler?.pushed(mac);
-    if (targets.entry(mac)?.isStatic !== true && !targets.isLearned(mac)) this.forget(mac);
+    if (targets.entry(mac)?.isStatic === true) return;
+    if (!targets.isLearned(mac) || targets.whereIs(mac) === 'here') this.forget(mac);
   }
 
   /** The instance behind the relay answers from now on; what the one before it has not answered is asked again. */
@@ -122,6 +126,12 @@ export class Upcalls {
   /** A local VNIC has the MAC now. */
   tookLocally(mac: string): void {
     this.#overtake(mac, 'put');
+  }
+
+  /** A MAC that was known elsewhere is behind a VNIC here: answers that are under way count for nothing. */
+  cameHere(mac: string): void {
+    this.#overtake(mac, 'put');
+    this.#options.overlay.plugin?.moved({ mac, ip: null });
   }
 
   /** An IP address has a new owner: VNICs here that may remember the old one are told. */
@@ -171,7 +181,8 @@ export class Upcalls {
       void this.#ask(query, this.#options.now(), true);
     }
     if (question.overtaken === null) return outcome;
-    return this.#options.targets.decision(query.mac)?.target ?? outcome;
+    const target = this.#options.targets.decision(query.mac)?.target;
+    return target === undefined || target === 'here' ? outcome : target;
   }
 
   /** The plugin's word. False: the operator's or a VNIC's stands against it, or there is no room and health says so. */

@@ -4,7 +4,7 @@
  */
 import ipaddr from 'ipaddr.js';
 import { ipFamily, isMulticastMac, parseIp, parseMac } from '../../address.js';
-import type { Answer, Endpoint, Entry, Flood, Learning, Owner, Target } from '../api.js';
+import type { Answer, Endpoint, Entry, Flood, Learning, MovePolicy, Owner, Target } from '../api.js';
 import { shown } from './words.js';
 
 const NO_HOST = new Set(['unspecified', 'broadcast', 'multicast']);
@@ -94,10 +94,31 @@ function checkFloodIp(value: unknown): string {
 }
 
 function checkLearning(value: unknown): Learning {
-  const { ageing, max, port } = Object(value) as Partial<Record<string, unknown>>;
+  const { ageing, max, port, moves } = Object(value) as Partial<Record<string, unknown>>;
   const life = checkTtl(ageing ?? null);
   if (!Number.isInteger(max) || (max as number) < 1) throw new Error(`learn.max is ${quoted(max)}, not a count`);
-  return Object.freeze({ ageing: life as number, max: max as number, port: checkPort(port) });
+  const learning: Learning = { ageing: life as number, max: max as number, port: checkPort(port) };
+  return Object.freeze(moves === undefined ? learning : { ...learning, moves: checkMoves(moves) });
+}
+
+/** MACs, or how they begin. */
+const MAC_START = /^[0-9a-f]{2}(:[0-9a-f]{2}){0,5}$/;
+const EXEMPT_MAX = 64;
+
+function checkMoves(value: unknown): MovePolicy {
+  const { limit, window, freeze, exempt } = Object(value) as Partial<Record<string, unknown>>;
+  if (!Number.isInteger(limit) || (limit as number) < 1)
+    throw new Error(`moves.limit is ${quoted(limit)}, not a count`);
+  const within = checkTtl(window ?? null) as number;
+  const frozen = freeze === null ? null : (checkTtl(freeze ?? '') as number);
+  const starts = Array.isArray(exempt) && exempt.length <= EXEMPT_MAX ? (exempt as unknown[]) : null;
+  if (starts?.every((start) => typeof start === 'string' && MAC_START.test(start)) !== true) {
+    throw new Error(
+      `moves.exempt is ${quoted(exempt)}, not a list of at most ${EXEMPT_MAX} MACs or beginnings of MACs`,
+    );
+  }
+  const macs = Object.freeze([...(starts as string[])]);
+  return Object.freeze({ limit: limit as number, window: within, freeze: frozen, exempt: macs });
 }
 
 export function checkAnswer(value: unknown, family: 4 | 6): Answer | null {

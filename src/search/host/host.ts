@@ -6,7 +6,7 @@
  * A host lives once: start, stop. Another try is another host.
  */
 import { messageOf } from '../../errors.js';
-import type { Answer, Entry, Flood, Owner, PluginLog, PropertyValue, Query, Target } from '../api.js';
+import type { Answer, Entry, Flood, Move, Owner, PropertyValue, Query, Target } from '../api.js';
 import {
   checkAnswer,
   checkEntry,
@@ -18,10 +18,11 @@ import {
   checkTarget,
   checkTtl,
 } from './answers.js';
-import { DeadlinePassed, type Deadlines } from './deadlines.js';
+import { DeadlinePassed } from './deadlines.js';
 import type { Ability, EntriesPage, QuestionName, Questions, Said } from './messages.js';
-import type { Channel, OpenChannel } from './thread.js';
-import { type Askable, type PluginCounts, PluginFault, type PluginHealth, type PluginSink } from './types.js';
+import { MovesTold } from './moves-told.js';
+import type { Channel } from './thread.js';
+import { type Askable, type HostOptions, PluginFault } from './types.js';
 import { shown, wordsOf } from './words.js';
 
 /** A question is answered within this time, or it counts as failed. */
@@ -33,23 +34,6 @@ export const STOP_DEADLINE_MS = 2000;
 export const FAULTS_IN_A_ROW_MAX = 3;
 /** Entries that are asked for at once. */
 const ENTRIES_PAGE = 1024;
-
-export interface HostOptions {
-  /** Of the plugin. */
-  readonly name: string;
-  readonly open: OpenChannel;
-  readonly values: Readonly<Record<string, PropertyValue>>;
-  readonly vni: number;
-  /** Address family of the overlay's socket. */
-  readonly family: 4 | 6;
-  readonly log: PluginLog;
-  readonly health: PluginHealth;
-  readonly counts: PluginCounts;
-  readonly deadlines: Deadlines;
-  readonly sink: PluginSink;
-  /** The instance is no more, and nobody asked for that. */
-  readonly onDeath: (fault: PluginFault) => void;
-}
 
 interface Asked {
   resolve(value: unknown): void;
@@ -64,6 +48,7 @@ export class PluginHost implements Askable {
   #nextId = 0;
   #abilities: ReadonlySet<string> = new Set();
   #faultsInARow = 0;
+  readonly #movesTold: MovesTold;
   #hasDegraded = false;
   /** Why the instance is asked and heard no more; null while it is. */
   #end: PluginFault | null = null;
@@ -73,6 +58,7 @@ export class PluginHost implements Askable {
   constructor(options: HostOptions) {
     this.#options = options;
     this.name = options.name;
+    this.#movesTold = new MovesTold(options.log);
     this.#channel = options.open({
       said: (parcel) => {
         for (const said of parcel) this.#heard(said);
@@ -175,6 +161,11 @@ export class PluginHost implements Askable {
 
   dhcp(mac: string): Promise<string | null> {
     return this.#question('dhcp', [mac], mac, checkServer);
+  }
+
+  moved(move: Move): void {
+    if (!this.can('moved') || this.#end !== null) return;
+    this.#movesTold.tell(() => this.#ask('moved', [move], LOOKUP_DEADLINE_MS, nothing, move.mac));
   }
 
   /** A question of the packet path. What the instance cannot do answers null. */

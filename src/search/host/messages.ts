@@ -18,7 +18,7 @@ export interface Manifest {
 }
 
 /** What an instance may be able to do beyond the least. */
-export const ABILITIES = ['change', 'reload', 'arp', 'ndp', 'dhcp', 'entries', 'flood'] as const;
+export const ABILITIES = ['change', 'reload', 'arp', 'ndp', 'dhcp', 'entries', 'flood', 'moved'] as const;
 export type Ability = (typeof ABILITIES)[number];
 
 /**
@@ -40,6 +40,7 @@ export interface Questions {
   entries: [most: number];
   leaveEntries: [];
   flood: [];
+  moved: [move: object];
 }
 export type QuestionName = keyof Questions;
 

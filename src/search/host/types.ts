@@ -1,5 +1,7 @@
 /** What the host of a plugin is to the rest of the daemon: whom it may be asked, where its words go, how it fails. */
-import type { Answer, Owner, Query, Target } from '../api.js';
+import type { Answer, Move, Owner, PluginLog, PropertyValue, Query, Target } from '../api.js';
+import type { Deadlines } from './deadlines.js';
+import type { OpenChannel } from './thread.js';
 
 /** A plugin did not do what it was asked. The message names plugin and question. */
 export class PluginFault extends Error {
@@ -49,6 +51,23 @@ export class PluginCounts {
   }
 }
 
+export interface HostOptions {
+  /** Of the plugin. */
+  readonly name: string;
+  readonly open: OpenChannel;
+  readonly values: Readonly<Record<string, PropertyValue>>;
+  readonly vni: number;
+  /** Address family of the overlay's socket. */
+  readonly family: 4 | 6;
+  readonly log: PluginLog;
+  readonly health: PluginHealth;
+  readonly counts: PluginCounts;
+  readonly deadlines: Deadlines;
+  readonly sink: PluginSink;
+  /** The instance is no more, and nobody asked for that. */
+  readonly onDeath: (fault: PluginFault) => void;
+}
+
 /** The questions, all checked and fenced: a rejection is a PluginFault. */
 export interface Askable {
   readonly name: string;
@@ -56,4 +75,6 @@ export interface Askable {
   arp(ip: string, vlan: number): Promise<Owner | null>;
   ndp(ip: string, vlan: number): Promise<Owner | null>;
   dhcp(mac: string): Promise<string | null>;
+  /** Not a question: nobody hears of its end. */
+  moved(move: Move): void;
 }

@@ -1,63 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { FROZEN_MS, MOVES_MAX, MOVES_WITHIN_MS } from '../../../src/daemon/forwarding/flap-guard.js';
-import { Learner } from '../../../src/daemon/forwarding/learner.js';
-import { Targets } from '../../../src/daemon/forwarding/targets.js';
-import { Health } from '../../../src/daemon/health/health.js';
-import type { Learning } from '../../../src/search/api.js';
 import { LISTEN, MAC, OTHER_PEER, OWN_MAC, PEER, remote } from '../harness.js';
-import { OVERLAY, RecordingDatapath } from '../recording-datapath.js';
-
-const RULES: Learning = { ageing: 300_000, max: 4, port: 4789 };
-const START_MS = 5_000_000;
-const macOf = (n: number) => `02:00:00:00:00:${n.toString(16).padStart(2, '0')}`;
-
-/** A learner and a clock; `hear` is what the datapath does for a frame that names a MAC and its VTEP. */
-function learner(rules: Learning | null = RULES) {
-  const datapath = new RecordingDatapath();
-  const targets = new Targets({
-    fdb: datapath,
-    overlay: OVERLAY,
-    fdbSize: 64,
-    isOwn: ({ ip }) => ip === LISTEN.ip,
-    anyMacVnic: () => null,
-    nowMs: START_MS,
-  });
-  const health = new Health();
-  const logged: string[] = [];
-  const log = (level: string) => (message: string, fields?: object) =>
-    void logged.push(`${level} ${message} ${JSON.stringify(fields)}`);
-  const heardAt = new Map<string, number>();
-  const it = new Learner({
-    targets,
-    heardAtMs: (mac) => heardAt.get(mac) ?? null,
-    isOwn: (ip) => ip === LISTEN.ip,
-    health,
-    log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
-    nowMs: START_MS,
-  });
-  it.configure(rules);
-  let nowMs = START_MS;
-  return {
-    it,
-    datapath,
-    targets,
-    health,
-    logged,
-    hear(mac: string, ip: string) {
-      heardAt.set(mac, nowMs);
-      it.heard(mac, ip, nowMs);
-    },
-    /** Frames from a MAC that the FDB agrees with: nobody is told. */
-    stillHeard: (mac: string) => void heardAt.set(mac, nowMs),
-    pass(ms: number) {
-      nowMs += ms;
-      it.tick(nowMs);
-    },
-    now: () => nowMs,
-    fdb: (mac: string) => datapath.fdb.get(mac)?.target,
-  };
-}
+import { OVERLAY } from '../recording-datapath.js';
+import { learner, macOf, RULES } from './learning.js';
 
 describe('learning', () => {
   it('writes where a MAC was heard, with the port of VTEPs', () => {
@@ -213,68 +158,5 @@ describe('learning', () => {
     assert.equal(it.size, 2);
     hear(macOf(1), PEER.ip);
     assert.deepEqual(fdb(macOf(1)), remote(PEER));
-  });
-});
-
-describe('a MAC that moves', () => {
-  it('is followed, and says so at most once a second', () => {
-    const { hear, pass, fdb, logged } = learner();
-    hear(MAC, PEER.ip);
-    hear(MAC, OTHER_PEER.ip);
-    assert.deepEqual(fdb(MAC), remote(OTHER_PEER));
-    hear(MAC, PEER.ip);
-    pass(100);
-    assert.deepEqual(logged, [
-      `info MACs moved {"moves":2,"mac":"${MAC}","from":"${OTHER_PEER.ip}","to":"${PEER.ip}:4789"}`,
-    ]);
-  });
-
-  it('too often is frozen where it is, named, and thaws by itself', () => {
-    const { hear, pass, fdb, health, it } = learner({ ...RULES, ageing: 3_600_000 });
-    const places = [PEER, OTHER_PEER];
-    hear(MAC, PEER.ip);
-    for (let move = 1; move <= MOVES_MAX; move++) hear(MAC, places[move % 2]!.ip);
-    const last = places[MOVES_MAX % 2]!;
-    assert.deepEqual(fdb(MAC), remote(last));
-    pass(100);
-    assert.equal(health.has('learning'), false);
-    const elsewhere = places[(MOVES_MAX + 1) % 2]!;
-    for (let n = 0; n < 100; n++) hear(MAC, elsewhere.ip);
-    pass(100);
-    assert.deepEqual(fdb(MAC), remote(last));
-    assert.match(health.details, new RegExp(`180 s: ${MAC} at ${last.ip}$`));
-    hear(macOf(1), PEER.ip);
-    hear(macOf(1), OTHER_PEER.ip);
-    assert.deepEqual(fdb(macOf(1)), remote(OTHER_PEER), 'others may move');
-    pass(FROZEN_MS - 1000);
-    hear(MAC, elsewhere.ip);
-    assert.deepEqual(fdb(MAC), remote(last));
-    pass(1200);
-    assert.equal(health.has('learning'), false);
-    hear(MAC, elsewhere.ip);
-    assert.deepEqual(fdb(MAC), remote(elsewhere));
-    assert.equal(it.size, 2);
-  });
-
-  it('now and then is never frozen', () => {
-    const { hear, pass, fdb, health } = learner({ ...RULES, ageing: 86_400_000 });
-    hear(MAC, PEER.ip);
-    for (let move = 1; move <= 30; move++) {
-      const to = [PEER, OTHER_PEER][move % 2]!;
-      hear(MAC, to.ip);
-      assert.deepEqual(fdb(MAC), remote(to), `move ${move}`);
-      pass(MOVES_WITHIN_MS / (MOVES_MAX - 1));
-    }
-    assert.equal(health.has('learning'), false);
-  });
-
-  it('is forgotten with its moves', () => {
-    const { hear, targets, fdb } = learner();
-    hear(MAC, PEER.ip);
-    for (let move = 1; move <= MOVES_MAX + 3; move++) hear(MAC, [PEER, OTHER_PEER][move % 2]!.ip);
-    targets.remove(MAC); // as delete-target does
-    hear(MAC, '10.88.88.99');
-    hear(MAC, PEER.ip);
-    assert.deepEqual(fdb(MAC), remote(PEER));
   });
 });

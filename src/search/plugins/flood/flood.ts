@@ -4,8 +4,8 @@
  * VTEP that has no control plane. Flooding and learning are the host's work; this says how.
  */
 import { VXLAN_PORT } from '../../../address.js';
-import type { DynamicInstance, DynamicPlugin, Flood, PropertyValue } from '../../api.js';
-import { LIST_BYTES_MAX, LIST_MAX, parseGroup, parseList } from './list.js';
+import type { DynamicInstance, DynamicPlugin, Flood, Learning, PropertyValue } from '../../api.js';
+import { LIST_BYTES_MAX, LIST_MAX, parseExempt, parseGroup, parseList } from './list.js';
 
 type Values = Readonly<Record<string, PropertyValue>>;
 
@@ -15,6 +15,10 @@ const PORT = 'flood/port';
 const LEARNING = 'flood/learning';
 const AGEING = 'flood/ageing';
 const LEARNING_MAX = 'flood/learning_max';
+const MOVE_LIMIT = 'flood/move_limit';
+const MOVE_WINDOW = 'flood/move_window';
+const MOVE_EXEMPT = 'flood/move_exempt';
+const FREEZE = 'flood/freeze';
 
 export const flood: DynamicPlugin = {
   name: 'flood',
@@ -65,6 +69,42 @@ export const flood: DynamicPlugin = {
       mutable: true,
       help: 'most MACs that are learned; frames to others are flooded',
     },
+    {
+      name: MOVE_LIMIT,
+      type: 'uint',
+      required: false,
+      default: 5,
+      range: [1, 1000],
+      mutable: true,
+      help: 'moves of a MAC within flood/move_window that are nothing special; one more, and the operator is told',
+    },
+    {
+      name: MOVE_WINDOW,
+      type: 'uint',
+      required: false,
+      default: 180,
+      range: [1, 86_400],
+      mutable: true,
+      help: 'seconds within which moves of a MAC are counted',
+    },
+    {
+      name: FREEZE,
+      type: 'uint',
+      required: false,
+      default: 'off',
+      values: ['off'],
+      range: [1, 86_400],
+      mutable: true,
+      help: 'seconds for which a MAC that moves too often stays where it was before; off: it is followed',
+    },
+    {
+      name: MOVE_EXEMPT,
+      type: 'string',
+      required: false,
+      default: '00:00:5e:00:01,00:00:5e:00:02',
+      mutable: true,
+      help: 'MACs, or how they begin, whose moves are not counted, with commas between; none: all are',
+    },
   ],
   create: (_context, values) => new FloodInstance(values),
 };
@@ -111,6 +151,15 @@ function floodOf(values: Values): Flood {
   }
   const flood: Flood = { endpoints: Object.freeze(endpoints), unknown: true };
   if (values[LEARNING] === 'false') return Object.freeze(flood);
-  const learn = { ageing: Number(values[AGEING]) * 1000, max: Number(values[LEARNING_MAX]), port };
-  return Object.freeze({ ...flood, learn: Object.freeze(learn) });
+  return Object.freeze({ ...flood, learn: learningOf(values, port) });
+}
+
+function learningOf(values: Values, port: number): Learning {
+  const moves = Object.freeze({
+    limit: Number(values[MOVE_LIMIT]),
+    window: Number(values[MOVE_WINDOW]) * 1000,
+    freeze: values[FREEZE] === 'off' ? null : Number(values[FREEZE]) * 1000,
+    exempt: Object.freeze(parseExempt(MOVE_EXEMPT, String(values[MOVE_EXEMPT]))),
+  });
+  return Object.freeze({ ageing: Number(values[AGEING]) * 1000, max: Number(values[LEARNING_MAX]), port, moves });
 }

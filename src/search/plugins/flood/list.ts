@@ -1,4 +1,4 @@
-/** The flood list as typed: which VTEPs get a copy of what has no single destination. */
+/** Lists as typed: which VTEPs get a copy of what has no single destination, and which MACs may move as they like. */
 import { type Endpoint, formatEndpoint, ipFamily, isMulticast, parseEndpoint } from '../../../address.js';
 import { notUnicast } from '../underlay.js';
 
@@ -39,4 +39,19 @@ function parseMember(property: string, text: string, defaultPort: number): Endpo
 export function parseGroup(property: string, ip: string, port: number): Endpoint {
   if (!isMulticast(ip)) throw new Error(`${property}=${ip}: expected a multicast address, as 239.1.1.1 or ff05::1`);
   return { ip, port };
+}
+
+/** A MAC, or its first bytes. */
+const MAC_START = /^[0-9a-f]{2}([:-][0-9a-f]{2}){0,5}$/i;
+
+/** `00:00:5e:00:01, 02-00-00-00-00-99` in canonical text; `none`: an empty list. Throws an Error for anything else. */
+export function parseExempt(property: string, text: string): string[] {
+  if (text.trim() === 'none') return [];
+  return text.split(',').map((part) => {
+    const start = part.trim();
+    if (MAC_START.test(start)) return start.toLowerCase().replaceAll('-', ':');
+    throw new Error(
+      `${property}: ${JSON.stringify(start)}: expected a MAC, or how MACs begin, as 00:00:5e:00:01; or none`,
+    );
+  });
 }
