@@ -318,6 +318,9 @@ export const underlayTooSmall = (where: string, underlay: number, least: number)
 export const noSuchTarget = (overlay: string, mac: string) =>
   new VxlaneError('no_such_target', `overlay ${overlay} has no target for ${mac}`);
 
+export const notFrozen = (overlay: string, mac: string) =>
+  new VxlaneError('no_such_frozen_mac', `${mac} is not frozen on overlay ${overlay}`);
+
 export const targetIsVnic = (mac: string, holder: string) =>
   new VxlaneError('target_is_vnic', `${mac} is the MAC of ${holder}, which has no other target`);
 

@@ -8,6 +8,7 @@ import type {
   DaemonView,
   LookupView,
   ModifyOverlay,
+  MoveView,
   OverlayView,
   StatsView,
   TargetPage,
@@ -85,6 +86,14 @@ export class ControlClient {
 
   async flushTargets(name: string): Promise<void> {
     await this.#change('DELETE', `${overlayPath(name)}/targets`);
+  }
+
+  moves(name: string): Promise<MoveView[]> {
+    return this.#read(`${overlayPath(name)}/moves`);
+  }
+
+  async thaw(name: string, mac: string): Promise<void> {
+    await this.#change('DELETE', `${overlayPath(name)}/moves/${encodeURIComponent(mac)}`);
   }
 
   lookup(name: string, mac: string): Promise<LookupView> {

@@ -13,6 +13,8 @@
  *   DELETE /v1/overlays/NAME/targets               flush
  *   PUT    /v1/overlays/NAME/targets/MAC           SetTarget
  *   DELETE /v1/overlays/NAME/targets/MAC
+ *   GET    /v1/overlays/NAME/moves                 MoveView[]
+ *   DELETE /v1/overlays/NAME/moves/MAC             a frozen MAC may move again
  *   GET    /v1/overlays/NAME/lookup/MAC            LookupView
  *   GET    /v1/vnics                               VnicView[]
  *   POST   /v1/vnics                               CreateVnic -> VnicView
@@ -153,6 +155,23 @@ export interface PageRequest {
   limit: number;
 }
 
+/** A learned MAC that has moved of late, as `flood/move_window` has it. */
+export interface MoveView {
+  mac: string;
+  /** Where it is, as in TargetView. */
+  destination: string;
+  /** Where it was before the first of these moves. */
+  home: string;
+  moves: number;
+  /** `duplicate`: it moved more often than it may, and is followed; `frozen`: and stays at home for a while. */
+  state: 'moving' | 'duplicate' | 'frozen';
+  /** Seconds until it may move again; null: it may. */
+  frozenSeconds: number | null;
+}
+
+/** Those with the most moves; of more than so many the others are left out. */
+export const MOVES_MAX = 1000;
+
 export interface LookupView {
   overlay: string;
   mac: string;
@@ -245,6 +264,8 @@ export interface Controller {
   setTarget(name: string, mac: string, request: SetTarget): Promise<void>;
   deleteTarget(name: string, mac: string): Promise<void>;
   flushTargets(name: string): Promise<void>;
+  moves(name: string): MoveView[];
+  thaw(name: string, mac: string): void;
   lookup(name: string, mac: string): Promise<LookupView>;
   vnics(): VnicView[];
   createVnic(request: CreateVnic): Promise<VnicView>;

@@ -89,6 +89,11 @@ function addTargetRoutes(app: FastifyInstance, controller: Controller): void {
     await controller.deleteTarget(params.name, macOf(params.mac));
     return reply.code(NO_CONTENT).send();
   });
+  app.get<Named>('/v1/overlays/:name/moves', async ({ params }) => controller.moves(params.name));
+  app.delete<NamedMac>('/v1/overlays/:name/moves/:mac', async ({ params }, reply) => {
+    controller.thaw(params.name, macOf(params.mac));
+    return reply.code(NO_CONTENT).send();
+  });
   app.get<NamedMac>('/v1/overlays/:name/lookup/:mac', async ({ params }) =>
     controller.lookup(params.name, macOf(params.mac)),
   );

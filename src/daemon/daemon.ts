@@ -9,6 +9,7 @@ import type {
   DaemonView,
   LookupView,
   ModifyOverlay,
+  MoveView,
   OverlayView,
   PageRequest,
   SetTarget,
@@ -28,8 +29,8 @@ import { lookup } from './commands/lookup.js';
 import { modifyOverlay } from './commands/modify-overlay.js';
 import { emptyRegistry, overlayOf, type Registry, sorted } from './commands/registry.js';
 import { statsView } from './commands/stats-view.js';
-import { deleteTarget, flushTargets, setTarget } from './commands/targets.js';
-import { overlayView, targetPage, vnicView } from './commands/views.js';
+import { deleteTarget, flushTargets, setTarget, thaw } from './commands/targets.js';
+import { moveViews, overlayView, targetPage, vnicView } from './commands/views.js';
 import { createVnic, deleteVnic } from './commands/vnics.js';
 import { release } from './config-file/apply.js';
 import type { ConfigFile } from './config-file/config-file.js';
@@ -187,6 +188,14 @@ export class Daemon implements Controller {
 
   flushTargets(name: string): Promise<void> {
     return this.#registry.serial.run(() => flushTargets(this.#registry, name));
+  }
+
+  moves(name: string): MoveView[] {
+    return moveViews(overlayOf(this.#registry, name), this.#registry.now());
+  }
+
+  thaw(name: string, mac: string): void {
+    thaw(this.#registry, name, mac);
   }
 
   /** Does not wait for commands: it asks as a frame would. */

@@ -125,6 +125,16 @@ describe('targets and properties', { concurrency: 3 }, () => {
     assert.deepEqual(targets(), []);
   });
 
+  test('a frozen MAC is thawed, once', async () => {
+    await create('moves0');
+    const mac = 'de:ad:be:ef:00:01';
+    const mover = { mac, destination: '10.0.0.1:4789', home: '10.0.0.2:4789', moves: 9 };
+    harness.controller.movers.set(mac, { ...mover, state: 'frozen', frozenSeconds: 9 });
+    assert.deepEqual(await vxlane('modify-overlay', '--thaw', 'DE-AD-BE-EF-00-01', 'moves0'), DONE);
+    const stderr = `vxlane: ${mac} is not frozen on overlay moves0\n`;
+    assert.deepEqual(await vxlane('modify-overlay', '--thaw', mac, 'moves0'), { status: 1, stdout: '', stderr });
+  });
+
   test('the search plugin and properties change', async () => {
     await create('modify0');
     assert.deepEqual(

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { macFromNumber } from '../../src/address.js';
-import type { TargetView } from '../../src/control/protocol.js';
+import type { MoveView, TargetView } from '../../src/control/protocol.js';
 import { type Harness, startHarness } from '../control/harness.js';
 import { MAIN, type Run, vxlaneAt } from './vxlane.js';
 
@@ -26,6 +26,12 @@ before(async () => {
   target('de:ad:be:ef:00:01', '10.88.88.70:4789', 'files', 7_620, 185);
   target('de:ad:be:ef:00:02', '[fd00::2]:4789', 'static', 59, null);
   target('de:ad:be:ef:00:03', 'drop', 'static', 60, null);
+  const mover = (mac: string, state: MoveView['state'], frozenSeconds: number | null) =>
+    controller.movers.set(mac, {
+      ...{ mac, destination: '10.88.88.70:4789', home: 'vnic br0', moves: 7, state, frozenSeconds },
+    });
+  mover('de:ad:be:ef:00:01', 'moving', null);
+  mover('de:ad:be:ef:00:02', 'frozen', 61);
   await client.createVnic({ name: 'foo0', overlay: 'overlay0', mac: 'de:ad:be:ef:00:00' });
   await client.createVnic({
     name: 'br0',
@@ -58,6 +64,11 @@ overlay0  de:ad:be:ef:00:01  10.88.88.70:4789  files   2h07m
 overlay0  de:ad:be:ef:00:02  [fd00::2]:4789    static  59s
 overlay0  de:ad:be:ef:00:03  drop              static  1m00s
 `;
+const MOVES = `\
+LINK      MAC                DESTINATION       HOME      MOVES  STATE   THAWS
+overlay0  de:ad:be:ef:00:01  10.88.88.70:4789  vnic br0  7      moving  --
+overlay0  de:ad:be:ef:00:02  10.88.88.70:4789  vnic br0  7      frozen  1m01s
+`;
 const VNICS = `\
 LINK  OVER      MACADDRESS          MTU  NETNS  STATE
 foo0  overlay0  de:ad:be:ef:00:00  1450  --     up
@@ -75,6 +86,8 @@ const CASES: [typed: string[], stdout: string][] = [
   [['show-overlay', '-f'], HEALTH],
   [['show-overlay', '-t', 'overlay0'], TARGETS],
   [['show-overlay', '-t', 'overlay1'], 'LINK  TARGET  DESTINATION  SOURCE  AGE\n'],
+  [['show-overlay', '-m', 'overlay0'], MOVES],
+  [['show-overlay', '-m', '-p', '-o', 'state,thaws', 'overlay0'], 'moving:\nfrozen:61\n'],
   [['show-vnic'], VNICS],
   [['show-overlay', '-f', '-o', 'details,Link', 'overlay0'], 'DETAILS  LINK\n--       overlay0\n'],
   [['show-vnic', '-o', 'LINK,anymac,temporary'], 'LINK  ANYMAC  TEMPORARY\nfoo0  no      no\nbr0   yes     no\n'],

@@ -8,6 +8,7 @@ import type {
   DaemonView,
   LookupView,
   ModifyOverlay,
+  MoveView,
   OverlayView,
   PageRequest,
   PropertyView,
@@ -18,7 +19,7 @@ import type {
   VnicView,
 } from '../../src/control/protocol.js';
 import { TARGETS_DEFAULT } from '../../src/control/protocol.js';
-import { badMac, noSuchOverlay, noSuchVnic, VxlaneError } from '../../src/errors.js';
+import { badMac, noSuchOverlay, noSuchVnic, notFrozen, VxlaneError } from '../../src/errors.js';
 import type { LogLevel } from '../../src/log-levels.js';
 
 interface Overlay {
@@ -37,6 +38,8 @@ export class MemoryController implements Controller {
   /** What the search plugin would answer. */
   readonly directory = new Map<string, string>();
   statsView: StatsView = { totals: {}, drops: [], overlays: [], vnics: [], endpoints: [] };
+  /** MACs that moved, of every overlay. */
+  readonly movers = new Map<string, MoveView>();
   logLevel: LogLevel = 'info';
   /** Thrown by the next call of `daemon()`. */
   bug: unknown = null;
@@ -109,6 +112,17 @@ export class MemoryController implements Controller {
     const all = [...this.#find(name).targets.values()].sort((a, b) => (a.mac < b.mac ? -1 : 1));
     const targets = all.filter(({ mac }) => after === null || mac > after).slice(0, limit);
     return { targets, next: targets.length < limit ? null : targets.at(-1)!.mac };
+  }
+
+  moves(name: string): MoveView[] {
+    this.#find(name);
+    return [...this.movers.values()];
+  }
+
+  thaw(name: string, mac: string): void {
+    this.#find(name);
+    if (this.movers.get(mac)?.state !== 'frozen') throw notFrozen(name, mac);
+    this.movers.delete(mac);
   }
 
   async setTarget(name: string, mac: string, request: SetTarget): Promise<void> {

@@ -37,6 +37,8 @@ const ROUTES = [
   'DELETE /v1/overlays/:name/targets',
   'PUT /v1/overlays/:name/targets/:mac',
   'DELETE /v1/overlays/:name/targets/:mac',
+  'GET /v1/overlays/:name/moves',
+  'DELETE /v1/overlays/:name/moves/:mac',
   'GET /v1/overlays/:name/lookup/:mac',
   'GET /v1/vnics',
   'POST /v1/vnics',

@@ -1,6 +1,7 @@
 /** The `flood` plugin with a replication list, against two of the kernel's vxlan devices. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { MoveView } from '../../src/control/protocol.js';
 import { Capture } from './capture.js';
 import { addKernelDevice, buildFloodLab, call, echoesIn, INNER, learnedAt, targetOf } from './flood-lab.js';
 import { eventually, type Host, labTest, mac, pingAll, pingNone } from './support.js';
@@ -83,6 +84,12 @@ labTest('flood: a replication list and two kernel VTEPs', async ({ lab, step }) 
     for (const kernel of kernels) await call(kernel, INNER[0], '-W', '0.2');
     await sleep(200);
     assert.equal((await targetOf(ours, mac(2)))?.destination, home?.destination);
+    const [moved] = await ours.vxlaneJson<MoveView[]>('show-overlay', '-m', 'ov0');
+    assert.ok(moved !== undefined && moved.mac === mac(2) && moved.state === 'frozen', JSON.stringify(moved));
+    assert.deepEqual([moved.destination, moved.home, moved.moves], [home?.destination, home?.destination, 4]);
+    await ours.vxlane('modify-overlay', '--thaw', mac(2), 'ov0');
+    const away = home?.destination === `${addresses[1]}:4789` ? 2 : 1;
+    await followedTo(kernels[away - 1]!, addresses[away]!);
   });
 
   async function followedTo(kernel: Host, address: string): Promise<void> {

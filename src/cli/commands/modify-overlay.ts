@@ -23,6 +23,7 @@ export const modifyOverlay = defineCommand({
       value: 'MAC=IP:PORT|drop',
       help: 'set one target; IPv6 in brackets',
     },
+    thaw: { type: 'text', what: 'MAC', value: 'MAC', help: 'let a MAC move again that was frozen (flood/freeze)' },
     search: { type: 'text', what: 'search plugin', value: 'PLUGIN', help: 'swap the search plugin under traffic' },
     prop: PROPERTIES,
   },
@@ -33,12 +34,14 @@ export const modifyOverlay = defineCommand({
       '-d/--delete-entry': args['delete-entry'] !== undefined,
       '-f/--flush-table': args['flush-table'],
       '-s/--set-entry': args['set-entry'] !== undefined,
+      '--thaw': args.thaw !== undefined,
       '--search or -p': args.search !== undefined || args.prop.length > 0,
     };
     const changes = Object.entries(given).flatMap(([option, isGiven]) => (isGiven ? [option] : []));
     if (changes.length === 0) throw modificationMissing();
     if (changes.length > 1) throw optionsExclusive(changes);
     if (args['delete-entry'] !== undefined) await client.deleteTarget(args.name, macOf(args['delete-entry']));
+    else if (args.thaw !== undefined) await client.thaw(args.name, macOf(args.thaw));
     else if (args['flush-table']) await client.flushTargets(args.name);
     else if (args['set-entry'] !== undefined) {
       const { mac, destination } = targetOf(args['set-entry']);

@@ -1,4 +1,4 @@
-import type { OverlayView, PropertyView, TargetView } from '../../control/protocol.js';
+import type { MoveView, OverlayView, PropertyView, TargetView } from '../../control/protocol.js';
 import { noSuchOverlay, optionsExclusive } from '../../errors.js';
 import { BAD_ANSWER, type Context, defineCommand } from '../command.js';
 import { duration } from '../duration.js';
@@ -50,20 +50,39 @@ const TARGET_COLUMNS: readonly Column<TargetRow>[] = [
   },
 ];
 
+interface MoveRow extends MoveView {
+  readonly overlay: string;
+}
+
+const MOVE_COLUMNS: readonly Column<MoveRow>[] = [
+  { title: 'LINK', value: ({ overlay }) => overlay },
+  { title: 'MAC', value: ({ mac }) => mac },
+  { title: 'DESTINATION', value: ({ destination }) => destination },
+  { title: 'HOME', value: ({ home }) => home },
+  { title: 'MOVES', value: ({ moves }) => String(moves) },
+  { title: 'STATE', value: ({ state }) => state, tint: ({ state }) => (state === 'moving' ? 'plain' : 'bad') },
+  {
+    title: 'THAWS',
+    value: ({ frozenSeconds }) => (frozenSeconds === null ? '' : duration(frozenSeconds)),
+    raw: ({ frozenSeconds }) => (frozenSeconds === null ? '' : seconds(frozenSeconds)),
+  },
+];
+
 const seconds = (value: number): string => String(Math.floor(value));
 
 export const showOverlay = defineCommand({
   name: 'show-overlay',
-  sentence: 'Show the properties of overlays, their health (-f), or their targets (-t).',
+  sentence: 'Show the properties of overlays, their health (-f), targets (-t), or MACs that move (-m).',
   options: {
     fma: { type: 'flag', aliases: ['f'], help: 'health: LINK STATUS DETAILS (and DECLARED by -o)' },
     target: { type: 'flag', aliases: ['t'], help: 'targets: LINK TARGET DESTINATION SOURCE AGE (and IDLE by -o)' },
+    moves: { type: 'flag', aliases: ['m'], help: 'MACs that moved of late, and those that are frozen' },
     ...OUTPUT,
   },
   positionals: { names: { label: 'NAME', what: 'overlay name', rest: true } },
   example: 'vxlane show-overlay -t overlay0',
   async run(args, context) {
-    if (args.fma && args.target) throw optionsExclusive(['-f/--fma', '-t/--target']);
+    checkOneForm(args);
     if (args.fma) {
       const print = printerOf(HEALTH_COLUMNS, args, (overlays) =>
         overlays.map(({ name, status, details, declared }) => ({ name, status, details, declared })),
@@ -78,6 +97,10 @@ export const showOverlay = defineCommand({
     if (args.target) {
       const print = pagePrinterOf(TARGET_COLUMNS, args);
       return show(context, args.names, (overlays) => print(context, targetsOf(context, overlays)));
+    }
+    if (args.moves) {
+      const print = printerOf(MOVE_COLUMNS, args, (rows) => rows);
+      return show(context, args.names, async (overlays) => print(context, await movesOf(context, overlays)));
     }
     // The objects themselves are the JSON of the plain form; the rows are for tables.
     const print = printerOf(PROPERTY_COLUMNS, args, (rows) => rows);
@@ -96,6 +119,17 @@ async function show(
   const { found, status } = selectNamed(context, await context.client.overlays(), names, noSuchOverlay);
   if (found.length > 0 || names.length === 0) await print(found);
   return status;
+}
+
+function checkOneForm({ fma, target, moves }: { fma: boolean; target: boolean; moves: boolean }): void {
+  const given = { '-f/--fma': fma, '-t/--target': target, '-m/--moves': moves };
+  const forms = Object.entries(given).flatMap(([option, isGiven]) => (isGiven ? [option] : []));
+  if (forms.length > 1) throw optionsExclusive(forms);
+}
+
+async function movesOf({ client }: Context, overlays: readonly OverlayView[]): Promise<MoveRow[]> {
+  const moves = await Promise.all(overlays.map(({ name }) => client.moves(name)));
+  return overlays.flatMap(({ name }, index) => moves[index]!.map((move) => ({ overlay: name, ...move })));
 }
 
 async function* targetsOf(context: Context, overlays: readonly OverlayView[]): AsyncGenerator<TargetRow[]> {

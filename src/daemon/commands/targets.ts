@@ -1,7 +1,7 @@
 /** Commands on the targets of an overlay: where the operator, or the plugin, says MACs are. */
 import { setImmediate } from 'node:timers/promises';
 import { checkTakesTargets, targetMac, targetOf } from '../../config/rules.js';
-import { noSuchTarget } from '../../errors.js';
+import { noSuchTarget, notFrozen } from '../../errors.js';
 import type { Target } from '../../search/api.js';
 import type { Overlay } from '../overlay/overlay.js';
 import { overlayOf, type Registry, saveOverlay, takenIn } from './registry.js';
@@ -59,6 +59,13 @@ export async function flushTargets(registry: Registry, name: string): Promise<vo
     });
     await saveOverlay(registry, overlay);
   });
+}
+
+/** Throws when the MAC is not frozen. */
+export function thaw(registry: Registry, name: string, mac: string): void {
+  const { attachment } = overlayOf(registry, name);
+  if (attachment?.flooding.learner.thaw(mac) !== true) throw notFrozen(name, mac);
+  registry.log.info('a frozen MAC may move again', { overlay: name, mac });
 }
 
 /** Page by page, as there may be a million. Those that come meanwhile may be forgotten, or stay. */

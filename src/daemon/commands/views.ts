@@ -2,6 +2,7 @@
 import { formatEndpoint } from '../../address.js';
 import type {
   LookupView,
+  MoveView,
   OverlayView,
   PageRequest,
   PropertyView,
@@ -9,6 +10,7 @@ import type {
   TargetView,
   VnicView,
 } from '../../control/protocol.js';
+import { MOVES_MAX } from '../../control/protocol.js';
 import type { FdbEntry, FdbTarget } from '../../datapath/types.js';
 import { defaultMtu, largestMtu, MTU_MIN, type Underlay } from '../../overlay-properties/mtu.js';
 import { ENCAPS, OVERLAY_PROPERTIES, VNI_MAX } from '../../overlay-properties/overlay-properties.js';
@@ -146,6 +148,28 @@ function pointView(overlay: Overlay, nowMs: number): TargetView {
   const destination = targetText(overlay.plugin.facts.point ?? 'drop');
   const ageSeconds = seconds(nowMs - overlay.plugin.facts.pointAtMs);
   return { mac: ANY_MAC, destination, source: overlay.plugin.name, ageSeconds, idleSeconds: null };
+}
+
+/** Of every MAC that moved of late; see {@link MoveView}. */
+export function moveViews(overlay: Overlay, nowMs: number): MoveView[] {
+  if (overlay.attachment === null) return [];
+  const { flooding, targets } = overlay.attachment;
+  const most = [...flooding.learner.movers].sort(([, a], [, b]) => b.moves - a.moves).slice(0, MOVES_MAX);
+  return most.map(([mac, { moves, home, isDuplicate, frozenUntilMs }]) => {
+    const entry = targets.entry(mac);
+    return {
+      mac,
+      destination: entry === null ? 'nowhere' : destinationText(overlay, entry.target),
+      home: home === 'here' ? `vnic ${anyMacName(overlay)}` : formatEndpoint(home),
+      moves,
+      state: frozenUntilMs !== null ? 'frozen' : isDuplicate ? 'duplicate' : 'moving',
+      frozenSeconds: frozenUntilMs === null ? null : seconds(frozenUntilMs - nowMs),
+    };
+  });
+}
+
+function anyMacName(overlay: Overlay): string {
+  return [...overlay.vnics.values()].find((vnic) => vnic.allowAnyMac)?.name ?? '?';
 }
 
 export function targetText(target: Target): string {
