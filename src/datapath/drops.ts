@@ -35,7 +35,7 @@ export const DROP_TEXT: Readonly<Record<Reason, string>> = {
   inject_ring_full: 'the datapath did not keep up with answers of the proxies',
   overlay_gone: 'the overlay or VNIC was removed meanwhile',
   exceeds_pmtu: 'the datagram does not fit the underlay path, and VXLAN must not be fragmented',
-  underlay_busy: 'the underlay socket buffer is full',
+  underlay_busy: 'the send buffer of the underlay is full',
   underlay_unreachable: 'no route to the endpoint',
   underlay_error: 'the kernel refused the datagram',
   tap_error: 'the kernel refused the frame (VNIC interface down?)',

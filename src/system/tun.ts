@@ -9,6 +9,7 @@ const TUNSETIFF = 0x400454ca;
 const TUNSETPERSIST = 0x400454cb;
 const TUNSETOFFLOAD = 0x400454d0;
 const TUNGETIFF = 0x800454d2;
+const TUNSETSNDBUF = 0x400454d4;
 const TUNSETVNETHDRSZ = 0x400454d8;
 // Since Linux 5.8. SIOCGSKNS would answer where the descriptor was opened, not where the TAP is now.
 const TUNGETDEVNETNS = 0x54e3;
@@ -87,6 +88,16 @@ export function setTunnelOffloads(fd: number, name: string): boolean {
   const errno = lastErrno();
   if (errno !== EINVAL) throw systemError(`set offloads of ${name}`, errno);
   return false;
+}
+
+/**
+ * Of the interface: so many bytes of what one queue was given, the kernel's bookkeeping included, may be under way, and
+ * a write beyond answers EAGAIN. The kernel's own limit is 2 GiB.
+ */
+export function setSendBuffer(fd: number, name: string, bytes: number): void {
+  const size = Buffer.alloc(4);
+  size.writeInt32LE(bytes);
+  check(`set send buffer of ${name}`, ioctl(fd, TUNSETSNDBUF, size));
 }
 
 /** Of the interface: sets the most that the kernel takes and answers what that is. */

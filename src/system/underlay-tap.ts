@@ -14,12 +14,23 @@ import { EPERM, systemError } from './errno.js';
 import { interfaceIndex, interfaceMac, setInterfaceUp, withControlSocket } from './interface.js';
 import { close as libcClose } from './libc.js';
 import { setNoAutoconf } from './rtnetlink.js';
-import { attachTun, IFF_MULTI_QUEUE, IFF_VNET_HDR, nameOfTun, openTun, setTunnelOffloads, TUN_DEVICE } from './tun.js';
+import {
+  attachTun,
+  IFF_MULTI_QUEUE,
+  IFF_VNET_HDR,
+  nameOfTun,
+  openTun,
+  setSendBuffer,
+  setTunnelOffloads,
+  TUN_DEVICE,
+} from './tun.js';
 
 /** The kernel puts the first free number there. */
 const NAME = 'vxlane-u%d';
 /** For tunnel offloads of a TAP; tcx is of 6.6. */
 const LEAST_RELEASE = '6.17';
+/** What a UDP socket of ours has (`udp-socket.ts`), as the kernel doubles that. */
+const SEND_BUFFER_BYTES = 16 << 20;
 /** Addresses and ports: every listener of a host that has many addresses. Only what is in use takes memory. */
 const LISTENERS_MAX = 65536;
 
@@ -84,6 +95,7 @@ function openQueues(queues: number, keep: (fd: number) => number): { fds: number
     return fd;
   });
   if (!setTunnelOffloads(fds[0]!, name)) throw new TooOld('its TAPs know no UDP tunnels');
+  setSendBuffer(fds[0]!, name, SEND_BUFFER_BYTES);
   return { fds, name };
 }
 

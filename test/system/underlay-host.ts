@@ -75,11 +75,17 @@ export class Frames {
   }
 
   write(frame: Uint8Array, vnet: Uint8Array = new Uint8Array(this.#header)): void {
+    assert.equal(this.tryWrite(frame, vnet), vnet.length + frame.length);
+  }
+
+  /** Answers what `writev` does. */
+  tryWrite(frame: Uint8Array, vnet: Uint8Array = new Uint8Array(this.#header)): number {
     const bytes = concat(vnet, frame);
     this.#shared.bytes.set(bytes, this.#slot);
     this.#shared.view.setBigUint64(this.#iovec + 8, BigInt(bytes.length), true);
-    assert.equal(writev(this.#fd, this.#shared.at(this.#iovec), 1), bytes.length);
+    const answer = writev(this.#fd, this.#shared.at(this.#iovec), 1);
     this.#shared.view.setBigUint64(this.#iovec + 8, BigInt(this.#room), true);
+    return answer;
   }
 
   /** The next one, null when there is none. What the kernel says over IPv6 of its own accord is passed over. */

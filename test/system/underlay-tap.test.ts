@@ -1,5 +1,6 @@
 /** The underlay TAP with the kernel's own stack behind it: a TAP that the test holds plays the network interface. */
 import assert from 'node:assert/strict';
+import { constants } from 'node:os';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { ipBytes } from '../../src/address.js';
 import { needsRoot } from '../support/root.js';
@@ -15,11 +16,17 @@ import {
   PEER,
   PEER_MAC,
   PORT,
+  TUNNEL_VNET,
   toInterface,
   UnderlayHost,
   VNET,
   WAIT_MS,
 } from './underlay-host.js';
+
+/** The kernel's `txqueuelen` of a TAP. */
+const QUEUE_FRAMES = 1000;
+/** More than a send buffer takes. */
+const QUEUE_BYTES = 32 << 20;
 
 describe('the underlay TAP', { skip: needsRoot() }, () => {
   let host: UnderlayHost;
@@ -136,6 +143,32 @@ describe('the underlay TAP', { skip: needsRoot() }, () => {
     assert.ok(host.wire.await().length > 0);
     assert.deepEqual([host.wire.read(), secondWire.read()], [null, null]);
     second.close();
+  });
+
+  it('refuses what a busy interface has no room for, as a socket does, instead of piling it up there', () => {
+    host.netns.exec('tc', 'qdisc', 'add', 'dev', 'nic0', 'root', 'tbf', 'rate', '8kbit', 'burst', '2k', 'limit', '1gb');
+    try {
+      const macs = toInterface(host.tap.mac, host.ifindex('nic0'));
+      const addresses = concat(ipBytes(OURS[4]), ipBytes(PEER[4]));
+      const frame = buildFrame(flow(4, { macs, addresses }), new Uint8Array(1400));
+      const answers = Array.from({ length: QUEUE_BYTES / 1400 }, () => host.ours.tryWrite(frame));
+      assert.equal(answers[0], TUNNEL_VNET + frame.length);
+      assert.equal(answers.at(-1), -constants.errno.EAGAIN);
+    } finally {
+      host.netns.exec('tc', 'qdisc', 'del', 'dev', 'nic0', 'root');
+    }
+  });
+
+  it('keeps a burst of a thousand datagrams; the kernel counts what is beyond', () => {
+    const dropped = () => host.netns.json('-s', 'link', 'show', 'dev', host.tap.name)[0].stats64.tx.dropped;
+    const before = dropped();
+    const frame = buildFrame(flow(4), PAYLOAD);
+    for (let n = 0; n < QUEUE_FRAMES + 10; n++) host.wire.write(frame);
+    let kept = 0;
+    while (host.ours.read() !== null) kept++;
+    assert.equal(kept + dropped() - before, QUEUE_FRAMES + 10);
+    assert.ok(kept > QUEUE_FRAMES * 0.9, String(kept));
+    assert.ok(kept <= QUEUE_FRAMES, String(kept));
   });
 
   it('lets go of a listener, and of an interface, alone', () => {
