@@ -34,7 +34,7 @@ import {
 } from '../layout';
 import { SuperFrame } from '../offload/gro';
 import { describeSuperFrame } from '../offload/partial';
-import { fdbFind, fdbKey } from '../table/fdb';
+import { fdbFind, fdbKey, fdbTouch } from '../table/fdb';
 import { overlayAt, vnicAt } from '../table/records';
 import { overlayOfVni } from '../table/vnis';
 import { ETH_HLEN, ethCheck, ethDst, ethSrc, isMulticast } from '../wire/ethernet';
@@ -52,11 +52,14 @@ import { outDeliver, outHasRoom } from './output';
 import { groVnet, groWireBytes } from './gro-message';
 import { currentPass } from './worker';
 
+const LEARNS: u32 = OVL_FLAG_LEARN | OVL_FLAG_RETURNS; // an overlay with one of these asks where senders are
+
 // The overlay of the last datagram that passed step 2, and what it was found by: datagrams come in runs of one overlay.
 let overlay: u32 = 0; // 0: there is none
 let header: u64 = 0;
 let owner: u32 = 0; // its socket
 let pass: u32 = 0;
+let touched: u32 = 0; // no compiler may leave out what is added here
 
 // `socket` is the one whose overlays listen where the datagram came in; `from` the struct sockaddr of its sender, of
 // EP_SOCKADDR_MAX bytes. False: there was no room in the output list; call again with the same datagram after it was
@@ -95,6 +98,14 @@ function decapTaken(frame: Frame, truncated: bool, socket: u32, from: usize): bo
   const datagram = frame.start - VXLAN_HLEN;
   if (!isOfLast(datagram, socket) && !findOverlay(frame, datagram, socket)) return true;
   return decapFrame(frame, overlay, from);
+}
+
+// A datagram that will be taken soon, whatever its length: what `learn` will ask the FDB for is read ahead, if the
+// datagram is like the last one.
+@inline
+export function decapAhead(datagram: usize): void {
+  if (vxlanHeader(datagram) != header || !(load<u32>(overlayAt(overlay), OVL_FLAGS) & LEARNS)) return;
+  touched += fdbTouch(fdbKey(overlay, ethSrc(datagram + VXLAN_HLEN)));
 }
 
 // Step 2, of a datagram whose header is the last one's, byte by byte.
@@ -141,7 +152,7 @@ function decapFrame(frame: Frame, overlay: u32, from: usize): bool {
   const policy = load<u32>(overlayAt(overlay), OVL_VLAN);
   const refused = refusedTags(depth, policy);
   if (refused != Drop.none) return dropped(frame, refused, overlay);
-  if (flags & (OVL_FLAG_LEARN | OVL_FLAG_RETURNS)) learn(overlay, source, from);
+  if (flags & LEARNS) learn(overlay, source, from);
   if (depth > 0 && policy == VlanPolicy.strip) {
     stripTags(frame, depth);
     if (!vnetIsClear(frame.vnet)) vnetShift(frame.vnet, <u32>depth * VLAN_HLEN);

@@ -63,18 +63,20 @@ export function learnHere(overlay: u32, mac: u64, vnic: u32): void {
 // Steps 2 to 4.
 function compare(overlay: u32, mac: u64, sockaddr: usize): void {
   if (!sockaddrCheck(sockaddr)) return;
-  const value = fdbPeek(key);
+  const found = fdbPeek(key);
+  const value = <u32>found;
   const kind = fdbKind(value);
-  if (kind == FdbKind.remote && isAt(endpointAt(fdbIndex(value)) + EP_SOCKADDR)) return fdbHear();
+  if (kind == FdbKind.remote && isAt(endpointAt(fdbIndex(value)) + EP_SOCKADDR)) return fdbHear(found);
   const cameHere = kind == FdbKind.local && (fdbFlags(value) & FDB_FLAG_LEARNED) != 0;
   if (fdbFlags(value) & FDB_FLAG_STATIC || (kind == FdbKind.local && !cameHere)) return;
   if (cameHere || learnsAll(overlay)) tell(overlay, mac, 0, sockaddr);
 }
 
 function compareHere(overlay: u32, mac: u64, vnic: u32): void {
-  const value = fdbPeek(key);
+  const found = fdbPeek(key);
+  const value = <u32>found;
   const kind = fdbKind(value);
-  if (kind == FdbKind.local && fdbIndex(value) == vnic) return fdbHear();
+  if (kind == FdbKind.local && fdbIndex(value) == vnic) return fdbHear(found);
   if (fdbFlags(value) & FDB_FLAG_STATIC || kind == FdbKind.local) return;
   if (kind == FdbKind.remote || learnsAll(overlay)) tell(overlay, mac, vnic, 0);
 }

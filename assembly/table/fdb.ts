@@ -30,7 +30,6 @@ export const EMPTY: u64 = 0; // overlay 0 does not exist, so no key is 0
 
 let base: usize = 0;
 let buckets: u32 = 0;
-let peeked: usize = 0; // stamp of hearing of the entry that was last looked at
 let now: u32 = 0; // tenths of a second
 
 // Binds this instance to the table.
@@ -147,18 +146,22 @@ export function fdbFind(key: u64): u32 {
   return <u32>found;
 }
 
-// The same, without marking it: nobody sends there by it.
-export function fdbPeek(key: u64): u32 {
-  const found = seek(key);
-  if (found != 0) {
-    const offset = <usize>(found >> 32) - base;
-    peeked = fdbHeard(<u32>(offset / FDB_BUCKET_SIZE) * FDB_WAYS + <u32>((offset % FDB_BUCKET_SIZE) >> 2));
-  }
-  return <u32>found;
+// The same, without marking it: nobody sends there by it. The value is the low half; the high one is for `fdbHear`.
+export function fdbPeek(key: u64): u64 {
+  return seek(key);
 }
 
-// A frame came from where the entry that was peeked last says.
+// A frame came from where the entry says that `fdbPeek` has found.
 @inline
-export function fdbHear(): void {
-  if (load<u32>(peeked) != now) store<u32>(peeked, now);
+export function fdbHear(peeked: u64): void {
+  const offset = <usize>(peeked >> 32) - base;
+  const stamp = fdbHeard(<u32>(offset / FDB_BUCKET_SIZE) * FDB_WAYS + <u32>((offset % FDB_BUCKET_SIZE) >> 2));
+  if (load<u32>(stamp) != now) store<u32>(stamp, now);
+}
+
+// Reads the first bucket of a key that will be looked up soon, and answers nothing of use: one after the other of a
+// batch, so that the processor waits for all of them at once.
+@inline
+export function fdbTouch(key: u64): u32 {
+  return load<u32>(fdbBucket(fdbFirst(hash64(key))));
 }

@@ -58,8 +58,8 @@ export interface ReceiveOptions {
   readonly truncated?: boolean;
   /** Each is several datagrams of that size. */
   readonly joined?: number;
-  /** The outer source address. */
-  readonly from?: string;
+  /** The outer source address, of all of them or of each. */
+  readonly from?: string | readonly string[];
 }
 
 export const OVERLAY: OverlayConfig = {
@@ -211,7 +211,10 @@ export class Core {
     const outputs: Output[] = [];
     for (let start = 0; start < messages.length; start += RX_MAX) {
       const batch = messages.slice(start, start + RX_MAX);
-      for (const [index, message] of batch.entries()) this.#receive(index, message, options);
+      for (const [index, message] of batch.entries()) {
+        const from = typeof options.from === 'object' ? options.from[start + index] : options.from;
+        this.#receive(index, message, options, from);
+      }
       for (let from = 0; from < batch.length; ) {
         from = this.module.decapBatch(options.socket ?? OVERLAY.socket, from, batch.length);
         outputs.push(...this.#collect());
@@ -221,14 +224,14 @@ export class Core {
   }
 
   /** What recvmmsg leaves behind. */
-  #receive(index: number, message: Uint8Array, options: ReceiveOptions): void {
+  #receive(index: number, message: Uint8Array, options: ReceiveOptions, from: string | undefined): void {
     const header = W_RX_MMSG + index * MMSGHDR_SIZE;
     this.views.u8.set(message, WORKERS_BASE + W_RX_SLOTS + index * RX_SLOT_SIZE);
     this.#word(header + MSG_LEN, message.length);
     this.#word(header + MSG_FLAGS, options.truncated ? 0x20 : 0);
     this.#word(header + MSG_CONTROLLEN, options.joined === undefined ? 0 : CMSG_SIZE - 8);
-    if (options.from !== undefined) {
-      const name = sockaddrOf({ ip: options.from, port: 50_000 });
+    if (from !== undefined) {
+      const name = sockaddrOf({ ip: from, port: 50_000 });
       this.views.u8.set(name, WORKERS_BASE + W_RX_NAMES + index * RX_NAME_SIZE);
     }
     const control = W_RX_CONTROL + index * CMSG_SIZE;

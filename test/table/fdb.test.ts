@@ -159,8 +159,7 @@ for (const build of BUILDS) {
       assert.ok(m.fdbPut(keyOf(mac), FdbKind.remote, mac % 2 === 0 ? FDB_FLAG_STATIC : 0, mac));
       m.fdbClock(1000 * (mac + 2));
       m.fdbFind(keyOf(mac));
-      m.fdbPeek(keyOf(mac));
-      m.fdbHear();
+      m.fdbHear(m.fdbPeek(keyOf(mac)));
     }
     assert.ok(m.fdbMoves() > SIZE / 20, `${m.fdbMoves()} moves`);
     assert.equal(word(m, HDR_FDB_COUNT), SIZE);

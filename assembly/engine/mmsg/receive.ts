@@ -21,6 +21,7 @@ import {
   W_RX_NAMES,
   W_RX_SLOTS,
 } from '../../layout';
+import { decapAhead } from '../../datapath/decap';
 import { upcallNotify } from '../../datapath/upcall';
 import { beginPass, w } from '../../datapath/worker';
 import { socketOwner } from '../../table/records';
@@ -89,8 +90,10 @@ function countLeft(count: u32): void {
   let left: u32 = 0;
   let bytes: u32 = 0;
   for (let index: u32 = 0; index < count; index++) {
-    left += datagramsOf(load<u32>(headerOf(index), MSG_LEN), joinedIn(index));
-    bytes += load<u32>(headerOf(index), MSG_LEN);
+    const len = load<u32>(headerOf(index), MSG_LEN);
+    left += datagramsOf(len, joinedIn(index));
+    bytes += len;
+    decapAhead(slotOf(index));
   }
   store<u32>(w(), left, W_DATAGRAMS_LEFT);
   wanted = bytes > count * LARGE ? FEW : RX_MAX;

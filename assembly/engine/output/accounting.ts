@@ -187,12 +187,14 @@ function settleTunnel(out: usize, result: i32): void {
   dropFrames(dropOfErrno(-result), load<u32>(out, OUT_OVERLAY), load<u32>(out, OUT_SENDER), frames);
 }
 
+@inline
 function settleDelivery(out: usize, isLost: bool): void {
   const frames = load<u32>(out, OUT_FRAMES);
   settle(out, frames, frames, load<u32>(out, OUT_BYTES), isLost);
 }
 
 // `settled` of an entry's frames have met their fate: the last `frames` of them, of `bytes`, now.
+@inline
 function settle(out: usize, settled: u32, frames: u32, bytes: u32, isLost: bool): void {
   store<u32>(out, settled, OUT_SETTLED);
   if (isLost) return dropFrames(Drop.tap_error, load<u32>(out, OUT_OVERLAY), load<u32>(out, OUT_SENDER), frames);

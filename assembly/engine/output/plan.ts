@@ -86,7 +86,7 @@ function isSuper(out: usize): bool {
 function emitEntry(index: u32): bool {
   const out = outAt(index);
   if (load<u32>(out, OUT_JOINED) || load<u32>(out, OUT_SETTLED) == load<u32>(out, OUT_FRAMES)) return true;
-  if (load<u32>(out, OUT_ENDPOINT) == 0) return emitDelivery(index);
+  if (load<u32>(out, OUT_ENDPOINT) == 0) return emitDelivery(index, out);
   if (isTunnel(out)) return emitTunnel(index);
   return isSuper(out) ? emitSegments(index) : emitChain(index, out);
 }

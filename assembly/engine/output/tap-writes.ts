@@ -68,22 +68,28 @@ function push(base: usize, len: u32): void {
 }
 
 // The run that starts with this entry, as one write. False: no room.
-export function emitDelivery(index: u32): bool {
-  const first = vectors;
-  const out = outAt(index);
+@inline
+export function emitDelivery(index: u32, out: usize): bool {
   if (isCut(out)) return emitCut(index, out);
+  const first = vectors;
   if (first + 2 > <u32>DELIVER_IOV_MAX || load<u32>(w() + W_DELIVER_COUNT) == <u32>EMIT_MAX) return false;
   const trimmed = load<u32>(out, OUT_PAYLOAD_LEN); // a run's first frame, without padding at its end
   push(out + OUT_VNET, VNET_SIZE);
   push(load<u32>(out, OUT_FRAME), trimmed == 0 ? load<u32>(out, OUT_LEN) : trimmed);
-  for (let next = load<u32>(out, OUT_NEXT); next != 0; next = load<u32>(outAt(next), OUT_NEXT)) {
-    if (vectors == <u32>DELIVER_IOV_MAX) {
-      vectors = first;
-      return false;
-    }
-    push(load<u32>(outAt(next), OUT_PAYLOAD), load<u32>(outAt(next), OUT_PAYLOAD_LEN));
+  if (load<u32>(out, OUT_NEXT) != 0 && !pushJoined(load<u32>(out, OUT_NEXT))) {
+    vectors = first;
+    return false;
   }
   list(index, load<i32>(w() + W_VNIC_WRITE_FDS + ((<usize>load<u32>(out, OUT_VNIC)) << 2)), first);
+  return true;
+}
+
+// The payloads of the frames that were joined to a run's first, from this entry on.
+function pushJoined(from: u32): bool {
+  for (let next = from; next != 0; next = load<u32>(outAt(next), OUT_NEXT)) {
+    if (vectors == <u32>DELIVER_IOV_MAX) return false;
+    push(load<u32>(outAt(next), OUT_PAYLOAD), load<u32>(outAt(next), OUT_PAYLOAD_LEN));
+  }
   return true;
 }
 

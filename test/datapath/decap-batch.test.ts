@@ -1,0 +1,136 @@
+// Decap keeps what it found for the datagrams before (the overlay, who was heard) while a batch lasts. So batches of
+// random datagrams are taken by one datapath as they are, and by a slow twin one datagram a pass, where nothing can be
+// kept: what leaves, what the host is told, every counter and every stamp must be the same.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { BUILDS, type Build, Core, type Output } from '../support/core.js';
+import { BROADCAST, datagram, frame } from '../support/frames.js';
+
+const HERE = ['02:00:00:00:00:0a', '02:00:00:00:00:0b'] as const;
+const FAR = ['02:00:00:00:00:0c', '02:00:00:00:00:0d', '02:00:00:00:00:0e'] as const;
+const ENDPOINTS = ['10.0.0.1', '10.0.0.2', 'fd00::1'] as const;
+/** What is behind each VNI; the last one is nobody's. */
+const OVERLAYS = [
+  { vni: 23, learn: true },
+  { vni: 24, learn: true, strictHeader: true },
+  { vni: 25, learn: false, vlan: 'strip', mtu: 100 },
+] as const;
+const VNIS = [...OVERLAYS.map(({ vni }) => vni), 26];
+const RUNS = 100;
+
+interface Received {
+  readonly vni: number;
+  readonly to: string;
+  readonly from: string;
+  readonly outer: string;
+  readonly flags: number;
+  readonly reserved: number;
+  readonly tags: readonly number[];
+  readonly cutTo: number | null;
+  readonly length: number;
+}
+
+/** Runs of alike datagrams: each is like the one before but for a few fields. */
+const batch = fc
+  .array(
+    fc.record(
+      {
+        vni: fc.constantFrom(...VNIS),
+        to: fc.constantFrom(...HERE, ...FAR, BROADCAST, '02:00:00:00:00:99'),
+        from: fc.constantFrom(...FAR, HERE[0], BROADCAST),
+        outer: fc.constantFrom(...ENDPOINTS),
+        flags: fc.constantFrom(0x08, 0x08, 0x08, 0x0c, 0),
+        reserved: fc.constantFrom(0, 0, 0, 1),
+        tags: fc.constantFrom([], [], [7], [7, 8], [7, 8, 9]),
+        cutTo: fc.constantFrom(null, null, null, 7, 21),
+        length: fc.constantFrom(46, 46, 90, 200),
+      },
+      { requiredKeys: [] },
+    ),
+    { minLength: 1, maxLength: 16 },
+  )
+  .map((changes) => {
+    const first = {
+      vni: 23,
+      to: HERE[0],
+      from: FAR[0],
+      outer: ENDPOINTS[0],
+      flags: 8,
+      reserved: 0,
+      tags: [],
+      cutTo: null,
+    };
+    let last: Received = { ...first, length: 46 };
+    return changes.map((change) => (last = { ...last, ...change }));
+  });
+
+const steps = fc.array(fc.record({ batch, laterMs: fc.constantFrom(0, 1, 99, 100, 250) }), {
+  minLength: 1,
+  maxLength: 6,
+});
+
+class Twin {
+  readonly core: Core;
+
+  constructor(build: Build) {
+    this.core = new Core(build, 64);
+    for (const config of OVERLAYS) {
+      const overlay = this.core.overlay(config);
+      for (const mac of HERE) this.core.vnic(overlay, mac);
+      this.core.remote(overlay, FAR[0], { ip: ENDPOINTS[0], port: 4789 });
+      this.core.remote(overlay, FAR[1], { ip: ENDPOINTS[2], port: 4789 });
+    }
+  }
+
+  /** The datagrams of a batch, so many a pass. */
+  take(received: readonly Received[], together: number): Output[] {
+    const outputs: Output[] = [];
+    for (let start = 0; start < received.length; start += together) {
+      const some = received.slice(start, start + together);
+      const from = some.map(({ outer }) => outer);
+      outputs.push(...this.core.decap(some.map(bytesOf), { from }));
+    }
+    return outputs;
+  }
+
+  /** All that is left to be seen. */
+  seen(): unknown {
+    const { core } = this;
+    core.checkBooks();
+    const entries = OVERLAYS.map((_, index) => [...HERE, ...FAR].map((mac) => core.fdb.get(index + 1, mac)));
+    const overlays = OVERLAYS.map((_, index) => core.counters.overlay(index + 1));
+    const vnics = Array.from({ length: OVERLAYS.length * HERE.length }, (_, index) => core.counters.vnic(index + 1));
+    return {
+      upcalls: core.upcalls(),
+      totals: core.counters.totals(),
+      nobodys: core.counters.overlay(0),
+      overlays,
+      vnics,
+      entries,
+    };
+  }
+}
+
+function bytesOf({ vni, to, from, flags, reserved, tags, cutTo, length }: Received): Buffer {
+  const inner = frame(to, from, { tags, payload: Buffer.alloc(length, 0x5a) });
+  return datagram(vni, inner, { flags, reserved }).subarray(0, cutTo ?? undefined);
+}
+
+for (const build of BUILDS) {
+  test(`${build}: a batch of datagrams comes to the same as one datagram a pass`, () => {
+    fc.assert(
+      fc.property(steps, (all) => {
+        const batches = new Twin(build);
+        const slow = new Twin(build);
+        for (const { batch: received, laterMs } of all) {
+          for (const { core } of [batches, slow]) core.nowMs += laterMs;
+          assert.deepEqual(batches.take(received, received.length), slow.take(received, 1));
+        }
+        assert.deepEqual(batches.seen(), slow.seen());
+      }),
+      { numRuns: RUNS },
+    );
+  });
+}
