@@ -16,6 +16,7 @@ import {
   ipv4Check,
   ipv4HeaderLength,
   ipv4IsFragment,
+  ipv4IsPseudoSum,
   ipv4IsWhole,
   ipv4Protocol,
   ipv4PseudoSum,
@@ -54,14 +55,20 @@ export function checksumField(segment: Segment, header: usize): u32 {
 /** Whether the checksum of a frame of a known flow is partial, as far as this can be told without its whole header. */
 @inline
 export function isPartialSegment(segment: Segment): bool {
-  const packet = segment.frame + segment.l3;
-  const length = segment.isIpv4 ? ipv4TotalLength(packet) - IPV4_HLEN : ipv6PayloadLength(packet);
   const isTcp = segment.kind == <u8>KIND_TCP;
-  const least = isTcp ? TCP_CHECKSUM + 2 : UDP_HLEN; // bytes to the end of the field
-  if (length < least) return false;
-  const protocol = isTcp ? IPPROTO_TCP : IPPROTO_UDP;
-  const sum = segment.isIpv4 ? ipv4PseudoSum(packet, protocol, length) : ipv6PseudoSum(packet, protocol, length);
-  return checksumField(segment, segment.frame + segment.l4) == sum;
+  const header = segment.frame + segment.l4;
+  if (segment.payload == 0 && upperLength(segment) < (isTcp ? TCP_CHECKSUM + 2 : UDP_HLEN)) return false;
+  const packet = segment.frame + segment.l3;
+  if (segment.isIpv4) return ipv4IsPseudoSum(packet, header + (isTcp ? TCP_CHECKSUM : UDP_CHECKSUM));
+  const sum = ipv6PseudoSum(packet, isTcp ? IPPROTO_TCP : IPPROTO_UDP, ipv6PayloadLength(packet));
+  return checksumField(segment, header) == sum;
+}
+
+// Bytes from the transport header on.
+@inline
+function upperLength(segment: Segment): u32 {
+  const packet = segment.frame + segment.l3;
+  return segment.isIpv4 ? ipv4TotalLength(packet) - IPV4_HLEN : ipv6PayloadLength(packet);
 }
 
 /**

@@ -36,6 +36,7 @@ const DONT_FRAGMENT: u32 = 0x4000;
 const MORE_FRAGMENTS: u32 = 0x2000;
 const FRAGMENT_OFFSET: u32 = 0x1fff;
 const PLAIN: u32 = 0x45; // version 4, five words
+const LESS_HEADER: u64 = 0xffff - (IPV4_HLEN << 8); // the complement of its length, in memory's order
 // Of the first and the second eight bytes, as memory has them, all but total length and id, and all but the checksum.
 const SAME_FIRST: u64 = 0xffff_0000_0000_ffff;
 const SAME_SECOND: u64 = 0xffff_ffff_0000_ffff;
@@ -181,6 +182,18 @@ export function ipv4AddressesWord(packet: usize): u64 {
 /** Sum of the pseudo header (RFC 768, RFC 9293 section 3.1) for `len` bytes of an upper layer. */
 export function ipv4PseudoSum(packet: usize, protocol: u32, len: u32): u32 {
   return foldSum(<u64>ipv4Src(packet) + <u64>ipv4Dst(packet) + <u64>protocol + <u64>len);
+}
+
+/**
+ * Whether two bytes at `field` are the sum of the pseudo header for all that a packet without options carries. A ones'
+ * complement sum is the same in memory's order (RFC 1071 section 2), where nothing has to be swapped.
+ */
+@inline
+export function ipv4IsPseudoSum(packet: usize, field: usize): bool {
+  const addresses = ipv4AddressesWord(packet);
+  const protocol = <u64>load<u8>(packet, PROTOCOL) << 8;
+  const length = <u64>load<u16>(packet, TOTAL_LENGTH) + LESS_HEADER;
+  return foldSum((addresses & 0xffff_ffff) + (addresses >> 32) + protocol + length) == load<u16>(field);
 }
 
 /**

@@ -147,12 +147,12 @@ function restore(saved: usize, entries: u32): void {
 }
 
 // Coalesces the list `count` times; answers how many entries joined another one.
-export function coalesceLists(saved: usize, entries: u32, count: u32): u32 {
+export function coalesceLists(saved: usize, entries: u32, count: u32, kinds: u32): u32 {
   let joined: u32 = 0;
   for (let turn: u32 = 0; turn < count; turn++) {
     restore(saved, entries);
     coalesceBegin();
-    for (let index: u32 = 0; index < entries; index++) coalesce(index, 7);
+    for (let index: u32 = 0; index < entries; index++) coalesce(index, kinds);
     coalesceEnd();
     for (let index: u32 = 0; index < entries; index++) joined += load<u32>(outAt(index), OUT_JOINED);
   }

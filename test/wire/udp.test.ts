@@ -78,5 +78,27 @@ await forEachBuild((build, m) => {
         }),
       );
     });
+
+    test('two bytes are known as the sum of an IPv4 pseudo header, and no others', () => {
+      const word = fc.nat({ max: 0xffff });
+      fc.assert(
+        fc.property(
+          fc.uint8Array({ minLength: 20, maxLength: 20 }),
+          fc.nat({ max: 0xffeb }),
+          word,
+          (header, rest, off) => {
+            header.set([(rest + 20) >> 8, (rest + 20) & 0xff], 2);
+            header[9] = protocol;
+            const sum = m.ipv4PseudoSum(place(m, header), protocol, rest);
+            const isSum = (field: number): boolean => {
+              const packet = placeAtEnd(m, Uint8Array.of(...header, field >> 8, field & 0xff));
+              return Boolean(m.ipv4IsPseudoSum(packet, packet + 20));
+            };
+            assert.ok(isSum(sum));
+            assert.equal(isSum(off), off === sum);
+          },
+        ),
+      );
+    });
   });
 });
