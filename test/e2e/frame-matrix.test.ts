@@ -1,0 +1,173 @@
+/**
+ * Frames of every length and shape, byte for byte from one VNIC to others, on this host and on another one: the
+ * smallest, padded ones, ones with trailers, jumbo frames, tags of 802.1Q and 802.1ad.
+ */
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { payloadOf } from '../support/flows.js';
+import { buildFrame, type Flow, TCP, UDP } from '../support/super-frames.js';
+import { drops, type Host, labTest, mac } from './support.js';
+import '../support/each-engine.js';
+
+const MTU = 8900;
+const TAGS: readonly (readonly number[])[] = [
+  [],
+  [0x8100_0007], // 802.1Q
+  [0x8100_e000], // priority alone
+  [0x88a8_0064], // 802.1ad
+  [0x88a8_0064, 0x8100_0007],
+  [0x8100_0064, 0x8100_0007],
+];
+/** Of a frame without tags. */
+const LENGTHS = [
+  14,
+  15,
+  16,
+  45,
+  46,
+  59,
+  60,
+  61,
+  63,
+  64,
+  65,
+  127,
+  128,
+  1513,
+  1514,
+  1515,
+  4095,
+  4097,
+  MTU + 13,
+  MTU + 14,
+];
+const EXPERIMENTAL = [0x88, 0xb5];
+const LLC = [0x00, 0x03, 0x42, 0x42, 0x03]; // a length field instead of an EtherType
+
+const bytesOf = (value: number): number[] =>
+  [value >>> 24, value >>> 16, value >>> 8, value].map((byte) => byte & 0xff);
+const concat = (...parts: (Uint8Array | readonly number[])[]): Buffer =>
+  Buffer.concat(parts.map((part) => Buffer.from(part)));
+
+/** Bytes that a packet socket sends at most: it leaves room for one tag of 802.1Q beyond the MTU, and for no other. */
+const sendable = ([tag = 0]: readonly number[]): number => MTU + 14 + (tag >>> 16 === 0x8100 ? 4 : 0);
+
+/** Bytes of a tagged frame that the kernel takes at least (skb_vlan_untag). */
+const receivable = (tags: readonly number[]): number => (tags.length === 0 ? 14 : 20);
+
+/** All of them, to one MAC; each differs from every other. */
+function frames(to: string, from: string): Buffer[] {
+  const macs = Buffer.from((to + from).replaceAll(':', ''), 'hex');
+  let seed = 0;
+  const noise = (length: number): Uint8Array => payloadOf(length, ++seed);
+  const made = TAGS.flatMap((tags) =>
+    LENGTHS.map((length) => concat(macs, tags.flatMap(bytesOf), EXPERIMENTAL, noise(length - 14))).filter(
+      ({ length }) => length <= sendable(tags) && length >= receivable(tags),
+    ),
+  );
+  made.push(concat(macs, LLC, noise(43)));
+  for (const protocol of [TCP, UDP] as const) {
+    for (const version of [4, 6] as const) {
+      for (const tags of [[], [0x8100_0007], [0x88a8_0064, 0x8100_0007]]) {
+        for (const trailer of [0, 1, 3, 18]) {
+          const ports = [1000 + ++seed, 9] as const; // a flow of its own: what is joined loses its padding
+          const flow = { ...FLOW, protocol, version, macs, tags, ports, addresses: ADDRESSES[version] };
+          made.push(concat(buildFrame(flow, noise(trailer === 18 ? 0 : 101)), noise(trailer)));
+        }
+      }
+    }
+  }
+  return made;
+}
+
+const ADDRESSES = { 4: Uint8Array.of(192, 0, 2, 1, 192, 0, 2, 2), 6: new Uint8Array(32).fill(0xfd) };
+const FLOW: Omit<Flow, 'protocol' | 'version' | 'macs' | 'tags' | 'ports' | 'addresses'> = {
+  ttl: 64,
+  tos: 0,
+  flowLabel: 0,
+  df: true,
+  id: 1,
+  ipOptions: new Uint8Array(),
+  seq: 1,
+  ack: 1,
+  window: 500,
+  flags: 0x10,
+  tcpOptions: new Uint8Array(),
+};
+
+/** Python: sends the frames of a file, a line of hexadecimal digits each. */
+const SEND = `
+import socket, sys
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind((sys.argv[1], 0))
+for line in open(sys.argv[2]): s.send(bytes.fromhex(line))`;
+/** Prints COUNT frames that came from a MAC, with the tag that the kernel keeps apart from their bytes. */
+const RECEIVE = `
+import socket, struct, sys
+device, count, source = sys.argv[1], int(sys.argv[2]), bytes.fromhex(sys.argv[3])
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+s.setsockopt(socket.SOL_SOCKET, 33, 64 << 20)  # SO_RCVBUFFORCE
+s.setsockopt(263, 8, 1)  # PACKET_AUXDATA
+s.bind((device, 3)); s.settimeout(5); print("listening", flush=True)
+try:
+    while count > 0:
+        data, control, _, _ = s.recvmsg(65536, 256)
+        if data[6:12] != source: continue
+        status, *_, tci, tpid = struct.unpack("IIIHHHH", control[0][2])
+        print((data[:12] + struct.pack(">HH", tpid, tci) + data[12:] if status & 16 else data).hex())
+        count -= 1
+except TimeoutError: pass`;
+
+async function exchange(from: Host, device: string, to: Host, at: string, sent: readonly Buffer[], file: string) {
+  const lines = sent.map((frame) => frame.toString('hex'));
+  writeFileSync(file, lines.join('\n'));
+  const source = sent[0]!.toString('hex', 6, 12);
+  const argv = ['python3', '-c', RECEIVE, at, String(sent.length), source];
+  const receiver = to.spawn(argv, { timeoutMs: 30_000 });
+  await receiver.printed(/listening/);
+  await from.exec('python3', '-c', SEND, device, file);
+  const { stdout, stderr } = await receiver.done;
+  assert.equal(stderr, '');
+  const received = new Set(stdout.trim().split('\n').slice(1));
+  const missing = lines.filter((line) => !received.delete(line));
+  const short = (line: string) => `${line.length / 2} bytes: ${line.slice(0, 80)}`;
+  assert.deepEqual({ missing: missing.map(short), others: [...received].map(short) }, { missing: [], others: [] });
+}
+
+labTest(
+  'frames of every length and shape, byte for byte',
+  async ({ lab, step }) => {
+    const one = await lab.addHost('one', { addresses: ['10.88.88.1/24'] });
+    const two = await lab.addHost('two', { addresses: ['10.88.88.2/24'] });
+    const machines: Host[] = [];
+    for (const [host, own, other] of [
+      [one, 1, 2],
+      [two, 2, 1],
+    ] as const) {
+      await host.startDaemon();
+      const given = [`vxlan/listen_ip=10.88.88.${own}`, `direct/dest_ip=10.88.88.${other}`, `mtu=${MTU}`];
+      const options = given.flatMap((property) => ['-p', property]);
+      await host.vxlane('create-overlay', '-v', '5', '-e', 'vxlan', '-s', 'direct', ...options, 'ov0');
+    }
+    for (const [index, host] of [one, two, one].entries()) {
+      const vm = await lab.addMachine(`vm${index + 1}`);
+      await vm.exec('sysctl', '-q', '-w', 'net.ipv6.conf.default.disable_ipv6=1');
+      await host.vxlane('create-vnic', '-m', mac(index + 1), '-l', 'ov0', '-n', vm.netns, `v${index + 1}`);
+      machines.push(vm);
+    }
+    const [vm1, vm2, vm3] = machines as [Host, Host, Host];
+    const file = join(lab.dir, 'frames');
+    await step('to another host', () => exchange(vm1, 'v1', vm2, 'v2', frames(mac(2), mac(1)), file));
+    await step('to another VNIC of the host', () => exchange(vm1, 'v1', vm3, 'v3', frames(mac(3), mac(1)), file));
+    await step('a datagram with less than an Ethernet header inside is dropped', async () => {
+      const send = `
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for size in range(14): s.sendto(bytes([8, 0, 0, 0, 0, 0, 5, 0]) + bytes(size), ("10.88.88.1", 4789))`;
+      const before = await drops(one, 'truncated');
+      await two.exec('python3', '-c', send);
+      assert.equal((await drops(one, 'truncated')) - before, 14);
+    });
+  },
+  9000,
+);
