@@ -11,6 +11,7 @@ import {
   FdbKind,
   MMSGHDR_SIZE,
   MSG_LEN,
+  RECVMSG_HLEN,
   RX_MAX,
   RX_NAME_SIZE,
   RX_SLOT_SIZE,
@@ -33,7 +34,7 @@ import { compileModule, type DatapathExports, instantiate } from '../src/datapat
 import { Tables } from '../src/datapath/tables.js';
 import type { OverlayConfig } from '../src/datapath/types.js';
 import { sockaddrOf } from '../src/system/sockaddr.js';
-import { Ring } from './ring.js';
+import { RECEIVE_HLEN, RECEIVE_PAYLOAD_LEN, Ring } from './ring.js';
 import { expect, prepareTestbed, SCRATCH, type Testbed } from './testbed.js';
 
 const ENTRIES = 65_536;
@@ -45,12 +46,12 @@ export const FRAME_LEN = 1414;
 const KEY_SIZE = 8;
 const KEYS = SCRATCH;
 const VNIC_KEYS = SCRATCH + (8 << 20);
+const DRAWN_VNICS = SCRATCH + (12 << 20); // 4 MiB
 const DRAWN = SCRATCH + (16 << 20);
 const DRAWN_COUNT = 1 << 20;
+const DRAWN_VNICS_COUNT = 1 << 19;
 const SENDERS = DRAWN + DRAWN_COUNT * KEY_SIZE;
 const NOT_A_DESCRIPTOR = -1; // nothing is sent
-/** Bytes of a datagram of these benches. */
-const DATAGRAM_LEN = VXLAN_HLEN + FRAME_LEN;
 /** Where the frames of a batch stand, one behind the other as the module asks for them. */
 const TAP_FRAMES = WORKERS_BASE + W_TAP_BUFFER + CACHE_LINE;
 const TAP_SLOTS_AT = WORKERS_BASE + W_TAP_BUFFER;
@@ -58,6 +59,7 @@ const OUT_COUNT = (WORKERS_BASE + W_OUT_COUNT) >> 2;
 const OUT_PLANNED = (WORKERS_BASE + W_OUT_PLANNED) >> 2;
 const DATAGRAMS = WORKERS_BASE + W_RX_SLOTS;
 const INNER = DATAGRAMS + VXLAN_HLEN;
+const INNER_OF_RING = INNER + RECEIVE_HLEN;
 
 const NOW_MS = 1000;
 export const BATCH = BATCH_MAX;
@@ -89,6 +91,9 @@ export interface Batches {
   completeReads(): void;
   /** Takes back what completeReads gave. */
   forgetReads(): void;
+  /** Gives the 16 slots of the uring engine datagrams to their next inner destinations, and from their next sources. */
+  completeReceives(senders: 'same' | 'drawn'): void;
+  forgetReceives(): void;
   /** A turn of the uring engine: what was submitted before is settled, and those frames are made ready to be sent. */
   turn(): void;
   /** Gives the 16 datagrams in the receive slots their next inner destinations. */
@@ -105,14 +110,14 @@ export interface Shape {
   readonly entries?: number;
   /** Endpoints they lead to. */
   readonly endpoints?: number;
-  /** Bytes of a frame from the TAP. */
+  /** Bytes of a frame. */
   readonly frameLen?: number;
 }
 
-/** `to`: the frames go to MACs behind remote endpoints, or to those of 64 VNICs of this host. */
-export function prepareBatches(to: 'endpoints' | 'vnics', shape: Shape = {}): Batches {
+/** Frames from the TAP go to MACs behind remote endpoints, those of datagrams to those of 64 VNICs of this host. */
+export function prepareBatches(shape: Shape = {}): Batches {
   const entries = shape.entries ?? ENTRIES;
-  const endpoints = shape.endpoints ?? (to === 'endpoints' ? ENDPOINTS : 1);
+  const endpoints = shape.endpoints ?? ENDPOINTS;
   const frameLen = shape.frameLen ?? FRAME_LEN;
   const tapStride = (CACHE_LINE + frameLen + CACHE_LINE - 1) & ~(CACHE_LINE - 1);
   const testbed = prepareTestbed(entries);
@@ -124,19 +129,20 @@ export function prepareBatches(to: 'endpoints' | 'vnics', shape: Shape = {}): Ba
   worker.startWorker(0);
   const { overlay, socket, vnics, floodingVnic, learn } = fillTables(testbed, host);
   expect(Boolean(loops.fill(KEYS, overlay, entries - VNICS, endpoints)), true, 'the FDB takes every entry');
-  if (to === 'endpoints') loops.draw(KEYS, entries - VNICS, DRAWN, DRAWN_COUNT);
-  else loops.draw(VNIC_KEYS, VNICS, DRAWN, DRAWN_COUNT);
+  loops.draw(KEYS, entries - VNICS, DRAWN, DRAWN_COUNT);
+  loops.draw(VNIC_KEYS, VNICS, DRAWN_VNICS, DRAWN_VNICS_COUNT);
   loops.draw(KEYS, entries - VNICS, SENDERS, DRAWN_COUNT);
-  shapeSlots(testbed, tapStride);
+  shapeSlots(testbed, tapStride, VXLAN_HLEN + frameLen);
   let turn = 0;
   let ring: Ring | null = null;
   const kernel = (): Ring => {
     if (ring !== null) return ring;
-    for (let slot = 0; slot < BATCH; slot++) sourceOf(views, TAP_SLOTS_AT + slot * TAP_READ_MAX + VNET_SIZE, 0);
+    shapeRing(testbed, VXLAN_HLEN + frameLen);
     ring = new Ring(views, worker);
     return ring;
   };
   const nextKeys = (): number => (turn = (turn + BATCH) % DRAWN_COUNT);
+  const nextVnics = (): number => nextKeys() % DRAWN_VNICS_COUNT;
   const counter = (offset: number): bigint => views.u64[(WORKERS_BASE + W_COUNTERS + offset) >> 3]!;
   return {
     worker,
@@ -155,11 +161,17 @@ export function prepareBatches(to: 'endpoints' | 'vnics', shape: Shape = {}): Ba
     },
     completeReads: () => {
       loops.readFrames(TAP_SLOTS_AT, TAP_READ_MAX, BATCH, DRAWN, nextKeys());
-      kernel().complete(vnics[0]!, BATCH, VNET_SIZE + frameLen);
+      kernel().read(vnics[0]!, BATCH, VNET_SIZE + frameLen);
     },
-    forgetReads: () => kernel().forget(BATCH),
+    forgetReads: () => kernel().forget(BATCH, 0),
+    completeReceives: (senders) => {
+      loops.addressFrames(INNER_OF_RING, RX_SLOT_SIZE, RECEIVED, DRAWN_VNICS, nextVnics());
+      if (senders === 'drawn') loops.nameSenders(INNER_OF_RING, RX_SLOT_SIZE, RECEIVED, SENDERS, nextKeys());
+      kernel().receive(socket, RECEIVED, RECEIVE_HLEN + VXLAN_HLEN + frameLen);
+    },
+    forgetReceives: () => kernel().forget(0, RECEIVED),
     turn: () => void kernel().turn(),
-    nextDatagrams: () => loops.addressFrames(INNER, RX_SLOT_SIZE, RECEIVED, DRAWN, nextKeys()),
+    nextDatagrams: () => loops.addressFrames(INNER, RX_SLOT_SIZE, RECEIVED, DRAWN_VNICS, nextVnics()),
     forget: () => {
       views.u32[OUT_COUNT] = 0;
       views.u32[OUT_PLANNED] = 0;
@@ -214,12 +226,26 @@ function sourceOf({ u8 }: Views, frame: number, last: number): void {
 }
 
 /** Frames of the first VNIC in the TAP buffer; datagrams from a remote MAC in the receive slots. */
-function shapeSlots({ views }: Testbed, tapStride: number): void {
+function shapeSlots({ views }: Testbed, tapStride: number, datagramLen: number): void {
   for (let slot = 0; slot < BATCH; slot++) sourceOf(views, TAP_FRAMES + slot * tapStride, 0);
   for (let slot = 0; slot < RECEIVED; slot++) {
-    views.u32[(WORKERS_BASE + W_RX_MMSG + slot * MMSGHDR_SIZE + MSG_LEN) >> 2] = DATAGRAM_LEN;
+    views.u32[(WORKERS_BASE + W_RX_MMSG + slot * MMSGHDR_SIZE + MSG_LEN) >> 2] = datagramLen;
     sourceOf(views, INNER + slot * RX_SLOT_SIZE, 0xff);
     views.u8.set(sockaddrOf({ ip: '10.0.0.0', port: 50_000 }), WORKERS_BASE + W_RX_NAMES + slot * RX_NAME_SIZE);
     views.u8.set([0x08, 0, 0, 0, 0, 0, VNI, 0], DATAGRAMS + slot * RX_SLOT_SIZE);
+  }
+}
+
+/** The same where the uring engine has them. */
+function shapeRing({ views }: Testbed, datagramLen: number): void {
+  for (let slot = 0; slot < BATCH; slot++) sourceOf(views, TAP_SLOTS_AT + slot * TAP_READ_MAX + VNET_SIZE, 0);
+  const name = sockaddrOf({ ip: '10.0.0.0', port: 50_000 });
+  for (let slot = 0; slot < RECEIVED; slot++) {
+    const at = DATAGRAMS + slot * RX_SLOT_SIZE;
+    views.u8.fill(0, at, at + RECEIVE_HLEN);
+    views.u32[(at >> 2) + RECEIVE_PAYLOAD_LEN] = datagramLen;
+    views.u8.set(name, at + RECVMSG_HLEN);
+    views.u8.set([0x08, 0, 0, 0, 0, 0, VNI, 0], at + RECEIVE_HLEN);
+    sourceOf(views, INNER_OF_RING + slot * RX_SLOT_SIZE, 0xff);
   }
 }

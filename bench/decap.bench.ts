@@ -3,7 +3,7 @@ import { prepareBatches, RECEIVED, RUN_BATCHES } from './batches.js';
 import { measure } from './measure.js';
 import { expect } from './testbed.js';
 
-const batches = prepareBatches('vnics');
+const batches = prepareBatches({ endpoints: 1 });
 const { worker, socket } = batches;
 const operations = RUN_BATCHES * RECEIVED;
 let settled = 0n;

@@ -15,7 +15,7 @@ class Encap {
   #prepared = 0;
 
   constructor(shape: Shape) {
-    this.#batches = prepareBatches('endpoints', shape);
+    this.#batches = prepareBatches(shape);
     this.#shape = shape;
   }
 

@@ -25,6 +25,8 @@ export interface Question {
   /** What was set up, in lines of at most 110 characters: sizes, order, what is in which cache. */
   readonly setting: readonly string[];
   readonly rows: readonly Row[];
+  /** Operations a second are what is asked for, not nanoseconds. */
+  readonly isRate?: boolean;
   /** Called after the rows have run: throws when they did not do what they say. */
   verify?(): void;
 }
@@ -49,8 +51,8 @@ export async function measure(question: Question): Promise<void> {
     const net = baseline === index ? null : times[index]!.median - times[baseline]!.median;
     return { name: row.name, ...times[index]!, net, bytes: row.bytes ?? null };
   });
-  const { operation, setting } = question;
-  const result: CaseResult = { question: question.question, operation, setting, rows };
+  const { operation, setting, isRate = false } = question;
+  const result: CaseResult = { question: question.question, operation, setting, isRate, rows };
   if (process.send === undefined) process.stdout.write(`${printCase(result)}\n`);
   else process.send(result);
 }

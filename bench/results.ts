@@ -1,4 +1,4 @@
-/** Where results are kept: bench/results, which Git does not see. */
+/** Where results are kept: bench/results, which Git does not see, or where the user stands. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './environment.js';
@@ -20,12 +20,18 @@ export interface CaseResult {
   readonly question: string;
   readonly operation: string;
   readonly setting: readonly string[];
+  /** Operations a second are what is asked for, not nanoseconds. */
+  readonly isRate?: boolean;
   readonly rows: readonly RowResult[];
 }
 
 /** Writes `<name>-<date>.json` and answers its path. */
-export function writeResult(name: string, date: string, result: object): string {
-  const folder = join(ROOT, 'bench', 'results');
+export function writeResult(
+  name: string,
+  date: string,
+  result: object,
+  folder = join(ROOT, 'bench', 'results'),
+): string {
   mkdirSync(folder, { recursive: true });
   const path = join(folder, `${name}-${date.replaceAll(/[:.]/g, '-')}.json`);
   writeFileSync(path, `${JSON.stringify(result, null, 2)}\n`);

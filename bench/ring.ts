@@ -3,9 +3,13 @@
  * system call: a read completes when a case says so, and whatever is submitted succeeds at once.
  */
 import {
+  CMSG_SIZE,
   CQ_ENTRIES,
   CQE_SIZE,
   KERNEL_PAGE,
+  RECVMSG_HLEN,
+  RX_MAX,
+  RX_NAME_SIZE,
   TAP_SLOTS,
   W_CQ_HEAD,
   W_CQ_TAIL,
@@ -14,12 +18,18 @@ import {
   W_SQ_HEAD,
   W_SQ_TAIL,
   W_TAP_RING,
+  W_UDP_RING,
   WORKERS_BASE,
 } from '../assembly/layout.js';
 import type { Views } from '../src/datapath/memory.js';
 import type { DatapathExports } from '../src/datapath/module.js';
 
+/** What stands in a slot before a datagram, and in which word of that its length. */
+export const RECEIVE_HLEN = RECVMSG_HLEN + RX_NAME_SIZE + CMSG_SIZE;
+export const RECEIVE_PAYLOAD_LEN = 2;
+
 const READ = 1 << 24; // Request.read, in the high half of the user data
+const RECEIVE = 2 << 24;
 const HAS_BUFFER_AND_MORE = 3;
 const BUFFER_SIZE = 16;
 const BUFFER_NUMBER = 12;
@@ -36,7 +46,8 @@ export class Ring {
   readonly #u32: Uint32Array;
   readonly #u16: Uint16Array;
   readonly #worker: DatapathExports;
-  #given = 0; // buffers that the kernel has taken from the ring of buffers
+  #frames = 0; // buffers that the kernel has taken from the rings of buffers
+  #datagrams = 0;
 
   constructor({ u8, u16, u32 }: Views, worker: DatapathExports) {
     this.#u32 = u32;
@@ -53,24 +64,35 @@ export class Ring {
   }
 
   /** `count` reads of a VNIC have completed, each of `len` bytes, and each in the next buffer that the module gave. */
-  complete(vnic: number, count: number, len: number): void {
+  read(vnic: number, count: number, len: number): void {
+    for (let index = 0; index < count; index++) {
+      this.#complete(READ, vnic, len, W_TAP_RING + (this.#frames++ & (TAP_SLOTS - 1)) * BUFFER_SIZE);
+    }
+  }
+
+  /** The same of datagrams that a socket has received; `len` is all that stands in a buffer. */
+  receive(socket: number, count: number, len: number): void {
+    for (let index = 0; index < count; index++) {
+      this.#complete(RECEIVE, socket, len, W_UDP_RING + (this.#datagrams++ & (RX_MAX - 1)) * BUFFER_SIZE);
+    }
+  }
+
+  #complete(request: number, index: number, len: number, buffer: number): void {
     const u32 = this.#u32;
     const tail = u32[RINGS + CQ_TAIL]!;
-    for (let index = 0; index < count; index++) {
-      const cqe = word(W_RINGS + KERNEL_PAGE + ((tail + index) & (CQ_ENTRIES - 1)) * CQE_SIZE);
-      const buffer = W_TAP_RING + (this.#given++ & (TAP_SLOTS - 1)) * BUFFER_SIZE;
-      u32[cqe] = vnic;
-      u32[cqe + 1] = READ;
-      u32[cqe + 2] = len;
-      u32[cqe + 3] = (this.#u16[(WORKERS_BASE + buffer + BUFFER_NUMBER) >> 1]! << 16) | HAS_BUFFER_AND_MORE;
-    }
-    u32[RINGS + CQ_TAIL] = tail + count;
+    const cqe = word(W_RINGS + KERNEL_PAGE + (tail & (CQ_ENTRIES - 1)) * CQE_SIZE);
+    u32[cqe] = index;
+    u32[cqe + 1] = request;
+    u32[cqe + 2] = len;
+    u32[cqe + 3] = (this.#u16[(WORKERS_BASE + buffer + BUFFER_NUMBER) >> 1]! << 16) | HAS_BUFFER_AND_MORE;
+    u32[RINGS + CQ_TAIL] = tail + 1;
   }
 
   /** All completions are the kernel's again, and nobody has looked at them. */
-  forget(count: number): void {
+  forget(frames: number, datagrams: number): void {
     this.#u32[RINGS + CQ_TAIL] = this.#u32[RINGS + CQ_HEAD]!;
-    this.#given -= count;
+    this.#frames -= frames;
+    this.#datagrams -= datagrams;
   }
 
   /** A turn of the worker, whose submissions have all been taken. */

@@ -1,54 +1,63 @@
 /**
- * `npm run bench`: every case file (`*.bench.ts`) in a process of its own, so that one case's compiled code and heap
- * are not the next one's; all of them `--runs` times over, so that a disturbance hits one run of each and not all runs
- * of one. Then, once, how long a large `files` table takes to load (files-load.ts).
+ * `vxlane bench` and `npm run bench`: each case file (`*.bench.ts`) in a process of its own, so that one case's
+ * compiled code and heap are not the next one's; all of them `--runs` times over, so that a disturbance hits one run of
+ * each and not all runs of one. Then, with `--full`, how long a large `files` table takes to load (files-load.ts).
  */
 import { execFileSync, fork } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import pc from 'picocolors';
 import { describe, environment } from './environment.js';
-import { printCase } from './report.js';
+import { paint, printCase } from './report.js';
 import type { CaseResult } from './results.js';
 import { median, writeResult } from './results.js';
 
 const CASE = '.bench.js';
 const FILES_LOAD = 'files-load';
+const QUICK = 'throughput';
 const TIMEOUT_MS = 180_000;
 const here = fileURLToPath(new URL('.', import.meta.url));
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    runs: { type: 'string', default: '5' },
-    time: { type: 'string', default: '200' },
+    quick: { type: 'boolean', default: false },
+    full: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    runs: { type: 'string' },
+    time: { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
-const isWanted = (name: string): boolean => positionals.length === 0 || positionals.includes(name);
 const all = readdirSync(here)
   .filter((file) => file.endsWith(CASE))
   .sort();
 const known = [...all.map((file) => basename(file, CASE)), FILES_LOAD];
-const cases = all.filter((file) => isWanted(basename(file, CASE)));
+const isQuick = !values.full && positionals.length === 0;
+const wanted = isQuick ? [QUICK] : values.full ? known : positionals;
+const cases = all.filter((file) => wanted.includes(basename(file, CASE)));
+const isBad =
+  (values.full && (values.quick || positionals.length > 0)) || !positionals.every((name) => known.includes(name));
 
-if (values.help || !positionals.every((name) => known.includes(name))) usage();
-else await runAll(positive('runs'), positive('time'));
+if (values.help || isBad) usage();
+else await runAll(positive('runs', isQuick ? 1 : 5), positive('time', isQuick ? 100 : 200));
 
 function usage(): void {
-  process.stdout.write(
-    'npm run bench -- [--runs N] [--time MS] [CASE…]\n' +
-      '  --runs  processes a case, the medians of which are taken (default 5)\n' +
-      '  --time  milliseconds a row is timed, and before that warmed up (default 200)\n' +
-      `  CASE    ${known.join(', ')}\n`,
-  );
+  const text =
+    'npm run bench -- [--quick | --full | CASE…] [--runs N] [--time MS] [--json]\n' +
+    `  --quick  frames a second, in about ten seconds: ${QUICK}, one process (default)\n` +
+    '  --full   every case; about ten minutes\n' +
+    `  CASE     ${known.join(', ')}\n` +
+    '  --runs   processes a case, the medians of which are taken (default 5, quick 1)\n' +
+    '  --time   milliseconds a row is timed, and before that warmed up (default 200, quick 100)\n' +
+    '  --json   print the result instead of tables, and write no file\n';
+  (values.help ? process.stdout : process.stderr).write(text);
   process.exitCode = values.help ? 0 : 2;
 }
 
-function positive(name: 'runs' | 'time'): number {
-  const value = Number(values[name]);
+function positive(name: 'runs' | 'time', otherwise: number): number {
+  const value = Number(values[name] ?? otherwise);
   if (Number.isInteger(value) && value > 0) return value;
   process.stderr.write(`--${name}: "${values[name]}" is not a positive integer\n`);
   process.exit(2);
@@ -56,11 +65,11 @@ function positive(name: 'runs' | 'time'): number {
 
 async function runAll(runs: number, timeMs: number): Promise<void> {
   const where = environment();
-  process.stdout.write(`${describe(where)}\n`);
+  say(describe(where));
   const results = new Map<string, CaseResult[]>(cases.map((file) => [file, []]));
   for (let run = 1; run <= runs; run++) {
-    for (const file of cases) {
-      progress(`run ${run} of ${runs}: ${basename(file, CASE)}`);
+    for (const [index, file] of cases.entries()) {
+      progress(`run ${run} of ${runs}, case ${index + 1} of ${cases.length}: ${basename(file, CASE)}`);
       results.get(file)!.push(await runCase(file, timeMs));
     }
   }
@@ -70,17 +79,23 @@ async function runAll(runs: number, timeMs: number): Promise<void> {
     ...summarise(every),
     runs: every,
   }));
-  for (const summary of summaries) process.stdout.write(`\n${printCase(summary)}\n`);
-  const filesLoad = isWanted(FILES_LOAD) ? loadFiles() : null;
-  const path = writeResult('bench', where.date, { environment: where, timeMs, cases: summaries, filesLoad });
-  process.stdout.write(`\nEvery run: ${path}\n`);
+  for (const summary of summaries) say(`\n${printCase(summary)}`);
+  const filesLoad = wanted.includes(FILES_LOAD) ? loadFiles() : null;
+  const result = { environment: where, timeMs, cases: summaries, filesLoad };
+  if (values.json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  else say(`\nEvery run: ${writeResult('vxlane-bench', where.date, result, process.env.INIT_CWD ?? process.cwd())}`);
+}
+
+/** For people. */
+function say(text: string): void {
+  if (!values.json) process.stdout.write(`${text}\n`);
 }
 
 /** What files-load.ts prints, line by line. */
 function loadFiles(): string[] {
   const argv = ['--expose-gc', `${here}${FILES_LOAD}.js`];
   const text = execFileSync(process.execPath, argv, { encoding: 'utf8', timeout: TIMEOUT_MS }).trimEnd();
-  process.stdout.write(`\n${pc.bold('How long does a files table of a million MACs take to load?')}\n${text}\n`);
+  say(`\n${paint.bold('How long does a files table of a million MACs take to load?')}\n${text}`);
   return text.split('\n');
 }
 
