@@ -1,5 +1,6 @@
 // What the datapath cannot decide goes to the host through the upcall ring: a miss as a question without its frame
-// (hold.ts keeps that), a frame for a proxy as a whole, where a MAC was heard from as an address (learn.ts).
+// (hold.ts keeps that), a frame for a proxy as a whole, where a MAC was heard from as an address (learn.ts), an
+// endpoint whose path takes less than was known.
 
 import {
   C_LEARNS,
@@ -8,6 +9,7 @@ import {
   Drop,
   EP_SOCKADDR_MAX,
   OVL_INCARNATION,
+  REC_ENDPOINT,
   REC_ETHERTYPE,
   REC_FRAME,
   REC_FRAME_LEN,
@@ -17,6 +19,7 @@ import {
   REC_OVERLAY,
   REC_SOCKADDR,
   REC_SOURCE_MAC,
+  REC_TOO_LONG_SIZE,
   REC_VLAN,
   REC_VNIC,
   RING_CAPACITY,
@@ -24,6 +27,7 @@ import {
   Upcall,
   UPCALLS_PER_SECOND_MAX,
   VC_TOKENS,
+  W_TOO_LONG_TOKENS,
   W_UPCALL_RING,
 } from '../layout';
 import { ringPublish, ringReserve, ringUsed } from '../ring/spsc';
@@ -77,6 +81,21 @@ export function upcallLearn(overlay: u32, mac: u64, vnic: u32, sockaddr: usize):
   return true;
 }
 
+// Tells the host that the kernel did not take a datagram to the endpoint for its length, at most
+// TOO_LONG_PER_SECOND_MAX times a second. It is woken at once, for whoever sent it tries again.
+export function upcallTooLong(endpoint: u32): void {
+  const ring = w() + W_UPCALL_RING;
+  if (!takeToken(w() + W_TOO_LONG_TOKENS, TOO_LONG_PER_SECOND_MAX)) return;
+  const record = ringReserve(ring, Upcall.too_long, REC_TOO_LONG_SIZE);
+  if (record == 0) return;
+  store<u32>(record, 0, REC_OVERLAY);
+  store<u32>(record, 0, REC_VNIC);
+  store<u32>(record, 0, REC_INCARNATION);
+  store<u32>(record, endpoint, REC_ENDPOINT);
+  ringPublish(ring);
+  upcallNotify();
+}
+
 function describe(type: Upcall, mac: u64, frame: Frame, overlay: u32, vnic: u32, room: u32): usize {
   const record = ringReserve(w() + W_UPCALL_RING, type, REC_FRAME + room);
   if (record == 0) return 0;
@@ -93,6 +112,8 @@ function describe(type: Upcall, mac: u64, frame: Frame, overlay: u32, vnic: u32,
   store<u32>(record, room, REC_FRAME_LEN);
   return record;
 }
+
+const TOO_LONG_PER_SECOND_MAX: u32 = 100;
 
 let notified: u32 = 0; // RING_HEAD when the host was last woken
 

@@ -51,9 +51,10 @@ export function ratesOf(last: StatsView, next: StatsView, seconds: number): Stat
         expectedDrops: rate(before?.expectedDrops, vnic.expectedDrops),
       };
     }),
-    endpoints: next.endpoints.map(({ endpoint, encap }) => ({
+    endpoints: next.endpoints.map(({ endpoint, encap, pathMtu }) => ({
       endpoint,
       encap: traffic(endpointsBefore.get(endpoint), encap),
+      pathMtu,
     })),
   };
 }

@@ -81,6 +81,7 @@ function endpointColumns(unit: string): Column<EndpointRow>[] {
   return [
     { title: 'ENDPOINT', value: ({ endpoint }) => endpoint },
     ...traffic<EndpointRow>('ENCAP', unit, ({ encap }) => encap),
+    { title: 'PATH-MTU', value: ({ pathMtu }) => (pathMtu === null ? '' : String(pathMtu)), isNumber: true },
   ];
 }
 

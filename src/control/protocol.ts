@@ -248,7 +248,8 @@ export interface StatsView {
   drops: { reason: string; frames: number; isExpected: boolean; text: string }[];
   overlays: OverlayStats[];
   vnics: VnicStats[];
-  endpoints: { endpoint: string; encap: Traffic }[];
+  /** `pathMtu`: bytes of an IP packet, if a router on the way has said that it takes no more; null: none has. */
+  endpoints: { endpoint: string; encap: Traffic; pathMtu: number | null }[];
 }
 
 /** What the daemon does for a client. Every call throws a VxlaneError to refuse. */

@@ -52,10 +52,11 @@ export class Clockwork {
   }
 
   #upcall(record: UpcallRecord): void {
-    const { datapath, overlayByIndex, log, now } = this.#registry;
+    const { datapath, border, overlayByIndex, log, now } = this.#registry;
     try {
       const attachment = overlayByIndex.get(record.overlay)?.attachment;
-      if (record.kind === 'learn') attachment?.flooding.learner.heard(record.mac, record.ip, now());
+      if (record.kind === 'too_long') border.paths.tooLong(record.endpoint);
+      else if (record.kind === 'learn') attachment?.flooding.learner.heard(record.mac, record.ip, now());
       else if (attachment) attachment.upcalls.handle(record);
       else if (record.kind !== 'miss') datapath.countDrop(0, 'overlay_gone');
     } catch (thrown) {

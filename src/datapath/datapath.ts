@@ -23,9 +23,11 @@ import type {
   OverlayConfig,
   OverlayCounters,
   OverlayIndex,
+  PathMtu,
   Route,
   SocketConfig,
   SocketIndex,
+  TrafficCount,
   UnderlayTapConfig,
   UpcallRecord,
   VnicConfig,
@@ -49,6 +51,11 @@ export interface DatapathOptions {
     warn(message: string, fields?: object): void;
     error(message: string, fields?: object): void;
   };
+}
+
+interface EndpointCounters extends TrafficCount {
+  readonly endpoint: Endpoint;
+  readonly pathMtu: number | null;
 }
 
 export class Datapath {
@@ -175,6 +182,16 @@ export class Datapath {
   /** Those that have become known since the last call, at most so many; each may have been another before. */
   takeNewEndpoints(most: number): Interned[] {
     return this.#endpoints.takeNew(most);
+  }
+
+  /** Null: no endpoint has that index now. */
+  endpointAt(index: EndpointIndex): Interned | null {
+    return this.#endpoints.interned(index);
+  }
+
+  /** What is longer than the path takes is dropped, and its sender told. Null, and at first: nothing is known of it. */
+  setPathMtu(endpoint: EndpointIndex, path: PathMtu | null): void {
+    this.#endpoints.setPathMtu(endpoint, path);
   }
 
   /** How an endpoint is reached by the underlay TAP; null, and at first: not at all. */
@@ -327,14 +344,16 @@ export class Datapath {
     return this.#counters.vnic(index);
   }
 
-  /** Of all sockets that send to it. */
-  endpointCounters(): { endpoint: Endpoint; frames: number; bytes: number }[] {
-    const sums = new Map<string, { endpoint: Endpoint; frames: number; bytes: number }>();
+  /** Of all sockets that send to it. `pathMtu`: the smallest that a router has said, in bytes; null: none has. */
+  endpointCounters(): EndpointCounters[] {
+    const sums = new Map<string, EndpointCounters>();
     for (const [index, endpoint] of this.#endpoints.all()) {
       const { frames, bytes } = this.#counters.endpoint(index);
       const key = formatEndpoint(endpoint);
-      const sum = sums.get(key) ?? { endpoint, frames: 0, bytes: 0 };
-      sums.set(key, { ...sum, frames: sum.frames + frames, bytes: sum.bytes + bytes });
+      const sum = sums.get(key) ?? { endpoint, frames: 0, bytes: 0, pathMtu: null };
+      const mtus = [sum.pathMtu, this.#endpoints.loweredMtu(index)].filter((mtu) => mtu !== null);
+      const pathMtu = mtus.length === 0 ? null : Math.min(...mtus);
+      sums.set(key, { endpoint, frames: sum.frames + frames, bytes: sum.bytes + bytes, pathMtu });
     }
     return [...sums.values()];
   }

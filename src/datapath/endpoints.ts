@@ -18,7 +18,7 @@ import { sockaddrOf } from '../system/sockaddr.js';
 import { macWord } from './mac.js';
 import type { Views } from './memory.js';
 import type { DatapathExports } from './module.js';
-import type { Route, SocketIndex } from './types.js';
+import type { PathMtu, Route, SocketIndex } from './types.js';
 
 /** A refusal counts as so many new endpoints: a full table is looked at again after a few. */
 const REFUSED_COUNTS = 64;
@@ -40,6 +40,8 @@ export class Endpoints {
   readonly #endpoints: (Endpoint | null)[] = [null]; // by index; 0 means none
   readonly #sockets: SocketIndex[] = [0];
   readonly #free: number[] = [];
+  /** {@link loweredMtu} */
+  readonly #lowered = new Map<number, number>();
   readonly #onNew: (index: number) => void;
   /** Told to nobody yet. */
   readonly #fresh: number[] = [];
@@ -74,10 +76,13 @@ export class Endpoints {
     return index;
   }
 
-  /** Bytes of an IP packet that the path to it takes; null: nothing is known. */
-  setPathMtu(index: number, mtu: number | null): void {
-    const { ip } = this.#endpoints[index]!;
-    const frameMax = mtu === null ? FRAME_MAX_UNKNOWN : mtu - OVERHEAD[ipFamily(ip)];
+  /** Null: nothing is known of its path, so it takes anything. */
+  setPathMtu(index: number, path: PathMtu | null): void {
+    const endpoint = this.#endpoints[index];
+    if (!endpoint) return;
+    if (path?.isLowered) this.#lowered.set(index, path.mtu);
+    else this.#lowered.delete(index);
+    const frameMax = path === null ? FRAME_MAX_UNKNOWN : path.mtu - OVERHEAD[ipFamily(endpoint.ip)];
     Atomics.store(this.#views.u32, (ENDPOINTS_BASE + index * EP_SIZE + EP_FRAME_MAX) >> 2, frameMax);
   }
 
@@ -93,8 +98,19 @@ export class Endpoints {
     datapath.routePut(index, route.ifindex, Math.floor(word / 2 ** 32), word >>> 0, mtu);
   }
 
+  /** Bytes that its path takes, if a router has said so; null: nobody has. */
+  loweredMtu(index: number): number | null {
+    return this.#lowered.get(index) ?? null;
+  }
+
   at(index: number): Endpoint {
     return this.#endpoints[index]!;
+  }
+
+  /** Null: no endpoint has that index now. */
+  interned(index: number): Interned | null {
+    const endpoint = this.#endpoints[index];
+    return endpoint ? [index, endpoint, this.#sockets[index]!] : null;
   }
 
   /** Every endpoint that has an index now. */
@@ -107,8 +123,8 @@ export class Endpoints {
   /** At most so many of those that are new since they were asked for last. */
   takeNew(most: number): Interned[] {
     return this.#fresh.splice(0, most).flatMap((index) => {
-      const endpoint = this.#endpoints[index];
-      return endpoint ? [[index, endpoint, this.#sockets[index]!] as const] : [];
+      const interned = this.interned(index);
+      return interned ? [interned] : [];
     });
   }
 
@@ -139,6 +155,7 @@ export class Endpoints {
       unused.push(index);
       this.#indexes.delete(keyOf(endpoint, socket));
       this.#endpoints[index] = null;
+      this.#lowered.delete(index);
     }
     this.#newSinceSweep = 0;
     this.#forgottenLast = Math.max(unused.length, ENDPOINTS_MAX / 64);

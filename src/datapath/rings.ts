@@ -4,6 +4,7 @@ import {
   OVERLAYS_BASE,
   OVL_INCARNATION,
   OVL_SIZE,
+  REC_ENDPOINT,
   REC_ETHERTYPE,
   REC_FRAME,
   REC_FRAME_LEN,
@@ -65,8 +66,9 @@ export class Rings {
     const { u32, u8 } = this.#views;
     const field = (offset: number): number => u32[(record + offset) >> 2]!;
     const mac = (offset: number): string => macOfWord(field(offset + 4) * 2 ** 32 + field(offset));
-    const overlay = this.#isOfNow(field(REC_OVERLAY), field(REC_INCARNATION)) ? field(REC_OVERLAY) : 0;
     const kind = Upcall[field(REC_TYPE)] as UpcallRecord['kind'];
+    if (kind === 'too_long') return { kind, overlay: 0, endpoint: field(REC_ENDPOINT) };
+    const overlay = this.#isOfNow(field(REC_OVERLAY), field(REC_INCARNATION)) ? field(REC_OVERLAY) : 0;
     if (kind === 'learn') {
       const address = u8.subarray(record + REC_SOCKADDR, record + REC_LEARN_SIZE);
       const ip = field(REC_VNIC) === 0 ? ipOfSockaddr(address) : null;

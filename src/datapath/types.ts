@@ -86,6 +86,14 @@ export interface Route {
   readonly mtu: number;
 }
 
+/** What the path to an endpoint takes. */
+export interface PathMtu {
+  /** Bytes of an IP packet. */
+  readonly mtu: number;
+  /** A router has said so, and it holds for a while. */
+  readonly isLowered: boolean;
+}
+
 export interface SourcePort {
   /** For several datagrams at once, which the kernel takes only where it makes checksums. */
   readonly withChecksum: number;
@@ -166,9 +174,18 @@ export interface LearnUpcall {
   readonly ip: string | null;
 }
 
+/** The kernel did not take a datagram to an endpoint for its length. At most 100 times a second and worker. */
+export interface TooLongUpcall {
+  readonly kind: 'too_long';
+  /** Of none: an endpoint may be many overlays'. */
+  readonly overlay: 0;
+  /** Perhaps another one's by now. */
+  readonly endpoint: EndpointIndex;
+}
+
 /** Upcalls about a frame of a VNIC. */
 export type FrameUpcall = MissUpcall | ProxyUpcall;
-export type UpcallRecord = FrameUpcall | LearnUpcall;
+export type UpcallRecord = FrameUpcall | LearnUpcall | TooLongUpcall;
 
 /** Names of the drop reasons (`Drop` of the layout). */
 export type DropReason = keyof typeof import('./drops.js').DROP_TEXT;

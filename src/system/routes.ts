@@ -12,6 +12,7 @@ import { IFI_FLAGS, IFI_INDEX, IFI_TYPE, IFINFO_LEN, RTM_DELLINK, RTM_GETLINK, R
 const RTM_DST_LEN = 1;
 const RTM_SRC_LEN = 2;
 const RTM_TYPE = 7;
+const RTM_FLAGS = 8;
 const RTMSG_LEN = 12;
 //  struct ifaddrmsg:  0        1               2       3       4         7
 //                    | family | prefix length | flags | scope | ifindex |
@@ -26,6 +27,7 @@ const RTM_GETROUTE = 26;
 const RTM_NEWRULE = 32;
 const RTM_DELRULE = 33;
 
+const RTM_F_CLONED = 0x200; // what stands in the cache of one destination, not a route that was configured
 const RTN_LOCAL = 2;
 const RTA_DST = 1;
 const RTA_SRC = 2;
@@ -91,12 +93,13 @@ function routeIn(answer: Buffer): Route {
   const gateway = attribute(attributes, RTA_GATEWAY) ?? attribute(attributes, RTA_VIA)?.subarray(2) ?? null;
   const source = attribute(attributes, RTA_PREFSRC);
   const cacheInfo = attribute(attributes, RTA_CACHEINFO);
+  const isCloned = (answer.readUInt32LE(RTM_FLAGS) & RTM_F_CLONED) !== 0;
   return {
     ifindex: attribute(attributes, RTA_OIF)?.readUInt32LE() ?? 0,
     gateway: gateway === null ? null : ipFromBytes(gateway),
     source: source === null ? null : ipFromBytes(source),
     mtu: (metrics && attribute(metrics, RTAX_MTU))?.readUInt32LE() ?? null,
-    isMtuDiscovered: (cacheInfo?.readInt32LE(CACHEINFO_EXPIRES) ?? 0) !== 0,
+    isMtuDiscovered: isCloned && (cacheInfo?.readInt32LE(CACHEINFO_EXPIRES) ?? 0) !== 0,
     isLocal: answer[RTM_TYPE] === RTN_LOCAL,
   };
 }

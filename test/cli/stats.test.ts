@@ -49,7 +49,7 @@ const STATS: StatsView = {
   vnics: [
     { name: 'foo0', overlay: 'overlay0', tx: traffic(11, 1100), rx: traffic(20, 2000), drops: 10, expectedDrops: 9 },
   ],
-  endpoints: [{ endpoint: '[fd00::2]:4789', encap: traffic(10, 1000) }],
+  endpoints: [{ endpoint: '[fd00::2]:4789', encap: traffic(10, 1000), pathMtu: 1400 }],
 };
 
 const TABLES = `\
@@ -64,8 +64,8 @@ files   overlay1          0       0         0       0
 VNIC  OVER      TX-FRAMES  TX-BYTES  RX-FRAMES  RX-BYTES  DROPS  EXPECTED
 foo0  overlay0         11      1100         20      2000      1         9
 
-ENDPOINT        ENCAP-FRAMES  ENCAP-BYTES
-[fd00::2]:4789            10         1000
+ENDPOINT        ENCAP-FRAMES  ENCAP-BYTES  PATH-MTU
+[fd00::2]:4789            10         1000      1400
 
 DROPPED       FRAMES  BECAUSE
 unknown_vni        3  no overlay with this VNI listens on the address the datagram came to
@@ -161,7 +161,7 @@ test('rates: differences a second; what is new or has restarted counts from zero
       },
     ],
     vnics: [{ name: 'foo0', overlay: 'overlay0', tx: traffic(1, 100), rx: traffic(0, 0), drops: 4, expectedDrops: 3 }],
-    endpoints: [{ endpoint: '[fd00::2]:4789', encap: traffic(0, 0) }],
+    endpoints: [{ endpoint: '[fd00::2]:4789', encap: traffic(0, 0), pathMtu: null }],
   };
   const rates = ratesOf(before, STATS, 2);
   assert.deepEqual(rates.totals, { encap_in: 3 });

@@ -162,10 +162,13 @@ class Fuzz {
     for (const upcall of core.upcalls()) {
       if (upcall.kind === 'miss') this.#answer(upcall.overlay, upcall.mac);
       else if (upcall.kind === 'learn') this.#learn(upcall.overlay, upcall.mac, upcall.ip);
-      else core.rings.inject(1 + this.#random(3), upcall.overlay, upcall.vnic, upcall.frame);
+      else if (upcall.kind !== 'too_long')
+        core.rings.inject(1 + this.#random(3), upcall.overlay, upcall.vnic, upcall.frame);
     }
     if (this.#random(4) === 0) core.fdb.remove(this.#overlays[0]!, macText(this.#macs[3 + this.#random(37)]!));
     if (this.#random(4) === 0) core.fdb.remove(this.#overlays[5]!, macText(this.#macs[3 + this.#random(37)]!));
+    const mtu = 576 + this.#random(1000);
+    core.endpoints.setPathMtu(this.#random(20), this.#random(2) === 0 ? null : { mtu, isLowered: true });
     if (this.#random(20) === 0) core.setOverlay(this.#overlays[4]!, flooding(this.#random(6)));
     core.nowMs += this.#random(40);
     core.turn();

@@ -1,5 +1,6 @@
 // Frames that do not fit their path, and the answers that RFC 1191 and RFC 4443 want, built the slow way.
 
+import type { PathMtu } from '../../src/datapath/types.js';
 import { slowChecksum, withBytes } from '../support/bytes.js';
 import { type Build, Core, type Output, OVERLAY } from '../support/core.js';
 import { payloadOf } from '../support/flows.js';
@@ -42,6 +43,9 @@ export const FLOW6: Flow = {
   addresses: Buffer.from('20010db800000000000000000000000120010db8000000000000000000000002', 'hex'),
 };
 
+/** What a router said of the path; null: nothing is known. */
+export const known = (mtu: number | null): PathMtu | null => (mtu === null ? null : { mtu, isLowered: true });
+
 /** A frame of the flow whose IP packet has so many bytes. */
 export const packetOf = (flow: Flow, length: number): Uint8Array =>
   buildFrame(flow, payloadOf(length - (headerLengthOf(flow) - l3Of(flow)), 1));
@@ -51,7 +55,7 @@ export function setUp(build: Build, mtu: number | null = MTU, config: Parameters
   const overlay = core.overlay(config);
   const vnic = core.vnic(overlay, A);
   core.remote(overlay, FAR, ENDPOINT);
-  core.endpoints.setPathMtu(core.endpoints.intern(ENDPOINT, OVERLAY.socket), mtu);
+  core.endpoints.setPathMtu(core.endpoints.intern(ENDPOINT, OVERLAY.socket), known(mtu));
   return { core, overlay, vnic };
 }
 

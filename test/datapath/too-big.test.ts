@@ -25,6 +25,7 @@ import {
   FLOW4,
   FLOW6,
   INNER,
+  known,
   MTU,
   macs,
   packetOf,
@@ -53,7 +54,7 @@ for (const build of BUILDS) {
     it('over IPv6 the headers outside are longer', () => {
       const { core, overlay, vnic } = setUp(build);
       core.remote(overlay, B, ENDPOINT6);
-      core.endpoints.setPathMtu(core.endpoints.intern(ENDPOINT6, OVERLAY.socket), MTU);
+      core.endpoints.setPathMtu(core.endpoints.intern(ENDPOINT6, OVERLAY.socket), known(MTU));
       const flow = { ...FLOW4, macs: macs(B, A) };
       assert.equal(sentOf(core.encap(vnic, [packetOf(flow, INNER - 20)])).length, 1);
       const tooBig = packetOf(flow, INNER - 19);
@@ -65,7 +66,7 @@ for (const build of BUILDS) {
       const big = packetOf(FLOW4, 8900);
       assert.equal(sentOf(core.encap(vnic, [big])).length, 1);
       const index = core.endpoints.intern(ENDPOINT, OVERLAY.socket);
-      core.endpoints.setPathMtu(index, MTU);
+      core.endpoints.setPathMtu(index, known(MTU));
       assert.equal(sentOf(core.encap(vnic, [big])).length, 0);
       core.endpoints.setPathMtu(index, null);
       assert.equal(sentOf(core.encap(vnic, [big])).length, 1);
@@ -101,7 +102,7 @@ for (const build of BUILDS) {
       const overlay = core.overlay();
       const bridge = core.vnic(overlay, A, true);
       core.remote(overlay, FAR, ENDPOINT);
-      core.endpoints.setPathMtu(core.endpoints.intern(ENDPOINT, OVERLAY.socket), MTU);
+      core.endpoints.setPathMtu(core.endpoints.intern(ENDPOINT, OVERLAY.socket), known(MTU));
       const flow = { ...FLOW4, macs: macs(FAR, B) };
       const tooBig = packetOf(flow, 1450);
       assert.deepEqual(core.encap(bridge, [tooBig]), [{ vnic: bridge, frame: expectedAnswer(tooBig, flow, INNER) }]);

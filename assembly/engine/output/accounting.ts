@@ -23,9 +23,6 @@ import {
   W_DELIVER_COUNT,
   W_DELIVER_OUT,
   W_DELIVER_RESULT,
-  W_GSO_REFUSED,
-  W_GSO_SOCKET,
-  W_NO_SEGMENT,
   W_TX_BYTES,
   W_TX_COUNT,
   W_TX_FD,
@@ -35,9 +32,11 @@ import {
 } from '../../layout';
 import { bump, countEndpoint, dropFrames, overlayCounters, total, vnicCounters } from '../../datapath/counters';
 import { outAt } from '../../datapath/output';
+import { upcallTooLong } from '../../datapath/upcall';
 import { w } from '../../datapath/worker';
 import { overlayAt } from '../../table/records';
-import { dropOfErrno, refusesSegmentation } from './errno';
+import { doubt, sawTooLong, stopSegmenting } from './doubt';
+import { dropOfErrno, EINVAL, refusesSegmentation } from './errno';
 import { planApart } from './plan';
 import { cutLength, isCut } from './tap-writes';
 
@@ -103,7 +102,7 @@ function settleMessage(out: usize, frames: u32): void {
 // else that one; 0 when nothing is lost and the list is to be prepared again, datagram by datagram.
 export function sendFailed(from: u32, run: u32, errno: i32): u32 {
   if (ofMessage(W_TX_FRAMES, from) > 1 && refusesSegmentation(errno)) {
-    stopSegmenting(from, errno);
+    refuse(from, errno);
     return 0;
   }
   const reason = dropOfErrno(errno);
@@ -125,6 +124,9 @@ function dropMessage(message: u32, reason: Drop): void {
     }
   }
   settleMessage(head, frames);
+  if (reason != Drop.exceeds_pmtu) return;
+  sawTooLong();
+  upcallTooLong(load<u32>(head, OUT_ENDPOINT));
 }
 
 // The kernel has taken every message; W_TX_RESULT has what it refused one with (uring engine).
@@ -141,14 +143,14 @@ export function settleMessages(): void {
     else dropMessage(first, dropOfErrno(errno));
   }
   store<u32>(w() + W_TX_COUNT, 0);
-  if (refused < count) stopSegmenting(refused, <i32>ofMessage(W_TX_RESULT, refused));
+  if (refused < count) refuse(refused, <i32>ofMessage(W_TX_RESULT, refused));
 }
 
-function stopSegmenting(message: u32, errno: i32): void {
+// What has not left is planned anew, datagram by datagram.
+function refuse(message: u32, errno: i32): void {
   const socket = load<u32>(overlayAt(load<u32>(outAt(ofMessage(W_TX_OUT, message)), OUT_OVERLAY)), OVL_SOCKET);
-  store<u32>(w() + W_NO_SEGMENT + ((<usize>socket) << 2), 1);
-  store<i32>(w(), errno, W_GSO_REFUSED);
-  store<u32>(w(), socket, W_GSO_SOCKET);
+  if (errno == EINVAL) doubt(socket, errno);
+  else stopSegmenting(socket, errno);
   planApart();
 }
 

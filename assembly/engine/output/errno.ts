@@ -4,7 +4,7 @@ import { Drop } from '../../layout';
 
 const EIO: i32 = 5;
 export const EAGAIN: i32 = 11;
-const EINVAL: i32 = 22;
+export const EINVAL: i32 = 22;
 const EMSGSIZE: i32 = 90;
 const ENETDOWN: i32 = 100;
 const ENETUNREACH: i32 = 101;
@@ -19,7 +19,7 @@ export function dropOfErrno(errno: i32): Drop {
 }
 
 // What the kernel answers to UDP_SEGMENT when the outgoing device makes no checksums (EIO), or does not do it at all.
-// (EINVAL also comes for a datagram larger than the path MTU on some kernels: then the single ones say EMSGSIZE.)
+// (EINVAL may mean something else: see doubt.ts.)
 export function refusesSegmentation(errno: i32): bool {
   return errno == EIO || errno == EINVAL;
 }

@@ -55,6 +55,7 @@ import { segmentOpen, segmentWrite } from '../../offload/gso';
 import { w } from '../../datapath/worker';
 import { endpointAt, overlayAt } from '../../table/records';
 import { copyBytes } from '../../wire/checksum';
+import { isInDoubt } from './doubt';
 import { address, attachSegmentSize, clearMessages, iovec, message } from '../descriptors';
 
 const GATHER_MIN: u32 = 1024; // bytes of a datagram that is large
@@ -81,6 +82,7 @@ function arena(): usize {
 // Whether the entry's datagrams may share a send.
 @inline
 export function maySegment(out: usize): bool {
+  if (isInDoubt()) return false;
   if (!(load<u32>(overlayAt(load<u32>(out, OUT_OVERLAY)), OVL_FLAGS) & OVL_FLAG_SEGMENT)) return false;
   return load<u32>(w() + W_NO_SEGMENT + ((<usize>(load<u16>(out, OUT_SOURCE) / SOURCES_MAX)) << 2)) == 0;
 }

@@ -27,6 +27,7 @@ import { outAt, outForget } from '../../datapath/output';
 import { w } from '../../datapath/worker';
 import { VNET_GSO_NONE, vnetGsoType } from '../../wire/virtio';
 import { deliveriesBegin, emitDelivery } from './tap-writes';
+import { settleDoubt } from './doubt';
 import { chain, chainClose, chainsBegin } from './gso-chains';
 import { emitTunnel, isTunnel, planTunnel, tunnelIsWanted } from './tunnel-writes';
 import { emitChain, emitSegments, maySegment, messagesBegin, messagesStart } from './messages';
@@ -40,6 +41,7 @@ export function outputStart(): void {
 function forgetList(): void {
   outForget();
   store<u32>(w() + W_OUT_PLANNED, 0);
+  settleDoubt();
 }
 
 // Answers how many descriptors there are: W_TX_COUNT messages and W_DELIVER_COUNT writes. 0: all is settled.

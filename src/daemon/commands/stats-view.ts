@@ -29,9 +29,11 @@ export function statsView(datapath: Datapath, overlays: readonly Overlay[], vnic
       if (vnic.index === null) return [];
       return [{ name: vnic.name, overlay: vnic.identity.overlay, ...datapath.vnicCounters(vnic.index) }];
     }),
-    endpoints: datapath
-      .endpointCounters()
-      .map(({ endpoint, frames, bytes }) => ({ endpoint: formatEndpoint(endpoint), encap: { frames, bytes } })),
+    endpoints: datapath.endpointCounters().map(({ endpoint, frames, bytes, pathMtu }) => ({
+      endpoint: formatEndpoint(endpoint),
+      encap: { frames, bytes },
+      pathMtu,
+    })),
   };
   return view;
 }

@@ -6,7 +6,7 @@
  * What it cannot do it leaves to the sockets: endpoints that are not routed by an Ethernet interface, or by one that
  * serves sockets better; multicast groups; endpoints that are new or whose route has just changed.
  */
-import { type Endpoint, formatEndpoint, ipFamily, isMulticast } from '../../address.js';
+import { type Endpoint, formatEndpoint, ipFamily } from '../../address.js';
 import type { EndpointIndex, Route, SocketIndex, UnderlayTapConfig } from '../../datapath/types.js';
 import { messageOf, underlayTapRefused } from '../../errors.js';
 import { isWildcard } from '../../overlay-properties/overlay-properties.js';
@@ -15,33 +15,24 @@ import { localAddresses, underlayInterface } from '../../system/link.js';
 import { type Link, type NetworkChange, routeTo } from '../../system/routes.js';
 import { openUnderlayTap, probeUnderlayTap, type UnderlayTap } from '../../system/underlay-tap.js';
 import type { DaemonLog } from '../log.js';
+import { EndpointPaths, type Path, type PathsDatapath } from './endpoint-paths.js';
 import type { Network } from './network.js';
 
 /** `auto`: with an underlay TAP where it is to be had. */
 export type BorderKind = 'auto' | 'tap' | 'socket';
 
-/** The index of an endpoint, the endpoint, and the socket that sends to it. */
-type Interned = readonly [index: EndpointIndex, endpoint: Endpoint, socket: SocketIndex];
-
 /** The part of the datapath that knows of it. */
-export interface BorderDatapath {
+export interface BorderDatapath extends PathsDatapath {
   readonly workers: number;
   onUnderlayTapGone: () => void;
   setUnderlayTap(config: UnderlayTapConfig): void;
   removeUnderlayTap(): Promise<void>;
-  endpoints(): Iterable<Interned>;
-  /** Those that have become known since the last call, at most so many; each may have been another before. */
-  takeNewEndpoints(most: number): Interned[];
   setRoute(endpoint: EndpointIndex, route: Route | null): void;
 }
 
-/** Routes that are asked for in one tick: a few milliseconds of the control thread. */
-const ROUTES_A_TICK = 256;
 /** Without the first, which most network cards lack, the kernel cuts a super-frame inside a tunnel itself. */
 const CUTS_TUNNELS = 'tx-udp_tnl-segmentation';
 const CUTS_DATAGRAMS = 'tx-udp-segmentation';
-/** Path MTU discovery tells nobody what it has found out, so every route is asked for again now and then. */
-const ROUND_EVERY_MS = 10_000;
 
 /** Throws where a TAP was asked for by name and is not to be had. */
 export function openBorder(wanted: BorderKind, datapath: BorderDatapath, network: Network, log: DaemonLog): Border {
@@ -62,6 +53,7 @@ export function openBorder(wanted: BorderKind, datapath: BorderDatapath, network
 export class Border {
   /** Why there is no TAP; empty where there is one. */
   reason: string;
+  readonly paths: EndpointPaths;
   #tap: UnderlayTap | null;
   readonly #datapath: BorderDatapath;
   readonly #log: DaemonLog;
@@ -78,9 +70,6 @@ export class Border {
   readonly #refused = new Set<number>();
   /** What the datapath was told last, as text. */
   readonly #told = new Map<EndpointIndex, string>();
-  #round: Iterator<Interned> | null = null;
-  #roundAtMs = Number.NEGATIVE_INFINITY;
-  #isStale = true;
 
   constructor(tap: UnderlayTap | null, reason: string, datapath: BorderDatapath, network: Network, log: DaemonLog) {
     this.#tap = tap;
@@ -88,7 +77,11 @@ export class Border {
     this.#datapath = datapath;
     this.#log = log;
     this.#network = network;
-    this.#unlisten = tap === null ? () => {} : network.listen((change) => this.#guarded(() => this.#follow(change)));
+    this.paths = new EndpointPaths(datapath, network, log, (...path) => this.#tell(...path));
+    this.#unlisten = network.listen((change) => {
+      this.paths.askAll();
+      this.#guarded(() => this.#follow(change));
+    });
     if (tap === null) return;
     datapath.setUnderlayTap(tap);
     datapath.onUnderlayTapGone = () => this.#lost('its interface was deleted');
@@ -101,13 +94,14 @@ export class Border {
   /** Datagrams to it come by the TAP from now on, and super-frames of it leave so. */
   listen(socket: SocketIndex, endpoint: Endpoint): void {
     this.#listeners.set(socket, endpoint);
-    this.#isStale = true;
+    this.paths.listen(socket, endpoint);
     this.#takeAll();
   }
 
   /** Before the socket is removed. */
   unlisten(socket: SocketIndex): void {
     this.#listeners.delete(socket);
+    this.paths.unlisten(socket);
     this.#takeAll();
   }
 
@@ -115,8 +109,13 @@ export class Border {
   tick(nowMs: number): void {
     this.#guarded(() => {
       if (this.#isTakenStale) this.#takeAll();
-      this.#resolve(nowMs);
     });
+    try {
+      // An address becomes this host's by a route, which the kernel tells of after the address.
+      if (this.paths.tick(nowMs)) this.#guarded(() => this.#takeAll());
+    } catch (thrown) {
+      this.#log.warn('cannot ask for the routes to endpoints', { reason: messageOf(thrown) });
+    }
   }
 
   /** The datapath has ended, or let go of the TAP. */
@@ -124,6 +123,7 @@ export class Border {
     this.#tap?.close();
     this.#tap = null;
     this.#unlisten();
+    this.paths.close();
   }
 
   #guarded(action: () => void): void {
@@ -142,12 +142,10 @@ export class Border {
     this.reason = reason;
     const tap = this.#tap;
     this.#tap = null;
-    this.#unlisten();
     void this.#datapath.removeUnderlayTap().then(() => tap.close());
   }
 
   #follow(change: NetworkChange): void {
-    this.#isStale = true;
     if (change.kind === 'route') return;
     // What an interface that is down has is no address of this host until it is up.
     this.#isTakenStale = true;
@@ -182,48 +180,22 @@ export class Border {
     this.#taken = wanted;
   }
 
-  /** Asks for some routes: of new endpoints, and of all in turn after a change, and now and then. */
-  #resolve(nowMs: number): void {
-    for (const [index, endpoint, socket] of this.#datapath.takeNewEndpoints(ROUTES_A_TICK)) {
-      this.#told.delete(index);
-      this.#tell(index, this.#routeOf(endpoint, socket));
-    }
-    if (this.#round === null) {
-      if (!this.#isStale && nowMs < this.#roundAtMs) return;
-      this.#isStale = false;
-      this.#takeAll(); // an address becomes this host's by a route, which the kernel tells of after the address
-      this.#roundAtMs = nowMs + ROUND_EVERY_MS;
-      this.#round = this.#datapath.endpoints()[Symbol.iterator]();
-    }
-    for (let asked = 0; asked < ROUTES_A_TICK; asked++) {
-      const next = this.#round.next();
-      if (next.done) {
-        this.#round = null;
-        return;
-      }
-      const [index, endpoint, socket] = next.value;
-      this.#tell(index, this.#routeOf(endpoint, socket));
-    }
+  #tell(index: EndpointIndex, path: Path | null, isNew: boolean): void {
+    this.#guarded(() => {
+      if (isNew) this.#told.delete(index);
+      const route = path && this.#routeBy(path);
+      const text = route === null ? '' : `${route.ifindex} ${route.source} ${route.mtu}`;
+      if (this.#told.get(index) === text) return;
+      this.#told.set(index, text);
+      this.#datapath.setRoute(index, route);
+    });
   }
 
-  #tell(index: EndpointIndex, route: Route | null): void {
-    const text = route === null ? '' : `${route.ifindex} ${route.source} ${route.mtu}`;
-    if (this.#told.get(index) === text) return;
-    this.#told.set(index, text);
-    this.#datapath.setRoute(index, route);
-  }
-
-  #routeOf({ ip }: Endpoint, socket: SocketIndex): Route | null {
-    const listen = this.#listeners.get(socket);
-    if (listen === undefined || isMulticast(ip)) return null;
-    const from = isWildcard(listen.ip) ? null : listen.ip;
-    const route = routeTo(ip, from);
-    const source = from ?? route?.source ?? null;
-    if (route === null || source === null || route.isLocal) return null;
-    const link = this.#network.link(route.ifindex);
-    if (link === null || !link.isEthernet || !this.#attach(route.ifindex)) return null;
-    if (this.#isForSockets(link)) return null;
-    return { ifindex: route.ifindex, source, mtu: Math.min(route.mtu ?? link.mtu, link.mtu) };
+  /** Null: it is not for the TAP. */
+  #routeBy({ link, source, mtu }: Path): Route | null {
+    const { ifindex } = link;
+    if (!link.isEthernet || !this.#attach(ifindex) || this.#isForSockets(link)) return null;
+    return { ifindex, source, mtu };
   }
 
   /** It cuts what sockets send with UDP_SEGMENT but nothing inside tunnels: to cut and sum here is less work then. */

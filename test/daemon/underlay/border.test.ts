@@ -35,7 +35,7 @@ const NETS = {
 } as const;
 
 /** More than the border waits between two rounds. */
-const A_ROUND_MS = 20_000;
+const A_ROUND_MS = 70_000;
 /** In which a datagram that the program takes comes, on a machine that is not busy. */
 const A_MOMENT_MS = 50;
 
