@@ -423,19 +423,21 @@ export const RX_NAME_SIZE = 32; // room for the sockaddr it came from, and to al
 export const W_RX_NAMES = W_RX_CONTROL + RX_MAX * CMSG_SIZE; // one each
 
 // frames read from a TAP stand one behind the other in one buffer: small ones touch little memory
-export const TAP_READ_MAX = 65536 + 1024; // one read: a super-frame with its headers
+export const TAP_READ_MAX = 65536 + 1024 + CACHE_LINE; // one read: a super-frame with its headers; as RX_SLOT_SIZE
 export const TAP_BUFFER_SIZE = 98304; // reading goes on while less than this is used, which the cache holds
 export const TAP_SLOTS = 64; // the uring engine hands the kernel slots of TAP_READ_MAX instead
 export const W_TAP_IOV = W_RX_NAMES + RX_MAX * RX_NAME_SIZE; // the iovec of the next read
 export const W_TAP_AT = W_TAP_IOV + CACHE_LINE; // u32[BATCH_MAX] where each read went
 export const W_TAP_LEN = W_TAP_AT + BATCH_MAX * 4; // u32[BATCH_MAX] bytes of it
+export const W_AIM_KEYS = W_TAP_LEN + BATCH_MAX * 4; // u64[BATCH_MAX] the FDB key of each frame's destination
+export const W_AIMS = W_AIM_KEYS + BATCH_MAX * 8; // u32[BATCH_MAX] the bucket in which that is looked for
 
 // messages: one send each, of one datagram or of several with UDP_SEGMENT
 export const CHAIN_SETS = 64; // chains side by side (engine/output/gso-chains.ts), a power of two
 export const CHAIN_WAYS = 4;
 export const CHAIN_SIZE = 32;
 export const TX_IOV_MAX = 2048; // iovecs of the messages that are made ready together
-export const W_CHAINS = W_TAP_LEN + BATCH_MAX * 4; // CHAIN_SETS sets of CHAIN_WAYS
+export const W_CHAINS = W_AIMS + BATCH_MAX * 4; // CHAIN_SETS sets of CHAIN_WAYS
 export const TX_ARENA_SIZE = 131072; // bytes of datagrams made anew that wait to be sent: two sends
 export const W_OUT_PLANNED = W_CHAINS + CHAIN_SETS * CHAIN_WAYS * CHAIN_SIZE; // u32 1: what leaves together is decided
 export const W_OUT_EMITTED = W_OUT_PLANNED + 4; // u32 entries before this one have their descriptors
@@ -480,7 +482,7 @@ export const W_CQ_HEAD = W_SQ_TAIL + 4; // u32
 export const W_CQ_TAIL = W_CQ_HEAD + 4; // u32
 export const W_CQES = W_CQ_TAIL + 4; // u32, 0: no ring has been opened since the last instance's was abandoned
 export const W_VNIC_GONE = W_CQES + 4; // u32 the VNIC whose interface vanished, until the host is told
-export const W_IN_HAND = W_VNIC_GONE + 4; // u32 1: the oldest completion is being taken, and W_..._LEFT count it
+export const W_IN_HAND = W_VNIC_GONE + 4; // u32 oldest completions that are being taken, and W_..._LEFT count them
 export const W_ENTER_ARG = W_URING_FD + CACHE_LINE; // struct io_uring_getevents_arg { u64 0; u64 0; u64 timespec }
 export const W_RECVMSG = W_ENTER_ARG + CACHE_LINE; // struct msghdr that every multishot receive goes by
 export const W_ARMED_SOCKETS = W_RECVMSG + CACHE_LINE; // i32 per socket: the descriptor a receive is armed on, -1: none
@@ -527,7 +529,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 18;
+export const LAYOUT_VERSION = 19;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

@@ -3,6 +3,8 @@ import { type BenchExports, expect, prepareTestbed, SCRATCH, type Testbed } from
 
 const KEYS = SCRATCH; // every key of the table: at most 8 MiB
 const DRAWN = SCRATCH + (16 << 20); // the keys that are asked, in order
+/** Where a batch's buckets are noted. */
+export const AIMS = SCRATCH + (28 << 20);
 /** Keys asked in all before the first comes again. */
 export const DRAWN_COUNT = 1 << 20;
 /** Keys of one call. */

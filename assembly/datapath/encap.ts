@@ -1,14 +1,17 @@
-// Encap: a frame that a VNIC sent (TAP -> UDP).
+// Encap: frames that a VNIC sent (TAP -> UDP), a batch at a time.
 //
-//  1. size       a virtio_net_hdr that tells the truth, a whole Ethernet header, and no more than FRAME_MAX per segment
-//  2. source     a unicast address, the VNIC's own unless it carries any MAC; then that may have moved here (learn.ts)
-//  3. tags       at most two; the overlay's VLAN policy
-//  4. multicast  its checksum made good; copies to every other local VNIC, then the overlay's rules once: point, proxy,
+//  1. aim        of all frames first: the FDB bucket of each destination, so that the processor waits for all together
+//
+// then one frame after the other:
+//
+//  2. size       a virtio_net_hdr that tells the truth, a whole Ethernet header, and no more than FRAME_MAX per segment
+//  3. source     a unicast address, the VNIC's own unless it carries any MAC; then that may have moved here (learn.ts)
+//  4. tags       at most two; the overlay's VLAN policy
+//  5. multicast  its checksum made good; copies to every other local VNIC, then the overlay's rules once: point, proxy,
 //                or the flood list
-//  5. unicast    FDB: remote, local or drop; nothing there: the point, the flood list, or hold and ask
+//  6. unicast    FDB: remote, local or drop; nothing there: the point, the flood list, or hold and ask
 //
-// A frame ends in exactly one of: output list, drop counter, hold, upcall ring. False from encapFrame: there was no
-// room in the output list; call again with the same frame after it was sent.
+// A frame ends in exactly one of: output list, drop counter, hold, upcall ring.
 
 import {
   Drop,
@@ -22,6 +25,7 @@ import {
   OVL_POINT,
   OVL_VLAN,
   Upcall,
+  VNET_SIZE,
   VNIC_FLAGS,
   VNIC_FLAG_ANY_MAC,
   VNIC_FLAG_LIVE,
@@ -29,8 +33,10 @@ import {
   VNIC_NEXT,
   VNIC_OVERLAY,
   VlanPolicy,
+  W_AIMS,
+  W_AIM_KEYS,
 } from '../layout';
-import { fdbFind, fdbKey } from '../table/fdb';
+import { fdbAimBatch, fdbFindFrom, fdbKey } from '../table/fdb';
 import { overlayAt, vnicAt } from '../table/records';
 import { ethCheck, ethDst, ethSrc, isMulticast } from '../wire/ethernet';
 import { stripTag, VLAN_HLEN, VLAN_TOWER, VLAN_TRUNCATED, vlanDepth } from '../wire/vlan';
@@ -43,54 +49,104 @@ import { completeFrame, countSegments, Frame, isSuperFrame, takeFrame } from './
 import { hold, isHeld } from './hold';
 import { learnHere } from './learn';
 import { outDeliver, outEncap, outHasRoom } from './output';
+import { readAt, readLen } from './reads';
 import { upcallFrame } from './upcall';
+import { w } from './worker';
 
-// `vnet` is the frame's struct virtio_net_hdr. The VXLAN_HLEN bytes before the frame are free, or belong to that.
-export function encapFrame(start: usize, len: u32, vnet: usize, vnic: u32): bool {
-  if (!outHasRoom()) return false;
-  const frame = takeFrame(start, len, vnet, 1, len);
-  const isDescribed = countSegments(frame);
-  countEncapIn(frame, vnic);
+// What reads `from` to `count` of a VNIC's TAP answered (reads.ts): a struct virtio_net_hdr each, over which the VXLAN
+// header will be written, and a frame. Answers the first not taken: there was no room in the output list; call again
+// with the same when it was sent.
+export function encapReads(vnic: u32, from: u32, count: u32): u32 {
   const record = vnicAt(vnic);
   const overlay = load<u32>(record, VNIC_OVERLAY);
-  if (!(load<u32>(record, VNIC_FLAGS) & VNIC_FLAG_LIVE)) return dropped(frame, Drop.overlay_gone, overlay, vnic);
-  if (!ethCheck(len)) return dropped(frame, Drop.truncated, overlay, vnic);
-  if (!isDescribed) return dropped(frame, Drop.bad_offload, overlay, vnic);
-  if (len > <u32>FRAME_MAX && !isSuperFrame(frame)) return dropped(frame, Drop.oversized, overlay, vnic);
-  const source = ethSrc(start);
-  if (isMulticast(source) || source == 0) return dropped(frame, Drop.bad_source, overlay, vnic);
-  if (source != load<u64>(record, VNIC_MAC)) {
-    if (!(load<u32>(record, VNIC_FLAGS) & VNIC_FLAG_ANY_MAC)) return dropped(frame, Drop.spoofed_source, overlay, vnic);
-    learnHere(overlay, source, vnic);
+  aim(overlay, from, count);
+  let frames: u32 = 0;
+  let bytes: u32 = 0;
+  let index = from;
+  for (; index < count && outHasRoom(); index++) {
+    const frame = frameOf(readAt(index), readLen(index));
+    encapFrame(frame, load<u64>(aimedKey(index)), load<u32>(aimed(index)), record, overlay, vnic);
+    frames += frame.frames;
+    bytes += frame.bytes;
   }
-  const depth = vlanDepth(start, len);
-  const refused = refusedTags(depth, load<u32>(overlayAt(overlay), OVL_VLAN));
-  if (refused != Drop.none) return dropped(frame, refused, overlay, vnic);
-  if (depth > 0 && load<u32>(overlayAt(overlay), OVL_VLAN) == VlanPolicy.strip) {
-    stripTags(frame, depth);
-    vnetShift(vnet, <u32>depth * VLAN_HLEN);
-  }
-  return route(frame, overlay, vnic);
+  countEncapIn(index - from, frames, bytes, vnic);
+  return index;
 }
 
-// Steps 4 and 5: where a frame goes whose header has been checked. The DHCP proxy's frames enter here as well.
+// Step 1, of frames that nobody has looked at yet: what is too short for an address is aimed somewhere.
 @inline
-export function route(frame: Frame, overlay: u32, vnic: u32): bool {
-  if (!outHasRoom()) return false;
+function aim(overlay: u32, from: u32, count: u32): void {
+  for (let index = from; index < count; index++) {
+    store<u64>(aimedKey(index), fdbKey(overlay, ethDst(readAt(index) + VNET_SIZE)));
+  }
+  fdbAimBatch(aimedKey(0), aimed(0), from, count);
+}
+
+@inline
+function aimedKey(index: u32): usize {
+  return w() + W_AIM_KEYS + ((<usize>index) << 3);
+}
+
+@inline
+function aimed(index: u32): usize {
+  return w() + W_AIMS + ((<usize>index) << 2);
+}
+
+// What a read of `len` bytes answered: less than a virtio_net_hdr is no frame.
+@inline
+function frameOf(at: usize, len: u32): Frame {
+  const size = max(len, VNET_SIZE) - VNET_SIZE;
+  return takeFrame(at + VNET_SIZE, size, at, 1, size);
+}
+
+// `key` and `bucket` are those of its destination; `sender` is the record of its VNIC.
+@inline
+function encapFrame(frame: Frame, key: u64, bucket: usize, sender: usize, overlay: u32, vnic: u32): void {
+  const policy = load<u32>(overlayAt(overlay), OVL_VLAN);
+  const depth = vlanDepth(frame.start, frame.len);
+  const refused = refusal(frame, depth, policy, sender);
+  if (refused != Drop.none) return drop(frame, refused, overlay, vnic);
+  const source = ethSrc(frame.start);
+  if (source != load<u64>(sender, VNIC_MAC)) learnHere(overlay, source, vnic);
+  if (depth > 0 && policy == VlanPolicy.strip) {
+    stripTags(frame, depth);
+    vnetShift(frame.vnet, <u32>depth * VLAN_HLEN);
+  }
+  route(frame, key, bucket, overlay, vnic);
+}
+
+// Steps 2 to 4: why a frame goes nowhere.
+@inline
+function refusal(frame: Frame, depth: i32, policy: u32, sender: usize): Drop {
+  const flags = load<u32>(sender, VNIC_FLAGS);
+  const isDescribed = countSegments(frame);
+  if (!(flags & VNIC_FLAG_LIVE)) return Drop.overlay_gone;
+  if (!ethCheck(frame.len)) return Drop.truncated;
+  if (!isDescribed) return Drop.bad_offload;
+  if (frame.len > <u32>FRAME_MAX && !isSuperFrame(frame)) return Drop.oversized;
+  const source = ethSrc(frame.start);
+  if (source != load<u64>(sender, VNIC_MAC)) {
+    if (isMulticast(source) || source == 0) return Drop.bad_source;
+    if (!(flags & VNIC_FLAG_ANY_MAC)) return Drop.spoofed_source;
+  }
+  return refusedTags(depth, policy);
+}
+
+// Steps 5 and 6: where a frame goes whose header has been checked. The DHCP proxy's frames enter here as well.
+@inline
+export function route(frame: Frame, key: u64, bucket: usize, overlay: u32, vnic: u32): void {
   const isLive = (load<u32>(overlayAt(overlay), OVL_FLAGS) & OVL_FLAG_LIVE) != 0;
-  if (!isLive) return dropped(frame, Drop.overlay_gone, overlay, vnic);
-  const destination = ethDst(frame.start);
-  if (isMulticast(destination)) return multicast(frame, overlay, vnic);
-  return unicast(frame, fdbKey(overlay, destination), overlay, vnic);
+  if (!isLive) drop(frame, Drop.overlay_gone, overlay, vnic);
+  else if (isMulticast(key)) multicast(frame, overlay, vnic);
+  else unicast(frame, key, bucket, overlay, vnic);
 }
 
-function dropped(frame: Frame, reason: Drop, overlay: u32, vnic: u32): bool {
-  drop(frame, reason, overlay, vnic);
-  return true;
-}
-
+@inline
 export function refusedTags(depth: i32, policy: u32): Drop {
-  if (depth == 0) return Drop.none;
+  return depth == 0 ? Drop.none : refusedTagged(depth, policy);
+}
+
+function refusedTagged(depth: i32, policy: u32): Drop {
   if (depth == VLAN_TRUNCATED) return Drop.truncated;
   if (depth == VLAN_TOWER) return Drop.bad_vlan;
   return policy == VlanPolicy.discard ? Drop.vlan_discarded : Drop.none;
@@ -116,27 +172,21 @@ function copyToVnics(frame: Frame, overlay: u32, sender: u32): void {
   }
 }
 
-function multicast(frame: Frame, overlay: u32, vnic: u32): bool {
-  if (!completeFrame(frame)) return dropped(frame, Drop.bad_offload, overlay, vnic); // one frame, several readers
+function multicast(frame: Frame, overlay: u32, vnic: u32): void {
+  if (!completeFrame(frame)) return drop(frame, Drop.bad_offload, overlay, vnic); // one frame, several readers
   copyToVnics(frame, overlay, vnic);
   const flags = load<u32>(overlayAt(overlay), OVL_FLAGS);
   if (flags & OVL_FLAG_POINT) return toPoint(frame, overlay, vnic);
   const kind = isSuperFrame(frame) ? Class.Plain : classify(frame.start, frame.len, flags);
-  if (isFlooded(kind, overlay)) return flooded(frame, overlay, vnic);
+  if (isFlooded(kind, overlay)) return flood(frame, overlay, vnic);
   const upcall = upcallOf(kind);
   const reason = upcall == Upcall.pad ? dropOf(kind) : upcallFrame(upcall, frame, overlay, vnic);
   if (reason != Drop.none) drop(frame, reason, overlay, vnic);
-  return true;
 }
 
 // Not what is a proxy's, malformed or not. Of the announcements no proxy makes use, but whoever is far away may.
 function isFlooded(kind: Class, overlay: u32): bool {
   return kind == Class.Plain || (kind == Class.ArpGratuitous && hasFloodList(overlay));
-}
-
-function flooded(frame: Frame, overlay: u32, vnic: u32): bool {
-  flood(frame, overlay, vnic);
-  return true;
 }
 
 function upcallOf(kind: Class): Upcall {
@@ -155,38 +205,35 @@ function dropOf(kind: Class): Drop {
   return Drop.bad_dhcp;
 }
 
-function toPoint(frame: Frame, overlay: u32, vnic: u32): bool {
+function toPoint(frame: Frame, overlay: u32, vnic: u32): void {
   const endpoint = load<u32>(overlayAt(overlay), OVL_POINT);
-  if (endpoint == 0) return dropped(frame, Drop.drop_entry, overlay, vnic);
-  outEncap(frame, overlay, endpoint, vnic);
-  return true;
+  if (endpoint == 0) drop(frame, Drop.drop_entry, overlay, vnic);
+  else outEncap(frame, overlay, endpoint, vnic);
 }
 
 @inline
-function unicast(frame: Frame, key: u64, overlay: u32, vnic: u32): bool {
-  const value = isHeld(key) ? 0 : fdbFind(key); // behind those that wait, even if the answer has just come
-  if (value == 0) return miss(frame, key, overlay, vnic);
-  forward(frame, overlay, vnic, value);
-  return true;
+function unicast(frame: Frame, key: u64, bucket: usize, overlay: u32, vnic: u32): void {
+  const value = isHeld(key) ? 0 : fdbFindFrom(bucket, key); // behind those that wait, even if the answer has just come
+  if (value == 0) miss(frame, key, overlay, vnic);
+  else forward(frame, overlay, vnic, value);
 }
 
-function miss(frame: Frame, key: u64, overlay: u32, vnic: u32): bool {
+function miss(frame: Frame, key: u64, overlay: u32, vnic: u32): void {
   const flags = load<u32>(overlayAt(overlay), OVL_FLAGS);
   if (flags & OVL_FLAG_POINT) return toPoint(frame, overlay, vnic);
   if (floodsUnknown(overlay)) return unknown(frame, overlay, vnic);
-  if (!(flags & OVL_FLAG_LOOKUP)) return dropped(frame, Drop.lookup_failed, overlay, vnic);
+  if (!(flags & OVL_FLAG_LOOKUP)) return drop(frame, Drop.lookup_failed, overlay, vnic);
   const reason = hold(frame, key, overlay, vnic);
   if (reason != Drop.none) drop(frame, reason, overlay, vnic);
-  return true;
 }
 
 // The MAC may be anywhere: also here, behind a VNIC that carries any.
-function unknown(frame: Frame, overlay: u32, vnic: u32): bool {
+function unknown(frame: Frame, overlay: u32, vnic: u32): void {
   const anyMac = load<u32>(overlayAt(overlay), OVL_ANY_MAC_VNIC);
   if (anyMac != 0 && anyMac != vnic) {
-    if (!completeFrame(frame)) return dropped(frame, Drop.bad_offload, overlay, vnic); // one frame, several readers
+    if (!completeFrame(frame)) return drop(frame, Drop.bad_offload, overlay, vnic); // one frame, several readers
     outDeliver(frame, overlay, anyMac, vnic);
     countCopy(frame);
   }
-  return flooded(frame, overlay, vnic);
+  flood(frame, overlay, vnic);
 }

@@ -18,7 +18,9 @@ import {
   W_INJECT_RING,
 } from '../layout';
 import { ringRead, ringRelease } from '../ring/spsc';
+import { fdbAim, fdbKey } from '../table/fdb';
 import { overlayAt, vnicAt } from '../table/records';
+import { ethDst } from '../wire/ethernet';
 import { drop, total } from './counters';
 import { route } from './encap';
 import { flood } from './flood';
@@ -53,7 +55,12 @@ function injectOne(record: usize): void {
   const type = load<u32>(record, REC_TYPE);
   if (type == Inject.deliver) outDeliver(frame, overlay, vnic, 0);
   else if (type == Inject.flood) floodInjected(frame, overlay, vnic);
-  else route(frame, overlay, vnic);
+  else routeInjected(frame, overlay, vnic);
+}
+
+function routeInjected(frame: Frame, overlay: u32, vnic: u32): void {
+  const key = fdbKey(overlay, ethDst(frame.start));
+  route(frame, key, fdbAim(key), overlay, vnic);
 }
 
 function floodInjected(frame: Frame, overlay: u32, vnic: u32): void {

@@ -1,14 +1,9 @@
-// Where bytes that the kernel has filled in become frames, whichever engine asked for them: a read of a TAP is a
-// virtio_net_hdr and a frame; a message of a socket is a datagram, or several that UDP_GRO joined.
+// Where a message of a socket becomes frames, whichever engine asked for it: it is a datagram, or several that UDP_GRO
+// joined.
 
-import { Drop, VNET_SIZE, VNIC_OVERLAY } from '../layout';
-import { countEncapIn, drop } from '../datapath/counters';
 import { decapDatagram, decapJoined } from '../datapath/decap';
-import { encapFrame } from '../datapath/encap';
-import { takeComplete } from '../datapath/frame';
 import { groMessage, joinDatagrams, openWhole } from '../datapath/gro-message';
 import { outHasRoom } from '../datapath/output';
-import { vnicAt } from '../table/records';
 
 // Bytes of the message whose datagrams were taken: kept between calls, as the engine comes again with the same message
 // when the list that was full has been sent.
@@ -17,16 +12,6 @@ let taken: u32 = 0;
 // No message is in hand.
 export function intakeStart(): void {
   taken = 0;
-}
-
-// What a read answered: a virtio_net_hdr and a frame.
-export function encapRead(at: usize, len: u32, vnic: u32): bool {
-  if (len >= <u32>VNET_SIZE) return encapFrame(at + VNET_SIZE, len - VNET_SIZE, at, vnic);
-  if (!outHasRoom()) return false;
-  const frame = takeComplete(at, 0);
-  countEncapIn(frame, vnic);
-  drop(frame, Drop.truncated, load<u32>(vnicAt(vnic), VNIC_OVERLAY), vnic);
-  return true;
 }
 
 // Datagrams that a message of `len` bytes joins.

@@ -17,10 +17,12 @@ import {
   VXLAN_HLEN,
   W_TUNNEL_NAME,
 } from '../layout';
-import { countDecapIn, drop, expectDatagrams } from '../datapath/counters';
+import { countDecapIn, drop, expectDatagrams, expectFrames } from '../datapath/counters';
 import { decapOffloaded } from '../datapath/decap';
+import { encapReads } from '../datapath/encap';
 import { takeComplete } from '../datapath/frame';
 import { outHasRoom } from '../datapath/output';
+import { readAt, readLen } from '../datapath/reads';
 import { w } from '../datapath/worker';
 import { socketAt } from '../table/records';
 import { load64be } from '../wire/bytes';
@@ -60,7 +62,7 @@ import {
   vnetGsoType,
   vnetIsClear,
 } from '../wire/virtio';
-import { datagramsOf, decapMessage, encapRead, isResumed } from './intake';
+import { datagramsOf, decapMessage, isResumed } from './intake';
 
 const MAPPED: u64 = 0xffff_0000_0000; // ::ffff:0:0/96
 
@@ -68,10 +70,16 @@ let udp: u32 = 0; // where the UDP header is, from the Ethernet header
 let high: u64 = 0; // the destination address
 let low: u64 = 0;
 
-// What a read of a TAP answered: of the underlay's, or of a VNIC's.
-@inline
-export function takeRead(at: usize, len: u32, tap: u32): bool {
-  return tap == UNDERLAY_TAP ? decapRead(at, len) : encapRead(at, len, tap);
+// What reads `from` to `count` of a TAP answered (datapath/reads.ts): of the underlay's, or of a VNIC's. Answers the
+// first not taken: there was no room in the output list; call again with the same when it was sent.
+export function takeReads(tap: u32, from: u32, count: u32): u32 {
+  if (tap != UNDERLAY_TAP) {
+    expectFrames(count - from);
+    return encapReads(tap, from, count);
+  }
+  let index = from;
+  while (index < count && decapRead(readAt(index), readLen(index))) index++;
+  return index;
 }
 
 // False: there was no room in the output list; call again with the same read after it was sent.

@@ -30,6 +30,8 @@ export const EMPTY: u64 = 0; // overlay 0 does not exist, so no key is 0
 
 let base: usize = 0;
 let buckets: u32 = 0;
+let place: usize = 0; // of the entry that was last found: its bucket, and 4 times its way
+let anything: u64 = 0; // of no meaning: what nobody uses would not have to be read
 let now: u32 = 0; // tenths of a second
 
 // Binds this instance to the table.
@@ -119,36 +121,77 @@ function isNone(place: usize): bool {
   return place % FDB_BUCKET_SIZE == FDB_WAYS * 4;
 }
 
-// The value of a key in the low half and its place in the high one; 0: there is none.
+// Where the search for a key begins.
 @inline
-function seek(key: u64): u64 {
-  const hash = hash64(key);
-  while (true) {
-    const version = atomic.load<u32>(HDR_FDB_VERSION);
-    let place = placeIn(fdbBucket(fdbFirst(hash)), key);
-    let value = atomic.load<u32>(place, FDB_VALUES); // of no meaning if there is no such key, but see above
-    if (isNone(place)) {
-      place = placeIn(fdbBucket(fdbSecond(hash)), key);
-      value = atomic.load<u32>(place, FDB_VALUES);
-    }
-    if (atomic.load<u32>(HDR_FDB_VERSION) != version) continue;
-    return isNone(place) ? 0 : ((<u64>place) << 32) | value;
+export function fdbAim(key: u64): usize {
+  return fdbBucket(fdbFirst(hash64(key)));
+}
+
+// The same for keys `from` to `count` of a batch (u64 each at `keys`): where each stands, or would be looked for (u32
+// each at `aims`). Each bucket may be a cache miss. First all first buckets are touched, so that the processor waits
+// for them together, then the second one of every key that is not in its first; after that all are at hand.
+export function fdbAimBatch(keys: usize, aims: usize, from: u32, count: u32): void {
+  let touched: u64 = 0;
+  for (let index = from; index < count; index++) {
+    const bucket = fdbAim(load<u64>(keys + ((<usize>index) << 3)));
+    store<u32>(aims + ((<usize>index) << 2), <u32>bucket);
+    touched |= load<u64>(bucket);
   }
+  for (let index = from; index < count; index++) {
+    const key = load<u64>(keys + ((<usize>index) << 3));
+    const first = <usize>load<u32>(aims + ((<usize>index) << 2));
+    if (fdbWay(first, key) != FDB_WAYS) continue;
+    const bucket = fdbBucket(fdbSecond(hash64(key)));
+    store<u32>(aims + ((<usize>index) << 2), <u32>bucket);
+    touched |= load<u64>(bucket);
+  }
+  anything = touched;
+}
+
+// The other one of a key's two buckets.
+function other(bucket: usize, key: u64): usize {
+  const hash = hash64(key);
+  const first = fdbBucket(fdbFirst(hash));
+  return bucket == first ? fdbBucket(fdbSecond(hash)) : first;
 }
 
 // The value for a key, 0 when there is none; marks the entry as used.
-@inline // three callers; each call would cost about as much as the search
+@inline
 export function fdbFind(key: u64): u32 {
-  const found = seek(key);
-  if (found == 0) return 0;
-  const place = <usize>(found >> 32);
-  if (load<u32>(place, FDB_USED) != now) store<u32>(place, now, FDB_USED); // at most once per tenth of a second
-  return <u32>found;
+  return fdbFindFrom(fdbAim(key), key);
+}
+
+// The same, where `bucket` is the one to look into before the other: from fdbAim or fdbAimBatch.
+@inline // each call would cost about as much as the search
+export function fdbFindFrom(bucket: usize, key: u64): u32 {
+  const value = seek(bucket, key);
+  // at most once per tenth of a second
+  if (value != 0 && load<u32>(place, FDB_USED) != now) store<u32>(place, now, FDB_USED);
+  return value;
+}
+
+// The value of a key, and `place` is where it stands; 0: there is none.
+@inline
+function seek(bucket: usize, key: u64): u32 {
+  while (true) {
+    const version = atomic.load<u32>(HDR_FDB_VERSION);
+    let found = placeIn(bucket, key);
+    let value = atomic.load<u32>(found, FDB_VALUES); // of no meaning if there is no such key, but see above
+    if (isNone(found)) {
+      found = placeIn(other(bucket, key), key);
+      value = atomic.load<u32>(found, FDB_VALUES);
+      if (isNone(found)) value = 0;
+    }
+    if (atomic.load<u32>(HDR_FDB_VERSION) != version) continue;
+    place = found;
+    return value;
+  }
 }
 
 // The same, without marking it: nobody sends there by it. The value is the low half; the high one is for `fdbHear`.
 export function fdbPeek(key: u64): u64 {
-  return seek(key);
+  const value = seek(fdbAim(key), key);
+  return value == 0 ? 0 : ((<u64>place) << 32) | value;
 }
 
 // A frame came from where the entry says that `fdbPeek` has found.
@@ -163,5 +206,5 @@ export function fdbHear(peeked: u64): void {
 // batch, so that the processor waits for all of them at once.
 @inline
 export function fdbTouch(key: u64): u32 {
-  return load<u32>(fdbBucket(fdbFirst(hash64(key))));
+  return load<u32>(fdbAim(key));
 }

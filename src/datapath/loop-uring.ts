@@ -43,7 +43,7 @@ import { Pause } from './pause.js';
 import { isRefusal, type Refusal, Refusals } from './refusals.js';
 import { Sleeper } from './wakes.js';
 
-// What uringTurn answers, see assembly/engine/uring.ts.
+// What uringTurn answers, see assembly/engine/uring/reap.ts.
 const MORE = 1;
 const VNIC_GONE = 2;
 const SOCKET_REFUSED = 4;

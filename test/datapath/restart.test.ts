@@ -3,10 +3,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  FLOOD_LIST_SIZE,
   HDR_FDB_BASE,
   HELD_FRAME,
   HELD_FRAME_VNIC,
   Inject,
+  OVERLAYS_BASE,
+  OVL_FLOOD,
+  OVL_SIZE,
   W_HELD_ARENAS,
   WORKERS_BASE,
 } from '../../assembly/layout.js';
@@ -63,9 +67,12 @@ for (const build of BUILDS) {
   });
 
   test(`${build}: the rest of a batch in which a frame traps is counted`, () => {
-    const { core, a } = setUp(build);
+    const { core, overlay, a } = setUp(build);
     const runt = Buffer.alloc(5);
-    trapIn(core, () => core.encap(a, [runt, runt, frame(FAR, A), frame(FAR, A), frame(FAR, A)]));
+    const broadcast = frame('ff:ff:ff:ff:ff:ff', A);
+    core.views.u32[(OVERLAYS_BASE + overlay * OVL_SIZE + OVL_FLOOD) >> 2] = OUT_OF_BOUNDS / FLOOD_LIST_SIZE;
+    assert.throws(() => core.encap(a, [runt, runt, broadcast, broadcast, broadcast]));
+    core.module.startWorker(0);
     assert.deepEqual(core.counters.drops(), { truncated: 2, worker_restarted: 3 });
     core.checkBooks();
   });

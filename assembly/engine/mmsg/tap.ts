@@ -6,18 +6,15 @@ import {
   CACHE_LINE,
   TAP_BUFFER_SIZE,
   TAP_READ_MAX,
-  UNDERLAY_TAP,
   VNET_SIZE,
-  W_FRAMES_LEFT,
-  W_TAP_AT,
   W_TAP_BUFFER,
   W_TAP_IOV,
-  W_TAP_LEN,
 } from '../../layout';
+import { readPut } from '../../datapath/reads';
 import { upcallNotify } from '../../datapath/upcall';
 import { beginPass, w } from '../../datapath/worker';
 import { iovec } from '../descriptors';
-import { takeRead } from '../tunnel-intake';
+import { takeReads } from '../tunnel-intake';
 
 // A virtio_net_hdr is read to the end of a cache line, so that the frame begins the next.
 const LEAD: u32 = CACHE_LINE - VNET_SIZE;
@@ -40,8 +37,7 @@ export function tapBegin(): void {
 
 // A read answered `len` bytes. Whether there is room for another.
 export function tapTook(len: u32): bool {
-  store<u32>(w() + W_TAP_AT + ((<usize>count) << 2), <u32>(w() + W_TAP_BUFFER) + used + LEAD);
-  store<u32>(w() + W_TAP_LEN + ((<usize>count) << 2), len);
+  readPut(count, w() + W_TAP_BUFFER + used + LEAD, len);
   count++;
   used += (LEAD + len + CACHE_LINE - 1) & ~(CACHE_LINE - 1);
   aim();
@@ -52,16 +48,9 @@ export function tapTook(len: u32): bool {
 // then call again.
 export function encapBatch(tap: u32, from: u32): u32 {
   beginPass();
-  if (from == 0 && tap != UNDERLAY_TAP) store<u32>(w(), count, W_FRAMES_LEFT);
-  let index = from;
-  while (index < count) {
-    const at = <usize>load<u32>(w() + W_TAP_AT + ((<usize>index) << 2));
-    const len = load<u32>(w() + W_TAP_LEN + ((<usize>index) << 2));
-    if (!takeRead(at, len, tap)) break;
-    index++;
-  }
+  const taken = takeReads(tap, from, count);
   upcallNotify();
-  return index;
+  return taken;
 }
 
 // Frames read in this batch.

@@ -78,23 +78,29 @@ function pop(pool: usize, count: usize, stack: usize): u32 {
   return load<u16>(pool + stack + ((<usize>height) << 1));
 }
 
-// The kernel has filled a slot with `len` bytes; it does not get it again before slotsRelease.
+// The kernel has filled a slot; it does not get it again before slotsRelease. Whoever says so counts it, too.
 @inline
-export function tapSlotUsed(slot: u32, len: u32): void {
-  used(tapPool(), slot, len);
+export function tapSlotUsed(slot: u32): void {
+  push(tapPool(), USED_COUNT, USED, slot);
+}
+
+// `count` reads of `bytes` have used a slot each.
+@inline
+export function tapSlotsRead(count: u32, bytes: u32): void {
+  countReads(tapPool(), count, bytes);
 }
 
 @inline
 export function udpSlotUsed(slot: u32, len: u32): void {
-  used(udpPool(), slot, len);
+  push(udpPool(), USED_COUNT, USED, slot);
+  countReads(udpPool(), 1, len);
 }
 
 @inline
-function used(pool: usize, slot: u32, len: u32): void {
-  push(pool, USED_COUNT, USED, slot);
-  store<u32>(pool, load<u32>(pool, GIVEN) - 1, GIVEN);
-  store<u32>(pool, load<u32>(pool, READS) + 1, READS);
-  store<u32>(pool, load<u32>(pool, BYTES) + len, BYTES);
+function countReads(pool: usize, count: u32, bytes: u32): void {
+  store<u32>(pool, load<u32>(pool, GIVEN) - count, GIVEN);
+  store<u32>(pool, load<u32>(pool, READS) + count, READS);
+  store<u32>(pool, load<u32>(pool, BYTES) + bytes, BYTES);
 }
 
 // Everything that was read has been sent: the kernel may have the slots again.
