@@ -9,6 +9,7 @@ export const MTU_MAX = 8900;
 export const MTU_DEFAULT = 1400;
 /** Bytes around an inner frame's payload: Ethernet 14, VXLAN 8, UDP 8, and IPv4 20 or IPv6 40. */
 const OVERHEAD = { 4: 50, 6: 70 } as const;
+const TAG = 4;
 
 /** What bounds the MTU of an overlay. */
 export interface Underlay {
@@ -26,6 +27,14 @@ export function largestMtu(underlay: Underlay | null, listenIp: string): number 
 
 export function defaultMtu(underlay: Underlay | null, listenIp: string): number {
   return underlay === null ? MTU_DEFAULT : Math.max(MTU_MIN, largestMtu(underlay, listenIp));
+}
+
+/**
+ * The largest MTU of what is sent with one VLAN tag in an overlay of this MTU: by default a tag has no room of its own
+ * (docs/decisions/0016-tags-have-no-room.md). Null: it is not known.
+ */
+export function taggedMtu(mtu: number, underlay: Underlay | null, listenIp: string): number | null {
+  return underlay === null ? null : Math.min(mtu, underlay.mtu - OVERHEAD[ipFamily(listenIp)] - TAG);
 }
 
 /** Refuses an MTU that does not fit, naming the largest that does. */

@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { payloadOf } from '../support/flows.js';
 import { buildFrame, type Flow, TCP, UDP } from '../support/super-frames.js';
-import { drops, type Host, labTest, mac } from './support.js';
+import { drops, type Host, type Lab, labTest, mac } from './support.js';
 import '../support/each-engine.js';
 
 const MTU = 8900;
@@ -50,6 +50,8 @@ const bytesOf = (value: number): number[] =>
 const concat = (...parts: (Uint8Array | readonly number[])[]): Buffer =>
   Buffer.concat(parts.map((part) => Buffer.from(part)));
 
+const macsOf = (to: string, from: string): Buffer => Buffer.from((to + from).replaceAll(':', ''), 'hex');
+
 /** Bytes that a packet socket sends at most: it leaves room for one tag of 802.1Q beyond the MTU, and for no other. */
 const sendable = ([tag = 0]: readonly number[]): number => MTU + 14 + (tag >>> 16 === 0x8100 ? 4 : 0);
 
@@ -58,7 +60,7 @@ const receivable = (tags: readonly number[]): number => (tags.length === 0 ? 14 
 
 /** All of them, to one MAC; each differs from every other. */
 function frames(to: string, from: string): Buffer[] {
-  const macs = Buffer.from((to + from).replaceAll(':', ''), 'hex');
+  const macs = macsOf(to, from);
   let seed = 0;
   const noise = (length: number): Uint8Array => payloadOf(length, ++seed);
   const made = TAGS.flatMap((tags) =>
@@ -118,44 +120,65 @@ try:
         count -= 1
 except TimeoutError: pass`;
 
-async function exchange(from: Host, device: string, to: Host, at: string, sent: readonly Buffer[], file: string) {
-  const lines = sent.map((frame) => frame.toString('hex'));
-  writeFileSync(file, lines.join('\n'));
+async function exchange(
+  from: Host,
+  device: string,
+  to: Host,
+  at: string,
+  sent: readonly Buffer[],
+  file: string,
+  expected = sent,
+) {
+  const hex = (frames: readonly Buffer[]): string[] => frames.map((frame) => frame.toString('hex'));
+  writeFileSync(file, hex(sent).join('\n'));
   const source = sent[0]!.toString('hex', 6, 12);
-  const argv = ['python3', '-c', RECEIVE, at, String(sent.length), source];
+  const argv = ['python3', '-c', RECEIVE, at, String(expected.length), source];
   const receiver = to.spawn(argv, { timeoutMs: 30_000 });
   await receiver.printed(/listening/);
   await from.exec('python3', '-c', SEND, device, file);
   const { stdout, stderr } = await receiver.done;
   assert.equal(stderr, '');
   const received = new Set(stdout.trim().split('\n').slice(1));
-  const missing = lines.filter((line) => !received.delete(line));
+  const missing = hex(expected).filter((line) => !received.delete(line));
   const short = (line: string) => `${line.length / 2} bytes: ${line.slice(0, 80)}`;
   assert.deepEqual({ missing: missing.map(short), others: [...received].map(short) }, { missing: [], others: [] });
+}
+
+interface Lanes {
+  /** The hosts: VNICs v1 and v3 are on the first, v2 on the second. */
+  readonly one: Host;
+  readonly two: Host;
+  /** The machines that have them. IPv6 is off: no noise. */
+  readonly vms: readonly [Host, Host, Host];
+}
+
+async function build(lab: Lab, ...properties: string[]): Promise<Lanes> {
+  const one = await lab.addHost('one', { addresses: ['10.88.88.1/24'] });
+  const two = await lab.addHost('two', { addresses: ['10.88.88.2/24'] });
+  for (const [host, own, other] of [
+    [one, 1, 2],
+    [two, 2, 1],
+  ] as const) {
+    await host.startDaemon();
+    const given = [`vxlan/listen_ip=10.88.88.${own}`, `direct/dest_ip=10.88.88.${other}`, ...properties];
+    const options = given.flatMap((property) => ['-p', property]);
+    await host.vxlane('create-overlay', '-v', '5', '-e', 'vxlan', '-s', 'direct', ...options, 'ov0');
+  }
+  const vms: Host[] = [];
+  for (const [index, host] of [one, two, one].entries()) {
+    const vm = await lab.addMachine(`vm${index + 1}`);
+    await vm.exec('sysctl', '-q', '-w', 'net.ipv6.conf.default.disable_ipv6=1');
+    await host.vxlane('create-vnic', '-m', mac(index + 1), '-l', 'ov0', '-n', vm.netns, `v${index + 1}`);
+    vms.push(vm);
+  }
+  return { one, two, vms: vms as [Host, Host, Host] };
 }
 
 labTest(
   'frames of every length and shape, byte for byte',
   async ({ lab, step }) => {
-    const one = await lab.addHost('one', { addresses: ['10.88.88.1/24'] });
-    const two = await lab.addHost('two', { addresses: ['10.88.88.2/24'] });
-    const machines: Host[] = [];
-    for (const [host, own, other] of [
-      [one, 1, 2],
-      [two, 2, 1],
-    ] as const) {
-      await host.startDaemon();
-      const given = [`vxlan/listen_ip=10.88.88.${own}`, `direct/dest_ip=10.88.88.${other}`, `mtu=${MTU}`];
-      const options = given.flatMap((property) => ['-p', property]);
-      await host.vxlane('create-overlay', '-v', '5', '-e', 'vxlan', '-s', 'direct', ...options, 'ov0');
-    }
-    for (const [index, host] of [one, two, one].entries()) {
-      const vm = await lab.addMachine(`vm${index + 1}`);
-      await vm.exec('sysctl', '-q', '-w', 'net.ipv6.conf.default.disable_ipv6=1');
-      await host.vxlane('create-vnic', '-m', mac(index + 1), '-l', 'ov0', '-n', vm.netns, `v${index + 1}`);
-      machines.push(vm);
-    }
-    const [vm1, vm2, vm3] = machines as [Host, Host, Host];
+    const { one, two, vms } = await build(lab, `mtu=${MTU}`);
+    const [vm1, vm2, vm3] = vms;
     const file = join(lab.dir, 'frames');
     await step('to another host', () => exchange(vm1, 'v1', vm2, 'v2', frames(mac(2), mac(1)), file));
     await step('to another VNIC of the host', () => exchange(vm1, 'v1', vm3, 'v3', frames(mac(3), mac(1)), file));
@@ -171,3 +194,30 @@ for size in range(14): s.sendto(bytes([8, 0, 0, 0, 0, 0, 5, 0]) + bytes(size), (
   },
   9000,
 );
+
+labTest('a VLAN tag has the room that tagged-mtu says, and no more', async ({ lab, step }) => {
+  const { one, vms } = await build(lab);
+  const file = join(lab.dir, 'frames');
+  const tagged = (mtu: number) =>
+    [0x8100_0007, 0x88a8_0007].map((tag, seed) =>
+      concat(macsOf(mac(2), mac(1)), bytesOf(tag), EXPERIMENTAL, payloadOf(mtu, seed)),
+    );
+  const shown = await one.vxlane('show-overlay', '-p', '-o', 'property,value', 'ov0');
+  assert.match(shown, /^mtu:1450$/m);
+  assert.match(shown, /^tagged-mtu:1446$/m);
+
+  await step('a tagged packet of that size passes', () => exchange(vms[0], 'v1', vms[1], 'v2', tagged(1446), file));
+  await step('one byte more is dropped, and counted', async () => {
+    const before = await drops(one, 'exceeds_pmtu');
+    const [fits] = tagged(1446);
+    await exchange(vms[0], 'v1', vms[1], 'v2', [tagged(1447)[0]!, fits!], file, [fits!]);
+    assert.equal((await drops(one, 'exceeds_pmtu')) - before, 1);
+  });
+  await step('vlan=strip needs no room', async () => {
+    await one.vxlane('modify-overlay', '-p', 'vlan=strip', 'ov0');
+    const [sent] = tagged(1450);
+    const stripped = Buffer.concat([sent!.subarray(0, 12), sent!.subarray(16)]);
+    await exchange(vms[0], 'v1', vms[1], 'v2', [sent!], file, [stripped]);
+    assert.match(await one.vxlane('show-overlay', '-p', '-o', 'property,value', 'ov0'), /^tagged-mtu:$/m);
+  });
+});

@@ -12,7 +12,7 @@ import type {
 } from '../../control/protocol.js';
 import { MOVES_MAX } from '../../control/protocol.js';
 import type { FdbEntry, FdbTarget } from '../../datapath/types.js';
-import { defaultMtu, largestMtu, MTU_MIN, type Underlay } from '../../overlay-properties/mtu.js';
+import { defaultMtu, largestMtu, MTU_MIN, taggedMtu, type Underlay } from '../../overlay-properties/mtu.js';
 import { ENCAPS, OVERLAY_PROPERTIES, VNI_MAX } from '../../overlay-properties/overlay-properties.js';
 import type { PropertySpec, Target } from '../../search/api.js';
 import { defaultText, formatValue, possibleText } from '../../search/props.js';
@@ -52,6 +52,7 @@ function propertyViews(overlay: Overlay, border: BorderView, plugins: readonly s
     readOnly('encap', encap, ENCAPS.join(',')),
     readOnly('underlay', border.kind, border.kind === 'tap' ? 'tap,socket' : `socket (${border.reason})`),
     readOnly('underlay-mtu', underlayText(overlay.underlay), ''),
+    readOnly('tagged-mtu', taggedText(overlay), ''),
     ...others,
     readOnly('search', search, plugins.join(',')),
     ...(overlay.plugin.found?.manifest.properties ?? []).map((spec) => propertyView(overlay, spec)),
@@ -85,6 +86,12 @@ function underlayText(underlay: Underlay | null): string | null {
   if (underlay === null) return null;
   const { mtu, interface: name, ip, isListenAddress } = underlay;
   return `${mtu} by ${name} ${isListenAddress ? 'of' : 'to'} ${ip}`;
+}
+
+/** Null: no tags pass, or nothing is known that bounds the MTU. */
+function taggedText({ configuration: { settings }, mtu, underlay }: Overlay): string | null {
+  const most = settings.vlan === 'pass' ? taggedMtu(mtu, underlay, settings.socket.listen.ip) : null;
+  return most === null ? null : String(most);
 }
 
 function readOnly(name: string, value: string | null, possible: string): PropertyView {

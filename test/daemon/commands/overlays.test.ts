@@ -13,7 +13,7 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
   it('create-overlay shows every property in order, with what may be and what is by default', async () => {
     const view = await fixture().daemon.createOverlay(fixture().overlay({ properties: { mtu: '8000' } }));
     const names = view.properties.map(({ name }) => name);
-    const identity = ['mtu', 'vnetid', 'encap', 'underlay', 'underlay-mtu'];
+    const identity = ['mtu', 'vnetid', 'encap', 'underlay', 'underlay-mtu', 'tagged-mtu'];
     const vxlan = [
       'listen_ip',
       'listen_port',
