@@ -1,6 +1,7 @@
 /**
  * A Service Volume Protocol server for tests: real TCP, tables in memory, an invalidation log per underlay address.
- * It shares no code with the plugin, so that what both had misread would show; what it sends is a test's to spoil.
+ * It shares no code with the plugin, so that what both had misread would show; what it sends is a test's to spoil. Like
+ * the real one (portolan) it answers lookups from a cache, and a client that resets its connection is its end.
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { freePort } from './ports.js';
@@ -45,8 +46,14 @@ export class SvpServer {
   readonly acknowledged: string[] = [];
   /** Answers every question with this status. */
   failWith: number | null = null;
+  /** How long it goes on answering what it has answered; 0: it looks each time. */
+  cacheMs = 10_000;
+  nowMs = () => performance.now();
+  /** What it died of. */
+  died: Error | null = null;
   behave: Behaviour = (answer, socket) => void socket.write(answer);
   #tables = new Map<string, Mapping>();
+  readonly #cache = new Map<string, { readonly answer: Buffer; readonly atMs: number }>();
   #server: Server = createServer();
 
   /** Sets or, with null, removes where a MAC is and which addresses it owns. */
@@ -92,7 +99,7 @@ export class SvpServer {
     this.sockets.add(socket);
     socket.setNoDelay(true);
     socket.on('close', () => this.sockets.delete(socket));
-    socket.on('error', () => {});
+    socket.on('error', (error) => this.#die(error));
     let pending = Buffer.alloc(0);
     socket.on('data', (chunk: Buffer) => {
       pending = Buffer.concat([pending, chunk]);
@@ -104,10 +111,17 @@ export class SvpServer {
     });
   }
 
+  /** An error that nobody listens for ends a process of Node. */
+  #die(error: Error): void {
+    this.died ??= error;
+    this.#server.close();
+    for (const socket of this.sockets) socket.destroy();
+  }
+
   #handle(bytes: Buffer, socket: Socket): void {
     const given = bytes.readUInt32BE(12);
     if (bytes.readUInt16BE(0) !== 1 || sealed(Buffer.from(bytes)).readUInt32BE(12) !== given) {
-      socket.destroy(new Error('a client sent nonsense'));
+      this.#die(new Error('a client sent nonsense'));
       return;
     }
     const request = { op: bytes.readUInt16BE(2), id: bytes.readUInt32BE(8), payload: Buffer.from(bytes.subarray(16)) };
@@ -117,9 +131,20 @@ export class SvpServer {
 
   #answer({ op, payload }: Request): Buffer {
     if (op === OPS.PING) return Buffer.alloc(0);
-    if (op === OPS.VL2) return this.#vl2(payload);
-    if (op === OPS.VL3) return this.#vl3(payload);
+    if (op === OPS.VL2) return this.#cached(op, payload, () => this.#vl2(payload));
+    if (op === OPS.VL3) return this.#cached(op, payload, () => this.#vl3(payload));
     return op === OPS.LOG ? this.#log(payload) : this.#logRemove(payload);
+  }
+
+  /** What it has found. */
+  #cached(op: number, question: Buffer, look: () => Buffer): Buffer {
+    const key = `${op} ${question.toString('hex')}`;
+    const known = this.#cache.get(key);
+    if (known !== undefined && this.nowMs() - known.atMs < this.cacheMs && this.failWith === null) return known.answer;
+    const answer = look();
+    const isFound = answer.readUIntBE(0, op === OPS.VL2 ? 2 : 4) === FOUND;
+    if (isFound) this.#cache.set(key, { answer, atMs: this.nowMs() });
+    return answer;
   }
 
   #vl2(payload: Buffer): Buffer {

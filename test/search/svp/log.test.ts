@@ -32,6 +32,7 @@ describe('invalidation log', () => {
     for (const { instance } of clients) instance.stop();
     for (const line of lines) line.close();
     await server.close();
+    assert.equal(server.died, null);
   });
 
   /** One more instance, started and connected, in a testbed of its own unless told otherwise. */
@@ -163,7 +164,7 @@ describe('invalidation log', () => {
       await read(one, 6);
       assert.deepEqual(one.context.calls, []);
       await read(one);
-      const why = `invalidation log: svp server 127.0.0.1:${port} answers fatal error (status 1)`;
+      const why = `svp server 127.0.0.1:${port} answers fatal error (status 1)`;
       assert.deepEqual(one.context.calls, [`degrade svp: moves may go unnoticed: ${why}`]);
       server.failWith = null;
       await read(one);

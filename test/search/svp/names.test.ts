@@ -14,7 +14,7 @@ describe('names', () => {
     await servers.one.testbed.pass(0);
     assert.deepEqual(servers.one.context.calls, ['degrade svp/host svp.test: cannot be resolved: no such name']);
     const reason = 'svp/host svp.test: no address is known: no such name';
-    const asked = assert.rejects(servers.one.instance.lookup(query(A)), { message: `lookup of ${A}: ${reason}` });
+    const asked = assert.rejects(servers.one.instance.lookup(query(A)), { message: reason });
     await servers.one.testbed.pass(2500);
     await asked;
     servers.one.testbed.addresses = ['127.0.0.1'];

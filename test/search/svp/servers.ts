@@ -1,4 +1,5 @@
 /** Servers on 127.0.0.1, 127.0.0.2 … of one port, and an instance that asks them. */
+import assert from 'node:assert/strict';
 import type { Server } from 'node:net';
 import { afterEach, beforeEach } from 'node:test';
 import { freePort } from '../../support/ports.js';
@@ -25,7 +26,10 @@ export class Servers {
     });
     afterEach(async () => {
       this.one.instance.stop();
-      for (const server of this.#servers.values()) await server.close();
+      for (const server of this.#servers.values()) {
+        await server.close();
+        assert.equal(server.died, null);
+      }
       this.#servers.clear();
     });
   }

@@ -13,6 +13,7 @@ import { formatEndpoint } from '../../../address.js';
 import type { SvpEnvironment } from './environment.js';
 import { encodeFrame, type Frame, ProtocolError } from './frame.js';
 import { Unframer } from './framing.js';
+import { hangUp } from './hang-up.js';
 import { ping, Refused } from './messages.js';
 import { Query } from './query.js';
 import { retryMs } from './retry.js';
@@ -41,6 +42,8 @@ export interface ConnectionOwner {
   orphaned(queries: readonly Query[]): void;
   /** These may still be answered, but another connection would be a better bet. */
   delayed(queries: readonly Query[]): void;
+  /** A connection is being closed in order. */
+  ending(end: Promise<void>): void;
   log(message: string, fields: object): void;
 }
 
@@ -115,6 +118,7 @@ export class Connection {
   /** Puts a query on the wire. */
   send(query: Query): void {
     query.asked++;
+    query.underWay++;
     const nowMs = this.#owner.environment.nowMs();
     const wasIdle = this.#underWay.size === 0;
     const id = this.#underWay.add(query, nowMs);
@@ -179,7 +183,6 @@ export class Connection {
       this.#unframer.push(chunk, (frame) => this.#answered(frame));
     } catch (thrown) {
       if (!(thrown instanceof ProtocolError)) throw thrown;
-      this.#socket?.resetAndDestroy();
       this.#broke(thrown.message);
     }
     this.#endIfLeft();
@@ -256,7 +259,7 @@ export class Connection {
     if (this.#state === 'closed') return;
     const livedMs = this.#owner.environment.nowMs() - this.#activeSinceMs;
     const wasGood = this.isProven && livedMs >= PROVEN_MS;
-    const orphans = this.#underWay.live();
+    const orphans = this.#underWay.orphan();
     this.#state = this.#isLeaving ? 'closed' : 'waiting';
     this.#drop();
     this.#lastError = reason;
@@ -275,8 +278,7 @@ export class Connection {
     this.#cancelTimer();
     this.#underWay.clear();
     this.#isStalled = false;
-    socket?.on('error', () => {}); // what still goes wrong with it is nobody's concern
-    socket?.destroy();
+    if (socket !== null) this.#owner.ending(hangUp(socket, this.#owner.environment));
   }
 
   #endIfLeft(): void {

@@ -42,7 +42,7 @@ const PAYLOAD_SIZES: ReadonlyMap<number, readonly [least: number, most: number]>
   [Op.logRemoved, [4, 4]],
 ]);
 
-/** The other side does not speak the protocol: nothing after this can be believed, so the connection is reset. */
+/** The other side does not speak the protocol: nothing after this can be believed, so the connection is closed. */
 export class ProtocolError extends Error {
   override readonly name = 'ProtocolError';
 }

@@ -1,7 +1,8 @@
 /**
  * All servers of one name: a connection to each address, questions spread over them in turn. A question that finds no
- * connection waits for one until its deadline, and one whose connection breaks is asked again elsewhere: every
- * question of the protocol may be asked twice.
+ * connection waits for one until its deadline, and one whose connection breaks or is silent is asked once more: every
+ * question of the protocol may be asked twice. Not more often and, where a server died, not at once: the question may
+ * be what it died of.
  */
 import { Connection, type ConnectionOwner, FAILURES_MAX } from './connection.js';
 import type { SvpEnvironment } from './environment.js';
@@ -15,8 +16,12 @@ import { UNDER_WAY_MAX } from './under-way.js';
 export const DEADLINE_MS = 2500;
 /** Questions without answer, waiting ones included. */
 export const QUESTIONS_MAX = 4096;
-/** A question that this many connections broke on may be why they broke. */
-export const ASKED_MAX = 3;
+/** How often a question is asked at most. */
+export const ASKED_MAX = 2;
+/** Before a question is asked again whose connection broke. */
+export const ASK_AGAIN_MS = 500;
+/** The end of all connections is waited for so long; the host would not wait longer than 2 s. */
+export const STOP_MS = 1000;
 /** Servers that a line for the operator names. */
 const NAMED_MAX = 3;
 
@@ -37,6 +42,10 @@ export class Pool {
   readonly #questions = new Set<Query>();
   /** Those of them that no connection has, oldest first. */
   readonly #waiting = new Set<Query>();
+  /** Those that are to be asked again in a moment: what takes that back. */
+  readonly #retries = new Map<Query, () => void>();
+  /** Connections that are coming to their end. */
+  readonly #ending = new Set<Promise<void>>();
   #turn = 0;
   #isUp = false;
   #wasUp = false;
@@ -51,26 +60,32 @@ export class Pool {
     this.#names.start();
   }
 
-  /** Questions that are open then are rejected. */
-  stop(): void {
+  /** Questions that are open then are rejected. Resolves when every connection is closed, or will not be. */
+  async stop(): Promise<void> {
     this.#isStopped = true;
     this.#names.stop();
     for (const connection of this.#connections.values()) connection.close();
     for (const query of this.#questions) query.reject('the plugin was stopped');
+    let cancel = () => {};
+    const late = new Promise<void>((resolve) => {
+      cancel = this.#options.environment.after(STOP_MS, resolve);
+    });
+    await Promise.race([Promise.all(this.#ending), late]);
+    cancel();
   }
 
   /** Asks one of the servers. Rejects with words for the operator when none answers in time. */
   ask<T>(question: Question<T>): Promise<T> {
-    if (this.#isStopped) return Promise.reject(new Error(`${question.words}: the plugin was stopped`));
+    if (this.#isStopped) return Promise.reject(new Error('the plugin was stopped'));
     if (this.#questions.size >= QUESTIONS_MAX) {
-      return Promise.reject(
-        new Error(`${question.words}: ${QUESTIONS_MAX} questions are waiting for an answer already`),
-      );
+      return Promise.reject(new Error(`${QUESTIONS_MAX} questions are waiting for an answer already`));
     }
     const query = new Query(question, () => {
       cancel();
       this.#questions.delete(query);
       this.#waiting.delete(query);
+      this.#retries.get(query)?.();
+      this.#retries.delete(query);
     });
     const cancel = this.#options.environment.after(DEADLINE_MS, () => query.reject(this.#whyLate(query)));
     this.#questions.add(query);
@@ -114,6 +129,7 @@ export class Pool {
       changed: () => this.#changed(),
       orphaned: (queries) => this.#orphaned(queries),
       delayed: (queries) => this.#delayed(queries),
+      ending: (end) => this.#endsWith(end),
     };
     const connection = new Connection(ip, port, owner);
     this.#connections.set(ip, connection);
@@ -134,13 +150,27 @@ export class Pool {
     return [...this.#connections.values()].some((each) => each.isActive);
   }
 
+  #endsWith(end: Promise<void>): void {
+    this.#ending.add(end);
+    void end.then(() => this.#ending.delete(end));
+  }
+
   #orphaned(queries: readonly Query[]): void {
     if (this.#isStopped) return;
     for (const query of queries) {
-      if (query.isSettled) continue;
+      if (query.isSettled || query.underWay > 0) continue;
       if (query.asked >= ASKED_MAX) query.reject(`${query.asked} connections broke on it`);
-      else this.#dispatch(query);
+      else
+        this.#retries.set(
+          query,
+          this.#options.environment.after(ASK_AGAIN_MS, () => this.#askAgain(query)),
+        );
     }
+  }
+
+  #askAgain(query: Query): void {
+    this.#retries.delete(query);
+    this.#dispatch(query);
   }
 
   #delayed(queries: readonly Query[]): void {

@@ -6,6 +6,8 @@ export class Query {
   readonly answer: Promise<unknown>;
   /** How often it was given to a connection. */
   asked = 0;
+  /** Connections that have it. */
+  underWay = 0;
   #isSettled = false;
   #resolve!: (value: unknown) => void;
   #reject!: (error: Error) => void;
@@ -30,9 +32,9 @@ export class Query {
     if (this.#settle()) this.#resolve(value);
   }
 
-  /** `why` follows the words of the question. */
+  /** `why` does not name the question: whoever asked knows, and says so. */
   reject(why: string): void {
-    if (this.#settle()) this.#reject(new Error(`${this.question.words}: ${why}`));
+    if (this.#settle()) this.#reject(new Error(why));
   }
 
   #settle(): boolean {

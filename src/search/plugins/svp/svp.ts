@@ -3,7 +3,7 @@
  * has an IP address, and keep a log of what this host must forget. docs/svp.md says what it speaks and how it differs
  * from the plugin of illumos that it re-creates.
  */
-import { isMulticastMac, parseIp } from '../../../address.js';
+import { ipFamily, isMulticastMac, parseIp } from '../../../address.js';
 import type { Answer, DynamicInstance, DynamicPlugin, Owner, PluginContext, PropertyValue, Query } from '../../api.js';
 import { notUnicast } from '../underlay.js';
 import { Claims } from './claims.js';
@@ -12,6 +12,7 @@ import { SvpHealth } from './health.js';
 import { InvalidationLog } from './log.js';
 import { type Question, type Vl3Answer, vl2, vl3 } from './messages.js';
 import { Pool } from './pool.js';
+import { Rechecks } from './rechecks.js';
 import type { LogRecord } from './records.js';
 
 type Values = Readonly<Record<string, PropertyValue>>;
@@ -20,6 +21,8 @@ const HOST = 'svp/host';
 const PORT = 'svp/port';
 const UNDERLAY_IP = 'svp/underlay_ip';
 const DEFAULT_PORT = 1296;
+/** The host's question about an announcement comes within this time. */
+const ANNOUNCED_MS = 1000;
 /** RFC 1123 section 2.1, and underscores, which DNS has none of but people do. */
 const HOST_NAME = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$/i;
 
@@ -43,16 +46,21 @@ export const svp: DynamicPlugin = {
 
 export class SvpInstance implements DynamicInstance {
   readonly #context: PluginContext;
+  readonly #environment: SvpEnvironment;
   readonly #values: Values;
   readonly #health: SvpHealth;
   readonly #pool: Pool;
   readonly #claims: Claims;
   readonly #log: InvalidationLog;
+  readonly #rechecks: Rechecks;
+  /** Owners that the host was told of: it asks about each that it announces. */
+  readonly #announced = new Map<string, { readonly owner: Owner; readonly atMs: number }>();
   /** Of every question for an owner under way: the MACs taken back since it was asked. */
   readonly #takenBack = new Set<Set<string>>();
 
   constructor(context: PluginContext, values: Values, environment: SvpEnvironment = REAL_ENVIRONMENT) {
     this.#context = context;
+    this.#environment = environment;
     this.#values = values;
     const { log, vni } = context;
     const [host, port, underlayIp] = [
@@ -67,6 +75,7 @@ export class SvpInstance implements DynamicInstance {
     const onHandled = (records: readonly LogRecord[]) => void this.#log.handledElsewhere(records);
     this.#claims = new Claims({ name, vni, environment, onHandled });
     this.#pool = pool;
+    this.#rechecks = new Rechecks(environment);
     this.#log = new InvalidationLog({
       ...{ vni, underlayIp, pool, health, environment, claims: this.#claims },
       apply: (record) => this.#apply(record),
@@ -77,16 +86,19 @@ export class SvpInstance implements DynamicInstance {
   /** Does not wait for a server: one that is away may come, and what is asked until then waits. */
   start(): void {
     checkValues(this.#values);
-    this.#context.signal.addEventListener('abort', () => this.stop(), { once: true });
+    this.#context.signal.addEventListener('abort', () => void this.stop(), { once: true });
     this.#claims.start();
     this.#pool.start();
     this.#log.start();
   }
 
-  stop(): void {
+  /** What was to be done once more is left to another instance of this vnetid, if there is one, as in a swap. */
+  async stop(): Promise<void> {
     this.#log.stop();
-    this.#pool.stop();
+    this.#claims.handled(this.#rechecks.records);
     this.#claims.stop();
+    this.#rechecks.stop();
+    await this.#pool.stop();
   }
 
   async lookup(query: Query): Promise<Answer | null> {
@@ -100,7 +112,9 @@ export class SvpInstance implements DynamicInstance {
   }
 
   ndp(ip: string): Promise<Owner | null> {
-    return this.#owner(ip);
+    const announced = this.#announced.get(ip);
+    this.#announced.delete(ip);
+    return announced === undefined || this.#isOld(announced) ? this.#owner(ip) : Promise.resolve(announced.owner);
   }
 
   async #owner(ip: string): Promise<Owner | null> {
@@ -134,14 +148,37 @@ export class SvpInstance implements DynamicInstance {
     }
   }
 
+  /** Once now, and once more when no server can have the old answer in its cache any longer. */
   async #apply(record: LogRecord): Promise<void> {
+    await this.#follow(record);
+    this.#planRecheck(record);
+  }
+
+  #planRecheck(record: LogRecord): void {
+    this.#rechecks.plan(record, () => {
+      this.#follow(record).catch(() => this.#planRecheck(record));
+    });
+  }
+
+  async #follow(record: LogRecord): Promise<void> {
     if (record.kind === 'vl2') {
       for (const each of this.#takenBack) each.add(record.mac);
       this.#context.withdraw(record.mac);
       return;
     }
     const found = await this.#vl3(record.ip);
-    if (found !== null) this.#context.moved(record.ip, found.mac);
+    if (found !== null) this.#announce(record.ip, found.mac);
+  }
+
+  /** For IPv6 the host asks at once whether the owner is a router: the answer is here already, and good for once. */
+  #announce(ip: string, mac: string): void {
+    for (const [before, announced] of this.#announced) if (this.#isOld(announced)) this.#announced.delete(before);
+    if (ipFamily(ip) === 6) this.#announced.set(ip, { owner: Object.freeze({ mac }), atMs: this.#environment.nowMs() });
+    this.#context.moved(ip, mac);
+  }
+
+  #isOld({ atMs }: { atMs: number }): boolean {
+    return this.#environment.nowMs() - atMs >= ANNOUNCED_MS;
   }
 }
 

@@ -49,6 +49,13 @@ export class UnderWay {
     this.#sent.delete(id);
   }
 
+  /** Those of {@link live}, which no longer are. */
+  orphan(): Query[] {
+    const orphans = this.live();
+    for (const query of orphans) query.underWay--;
+    return orphans;
+  }
+
   clear(): void {
     this.#sent.clear();
   }
