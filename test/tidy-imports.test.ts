@@ -62,7 +62,8 @@ const ROOMS: Record<string, readonly string[]> = {
   'src/search/index': ['src/search/api'],
   'src/search/testing': ['src/search/api', 'src/search/host', 'src/search/find', 'src/search/props'],
   'src/proxy': [],
-  'src/control/protocol': ['src/control/default-socket'],
+  'src/control/status': [],
+  'src/control/protocol': ['src/control/default-socket', 'src/control/status'],
   'src/control': ['src/control/protocol'],
   // src/daemon, from the process down: each row names rooms further down only.
   'src/daemon/main': [
@@ -87,6 +88,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'src/control/protocol',
     'src/datapath/datapath',
     'src/search/registry',
+    'src/system/capabilities',
   ],
   'src/daemon/clockwork': [
     'src/daemon/config-file',

@@ -11,6 +11,7 @@ import type {
   MoveView,
   OverlayView,
   StatsView,
+  StatusView,
   TargetPage,
   TargetView,
   VnicView,
@@ -39,6 +40,10 @@ export class ControlClient {
 
   daemon(): Promise<DaemonView> {
     return this.#read('/v1/daemon');
+  }
+
+  status(): Promise<StatusView> {
+    return this.#read('/v1/status');
   }
 
   async setLogLevel(level: LogLevel): Promise<void> {

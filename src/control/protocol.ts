@@ -3,6 +3,7 @@
  * the server), replies are types. `Controller` is what the daemon implements; the server turns routes into its calls.
  *
  *   GET    /v1/daemon                              DaemonView
+ *   GET    /v1/status                              StatusView
  *   PUT    /v1/log-level                           SetLogLevel
  *   GET    /v1/overlays                            OverlayView[]
  *   POST   /v1/overlays                            CreateOverlay -> OverlayView
@@ -26,8 +27,10 @@
  */
 import { z } from 'zod';
 import { LOG_LEVELS, type LogLevel } from '../log-levels.js';
+import type { DaemonView, StatusView } from './status.js';
 
 export { DEFAULT_SOCKET } from './default-socket.js';
+export type * from './status.js';
 
 /** Overlay and VNIC names are interface names: what the kernel's dev_valid_name takes, and no colon. */
 export const LinkName = z.string().regex(/^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,15}$/, {
@@ -70,35 +73,6 @@ export const CreateVnic = z.strictObject({
   temporary: z.boolean().default(false),
 });
 export type CreateVnic = z.infer<typeof CreateVnic>;
-
-export interface DaemonView {
-  version: string;
-  pid: number;
-  engine: string;
-  workers: number;
-  fdbSize: number;
-  fdbEntries: number;
-  workerRestarts: number;
-  /** The least level that is logged. */
-  logLevel: LogLevel;
-  uptimeSeconds: number;
-  /** null: the daemon was started without a configuration file. */
-  configuration: ConfigurationView | null;
-}
-
-export interface ConfigurationView {
-  /** Absolute path. */
-  file: string;
-  /**
-   * `refused`: the file as it was last read is wrong, and the one before stays in effect. `incomplete`: some of what it
-   * says could not be done yet, and is tried again.
-   */
-  status: 'applied' | 'incomplete' | 'refused';
-  /** The reasons, one line each: `FILE:LINE:COLUMN: path: …` of a refusal, `NAME: …` of what could not be done. */
-  details: string[];
-  /** When something of it was last put into effect, ISO 8601. */
-  appliedAt: string | null;
-}
 
 export interface PropertyView {
   name: string;
@@ -255,6 +229,7 @@ export interface StatsView {
 /** What the daemon does for a client. Every call throws a VxlaneError to refuse. */
 export interface Controller {
   daemon(): DaemonView;
+  status(): StatusView;
   setLogLevel(level: LogLevel): void;
   overlays(): OverlayView[];
   overlay(name: string): OverlayView;

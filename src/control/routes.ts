@@ -45,6 +45,7 @@ function pageOf({ after, limit = String(TARGETS_DEFAULT) }: NamedPage['Querystri
 
 export function addRoutes(app: FastifyInstance, controller: Controller): void {
   app.get('/v1/daemon', async () => controller.daemon());
+  app.get('/v1/status', async () => controller.status());
   app.put('/v1/log-level', async ({ body }, reply) => {
     controller.setLogLevel(parseBody(SetLogLevel, body).level);
     return reply.code(NO_CONTENT).send();

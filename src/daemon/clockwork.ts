@@ -36,9 +36,10 @@ export class Clockwork {
 
   /** Time has passed. */
   tick(): void {
-    const { now, datapath, deadlines, slots, overlays, vnics, border, isEnding } = this.#registry;
+    const { now, datapath, deadlines, slots, overlays, vnics, border, meter, isEnding } = this.#registry;
     const nowMs = now();
     datapath.watch(nowMs);
+    meter.tick(nowMs, datapath, overlays.values());
     deadlines.tick(nowMs);
     this.#followNetwork();
     border.tick(nowMs);

@@ -14,6 +14,7 @@ import type {
   PageRequest,
   SetTarget,
   StatsView,
+  StatusView,
   TargetPage,
   VnicView,
 } from '../control/protocol.js';
@@ -21,6 +22,7 @@ import { TARGETS_DEFAULT } from '../control/protocol.js';
 import type { Datapath } from '../datapath/datapath.js';
 import type { LogLevel } from '../log-levels.js';
 import { plugins } from '../search/registry.js';
+import { effectiveCapabilities } from '../system/capabilities.js';
 import { version } from '../version.js';
 import { Clockwork } from './clockwork.js';
 import { checkTaps, load, pluginsStarted, repair } from './commands/bring-up.js';
@@ -29,6 +31,7 @@ import { lookup } from './commands/lookup.js';
 import { modifyOverlay } from './commands/modify-overlay.js';
 import { emptyRegistry, overlayOf, type Registry, sorted } from './commands/registry.js';
 import { statsView } from './commands/stats-view.js';
+import { statusView } from './commands/status-view.js';
 import { deleteTarget, flushTargets, setTarget, thaw } from './commands/targets.js';
 import { moveViews, overlayView, targetPage, vnicView } from './commands/views.js';
 import { createVnic, deleteVnic } from './commands/vnics.js';
@@ -51,6 +54,8 @@ export interface DaemonOptions {
   readonly border?: Border;
   /** Milliseconds of the monotonic clock; the datapath's by default. */
   readonly now?: () => number;
+  /** Why the engine is not the faster one; '' when it is. */
+  readonly engineReason?: string;
   /** The configuration file, if there is one. */
   readonly configFile?: ConfigFile | null;
 }
@@ -63,6 +68,7 @@ export class Daemon implements Controller {
   readonly #startedAtMs: number;
   readonly #configFile: ConfigFile | null;
   readonly #clockwork: Clockwork;
+  readonly #engineReason: string;
   #isEnding = false;
 
   /** Nothing is restored yet; see {@link restore}. */
@@ -73,6 +79,7 @@ export class Daemon implements Controller {
     this.#registry = emptyRegistry({ datapath, network, border, state, log, now, isEnding: () => this.#isEnding });
     this.#startedAtMs = now();
     this.#configFile = configFile;
+    this.#engineReason = options.engineReason ?? '';
     this.#clockwork = new Clockwork(this.#registry, configFile);
   }
 
@@ -133,11 +140,14 @@ export class Daemon implements Controller {
   }
 
   daemon(): DaemonView {
-    const { datapath, now, log } = this.#registry;
+    const { datapath, border, now, log } = this.#registry;
     return {
       version: version(),
       pid: process.pid,
       engine: datapath.engine,
+      engineReason: this.#engineReason,
+      underlay: { border: border.kind, reason: border.reason },
+      capabilities: effectiveCapabilities(),
       workers: datapath.workers,
       fdbSize: datapath.fdbSize,
       fdbEntries: datapath.fdbCount,
@@ -146,6 +156,10 @@ export class Daemon implements Controller {
       uptimeSeconds: Math.floor((now() - this.#startedAtMs) / 1000),
       configuration: this.#configFile?.view() ?? null,
     };
+  }
+
+  status(): StatusView {
+    return statusView(this.#registry, this.daemon());
   }
 
   setLogLevel(level: LogLevel): void {

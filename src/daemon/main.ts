@@ -70,11 +70,11 @@ export async function runDaemon(options: RunOptions): Promise<void> {
 async function run(options: RunOptions, configFile: ConfigFile | null, log: DaemonLog): Promise<void> {
   const state = await State.open(options.stateDir, log);
   const { fdbSize, workers, busyPollUs, cpus } = options;
-  const engine = chooseEngine(options.engine, log);
+  const { engine, engineReason } = chooseEngine(options.engine, log);
   const datapath = await Datapath.start({ fdbSize, workers, busyPollUs, cpus, engine, log });
   const network = new Network();
   const border = openBorder(options.underlay, datapath, network, log);
-  const daemon = new Daemon({ datapath, network, border, state, log, configFile });
+  const daemon = new Daemon({ datapath, network, border, state, log, configFile, engineReason });
   const timer = setInterval(() => daemon.tick(), TICK_MS);
   if (process.env.VXLANE_DEBUG_WASM !== undefined) process.on('SIGUSR2', () => datapath.trap());
   const signals = listenForSignals(daemon, log);
@@ -127,13 +127,13 @@ function checkCpus(cpus: readonly number[]): void {
 }
 
 /** Falls back to mmsg with one line that says why; what was asked for by name is had, or refused. */
-function chooseEngine(wanted: RunOptions['engine'], log: DaemonLog): Engine {
-  if (wanted === 'mmsg') return 'mmsg';
+function chooseEngine(wanted: RunOptions['engine'], log: DaemonLog): { engine: Engine; engineReason: string } {
+  if (wanted === 'mmsg') return { engine: 'mmsg', engineReason: 'mmsg was asked for' };
   const probe = probeUring();
-  if (probe.ok) return 'uring';
+  if (probe.ok) return { engine: 'uring', engineReason: '' };
   if (wanted === 'uring') throw uringRefused(probe.reason);
   log.info('io_uring is not to be had: the engine is mmsg', { reason: probe.reason });
-  return 'mmsg';
+  return { engine: 'mmsg', engineReason: probe.reason };
 }
 
 interface Signals {

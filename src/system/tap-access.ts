@@ -1,12 +1,10 @@
 /** Whether this process may make TAPs, said before anybody needs one. */
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { messageOf } from '../errors.js';
+import { effectiveCapabilities } from './capabilities.js';
 import { errnoName } from './errno.js';
 import { close } from './libc.js';
 import { openTun, TUN_DEVICE } from './tun.js';
-
-/** linux/capability.h */
-const CAP_NET_ADMIN = 12n;
 
 /** What stands against making or attaching a TAP, a phrase each. None is no promise: only making one is the proof. */
 export function tapObstacles(): string[] {
@@ -14,7 +12,7 @@ export function tapObstacles(): string[] {
   const fd = openTun();
   if (fd >= 0) close(fd);
   else obstacles.push(`${TUN_DEVICE} cannot be opened (${errnoName(-fd)}): ${describeDevice()}`);
-  if (!hasCapability(CAP_NET_ADMIN)) obstacles.push('this process lacks CAP_NET_ADMIN');
+  if (!effectiveCapabilities().includes('CAP_NET_ADMIN')) obstacles.push('this process lacks CAP_NET_ADMIN');
   return obstacles;
 }
 
@@ -28,10 +26,4 @@ function describeDevice(): string {
     const isMissing = (thrown as NodeJS.ErrnoException).code === 'ENOENT';
     return isMissing ? 'there is no such device node; try: modprobe tun' : messageOf(thrown);
   }
-}
-
-/** Of the calling thread. */
-function hasCapability(bit: bigint): boolean {
-  const [, effective] = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/thread-self/status', 'latin1')) ?? [];
-  return ((BigInt(`0x${effective ?? '0'}`) >> bit) & 1n) === 1n;
 }

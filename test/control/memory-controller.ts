@@ -14,6 +14,7 @@ import type {
   PropertyView,
   SetTarget,
   StatsView,
+  StatusView,
   TargetPage,
   TargetView,
   VnicView,
@@ -40,6 +41,7 @@ export class MemoryController implements Controller {
   statsView: StatsView = { totals: {}, drops: [], overlays: [], vnics: [], endpoints: [] };
   /** MACs that moved, of every overlay. */
   readonly movers = new Map<string, MoveView>();
+  statusView: Omit<StatusView, 'daemon'> = { overlays: [], problems: [] };
   logLevel: LogLevel = 'info';
   /** Thrown by the next call of `daemon()`. */
   bug: unknown = null;
@@ -52,6 +54,9 @@ export class MemoryController implements Controller {
       version: '0.0.0-test',
       pid: process.pid,
       engine: 'mmsg',
+      engineReason: 'mmsg was asked for',
+      underlay: { border: 'tap', reason: '' },
+      capabilities: ['CAP_NET_ADMIN'],
       workers: 1,
       fdbSize: 65536,
       fdbEntries: 0,
@@ -60,6 +65,10 @@ export class MemoryController implements Controller {
       uptimeSeconds: 1,
       configuration: this.configuration,
     };
+  }
+
+  status(): StatusView {
+    return { daemon: this.daemon(), ...this.statusView };
   }
 
   setLogLevel(level: LogLevel): void {

@@ -26,6 +26,7 @@ function send(method: string, path: string, body?: string): Promise<{ status: nu
 
 const ROUTES = [
   'GET /v1/daemon',
+  'GET /v1/status',
   'PUT /v1/log-level',
   'GET /v1/stats',
   'GET /v1/overlays',

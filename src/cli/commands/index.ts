@@ -3,6 +3,8 @@ import type { Command } from '../command.js';
 
 export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   daemon: async () => (await import('./daemon.js')).daemon,
+  status: async () => (await import('./status.js')).status,
+  list: async () => (await import('./list.js')).list,
   'create-overlay': async () => (await import('./create-overlay.js')).createOverlay,
   'modify-overlay': async () => (await import('./modify-overlay.js')).modifyOverlay,
   'show-overlay': async () => (await import('./show-overlay.js')).showOverlay,

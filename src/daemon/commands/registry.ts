@@ -18,6 +18,7 @@ import type { Network } from '../underlay/network.js';
 import { Sockets } from '../underlay/sockets.js';
 import { FileOwned } from './file-owned.js';
 import { Serial } from './serial.js';
+import { TrafficMeter } from './traffic-meter.js';
 
 export interface Registry {
   readonly datapath: Datapath;
@@ -31,6 +32,7 @@ export interface Registry {
   readonly serial: Serial;
   readonly state: State;
   readonly log: DaemonLog;
+  readonly meter: TrafficMeter;
   /** Milliseconds of the monotonic clock. */
   readonly now: () => number;
   /** The daemon has been told to end: nothing new is begun. */
@@ -65,6 +67,7 @@ export function emptyRegistry(
   return {
     ...given,
     deadlines: new Deadlines(given.now),
+    meter: new TrafficMeter(given.now()),
     sockets: new Sockets(given.datapath, given.border),
     serial: new Serial(),
     slots: new Set(),

@@ -104,7 +104,7 @@ export class Overlay implements VnicOverlay {
   }
 
   /** Underlay addresses that MACs are decided to be behind: each says so once, and once when it no longer is. */
-  get remotes(): Pick<OverlayMtu, 'uses' | 'leaves'> {
+  get remotes(): Pick<OverlayMtu, 'uses' | 'leaves' | 'count'> {
     return this.#mtu;
   }
 

@@ -58,6 +58,11 @@ export class OverlayMtu {
     checkMtu(this.of(mtu), this.#underlay, this.#listenIp);
   }
 
+  /** How many addresses the overlay sends to. */
+  get count(): number {
+    return this.#names.size;
+  }
+
   /** An address that the overlay sends to, once more for each that names it. */
   readonly uses = (ip: string): void => {
     const names = this.#names.get(ip) ?? 0;

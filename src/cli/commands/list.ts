@@ -1,0 +1,42 @@
+import { defineCommand } from '../command.js';
+import { OUTPUT, printerOf } from '../output.js';
+import type { Column } from '../table.js';
+
+/** An overlay, or a VNIC on one. */
+interface Link {
+  readonly link: string;
+  readonly class: 'overlay' | 'vnic';
+  /** Of a VNIC. */
+  readonly over: string | null;
+  readonly state: string;
+  readonly mtu: number | null;
+}
+
+const COLUMNS: readonly Column<Link>[] = [
+  { title: 'LINK', value: ({ link }) => link },
+  { title: 'CLASS', value: (row) => row.class },
+  { title: 'MTU', value: ({ mtu }) => String(mtu ?? ''), isNumber: true },
+  { title: 'STATE', value: ({ state }) => state, tint: ({ state }) => (isWell(state) ? 'good' : 'bad') },
+  { title: 'OVER', value: ({ over }) => over ?? '' },
+];
+
+const isWell = (state: string): boolean => state === 'ONLINE' || state === 'up';
+
+export const list = defineCommand({
+  name: 'list',
+  sentence: 'List overlays and VNICs, a line each, for scripts: LINK CLASS MTU STATE OVER.',
+  options: OUTPUT,
+  positionals: {},
+  example: 'vxlane list --parsable -o link,state',
+  async run(args, context) {
+    const print = printerOf(COLUMNS, args, (rows) => rows);
+    const [{ overlays }, vnics] = await Promise.all([context.client.status(), context.client.vnics()]);
+    print(context, [
+      ...overlays.map(
+        ({ name, mtu, status }): Link => ({ link: name, class: 'overlay', over: null, state: status, mtu }),
+      ),
+      ...vnics.map(({ name, overlay, mtu, state }): Link => ({ link: name, class: 'vnic', over: overlay, state, mtu })),
+    ]);
+    return 0;
+  },
+});
