@@ -213,6 +213,28 @@ labTest('a VLAN tag has the room that tagged-mtu says, and no more', async ({ la
     await exchange(vms[0], 'v1', vms[1], 'v2', [tagged(1447)[0]!, fits!], file, [fits!]);
     assert.equal((await drops(one, 'exceeds_pmtu')) - before, 1);
   });
+  await step('the sender of a packet that may not be fragmented is told, under its tag', async () => {
+    const [version, protocol, macs] = [4, UDP, macsOf(mac(2), mac(1))] as const;
+    const flow = {
+      ...FLOW,
+      version,
+      protocol,
+      macs,
+      tags: [0x8100_0007],
+      ports: [9, 9],
+      addresses: ADDRESSES[4],
+    } as const;
+    writeFileSync(file, Buffer.from(buildFrame(flow, payloadOf(1450 - 28, 1))).toString('hex'));
+    const receiver = vms[0].spawn(['python3', '-c', RECEIVE, 'v1', '1', mac(2).replaceAll(':', '')], {
+      timeoutMs: 30_000,
+    });
+    await receiver.printed(/listening/);
+    await vms[0].exec('python3', '-c', SEND, 'v1', file);
+    const answer = Buffer.from((await receiver.done).stdout.trim().split('\n')[1] ?? '', 'hex');
+    assert.equal(answer.readUInt32BE(12), 0x8100_0007);
+    assert.equal(answer.readUInt16BE(38), 0x0304); // destination unreachable, fragmentation needed
+    assert.equal(answer.readUInt16BE(44), 1446);
+  });
   await step('vlan=strip needs no room', async () => {
     await one.vxlane('modify-overlay', '-p', 'vlan=strip', 'ov0');
     const [sent] = tagged(1450);
