@@ -34,7 +34,7 @@ export const DROP_TEXT: Readonly<Record<Reason, string>> = {
   upcall_ring_full: 'the control thread did not keep up with upcalls',
   inject_ring_full: 'the datapath did not keep up with answers of the proxies',
   overlay_gone: 'the overlay or VNIC was removed meanwhile',
-  exceeds_pmtu: 'the datagram does not fit the underlay path, and VXLAN must not be fragmented',
+  exceeds_pmtu: 'the datagram does not fit the underlay path (its sender is told), and VXLAN must not be fragmented',
   underlay_busy: 'the send buffer of the underlay is full',
   underlay_unreachable: 'no route to the endpoint',
   underlay_error: 'the kernel refused the datagram',
