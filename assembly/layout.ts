@@ -79,6 +79,8 @@ export enum Drop {
   worker_restarted,
   bad_offload,
   bad_outer_checksum,
+  ce_not_ect,
+  outer_fragment,
 }
 // Bits of the reasons that say nothing of trouble: what hosts send unasked, and nobody misses where nothing is flooded.
 export const DROPS_EXPECTED = (1 << Drop.host_chatter) | (1 << Drop.arp_gratuitous) | (1 << Drop.owner_answers);
@@ -167,6 +169,9 @@ export const OVL_FLOOD = OVL_HEADER + 8; // u32 its flood list, 0: none, or an e
 // u32 raised when the index is given to another overlay: what outlives a turn names both (host)
 export const OVL_INCARNATION = OVL_FLOOD + 4;
 export const OVL_FRAME_MAX = OVL_INCARNATION + 4; // u32 bytes of a frame without tags that its MTU allows
+// u32 what its datagrams' outer headers say, MARK_*; and which bits of that a frame's own IP header says
+export const OVL_MARK = OVL_FRAME_MAX + 4;
+export const OVL_MARK_COPIED = OVL_MARK + 4;
 export const OVL_SIZE = 64;
 export const OVL_FLAG_LIVE = 1;
 export const OVL_FLAG_STRICT_HEADER = 2; // drop datagrams with reserved bits set
@@ -182,6 +187,15 @@ export const OVL_FLAG_FLOOD_UNKNOWN = 1024; // unicast to an unknown MAC is floo
 export const OVL_FLAG_LEARN = 2048; // the host is told where MACs are heard from
 export const OVL_FLAG_ACCEPT_PARTIAL = 4096; // frames from the underlay may come as they are inside a kernel
 export const OVL_FLAG_RETURNS = 8192; // the host is told when a MAC that came here is heard from elsewhere
+export const OVL_FLAG_ECN = 16384; // congestion marks of outer headers are carried inside (RFC 6040)
+export const OVL_FLAG_REFUSE_FRAGMENTS = 32768; // datagrams that came in fragments are dropped
+// A mark: what an outer header says beside addresses and ports. 0: TOS 0, OUTER_TTL, not to be fragmented.
+export const MARK_TOS = 0xff; // TOS or traffic class: DSCP and ECN
+export const MARK_TTL_SHIFT = 8; // TTL or hop limit, 0: OUTER_TTL
+export const MARK_TTL = 0xff << MARK_TTL_SHIFT;
+export const MARK_FRAGMENT = 0x10000; // it may be cut on its way
+export const OUTER_TTL = 64;
+export const ARRIVED_IN_FRAGMENTS = 0x100; // beside the TOS of what arrives
 export const OVERLAYS_SIZE = OVERLAYS_MAX * OVL_SIZE;
 
 // ---- VNICs (all written by host) ----------------------------------------------------------------------------------
@@ -254,9 +268,9 @@ export const W_NO_WAIT = W_HOLD_TIMEOUT + 16; // struct timespec of zero: only l
 export const W_SOCKET_FDS = W_CLOCK + CACHE_LINE; // i32 per socket: where it receives, -1: nowhere
 export const W_VNIC_FDS = W_SOCKET_FDS + SOCKETS_MAX * 4; // i32 per VNIC: its queue of the TAP, -1: none
 // i32 per socket, source port and kind: where it sends. Kind 0 sends several datagrams at once, and so with checksums;
-// kind 1 sends single ones.
+// kind 1 sends single ones; 2 and 3 likewise what may be fragmented (MARK_FRAGMENT).
 export const W_SOURCE_FDS = W_VNIC_FDS + VNICS_MAX * 4;
-export const SOURCE_KINDS = 2;
+export const SOURCE_KINDS = 4;
 export const W_NO_SEGMENT = W_SOURCE_FDS + SOCKETS_MAX * SOURCES_MAX * SOURCE_KINDS * 4; // u32 per socket: 1 = refused
 
 export const W_COUNTERS = W_NO_SEGMENT + SOCKETS_MAX * 4;
@@ -383,6 +397,7 @@ export const OUT_FRAME = 0; // u32 where the frame starts; VXLAN_HLEN bytes befo
 export const OUT_LEN = OUT_FRAME + 4; // u32 bytes of frame
 export const OUT_ENDPOINT = OUT_LEN + 4; // u32 endpoint to send it to, or 0: it goes to a VNIC
 export const OUT_VNIC = OUT_ENDPOINT + 4; // u32 that VNIC
+export const OUT_MARK = OUT_VNIC; // u32 of one to an endpoint: what its outer header says, MARK_*
 export const OUT_OVERLAY = OUT_VNIC + 4; // u32
 export const OUT_SENDER = OUT_OVERLAY + 4; // u32 VNIC that sent it, 0: the underlay or a proxy
 export const OUT_FRAMES = OUT_SENDER + 4; // u32 frames it is on the wire: a super-frame stands for several
@@ -409,18 +424,20 @@ export const MSG_CONTROL = MSG_IOVLEN + 8; // u64
 export const MSG_CONTROLLEN = MSG_CONTROL + 8; // u64
 export const MSG_FLAGS = MSG_CONTROLLEN + 8; // i32, and padding
 export const MSG_LEN = MSG_FLAGS + 8; // u32 bytes received or sent
-export const CMSG_SIZE = 32; // struct cmsghdr of 16 bytes, then the size of a datagram (UDP_SEGMENT, UDP_GRO), padding
+export const CMSG_SPACE = 24; // struct cmsghdr of 16 bytes, a number of up to 4 and padding
+// What a message has of those: sent, UDP_SEGMENT, TOS, TTL; received, UDP_GRO, TOS, IP_RECVFRAGSIZE; and padding.
+export const CONTROL_SIZE = 3 * CMSG_SPACE + 8;
 export const W_POLLFDS = W_OUT + OUT_MAX * OUT_SIZE; // pollfd[POLLFDS_MAX]
 export const W_POLL_INDEX = W_POLLFDS + POLLFDS_MAX * POLLFD_SIZE; // u32 per pollfd: socket or VNIC index
 
 // datagrams received together: each buffer holds what UDP_GRO joins
 export const RX_MAX = 16; // per recvmmsg
-export const RX_SLOT_SIZE = 65536 + CACHE_LINE; // not a power of two: those would share few cache sets
+export const RX_SLOT_SIZE = 65536 + 2 * CACHE_LINE; // not a power of two: those would share few cache sets
 export const W_RX_MMSG = W_POLL_INDEX + POLLFDS_MAX * 4; // mmsghdr[RX_MAX] for recvmmsg
 export const W_RX_IOV = W_RX_MMSG + RX_MAX * MMSGHDR_SIZE; // iovec[RX_MAX] into the slots
-export const W_RX_CONTROL = W_RX_IOV + RX_MAX * IOVEC_SIZE; // a cmsghdr each
+export const W_RX_CONTROL = W_RX_IOV + RX_MAX * IOVEC_SIZE; // CONTROL_SIZE each
 export const RX_NAME_SIZE = 32; // room for the sockaddr it came from, and to align
-export const W_RX_NAMES = W_RX_CONTROL + RX_MAX * CMSG_SIZE; // one each
+export const W_RX_NAMES = W_RX_CONTROL + RX_MAX * CONTROL_SIZE; // one each
 
 // frames read from a TAP stand one behind the other in one buffer: small ones touch little memory
 export const TAP_READ_MAX = 65536 + 1024 + CACHE_LINE; // one read: a super-frame with its headers; as RX_SLOT_SIZE
@@ -444,8 +461,8 @@ export const W_OUT_EMITTED = W_OUT_PLANNED + 4; // u32 entries before this one h
 export const W_TX_COUNT = W_OUT_EMITTED + 4; // u32 messages to send
 export const W_TX_MMSG = W_OUT_PLANNED + CACHE_LINE; // mmsghdr[EMIT_MAX] for sendmmsg
 export const W_TX_IOV = W_TX_MMSG + EMIT_MAX * MMSGHDR_SIZE; // iovec[TX_IOV_MAX]
-export const W_TX_CONTROL = W_TX_IOV + TX_IOV_MAX * IOVEC_SIZE; // a cmsghdr per message
-export const W_TX_FD = W_TX_CONTROL + EMIT_MAX * CMSG_SIZE; // i32[EMIT_MAX] socket of each
+export const W_TX_CONTROL = W_TX_IOV + TX_IOV_MAX * IOVEC_SIZE; // CONTROL_SIZE per message
+export const W_TX_FD = W_TX_CONTROL + EMIT_MAX * CONTROL_SIZE; // i32[EMIT_MAX] socket of each
 export const W_TX_OUT = W_TX_FD + EMIT_MAX * 4; // u32[EMIT_MAX] its first entry of W_OUT
 export const W_TX_FRAMES = W_TX_OUT + EMIT_MAX * 4; // u32[EMIT_MAX] its datagrams
 export const W_TX_BYTES = W_TX_FRAMES + EMIT_MAX * 4; // u32[EMIT_MAX] frame bytes of those
@@ -529,7 +546,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 19;
+export const LAYOUT_VERSION = 20;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

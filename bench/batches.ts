@@ -33,6 +33,7 @@ import type { Views } from '../src/datapath/memory.js';
 import { compileModule, type DatapathExports, instantiate } from '../src/datapath/module.js';
 import { Tables } from '../src/datapath/tables.js';
 import type { OverlayConfig } from '../src/datapath/types.js';
+import { DEFAULT_OUTER } from '../src/outer-header.js';
 import { sockaddrOf } from '../src/system/sockaddr.js';
 import { RECEIVE_HLEN, RECEIVE_PAYLOAD_LEN, Ring } from './ring.js';
 import { expect, prepareTestbed, SCRATCH, type Testbed } from './testbed.js';
@@ -194,7 +195,7 @@ function fillTables({ views }: Testbed, host: DatapathExports) {
   const socket = tables.addSocket({ listeners: [NOT_A_DESCRIPTOR], sources: [[source]] });
   const proxies = { proxyArp: true, proxyNdp: true, proxyDhcp: true };
   const offloads = { segment: true, coalesceTcp: true, coalesceUdp: true };
-  const size = { mtu: 1450, acceptPartial: true };
+  const size = { mtu: 1450, acceptPartial: true, outer: DEFAULT_OUTER };
   const rules = { strictHeader: false, vlan: 'pass', point: null, lookup: true, flood: null } as const;
   const config: OverlayConfig = { vni: VNI, socket, learn: false, ...size, ...rules, ...proxies, ...offloads };
   const overlay = tables.addOverlay(config, { point: 0, flood: 0 });

@@ -8,6 +8,7 @@
  */
 import { macFromNumber } from '../src/address.js';
 import { Datapath } from '../src/datapath/datapath.js';
+import { DEFAULT_OUTER } from '../src/outer-header.js';
 import { probeUring } from '../src/system/uring.js';
 
 const FIRST_MAC = 0x020000000000;
@@ -20,7 +21,7 @@ const engine = probeUring().ok ? 'uring' : 'mmsg';
 const silent = { info() {}, warn() {}, error: console.error };
 const datapath = await Datapath.start({ fdbSize: entries * 2, workers: 2, busyPollUs: 0, engine, log: silent });
 const settings = { strictHeader: false, vlan: 'pass', point: null, lookup: true, flood: null, learn: false } as const;
-const size = { mtu: 1450, acceptPartial: true } as const;
+const size = { mtu: 1450, acceptPartial: true, outer: DEFAULT_OUTER } as const;
 const proxies = { proxyArp: true, proxyNdp: true, proxyDhcp: true } as const;
 const offloads = { segment: true, coalesceTcp: true, coalesceUdp: true } as const;
 const overlay = datapath.addOverlay({ vni: 1, socket: 0, ...size, ...settings, ...proxies, ...offloads });

@@ -15,6 +15,7 @@ import { EarlyPushes } from '../src/daemon/plugin/early-pushes.js';
 import { Reconciler } from '../src/daemon/plugin/reconcile.js';
 import { Datapath } from '../src/datapath/datapath.js';
 import type { Engine } from '../src/datapath/loop.js';
+import { DEFAULT_OUTER } from '../src/outer-header.js';
 import { probeUring } from '../src/system/uring.js';
 
 const FIRST_MAC = 0x020000000000;
@@ -31,7 +32,7 @@ const endpointOf = (n: number) => ({ ip: `10.0.${(n % ENDPOINTS) >> 8}.${n & 255
 const silent = { info() {}, warn() {}, error: console.error };
 const datapath = await Datapath.start({ fdbSize: entries, workers: 1, busyPollUs: 0, engine, log: silent });
 const settings = { strictHeader: false, vlan: 'pass', point: null, lookup: true, flood: null, learn: false } as const;
-const size = { mtu: 1450, acceptPartial: true } as const;
+const size = { mtu: 1450, acceptPartial: true, outer: DEFAULT_OUTER } as const;
 const proxies = { proxyArp: true, proxyNdp: true, proxyDhcp: true } as const;
 const offloads = { segment: true, coalesceTcp: true, coalesceUdp: true } as const;
 const overlay = datapath.addOverlay({ vni: 1, socket: 0, ...size, ...settings, ...proxies, ...offloads });

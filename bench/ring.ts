@@ -3,7 +3,7 @@
  * system call: a read completes when a case says so, and whatever is submitted succeeds at once.
  */
 import {
-  CMSG_SIZE,
+  CONTROL_SIZE,
   CQ_ENTRIES,
   CQE_SIZE,
   KERNEL_PAGE,
@@ -25,7 +25,7 @@ import type { Views } from '../src/datapath/memory.js';
 import type { DatapathExports } from '../src/datapath/module.js';
 
 /** What stands in a slot before a datagram, and in which word of that its length. */
-export const RECEIVE_HLEN = RECVMSG_HLEN + RX_NAME_SIZE + CMSG_SIZE;
+export const RECEIVE_HLEN = RECVMSG_HLEN + RX_NAME_SIZE + CONTROL_SIZE;
 export const RECEIVE_PAYLOAD_LEN = 2;
 
 const READ = 1 << 24; // Request.read, in the high half of the user data

@@ -36,7 +36,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'assembly/ring': ['assembly/layout', 'assembly/wire'],
   'assembly/offload': ['assembly/layout', 'assembly/wire', 'assembly/table'],
   'assembly/datapath': ['assembly/layout', 'assembly/wire', 'assembly/table', 'assembly/ring', 'assembly/offload'],
-  'assembly/engine/descriptors': ['assembly/layout'],
+  'assembly/engine/descriptors': ['assembly/layout', 'assembly/wire'],
   'assembly/engine/intake': BELOW_THE_ENGINE,
   'assembly/engine/tunnel-intake': [...BELOW_THE_ENGINE, 'assembly/engine/intake'],
   'assembly/engine/turn': BELOW_THE_ENGINE,
@@ -49,6 +49,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'src/silence': [],
   'src/log-levels': [],
   'src/nearest-names': [],
+  'src/outer-header': [],
   'src/version': [],
   'src/directory': [],
   'src/system': [],
@@ -181,6 +182,7 @@ const LEAVES = [
   'src/directory',
   'src/log-levels',
   'src/nearest-names',
+  'src/outer-header',
 ];
 const SYSTEM_ONLY = /from '(koffi|node:ffi)'/;
 

@@ -5,8 +5,9 @@
 //  3. size       what is longer than the MTU allows may be a super-frame (offload/partial.ts)
 //  4. frame      a unicast source, at most two tags, the overlay's VLAN policy
 //  5. learn      where its source MAC was heard from, if the overlay learns; whatever becomes of the frame
-//  6. multicast  to every local VNIC of the overlay
-//  7. unicast    to the VNIC that has the MAC; a VNIC that carries any MAC may have to be asked for, or gets what is
+//  6. its way     a congestion mark of the outer header goes inside (RFC 6040); fragments as configured
+//  7. multicast  to every local VNIC of the overlay
+//  8. unicast    to the VNIC that has the MAC; a VNIC that carries any MAC may have to be asked for, or gets what is
 //                unknown where that is flooded
 //
 // Nothing that came from the underlay goes back to it.
@@ -41,6 +42,7 @@ import { ETH_HLEN, ethCheck, ethDst, ethSrc, isMulticast } from '../wire/etherne
 import { vnetIsClear, vnetShift } from '../wire/virtio';
 import { VLAN_HLEN, vlanDepth } from '../wire/vlan';
 import { vxlanHasVni, vxlanHeader, vxlanReservedBits, vxlanVni } from '../wire/vxlan';
+import { arrival, refusedArrival } from './arrival';
 import { bump, countCopy, countDecapIn, countDecapMore, drop, expectDatagrams, overlayCounters } from './counters';
 import { refusedTags, stripTags } from './encap';
 import { floodsUnknown } from './flood';
@@ -153,6 +155,8 @@ function decapFrame(frame: Frame, overlay: u32, from: usize): bool {
   const refused = refusedTags(depth, policy);
   if (refused != Drop.none) return dropped(frame, refused, overlay);
   if (flags & LEARNS) learn(overlay, source, from);
+  const unfit = arrival() == 0 ? Drop.none : refusedArrival(frame, depth, flags);
+  if (unfit != Drop.none) return dropped(frame, unfit, overlay);
   if (depth > 0 && policy == VlanPolicy.strip) {
     stripTags(frame, depth);
     if (!vnetIsClear(frame.vnet)) vnetShift(frame.vnet, <u32>depth * VLAN_HLEN);

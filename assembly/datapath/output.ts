@@ -16,6 +16,7 @@ import {
   OUT_FRAME_MAX,
   OUT_JOINED,
   OUT_LEN,
+  OUT_MARK,
   OUT_MAX,
   OUT_OVERLAY,
   OUT_PAYLOAD_LEN,
@@ -39,6 +40,7 @@ import { vnetCopy } from '../wire/virtio';
 import { countCopy, drop } from './counters';
 import { flowHash } from './flow';
 import { completeFrame, Frame, isSuperFrame } from './frame';
+import { outerMark } from './mark';
 import { fitsPath, pathFrameMax, tooBigAnswer } from './too-big';
 import { w } from './worker';
 
@@ -87,7 +89,7 @@ export function outEncap(frame: Frame, overlay: u32, endpoint: u32, sender: u32)
   if (frame.len > pathFrameMax(endpoint) && refuseTooBig(frame, overlay, endpoint, sender)) return;
   if (!completeFrame(frame)) return drop(frame, Drop.bad_offload, overlay, sender);
   const source = sourceOf(frame, load<u32>(overlayAt(overlay), OVL_SOCKET));
-  appendRemote(frame, overlay, endpoint, sender, source);
+  appendRemote(frame, overlay, endpoint, sender, source, outerMark(frame, overlay));
   store<u64>(frame.start - VXLAN_HLEN, load<u64>(overlayAt(overlay), OVL_HEADER));
 }
 
@@ -98,20 +100,21 @@ export function outFlood(frame: Frame, overlay: u32, list: usize, sender: u32): 
   assert(count > 0 && count <= <u32>FLOOD_MAX);
   if (!completeFrame(frame)) return drop(frame, Drop.bad_offload, overlay, sender);
   const source = sourceOf(frame, load<u32>(overlayAt(overlay), OVL_SOCKET));
+  const mark = outerMark(frame, overlay);
   for (let index: u32 = 0; index < count; index++) {
     const endpoint = load<u32>(list + ((<usize>index) << 2), FLOOD_ENDPOINTS);
     if (index > 0) countCopy(frame);
     if (frame.len > pathFrameMax(endpoint) && refuseTooBig(frame, overlay, endpoint, sender)) continue;
-    appendRemote(frame, overlay, endpoint, sender, source);
+    appendRemote(frame, overlay, endpoint, sender, source, mark);
   }
   store<u64>(frame.start - VXLAN_HLEN, load<u64>(overlayAt(overlay), OVL_HEADER));
 }
 
 @inline
-function appendRemote(frame: Frame, overlay: u32, endpoint: u32, sender: u32, source: u32): void {
+function appendRemote(frame: Frame, overlay: u32, endpoint: u32, sender: u32, source: u32, mark: u32): void {
   const out = append(frame, overlay, sender);
   store<u32>(out, endpoint, OUT_ENDPOINT);
-  store<u32>(out, 0, OUT_VNIC);
+  store<u32>(out, mark, OUT_MARK);
   store<u16>(out, <u16>source, OUT_SOURCE);
   if (isSuperFrame(frame)) store<u32>(w() + W_OUT_SUPER, 1);
 }

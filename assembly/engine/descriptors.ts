@@ -1,6 +1,15 @@
 // The kernel's structures that more than one step writes: iovec, msghdr, cmsghdr (64-bit Linux).
 
-import { HDR_MEMORY_BASE, MMSGHDR_SIZE, MSG_CONTROL, MSG_CONTROLLEN, MSG_IOV, MSG_IOVLEN } from '../layout';
+import {
+  ARRIVED_IN_FRAGMENTS,
+  CMSG_SPACE,
+  HDR_MEMORY_BASE,
+  MARK_TOS,
+  MARK_TTL,
+  MARK_TTL_SHIFT,
+  MMSGHDR_SIZE,
+  MSG_CONTROL, MSG_CONTROLLEN, MSG_IOV, MSG_IOVLEN } from '../layout';
+import { sockaddrIsIpv4, sockaddrIsMulticast } from '../wire/sockaddr';
 
 const CMSG_LEVEL: usize = 8; // after the u64 length
 const CMSG_TYPE: usize = 12;
@@ -8,6 +17,14 @@ export const CMSG_DATA: usize = 16;
 const SOL_UDP: u32 = 17;
 export const UDP_SEGMENT: u32 = 103;
 export const UDP_GRO: u32 = 104;
+const SOL_IP: u32 = 0;
+const IP_TOS: u32 = 1;
+const IP_TTL: u32 = 2;
+const IP_RECVFRAGSIZE: u32 = 25;
+const SOL_IPV6: u32 = 41;
+const IPV6_HOPLIMIT: u32 = 52;
+const IPV6_TCLASS: u32 = 67;
+const IPV6_RECVFRAGSIZE: u32 = 77;
 
 // What the kernel calls an offset of this memory.
 @inline
@@ -37,13 +54,28 @@ export function attachControl(header: usize, control: usize, len: u32): void {
   store<u64>(header, len, MSG_CONTROLLEN);
 }
 
-// The message is to be cut into datagrams of `size` bytes (udp(7), UDP_SEGMENT).
-export function attachSegmentSize(header: usize, control: usize, size: u32): void {
-  store<u64>(control, CMSG_DATA + 2);
-  store<u32>(control, SOL_UDP, CMSG_LEVEL);
-  store<u32>(control, UDP_SEGMENT, CMSG_TYPE);
-  store<u64>(control, size, CMSG_DATA);
-  attachControl(header, control, <u32>CMSG_DATA + 8);
+// Control data of what is sent, at most CONTROL_SIZE bytes: it is to be cut into datagrams of `size` bytes (udp(7),
+// UDP_SEGMENT; 0: it is one), and whatever `mark` says that is not as the socket does by itself. `to`: the struct
+// sockaddr; a group's hop count is the socket's own.
+export function attachOptions(header: usize, control: usize, size: u32, mark: u32, to: usize): void {
+  const isIpv4 = sockaddrIsIpv4(to);
+  let end = control;
+  if (size != 0) end = option(end, SOL_UDP, UDP_SEGMENT, 2, size);
+  const level = isIpv4 ? SOL_IP : SOL_IPV6;
+  if (mark & MARK_TOS) end = option(end, level, isIpv4 ? IP_TOS : IPV6_TCLASS, 4, mark & MARK_TOS);
+  const ttl = (mark & MARK_TTL) >> MARK_TTL_SHIFT;
+  if (ttl != 0 && !sockaddrIsMulticast(to)) end = option(end, level, isIpv4 ? IP_TTL : IPV6_HOPLIMIT, 4, ttl);
+  if (end != control) attachControl(header, control, <u32>(end - control));
+}
+
+// A struct cmsghdr and a number of `bytes`. Answers where the next one begins.
+@inline
+function option(at: usize, level: u32, type: u32, bytes: usize, value: u32): usize {
+  store<u64>(at, CMSG_DATA + bytes);
+  store<u32>(at, level, CMSG_LEVEL);
+  store<u32>(at, type, CMSG_TYPE);
+  store<u64>(at, value, CMSG_DATA);
+  return at + CMSG_SPACE;
 }
 
 // The size of the datagrams that the kernel joined (UDP_GRO); 0: the message is one datagram.
@@ -52,6 +84,28 @@ export function joinedSize(control: usize, len: u64): u32 {
   if (len < <u64>CMSG_DATA + 4) return 0;
   if (load<u32>(control, CMSG_LEVEL) != SOL_UDP || load<u32>(control, CMSG_TYPE) != UDP_GRO) return 0;
   return load<u32>(control, CMSG_DATA);
+}
+
+// What the outer header of a message was: its TOS or traffic class, and ARRIVED_IN_FRAGMENTS if the kernel has put it
+// together. (Datagrams that it joined with UDP_GRO have the same TOS, and none was a fragment.)
+export function arrivalOf(control: usize, len: u64): u32 {
+  const end = control + <usize>len;
+  let arrival: u32 = 0;
+  let at = control;
+  while (at + CMSG_DATA < end) {
+    const level = load<u32>(at, CMSG_LEVEL);
+    const type = load<u32>(at, CMSG_TYPE);
+    if (level == SOL_IP) arrival |= arrivalBits(at, type == IP_TOS, type == IP_RECVFRAGSIZE);
+    else if (level == SOL_IPV6) arrival |= arrivalBits(at, type == IPV6_TCLASS, type == IPV6_RECVFRAGSIZE);
+    at += max((<usize>load<u64>(at) + 7) & ~7, CMSG_DATA);
+  }
+  return arrival;
+}
+
+@inline
+function arrivalBits(at: usize, isTos: bool, isFragments: bool): u32 {
+  if (isTos) return load<u8>(at, CMSG_DATA);
+  return isFragments ? ARRIVED_IN_FRAGMENTS : 0;
 }
 
 export function clearMessages(headers: usize, count: u32): void {

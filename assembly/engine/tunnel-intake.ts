@@ -21,6 +21,7 @@ import { countDecapIn, drop, expectDatagrams, expectFrames } from '../datapath/c
 import { decapOffloaded } from '../datapath/decap';
 import { encapReads } from '../datapath/encap';
 import { takeComplete } from '../datapath/frame';
+import { arriveWith } from '../datapath/arrival';
 import { outHasRoom } from '../datapath/output';
 import { readAt, readLen } from '../datapath/reads';
 import { w } from '../datapath/worker';
@@ -35,6 +36,7 @@ import {
   ipv4Protocol,
   ipv4PseudoSum,
   ipv4Src,
+  ipv4Tos,
   ipv4TotalLength,
   ipv4VerifyPlain,
 } from '../wire/ipv4';
@@ -49,6 +51,7 @@ import {
   ipv6PseudoSum,
   ipv6SrcHigh,
   ipv6SrcLow,
+  ipv6TrafficClass,
 } from '../wire/ipv6';
 import { sockaddrSetIpv4, sockaddrSetIpv6 } from '../wire/sockaddr';
 import { TUNNEL_VNET_SIZE, tunnelVnetInner, tunnelVnetIsTunnel } from '../wire/tunnel-vnet';
@@ -92,6 +95,7 @@ function decapRead(at: usize, len: u32): bool {
   const socket = socketOf(udpDstPort(frame + udp));
   if (socket == 0) return refused(datagram, length, Drop.unknown_vni);
   const from = w() + W_TUNNEL_NAME;
+  arriveWith(isIpv4() ? ipv4Tos(frame + ETH_HLEN) : ipv6TrafficClass(frame + ETH_HLEN));
   if (!tunnelVnetIsTunnel(at) && vnetGsoType(at) == VNET_GSO_UDP_L4) {
     if (!isResumed()) expectDatagrams(datagramsOf(length, vnetGsoSize(at)));
     return decapMessage(datagram, length, vnetGsoSize(at), false, socket, from);

@@ -206,6 +206,23 @@ export function ipv4ConstantSum(packet: usize): u32 {
   return sum(packet + SOURCE, ipv4HeaderLength(packet) - <u32>SOURCE, middle);
 }
 
+@inline
+export function ipv4SetTos(packet: usize, tos: u32): void {
+  store<u8>(packet, <u8>tos, TOS);
+}
+
+@inline
+export function ipv4SetTtl(packet: usize, ttl: u32): void {
+  store<u8>(packet, <u8>ttl, TTL);
+}
+
+/** Routers may cut it from now on, and its fragments are told from others by `id`. */
+@inline
+export function ipv4ClearDf(packet: usize, id: u32): void {
+  store16be(packet, IDENTIFICATION, id);
+  store16be(packet, FRAGMENT, 0);
+}
+
 /** Writes a header without options, not fragmented, DF set, whose checksum is still zero: `ipv4FillChecksum`. */
 export function ipv4Stamp(packet: usize, protocol: u32, totalLength: u32, src: u32, dst: u32): void {
   assert(totalLength >= IPV4_HLEN && totalLength <= 0xffff && protocol <= 0xff);
@@ -232,6 +249,15 @@ export function ipv4SetId(packet: usize, id: u32): void {
 @inline
 export function ipv4SetChecksum(packet: usize, value: u32): void {
   store16be(packet, CHECKSUM, value);
+}
+
+/** Changes the type of service, and the checksum with it (RFC 1624, equation 3): one that was wrong stays wrong. */
+export function ipv4ChangeTos(packet: usize, tos: u32): void {
+  const before = load16be(packet, VERSION_IHL);
+  const after = (before & 0xff00) | tos;
+  store<u8>(packet, <u8>tos, TOS);
+  const sum = <u64>(ipv4Checksum(packet) ^ 0xffff) + <u64>(before ^ 0xffff) + <u64>after;
+  store16be(packet, CHECKSUM, foldSum(sum) ^ 0xffff);
 }
 
 /** Makes the header checksum right; the last thing after every other change. */

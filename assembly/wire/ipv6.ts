@@ -201,6 +201,17 @@ export function ipv6Stamp(packet: usize, payloadLength: u32, nextHeader: u32, ho
   store16be(packet, NEXT_HEADER, (nextHeader << 8) | hopLimit);
 }
 
+/** DSCP and ECN; the flow label stays. */
+@inline
+export function ipv6SetTrafficClass(packet: usize, value: u32): void {
+  store16be(packet, VERSION_CLASS_FLOW, (load16be(packet, VERSION_CLASS_FLOW) & 0xf00f) | (value << 4));
+}
+
+@inline
+export function ipv6SetHopLimit(packet: usize, value: u32): void {
+  store<u8>(packet, <u8>value, HOP_LIMIT);
+}
+
 @inline
 export function ipv6SetPayloadLength(packet: usize, payloadLength: u32): void {
   assert(payloadLength <= 0xffff);

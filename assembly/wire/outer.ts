@@ -10,26 +10,39 @@
 // The destination MAC is that of the TAP. The source MAC is 00:00 and the index of the interface to leave by, u32,
 // little-endian: the kernel replaces both (src/system/bpf/programs.ts).
 
+import { MARK_FRAGMENT, MARK_TOS, MARK_TTL, MARK_TTL_SHIFT, OUTER_TTL } from '../layout';
 import { foldSum } from './checksum';
 import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, ethSetDst, ethSetSrc, ethSetType } from './ethernet';
 import {
   IPPROTO_UDP,
   IPV4_HLEN,
   ipv4Checksum,
+  ipv4ClearDf,
   ipv4ConstantSum,
+  ipv4FillChecksum,
   ipv4PseudoSum,
   ipv4SetChecksum,
+  ipv4SetTos,
   ipv4SetTotalLength,
+  ipv4SetTtl,
   ipv4Stamp,
 } from './ipv4';
-import { IPV6_HLEN, ipv6PseudoSum, ipv6SetDst, ipv6SetPayloadLength, ipv6SetSrc, ipv6Stamp } from './ipv6';
+import {
+  IPV6_HLEN,
+  ipv6PseudoSum,
+  ipv6SetDst,
+  ipv6SetHopLimit,
+  ipv6SetPayloadLength,
+  ipv6SetSrc,
+  ipv6SetTrafficClass,
+  ipv6Stamp,
+} from './ipv6';
 import { UDP_HLEN, udpChecksum, udpSetLength, udpSetPartial, udpSetSrcPort, udpStamp } from './udp';
 
 /** Bytes of the headers over IPv4. */
 export const OUTER_IPV4_HLEN: u32 = ETH_HLEN + IPV4_HLEN + UDP_HLEN;
 /** Bytes of the headers over IPv6. */
 export const OUTER_IPV6_HLEN: u32 = ETH_HLEN + IPV6_HLEN + UDP_HLEN;
-const HOP_LIMIT: u32 = 64;
 
 /** Writes the template of an endpoint over IPv4: OUTER_IPV4_HLEN bytes. Not fragmented, DF set, id 0, TTL 64. */
 export function outerTemplate4(at: usize, mac: u64, ifindex: u32, src: u32, dst: u32, dstPort: u32): void {
@@ -56,7 +69,7 @@ export function outerTemplate6(
   const ip = at + ETH_HLEN;
   const udp = ip + IPV6_HLEN;
   ethernet(at, mac, ifindex, ETH_P_IPV6);
-  ipv6Stamp(ip, 0, IPPROTO_UDP, HOP_LIMIT);
+  ipv6Stamp(ip, 0, IPPROTO_UDP, OUTER_TTL);
   ipv6SetSrc(ip, srcHigh, srcLow);
   ipv6SetDst(ip, dstHigh, dstLow);
   udpStamp(udp, 0, dstPort, UDP_HLEN);
@@ -85,6 +98,29 @@ export function outerStamp(to: usize, template: usize, hlen: u32, len: u32, srcP
   udpSetSrcPort(udp, srcPort);
   udpSetLength(udp, length);
   udpSetPartial(udp, withChecksum ? foldSum(<u64>udpChecksum(udp) + <u64>length) : 0);
+}
+
+let lastId: u32 = 0; // of this worker's datagrams that may be cut
+
+/**
+ * Changes headers that `outerStamp` has written to what `mark` says (MARK_* of the layout). What may be cut on its way
+ * has ids of its own: a super-frame of `frames` datagrams as many, as the kernel counts on from the first.
+ */
+export function outerSetMark(to: usize, hlen: u32, mark: u32, frames: u32): void {
+  const ip = to + ETH_HLEN;
+  const ttl = (mark & MARK_TTL) >> MARK_TTL_SHIFT;
+  if (hlen != OUTER_IPV4_HLEN) {
+    ipv6SetTrafficClass(ip, mark & MARK_TOS);
+    if (ttl != 0) ipv6SetHopLimit(ip, ttl);
+    return;
+  }
+  ipv4SetTos(ip, mark & MARK_TOS);
+  if (ttl != 0) ipv4SetTtl(ip, ttl);
+  if (mark & MARK_FRAGMENT) {
+    ipv4ClearDf(ip, lastId + 1);
+    lastId += frames;
+  }
+  ipv4FillChecksum(ip);
 }
 
 // Pieces of 16 bytes, the last of which overlaps the one before.

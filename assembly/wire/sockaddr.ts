@@ -38,6 +38,13 @@ export function sockaddrIsIpv4(sockaddr: usize): bool {
   return load<u16>(sockaddr, FAMILY) == AF_INET;
 }
 
+/** Whether the address is that of a group. */
+@inline
+export function sockaddrIsMulticast(sockaddr: usize): bool {
+  if (sockaddrIsIpv4(sockaddr)) return load<u8>(sockaddr, IPV4_ADDRESS) >> 4 == 0xe;
+  return load<u8>(sockaddr, IPV6_ADDRESS) == 0xff;
+}
+
 @inline
 export function sockaddrPort(sockaddr: usize): u32 {
   return load16be(sockaddr, PORT);

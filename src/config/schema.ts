@@ -67,7 +67,8 @@ function propertySchema(spec: PropertySpec): Schema {
   return { ...base, ...fallback, ...typeSchema(spec, isSwitch) };
 }
 
-function typeSchema({ type, range, values, maxBytes = STRING_BYTES_MAX }: PropertySpec, isSwitch: boolean): Schema {
+function typeSchema(spec: PropertySpec, isSwitch: boolean): Schema {
+  const { type, range, values, maxBytes = STRING_BYTES_MAX } = spec;
   if (isSwitch) return { enum: [true, false, 'true', 'false'] };
   switch (type) {
     case 'int':

@@ -5,24 +5,12 @@ import {
   OVERLAYS_MAX,
   OVL_ANY_MAC_VNIC,
   OVL_FIRST_VNIC,
-  OVL_FLAG_ACCEPT_PARTIAL,
-  OVL_FLAG_COALESCE_TCP,
-  OVL_FLAG_COALESCE_UDP,
-  OVL_FLAG_FLOOD_UNKNOWN,
-  OVL_FLAG_LEARN,
-  OVL_FLAG_LIVE,
-  OVL_FLAG_LOOKUP,
-  OVL_FLAG_POINT,
-  OVL_FLAG_PROXY_ARP,
-  OVL_FLAG_PROXY_DHCP,
-  OVL_FLAG_PROXY_NDP,
-  OVL_FLAG_RETURNS,
-  OVL_FLAG_SEGMENT,
-  OVL_FLAG_STRICT_HEADER,
   OVL_FLAGS,
   OVL_FLOOD,
   OVL_FRAME_MAX,
   OVL_INCARNATION,
+  OVL_MARK,
+  OVL_MARK_COPIED,
   OVL_POINT,
   OVL_SIZE,
   OVL_SOCKET,
@@ -61,6 +49,7 @@ import type { FloodList } from './flood-lists.js';
 import { Indexes } from './indexes.js';
 import { macWord } from './mac.js';
 import type { Views } from './memory.js';
+import { copiedMark, overlayFlags, ownMark } from './overlay-words.js';
 import { writeNames } from './socket-names.js';
 import type {
   OverlayConfig,
@@ -128,8 +117,11 @@ export class Tables {
       this.#set(area, W_NO_SEGMENT + index * 4, 0);
       for (let port = 0; port < this.#get(socketAt(index), SOCK_SOURCES); port++) {
         const source = W_SOURCE_FDS + (index * SOURCES_MAX + port) * SOURCE_KINDS * 4;
-        this.#set(area, source, sources[worker]?.[port]?.withChecksum ?? NO_FD);
-        this.#set(area, source + 4, sources[worker]?.[port]?.withoutChecksum ?? NO_FD);
+        const own = sources[worker]?.[port];
+        for (const [kind, fds] of [own, own?.fragmentable ?? own].entries()) {
+          this.#set(area, source + kind * 8, fds?.withChecksum ?? NO_FD);
+          this.#set(area, source + kind * 8 + 4, fds?.withoutChecksum ?? NO_FD);
+        }
       }
     }
   }
@@ -158,6 +150,8 @@ export class Tables {
     this.#set(record, OVL_POINT, point);
     this.#set(record, OVL_FLOOD, flood);
     this.#set(record, OVL_FRAME_MAX, ETHERNET_HEADER + config.mtu);
+    this.#set(record, OVL_MARK, ownMark(config.outer));
+    this.#set(record, OVL_MARK_COPIED, copiedMark(config.outer));
     this.#set(record, OVL_FLAGS, overlayFlags(config));
   }
 
@@ -266,23 +260,4 @@ export class Tables {
       if (this.#get(overlayAt(index), OVL_FLAGS) !== 0) yield this.targetsOf(index);
     }
   }
-}
-
-function overlayFlags(config: OverlayConfig): number {
-  return (
-    OVL_FLAG_LIVE |
-    (config.strictHeader ? OVL_FLAG_STRICT_HEADER : 0) |
-    (config.proxyArp ? OVL_FLAG_PROXY_ARP : 0) |
-    (config.proxyNdp ? OVL_FLAG_PROXY_NDP : 0) |
-    (config.proxyDhcp ? OVL_FLAG_PROXY_DHCP : 0) |
-    (config.lookup ? OVL_FLAG_LOOKUP : 0) |
-    (config.flood?.unknown ? OVL_FLAG_FLOOD_UNKNOWN : 0) |
-    (config.learn ? OVL_FLAG_LEARN : 0) |
-    (config.returns ? OVL_FLAG_RETURNS : 0) |
-    (config.point === null ? 0 : OVL_FLAG_POINT) |
-    (config.segment ? OVL_FLAG_SEGMENT : 0) |
-    (config.coalesceTcp ? OVL_FLAG_COALESCE_TCP : 0) |
-    (config.coalesceUdp ? OVL_FLAG_COALESCE_UDP : 0) |
-    (config.acceptPartial ? OVL_FLAG_ACCEPT_PARTIAL : 0)
-  );
 }

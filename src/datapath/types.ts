@@ -1,5 +1,6 @@
 /** What the other rooms know of the datapath: plain data in, plain data out. Indexes are opaque small integers. */
 import type { Endpoint } from '../address.js';
+import type { OuterHeader } from '../outer-header.js';
 
 /** A slot of a table in the shared memory; 0 is never one. */
 export type OverlayIndex = number;
@@ -18,6 +19,7 @@ export interface OverlayConfig {
   readonly mtu: number;
   /** Frames from the underlay may have partial checksums, and come as super-frames of one datagram. */
   readonly acceptPartial: boolean;
+  readonly outer: OuterHeader;
   /** The one destination of a point plugin; null for a dynamic one. */
   readonly point: Endpoint | 'drop' | null;
   /**
@@ -94,7 +96,12 @@ export interface PathMtu {
   readonly isLowered: boolean;
 }
 
-export interface SourcePort {
+export interface SourcePort extends SourceFds {
+  /** For datagrams that may be fragmented on their way; none: the same as for all. */
+  readonly fragmentable?: SourceFds;
+}
+
+export interface SourceFds {
   /** For several datagrams at once, which the kernel takes only where it makes checksums. */
   readonly withChecksum: number;
   /** For single ones; may be the same. */

@@ -3,6 +3,7 @@ import { networkInterfaces } from 'node:os';
 import ipaddr from 'ipaddr.js';
 import { type Endpoint, ipFamily, parseIp, VXLAN_PORT } from '../address.js';
 import { badListenIp, linkLocalListenIp } from '../errors.js';
+import { DEFAULT_OUTER, type OuterHeader } from '../outer-header.js';
 import type { PropertySpec, PropertyValue } from '../search/api.js';
 import type { Manifest } from '../search/host/messages.js';
 import { parseProperties } from '../search/props.js';
@@ -71,6 +72,44 @@ export const OVERLAY_PROPERTIES: readonly PropertySpec[] = [
     default: 1,
     range: [1, 255],
     help: 'TTL or hop limit of what is sent to a multicast group; 1: it stays on the link',
+  },
+  {
+    name: 'vxlan/ecn',
+    type: 'string',
+    required: false,
+    default: DEFAULT_OUTER.ecn,
+    values: ['normal', 'compatible', 'off'],
+    mutable: true,
+    help: 'congestion marks: normal: out of the packet and back in (RFC 6040); compatible: only in; off: neither',
+  },
+  {
+    name: 'vxlan/dscp',
+    type: 'uint',
+    required: false,
+    default: DEFAULT_OUTER.dscp,
+    range: [0, 63],
+    values: ['inherit'],
+    mutable: true,
+    help: 'DSCP of the outer header; inherit: that of the packet inside',
+  },
+  {
+    name: 'vxlan/ttl',
+    type: 'uint',
+    required: false,
+    default: DEFAULT_OUTER.ttl,
+    range: [1, 255],
+    values: ['inherit'],
+    mutable: true,
+    help: 'TTL or hop limit of the outer header, but to multicast groups; inherit: that of the packet inside',
+  },
+  {
+    name: 'vxlan/fragments',
+    type: 'string',
+    required: false,
+    default: DEFAULT_OUTER.fragments,
+    values: ['accept', 'drop'],
+    mutable: true,
+    help: 'datagrams that arrive in fragments',
   },
   {
     name: 'vxlan/accept_partial',
@@ -147,6 +186,7 @@ export interface OverlaySettings {
   readonly socket: SocketSettings;
   readonly vlan: 'pass' | 'strip' | 'discard';
   readonly strictHeader: boolean;
+  readonly outer: OuterHeader;
   /** Frames as they are inside a kernel on this machine are taken. */
   readonly acceptPartial: boolean;
   readonly negativeTtlMs: number;
@@ -206,6 +246,13 @@ function settingsOf(values: Values): OverlaySettings {
     },
     vlan: values.vlan as OverlaySettings['vlan'],
     strictHeader: values['strict-header'] === 'true',
+    outer: {
+      ecn: values['vxlan/ecn'] as OuterHeader['ecn'],
+      dscp: values['vxlan/dscp'] as OuterHeader['dscp'],
+      ttl: values['vxlan/ttl'] as OuterHeader['ttl'],
+      df: 'set',
+      fragments: values['vxlan/fragments'] as OuterHeader['fragments'],
+    },
     acceptPartial: values['vxlan/accept_partial'] === 'auto',
     negativeTtlMs: Number(values['lookup/negative_ttl']),
     pluginMemoryMiB: Number(values['lookup/memory']),

@@ -17,6 +17,7 @@ import {
   IPPROTO_IPV6,
   newUdpSocket,
   receiveCoalesced,
+  receiveHeaders,
   receiveMuch,
   receiveOnInterface,
   receiveWithoutChecksum6,
@@ -71,6 +72,7 @@ export function openMulticast(options: MembershipOptions): MulticastListener {
   };
   try {
     receiveMuch(fd);
+    receiveHeaders(fd, ipFamily(multicast.ip));
     if (acceptZeroChecksum6 && ipFamily(multicast.ip) === 6) receiveWithoutChecksum6(fd);
     attachFilter(fd, notFrom(localIp));
     receiveOnInterface(fd, joined);

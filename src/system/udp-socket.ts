@@ -25,16 +25,25 @@ const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
 const SO_BINDTOIFINDEX = 62; // since Linux 5.1
 export const IPPROTO_IP = 0;
+const IP_TTL = 2;
 const IP_MTU_DISCOVER = 10;
+const IP_RECVTOS = 13;
+const IP_RECVFRAGSIZE = 25; // since Linux 4.15
 const SOL_UDP = 17;
 const UDP_NO_CHECK6_TX = 101;
 const UDP_NO_CHECK6_RX = 102;
 const UDP_SEGMENT = 103; // since Linux 4.18
 const UDP_GRO = 104; // since Linux 5.0
 export const IPPROTO_IPV6 = 41;
+const IPV6_UNICAST_HOPS = 16;
 const IPV6_MTU_DISCOVER = 23;
 const IPV6_V6ONLY = 26;
+const IPV6_RECVTCLASS = 66;
+const IPV6_RECVFRAGSIZE = 77;
 const PMTUDISC_DO = 2;
+
+/** Of what is sent to one host, unless a control message says otherwise: whatever the sysctls of this host say. */
+const HOPS = 64;
 
 /** Room for a burst while a worker is busy elsewhere; the kernel doubles the number for its own bookkeeping. */
 const BUFFER_BYTES = 8 << 20;
@@ -51,9 +60,11 @@ export function newUdpSocket(endpoint: Endpoint): number {
   try {
     if (isIpv4) {
       setOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_DO);
+      setOption(fd, IPPROTO_IP, IP_TTL, HOPS);
     } else {
       setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
       setOption(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_DO);
+      setOption(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, HOPS);
     }
     setBuffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
     return fd;
@@ -66,6 +77,17 @@ export function newUdpSocket(endpoint: Endpoint): number {
 /** Room for what others send us. */
 export function receiveMuch(fd: number): void {
   setBuffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
+}
+
+/** What is received has a control message of its TOS or traffic class, and one if it came in fragments. */
+export function receiveHeaders(fd: number, family: 4 | 6): void {
+  if (family === 4) {
+    setOption(fd, IPPROTO_IP, IP_RECVTOS, 1);
+    setOption(fd, IPPROTO_IP, IP_RECVFRAGSIZE, 1);
+  } else {
+    setOption(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+    setOption(fd, IPPROTO_IPV6, IPV6_RECVFRAGSIZE, 1);
+  }
 }
 
 /**

@@ -13,6 +13,7 @@ import {
   knowsSegments,
   newUdpSocket,
   receiveCoalesced,
+  receiveHeaders,
   receiveMuch,
   receiveNothing,
   receiveWithoutChecksum6,
@@ -95,6 +96,7 @@ function newSocket(opened: number[], { listen }: UnderlayOptions): number {
 
 function prepareListener(fd: number, { listen, acceptZeroChecksum6 }: UnderlayOptions): void {
   receiveMuch(fd);
+  receiveHeaders(fd, ipFamily(listen.ip));
   if (acceptZeroChecksum6 && ipFamily(listen.ip) === 6) receiveWithoutChecksum6(fd);
 }
 

@@ -5,7 +5,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import {
   BATCH_MAX,
-  CMSG_SIZE,
+  CMSG_SPACE,
+  CONTROL_SIZE,
   HDR_MEMORY_BASE,
   MMSGHDR_SIZE,
   MSG_CONTROLLEN,
@@ -36,6 +37,7 @@ import { type DatapathExports, instantiate } from '../../src/datapath/module.js'
 import { Rings } from '../../src/datapath/rings.js';
 import { type OverlayTargets, Tables } from '../../src/datapath/tables.js';
 import type { FdbTarget, OverlayConfig, UpcallRecord } from '../../src/datapath/types.js';
+import { DEFAULT_OUTER } from '../../src/outer-header.js';
 import { sockaddrOf } from '../../src/system/sockaddr.js';
 import { deliveriesOf, messagesOf, type Output, type Placed } from './outputs.js';
 import { settleSends } from './sends.js';
@@ -60,6 +62,11 @@ export interface ReceiveOptions {
   readonly joined?: number;
   /** The outer source address, of all of them or of each. */
   readonly from?: string | readonly string[];
+  /** The TOS or traffic class of the outer header. */
+  readonly tos?: number;
+  /** They came in fragments, the longest of so many bytes. */
+  readonly fragment?: number;
+  readonly isIpv6?: boolean;
 }
 
 export const OVERLAY: OverlayConfig = {
@@ -69,6 +76,7 @@ export const OVERLAY: OverlayConfig = {
   vlan: 'pass',
   mtu: 1450,
   acceptPartial: false, // a right checksum is taken for a partial one now and then, which random tests would see
+  outer: DEFAULT_OUTER,
   point: null,
   lookup: true,
   flood: null,
@@ -230,15 +238,21 @@ export class Core {
     this.views.u8.set(message, WORKERS_BASE + W_RX_SLOTS + index * RX_SLOT_SIZE);
     this.#word(header + MSG_LEN, message.length);
     this.#word(header + MSG_FLAGS, options.truncated ? 0x20 : 0);
-    this.#word(header + MSG_CONTROLLEN, options.joined === undefined ? 0 : CMSG_SIZE - 8);
     if (from !== undefined) {
       const name = sockaddrOf({ ip: from, port: 50_000 });
       this.views.u8.set(name, WORKERS_BASE + W_RX_NAMES + index * RX_NAME_SIZE);
     }
-    const control = W_RX_CONTROL + index * CMSG_SIZE;
-    for (const [offset, value] of [CMSG_DATA + 4, 0, SOL_UDP, UDP_GRO, options.joined ?? 0].entries()) {
-      this.#word(control + offset * 4, value);
+    const said: number[][] = [];
+    if (options.joined !== undefined) said.push([SOL_UDP, UDP_GRO, 4, options.joined]);
+    if (options.tos !== undefined) said.push(options.isIpv6 ? [41, 67, 4, options.tos] : [0, 1, 1, options.tos]);
+    if (options.fragment !== undefined) said.push([...(options.isIpv6 ? [41, 77] : [0, 25]), 4, options.fragment]);
+    for (const [at, [level, type, bytes, value]] of said.entries()) {
+      const control = W_RX_CONTROL + index * CONTROL_SIZE + at * CMSG_SPACE;
+      for (const [word, each] of [CMSG_DATA + bytes!, 0, level!, type!, value!].entries()) {
+        this.#word(control + word * 4, each);
+      }
     }
+    this.#word(header + MSG_CONTROLLEN, said.length * CMSG_SPACE);
   }
 
   /** A turn of the loop without I/O: held frames, deadlines, injected frames. */

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import {
-  CMSG_SIZE,
+  CMSG_SPACE,
+  CONTROL_SIZE,
   IOVEC_SIZE,
   MMSGHDR_SIZE,
   MSG_CONTROLLEN,
@@ -32,7 +33,7 @@ import type { Views } from '../../src/datapath/memory.js';
 
 /** Something the datapath wants sent: a datagram, cut out of its message as the kernel would, or a write to a TAP. */
 export type Output =
-  | { readonly to: string; readonly datagram: Buffer }
+  | { readonly to: string; readonly datagram: Buffer; readonly tos?: number; readonly ttl?: number }
   | { readonly vnic: number; readonly frame: Buffer; readonly vnet?: Buffer };
 
 /** With its place in the output list. */
@@ -56,21 +57,42 @@ function gather({ u8, u64, address }: Views, vectors: number, count: number): Bu
   return Buffer.concat(parts);
 }
 
+const OPTIONS: Readonly<Record<string, 'segment' | 'tos' | 'ttl'>> = {
+  '17 103': 'segment',
+  '0 1': 'tos',
+  '0 2': 'ttl',
+  '41 67': 'tos',
+  '41 52': 'ttl',
+};
+
+/** What the control data of a message says. */
+function optionsOf(views: Views, index: number): { segment?: number; tos?: number; ttl?: number } {
+  const start = W_TX_CONTROL + index * CONTROL_SIZE;
+  const length = Number(views.u64[(WORKERS_BASE + W_TX_MMSG + index * MMSGHDR_SIZE + MSG_CONTROLLEN) >> 3]!);
+  assert.ok(length <= CONTROL_SIZE);
+  const options: { segment?: number; tos?: number; ttl?: number } = {};
+  for (let at = start; at < start + length; at += CMSG_SPACE) {
+    const name = OPTIONS[`${read(views, at + 8)} ${read(views, at + 12)}`];
+    assert.ok(name !== undefined);
+    options[name] = read(views, at + CMSG_DATA);
+  }
+  return options;
+}
+
 /** One list a message; each must be one that the kernel takes. */
 export function messagesOf(views: Views, endpoints: Endpoints): Placed[][] {
   return Array.from({ length: read(views, W_TX_COUNT) }, (_, index) => {
     const header = WORKERS_BASE + W_TX_MMSG + index * MMSGHDR_SIZE;
     const vectors = Number(views.u64[(header + MSG_IOV) >> 3]!) - views.address;
     const bytes = gather(views, vectors, Number(views.u64[(header + MSG_IOVLEN) >> 3]!));
-    const isCut = views.u64[(header + MSG_CONTROLLEN) >> 3] !== 0n;
-    const size = isCut ? read(views, W_TX_CONTROL + index * CMSG_SIZE + CMSG_DATA) : bytes.length;
+    const { segment: size = bytes.length, ...mark } = optionsOf(views, index);
     const entry = read(views, W_TX_OUT + index * 4);
     const to = formatEndpoint(endpoints.at(read(views, W_OUT + entry * OUT_SIZE + OUT_ENDPOINT)));
     const datagrams = Array.from({ length: Math.ceil(bytes.length / size) }, (_, n) =>
       bytes.subarray(n * size, (n + 1) * size),
     );
     assert.ok(datagrams.length <= SEGMENTS_MAX && bytes.length <= UDP_PAYLOAD_MAX, `${bytes.length} bytes`);
-    return datagrams.map((datagram) => ({ entry, output: { to, datagram } }));
+    return datagrams.map((datagram) => ({ entry, output: { to, datagram, ...mark } }));
   });
 }
 

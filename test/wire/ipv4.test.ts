@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import fc from 'fast-check';
 import { dirt, onlyWroteInside, place, placeAtEnd, read, withBytes } from '../support/bytes.js';
 import { forEachBuild } from '../support/module.js';
 import { IPV4_FIRST_FRAGMENT, IPV4_LAST_FRAGMENT, IPV4_MIDDLE_FRAGMENT, TCP_SYN, UDP_IPV4 } from './frames.js';
@@ -36,6 +37,26 @@ await forEachBuild((build, m) => {
       m.ipv4FillChecksum(packet);
       assert.deepEqual(read(m, packet, 20), expected);
       assert.ok(onlyWroteInside(m, packet, 20));
+    });
+
+    test('a changed TOS leaves the checksum as right, or as wrong, as it was (RFC 1624)', () => {
+      const header = fc.uint8Array({ minLength: 20, maxLength: 20 });
+      const byte = fc.nat({ max: 0xff });
+      fc.assert(
+        fc.property(header, byte, byte, fc.constantFrom(0, 0, 1, 0x8000), (bytes, before, tos, error) => {
+          const packet = place(m, withBytes(bytes, VERSION_IHL, 0x45, before));
+          m.ipv4FillChecksum(packet);
+          const right = m.ipv4Checksum(packet);
+          m.ipv4SetChecksum(packet, (right + error) & 0xffff);
+          m.ipv4ChangeTos(packet, tos);
+          const after = read(m, packet, 20);
+          const expected = place(m, withBytes(after, 10, 0, 0));
+          m.ipv4FillChecksum(expected);
+          assert.equal(m.ipv4Tos(packet), tos);
+          const made = (after[10]! << 8) | after[11]!;
+          assert.equal(made === m.ipv4Checksum(expected), error === 0);
+        }),
+      );
     });
 
     test('a changed length is right again once the checksum is filled', () => {

@@ -2,7 +2,7 @@
 // that UDP_GRO joined.
 
 import {
-  CMSG_SIZE,
+  CONTROL_SIZE,
   EP_SOCKADDR_MAX,
   IOVEC_SIZE,
   MMSGHDR_SIZE,
@@ -21,11 +21,12 @@ import {
   W_RX_NAMES,
   W_RX_SLOTS,
 } from '../../layout';
+import { arriveWith } from '../../datapath/arrival';
 import { decapAhead } from '../../datapath/decap';
 import { upcallNotify } from '../../datapath/upcall';
 import { beginPass, w } from '../../datapath/worker';
 import { socketOwner } from '../../table/records';
-import { address, attachControl, clearMessages, iovec, joinedSize, message } from '../descriptors';
+import { address, arrivalOf, attachControl, clearMessages, iovec, joinedSize, message } from '../descriptors';
 import { datagramsOf, decapMessage, isResumed } from '../intake';
 
 const MSG_TRUNC: u32 = 0x20;
@@ -42,7 +43,7 @@ function headerOf(index: u32): usize {
 
 @inline
 function controlOf(index: u32): usize {
-  return w() + W_RX_CONTROL + <usize>index * CMSG_SIZE;
+  return w() + W_RX_CONTROL + <usize>index * CONTROL_SIZE;
 }
 
 // The struct sockaddr of where it came from.
@@ -62,7 +63,7 @@ export function receiveStart(): void {
     const vector = w() + W_RX_IOV + <usize>index * IOVEC_SIZE;
     iovec(vector, slotOf(index), RX_SLOT_SIZE);
     message(headerOf(index), vector, 1);
-    attachControl(headerOf(index), controlOf(index), CMSG_SIZE);
+    attachControl(headerOf(index), controlOf(index), CONTROL_SIZE);
     store<u64>(headerOf(index), address(nameOf(index)), MSG_NAME);
     store<u32>(headerOf(index), EP_SOCKADDR_MAX, MSG_NAMELEN);
   }
@@ -108,9 +109,10 @@ function joinedIn(index: u32): u32 {
 function decapReceived(index: u32, socket: u32): bool {
   const header = headerOf(index);
   const isCut = (load<u32>(header, MSG_FLAGS) & MSG_TRUNC) != 0;
+  arriveWith(arrivalOf(controlOf(index), load<u64>(header, MSG_CONTROLLEN)));
   const len = load<u32>(header, MSG_LEN);
   if (!decapMessage(slotOf(index), len, joinedIn(index), isCut, socket, nameOf(index))) return false;
-  store<u64>(header, CMSG_SIZE, MSG_CONTROLLEN); // the kernel wrote there what it used
+  store<u64>(header, CONTROL_SIZE, MSG_CONTROLLEN); // the kernel wrote there what it used
   store<u32>(header, EP_SOCKADDR_MAX, MSG_NAMELEN); // and there
   return true;
 }

@@ -1,7 +1,7 @@
 // Datagrams that leave in one send. The kernel cuts a message into datagrams of one size (UDP_SEGMENT), so frames of a
-// list that an overlay sends to one endpoint by one source port are chained while they are equally long; a shorter one
-// ends the chain. Order within a flow holds: a flow has one endpoint and one source port, and what cannot join its
-// chain ends it.
+// list that an overlay sends to one endpoint by one source port are chained while they are equally long and have the
+// same mark (OUT_MARK); a shorter one ends the chain. Order within a flow holds: a flow has one endpoint and one source
+// port, and what cannot join its chain ends it.
 //
 // A chain's record, of CHAIN_SIZE bytes, says what it is so far. Records stand in sets, by what their chain leaves by;
 // where all of a set are in use, one of its chains ends.
@@ -13,6 +13,7 @@ import {
   OUT_ENDPOINT,
   OUT_JOINED,
   OUT_LEN,
+  OUT_MARK,
   OUT_NEXT,
   OUT_OVERLAY,
   OUT_SOURCE,
@@ -45,12 +46,14 @@ export function chainsBegin(): void {
 export function chain(index: u32, out: usize): void {
   const chain = find(out);
   const len = load<u32>(out, OUT_LEN);
+  const tail = outAt(load<u32>(chain, TAIL));
   const bytes = load<u32>(chain, BYTES) + len + VXLAN_HLEN;
   const count = load<u32>(chain, COUNT);
-  if (len > load<u32>(chain, LEN) || count >= <u32>SEGMENTS_MAX || bytes > <u32>UDP_PAYLOAD_MAX) {
+  const isFull = count >= <u32>SEGMENTS_MAX || bytes > <u32>UDP_PAYLOAD_MAX;
+  if (len > load<u32>(chain, LEN) || isFull || load<u32>(tail, OUT_MARK) != load<u32>(out, OUT_MARK)) {
     return open(chain, index, len);
   }
-  store<u32>(outAt(load<u32>(chain, TAIL)), index, OUT_NEXT);
+  store<u32>(tail, index, OUT_NEXT);
   store<u32>(out, 1, OUT_JOINED);
   store<u32>(chain, index, TAIL);
   store<u32>(chain, count + 1, COUNT);

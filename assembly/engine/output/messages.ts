@@ -10,11 +10,12 @@
 
 import {
   CACHE_LINE,
-  CMSG_SIZE,
+  CONTROL_SIZE,
   EMIT_MAX,
   EP_SOCKADDR,
   EP_SOCKADDR_LEN,
   IOVEC_SIZE,
+  MARK_FRAGMENT,
   MMSGHDR_SIZE,
   MSG_NAME,
   MSG_NAMELEN,
@@ -22,6 +23,7 @@ import {
   OUT_FRAME,
   OUT_FRAMES,
   OUT_LEN,
+  OUT_MARK,
   OUT_NEXT,
   OUT_OVERLAY,
   OUT_SETTLED,
@@ -56,7 +58,7 @@ import { w } from '../../datapath/worker';
 import { endpointAt, overlayAt } from '../../table/records';
 import { copyBytes } from '../../wire/checksum';
 import { isInDoubt } from './doubt';
-import { address, attachSegmentSize, clearMessages, iovec, message } from '../descriptors';
+import { address, attachOptions, clearMessages, iovec, message } from '../descriptors';
 
 const GATHER_MIN: u32 = 1024; // bytes of a datagram that is large
 
@@ -183,7 +185,11 @@ function emit(index: u32, out: usize, first: u32, len: u32, count: u32, size: u3
   store<u64>(header, address(endpoint + EP_SOCKADDR), MSG_NAME);
   store<u32>(header, load<u32>(endpoint, EP_SOCKADDR_LEN), MSG_NAMELEN);
   message(header, w() + W_TX_IOV + <usize>first * IOVEC_SIZE, vectors - first);
-  if (count > 1) attachSegmentSize(header, w() + W_TX_CONTROL + at * CMSG_SIZE, size);
+  const mark = load<u32>(out, OUT_MARK);
+  if (count > 1 || mark != 0) {
+    const control = w() + W_TX_CONTROL + at * CONTROL_SIZE;
+    attachOptions(header, control, count > 1 ? size : 0, mark, endpoint + EP_SOCKADDR);
+  }
   store<i32>(w() + W_TX_FD + (at << 2), sourceFd(out, count));
   store<u32>(w() + W_TX_OUT + (at << 2), index);
   store<u32>(w() + W_TX_FRAMES + (at << 2), count);
@@ -193,6 +199,6 @@ function emit(index: u32, out: usize, first: u32, len: u32, count: u32, size: u3
 
 @inline
 function sourceFd(out: usize, count: u32): i32 {
-  const kind: usize = count > 1 ? 0 : 1;
+  const kind: usize = <usize>(count == 1) + (load<u32>(out, OUT_MARK) & MARK_FRAGMENT ? 2 : 0);
   return load<i32>(w() + W_SOURCE_FDS + ((<usize>load<u16>(out, OUT_SOURCE) * SOURCE_KINDS + kind) << 2));
 }

@@ -9,7 +9,9 @@
 import {
   OUT_ENDPOINT,
   OUT_FRAME,
+  OUT_FRAMES,
   OUT_LEN,
+  OUT_MARK,
   OUT_PAYLOAD,
   OUT_PAYLOAD_LEN,
   OUT_SOURCE,
@@ -29,7 +31,7 @@ import { w } from '../../datapath/worker';
 import { socketAt, vnicAt } from '../../table/records';
 import { routeHeaderLength, routeMtu, routeOf } from '../../table/routes';
 import { ETH_HLEN } from '../../wire/ethernet';
-import { OUTER_IPV4_HLEN, outerStamp } from '../../wire/outer';
+import { OUTER_IPV4_HLEN, outerSetMark, outerStamp } from '../../wire/outer';
 import { tcpHeaderLength } from '../../wire/tcp';
 import {
   TUNNEL_VNET_SIZE,
@@ -105,6 +107,8 @@ export function emitTunnel(index: u32): bool {
   const withChecksum = (load<u32>(socket, SOCK_FLAGS) & SOCK_FLAG_CHECKSUM) != 0;
   const port = <u32>load<u16>(socket + SOCK_SOURCE_PORTS + ((<usize>(source % SOURCES_MAX)) << 1));
   outerStamp(headers + TUNNEL_VNET_SIZE, load<u32>(out, OUT_PAYLOAD), hlen, len, port, withChecksum);
+  const mark = load<u32>(out, OUT_MARK);
+  if (mark != 0) outerSetMark(headers + TUNNEL_VNET_SIZE, hlen, mark, load<u32>(out, OUT_FRAMES));
   describe(headers, out, hlen, withChecksum);
   const fd = load<i32>(w() + W_VNIC_FDS + UNDERLAY_TAP * 4);
   emitWrite(index, fd, headers, TUNNEL_VNET_SIZE + hlen, <usize>load<u32>(out, OUT_FRAME) - VXLAN_HLEN, len);

@@ -4,7 +4,7 @@
 // the descriptor: a request holds its file, and a TAP that is held stays.
 
 import {
-  CMSG_SIZE,
+  CONTROL_SIZE,
   EMIT_MAX,
   BUFFER_GROUP_TAP,
   BUFFER_GROUP_UDP,
@@ -95,7 +95,7 @@ export function armStart(): void {
   memory.fill(armedSocket(0), 0xff, SOCKETS_MAX * 4);
   memory.fill(w() + W_RECVMSG, 0, 56);
   store<u32>(w() + W_RECVMSG, RX_NAME_SIZE, MSG_NAMELEN);
-  store<u64>(w() + W_RECVMSG, CMSG_SIZE, MSG_CONTROLLEN);
+  store<u64>(w() + W_RECVMSG, CONTROL_SIZE, MSG_CONTROLLEN);
 }
 
 // Brings the requests in line with the tables. False: there was no room for all, call again when these are submitted.

@@ -3,7 +3,7 @@
 
 import {
   BATCH_MAX,
-  CMSG_SIZE,
+  CONTROL_SIZE,
   RECVMSG_HLEN,
   RX_NAME_SIZE,
   UNDERLAY_TAP,
@@ -15,6 +15,7 @@ import {
 } from '../../layout';
 import { expectFrames } from '../../datapath/counters';
 import { readLen, readPut } from '../../datapath/reads';
+import { arriveWith } from '../../datapath/arrival';
 import { w } from '../../datapath/worker';
 import {
   completion,
@@ -30,7 +31,7 @@ import {
 import { socketOwner } from '../../table/records';
 import { EAGAIN, ENOBUFS } from '../output/errno';
 import { disarmedSocket, disarmedVnic, disarmedWake, Request, requestOf } from './multishot';
-import { joinedSize } from '../descriptors';
+import { arrivalOf, joinedSize } from '../descriptors';
 import { datagramsOf, decapMessage, isResumed } from '../intake';
 import { takeReads } from '../tunnel-intake';
 import { tapSlot, tapSlotsRead, tapSlotUsed, udpSlot, udpSlotUsed } from './buffers';
@@ -121,11 +122,12 @@ function takeReceived(socket: u32, cqe: usize): bool {
 function decapReceived(at: usize, len: u32, socket: u32): bool {
   const name = at + RECVMSG_HLEN;
   const control = name + RX_NAME_SIZE;
-  const payload = control + CMSG_SIZE;
+  const payload = control + CONTROL_SIZE;
   const bytes = min(load<u32>(at, 8), len - <u32>(payload - at));
   const joined = joinedSize(control, load<u32>(at, 4));
   const isCut = (load<u32>(at, 12) & MSG_TRUNC) != 0;
   if (!isResumed()) store<u32>(w(), datagramsOf(bytes, joined), W_DATAGRAMS_LEFT);
+  arriveWith(arrivalOf(control, load<u32>(at, 4)));
   return decapMessage(payload, bytes, joined, isCut, socketOwner(socket), name);
 }
 

@@ -153,10 +153,18 @@ export class Attachment {
   }
 
   #configOf(facts: PluginFacts, { settings }: OverlayConfiguration, flood: FloodConfig): OverlayConfig {
-    const { strictHeader, vlan, acceptPartial, socket } = settings;
+    const { strictHeader, vlan, acceptPartial, outer, socket } = settings;
     const isOffloaded = socket.offload === 'auto';
     return {
-      ...{ vni: this.#overlay.identity.vni, socket: this.#socket.index, strictHeader, vlan, acceptPartial, ...flood },
+      ...{
+        vni: this.#overlay.identity.vni,
+        socket: this.#socket.index,
+        strictHeader,
+        vlan,
+        acceptPartial,
+        outer,
+        ...flood,
+      },
       mtu: this.#overlay.mtu,
       point: isPoint(facts) ? (facts.point ?? 'drop') : null,
       lookup: !isPoint(facts),

@@ -21,6 +21,10 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
       'udp_checksum',
       'accept_zero_checksum6',
       'multicast_ttl',
+      'ecn',
+      'dscp',
+      'ttl',
+      'fragments',
       'accept_partial',
     ];
     const general = [...identity, ...vxlan.map((name) => `vxlan/${name}`), 'offload', 'vlan', 'strict-header'];
@@ -36,6 +40,10 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
     const changeable = view.properties.filter(({ perm }) => perm === 'rw').map(({ name }) => name);
     assert.deepEqual(changeable, [
       'mtu',
+      'vxlan/ecn',
+      'vxlan/dscp',
+      'vxlan/ttl',
+      'vxlan/fragments',
       'vxlan/accept_partial',
       'offload',
       'vlan',
