@@ -148,6 +148,15 @@ export const OVERLAY_PROPERTIES: readonly PropertySpec[] = [
     help: 'drop datagrams whose reserved header bits are set',
   },
   {
+    name: 'dhcp/mtu_option',
+    type: 'string',
+    required: false,
+    default: 'missing',
+    values: ['off', 'missing', 'always'],
+    mutable: true,
+    help: 'the overlay MTU in DHCP offers that pass the proxy; missing: where the server says nothing of it',
+  },
+  {
     name: 'lookup/negative_ttl',
     type: 'uint',
     required: false,
@@ -189,6 +198,8 @@ export interface OverlaySettings {
   readonly outer: OuterHeader;
   /** Frames as they are inside a kernel on this machine are taken. */
   readonly acceptPartial: boolean;
+  /** The MTU in DHCP offers. */
+  readonly dhcpMtuOption: 'off' | 'missing' | 'always';
   readonly negativeTtlMs: number;
   readonly pluginMemoryMiB: number;
 }
@@ -254,6 +265,7 @@ function settingsOf(values: Values): OverlaySettings {
       fragments: values['vxlan/fragments'] as OuterHeader['fragments'],
     },
     acceptPartial: values['vxlan/accept_partial'] === 'auto',
+    dhcpMtuOption: values['dhcp/mtu_option'] as OverlaySettings['dhcpMtuOption'],
     negativeTtlMs: Number(values['lookup/negative_ttl']),
     pluginMemoryMiB: Number(values['lookup/memory']),
   };

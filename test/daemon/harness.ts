@@ -106,6 +106,8 @@ export async function harness(parts: Partial<DynamicInstance>, options: HarnessO
     starting: null,
     isPoint: false,
     negativeTtlMs: NEGATIVE_TTL_MS,
+    mtu: 1450,
+    dhcpMtuOption: 'missing' as const,
     vnics,
   };
   const upcalls = new Upcalls({ datapath, overlay, targets, now });

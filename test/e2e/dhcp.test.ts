@@ -5,7 +5,7 @@ import { buildSeed, type SeedMachine } from '../../src/demo/seed.js';
 import { Capture, type Packet } from './capture.js';
 import { labTest } from './support.js';
 
-const FIELDS = ['eth.src', 'eth.dst', 'ip.dst', 'dhcp.option.dhcp', 'dhcp.flags.bc'];
+const FIELDS = ['eth.src', 'eth.dst', 'ip.dst', 'dhcp.option.dhcp', 'dhcp.flags.bc', 'dhcp.option.interface_mtu'];
 /** Values of the DHCP message type option, RFC 2132 section 9.6. */
 const [DISCOVER, OFFER, REQUEST, ACK] = ['1', '2', '3', '5'];
 const BROADCAST = 'ff:ff:ff:ff:ff:ff';
@@ -35,6 +35,8 @@ labTest('a DHCP lease through dhcp-proxy', async ({ lab, step }) => {
         assert.deepEqual(packet['eth.dst'], [zlan2.seed.mac]);
         assert.deepEqual(packet['ip.dst'], [broadcast ? '255.255.255.255' : '10.55.55.3']);
         assert.deepEqual(packet['dhcp.flags.bc'], [broadcast ? '1' : '0']);
+        // what the server sends by broadcast passes the proxy, which tells of the MTU; the rest passes none
+        assert.deepEqual(packet['dhcp.option.interface_mtu'] ?? [], broadcast ? ['1450'] : []);
       }
     });
   }

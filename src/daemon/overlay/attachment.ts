@@ -125,6 +125,12 @@ export class Attachment {
       get isPoint() {
         return plugin.isPoint;
       },
+      get mtu() {
+        return overlay.mtu;
+      },
+      get dhcpMtuOption() {
+        return overlay.configuration.settings.dhcpMtuOption;
+      },
       get negativeTtlMs() {
         return overlay.configuration.settings.negativeTtlMs;
       },

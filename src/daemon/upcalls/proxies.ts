@@ -6,6 +6,7 @@ import { ipFamily } from '../../address.js';
 import type { DropReason, ProxyUpcall } from '../../datapath/types.js';
 import { arpAnnouncement, arpQuestion, arpReply } from '../../proxy/arp.js';
 import { dhcpClient, redirect } from '../../proxy/dhcp.js';
+import { withMtuOption } from '../../proxy/dhcp-mtu.js';
 import { ndpQuestion, neighbourAdvertisement, unsolicitedAdvertisement } from '../../proxy/ndp.js';
 import { type Askable, PluginFault } from '../../search/host/types.js';
 import type { LocalVnic, UpcallsOptions } from './types.js';
@@ -119,7 +120,8 @@ export class Proxies {
     const server = await this.#ask((plugin) => plugin.dhcp(client));
     if (server === null) return 'dhcp_unknown';
     if (this.#isHere(client, record)) return 'owner_answers';
-    return this.#encap(vnic, redirect(record.frame, client));
+    const { mtu, dhcpMtuOption } = this.#options.overlay;
+    return this.#encap(vnic, redirect(withMtuOption(record.frame, mtu, dhcpMtuOption), client));
   }
 
   async #ask<T>(question: (plugin: Askable) => Promise<T>): Promise<T> {

@@ -1,5 +1,6 @@
 /** What questions and proxies need of their surroundings. */
 import type { DropReason, OverlayIndex, VnicIndex } from '../../datapath/types.js';
+import type { MtuOption } from '../../proxy/dhcp-mtu.js';
 import type { PluginLog, Target } from '../../search/api.js';
 import type { Askable } from '../../search/host/types.js';
 import type { Fdb, Refusal, Targets } from '../forwarding/targets.js';
@@ -30,6 +31,10 @@ export interface UpcallOverlay {
   readonly starting: Promise<void> | null;
   readonly isPoint: boolean;
   readonly negativeTtlMs: number;
+  /** Of its VNICs, in bytes. */
+  readonly mtu: number;
+  /** Whether DHCP servers' answers say so. */
+  readonly dhcpMtuOption: MtuOption;
   /** VNICs that frames flow through. Each keeps its identity (===) while it does. */
   readonly vnics: ReadonlyMap<VnicIndex, LocalVnic>;
 }

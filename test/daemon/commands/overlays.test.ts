@@ -28,7 +28,14 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
       'accept_partial',
     ];
     const general = [...identity, ...vxlan.map((name) => `vxlan/${name}`), 'offload', 'vlan', 'strict-header'];
-    assert.deepEqual(names, [...general, 'lookup/negative_ttl', 'lookup/memory', 'search', 'files/config']);
+    assert.deepEqual(names, [
+      ...general,
+      'dhcp/mtu_option',
+      'lookup/negative_ttl',
+      'lookup/memory',
+      'search',
+      'files/config',
+    ]);
     const [mtu, vnetid, , underlay, underlayMtu] = view.properties;
     // the MTU of a loopback interface says nothing
     const expected = { perm: 'rw', required: false, value: '8000', default: '1400', possible: '576-8900' };
@@ -48,6 +55,7 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
       'offload',
       'vlan',
       'strict-header',
+      'dhcp/mtu_option',
       'lookup/negative_ttl',
       'lookup/memory',
     ]);
