@@ -19,6 +19,7 @@ import {
   OVL_ANY_MAC_VNIC,
   OVL_FIRST_VNIC,
   OVL_FLAGS,
+  OVL_FLAG_ANNOUNCED,
   OVL_FLAG_LIVE,
   OVL_FLAG_LOOKUP,
   OVL_FLAG_POINT,
@@ -41,6 +42,7 @@ import { overlayAt, vnicAt } from '../table/records';
 import { ethCheck, ethDst, ethSrc, isMulticast } from '../wire/ethernet';
 import { stripTag, VLAN_HLEN, VLAN_TOWER, VLAN_TRUNCATED, vlanDepth } from '../wire/vlan';
 import { vnetShift } from '../wire/virtio';
+import { isAnnouncement } from './announce';
 import { Class, classify } from './classify';
 import { countCopy, countEncapIn, drop } from './counters';
 import { flood, floodsUnknown, hasFloodList } from './flood';
@@ -178,9 +180,17 @@ function multicast(frame: Frame, overlay: u32, vnic: u32): void {
   const flags = load<u32>(overlayAt(overlay), OVL_FLAGS);
   if (flags & OVL_FLAG_POINT) return toPoint(frame, overlay, vnic);
   const kind = isSuperFrame(frame) ? Class.Plain : classify(frame.start, frame.len, flags);
+  if (flags & OVL_FLAG_ANNOUNCED && !hasFloodList(overlay) && isAnnouncement(frame.start, frame.len)) {
+    return announced(frame, overlay, vnic);
+  }
   if (isFlooded(kind, overlay)) return flood(frame, overlay, vnic);
   const upcall = upcallOf(kind);
   const reason = upcall == Upcall.pad ? dropOf(kind) : upcallFrame(upcall, frame, overlay, vnic);
+  if (reason != Drop.none) drop(frame, reason, overlay, vnic);
+}
+
+function announced(frame: Frame, overlay: u32, vnic: u32): void {
+  const reason = upcallFrame(Upcall.announcement, frame, overlay, vnic);
   if (reason != Drop.none) drop(frame, reason, overlay, vnic);
 }
 

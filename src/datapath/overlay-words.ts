@@ -6,6 +6,7 @@ import {
   MARK_TTL_SHIFT,
   OUTER_TTL,
   OVL_FLAG_ACCEPT_PARTIAL,
+  OVL_FLAG_ANNOUNCED,
   OVL_FLAG_COALESCE_TCP,
   OVL_FLAG_COALESCE_UDP,
   OVL_FLAG_ECN,
@@ -55,6 +56,7 @@ export function overlayFlags(config: OverlayConfig): number {
     (config.flood?.unknown ? OVL_FLAG_FLOOD_UNKNOWN : 0) |
     (config.learn ? OVL_FLAG_LEARN : 0) |
     (config.returns ? OVL_FLAG_RETURNS : 0) |
+    (config.announced ? OVL_FLAG_ANNOUNCED : 0) |
     (config.point === null ? 0 : OVL_FLAG_POINT) |
     (config.segment ? OVL_FLAG_SEGMENT : 0) |
     (config.coalesceTcp ? OVL_FLAG_COALESCE_TCP : 0) |

@@ -33,6 +33,8 @@ export interface OverlayConfig {
   readonly learn: boolean;
   /** Without `learn`: likewise, but of those alone that are learned to be behind a VNIC here, and may leave again. */
   readonly returns?: boolean;
+  /** Announcements of addresses that no list floods become upcalls; else they drop. */
+  readonly announced?: boolean;
   /** What the plugin knows: which frames become upcalls. */
   readonly lookup: boolean;
   readonly proxyArp: boolean;
@@ -155,9 +157,12 @@ export interface MissUpcall {
   readonly vlan: number;
 }
 
-/** A frame a proxy must answer. Valid ARP, NS or DHCP: the datapath has checked lengths, fields and checksums. */
+/**
+ * A frame a proxy must answer, or an announcement (gratuitous ARP, unsolicited NA). Valid ARP, NS, NA or DHCP: the
+ * datapath has checked lengths, fields and checksums.
+ */
 export interface ProxyUpcall {
-  readonly kind: 'arp' | 'ndp' | 'dhcp_request' | 'dhcp_reply';
+  readonly kind: 'arp' | 'ndp' | 'dhcp_request' | 'dhcp_reply' | 'announcement';
   readonly overlay: OverlayIndex;
   readonly vnic: VnicIndex;
   readonly sourceMac: string;

@@ -175,6 +175,7 @@ export class Attachment {
       point: isPoint(facts) ? (facts.point ?? 'drop') : null,
       lookup: !isPoint(facts),
       returns: this.#anyMacVnic !== null,
+      announced: facts.can('moved'),
       proxyArp: facts.can('arp'),
       proxyNdp: facts.can('ndp'),
       proxyDhcp: facts.can('dhcp'),

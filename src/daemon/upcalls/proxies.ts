@@ -4,6 +4,7 @@
  */
 import { ipFamily } from '../../address.js';
 import type { DropReason, ProxyUpcall } from '../../datapath/types.js';
+import { announcementOf } from '../../proxy/announcement.js';
 import { arpAnnouncement, arpQuestion, arpReply } from '../../proxy/arp.js';
 import { dhcpClient, redirect } from '../../proxy/dhcp.js';
 import { withMtuOption } from '../../proxy/dhcp-mtu.js';
@@ -90,7 +91,16 @@ export class Proxies {
         return this.#dhcpRequest(record, vnic);
       case 'dhcp_reply':
         return this.#dhcpReply(record, vnic);
+      case 'announcement':
+        return Promise.resolve(this.#announcement(record));
     }
+  }
+
+  /** The VNICs here have had it as a broadcast. Nobody answers it: it ends as it would without a plugin that hears. */
+  #announcement({ frame }: ProxyUpcall): Result {
+    const { move, isArp } = announcementOf(frame);
+    void this.#options.overlay.plugin?.moved(move);
+    return isArp ? 'arp_gratuitous' : 'no_flood_list';
   }
 
   async #arp(record: ProxyUpcall, vnic: LocalVnic): Promise<Result> {

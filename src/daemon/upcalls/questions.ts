@@ -131,7 +131,7 @@ export class Upcalls {
   /** A MAC that was known elsewhere is behind a VNIC here: answers that are under way count for nothing. */
   cameHere(mac: string): void {
     this.#overtake(mac, 'put');
-    this.#options.overlay.plugin?.moved({ mac, ip: null });
+    void this.#options.overlay.plugin?.moved({ mac, ip: null });
   }
 
   /** An IP address has a new owner: VNICs here that may remember the old one are told. */

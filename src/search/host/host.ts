@@ -163,9 +163,10 @@ export class PluginHost implements Askable {
     return this.#question('dhcp', [mac], mac, checkServer);
   }
 
-  moved(move: Move): void {
-    if (!this.can('moved') || this.#end !== null) return;
-    this.#movesTold.tell(() => this.#ask('moved', [move], LOOKUP_DEADLINE_MS, nothing, move.mac));
+  /** Never rejects; see {@link MovesTold.tell}. */
+  async moved(move: Move): Promise<string | null> {
+    if (!this.can('moved') || this.#end !== null) return null;
+    return this.#movesTold.tell(() => this.#ask('moved', [move], LOOKUP_DEADLINE_MS, nothing, move.mac));
   }
 
   /** A question of the packet path. What the instance cannot do answers null. */

@@ -14,19 +14,20 @@ export class MovesTold {
     this.#log = log;
   }
 
-  /** One that fails costs a line of the log, and those after it none until one has succeeded. */
-  tell(ask: () => Promise<void>): void {
-    if (this.#underWay >= MOVES_UNDER_WAY_MAX) return;
+  /**
+   * One that fails costs a line of the log, and those after it none until one has succeeded. Resolves, if anybody wants
+   * to know, with why it failed, or null.
+   */
+  async tell(ask: () => Promise<void>): Promise<string | null> {
+    if (this.#underWay >= MOVES_UNDER_WAY_MAX) return null;
     this.#underWay++;
-    void ask().then(
-      () => this.#ended(null),
-      (thrown: unknown) => this.#ended(messageOf(thrown)),
+    const failure = await ask().then(
+      () => null,
+      (thrown: unknown) => messageOf(thrown),
     );
-  }
-
-  #ended(failure: string | null): void {
     this.#underWay--;
     if (failure !== null && !this.#isFailing) this.#log.warn(failure);
     this.#isFailing = failure !== null;
+    return failure;
   }
 }

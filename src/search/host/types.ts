@@ -75,6 +75,6 @@ export interface Askable {
   arp(ip: string, vlan: number): Promise<Owner | null>;
   ndp(ip: string, vlan: number): Promise<Owner | null>;
   dhcp(mac: string): Promise<string | null>;
-  /** Not a question: nobody hears of its end. */
-  moved(move: Move): void;
+  /** Not a question: nobody waits for its end, which is never a rejection. */
+  moved(move: Move): Promise<unknown>;
 }

@@ -9,7 +9,10 @@ import type { Subject } from './subject.js';
 const ANSWERS = 'answers are plain data in canonical text; null says that there is none; docs/plugins.md, "Answers"';
 const EARLY = 'what comes before start() has resolved must not end the thread; docs/plugins.md, "Life of an instance"';
 const AT_ONCE = 'questions come several at once, never two for one MAC; docs/plugins.md, "Answers"';
+const MOVES = 'moved() is a hint, which may be of any MAC and address; docs/plugins.md, "Being told"';
 const ENTRIES = 'entries() tells what lookup() would answer, each MAC once; docs/plugins.md, "Telling everything"';
+
+const UNHEARD_OF = '02:00:00:00:ff:00';
 
 /** MACs asked at once. */
 const CROWD = 256;
@@ -32,6 +35,7 @@ export function questionCases(facts: Facts): CaseBody[] {
     [subject.servers !== undefined, 'clients have their DHCP servers', ANSWERS, servers],
     [can('entries'), 'entries and lookup say the same', ENTRIES, entries],
     [can('flood'), 'its flood list can be used', ANSWERS, flood],
+    [can('moved'), 'hears of moves, and answers as before', MOVES, moves],
     [can('reload'), 'answers as before after a reload', ANSWERS, reload],
   ];
   return rows.flatMap(([isThere, name, contract, run]) => (isThere ? [{ name, contract, run }] : []));
@@ -161,6 +165,18 @@ async function flood(bench: Bench): Promise<void> {
   const running = await bench.start();
   const list = await expectDone('flood()', running.host.flood());
   expectSame('flood(), asked again', await expectDone('flood()', running.host.flood()), list);
+}
+
+/** Of known MACs and unknown ones, with an address and without, at once. */
+async function moves(bench: Bench): Promise<void> {
+  const running = await bench.start();
+  const macs = [...Object.keys(bench.subject.known ?? {}), ...macsFrom(bench.subject.unknown ?? UNHEARD_OF, 4)];
+  const told = macs.flatMap((mac) => [null, '10.55.55.200', 'fe80::200'].map((ip) => running.host.moved({ mac, ip })));
+  const failures = await expectDone('moved()', Promise.all(told));
+  const failure = failures.find((each) => each !== null);
+  if (failure !== undefined) throw new Complaint(String(failure));
+  await running.expectAllKnown('after moves');
+  running.expectWell();
 }
 
 async function reload(bench: Bench): Promise<void> {

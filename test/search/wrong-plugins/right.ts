@@ -99,6 +99,8 @@ export class RightInstance implements DynamicInstance {
 
   reload(): void {}
 
+  moved(): void {}
+
   *entries(): Iterable<Entry> {
     for (const [mac, target] of Object.entries(BEFORE)) yield { mac, target };
   }

@@ -1,29 +1,9 @@
 /** Mistakes that authors make, one a plugin: the conformance suite finds each, in the case that is about it. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, describe, test } from 'node:test';
-import { pathToFileURL } from 'node:url';
-import { ConformanceError, conformance, type Subject } from 'vxlane/search/testing';
-import { backend, FACTS } from './backend.js';
-
-const directory = mkdtempSync(join(tmpdir(), 'vxlane-wrong-'));
-after(() => rmSync(directory, { recursive: true }));
-const RIGHT = new URL('right.js', import.meta.url).href;
-
-let count = 0;
-
-/** The suite on the right plugin with this difference: an object of methods, which may use `it` and `context`. */
-function suiteOf(methods: string, manifest: string, facts: Partial<Subject>) {
-  const path = join(directory, `wrong-${count++}.js`);
-  const text = `import { right } from ${JSON.stringify(RIGHT)};
-    const proto = Object.getPrototypeOf(right().create({}, {}));
-    const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-    export default right((it, context) => (${methods}), ${manifest});`;
-  writeFileSync(path, text);
-  return conformance({ ...FACTS, ...facts, plugin: pathToFileURL(path) });
-}
+import { describe, test } from 'node:test';
+import { ConformanceError, type Subject } from 'vxlane/search/testing';
+import { backend } from './backend.js';
+import { suiteOf } from './suite.js';
 
 describe('a plugin that is right passes', { concurrency: 4 }, async () => {
   for (const [name, run] of await suiteOf('{}', '{}', {})) test(name, run);
@@ -53,6 +33,11 @@ const MISTAKES: readonly Mistake[] = [
     what: 'has a property of another',
     manifest: `{ name: 'left' }`,
     ...{ found: 'is a search plugin', says: /not left\/….*"What a plugin is"/s },
+  },
+  {
+    what: 'fails when it hears of a move',
+    methods: `{ async moved({ ip }) { if (ip !== null) throw new Error('no moves, please') } }`,
+    ...{ found: 'hears of moves', says: /no moves, please.*"Being told"/s },
   },
   {
     what: 'does not start',

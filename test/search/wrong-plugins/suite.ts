@@ -1,0 +1,25 @@
+/** The conformance suite on plugins that differ from a right one. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { conformance, type Subject } from 'vxlane/search/testing';
+import { FACTS } from './backend.js';
+
+const directory = mkdtempSync(join(tmpdir(), 'vxlane-wrong-'));
+after(() => rmSync(directory, { recursive: true }));
+const RIGHT = new URL('right.js', import.meta.url).href;
+
+let count = 0;
+
+/** The suite on the right plugin with this difference: an object of methods, which may use `it` and `context`. */
+export function suiteOf(methods: string, manifest: string, facts: Partial<Subject>) {
+  const path = join(directory, `wrong-${count++}.js`);
+  const text = `import { right } from ${JSON.stringify(RIGHT)};
+    const proto = Object.getPrototypeOf(right().create({}, {}));
+    const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+    export default right((it, context) => (${methods}), ${manifest});`;
+  writeFileSync(path, text);
+  return conformance({ ...FACTS, ...facts, plugin: pathToFileURL(path) });
+}
