@@ -53,6 +53,11 @@ export async function measure(question: Question): Promise<void> {
   });
   const { operation, setting, isRate = false } = question;
   const result: CaseResult = { question: question.question, operation, setting, isRate, rows };
+  report(result);
+}
+
+/** Hands a result to the runner, or prints it when the file was started by hand. */
+export function report(result: CaseResult): void {
   if (process.send === undefined) process.stdout.write(`${printCase(result)}\n`);
   else process.send(result);
 }

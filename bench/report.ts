@@ -17,10 +17,13 @@ export function printCase(result: CaseResult): string {
 function times(result: CaseResult): string {
   const hasRate = result.rows.some((row) => row.bytes !== null);
   const unit = `ns/${result.operation}`;
-  const table = tableOf(['', `median ${unit}`, 'fastest', 'without baseline', ...(hasRate ? ['GB/s'] : []), 'spread']);
+  const hasRatio = result.rows.some((row) => row.ratio !== undefined);
+  const more = [...(hasRate ? ['GB/s'] : []), ...(hasRatio ? ['ratio'] : [])];
+  const table = tableOf(['', `median ${unit}`, 'fastest', 'without baseline', ...more, 'spread']);
   for (const row of result.rows) {
     const cells = [row.name, ns(row.median), ns(row.fastest), row.net === null ? '' : ns(row.net)];
-    table.push([...cells, ...(hasRate ? [rate(row)] : []), row.spread === undefined ? '' : percent(row.spread)]);
+    const others = [...(hasRate ? [rate(row)] : []), ...(hasRatio ? [row.ratio?.toFixed(2) ?? ''] : [])];
+    table.push([...cells, ...others, row.spread === undefined ? '' : percent(row.spread)]);
   }
   return table.toString();
 }

@@ -11,6 +11,8 @@ export interface RowResult {
   /** Median without the median of the baseline row; null for a baseline. */
   readonly net: number | null;
   readonly bytes: number | null;
+  /** To the row before, where that is what is asked for. */
+  readonly ratio?: number | null;
   readonly samples: number;
   /** Half the distance of the slowest to the fastest process, as a part of the median; only over several processes. */
   readonly spread?: number;

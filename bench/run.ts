@@ -133,6 +133,7 @@ function summarise(results: readonly CaseResult[]): CaseResult {
       median: middle,
       fastest: Math.min(...same.map((other) => other.fastest)),
       net: row.net === null ? null : median(same.map((other) => other.net!)),
+      ...(row.ratio == null ? {} : { ratio: median(same.map((other) => other.ratio!)) }),
       spread: (Math.max(...medians) - Math.min(...medians)) / 2 / middle,
       samples: same.reduce((sum, other) => sum + other.samples, 0),
     };

@@ -1,58 +1,11 @@
 /** How many frames a second does one core carry, encap, decap and both, all included but the system calls? */
-import { BATCH, type Batches, FRAME_LEN, prepareBatches, RECEIVED } from './batches.js';
+import { BATCH, FRAME_LEN } from './batches.js';
 import { SIZES } from './keys.js';
 import { measure, type Row } from './measure.js';
-import { expect } from './testbed.js';
+import { Datapath } from './turns.js';
 
 const SMALL_LEN = 64;
 const RUN_BATCHES = 64;
-const RECEIVES = BATCH / RECEIVED; // so that both directions have as many frames
-
-/** One datapath with the uring engine. */
-class Datapath {
-  readonly name: string;
-  readonly #batches: Batches;
-  #sent = 0;
-  #delivered = 0;
-
-  constructor(entries: number, frameLen: number) {
-    this.name = `${SIZES.find((size) => size.entries === entries)!.name}, ${frameLen} bytes`;
-    this.#batches = prepareBatches({ entries, frameLen });
-  }
-
-  /** The kernel's part. */
-  reads(): void {
-    this.#batches.completeReads();
-    this.#batches.forgetReads();
-  }
-
-  receives(): void {
-    for (let batch = 0; batch < RECEIVES; batch++) {
-      this.#batches.completeReceives('same');
-      this.#batches.forgetReceives();
-    }
-  }
-
-  encap(): void {
-    this.#batches.completeReads();
-    this.#batches.turn();
-    this.#sent += BATCH;
-  }
-
-  decap(): void {
-    for (let batch = 0; batch < RECEIVES; batch++) {
-      this.#batches.completeReceives('same');
-      this.#batches.turn();
-    }
-    this.#delivered += BATCH;
-  }
-
-  verify(): void {
-    this.#batches.turn();
-    expect(this.#batches.sent, BigInt(this.#sent), 'datagrams sent, by the counter');
-    expect(this.#batches.delivered, BigInt(this.#delivered), 'frames delivered, by the counter');
-  }
-}
 
 const rows: Row[] = [];
 

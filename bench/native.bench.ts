@@ -1,0 +1,133 @@
+/** How long does the datapath take beside a native program that does the same work? */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface, type Interface } from 'node:readline';
+import { BATCH } from './batches.js';
+import { ROOT } from './environment.js';
+import { SIZES } from './keys.js';
+import { report } from './measure.js';
+import { median, type RowResult } from './results.js';
+import { Datapath } from './turns.js';
+
+const FRAME_LEN = 64;
+const ROUNDS = 7;
+const RUN_BATCHES = 32; // so short that a busy machine leaves most runs alone
+const MS = Number(process.env.VXLANE_BENCH_MS ?? 200);
+const SOURCE = join(ROOT, 'bench', 'native', 'native.c');
+const FLAGS = ['-O3', '-march=native'];
+type Direction = 'encap' | 'decap';
+
+/** Nanoseconds a frame. */
+interface Sample {
+  readonly work: number;
+  readonly baseline: number;
+}
+
+class Native {
+  readonly #child: ChildProcess;
+  readonly #lines: Interface;
+
+  constructor(program: string, entries: number) {
+    this.#child = spawn(program, [`${entries}`, `${FRAME_LEN}`], { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#lines = createInterface(this.#child.stdout!);
+  }
+
+  async sample(direction: Direction): Promise<Sample> {
+    const answer = new Promise<string>((resolve, reject) => {
+      this.#lines.once('line', resolve);
+      this.#child.once('close', (code) => reject(new Error(`the native program ended with ${code}`)));
+    });
+    this.#child.stdin!.write(`${direction} ${MS}\n`);
+    const [work, baseline] = (await answer).split(' ').map(Number);
+    this.#child.removeAllListeners('close');
+    return { work: work!, baseline: baseline! };
+  }
+
+  stop(): void {
+    this.#child.stdin!.end();
+  }
+}
+
+function compile(folder: string): string | null {
+  const program = join(folder, 'native');
+  const { status } = spawnSync('cc', [...FLAGS, '-o', program, SOURCE], { stdio: 'ignore' });
+  return status === 0 ? program : null;
+}
+
+/** The median of as many runs as fit. */
+function timed(step: () => void, ms: number): number {
+  const times: number[] = [];
+  for (const end = performance.now() + ms; performance.now() < end; ) {
+    const start = process.hrtime.bigint();
+    for (let batch = 0; batch < RUN_BATCHES; batch++) step();
+    times.push(Number(process.hrtime.bigint() - start) / (RUN_BATCHES * BATCH));
+  }
+  return median(times);
+}
+
+function sampleOf(datapath: Datapath, direction: Direction): Sample {
+  const work = timed(() => datapath[direction](), MS * 0.75);
+  const baseline = timed(direction === 'encap' ? () => datapath.reads() : () => datapath.receives(), MS * 0.25);
+  return { work, baseline };
+}
+
+function rowOf(name: string, samples: readonly Sample[], ratio: number | null): RowResult {
+  const works = samples.map(({ work }) => work);
+  const net = median(samples.map(({ work, baseline }) => work - baseline));
+  return { name, median: median(works), fastest: Math.min(...works), net, bytes: null, samples: works.length, ratio };
+}
+
+/** Both in turns, so that whatever slows the machine down slows both; the ratio is the median of the rounds'. */
+async function compare(native: Native, datapath: Datapath, direction: Direction, table: string): Promise<RowResult[]> {
+  const pairs: [Sample, Sample][] = [];
+  sampleOf(datapath, direction); // until it is compiled
+  for (let round = 0; round < ROUNDS; round++) {
+    pairs.push([await native.sample(direction), sampleOf(datapath, direction)]);
+  }
+  const ratio = median(pairs.map(([a, b]) => (b.work - b.baseline) / (a.work - a.baseline)));
+  return [
+    rowOf(
+      `${direction}, ${table}: native`,
+      pairs.map(([a]) => a),
+      null,
+    ),
+    rowOf(
+      `${direction}, ${table}: vxlane`,
+      pairs.map(([, b]) => b),
+      ratio,
+    ),
+  ];
+}
+
+async function rowsOf(program: string): Promise<RowResult[]> {
+  const rows: RowResult[] = [];
+  for (const { entries, name } of SIZES) {
+    const native = new Native(program, entries);
+    const datapath = new Datapath(entries, FRAME_LEN);
+    for (const direction of ['encap', 'decap'] as const)
+      rows.push(...(await compare(native, datapath, direction, name)));
+    native.stop();
+    datapath.verify();
+  }
+  return rows;
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'vxlane-native-'));
+const program = compile(folder);
+const how = `${ROUNDS} rounds in turns with bench/native/native.c (cc ${FLAGS.join(' ')}): checks, lookup, VXLAN header,`;
+report({
+  question: 'How long does the datapath take beside a native program that does the same work?',
+  operation: 'frame',
+  setting:
+    program === null
+      ? ['There is no C compiler (cc) here, or it refused bench/native/native.c: not measured.']
+      : [
+          how,
+          'msghdr or iovec, submission and counters, without holding, learning, joining and super-frames. Frames of 64 bytes,',
+          'batches of 64 to 256 endpoints (encap) and of 16 to 64 VNICs (decap), MACs at random. The ratio is to native.',
+        ],
+  rows: program === null ? [] : await rowsOf(program),
+});
+rmSync(folder, { recursive: true });
