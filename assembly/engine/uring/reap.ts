@@ -5,6 +5,7 @@ import {
   BATCH_MAX,
   CONTROL_SIZE,
   RECVMSG_HLEN,
+  RX_MAX,
   RX_NAME_SIZE,
   UNDERLAY_TAP,
   W_DATAGRAMS_LEFT,
@@ -28,6 +29,7 @@ import {
   IORING_CQE_F_BUFFER,
   IORING_CQE_F_MORE,
 } from '../../ring/uring';
+import { decapAhead } from '../../datapath/decap';
 import { socketOwner } from '../../table/records';
 import { EAGAIN, ENOBUFS } from '../output/errno';
 import { disarmedSocket, disarmedVnic, disarmedWake, Request, requestOf } from './multishot';
@@ -41,6 +43,7 @@ export const URING_MORE: u32 = 1; // not to wait: there is more to do at once
 export const URING_VNIC_GONE: u32 = 2; // W_VNIC_GONE says which
 export const URING_SOCKET_REFUSED: u32 = 4; // W_REFUSED_SOCKET says which
 
+const RECEIVED_HLEN: usize = RECVMSG_HLEN + RX_NAME_SIZE + CONTROL_SIZE; // before a datagram in its slot
 const MSG_TRUNC: u32 = 0x20;
 const EINTR: i32 = 4;
 const ECANCELED: i32 = 125;
@@ -51,6 +54,7 @@ let answer: u32 = 0;
 // is told of one a turn. Answers URING_*.
 export function reap(): u32 {
   answer = 0;
+  lookAhead();
   while (cqWaiting() > 0 && !(answer & (URING_VNIC_GONE | URING_SOCKET_REFUSED))) {
     const cqe = completion(0);
     const user = cqeUser(cqe);
@@ -71,6 +75,16 @@ export function reap(): u32 {
     cqAdvance(1);
   }
   return answer;
+}
+
+// What the FDB will be asked for by the datagrams that have come.
+function lookAhead(): void {
+  const count = min(cqWaiting(), <u32>RX_MAX);
+  for (let index: u32 = 0; index < count; index++) {
+    const cqe = completion(index);
+    if (requestOf(cqeUser(cqe)) != Request.receive || !(cqeFlags(cqe) & IORING_CQE_F_BUFFER)) continue;
+    decapAhead(udpSlot(cqeBuffer(cqe)) + RECEIVED_HLEN);
+  }
 }
 
 // Reads of one TAP that completed one behind the other are a batch. The underlay's are taken one by one, because each
@@ -122,7 +136,7 @@ function takeReceived(socket: u32, cqe: usize): bool {
 function decapReceived(at: usize, len: u32, socket: u32): bool {
   const name = at + RECVMSG_HLEN;
   const control = name + RX_NAME_SIZE;
-  const payload = control + CONTROL_SIZE;
+  const payload = at + RECEIVED_HLEN;
   const bytes = min(load<u32>(at, 8), len - <u32>(payload - at));
   const joined = joinedSize(control, load<u32>(at, 4));
   const isCut = (load<u32>(at, 12) & MSG_TRUNC) != 0;
