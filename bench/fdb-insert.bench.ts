@@ -34,7 +34,7 @@ for (const { entries, name, loops } of tables) {
     run: () => {
       if (loops.entries() === 0) loops.fill(KEYS, OVERLAY, entries, ENDPOINTS);
       expect(Boolean(loops.fill(NEW_KEYS, OVERLAY, EVICTIONS, ENDPOINTS)), true, 'the FDB takes every entry');
-      expect(loops.entries(), entries, 'entries');
+      expect(loops.entries() <= entries && loops.entries() > entries * 0.99, true, 'the table stays full');
     },
   });
 }
