@@ -47,7 +47,7 @@ import { w } from './worker';
 // Whether one more frame may be taken: even a broadcast to every VNIC and a whole flood list fits.
 @inline
 export function outHasRoom(): bool {
-  return load<u32>(w() + W_OUT_COUNT) + OUT_FRAME_MAX <= <u32>OUT_MAX;
+  return load<u32>(w(), W_OUT_COUNT) + OUT_FRAME_MAX <= <u32>OUT_MAX;
 }
 
 // The list is empty again.
@@ -64,9 +64,9 @@ export function outAt(index: u32): usize {
 
 @inline
 function append(frame: Frame, overlay: u32, sender: u32): usize {
-  const count = load<u32>(w() + W_OUT_COUNT);
+  const count = load<u32>(w(), W_OUT_COUNT);
   assert(count < <u32>OUT_MAX);
-  store<u32>(w() + W_OUT_COUNT, count + 1);
+  store<u32>(w(), count + 1, W_OUT_COUNT);
   const out = outAt(count);
   store<u32>(out, <u32>frame.start, OUT_FRAME);
   store<u32>(out, frame.len, OUT_LEN);
@@ -116,7 +116,7 @@ function appendRemote(frame: Frame, overlay: u32, endpoint: u32, sender: u32, so
   store<u32>(out, endpoint, OUT_ENDPOINT);
   store<u32>(out, mark, OUT_MARK);
   store<u16>(out, <u16>source, OUT_SOURCE);
-  if (isSuperFrame(frame)) store<u32>(w() + W_OUT_SUPER, 1);
+  if (isSuperFrame(frame)) store<u32>(w(), 1, W_OUT_SUPER);
 }
 
 // A frame that is longer than what is known of its path, or a super-frame: whether it does not fit. Then it is dropped,

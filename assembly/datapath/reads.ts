@@ -7,16 +7,16 @@ import { w } from './worker';
 @inline
 export function readPut(index: u32, at: usize, len: u32): void {
   assert(index < <u32>BATCH_MAX);
-  store<u32>(w() + W_TAP_AT + ((<usize>index) << 2), <u32>at);
-  store<u32>(w() + W_TAP_LEN + ((<usize>index) << 2), len);
+  store<u32>(w() + ((<usize>index) << 2), <u32>at, W_TAP_AT);
+  store<u32>(w() + ((<usize>index) << 2), len, W_TAP_LEN);
 }
 
 @inline
 export function readAt(index: u32): usize {
-  return load<u32>(w() + W_TAP_AT + ((<usize>index) << 2));
+  return load<u32>(w() + ((<usize>index) << 2), W_TAP_AT);
 }
 
 @inline
 export function readLen(index: u32): u32 {
-  return load<u32>(w() + W_TAP_LEN + ((<usize>index) << 2));
+  return load<u32>(w() + ((<usize>index) << 2), W_TAP_LEN);
 }

@@ -12,6 +12,8 @@ import { ETH_ALEN, ETH_HLEN, ETH_P_8021AD, ETH_P_8021Q } from './ethernet';
 
 const TAG: usize = ETH_ALEN + ETH_ALEN; // the outermost tag, if there is one
 const TCI: usize = TAG + 2; // its priority, drop eligibility and VLAN id
+const TPID_8021Q: u32 = 0x0081; // as a little-endian load has them
+const TPID_8021AD: u32 = 0xa888;
 /** Bytes of one tag. */
 export const VLAN_HLEN: u32 = 4;
 /** `vlanDepth` of a frame with more tags than any switch makes. */
@@ -32,7 +34,8 @@ export function isVlanTag(etherType: u32): bool {
 @inline
 export function vlanDepth(frame: usize, len: u32): i32 {
   if (len < ETH_HLEN) return VLAN_TRUNCATED;
-  if (!isVlanTag(load16be(frame, TAG))) return 0;
+  const tpid = <u32>load<u16>(frame, TAG); // in memory's order: every frame passes here
+  if (tpid != TPID_8021Q && tpid != TPID_8021AD) return 0;
   return taggedDepth(frame, len);
 }
 

@@ -63,20 +63,23 @@ function plan(count: u32): void {
   chainsBegin();
   coalesceBegin();
   const byTap = tunnelIsWanted();
+  let overlay: u32 = 0; // whose datagrams may share a send, or not
+  let mayShare = false;
   for (let index: u32 = 0; index < count; index++) {
     const out = outAt(index);
-    if (load<u32>(out, OUT_ENDPOINT) == 0) coalesce(index, kindsOf(load<u32>(out, OUT_OVERLAY)));
-    else if (!byTap || !planTunnel(out)) planMessage(index, out);
+    const its = load<u32>(out, OUT_OVERLAY);
+    if (load<u32>(out, OUT_ENDPOINT) == 0) {
+      coalesce(index, kindsOf(its));
+    } else if (!byTap || !planTunnel(out)) {
+      if (its != overlay) mayShare = maySegment(out);
+      overlay = its;
+      if (mayShare && !isSuper(out)) chain(index, out);
+      else chainClose(out);
+    }
   }
   coalesceEnd();
   store<u32>(w() + W_OUT_PLANNED, 1);
   store<u32>(w() + W_OUT_EMITTED, 0);
-}
-
-@inline
-function planMessage(index: u32, out: usize): void {
-  if (!isSuper(out) && maySegment(out)) chain(index, out);
-  else chainClose(out);
 }
 
 @inline
