@@ -19,6 +19,12 @@ export interface There {
   readonly declared: Model;
 }
 
+/** What the file names. */
+export interface Names {
+  readonly overlays: ReadonlySet<string>;
+  readonly vnics: ReadonlySet<string>;
+}
+
 export class Claims {
   readonly #source: Source;
   readonly #there: There;
@@ -31,21 +37,19 @@ export class Claims {
     this.#there = there;
   }
 
-  /** Adds every problem to the source's. */
-  check(overlays: readonly ReadOverlay[], vnics: readonly VnicModel[]): void {
+  /** Adds every problem to the source's. `names`: of all objects of the file, also of those that are wrong. */
+  check(overlays: readonly ReadOverlay[], vnics: readonly VnicModel[], names: Names): void {
     const { made } = this.#there;
-    const overlayNames = new Set(overlays.map(({ model }) => model.name));
-    const vnicNames = new Set(vnics.map(({ name }) => name));
     for (const overlay of overlays) this.#checkAdoption('overlays', overlay.model.name, differs(made, overlay));
     for (const vnic of vnics) this.#checkAdoption('vnics', vnic.name, vnicDiffers(made, vnic));
-    for (const overlay of made.overlays.values()) if (!overlayNames.has(overlay.name)) this.#hold(overlay);
+    for (const overlay of made.overlays.values()) if (!names.overlays.has(overlay.name)) this.#hold(overlay);
     for (const vnic of made.vnics.values()) {
-      if (!vnicNames.has(vnic.name)) this.#taken.addVnic(vnic, `VNIC ${vnic.name} (made by a command)`);
+      if (!names.vnics.has(vnic.name)) this.#taken.addVnic(vnic, `VNIC ${vnic.name} (made by a command)`);
     }
     for (const { model } of overlays) this.#checkOverlay(model);
     for (const vnic of vnics) this.#checkVnic(vnic);
     for (const overlay of overlays) this.#checkTargets(overlay);
-    this.#checkLeft(overlayNames, vnicNames);
+    this.#checkLeft(names);
   }
 
   /** `differs`: in what the object of a command differs from the declared one; null: there is none. */
@@ -96,7 +100,7 @@ export class Claims {
   }
 
   /** What is declared no more must be free to go. */
-  #checkLeft(overlays: ReadonlySet<string>, vnics: ReadonlySet<string>): void {
+  #checkLeft({ overlays, vnics }: Names): void {
     const { made, declared: before } = this.#there;
     for (const name of before.overlays.keys()) {
       if (overlays.has(name)) continue;

@@ -50,7 +50,8 @@ export function validate(parsed: Parsed, rules: Rules, problems: Problems): Decl
     if (vnic !== null) vnics.set(name, vnic);
   }
   const declared = [...overlays.values()].flatMap((each) => each ?? []);
-  new Claims(source, rules.there ?? { made: NOTHING, declared: NOTHING }).check(declared, [...vnics.values()]);
+  const names = { overlays: new Set(content.overlays.keys()), vnics: new Set(content.vnics.keys()) };
+  new Claims(source, rules.there ?? { made: NOTHING, declared: NOTHING }).check(declared, [...vnics.values()], names);
   if (problems.count > 0) return null;
   const line = (path: Path) => keyPlaceOf(root, path).line;
   return {

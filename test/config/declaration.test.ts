@@ -58,6 +58,15 @@ describe('what is there', () => {
     ]);
     assert.deepEqual(problems(OVERLAY, there), []);
   });
+
+  test('is declared wrongly now: that is what is said of it, not that it is declared no more', () => {
+    const vnic = { name: 'v', overlay: 'overlay0', mac: '02:00:00:00:00:01', netns: null, allowAnyMac: false };
+    const there = { made: { ...NOTHING, vnics: new Map([['v', vnic]]) }, declared: model(same) };
+    const wrong = OVERLAY.replace('vxlan/listen_ip: 10.0.0.1', 'vxlan/listen_ip: 10.0.0.1, mtu: large');
+    const found = problems(wrong, there);
+    assert.equal(found.length, 1, found.join('\n'));
+    assert.match(found[0] ?? '', /overlays\.overlay0\.properties\.mtu: is "large"/);
+  });
 });
 
 describe('a file declares', () => {
