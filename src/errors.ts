@@ -412,12 +412,6 @@ export const anyMacTaken = (overlay: string, holder: string) =>
 export const interfaceTaken = (name: string, netns: string | null) =>
   new VxlaneError('interface_taken', `an interface ${name} exists already${inNetns(netns)}: choose another name`);
 
-export const interfaceRenamed = (vnic: string, name: string, netns: string | null) =>
-  new VxlaneError(
-    'interface_renamed',
-    `the interface of VNIC ${vnic} was renamed to ${name}${inNetns(netns)}: rename it back to ${vnic}, or delete it`,
-  );
-
 /** The VNIC stays as well: it is the only way to this interface. */
 export const interfaceStays = (vnic: string, cause: unknown) =>
   new VxlaneError('interface_stays', `VNIC ${vnic} is not deleted, its interface stays: ${messageOf(cause)}`, {

@@ -119,6 +119,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'src/overlay-properties',
     'src/search',
     'src/system/tap-access',
+    'src/system/tap-search',
   ],
   'src/daemon/overlay': [
     'src/datapath',

@@ -18,6 +18,7 @@ const LONG_FILES: Readonly<Record<string, string>> = {
   'assembly/table/fdb-write.ts':
     'one writer: put, move and evict keep the same rules of publication and the same counters',
   'src/errors.ts': 'one table: what is said to people is worded in one place',
+  'src/daemon/overlay/vnic.ts': 'one object from its creation to its end, half of it what others may ask of it',
   'src/datapath/datapath.ts': 'one interface: all that other rooms may ask of the datapath, a few lines each',
   'src/daemon/plugin/plugin-slot.ts': 'one machine: whatever starts, swaps or ends a plugin changes the same state',
   'test/daemon/process.test.ts': 'one process: each test asks another thing of the same start, and of the same end',

@@ -163,7 +163,10 @@ export interface VnicView {
   name: string;
   overlay: string;
   mac: string;
+  /** What its interface is called now; null: it has none. */
+  interface: string | null;
   mtu: number;
+  /** Where its interface is now: a name under /run/netns, an absolute path, or null for the daemon's own namespace. */
   netns: string | null;
   allowAnyMac: boolean;
   temporary: boolean;

@@ -6,6 +6,7 @@ import type { UpcallRecord, VnicIndex } from '../datapath/types.js';
 import { messageOf } from '../errors.js';
 import { localAddresses } from '../system/link.js';
 import { needsRepair, repair } from './commands/bring-up.js';
+import { follow, letGo, letNamespaceGo, sayVnics } from './commands/follow.js';
 import { type Registry, saveVnic } from './commands/registry.js';
 import type { ConfigFile } from './config-file/config-file.js';
 import type { Overlay } from './overlay/overlay.js';
@@ -48,7 +49,8 @@ export class Clockwork {
     if (nowMs >= this.#watchAtMs) this.#watch(nowMs);
     if (isEnding()) return;
     if (!this.#isRepairing && needsRepair(this.#registry, nowMs)) void this.#repair();
-    if (!this.#isKeeping && [...vnics.values()].some((vnic) => !vnic.isMtuKept)) void this.#keepMtus();
+    this.#followInterfaces(nowMs);
+    if (!this.#isKeeping && [...vnics.values()].some((vnic) => !vnic.isKept)) void this.#keep();
     if (this.#configFile?.isDue(nowMs) === true) void this.#configFile.retry(this.#registry);
   }
 
@@ -75,22 +77,48 @@ export class Clockwork {
     }
   }
 
-  /** After a restart it is to be known which MTU is the operator's. */
-  async #keepMtus(): Promise<void> {
+  /** Other tools handle the interfaces of VNICs, and delete the namespaces they are in. */
+  #followInterfaces(nowMs: number): void {
+    const { interfaces, log } = this.#registry;
+    try {
+      const changed = interfaces.changed();
+      const orphaned = interfaces.orphaned(nowMs);
+      for (const vnic of changed) this.#inTurn((registry) => follow(registry, vnic));
+      for (const inode of orphaned) this.#inTurn((registry) => letNamespaceGo(registry, inode));
+    } catch (thrown) {
+      log.warn('cannot look at the interfaces of VNICs', { reason: messageOf(thrown) });
+    }
+    sayVnics(this.#registry);
+  }
+
+  #inTurn(action: (registry: Registry) => Promise<void>): void {
+    const { serial, log, isEnding } = this.#registry;
+    serial
+      .run(async () => {
+        if (!isEnding()) await action(this.#registry);
+      })
+      .catch((thrown: unknown) => log.error('bug while following an interface', { reason: messageOf(thrown) }));
+  }
+
+  /** After a restart it is to be known which MTU and MAC are the operator's. */
+  async #keep(): Promise<void> {
     const { serial, vnics, log } = this.#registry;
     this.#isKeeping = true;
     await serial
       .run(async () => {
-        for (const vnic of vnics.values()) if (!vnic.isMtuKept) await saveVnic(this.#registry, vnic);
+        for (const vnic of vnics.values()) if (!vnic.isKept) await saveVnic(this.#registry, vnic);
       })
-      .catch((thrown: unknown) => log.warn('the MTU of a VNIC is not kept', { reason: messageOf(thrown) }));
+      .catch((thrown: unknown) =>
+        log.warn('the MTU and the MAC of a VNIC are not kept', { reason: messageOf(thrown) }),
+      );
     this.#isKeeping = false;
   }
 
-  /** Underlay addresses come and go, and there is room again for static targets. */
+  /** Underlay addresses come and go, MACs become free, and there is room again for static targets. */
   #watch(nowMs: number): void {
-    const { overlays, log } = this.#registry;
+    const { overlays, vnics, log } = this.#registry;
     this.#watchAtMs = nowMs + WATCH_EVERY_MS;
+    for (const vnic of vnics.values()) if (vnic.macRefusal !== '') this.#inTurn((registry) => follow(registry, vnic));
     try {
       const local = localAddresses();
       for (const overlay of overlays.values()) overlay.watch(local);
@@ -111,11 +139,8 @@ export class Clockwork {
 
   /** Somebody deleted the interface of a VNIC, or its namespace. */
   async #vnicGone(index: VnicIndex): Promise<void> {
-    const { vnics, overlays, datapath, log, isEnding } = this.#registry;
+    const { vnics, isEnding } = this.#registry;
     const vnic = [...vnics.values()].find((each) => each.index === index);
-    if (vnic === undefined || isEnding()) return;
-    log.warn('the interface of a VNIC was deleted', { vnic: vnic.name });
-    vnic.problem = 'its interface was deleted (SIGHUP of the daemon makes it again; delete-vnic forgets it)';
-    await vnic.remove(overlays.get(vnic.identity.overlay), datapath, (name) => vnics.has(name));
+    if (vnic !== undefined && !isEnding()) await letGo(this.#registry, vnic);
   }
 }

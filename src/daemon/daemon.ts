@@ -27,6 +27,7 @@ import { version } from '../version.js';
 import { Clockwork } from './clockwork.js';
 import { checkTaps, load, pluginsStarted, repair } from './commands/bring-up.js';
 import { createOverlay, deleteOverlay } from './commands/create-overlay.js';
+import { sayVnics } from './commands/follow.js';
 import { lookup } from './commands/lookup.js';
 import { modifyOverlay } from './commands/modify-overlay.js';
 import { emptyRegistry, overlayOf, type Registry, sorted } from './commands/registry.js';
@@ -111,7 +112,9 @@ export class Daemon implements Controller {
     const running = sorted(this.#registry.overlays).filter(({ state }) => state === 'serving');
     await this.#configFile?.reload(this.#registry);
     await this.#registry.serial.run(async () => {
-      if (!this.#isEnding) await repair(this.#registry, () => true);
+      if (this.#isEnding) return;
+      for (const vnic of this.#registry.vnics.values()) vnic.restoreMac();
+      await repair(this.#registry, () => true);
     });
     await Promise.all(running.map((overlay) => overlay.plugin.reload()));
     await pluginsStarted(this.#registry);
@@ -123,7 +126,7 @@ export class Daemon implements Controller {
    */
   stop(): Promise<void> {
     this.#isEnding = true;
-    const { datapath, deadlines, sockets, border, network, overlays, vnics, slots } = this.#registry;
+    const { datapath, deadlines, sockets, border, network, interfaces, overlays, vnics, slots } = this.#registry;
     deadlines.passAll();
     const ended = Promise.all([...overlays.values()].map((overlay) => overlay.plugin.end()));
     return this.#registry.serial.run(async () => {
@@ -136,6 +139,7 @@ export class Daemon implements Controller {
       sockets.closeAll();
       border.close();
       network.close();
+      interfaces.close();
     });
   }
 
@@ -154,7 +158,7 @@ export class Daemon implements Controller {
       workerRestarts: datapath.workerRestarts,
       logLevel: log.level,
       uptimeSeconds: Math.floor((now() - this.#startedAtMs) / 1000),
-      configuration: this.#configFile?.view() ?? null,
+      configuration: this.#configFile?.view(this.#registry) ?? null,
     };
   }
 
@@ -169,10 +173,12 @@ export class Daemon implements Controller {
   }
 
   overlays(): OverlayView[] {
+    sayVnics(this.#registry);
     return sorted(this.#registry.overlays).map((overlay) => this.#view(overlay));
   }
 
   overlay(name: string): OverlayView {
+    sayVnics(this.#registry);
     return this.#view(overlayOf(this.#registry, name));
   }
 

@@ -245,6 +245,17 @@ export class Datapath {
     return index;
   }
 
+  /** The VNIC has another MAC from now on. Throws when there is no room for its FDB entry: nothing has changed. */
+  setVnicMac(index: VnicIndex, mac: string): void {
+    const { overlay, mac: before } = this.#vnics.get(index)!;
+    const isStored = this.#fdb.put(overlay, mac, { kind: 'local', vnic: index }, { isStatic: true }, this.nowMs());
+    if (!isStored) throw fdbFull(this.fdbSize);
+    this.#tables.setVnicMac(index, mac);
+    this.#fdb.remove(overlay, before);
+    this.#vnics.set(index, { overlay, mac });
+    this.#workers.wake();
+  }
+
   async removeVnic(index: VnicIndex): Promise<void> {
     const { overlay, mac } = this.#vnics.get(index)!;
     this.#vnics.delete(index);

@@ -204,6 +204,11 @@ export class Tables {
     return index;
   }
 
+  /** In one store: no worker sees half of it. */
+  setVnicMac(index: VnicIndex, mac: string): void {
+    Atomics.store(this.#views.u64, ((vnicAt(index) << 2) + VNIC_MAC) >> 3, BigInt(macWord(mac)));
+  }
+
   /** The VNIC leaves its overlay's list; its own link stays, for a worker that is just following it. */
   removeVnic(index: VnicIndex): void {
     const overlay = overlayAt(this.#get(vnicAt(index), VNIC_OVERLAY));

@@ -19,7 +19,9 @@ const NLA_TYPE_MASK = 0x3fff;
 
 const NLM_F_REQUEST = 1;
 export const NLM_F_ACK = 4;
+const NLM_F_DUMP = 0x300;
 const NLMSG_ERROR = 2;
+const NLMSG_DONE = 3;
 
 /** Longer than any description of one interface. */
 const ANSWER_MAX = 64 << 10;
@@ -60,6 +62,27 @@ export function ask(
     const errno = -answer.body.readInt32LE(0); // 0 acknowledges
     if (errno !== 0) throw systemError(what, errno);
     return Buffer.alloc(0);
+  } finally {
+    close(netlink);
+  }
+}
+
+/** {@link ask} for all there is: what follows the header of each message of the answer. */
+export function askAll(what: string, type: number, header: Buffer, attributes: readonly Attribute[]): Buffer[] {
+  const netlink = openNetlink(what);
+  try {
+    const message = messageOf(type, NLM_F_REQUEST | NLM_F_DUMP, header, attributes);
+    check(what, write(netlink, message, message.length));
+    const bodies: Buffer[] = [];
+    for (;;) {
+      // The kernel writes the next part while we take this one: each has bytes of its own.
+      const bytes = Buffer.alloc(ANSWER_MAX);
+      for (const answer of messagesIn(bytes.subarray(0, check(what, read(netlink, bytes, bytes.length))))) {
+        if (answer.type === NLMSG_DONE) return bodies;
+        if (answer.type === NLMSG_ERROR) throw systemError(what, -answer.body.readInt32LE(0));
+        bodies.push(answer.body);
+      }
+    }
   } finally {
     close(netlink);
   }

@@ -3,18 +3,15 @@
  * else of this thread runs inside. Do not start threads in an action (Worker, or the first asynchronous fs or dns
  * call of the process): a new thread inherits the namespace and stays there.
  */
-import { fstatSync, readdirSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { fstatSync, statSync, writeSync } from 'node:fs';
 import { netnsMissing, netnsNameInvalid, netnsNotOne, netnsNotPermitted, SystemError } from '../errors.js';
 import { check, EACCES, EINVAL, ENOENT, EPERM, errnoName, systemError } from './errno.js';
-import { hasCarrier, interfaceDriver, interfaceExists, interfaceMac, isTap, withControlSocket } from './interface.js';
 import { lastErrno, close as libcClose, O_CLOEXEC, O_RDONLY, open, setns } from './libc.js';
 
 /** Where `ip netns` keeps named namespaces. */
-const NETNS_DIRECTORY = '/run/netns';
+export const NETNS_DIRECTORY = '/run/netns';
 /** The calling thread's own, unlike /proc/self, which is the main thread's. */
-const OWN_NETNS = '/proc/thread-self/ns/net';
-/** Two lines of headings, then `name: counters` an interface. */
-const INTERFACES = '/proc/thread-self/net/dev';
+export const OWN_NETNS = '/proc/thread-self/ns/net';
 const CLONE_NEWNET = 0x40000000;
 
 /**
@@ -47,53 +44,13 @@ export function withNetnsFd<T>(target: number, label: string, action: () => T): 
   }
 }
 
-/**
- * The namespace that holds a TAP of this name and MAC: `first` (where it was created), the thread's own (null), or
- * one under /run/netns; undefined when it is nowhere. Namespaces that cannot be entered (stale files) are skipped.
- * Other daemons may have interfaces of the same name and MAC in namespaces of theirs: hence the order.
- */
-export function findInterface(name: string, mac: string, first: string | null = null): string | null | undefined {
-  const places = new Set([first, null, ...namedNamespaces()]);
-  return [...places].find((netns) => lookInto(netns, (control) => isTapWithMac(control, name, mac)) === true);
-}
-
-/** A TAP of this MAC in the namespace that no process holds and whose name is none of `isKnown`. */
-export function findLooseTap(
-  mac: string,
-  netns: string | null,
-  isKnown: (name: string) => boolean,
-): string | undefined {
-  return lookInto(netns, (control) =>
-    interfaceNames().find((name) => !isKnown(name) && isTapWithMac(control, name, mac) && !hasCarrier(control, name)),
-  );
-}
-
 /** What `look` answers inside the namespace, undefined when that cannot be entered. */
-function lookInto<T>(netns: string | null, look: (control: number) => T): T | undefined {
+export function lookInto<T>(netns: string | null, look: () => T): T | undefined {
   try {
-    return withNetns(netns, () => withControlSocket(look));
+    return withNetns(netns, look);
   } catch (thrown) {
     if (netns === null || !(thrown instanceof SystemError)) throw thrown;
     return undefined;
-  }
-}
-
-function isTapWithMac(control: number, name: string, mac: string): boolean {
-  if (!interfaceExists(control, name)) return false;
-  return isTap(interfaceDriver(control, name)) && interfaceMac(control, name) === mac;
-}
-
-/** Of the thread's namespace, unlike /sys/class/net, which is that of whoever mounted it. */
-function interfaceNames(): string[] {
-  const lines = readFileSync(INTERFACES, 'utf8').split('\n').slice(2);
-  return lines.flatMap((line) => /^\s*(.+):\s/.exec(line)?.[1] ?? []);
-}
-
-function namedNamespaces(): string[] {
-  try {
-    return readdirSync(NETNS_DIRECTORY).sort();
-  } catch {
-    return []; // nobody has named one yet
   }
 }
 

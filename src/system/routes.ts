@@ -147,20 +147,23 @@ const GROUPS = [
   19, // IPv6 rules
 ].reduce((bits, group) => bits | (1 << (group - 1)), 0);
 
-const READ_MAX = 64 << 10;
+/** Links, and nothing else. */
+export const LINKS_ALONE = 1;
+
+/** What was read last; nothing of it is kept. */
+const BYTES = Buffer.alloc(64 << 10);
 
 /** What happens to links, addresses and routes of one namespace from its opening on. */
 export class NetworkWatch {
-  readonly #bytes = Buffer.alloc(READ_MAX);
   readonly #fd: number;
 
-  /** Of the thread's namespace. */
-  constructor() {
+  /** Of the thread's namespace. `groups`: all there are, or {@link LINKS_ALONE}. */
+  constructor(groups = GROUPS) {
     const what = 'watch the routes';
     const fd = openNetlink(what);
     const address = Buffer.alloc(12); // struct sockaddr_nl { u16 family, u16 pad, u32 port id, u32 groups }
     address.writeUInt16LE(AF_NETLINK, 0);
-    address.writeUInt32LE(GROUPS >>> 0, 8);
+    address.writeUInt32LE(groups >>> 0, 8);
     try {
       check(what, bind(fd, address, address.length));
     } catch (thrown) {
@@ -174,9 +177,9 @@ export class NetworkWatch {
   changes(): NetworkChange[] {
     const changes: NetworkChange[] = [];
     for (;;) {
-      const length = read(this.#fd, this.#bytes, this.#bytes.length);
+      const length = read(this.#fd, BYTES, BYTES.length);
       if (length >= 0) {
-        changes.push(...messagesIn(this.#bytes.subarray(0, length)).flatMap((message) => changeIn(message) ?? []));
+        changes.push(...messagesIn(BYTES.subarray(0, length)).flatMap((message) => changeIn(message) ?? []));
         continue;
       }
       const errno = lastErrno();

@@ -15,15 +15,15 @@ export const RTM_NEWLINK = 16;
 export const RTM_DELLINK = 17;
 export const RTM_GETLINK = 18;
 
-const IFLA_LINKINFO = 18;
-const IFLA_INFO_DATA = 2;
+export const IFLA_LINKINFO = 18;
+export const IFLA_INFO_DATA = 2;
 const IFLA_AF_SPEC = 26;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
 const IN6_ADDR_GEN_MODE_NONE = 1;
 const IFLA_GSO_MAX_SEGS = 40;
 // Of the tun driver's IFLA_INFO_DATA; both are there for a multi-queue TAP alone.
-const IFLA_TUN_NUM_QUEUES = 8;
-const IFLA_TUN_NUM_DISABLED_QUEUES = 9;
+export const IFLA_TUN_NUM_QUEUES = 8;
+export const IFLA_TUN_NUM_DISABLED_QUEUES = 9;
 
 /** At most so many segments come in one super-frame of the interface. */
 export function setGsoMaxSegs(ifindex: number, name: string, count: number): void {

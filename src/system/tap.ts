@@ -1,13 +1,7 @@
 /** VNIC interfaces: TAPs of the tun driver. One descriptor, one queue; a read or write moves one whole frame. */
-import {
-  interfaceBusy,
-  interfaceNameInvalid,
-  interfaceNotTap,
-  mtuRefused,
-  tunMissing,
-  tunNotPermitted,
-} from '../errors.js';
-import { EACCES, EBADFD, EBUSY, EINVAL, ENODEV, ENOENT, ENXIO, EPERM, systemError } from './errno.js';
+import { interfaceBusy, interfaceNameInvalid, interfaceNotTap, tunMissing, tunNotPermitted } from '../errors.js';
+import { AttachedTap, setMtu, type Tap, type TapOptions } from './attached-tap.js';
+import { EACCES, EBUSY, EINVAL, ENODEV, ENOENT, ENXIO, EPERM, systemError } from './errno.js';
 import { tapHolder } from './holders.js';
 import {
   interfaceDriver,
@@ -24,17 +18,14 @@ import {
   withControlSocket,
 } from './interface.js';
 import { close as libcClose } from './libc.js';
-import { withNetns, withNetnsFd } from './netns.js';
-import { deleteLink, setGsoMaxSegs, tapQueuesHeld } from './rtnetlink.js';
+import { withNetns } from './netns.js';
+import { tapQueuesHeld } from './rtnetlink.js';
+import { setMark, tapNamed } from './tap-links.js';
 import {
   attachTun,
   IFF_MULTI_QUEUE,
   IFF_TUN_EXCL,
   IFF_VNET_HDR,
-  nameOfTun,
-  netnsOfTun,
-  type Offload,
-  type Offloads,
   openTun,
   setOffloads,
   setPersistent,
@@ -42,48 +33,8 @@ import {
   TUN_DEVICE,
 } from './tun.js';
 
+export type { Tap, TapOptions, TapState } from './attached-tap.js';
 export type { Offload, Offloads } from './tun.js';
-
-export interface TapOptions {
-  readonly name: string;
-  /** Canonical text. */
-  readonly mac: string;
-  /** Bytes, without the Ethernet header. */
-  readonly mtu: number;
-  /** Of an interface that is there already and has the MTU `now`; {@link mtu} when it is left out. */
-  readonly mtuOfExisting?: (now: number) => number;
-  /** Name under /run/netns, absolute path, or null for the thread's own. */
-  readonly netns: string | null;
-  /** The interface outlives its descriptor, and so this process. */
-  readonly persist: boolean;
-  /** Descriptors, one a worker. */
-  readonly queues: number;
-  readonly offload: Offload;
-}
-
-export interface Tap {
-  /**
-   * One a queue; a single one for an interface that somebody made without IFF_MULTI_QUEUE. Non-blocking,
-   * close-on-exec; valid until {@link close} or {@link remove}.
-   */
-  readonly fds: readonly number[];
-  /** The first of {@link fds}. */
-  readonly fd: number;
-  readonly name: string;
-  /** What the frames that are read may lack. */
-  readonly offloads: Offloads;
-  setOffload(offload: Offload): void;
-  /** Wherever the interface is now: it may have been renamed or moved to another namespace. */
-  setMtu(mtu: number): void;
-  /** Bytes, as the interface has it now. */
-  mtu(): number;
-  /** Super-frames of at most so many segments, wherever the interface is now. */
-  setGsoMaxSegs(count: number): void;
-  /** Makes the interface vanish, in whatever namespace it is. It is no error when it is gone already. */
-  remove(): void;
-  /** Lets go of the interface, which stays if it is persistent. Closing twice is harmless. */
-  close(): void;
-}
 
 /**
  * Creates a TAP, or attaches to a persistent one of this name that nobody holds, and sees to its MAC, MTU and state
@@ -109,15 +60,22 @@ function openHere(control: number, options: TapOptions): Tap {
     // What only a holder sees needs no way back: the next one sets it for himself.
     setVnetHeaderSize(fds[0]!, name);
     const offloads = setOffloads(fds[0]!, name, options.offload);
+    mark(options, existed);
     // Last: until here an interface made above is not persistent, and goes with its descriptors.
     const errno = -setPersistent(fds[0]!, persist);
     if (errno !== 0) throw systemError(`set persistence of ${name}`, errno);
-    return new AttachedTap(fds, options, offloads);
+    return new AttachedTap(fds, options, offloads, !existed);
   } catch (thrown) {
     if (existed) undoAll(undo);
     for (const fd of fds) libcClose(fd);
     throw thrown;
   }
+}
+
+function mark({ name, mark: text }: TapOptions, existed: boolean): void {
+  if (text === undefined || (existed && tapNamed(name)?.mark !== '')) return;
+  const ifindex = withControlSocket((control) => interfaceIndex(control, name));
+  setMark(ifindex, name, text);
 }
 
 /** True when there is a TAP of that name, false when there is nothing; anything else there is an error. */
@@ -174,7 +132,7 @@ function attached(answer: number, { name, netns }: TapOptions, existed: boolean)
 function configure(fd: number, control: number, options: TapOptions, existed: boolean, undo: (() => void)[]): void {
   const { name } = options;
   const mac = interfaceMac(control, name);
-  if (mac !== options.mac) {
+  if (mac !== options.mac && !(existed && options.keepsMac === true)) {
     setInterfaceMac(fd, name, options.mac);
     undo.push(() => setInterfaceMac(fd, name, mac));
   }
@@ -196,91 +154,6 @@ function undoAll(undo: (() => void)[]): void {
       step();
     } catch {
       // The first failure is the one to report; the other steps still want their turn.
-    }
-  }
-}
-
-function setMtu(control: number, name: string, mtu: number): void {
-  try {
-    setInterfaceMtu(control, name, mtu);
-  } catch (thrown) {
-    throw (thrown as { errno?: number }).errno === EINVAL ? mtuRefused(name, mtu) : thrown;
-  }
-}
-
-class AttachedTap implements Tap {
-  readonly fds: readonly number[];
-  readonly name: string;
-  readonly #options: TapOptions;
-  #offloads: Offloads;
-  #isOpen = true;
-
-  constructor(fds: readonly number[], options: TapOptions, offloads: Offloads) {
-    this.fds = fds;
-    this.name = options.name;
-    this.#options = options;
-    this.#offloads = offloads;
-  }
-
-  get fd(): number {
-    return this.fds[0]!;
-  }
-
-  get offloads(): Offloads {
-    return this.#offloads;
-  }
-
-  setOffload(offload: Offload): void {
-    this.#offloads = setOffloads(this.fd, this.name, offload);
-  }
-
-  setMtu(mtu: number): void {
-    const name = nameOfTun(this.fd, this.name);
-    this.#inItsNetns((control) => setMtu(control, name, mtu));
-  }
-
-  mtu(): number {
-    const name = nameOfTun(this.fd, this.name);
-    return this.#inItsNetns((control) => interfaceMtu(control, name));
-  }
-
-  setGsoMaxSegs(count: number): void {
-    const name = nameOfTun(this.fd, this.name);
-    this.#inItsNetns((control) => setGsoMaxSegs(interfaceIndex(control, name), name, count));
-  }
-
-  remove(): void {
-    if (!this.#isOpen) return;
-    const errno = -setPersistent(this.fd, false);
-    try {
-      // The kernel may end an io_uring later than its process, and with it the last hold of the interface.
-      if (errno === 0) this.#deleteLink();
-    } finally {
-      this.close();
-    }
-    if (errno !== 0 && errno !== EBADFD) throw systemError(`remove TAP ${this.name}`, errno);
-  }
-
-  #deleteLink(): void {
-    const name = nameOfTun(this.fd, this.name);
-    this.#inItsNetns((control) => deleteLink(interfaceIndex(control, name), name));
-  }
-
-  close(): void {
-    if (!this.#isOpen) return;
-    for (const fd of this.fds) libcClose(fd);
-    this.#isOpen = false;
-  }
-
-  #inItsNetns<T>(action: (control: number) => T): T {
-    const inside = () => withControlSocket(action);
-    const target = netnsOfTun(this.fd);
-    // A kernel that cannot say: the namespace it was opened in is the best guess.
-    if (target < 0) return withNetns(this.#options.netns, inside);
-    try {
-      return withNetnsFd(target, `of ${this.name}`, inside);
-    } finally {
-      libcClose(target);
     }
   }
 }

@@ -122,7 +122,8 @@ export function nameOfTun(fd: number, name: string): string {
   return cString(request, 0, IFNAMSIZ);
 }
 
-/** A new descriptor of the namespace the interface is in now; negative where the kernel cannot say. */
+/** A new descriptor of the namespace the interface is in now; -errno, -EBADFD when the interface is gone. */
 export function netnsOfTun(fd: number): number {
-  return ioctlValue(fd, TUNGETDEVNETNS, 0);
+  const answer = ioctlValue(fd, TUNGETDEVNETNS, 0);
+  return answer >= 0 ? answer : -lastErrno();
 }

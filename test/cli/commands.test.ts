@@ -162,6 +162,7 @@ describe('VNICs, lookups, refusals', { concurrency: 3 }, () => {
       name: 'bridge0',
       overlay: 'vnics0',
       mac: '00:11:22:33:44:55',
+      interface: 'bridge0',
       mtu: 1450,
       netns: 'zlan',
       allowAnyMac: true,

@@ -179,7 +179,8 @@ export class MemoryController implements Controller {
     this.#find(overlay);
     const mac = parseMac(request.mac);
     if (mac === null) throw badMac(request.mac);
-    const vnic = { name, overlay, mac, mtu: 1450, netns, allowAnyMac, temporary, state: 'up', declared: null };
+    const shown = { interface: name, mtu: 1450, state: 'up', declared: null };
+    const vnic = { name, overlay, mac, netns, allowAnyMac, temporary, ...shown };
     this.vnicsByName.set(name, vnic);
     return vnic;
   }

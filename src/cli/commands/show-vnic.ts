@@ -14,6 +14,7 @@ const COLUMNS: readonly Column<VnicView>[] = [
   { title: 'MTU', value: ({ mtu }) => String(mtu), isNumber: true },
   { title: 'NETNS', value: ({ netns }) => netns ?? '' },
   { title: 'STATE', value: ({ state }) => state, tint: ({ state }) => (state === 'up' ? 'good' : 'bad') },
+  { title: 'INTERFACE', value: ({ interface: name }) => name ?? '', isExtra: true },
   { title: 'ANYMAC', value: ({ allowAnyMac }) => yesNo(allowAnyMac), isExtra: true },
   { title: 'TEMPORARY', value: ({ temporary }) => yesNo(temporary), isExtra: true },
   { title: 'DECLARED', value: ({ declared }) => declared ?? '', isExtra: true },
@@ -21,7 +22,7 @@ const COLUMNS: readonly Column<VnicView>[] = [
 
 export const showVnic = defineCommand({
   name: 'show-vnic',
-  sentence: 'Show VNICs: LINK OVER MACADDRESS MTU NETNS STATE (and ANYMAC, TEMPORARY, DECLARED by -o).',
+  sentence: 'Show VNICs: LINK OVER MACADDRESS MTU NETNS STATE (and INTERFACE, ANYMAC, TEMPORARY, DECLARED by -o).',
   options: OUTPUT,
   positionals: { names: { label: 'NAME', what: 'VNIC name', rest: true } },
   example: 'vxlane show-vnic -o link,macaddress',

@@ -7,6 +7,7 @@ import { messageOf, noSuchOverlay, overlayNotUp, tapsImpossible } from '../../er
 import { configurationOf } from '../../overlay-properties/overlay-properties.js';
 import { builtInPlugin } from '../../search/find.js';
 import { tapObstacles } from '../../system/tap-access.js';
+import { TapSearch } from '../../system/tap-search.js';
 import type { Overlay } from '../overlay/overlay.js';
 import { Vnic } from '../overlay/vnic.js';
 import type { StoredOverlay } from '../state/store.js';
@@ -74,19 +75,25 @@ export function checkTaps({ vnics, log }: Registry): void {
  * {@link pluginsStarted} waits for it.
  */
 export async function repair(registry: Registry, isDue: (object: Overlay | Vnic) => boolean): Promise<void> {
+  const search = new TapSearch();
   const orphans = sorted(registry.vnics).filter((vnic) => !registry.overlays.has(vnic.identity.overlay));
-  for (const vnic of orphans.filter(isDue)) await reattach(registry, vnic);
-  await Promise.all(sorted(registry.overlays).map((overlay) => repairOverlay(registry, overlay, isDue)));
+  for (const vnic of orphans.filter(isDue)) await reattach(registry, vnic, search);
+  await Promise.all(sorted(registry.overlays).map((overlay) => repairOverlay(registry, overlay, isDue, search)));
 }
 
 /** The overlay first: its VNICs are no use without its socket, and of little use without its plugin. */
-export async function repairOverlay(registry: Registry, overlay: Overlay, isDue: (object: Overlay | Vnic) => boolean) {
+export async function repairOverlay(
+  registry: Registry,
+  overlay: Overlay,
+  isDue: (object: Overlay | Vnic) => boolean,
+  search = new TapSearch(),
+): Promise<void> {
   const wasDown = overlay.state === 'down';
   if (overlay.state !== 'serving' && isDue(overlay) && !registry.isEnding()) await bringUp(registry, overlay);
   const isNew = wasDown && overlay.state !== 'down';
   for (const vnic of vnicsOn(registry, overlay.name)) {
     if (registry.isEnding()) return;
-    if (!vnic.isAttached && (isNew || isDue(vnic))) await reattach(registry, vnic);
+    if (!vnic.isAttached && (isNew || isDue(vnic))) await reattach(registry, vnic, search);
   }
 }
 
@@ -119,12 +126,12 @@ export async function reattachVnics(registry: Registry, overlay: Overlay): Promi
   }
 }
 
-async function reattach(registry: Registry, vnic: Vnic): Promise<void> {
+export async function reattach(registry: Registry, vnic: Vnic, search = new TapSearch()): Promise<void> {
   const overlay = registry.overlays.get(vnic.identity.overlay);
   try {
     if (overlay === undefined) throw noSuchOverlay(vnic.identity.overlay);
     if (overlay.attachment === null) throw overlayNotUp(overlay.name, overlay.health.details);
-    vnic.reattach(overlay, registry.datapath, registry.now(), (name) => registry.vnics.has(name));
+    vnic.reattach(overlay, registry, search);
     registry.log.info('VNIC attached', { vnic: vnic.name, overlay: overlay.name, netns: vnic.netns });
   } catch (thrown) {
     if (vnic.problem !== messageOf(thrown)) warn(registry, vnic, messageOf(thrown));

@@ -8,6 +8,7 @@ import type { OverlayConfiguration } from '../../overlay-properties/overlay-prop
 import type { FoundPlugin } from '../../search/find.js';
 import { Deadlines } from '../../search/host/deadlines.js';
 import type { DaemonLog } from '../log.js';
+import { InterfaceWatch } from '../overlay/interface-watch.js';
 import { Overlay } from '../overlay/overlay.js';
 import type { OverlayIdentity } from '../overlay/types.js';
 import type { Vnic } from '../overlay/vnic.js';
@@ -25,6 +26,8 @@ export interface Registry {
   readonly sockets: Sockets;
   readonly network: Network;
   readonly border: Border;
+  /** What happens to the interfaces of VNICs. */
+  readonly interfaces: InterfaceWatch<Vnic>;
   readonly deadlines: Deadlines;
   /** Where search plugins run, or are meant to: of all overlays, also of those that are being made. */
   readonly slots: Set<PluginSlot>;
@@ -71,6 +74,7 @@ export function emptyRegistry(
     sockets: new Sockets(given.datapath, given.border),
     serial: new Serial(),
     slots: new Set(),
+    interfaces: new InterfaceWatch(),
     overlays: new Map(),
     overlayByIndex: new Map(),
     vnics: new Map(),
@@ -78,14 +82,14 @@ export function emptyRegistry(
   };
 }
 
-/** Who has what only one object may have. */
-export function takenIn({ overlays, vnics }: Registry): Taken {
+/** Who has what only one object may have. `but`: a VNIC that asks for itself. */
+export function takenIn({ overlays, vnics }: Registry, but: Vnic | null = null): Taken {
   const taken = new Taken();
   for (const { identity, statics } of overlays.values()) {
     taken.addOverlay(identity);
     taken.addTargets(identity.name, statics);
   }
-  for (const { identity } of vnics.values()) taken.addVnic(identity);
+  for (const vnic of vnics.values()) if (vnic !== but) taken.addVnic({ ...vnic.identity, mac: vnic.mac });
   return taken;
 }
 
@@ -128,7 +132,7 @@ function stored(next: OverlaySearch | undefined): Partial<StoredOverlay> {
 }
 
 export async function saveVnic(registry: Registry, vnic: Vnic): Promise<void> {
-  vnic.keepsMtu();
+  vnic.keeps();
   if (!vnic.identity.temporary) await registry.state.vnics.save(storedVnic(registry, vnic));
 }
 

@@ -99,16 +99,17 @@ function readOnly(name: string, value: string | null, possible: string): Propert
 }
 
 export function vnicView(vnic: Vnic, overlay: Overlay | undefined, declared: string | null): VnicView {
-  const { name, mac, allowAnyMac, temporary } = vnic.identity;
+  const { name, allowAnyMac, temporary } = vnic.identity;
   return {
     name,
     overlay: vnic.identity.overlay,
-    mac,
+    mac: vnic.mac,
+    interface: vnic.interface,
     mtu: vnic.mtu ?? overlay?.mtu ?? 0,
     netns: vnic.netns,
     allowAnyMac,
     temporary,
-    state: vnic.isAttached && vnic.problem === '' ? 'up' : vnic.problem,
+    state: vnic.problem === '' ? 'up' : vnic.problem,
     declared,
   };
 }

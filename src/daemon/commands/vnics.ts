@@ -14,7 +14,7 @@ export function createVnic(registry: Registry, request: CreateVnic): Promise<Vni
     // Kept first: whatever happens between the two, a restart finds the interface's owner.
     undo.push(`forget VNIC ${vnic.name}`, () => registry.state.vnics.remove(vnic.name));
     await saveVnic(registry, vnic);
-    vnic.create(overlay, registry.datapath, registry.now());
+    vnic.create(overlay, registry);
     registry.vnics.set(vnic.name, vnic);
     registry.log.info('VNIC created', { vnic: vnic.name, overlay: overlay.name, mac: vnic.identity.mac });
     return vnic;
@@ -48,7 +48,7 @@ export async function deleteVnic(registry: Registry, name: string): Promise<void
 async function removeInterface(registry: Registry, vnic: Vnic): Promise<void> {
   const overlay = registry.overlays.get(vnic.identity.overlay);
   try {
-    await vnic.remove(overlay, registry.datapath, (name) => registry.vnics.has(name));
+    await vnic.remove(overlay, registry);
   } catch (thrown) {
     vnic.problem = messageOf(thrown);
     throw interfaceStays(vnic.name, thrown);

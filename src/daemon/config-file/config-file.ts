@@ -21,6 +21,14 @@ interface There {
   readonly declared: Model;
 }
 
+/** Declared objects that are there, but not up, and why. */
+function* downIn({ overlays, vnics, fileOwned }: Registry): Iterable<readonly [name: string, reason: string]> {
+  for (const { name, state, health } of overlays.values()) {
+    if (fileOwned.has(name) && state === 'down') yield [name, health.details];
+  }
+  for (const vnic of vnics.values()) if (fileOwned.has(vnic.name) && !vnic.isAttached) yield [vnic.name, vnic.problem];
+}
+
 export class ConfigFile {
   /** Absolute path. */
   readonly file: string;
@@ -83,8 +91,8 @@ export class ConfigFile {
     this.#isRetrying = false;
   }
 
-  view(): ConfigurationView {
-    const failures = [...this.#failures].map(([name, reason]) => `${name}: ${reason}`);
+  view(registry: Registry): ConfigurationView {
+    const failures = [...downIn(registry), ...this.#failures].map(([name, reason]) => `${name}: ${reason}`);
     const outcome = failures.length === 0 ? 'applied' : 'incomplete';
     return {
       file: this.file,

@@ -39,7 +39,7 @@ export async function takeStep(
       return [];
     case 'detach-vnic': {
       const vnic = vnicOf(registry, step.name);
-      await vnic.detach(registry.overlays.get(vnic.identity.overlay), registry.datapath);
+      await vnic.detach(registry.overlays.get(vnic.identity.overlay), registry);
       registry.vnics.delete(step.name);
       return [];
     }
@@ -62,7 +62,7 @@ export async function clearAway(registry: Registry, name: string): Promise<strin
   const overlay = overlayOf(registry, name);
   const vnics = vnicsOn(registry, name);
   for (const vnic of vnics) {
-    await vnic.detach(overlay, registry.datapath);
+    await vnic.detach(overlay, registry);
     vnic.problem = `overlay ${name} is made anew`;
   }
   registry.overlays.delete(name);

@@ -6,7 +6,7 @@
  * `fdb`, `endpoints`: tables of the datapath that had no room for an answer. `statics`: nor for the operator's targets.
  * `declaration`: what the configuration file says of it is not in effect.
  * `mtu`: what the operator gave does not fit the underlay, or nothing does.
- * `vnics`: interfaces that did not take the overlay's MTU or offload.
+ * `vnics`: those that are down, and interfaces that are not as they should be.
  * `flood`: broadcasts do not go everywhere they should. `learning`: some MACs cannot be learned.
  */
 export type HealthPart =

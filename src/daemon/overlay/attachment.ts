@@ -64,8 +64,8 @@ export class Attachment {
   readonly #socket: AcquiredSocket;
   readonly #staticTargets: StaticTargets;
   readonly #listenAddress: ListenAddress;
-  /** Interfaces that did not take properties of these names, and why. */
-  readonly #unfit = new Map<AttachedVnic, { readonly names: ReadonlySet<string>; readonly reason: string }>();
+  /** Interfaces that did not take properties of these names. */
+  readonly #unfit = new Map<AttachedVnic, ReadonlySet<string>>();
 
   /** Opens the socket. Throws when that is not possible, or the datapath has no place; then nothing is left open. */
   static async open(overlay: OverlayFacts, options: AttachmentOptions): Promise<Attachment> {
@@ -195,28 +195,19 @@ export class Attachment {
     if (names.includes('offload')) this.#options.sockets.setOffload(name, configuration.settings.socket);
     if (names.includes(FOLLOW_MTU) || names.includes('mtu')) this.#configure();
     for (const vnic of this.vnics.values()) this.#fitVnic(vnic, names);
-    this.#sayUnfit();
   }
 
   #fitVnic(vnic: AttachedVnic, changed: readonly string[]): void {
-    const names = new Set([...changed, ...(this.#unfit.get(vnic)?.names ?? [])]);
+    const names = new Set([...changed, ...(this.#unfit.get(vnic) ?? [])]);
     try {
       if (names.has('mtu')) vnic.setMtu(this.#overlay.mtu);
       else if (names.has(FOLLOW_MTU)) vnic.followMtu();
       if (names.has('offload')) vnic.setOffload(this.#overlay.configuration.settings.socket.offload);
       if (this.#unfit.delete(vnic)) vnic.setProblem('');
     } catch (thrown) {
-      const reason = messageOf(thrown);
-      this.#unfit.set(vnic, { names, reason });
-      vnic.setProblem(reason);
+      this.#unfit.set(vnic, names);
+      vnic.setProblem(messageOf(thrown));
     }
-  }
-
-  #sayUnfit(): void {
-    const { health } = this.#overlay;
-    const reasons = [...this.#unfit].map(([{ name }, { reason }]) => `VNIC ${name}: ${reason}`);
-    if (reasons.length === 0) health.restore('vnics');
-    else health.degrade('vnics', reasons.join('; '));
   }
 
   /** A VNIC that the datapath has already. */
@@ -231,7 +222,7 @@ export class Attachment {
   /** A VNIC that the datapath still has. */
   removeVnic(vnic: AttachedVnic): void {
     this.vnics.delete(vnic.index);
-    if (this.#unfit.delete(vnic)) this.#sayUnfit();
+    this.#unfit.delete(vnic);
     if (!vnic.allowAnyMac) return;
     this.flooding.learner.forgetHere();
     this.targets.redirectOwn();

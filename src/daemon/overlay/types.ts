@@ -36,6 +36,19 @@ export interface OverlayIdentity {
   readonly temporary: boolean;
 }
 
+export interface VnicIdentity {
+  readonly name: string;
+  /** Name of its overlay. */
+  readonly overlay: string;
+  /** Canonical text. */
+  readonly mac: string;
+  /** Where it was created: a name under /run/netns, an absolute path, or null for the daemon's own namespace. */
+  readonly netns: string | null;
+  readonly allowAnyMac: boolean;
+  /** The interface goes with the daemon. */
+  readonly temporary: boolean;
+}
+
 /** A VNIC that frames flow through. */
 export interface AttachedVnic extends LocalVnic {
   readonly name: string;
@@ -48,7 +61,7 @@ export interface AttachedVnic extends LocalVnic {
   /** The overlay's MTU is another one, by itself: one that the operator lowered stays as low. */
   followMtu(): void;
   setOffload(offload: SocketSettings['offload']): void;
-  /** Why its interface is not as it should be; empty when it is. */
+  /** What its interface did not take of the overlay; empty when it took all. */
   setProblem(reason: string): void;
 }
 

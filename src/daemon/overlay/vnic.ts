@@ -1,61 +1,74 @@
 /**
  * One VNIC: a TAP with a MAC on an overlay. The interface outlives the daemon unless the VNIC is temporary; after a
- * restart it is found again wherever the user has moved it. A VNIC whose interface or overlay is not there exists all
- * the same and says why in `problem`.
+ * restart it is found again wherever the user has moved it, and whatever it is called. A VNIC whose interface or
+ * overlay is not there exists all the same and says why in `problem`.
  */
 import type { Datapath } from '../../datapath/datapath.js';
-import { interfaceRenamed, interfaceTaken } from '../../errors.js';
+import { interfaceTaken } from '../../errors.js';
 import { MTU_DEFAULT } from '../../overlay-properties/mtu.js';
 import { interfaceExists, withControlSocket } from '../../system/interface.js';
-import { findInterface, findLooseTap, withNetns } from '../../system/netns.js';
-import { openTap, type Tap } from '../../system/tap.js';
+import { withNetns } from '../../system/netns.js';
+import { openTap, type Tap, type TapOptions, type TapState } from '../../system/tap.js';
+import { type FoundTap, markOf, TapSearch } from '../../system/tap-search.js';
 import { Backoff } from '../health/backoff.js';
-import type { AttachedVnic, VnicOverlay } from './types.js';
+import { changesBetween, fitSuperFrames, oddities } from './interface-state.js';
+import type { InterfaceWatch } from './interface-watch.js';
+import type { AttachedVnic, VnicIdentity, VnicOverlay } from './types.js';
 
-/** Bytes around an inner packet on their way through a send: Ethernet, two tags, VXLAN. */
-const SEND_OVERHEAD = 14 + 8 + 8;
-/** What one send with UDP_SEGMENT may carry. */
-const SEND_MAX = 65_507;
-const SEGMENTS_MAX = 64;
+const UNTRIED = 'not attached yet';
 
-export interface VnicIdentity {
-  readonly name: string;
-  /** Name of its overlay. */
-  readonly overlay: string;
-  /** Canonical text. */
-  readonly mac: string;
-  /** Where it was created: a name under /run/netns, an absolute path, or null for the daemon's own namespace. */
-  readonly netns: string | null;
-  readonly allowAnyMac: boolean;
-  /** The interface goes with the daemon. */
-  readonly temporary: boolean;
+/** What a VNIC needs of the daemon. */
+export interface VnicSurroundings {
+  /** `id`: differs from that of other daemons. */
+  readonly state: { readonly id: string };
+  readonly datapath: Datapath;
+  readonly interfaces: InterfaceWatch<Vnic>;
+  /** All there are, by name. */
+  readonly vnics: ReadonlyMap<string, unknown>;
+  /** Milliseconds of the monotonic clock. */
+  readonly now: () => number;
 }
 
-type IsVnic = (name: string) => boolean;
-
 export class Vnic {
-  readonly identity: VnicIdentity;
   readonly backoff = new Backoff();
-  /** Why it is not attached, or why its interface is not as it should be; empty when all is well. */
-  problem = 'not attached yet';
   /** Declared just now: an interface of its name that has another MAC is somebody else's. */
   isNew = false;
+  /** Why the MAC that its interface was given cannot be the VNIC's; empty when it can, or is. */
+  macRefusal = '';
+  #identity: VnicIdentity;
+  #mac: string;
+  /** Why it is not attached. */
+  #trouble = UNTRIED;
+  /** What its interface did not take of the overlay. */
+  #unfit = '';
+  #overlay: VnicOverlay | null = null;
   #tap: Tap | null = null;
   #attached: AttachedVnic | null = null;
+  /** The interface as it was last seen, of an attached VNIC. */
+  #seen: TapState | null = null;
   #netns: string | null;
   #mtuGiven: number | null;
-  #mtuKept: number | null;
+  #kept = '';
 
   /** `mtuGiven`: the MTU that its interface was given last, in an earlier life; null: that is not known. */
   constructor(identity: VnicIdentity, mtuGiven: number | null = null) {
-    this.identity = identity;
+    this.#identity = identity;
+    this.#mac = identity.mac;
     this.#mtuGiven = mtuGiven;
-    this.#mtuKept = mtuGiven;
     this.#netns = identity.netns;
   }
 
+  get identity(): VnicIdentity {
+    return this.#identity;
+  }
+
   get name(): string {
-    return this.identity.name;
+    return this.#identity.name;
+  }
+
+  /** The one that frames come from and go to: that of its interface, unless it cannot be. */
+  get mac(): string {
+    return this.#mac;
   }
 
   get isAttached(): boolean {
@@ -67,9 +80,24 @@ export class Vnic {
     return this.#attached?.index ?? null;
   }
 
-  /** Where the interface was when it was last attached. */
+  /** Where the interface was when it was last seen. */
   get netns(): string | null {
     return this.#netns;
+  }
+
+  /** By inode: that of its interface, and the one that its descriptors hold; while it is attached. */
+  get namespaces(): { readonly inode: number; readonly home: number } | null {
+    return this.#seen && this.#tap && { inode: this.#seen.inode, home: this.#tap.home };
+  }
+
+  /** What its interface is called now; null while there is none. */
+  get interface(): string | null {
+    return this.#seen?.link.name ?? null;
+  }
+
+  /** The MTU of its interface; null while there is none. */
+  get mtu(): number | null {
+    return this.#seen?.link.mtu ?? null;
   }
 
   /** The MTU that its interface was given last, to be kept: one that is less then is the operator's. */
@@ -77,23 +105,46 @@ export class Vnic {
     return this.#mtuGiven;
   }
 
-  /** Whether {@link mtuGiven} is that of the state file. */
-  get isMtuKept(): boolean {
-    return this.#mtuKept === this.#mtuGiven;
+  /** What is to be kept of it is in the state file. */
+  get isKept(): boolean {
+    return this.#kept === this.#toKeep();
   }
 
   /** It is about to be in the state file. */
-  keepsMtu(): void {
-    this.#mtuKept = this.#mtuGiven;
+  keeps(): void {
+    this.#kept = this.#toKeep();
   }
 
-  /** The MTU of its interface; null while there is none. */
-  get mtu(): number | null {
-    try {
-      return this.#tap?.mtu() ?? null;
-    } catch {
-      return null; // it was deleted just now
-    }
+  #toKeep(): string {
+    return `${this.#mtuGiven} ${this.#identity.mac}`;
+  }
+
+  /** Why frames do not flow, or not all, or why its interface is not as it should be; empty when all is well. */
+  get problem(): string {
+    if (this.#attached === null) return this.#trouble;
+    return [this.macRefusal, this.#unfit, ...this.#oddities()].filter((text) => text !== '').join('; ');
+  }
+
+  /** It is not attached, and nothing speaks against it so far. */
+  get isUntried(): boolean {
+    return this.#attached === null && this.#trouble === UNTRIED;
+  }
+
+  /** Of one that is not attached. */
+  set problem(reason: string) {
+    this.#trouble = reason;
+  }
+
+  /** No frames flow. */
+  get isDown(): boolean {
+    return (
+      this.#attached === null || this.macRefusal !== '' || this.#seen?.link.isUp !== true || !this.#seen.link.hasCarrier
+    );
+  }
+
+  #oddities(): string[] {
+    const [seen, overlay, identity] = [this.#seen, this.#overlay, this.#identity];
+    return seen === null || overlay === null ? [] : oddities(seen.link, overlay, identity, this.#mac);
   }
 
   /** Refuses a name that an interface of its namespace has. */
@@ -104,52 +155,48 @@ export class Vnic {
   }
 
   /** A new VNIC: makes its interface and hands it to the datapath. All or nothing. */
-  create(overlay: VnicOverlay, datapath: Datapath, nowMs: number): void {
-    const tap = this.#open(overlay, datapath, this.identity.netns);
-    try {
-      this.#join(overlay, datapath, tap, nowMs);
-    } catch (thrown) {
-      tap.remove();
-      throw thrown;
-    }
+  create(overlay: VnicOverlay, surroundings: VnicSurroundings): void {
+    const { name, netns } = this.#identity;
+    this.#attach(overlay, surroundings, netns, { name });
   }
 
-  /**
-   * A VNIC of an earlier life: finds its interface, or makes it anew (the machine was restarted). `isVnic`: whether a
-   * VNIC has the name.
-   */
-  reattach(overlay: VnicOverlay, datapath: Datapath, nowMs: number, isVnic: IsVnic): void {
-    const found = this.#find(isVnic);
+  /** A VNIC of an earlier life: finds its interface, or makes it anew (the machine was restarted). */
+  reattach(overlay: VnicOverlay, surroundings: VnicSurroundings, search = new TapSearch()): void {
+    const { name, netns } = this.#identity;
+    const found = this.#find(surroundings, search);
     if (found === undefined && this.isNew) this.checkNew();
-    this.#netns = found === undefined ? this.identity.netns : found;
-    const tap = this.#open(overlay, datapath, this.#netns);
-    try {
-      this.#join(overlay, datapath, tap, nowMs);
-    } catch (thrown) {
-      tap.close();
-      throw thrown;
-    }
+    if (found === undefined) this.#attach(overlay, surroundings, netns, { name });
+    // Who gave a marked one another MAC meant it: that is followed.
+    else
+      this.#attach(overlay, surroundings, found.netns, {
+        name: found.link.name,
+        keepsMac: found.link.mark === markOf(name, surroundings.state.id),
+      });
   }
 
   /** Takes it out of the datapath and makes the interface vanish, wherever it is. Throws when that stays. */
-  async remove(overlay: VnicOverlay | undefined, datapath: Datapath, isVnic: IsVnic): Promise<void> {
-    const tap = this.#tap ?? this.#openLeftOver(isVnic);
+  async remove(overlay: VnicOverlay | undefined, surroundings: VnicSurroundings): Promise<void> {
+    const tap = this.#tap ?? this.#openLeftOver(surroundings);
     this.#tap = null;
-    await this.#leave(overlay, datapath);
+    await this.#leave(overlay, surroundings);
     tap?.remove();
   }
 
   /** Takes it out of the datapath; its interface stays, with its addresses, for {@link reattach}. */
-  async detach(overlay: VnicOverlay | undefined, datapath: Datapath): Promise<void> {
+  async detach(overlay: VnicOverlay | undefined, surroundings: VnicSurroundings): Promise<void> {
     const tap = this.#tap;
     this.#tap = null;
-    await this.#leave(overlay, datapath);
+    await this.#leave(overlay, surroundings);
     tap?.close();
   }
 
-  async #leave(overlay: VnicOverlay | undefined, datapath: Datapath): Promise<void> {
+  async #leave(overlay: VnicOverlay | undefined, { datapath, interfaces }: VnicSurroundings): Promise<void> {
     const attached = this.#attached;
     this.#attached = null;
+    this.#seen = null;
+    this.macRefusal = '';
+    this.#unfit = '';
+    interfaces.remove(this);
     if (attached === null) return;
     overlay?.removeVnic(attached);
     await datapath.removeVnic(attached.index);
@@ -162,13 +209,77 @@ export class Vnic {
     this.#tap = null;
   }
 
-  #open(overlay: VnicOverlay, datapath: Datapath, netns: string | null): Tap {
-    const { name, mac, temporary } = this.identity;
+  /**
+   * Looks at its interface, and takes over what has changed but the MAC: see {@link foreignMac}. Answers what, a phrase
+   * each; null: the interface is gone.
+   */
+  look({ interfaces }: VnicSurroundings): string[] | null {
+    const [tap, before] = [this.#tap, this.#seen];
+    if (tap === null) return [];
+    const seen = tap.look();
+    if (seen === null) return null;
+    const { inode, link } = seen;
+    this.#seen = seen;
+    interfaces.put(this, { home: tap.home, inode, ifindex: link.ifindex, enter: (action) => tap.enter(action) });
+    const [from, to] = [this.#netns, interfaces.nameOf(inode, this.#netns)];
+    this.#netns = to;
+    if (before === null) return [];
+    if (before.link.mtu !== link.mtu) fitSuperFrames(tap, link.mtu);
+    return changesBetween({ ...before, netns: from }, { ...seen, netns: to });
+  }
+
+  /** The MAC of its interface, if that is not the VNIC's. */
+  get foreignMac(): string | null {
+    const mac = this.#seen?.link.mac;
+    return mac === undefined || mac === this.#mac ? null : mac;
+  }
+
+  /** Its MAC is that of its interface from now on. `isMeant`: for good, or until the declared one is given back. */
+  takeMac(mac: string, isMeant: boolean, { datapath }: VnicSurroundings): void {
+    const [before, overlay] = [this.#attached, this.#overlay];
+    if (before === null || overlay === null) return;
+    datapath.setVnicMac(before.index, mac);
+    overlay.removeVnic(before);
+    this.#attached = { ...before, mac };
+    overlay.addVnic(this.#attached);
+    this.#mac = mac;
+    if (isMeant) this.#identity = { ...this.#identity, mac };
+  }
+
+  /** Gives the interface the MAC that was declared. */
+  restoreMac(): void {
+    if (this.#mac !== this.#identity.mac) this.#tap?.setMac(this.#identity.mac);
+  }
+
+  #attach(
+    overlay: VnicOverlay,
+    surroundings: VnicSurroundings,
+    netns: string | null,
+    existing: { readonly name: string; readonly keepsMac?: boolean },
+  ): void {
+    this.#netns = netns;
+    const tap = this.#open(overlay, surroundings, { netns, ...existing });
+    try {
+      this.#join(overlay, surroundings, tap);
+    } catch (thrown) {
+      this.#overlay = null;
+      if (tap.isNew) tap.remove();
+      else tap.close();
+      throw thrown;
+    }
+  }
+
+  #open(
+    overlay: VnicOverlay,
+    { datapath, state }: VnicSurroundings,
+    at: Pick<TapOptions, 'name' | 'netns' | 'keepsMac'>,
+  ): Tap {
+    const { mac, temporary } = this.#identity;
     const { offload } = overlay.configuration.settings.socket;
     let { mtu } = overlay;
     let given = mtu;
     const tap = openTap({
-      ...{ name, mac, mtu, netns, persist: !temporary, queues: datapath.workers, offload },
+      ...{ ...at, mac, mtu, persist: !temporary, queues: datapath.workers, offload, mark: markOf(this.name, state.id) },
       mtuOfExisting: (now) => {
         mtu = this.#mtuFrom(now, overlay);
         if (!overlay.isMtuKnown) given = this.#mtuGiven ?? now;
@@ -189,8 +300,9 @@ export class Vnic {
     return now < (this.#mtuGiven ?? mtu) ? Math.min(now, mtu) : mtu;
   }
 
-  #join(overlay: VnicOverlay, datapath: Datapath, tap: Tap, nowMs: number): void {
-    const { name, mac, allowAnyMac } = this.identity;
+  #join(overlay: VnicOverlay, surroundings: VnicSurroundings, tap: Tap): void {
+    const { datapath, now } = surroundings;
+    const { name, mac, allowAnyMac } = this.#identity;
     const { index: overlayIndex } = overlay.attached();
     const index = datapath.addVnic({ overlay: overlayIndex, fds: tap.fds, mac, allowAnyMac });
     this.#attached = {
@@ -198,52 +310,42 @@ export class Vnic {
       mac,
       name,
       allowAnyMac,
-      attachedAtMs: nowMs,
+      attachedAtMs: now(),
       takesUdpSuperFrames: tap.offloads.uso,
       setMtu: (mtu) => this.#setMtu(tap, mtu, mtu),
-      followMtu: () => this.#setMtu(tap, this.#mtuFrom(tap.mtu(), overlay), overlay.mtu),
+      followMtu: () => this.#setMtu(tap, this.#mtuFrom(this.mtu ?? overlay.mtu, overlay), overlay.mtu),
       setOffload: (offload) => tap.setOffload(offload),
       setProblem: (reason) => {
-        this.problem = reason;
+        this.#unfit = reason;
       },
     };
+    this.#mac = mac;
     this.#tap = tap;
+    this.#overlay = overlay;
     overlay.addVnic(this.#attached);
-    this.problem = '';
     this.isNew = false;
-    this.backoff.succeeded(nowMs);
+    this.backoff.succeeded(now());
+    this.look(surroundings);
   }
 
   #setMtu(tap: Tap, mtu: number, given: number): void {
     tap.setMtu(mtu);
     this.#mtuGiven = given;
+    if (this.#seen !== null) this.#seen = { ...this.#seen, link: { ...this.#seen.link, mtu } };
     fitSuperFrames(tap, mtu);
   }
 
   /** The interface of a VNIC that could not be attached, should there be one. */
-  #openLeftOver(isVnic: IsVnic): Tap | null {
-    const { name, mac } = this.identity;
-    const netns = this.#find(isVnic);
-    if (netns === undefined) return null;
-    return openTap({ name, mac, mtu: MTU_DEFAULT, netns, persist: false, queues: 1, offload: 'off' });
+  #openLeftOver(surroundings: VnicSurroundings): Tap | null {
+    const found = this.#find(surroundings, new TapSearch());
+    if (found === undefined) return null;
+    const { netns, link } = found;
+    const plain = { mtu: MTU_DEFAULT, persist: false, queues: 1, offload: 'off', keepsMac: true } as const;
+    return openTap({ ...plain, name: link.name, mac: link.mac, netns });
   }
 
-  /** Where its interface is; undefined when it is gone. Throws when it has another name now. */
-  #find(isVnic: IsVnic): string | null | undefined {
-    const { name, mac, netns } = this.identity;
-    const found = findInterface(name, mac, netns);
-    if (found !== undefined) return found;
-    const renamed = findLooseTap(mac, netns, isVnic);
-    if (renamed !== undefined) throw interfaceRenamed(name, renamed, netns);
-    return undefined;
-  }
-}
-
-/** A super-frame that fits one send is cut, sent, received and joined once; one that is a little larger, twice. */
-function fitSuperFrames(tap: Tap, mtu: number): void {
-  try {
-    tap.setGsoMaxSegs(Math.min(SEGMENTS_MAX, Math.floor(SEND_MAX / (mtu + SEND_OVERHEAD))));
-  } catch {
-    // It costs speed, nothing else.
+  #find({ vnics, state }: VnicSurroundings, search: TapSearch): FoundTap | undefined {
+    const { name, mac, netns } = this.#identity;
+    return search.find({ name, mac, netns, mark: markOf(name, state.id), isOther: (other) => vnics.has(other) });
   }
 }

@@ -1,4 +1,5 @@
 /** A directory of small JSON files, one an object. A file is there whole or not at all, also after a power failure. */
+import { randomBytes } from 'node:crypto';
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectory } from '../../directory.js';
@@ -89,6 +90,21 @@ export class StateFiles {
       await directory.close();
     }
   }
+}
+
+/** Of a state directory, made up when it has none. Kept in its file `id`. */
+export async function stateId(directory: string): Promise<string> {
+  const path = join(directory, 'id');
+  const kept = await readFile(path, 'utf8').catch(() => '');
+  if (/^[0-9a-f]{12}\n$/.test(kept)) return kept.trim();
+  const id = randomBytes(6).toString('hex');
+  try {
+    await writeFlushed(path + TEMPORARY, `${id}\n`);
+    await rename(path + TEMPORARY, path);
+  } catch (cause) {
+    throw stateNotWritten(path, cause);
+  }
+  return id;
 }
 
 async function writeFlushed(path: string, text: string): Promise<void> {

@@ -9,7 +9,7 @@ import { LinkName } from '../../control/protocol.js';
 import { messageOf } from '../../errors.js';
 import { VNI_MAX } from '../../overlay-properties/overlay-properties.js';
 import type { PluginLog } from '../../search/api.js';
-import { StateFiles } from './files.js';
+import { StateFiles, stateId } from './files.js';
 
 /** Raised when the meaning of a field changes. */
 export const STATE_VERSION = 1;
@@ -108,10 +108,13 @@ export class Store<T extends Named> {
 }
 
 export class State {
+  /** Tells what this state directory keeps from what others do. */
+  readonly id: string;
   readonly overlays: Store<StoredOverlay>;
   readonly vnics: Store<StoredVnic>;
 
-  private constructor(overlays: Store<StoredOverlay>, vnics: Store<StoredVnic>) {
+  private constructor(id: string, overlays: Store<StoredOverlay>, vnics: Store<StoredVnic>) {
+    this.id = id;
     this.overlays = overlays;
     this.vnics = vnics;
   }
@@ -119,7 +122,11 @@ export class State {
   static async open(directory: string, log: PluginLog): Promise<State> {
     const overlays = await StateFiles.open(join(directory, 'overlays'));
     const vnics = await StateFiles.open(join(directory, 'vnics'));
-    return new State(new Store(overlays, StoredOverlay, log), new Store(vnics, StoredVnic, log));
+    return new State(
+      await stateId(directory),
+      new Store(overlays, StoredOverlay, log),
+      new Store(vnics, StoredVnic, log),
+    );
   }
 }
 

@@ -34,6 +34,7 @@ describe('commands on VNICs', { skip: needsRoot() }, () => {
       name,
       overlay: 'overlay0',
       mac: MAC,
+      interface: name,
       mtu: 1300,
       netns: fixture().netns.name,
       allowAnyMac: false,
