@@ -32,7 +32,7 @@ export function environment(): Environment {
     kernel: release(),
     node: process.versions.node,
     v8: process.versions.v8,
-    asc: versionOf(createRequire(import.meta.url).resolve('assemblyscript/package.json')),
+    asc: compilerVersion(),
     commit: commit(),
     version: versionOf(`${ROOT}package.json`),
     load: loadavg()[0] ?? 0,
@@ -44,6 +44,18 @@ export function describe(where: Environment): string {
   const machine = `${where.cores} × ${where.cpu}, ${where.memoryGiB} GiB, Linux ${where.kernel}`;
   const build = `Node ${where.node}, asc ${where.asc}, vxlane ${where.version} (${where.commit ?? 'no Git checkout'})`;
   return `${machine}\n${build}, ${where.date}, load ${where.load.toFixed(2)}`;
+}
+
+/** Of the compiler that is installed; where none is, as in a package, those that it was built with. */
+function compilerVersion(): string {
+  try {
+    return versionOf(createRequire(import.meta.url).resolve('assemblyscript/package.json'));
+  } catch {
+    const { devDependencies } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8')) as {
+      devDependencies: Record<string, string>;
+    };
+    return devDependencies.assemblyscript ?? 'unknown';
+  }
 }
 
 function versionOf(packageJson: string): string {

@@ -8,8 +8,8 @@
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import Table from 'cli-table3';
 import { Lab } from '../src/demo/lab.js';
+import { textTable } from '../src/table.js';
 import { describe, environment } from './environment.js';
 import type { Measured, Task } from './etcd/measure.js';
 import { writeResult } from './results.js';
@@ -55,11 +55,10 @@ async function measure(lab: Lab): Promise<Measured> {
 }
 
 function print({ load, memory, latency, burst }: Measured): void {
-  const table = new Table({ style: { head: ['cyan'] }, colAligns: ['left', 'right'] });
   const seconds = (ms: number) => `${(ms / 1000).toFixed(2)} s`;
   const ms = (value: number) => `${value.toFixed(1)} ms`;
   const mib = (value: number) => `${value.toFixed(0)} MiB`;
-  table.push(
+  const rows = [
     [`vxlane etcd import of ${macs} entries`, seconds(load.importMs)],
     ['… again, nothing to write', seconds(load.againMs)],
     ['the plugin alone: start()', seconds(load.pluginMs)],
@@ -73,8 +72,8 @@ function print({ load, memory, latency, burst }: Measured): void {
     ['… longest', ms(latency.maxMs)],
     [`${burst.changes} changes as fast as etcd takes them`, seconds(burst.writeMs)],
     ['… and from the last answer to seen by all', ms(burst.seenMs)],
-  );
-  console.log(table.toString());
+  ];
+  console.log(textTable(['what', 'took'], rows, 1));
 }
 
 const where = environment();

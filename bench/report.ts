@@ -1,6 +1,6 @@
 /** The results as tables: plain text, with colours only on a terminal. */
-import Table from 'cli-table3';
 import pc from 'picocolors';
+import { textTable } from '../src/table.js';
 import type { CaseResult, RowResult } from './results.js';
 
 export const paint = pc.createColors(process.stdout.isTTY === true && pc.isColorSupported);
@@ -19,35 +19,24 @@ function times(result: CaseResult): string {
   const unit = `ns/${result.operation}`;
   const hasRatio = result.rows.some((row) => row.ratio !== undefined);
   const more = [...(hasRate ? ['GB/s'] : []), ...(hasRatio ? ['ratio'] : [])];
-  const table = tableOf(['', `median ${unit}`, 'fastest', 'without baseline', ...more, 'spread']);
-  for (const row of result.rows) {
+  const head = ['', `median ${unit}`, 'fastest', 'without baseline', ...more, 'spread'];
+  const rows = result.rows.map((row) => {
     const cells = [row.name, ns(row.median), ns(row.fastest), row.net === null ? '' : ns(row.net)];
     const others = [...(hasRate ? [rate(row)] : []), ...(hasRatio ? [row.ratio?.toFixed(2) ?? ''] : [])];
-    table.push([...cells, ...others, row.spread === undefined ? '' : percent(row.spread)]);
-  }
-  return table.toString();
+    return [...cells, ...others, row.spread === undefined ? '' : percent(row.spread)];
+  });
+  return textTable(head, rows, 1);
 }
 
 /** What is left without the baseline, as a rate: a bar each, the longest of the highest rate. */
 function rates(result: CaseResult): string {
   const rows = result.rows.filter((row) => row.net !== null);
   const highest = Math.max(...rows.map(millions));
-  const table = tableOf(['', `ns/${result.operation}`, `M ${result.operation}s/s/core`]);
-  for (const row of rows) {
+  const cells = rows.map((row) => {
     const bar = barOf((millions(row) / highest) * BAR_LENGTH).padEnd(BAR_LENGTH);
-    table.push([row.name, ns(row.net!), `${paint.cyan(bar)} ${millions(row).toFixed(1).padStart(5)}`]);
-  }
-  return table.toString();
-}
-
-function tableOf(head: readonly string[]): InstanceType<typeof Table> {
-  const colAligns = head.map((_, index) => (index === 0 ? ('left' as const) : ('right' as const)));
-  const isColoured = paint.isColorSupported;
-  return new Table({
-    head: [...head],
-    style: { head: isColoured ? ['cyan'] : [], border: isColoured ? ['grey'] : [] },
-    colAligns,
+    return [row.name, ns(row.net!), `${bar} ${millions(row).toFixed(1).padStart(5)}`];
   });
+  return textTable(['', `ns/${result.operation}`, `M ${result.operation}s/s/core`], cells, 1);
 }
 
 function millions(row: RowResult): number {

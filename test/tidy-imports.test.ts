@@ -49,6 +49,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'src/silence': [],
   'src/log-levels': [],
   'src/nearest-names': [],
+  'src/table': [],
   'src/outer-header': [],
   'src/version': [],
   'src/directory': [],
@@ -183,6 +184,7 @@ const LEAVES = [
   'src/directory',
   'src/log-levels',
   'src/nearest-names',
+  'src/table',
   'src/outer-header',
 ];
 const SYSTEM_ONLY = /from '(koffi|node:ffi)'/;

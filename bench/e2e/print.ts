@@ -1,6 +1,5 @@
 /** The summary as two tables: what each contender reached, and how they compare. */
-import Table from 'cli-table3';
-import pc from 'picocolors';
+import { textTable } from '../../src/table.js';
 import type { Line, Ratio } from './summary.js';
 
 const TITLES: Readonly<Record<string, string>> = { kernel: 'kernel vxlan', ovs: 'OVS userspace' };
@@ -8,30 +7,23 @@ const TITLES: Readonly<Record<string, string>> = { kernel: 'kernel vxlan', ovs: 
 export function printSummary(lines: readonly Line[]): string {
   const names = Object.keys(lines[0]?.medians ?? {});
   const pairs = lines[0]?.ratios ?? [];
-  const medians = table(['median', '', ...names.map(titleOf)], 2);
-  for (const { name, unit, medians: of } of lines) {
-    medians.push([name, unit, ...names.map((one) => number(of[one]!))]);
+  const medians = lines.map(({ name, unit, medians: of }) => [name, unit, ...names.map((one) => number(of[one]!))]);
+  const tables = [textTable(['median', '', ...names.map(titleOf)], medians, 2)];
+  if (pairs.length > 0) {
+    const head = ['ratio (lowest … highest)', ...pairs.map(({ of, to }) => `${of} / ${titleOf(to)}`)];
+    const ratios = lines.map(({ name, isRate, ratios: of }) => [name, ...of.map((ratio) => cell(ratio, isRate))]);
+    tables.push(textTable(head, ratios, 1));
   }
-  if (pairs.length === 0) return medians.toString();
-  const ratios = table(['ratio (lowest … highest)', ...pairs.map(({ of, to }) => `${of} / ${titleOf(to)}`)], 1);
-  for (const { name, isRate, ratios: of } of lines) {
-    ratios.push([name, ...of.map((ratio) => cell(ratio, isRate))]);
-  }
-  return `${medians.toString()}\n${ratios.toString()}`;
+  return tables.join('\n');
 }
 
 const titleOf = (name: string): string => TITLES[name] ?? name;
 
-function table(head: string[], texts: number): InstanceType<typeof Table> {
-  const colAligns = head.map((_, column) => (column < texts ? ('left' as const) : ('right' as const)));
-  return new Table({ head, colAligns, style: { head: ['cyan'] } });
-}
-
-/** Green where vxlane is the better one. */
+/** `+` where vxlane is the better one. */
 function cell({ ratio, lowest, highest }: Ratio, isRate: boolean): string {
   if (ratio === null || !Number.isFinite(ratio)) return '';
-  const paint = ratio >= 1 === isRate ? pc.green : pc.yellow;
-  return `${paint(pc.bold(number(ratio)))} (${number(lowest)} … ${number(highest)})`;
+  const better = ratio >= 1 === isRate ? ' +' : '';
+  return `${number(ratio)} (${number(lowest)} … ${number(highest)})${better}`;
 }
 
 /** Three digits that matter; nothing for what was not measured. */

@@ -3,10 +3,10 @@ import { ControlClient } from '../control/client.js';
 import { DEFAULT_SOCKET } from '../control/default-socket.js';
 import { ConfigurationRefused, unknownCommand, VxlaneError } from '../errors.js';
 import { nearestNames } from '../nearest-names.js';
+import type { Paint } from '../table.js';
 import { version } from '../version.js';
 import type { Command, Context } from './command.js';
 import { COMMANDS } from './commands/index.js';
-import type { Paint } from './table.js';
 import { argsOf } from './values.js';
 import { helpText, parseOptions, splitCommand } from './yargs.js';
 

@@ -2,7 +2,7 @@
  * A command is data: its name, one sentence, what it takes and what it does. `yargs.ts` turns the data into a parser.
  */
 import type { ControlClient } from '../control/client.js';
-import type { Tint } from './table.js';
+import type { Tint } from '../table.js';
 
 interface OptionBase {
   /** Other spellings: one letter is `-x`, more are `--xyz`. The first letter is shown in messages. */

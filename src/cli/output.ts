@@ -1,7 +1,7 @@
 /** `-o`, `--parsable` and `--json`: how rows become text. */
 import { fieldUnknown, optionsExclusive, parsableWithoutFields } from '../errors.js';
+import { type Column, formatParsable, formatTable, tableInParts } from '../table.js';
 import { type Context, JSON_FLAG, type Options } from './command.js';
-import { type Column, formatParsable, formatTable, tableInParts } from './table.js';
 
 /** The options of a command that prints rows. */
 export const OUTPUT = {

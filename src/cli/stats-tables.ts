@@ -1,6 +1,6 @@
 /** The tables of show-stats. */
 import type { StatsView, Traffic } from '../control/protocol.js';
-import { type Column, formatTable, type Paint, type Tint } from './table.js';
+import { type Column, formatTable, type Paint, type Tint } from '../table.js';
 
 type OverlayRow = StatsView['overlays'][number];
 type VnicRow = StatsView['vnics'][number];

@@ -1,6 +1,6 @@
 /** Who reaches whom: pings between every ordered pair, and the table of their round-trip times. */
-import Table from 'cli-table3';
 import pc from 'picocolors';
+import { formatTable, type Tint } from '../table.js';
 import type { Host } from './host.js';
 import type { SeedMachine } from './seed.js';
 
@@ -31,24 +31,38 @@ export function isWhole(reaches: readonly Reach[]): boolean {
   return reaches.every((reach) => reach.ipv4 !== null && reach.ipv6 !== null);
 }
 
-/** The table: a row for the sender, a column for the receiver. */
-export function renderMatrix(machines: readonly SeedMachine[], reaches: readonly Reach[]): string {
-  const names = machines.map(({ seed }) => seed.name);
-  const head = ['ping', ...names.map((name) => pc.cyan(`to ${name}`))];
-  const table = new Table({ head, style: { head: [], border: [] } }); // its own colours would not ask whether to
-  for (const from of names) {
-    const cells = names.map((to) => cell(reaches.find((reach) => reach.from === from && reach.to === to)));
-    table.push([pc.cyan(`from ${from}`), ...cells]);
-  }
-  return table.toString();
+/** One row of the table: a sender and a family. */
+interface Row {
+  readonly from: string;
+  readonly family: 'IPv4' | 'IPv6';
+  /** By receiver. */
+  readonly times: ReadonlyMap<string, number | null>;
 }
 
-function cell(reach: Reach | undefined): string {
-  return reach === undefined ? '' : `IPv4 ${time(reach.ipv4)}\nIPv6 ${time(reach.ipv6)}`;
+/** The table: two rows for a sender, a column for the receiver. */
+export function renderMatrix(machines: readonly SeedMachine[], reaches: readonly Reach[]): string {
+  const names = machines.map(({ seed }) => seed.name);
+  const rows = names.flatMap((from) =>
+    (['IPv4', 'IPv6'] as const).map((family): Row => {
+      const own = reaches.filter((reach) => reach.from === from);
+      const times = own.map(({ to, ipv4, ipv6 }) => [to, family === 'IPv4' ? ipv4 : ipv6] as const);
+      return { from, family, times: new Map(times) };
+    }),
+  );
+  const columns = [
+    { title: 'ping', value: ({ from }: Row) => `from ${from}` },
+    ...names.map((to) => ({
+      title: `to ${to}`,
+      value: ({ family, times }: Row) => (times.has(to) ? `${family} ${time(times.get(to) ?? null)}` : ''),
+      tint: ({ times }: Row): Tint => (!times.has(to) ? 'plain' : times.get(to) === null ? 'bad' : 'good'),
+    })),
+  ];
+  const paint = { good: pc.green, bad: pc.red, faint: pc.dim, plain: (text: string) => text };
+  return formatTable(columns, rows, (tint, text) => paint[tint](text)).trimEnd();
 }
 
 function time(milliseconds: number | null): string {
-  return milliseconds === null ? pc.red('lost') : pc.green(`${milliseconds.toFixed(2)} ms`);
+  return milliseconds === null ? 'lost' : `${milliseconds.toFixed(2)} ms`;
 }
 
 /**

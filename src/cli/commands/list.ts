@@ -1,6 +1,6 @@
+import type { Column } from '../../table.js';
 import { defineCommand } from '../command.js';
 import { OUTPUT, printerOf } from '../output.js';
-import type { Column } from '../table.js';
 
 /** An overlay, or a VNIC on one. */
 interface Link {

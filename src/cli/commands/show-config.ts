@@ -1,8 +1,8 @@
 import type { ConfigurationView } from '../../control/protocol.js';
 import { noConfiguration } from '../../errors.js';
+import type { Column } from '../../table.js';
 import { BAD_ANSWER, defineCommand } from '../command.js';
 import { OUTPUT, printerOf } from '../output.js';
-import type { Column } from '../table.js';
 
 /** One of what is wrong, or the one row that says that nothing is. */
 interface Row extends Omit<ConfigurationView, 'details'> {

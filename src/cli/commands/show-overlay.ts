@@ -1,10 +1,10 @@
 import type { MoveView, OverlayView, PropertyView, TargetView } from '../../control/protocol.js';
 import { noSuchOverlay, optionsExclusive } from '../../errors.js';
+import type { Column } from '../../table.js';
 import { BAD_ANSWER, type Context, defineCommand } from '../command.js';
 import { duration } from '../duration.js';
 import { OUTPUT, pagePrinterOf, printerOf, printJson } from '../output.js';
 import { selectNamed } from '../select.js';
-import type { Column } from '../table.js';
 
 interface PropertyRow {
   readonly link: string;

@@ -1,9 +1,9 @@
 import type { VnicView } from '../../control/protocol.js';
 import { noSuchVnic } from '../../errors.js';
+import type { Column } from '../../table.js';
 import { defineCommand } from '../command.js';
 import { OUTPUT, printerOf } from '../output.js';
 import { selectNamed } from '../select.js';
-import type { Column } from '../table.js';
 
 const yesNo = (value: boolean): string => (value ? 'yes' : 'no');
 

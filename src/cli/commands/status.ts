@@ -1,8 +1,8 @@
 import type { DaemonView, OverlayStatus, Problem, StatusView } from '../../control/protocol.js';
+import { type Column, formatTable } from '../../table.js';
 import { BAD_ANSWER, type Context, defineCommand, JSON_FLAG } from '../command.js';
 import { duration } from '../duration.js';
 import { printJson } from '../output.js';
-import { type Column, formatTable } from '../table.js';
 
 /** One screen: what is wrong beyond that is counted, and `show-overlay -f` has it all. */
 const PROBLEMS_SHOWN = 20;
