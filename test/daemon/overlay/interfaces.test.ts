@@ -8,6 +8,7 @@ import { needsRoot } from '../../support/root.js';
 import { until } from '../../support/until.js';
 import { declaring, MAC, OTHER_MAC } from '../declaring.js';
 import { daemonFixture } from '../fixture.js';
+import { startDaemon } from '../running.js';
 
 const NEW_MAC = 'de:ad:be:ef:00:77';
 const containers = new Set<ChildProcess>();
@@ -187,5 +188,32 @@ describe('declared VNICs', { skip: needsRoot() }, () => {
     await until(() => on.daemon.vnics()[0]?.state === 'up');
     assert.deepEqual([on.daemon.vnics()[0]?.mac, on.netns.link(on.vnic).address], [MAC, MAC]);
     assert.equal(on.link().ifindex, ifindex);
+  });
+
+  it('in a container, under another name there, are found after a restart and get no twins', async () => {
+    const on = daemon();
+    const { pid, path, end } = await container();
+    await on.running.stop();
+    on.netns.exec('ip', 'link', 'set', on.vnic, 'netns', pid, 'name', 'eth0');
+    await on.start();
+    const [found] = on.daemon.vnics();
+    assert.deepEqual([found?.state, found?.netns, found?.interface], ['up', path, 'eth0']);
+    assert.equal(on.netns.link(on.vnic), undefined, 'no second one was made');
+    end();
+  });
+
+  it('without room in the datapath leave no interface behind, and the file incomplete', async () => {
+    const on = daemon();
+    const second = uniqueName('v');
+    on.file.vnics[second] = on.newVnic(OTHER_MAC);
+    await on.reload();
+    await on.running.stop();
+    for (const name of [on.vnic, second]) on.netns.exec('ip', 'link', 'del', name);
+    on.running = await startDaemon(on.directory.path, 1, on.path); // one FDB entry
+    const states = on.daemon.vnics().map(({ state }) => state);
+    assert.equal(states.filter((state) => state === 'up').length, 1, states.join());
+    assert.equal(on.netns.json('link', 'show').length, 2, 'lo, and that of the VNIC that has room');
+    assert.match(on.daemon.overlay('overlay0').details, /^1 of 2 VNICs is down: /);
+    assert.equal(on.configuration?.status, 'incomplete');
   });
 });
