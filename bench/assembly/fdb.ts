@@ -1,8 +1,8 @@
 // The FDB: filled with random MACs, then asked.
 
-import { BATCH_MAX, FdbKind, HDR_FDB_COUNT } from '../../assembly/layout';
+import { BATCH_MAX, FdbKind } from '../../assembly/layout';
 import { fdbAimBatch, fdbAttach, fdbClock, fdbFind, fdbFindFrom, fdbKey } from '../../assembly/table/fdb';
-import { fdbPurge, fdbPut } from '../../assembly/table/fdb-write';
+import { fdbPut } from '../../assembly/table/fdb-write';
 import { keyAt, randomMac, shuffle } from './random';
 
 // Binds this instance to the table of the memory.
@@ -21,16 +21,6 @@ export function fill(keys: usize, overlay: u32, count: u32, endpoints: u32): boo
   }
   shuffle(keys, count);
   return true;
-}
-
-// Removes all entries of an overlay.
-export function clear(overlay: u32): void {
-  fdbPurge(overlay, 0, 0, u32.MAX_VALUE);
-}
-
-// How many there are.
-export function entries(): u32 {
-  return load<u32>(HDR_FDB_COUNT);
 }
 
 // Keys of an overlay of which the table knows nothing.
