@@ -93,11 +93,13 @@ export function arrivalOf(control: usize, len: u64): u32 {
   let arrival: u32 = 0;
   let at = control;
   while (at + CMSG_DATA < end) {
+    const size = <usize>load<u64>(at);
+    if (size < CMSG_DATA) break; // none is here
     const level = load<u32>(at, CMSG_LEVEL);
     const type = load<u32>(at, CMSG_TYPE);
     if (level == SOL_IP) arrival |= arrivalBits(at, type == IP_TOS, type == IP_RECVFRAGSIZE);
     else if (level == SOL_IPV6) arrival |= arrivalBits(at, type == IPV6_TCLASS, type == IPV6_RECVFRAGSIZE);
-    at += max((<usize>load<u64>(at) + 7) & ~7, CMSG_DATA);
+    at += (size + 7) & ~7;
   }
   return arrival;
 }
