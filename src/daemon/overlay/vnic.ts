@@ -313,7 +313,11 @@ export class Vnic {
       attachedAtMs: now(),
       takesUdpSuperFrames: tap.offloads.uso,
       setMtu: (mtu) => this.#setMtu(tap, mtu, mtu),
-      followMtu: () => this.#setMtu(tap, this.#mtuFrom(this.mtu ?? overlay.mtu, overlay), overlay.mtu),
+      followMtu: () => {
+        // Asked for now: what an operator lowered a moment ago has not been seen yet.
+        const now = tap.look()?.link.mtu ?? overlay.mtu;
+        this.#setMtu(tap, this.#mtuFrom(now, overlay), overlay.mtu);
+      },
       setOffload: (offload) => tap.setOffload(offload),
       setProblem: (reason) => {
         this.#unfit = reason;
