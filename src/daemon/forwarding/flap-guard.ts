@@ -50,6 +50,11 @@ export class FlapGuard {
     return this.#duplicates;
   }
 
+  /** Those that move too often are frozen: all of them are, or none, since other rules forget what was counted. */
+  get isFreezing(): boolean {
+    return this.#policy.freeze !== null;
+  }
+
   /** From now on by these rules; what was counted and frozen by others is forgotten. */
   configure(policy: MovePolicy): void {
     if (isSame(policy, this.#policy)) return;

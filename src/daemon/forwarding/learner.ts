@@ -209,21 +209,25 @@ export class Learner {
     if (this.#learning !== null && nowMs - this.#refusedAtMs < FULL_FOR_MS) {
       reasons.push(`${this.#learning.max} MACs are learned, the most that may be: frames to others are flooded`);
     }
-    const { duplicates, movers } = this.#flapGuard;
-    const frozen = [...duplicates].filter((mac) => movers.get(mac)?.frozenUntilMs !== null);
-    const followed = [...duplicates].filter((mac) => !frozen.includes(mac));
-    if (followed.length > 0) {
-      reasons.push(`MACs move too often, perhaps they are in two places at once: ${this.#places(followed)}`);
+    const { duplicates, isFreezing } = this.#flapGuard;
+    if (duplicates.size > 0) {
+      const what = isFreezing
+        ? 'MACs that move too often are frozen'
+        : 'MACs move too often, perhaps they are in two places at once';
+      reasons.push(`${what}: ${this.#places(duplicates)}`);
     }
-    if (frozen.length > 0) reasons.push(`MACs that move too often are frozen: ${this.#places(frozen)}`);
     if (reasons.length === 0) health.restore('learning');
     else health.degrade('learning', reasons.join('; '));
   }
 
   /** `de:ad:be:ef:00:01 at 10.0.0.1:4789, ... and 5 more`. */
-  #places(macs: readonly string[]): string {
-    const named = macs.slice(0, NAMED_MAX).map((mac) => `${mac} at ${this.#placeOf(mac)}`);
-    const more = macs.length - named.length;
+  #places(macs: ReadonlySet<string>): string {
+    const named: string[] = [];
+    for (const mac of macs) {
+      if (named.length === NAMED_MAX) break;
+      named.push(`${mac} at ${this.#placeOf(mac)}`);
+    }
+    const more = macs.size - named.length;
     return named.join(', ') + (more > 0 ? ` and ${more} more` : '');
   }
 
