@@ -216,7 +216,10 @@ export interface VnicStats {
 }
 
 export interface StatsView {
-  /** Frame books of the whole daemon: in + copies + injected = out + delivered + drops + held + upcalled. */
+  /**
+   * Frame books of the whole daemon: in + copies + injected + tooBigAnswers =
+   * out + delivered + drops + held + upcalled.
+   */
   totals: Record<string, number>;
   /**
    * By name of the reason; `text` says what it means. Zero counts are left out. Those that are expected say nothing of
