@@ -27,6 +27,7 @@ const RTM_GETROUTE = 26;
 const RTM_NEWRULE = 32;
 const RTM_DELRULE = 33;
 
+const RTM_F_FIB_MATCH = 0x2000; // of a request: the route as it was configured
 const RTM_F_CLONED = 0x200; // what stands in the cache of one destination, not a route that was configured
 const RTN_LOCAL = 2;
 const RTA_DST = 1;
@@ -102,6 +103,25 @@ function routeIn(answer: Buffer): Route {
     isMtuDiscovered: isCloned && (cacheInfo?.readInt32LE(CACHEINFO_EXPIRES) ?? 0) !== 0,
     isLocal: answer[RTM_TYPE] === RTN_LOCAL,
   };
+}
+
+/** Index of the interface that is up and has the address, as the main tables have it; null: none has. */
+export function interfaceWithAddress(ip: string): number | null {
+  const bits = ipBytes(ip).length * 8;
+  const header = Buffer.alloc(RTMSG_LEN);
+  header[0] = ipFamily(ip) === 4 ? AF_INET : AF_INET6;
+  header[RTM_DST_LEN] = bits;
+  header.writeUInt32LE(RTM_F_FIB_MATCH, RTM_FLAGS);
+  try {
+    const answer = ask(`find the address ${ip}`, RTM_GETROUTE, 0, header, [[RTA_DST, Buffer.from(ipBytes(ip))]]);
+    // 127.0.0.0/8 is local as well, and nobody's address.
+    if (answer[RTM_TYPE] !== RTN_LOCAL || answer[RTM_DST_LEN] !== bits) return null;
+    const ifindex = attribute(answer.subarray(RTMSG_LEN), RTA_OIF)?.readUInt32LE() ?? 0;
+    return linkAt(ifindex)?.isRunning === true ? ifindex : null;
+  } catch (thrown) {
+    if (thrown instanceof SystemError && NO_ROUTE.includes(thrown.errno)) return null;
+    throw thrown;
+  }
 }
 
 export interface Link {
