@@ -36,15 +36,13 @@ function overlayStatus(overlay: Overlay, vnics: readonly Vnic[], rate: Rate): Ov
     ...{ name, vni, search },
     status: overlay.health.status,
     vnics: vnics.length,
-    vnicsUp: vnics.filter(isUp).length,
+    vnicsUp: vnics.filter((vnic) => !vnic.isDown).length,
     peers: overlay.remotes.count,
     mtu: overlay.mtu,
     framesPerSecond: Math.round(rate.framesPerSecond),
     dropsPerSecond: Math.round(rate.dropsPerSecond),
   };
 }
-
-const isUp = ({ isAttached, problem }: Vnic): boolean => isAttached && problem === '';
 
 function configurationProblems(configuration: ConfigurationView | null): Problem[] {
   if (configuration === null || configuration.status === 'applied') return [];
@@ -59,8 +57,8 @@ function overlayProblems(overlay: Overlay, vnics: readonly Vnic[], rate: Rate): 
     const text = `overlay ${name} is DEGRADED: ${health.details}`;
     problems.push({ severity: 'bad', text, command: `vxlane show-overlay -f ${name}` });
   }
-  for (const vnic of vnics.filter((each) => !isUp(each))) {
-    const text = `VNIC ${vnic.name} is down: ${vnic.problem}`;
+  for (const vnic of vnics.filter((each) => each.problem !== '')) {
+    const text = `VNIC ${vnic.name}${vnic.isDown ? ' is down' : ''}: ${vnic.problem}`;
     problems.push({ severity: 'bad', text, command: `vxlane show-vnic ${vnic.name}` });
   }
   if (rate.reason !== null && rate.dropsPerSecond >= DROPS_WORTH_A_LINE) {

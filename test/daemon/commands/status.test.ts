@@ -51,6 +51,20 @@ describe('the status', { skip: needsRoot() }, () => {
     await daemon.reload();
   });
 
+  it('does not call a VNIC down that forwards, whatever else is odd about it', async () => {
+    const { daemon, overlay, vnic } = withBound(fixture());
+    await daemon.createOverlay(overlay());
+    const made = vnic();
+    await daemon.createVnic(made);
+    fixture().netns.exec('ip', 'link', 'add', 'br0', 'type', 'bridge');
+    fixture().netns.exec('ip', 'link', 'set', made.name, 'master', 'br0');
+    await until(() => daemon.status().problems.length === 2);
+    const { overlays, problems } = daemon.status();
+    fixture().netns.exec('ip', 'link', 'delete', 'br0');
+    assert.equal(overlays[0]!.vnicsUp, 1);
+    assert.match(problems[1]!.text, new RegExp(`^VNIC ${made.name}: a bridge has its interface`));
+  });
+
   it('has rates of frames and of drops that are not expected, with the reason of most', async () => {
     const { daemon, overlay, vnic } = withBound(fixture());
     await daemon.createOverlay(overlay());
