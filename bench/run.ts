@@ -37,14 +37,15 @@ const known = [...all.map((file) => basename(file, CASE)), FILES_LOAD];
 const isQuick = !values.full && positionals.length === 0;
 const wanted = isQuick ? [QUICK] : values.full ? known : positionals;
 const cases = all.filter((file) => wanted.includes(basename(file, CASE)));
-const isBad =
-  (values.full && (values.quick || positionals.length > 0)) || !positionals.every((name) => known.includes(name));
+const unknown = positionals.filter((name) => !known.includes(name));
+const isBad = (values.full && (values.quick || positionals.length > 0)) || unknown.length > 0;
 
 if (values.help || isBad) usage();
 else await runAll(positive('runs', isQuick ? 1 : 5), positive('time', isQuick ? 100 : 200));
 
 function usage(): void {
   const text =
+    unknown.map((name) => `unknown case: ${name}\n`).join('') +
     'npm run bench -- [--quick | --full | CASE…] [--runs N] [--time MS] [--json]\n' +
     `  --quick  frames a second, in about ten seconds: ${QUICK}, one process (default)\n` +
     '  --full   every case; about ten minutes\n' +
