@@ -104,6 +104,7 @@ export enum Upcall {
   learn,
   too_long,
   announcement,
+  router_advertisement,
 }
 
 // Record types of the inject ring (host to worker).
@@ -191,6 +192,7 @@ export const OVL_FLAG_RETURNS = 8192; // the host is told when a MAC that came h
 export const OVL_FLAG_ECN = 16384; // congestion marks of outer headers are carried inside (RFC 6040)
 export const OVL_FLAG_REFUSE_FRAGMENTS = 32768; // datagrams that came in fragments are dropped
 export const OVL_FLAG_ANNOUNCED = 65536; // the host is told of announcements that are not flooded
+export const OVL_FLAG_ROUTERS = 131072; // router advertisements pass through the host, which tells of the MTU
 // A mark: what an outer header says beside addresses and ports. 0: TOS 0, OUTER_TTL, not to be fragmented.
 export const MARK_TOS = 0xff; // TOS or traffic class: DSCP and ECN
 export const MARK_TTL_SHIFT = 8; // TTL or hop limit, 0: OUTER_TTL
@@ -548,7 +550,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 21;
+export const LAYOUT_VERSION = 22;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

@@ -7,8 +7,8 @@
 //  2. size       a virtio_net_hdr that tells the truth, a whole Ethernet header, and no more than FRAME_MAX per segment
 //  3. source     a unicast address, the VNIC's own unless it carries any MAC; then that may have moved here (learn.ts)
 //  4. tags       at most two; the overlay's VLAN policy
-//  5. multicast  its checksum made good; copies to every other local VNIC, then the overlay's rules once: point, proxy,
-//                or the flood list
+//  5. multicast  its checksum made good; a router advertisement goes to the host, which may change it for everybody;
+//                copies to every other local VNIC, then the overlay's rules once: point, proxy, or the flood list
 //  6. unicast    FDB: remote, local or drop; nothing there: the point, the flood list, or hold and ask
 //
 // A frame ends in exactly one of: output list, drop counter, hold, upcall ring.
@@ -23,6 +23,7 @@ import {
   OVL_FLAG_LIVE,
   OVL_FLAG_LOOKUP,
   OVL_FLAG_POINT,
+  OVL_FLAG_ROUTERS,
   OVL_POINT,
   OVL_VLAN,
   Upcall,
@@ -52,6 +53,7 @@ import { hold, isHeld } from './hold';
 import { learnHere } from './learn';
 import { outDeliver, outEncap, outHasRoom } from './output';
 import { readAt, readLen } from './reads';
+import { isRouterAdvertisement } from './router';
 import { upcallFrame } from './upcall';
 import { w } from './worker';
 
@@ -176,21 +178,24 @@ function copyToVnics(frame: Frame, overlay: u32, sender: u32): void {
 
 function multicast(frame: Frame, overlay: u32, vnic: u32): void {
   if (!completeFrame(frame)) return drop(frame, Drop.bad_offload, overlay, vnic); // one frame, several readers
-  copyToVnics(frame, overlay, vnic);
   const flags = load<u32>(overlayAt(overlay), OVL_FLAGS);
+  if (flags & OVL_FLAG_ROUTERS && isRouterAdvertisement(frame.start, frame.len)) {
+    return toHost(Upcall.router_advertisement, frame, overlay, vnic);
+  }
+  copyToVnics(frame, overlay, vnic);
   if (flags & OVL_FLAG_POINT) return toPoint(frame, overlay, vnic);
   const kind = isSuperFrame(frame) ? Class.Plain : classify(frame.start, frame.len, flags);
   if (flags & OVL_FLAG_ANNOUNCED && !hasFloodList(overlay) && isAnnouncement(frame.start, frame.len)) {
-    return announced(frame, overlay, vnic);
+    return toHost(Upcall.announcement, frame, overlay, vnic);
   }
   if (isFlooded(kind, overlay)) return flood(frame, overlay, vnic);
   const upcall = upcallOf(kind);
-  const reason = upcall == Upcall.pad ? dropOf(kind) : upcallFrame(upcall, frame, overlay, vnic);
-  if (reason != Drop.none) drop(frame, reason, overlay, vnic);
+  if (upcall == Upcall.pad) drop(frame, dropOf(kind), overlay, vnic);
+  else toHost(upcall, frame, overlay, vnic);
 }
 
-function announced(frame: Frame, overlay: u32, vnic: u32): void {
-  const reason = upcallFrame(Upcall.announcement, frame, overlay, vnic);
+function toHost(upcall: Upcall, frame: Frame, overlay: u32, vnic: u32): void {
+  const reason = upcallFrame(upcall, frame, overlay, vnic);
   if (reason != Drop.none) drop(frame, reason, overlay, vnic);
 }
 
@@ -215,7 +220,7 @@ function dropOf(kind: Class): Drop {
   return Drop.bad_dhcp;
 }
 
-function toPoint(frame: Frame, overlay: u32, vnic: u32): void {
+export function toPoint(frame: Frame, overlay: u32, vnic: u32): void {
   const endpoint = load<u32>(overlayAt(overlay), OVL_POINT);
   if (endpoint == 0) drop(frame, Drop.drop_entry, overlay, vnic);
   else outEncap(frame, overlay, endpoint, vnic);

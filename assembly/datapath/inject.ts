@@ -7,6 +7,7 @@ import {
   Inject,
   OVL_FLAGS,
   OVL_FLAG_LIVE,
+  OVL_FLAG_POINT,
   REC_FRAME,
   REC_FRAME_LEN,
   REC_INCARNATION,
@@ -22,7 +23,7 @@ import { fdbAim, fdbKey } from '../table/fdb';
 import { overlayAt, vnicAt } from '../table/records';
 import { ethDst } from '../wire/ethernet';
 import { drop, total } from './counters';
-import { route } from './encap';
+import { route, toPoint } from './encap';
 import { flood } from './flood';
 import { Frame, takeComplete } from './frame';
 import { outDeliver, outHasRoom } from './output';
@@ -64,6 +65,8 @@ function routeInjected(frame: Frame, overlay: u32, vnic: u32): void {
 }
 
 function floodInjected(frame: Frame, overlay: u32, vnic: u32): void {
-  if (!(load<u32>(overlayAt(overlay), OVL_FLAGS) & OVL_FLAG_LIVE)) return drop(frame, Drop.overlay_gone, overlay, vnic);
-  flood(frame, overlay, vnic);
+  const flags = load<u32>(overlayAt(overlay), OVL_FLAGS);
+  if (!(flags & OVL_FLAG_LIVE)) drop(frame, Drop.overlay_gone, overlay, vnic);
+  else if (flags & OVL_FLAG_POINT) toPoint(frame, overlay, vnic);
+  else flood(frame, overlay, vnic);
 }

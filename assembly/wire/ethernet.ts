@@ -32,6 +32,8 @@ export const ETH_P_8021AD: u32 = 0x88a8; // service VLAN tag, IEEE 802.1ad
 
 /** ff:ff:ff:ff:ff:ff */
 export const BROADCAST: u64 = 0xffff_ffff_ffff;
+/** 33:33:00:00:00:01: every IPv6 node (RFC 2464 section 7). */
+export const ALL_NODES: u64 = 0x0100_0000_3333;
 const MAC_MASK: u64 = BROADCAST;
 
 /** Whether `len` bytes hold the header; every other function of this file may be used only after this. */

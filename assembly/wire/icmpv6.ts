@@ -1,4 +1,5 @@
-// ICMPv6 (RFC 4443) and of it the two messages of neighbour discovery that resolve addresses (RFC 4861 4.3, 4.4).
+// ICMPv6 (RFC 4443) and of it the two messages of neighbour discovery that resolve addresses (RFC 4861 4.3, 4.4); of
+// router advertisements (4.2) whether they are valid.
 //
 //  0                   1                   2                   3
 //  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -30,6 +31,8 @@ export const ND_HLEN: u32 = <u32>ND_TARGET + 16;
 const OPTION_LEN: usize = 1;
 const OPTION_DATA: usize = OPTION_LEN + 1;
 const OPTION_UNIT: u32 = 8;
+/** Bytes of a router advertisement without options. */
+const RA_HLEN: u32 = <u32>CHECKSUM + 2 + 12;
 /** Bytes of a link-layer address option on Ethernet. */
 export const ND_OPTION_LLADDR_LEN: u32 = OPTION_UNIT;
 
@@ -38,6 +41,7 @@ const INFORMATIONAL: u32 = 128; // the first type that reports no error
 const REDIRECT: u32 = 137;
 /** Bytes of "packet too big" before what it quotes. */
 export const ICMPV6_TOO_BIG_HLEN: u32 = ICMPV6_HLEN + 4;
+export const ROUTER_ADVERTISEMENT: u32 = 134;
 export const NEIGHBOUR_SOLICITATION: u32 = 135;
 export const NEIGHBOUR_ADVERTISEMENT: u32 = 136;
 export const ND_OPTION_SOURCE_LLADDR: u32 = 1;
@@ -98,7 +102,16 @@ export function icmpv6StampTooBig(message: usize, mtu: u32): void {
  */
 export function ndCheck(message: usize, len: u32): bool {
   if (len < ND_HLEN || icmpv6Code(message) != 0 || ipv6IsMulticast(ndTargetHigh(message))) return false;
-  let offset = ND_HLEN;
+  return optionsCheck(message, ND_HLEN, len);
+}
+
+/** The same of RFC 4861 6.1.2, of a router advertisement. */
+export function raCheck(message: usize, len: u32): bool {
+  return len >= RA_HLEN && icmpv6Code(message) == 0 && optionsCheck(message, RA_HLEN, len);
+}
+
+function optionsCheck(message: usize, start: u32, len: u32): bool {
+  let offset = start;
   while (offset < len) {
     if (len - offset < OPTION_UNIT) return false;
     const optionLen = <u32>load<u8>(message + offset, OPTION_LEN) * OPTION_UNIT;

@@ -36,6 +36,7 @@ export const IPPROTO_ICMPV6: u32 = 58;
 export const IPPROTO_DSTOPTS: u32 = 60;
 const EXTENSION_LENGTH: usize = 1; // of an options or a routing header: units of 8 bytes, the first not counted
 const FRAGMENT_OFFSET: usize = 2; // of a fragment header, in units of 8 bytes and three other bits
+const LINK_LOCAL: u64 = 0xfe80 >> 6; // of ten bits
 const SOLICITED_NODE_HIGH: u64 = 0xff02_0000_0000_0000; // ff02::1:ffXX:XXXX, RFC 4291 section 2.7.1
 const SOLICITED_NODE_LOW: u64 = 0x0000_0001_ff00_0000;
 const SOLICITED_NODE_LOW_MASK: u64 = 0xffff_ffff_ff00_0000;
@@ -117,6 +118,12 @@ export function ipv6IsUnspecified(high: u64, low: u64): bool {
 @inline
 export function ipv6IsLoopback(high: u64, low: u64): bool {
   return high == 0 && low == 1;
+}
+
+/** Whether an address is a link-local one, fe80::/10. */
+@inline
+export function ipv6IsLinkLocal(high: u64): bool {
+  return high >> 54 == LINK_LOCAL;
 }
 
 /** Whether an address is a multicast one, ff00::/8. */

@@ -318,8 +318,8 @@ export class Datapath {
   }
 
   /**
-   * Sends a frame to the overlay's flood list as if the VNIC had: no proxy sees it, and no VNIC here gets a copy. With
-   * no list it drops as no_flood_list.
+   * Sends a frame to the flood list, or the point, as if the VNIC had: no proxy sees it, and no VNIC here gets a copy.
+   * With neither it drops as no_flood_list, or host_chatter.
    */
   flood(vnic: VnicIndex, frame: Uint8Array): boolean {
     return this.#inject(Inject.flood, vnic, frame);

@@ -20,6 +20,7 @@ import {
   OVL_FLAG_PROXY_NDP,
   OVL_FLAG_REFUSE_FRAGMENTS,
   OVL_FLAG_RETURNS,
+  OVL_FLAG_ROUTERS,
   OVL_FLAG_SEGMENT,
   OVL_FLAG_STRICT_HEADER,
 } from '../../assembly/layout.js';
@@ -57,6 +58,7 @@ export function overlayFlags(config: OverlayConfig): number {
     (config.learn ? OVL_FLAG_LEARN : 0) |
     (config.returns ? OVL_FLAG_RETURNS : 0) |
     (config.announced ? OVL_FLAG_ANNOUNCED : 0) |
+    (config.routers ? OVL_FLAG_ROUTERS : 0) |
     (config.point === null ? 0 : OVL_FLAG_POINT) |
     (config.segment ? OVL_FLAG_SEGMENT : 0) |
     (config.coalesceTcp ? OVL_FLAG_COALESCE_TCP : 0) |

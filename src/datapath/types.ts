@@ -35,6 +35,8 @@ export interface OverlayConfig {
   readonly returns?: boolean;
   /** Announcements of addresses that no list floods become upcalls; else they drop. */
   readonly announced?: boolean;
+  /** Router advertisements to all nodes become upcalls, before anybody has got them. */
+  readonly routers?: boolean;
   /** What the plugin knows: which frames become upcalls. */
   readonly lookup: boolean;
   readonly proxyArp: boolean;
@@ -158,11 +160,11 @@ export interface MissUpcall {
 }
 
 /**
- * A frame a proxy must answer, or an announcement (gratuitous ARP, unsolicited NA). Valid ARP, NS, NA or DHCP: the
- * datapath has checked lengths, fields and checksums.
+ * A frame a proxy must answer, an announcement (gratuitous ARP, unsolicited NA), or a router advertisement, which
+ * nobody has got yet. Valid ARP, NS, NA, RA or DHCP: the datapath has checked lengths, fields and checksums.
  */
 export interface ProxyUpcall {
-  readonly kind: 'arp' | 'ndp' | 'dhcp_request' | 'dhcp_reply' | 'announcement';
+  readonly kind: 'arp' | 'ndp' | 'dhcp_request' | 'dhcp_reply' | 'announcement' | 'router_advertisement';
   readonly overlay: OverlayIndex;
   readonly vnic: VnicIndex;
   readonly sourceMac: string;

@@ -22,6 +22,14 @@ export const SOCKET_PROPERTIES = [
   'vxlan/multicast_ttl',
 ] as const;
 
+const MTU_OPTION = {
+  type: 'string',
+  required: false,
+  default: 'missing',
+  values: ['off', 'missing', 'always'],
+  mutable: true,
+} as const;
+
 /** `mtu` has no default here: that depends on the underlay, see {@link defaultMtu}. */
 export const OVERLAY_PROPERTIES: readonly PropertySpec[] = [
   {
@@ -147,15 +155,8 @@ export const OVERLAY_PROPERTIES: readonly PropertySpec[] = [
     mutable: true,
     help: 'drop datagrams whose reserved header bits are set',
   },
-  {
-    name: 'dhcp/mtu_option',
-    type: 'string',
-    required: false,
-    default: 'missing',
-    values: ['off', 'missing', 'always'],
-    mutable: true,
-    help: 'the overlay MTU in DHCP offers that pass the proxy; missing: where the server says nothing of it',
-  },
+  { name: 'dhcp/mtu_option', ...MTU_OPTION, help: 'the MTU in DHCP offers; missing: where there is none' },
+  { name: 'ndp/mtu_option', ...MTU_OPTION, help: 'the MTU in router advertisements; missing: where there is none' },
   {
     name: 'lookup/negative_ttl',
     type: 'uint',
@@ -200,6 +201,8 @@ export interface OverlaySettings {
   readonly acceptPartial: boolean;
   /** The MTU in DHCP offers. */
   readonly dhcpMtuOption: 'off' | 'missing' | 'always';
+  /** The MTU in router advertisements. */
+  readonly ndpMtuOption: 'off' | 'missing' | 'always';
   readonly negativeTtlMs: number;
   readonly pluginMemoryMiB: number;
 }
@@ -266,6 +269,7 @@ function settingsOf(values: Values): OverlaySettings {
     },
     acceptPartial: values['vxlan/accept_partial'] === 'auto',
     dhcpMtuOption: values['dhcp/mtu_option'] as OverlaySettings['dhcpMtuOption'],
+    ndpMtuOption: values['ndp/mtu_option'] as OverlaySettings['ndpMtuOption'],
     negativeTtlMs: Number(values['lookup/negative_ttl']),
     pluginMemoryMiB: Number(values['lookup/memory']),
   };

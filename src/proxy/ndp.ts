@@ -22,17 +22,17 @@ import {
 } from './bytes.js';
 
 const IPV6_ADDR_LEN = 16;
-const IPV6_PAYLOAD_LENGTH = 4;
+export const IPV6_PAYLOAD_LENGTH = 4;
 const IPV6_NEXT_HEADER = 6;
 const IPV6_HOP_LIMIT = 7;
 const IPV6_SOURCE = 8;
 const IPV6_DESTINATION = IPV6_SOURCE + IPV6_ADDR_LEN;
-const IPV6_HLEN = IPV6_DESTINATION + IPV6_ADDR_LEN;
+export const IPV6_HLEN = IPV6_DESTINATION + IPV6_ADDR_LEN;
 const IPV6_VERSION = 0x60;
 const PROTOCOL_ICMPV6 = 58;
 const HOP_LIMIT = 255;
 
-const ICMP6_CHECKSUM = 2;
+export const ICMP6_CHECKSUM = 2;
 const ND_FLAGS = 4;
 const ND_TARGET = 8;
 const ND_OPTION = ND_TARGET + IPV6_ADDR_LEN;
@@ -147,7 +147,7 @@ function advertisement(fields: Advertisement): Uint8Array {
 }
 
 /** Checksum over the pseudo-header of RFC 8200 section 8.1 and the message, whose checksum field must be zero. */
-function icmp6Checksum(ipv6: Uint8Array, icmp: Uint8Array): number {
+export function icmp6Checksum(ipv6: Uint8Array, icmp: Uint8Array): number {
   const pseudo = new Uint8Array(IPV6_ADDR_LEN * 2 + 8);
   pseudo.set(ipv6.subarray(IPV6_SOURCE, IPV6_HLEN));
   viewOf(pseudo).setUint32(IPV6_ADDR_LEN * 2, icmp.length);

@@ -108,6 +108,7 @@ export async function harness(parts: Partial<DynamicInstance>, options: HarnessO
     negativeTtlMs: NEGATIVE_TTL_MS,
     mtu: 1450,
     dhcpMtuOption: 'missing' as const,
+    ndpMtuOption: 'missing' as const,
     vnics,
   };
   const upcalls = new Upcalls({ datapath, overlay, targets, now });

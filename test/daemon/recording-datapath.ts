@@ -9,6 +9,7 @@ export class RecordingDatapath implements UpcallDatapath {
   readonly fdb = new Map<string, FdbEntry>();
   readonly delivered: { vnic: VnicIndex; frame: Uint8Array }[] = [];
   readonly encapped: { vnic: VnicIndex; frame: Uint8Array }[] = [];
+  readonly flooded: { vnic: VnicIndex; frame: Uint8Array }[] = [];
   readonly drops: { overlay: OverlayIndex; reason: DropReason }[] = [];
   /** MACs that were written, in order. */
   readonly puts: string[] = [];
@@ -63,6 +64,11 @@ export class RecordingDatapath implements UpcallDatapath {
 
   encap(vnic: VnicIndex, frame: Uint8Array): boolean {
     if (this.hasRoom) this.encapped.push({ vnic, frame });
+    return this.hasRoom;
+  }
+
+  flood(vnic: VnicIndex, frame: Uint8Array): boolean {
+    if (this.hasRoom) this.flooded.push({ vnic, frame });
     return this.hasRoom;
   }
 

@@ -131,6 +131,9 @@ export class Attachment {
       get dhcpMtuOption() {
         return overlay.configuration.settings.dhcpMtuOption;
       },
+      get ndpMtuOption() {
+        return overlay.configuration.settings.ndpMtuOption;
+      },
       get negativeTtlMs() {
         return overlay.configuration.settings.negativeTtlMs;
       },
@@ -176,6 +179,7 @@ export class Attachment {
       lookup: !isPoint(facts),
       returns: this.#anyMacVnic !== null,
       announced: facts.can('moved'),
+      routers: settings.ndpMtuOption !== 'off',
       proxyArp: facts.can('arp'),
       proxyNdp: facts.can('ndp'),
       proxyDhcp: facts.can('dhcp'),

@@ -1,6 +1,7 @@
 /**
  * ARP, neighbour discovery and DHCPv4 for overlays without flooding: the frames that the datapath hands over whole are
- * answered in the owner's name, or sent on as unicast. Each ends as exactly one answer or one drop with a reason.
+ * answered in the owner's name, or sent on as unicast. Router advertisements go on to everybody, in all overlays, with
+ * the MTU in them. Each frame ends as exactly one answer or one drop with a reason.
  */
 import { ipFamily } from '../../address.js';
 import type { DropReason, ProxyUpcall } from '../../datapath/types.js';
@@ -9,6 +10,7 @@ import { arpAnnouncement, arpQuestion, arpReply } from '../../proxy/arp.js';
 import { dhcpClient, redirect } from '../../proxy/dhcp.js';
 import { withMtuOption } from '../../proxy/dhcp-mtu.js';
 import { ndpQuestion, neighbourAdvertisement, unsolicitedAdvertisement } from '../../proxy/ndp.js';
+import { withRouterMtu } from '../../proxy/router-mtu.js';
 import { type Askable, PluginFault } from '../../search/host/types.js';
 import type { LocalVnic, UpcallsOptions } from './types.js';
 
@@ -93,6 +95,8 @@ export class Proxies {
         return this.#dhcpReply(record, vnic);
       case 'announcement':
         return Promise.resolve(this.#announcement(record));
+      case 'router_advertisement':
+        return Promise.resolve(this.#routerAdvertisement(record, vnic));
     }
   }
 
@@ -101,6 +105,15 @@ export class Proxies {
     const { move, isArp } = announcementOf(frame);
     void this.#options.overlay.plugin?.moved(move);
     return isArp ? 'arp_gratuitous' : 'no_flood_list';
+  }
+
+  /** Nobody has had it yet: neither the other VNICs here, nor those elsewhere. */
+  #routerAdvertisement({ frame }: ProxyUpcall, vnic: LocalVnic): Result {
+    const { datapath, overlay } = this.#options;
+    const told = withRouterMtu(frame, overlay.mtu, overlay.ndpMtuOption);
+    const others = [...overlay.vnics.values()].filter((other) => other !== vnic);
+    const delivered = others.map((other) => datapath.deliver(other.index, told));
+    return datapath.flood(vnic.index, told) && delivered.every(Boolean) ? null : 'inject_ring_full';
   }
 
   async #arp(record: ProxyUpcall, vnic: LocalVnic): Promise<Result> {

@@ -10,6 +10,7 @@ import type { Health } from '../health/health.js';
 export interface UpcallDatapath extends Fdb {
   deliver(vnic: VnicIndex, frame: Uint8Array): boolean;
   encap(vnic: VnicIndex, frame: Uint8Array): boolean;
+  flood(vnic: VnicIndex, frame: Uint8Array): boolean;
   countDrop(overlay: OverlayIndex, reason: DropReason): void;
   countAnswered(): void;
 }
@@ -35,6 +36,8 @@ export interface UpcallOverlay {
   readonly mtu: number;
   /** Whether DHCP servers' answers say so. */
   readonly dhcpMtuOption: MtuOption;
+  /** Whether router advertisements do. */
+  readonly ndpMtuOption: MtuOption;
   /** VNICs that frames flow through. Each keeps its identity (===) while it does. */
   readonly vnics: ReadonlyMap<VnicIndex, LocalVnic>;
 }

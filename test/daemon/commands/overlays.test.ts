@@ -31,6 +31,7 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
     assert.deepEqual(names, [
       ...general,
       'dhcp/mtu_option',
+      'ndp/mtu_option',
       'lookup/negative_ttl',
       'lookup/memory',
       'search',
@@ -56,6 +57,7 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
       'vlan',
       'strict-header',
       'dhcp/mtu_option',
+      'ndp/mtu_option',
       'lookup/negative_ttl',
       'lookup/memory',
     ]);

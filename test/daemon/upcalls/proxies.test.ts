@@ -6,7 +6,9 @@ import { arpAnnouncement, arpReply } from '../../../src/proxy/arp.js';
 import { writeMac } from '../../../src/proxy/bytes.js';
 import { redirect } from '../../../src/proxy/dhcp.js';
 import { neighbourAdvertisement, unsolicitedAdvertisement } from '../../../src/proxy/ndp.js';
+import { withRouterMtu } from '../../../src/proxy/router-mtu.js';
 import type { Owner } from '../../../src/search/api.js';
+import { RA } from '../../proxy/frames.js';
 import { deferred, type Harness, harness, MAC, OWN_MAC, PEER, proxyRecord, settled, silentLog } from '../harness.js';
 
 const SECOND_MAC = 'de:ad:be:ef:00:05';
@@ -266,5 +268,27 @@ describe('an address that moves', () => {
     h.context.put(MAC, PEER);
     assert.deepEqual(h.datapath.delivered, []);
     assert.equal(h.fdb(MAC), undefined);
+  });
+});
+
+describe('router advertisements', () => {
+  it('go to the other VNICs here and to the flood list, with the MTU', async () => {
+    const h = await harness({}, { hasPlugin: false });
+    h.vnics.set(2, { index: 2, mac: SECOND_MAC });
+    h.upcalls.handle(proxyRecord('router_advertisement', RA));
+    await settled();
+    const frame = withRouterMtu(RA, 1450, 'missing');
+    assert.notEqual(frame, RA);
+    assert.deepEqual(h.datapath.delivered, [{ vnic: 2, frame }]);
+    assert.deepEqual(h.datapath.flooded, [{ vnic: 1, frame }]);
+    assert.deepEqual([h.datapath.answered, h.datapath.drops], [1, []]);
+  });
+
+  it('count as inject_ring_full when the datapath does not keep up', async () => {
+    const h = await harness({});
+    h.datapath.hasRoom = false;
+    h.upcalls.handle(proxyRecord('router_advertisement', RA));
+    await settled();
+    assert.deepEqual([h.datapath.answered, h.datapath.drops.map(({ reason }) => reason)], [0, ['inject_ring_full']]);
   });
 });
