@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { CONTROL_SIZE } from '../../assembly/layout.js';
 import { withNetns } from '../../src/system/netns.js';
 import { sockaddrOf } from '../../src/system/sockaddr.js';
 import { closeFd, readv } from '../../src/system/syscalls.js';
@@ -14,7 +15,6 @@ import { needsRoot } from '../support/root.js';
 import { PLAIN_UDP } from '../support/udp.js';
 import { type Received, receiveOne, sendOne } from './messages.js';
 import { type Completion, Ring } from './ring.js';
-import { CMSG_SPACE } from './shared.js';
 
 const { EAGAIN, EBADF, ECANCELED, EFAULT, ENOBUFS, ENOENT, ETIME } = constants.errno;
 const EBADFD = 77;
@@ -202,7 +202,7 @@ describe('a ring inside shared Wasm memory', { skip: needsRoot() }, () => {
       const NAME = 16;
       const HLEN = 16; // struct io_uring_recvmsg_out: u32 namelen, controllen, payloadlen, flags
       ring.addBuffers(4, 4096);
-      ring.receiveMultishot(receiver.listeners[0]!, RECEIVE, ring.msghdr({ nameLen: NAME, controlLen: CMSG_SPACE }));
+      ring.receiveMultishot(receiver.listeners[0]!, RECEIVE, ring.msghdr({ nameLen: NAME, controlLen: CONTROL_SIZE }));
       assert.equal(ring.enter(0, 0), 1);
       for (let round = 0; round < 6; round++) {
         assert.equal(sendOne(sender.sources[0]![0]!.withChecksum, '127.0.0.1', PORT, payload, 100), 1);
@@ -213,10 +213,10 @@ describe('a ring inside shared Wasm memory', { skip: needsRoot() }, () => {
           ring.view.getUint32(at + field, true),
         );
         assert.deepEqual([nameLen, length, flags], [NAME, payload.length, 0]);
-        assert.equal(res, HLEN + NAME + CMSG_SPACE + payload.length);
+        assert.equal(res, HLEN + NAME + CONTROL_SIZE + payload.length);
         assert.ok(ring.view.getUint16(at + HLEN + 2, false) >= 49152, 'the source port');
         assert.equal(ring.groSize(at + HLEN + NAME, controlLen!), 100);
-        assert.deepEqual(ring.copy(at + HLEN + NAME + CMSG_SPACE, payload.length), payload);
+        assert.deepEqual(ring.copy(at + HLEN + NAME + CONTROL_SIZE, payload.length), payload);
         ring.giveBack(buffer);
       }
     });
