@@ -34,8 +34,10 @@ describe('a datapath with sockets in a namespace', { skip: needsRoot() }, () => 
   let datapath: Datapath;
   let opened: Underlay[];
 
-  before(() => {
+  before(async () => {
     for (const ip of ['fd00::1', 'fd00::2', 'fd00::3']) netns.exec('ip', 'addr', 'add', `${ip}/128`, 'dev', 'lo');
+    // The kernel does not take them into use at once, not even here.
+    await until(() => netns.exec('ip', '-6', 'addr', 'show', 'tentative') === '');
     netns.exec('ip', 'link', 'set', 'lo', 'multicast', 'on');
     netns.exec('ip', 'route', 'add', '239.0.0.0/8', 'dev', 'lo');
   });
