@@ -344,6 +344,8 @@ export class Vnic {
     const found = this.#find(surroundings, new TapSearch());
     if (found === undefined) return null;
     const { netns, link } = found;
+    // One that has nothing of it but the MAC is likely the renamed one: enough to take it, too little to destroy it.
+    if (link.mark !== markOf(this.name, surroundings.state.id) && link.name !== this.name) return null;
     const plain = { mtu: MTU_DEFAULT, persist: false, queues: 1, offload: 'off', keepsMac: true } as const;
     return openTap({ ...plain, name: link.name, mac: link.mac, netns });
   }

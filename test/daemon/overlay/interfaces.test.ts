@@ -147,6 +147,18 @@ describe('the interface of a VNIC that other tools handle', { skip: needsRoot() 
     assert(home.link(name).flags.includes('LOWER_UP'));
   });
 
+  it('was deleted, and is not found in what has its MAC alone: delete-vnic destroys nothing else', async () => {
+    const { name, view } = await made();
+    const { netns, daemon } = fixture();
+    netns.exec('ip', 'link', 'del', name);
+    await until(() => view().state.startsWith('its interface was deleted'));
+    netns.exec('ip', 'tuntap', 'add', 'theirs', 'mode', 'tap');
+    netns.exec('ip', 'link', 'set', 'theirs', 'address', MAC);
+    await daemon.deleteVnic(name);
+    assert.equal(netns.link('theirs').address, MAC);
+    netns.exec('ip', 'link', 'del', 'theirs');
+  });
+
   it('was made anew by somebody else after it was deleted: SIGHUP takes that one', async () => {
     const { name, view } = await made();
     const { netns, daemon } = fixture();
