@@ -103,7 +103,8 @@ async function setByHand(one: Host): Promise<void> {
 /** The overlay's MTU is 1440 by hand here; what matters is that of the interface. */
 async function lowered(one: Host): Promise<void> {
   await setMtus([one], 'v0', 1200);
-  assert.match(await one.vxlane('show-vnic', '--parsable', '-o', 'mtu', 'v0'), /^1200$/m);
+  const shown = () => one.vxlane('show-vnic', '--parsable', '-o', 'mtu', 'v0');
+  await eventually('it is shown', async () => /^1200$/m.test(await shown()));
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     await one.stopDaemon(signal);
     await one.startDaemon();
