@@ -46,7 +46,6 @@ export const NEIGHBOUR_SOLICITATION: u32 = 135;
 export const NEIGHBOUR_ADVERTISEMENT: u32 = 136;
 export const ND_OPTION_SOURCE_LLADDR: u32 = 1;
 export const ND_OPTION_TARGET_LLADDR: u32 = 2;
-export const NA_ROUTER: u32 = 0x8000_0000;
 export const NA_SOLICITED: u32 = 0x4000_0000;
 export const NA_OVERRIDE: u32 = 0x2000_0000;
 

@@ -37,7 +37,6 @@ export const TCP_RST: u32 = 0x04;
 export const TCP_PSH: u32 = 0x08;
 export const TCP_ACK: u32 = 0x10;
 export const TCP_URG: u32 = 0x20;
-export const TCP_ECE: u32 = 0x40;
 export const TCP_CWR: u32 = 0x80;
 
 /** Whether `len` bytes hold the header with its options: the check before every other function here. */
