@@ -193,11 +193,10 @@ export const OVL_FLAG_ECN = 16384; // congestion marks of outer headers are carr
 export const OVL_FLAG_REFUSE_FRAGMENTS = 32768; // datagrams that came in fragments are dropped
 export const OVL_FLAG_ANNOUNCED = 65536; // the host is told of announcements that are not flooded
 export const OVL_FLAG_ROUTERS = 131072; // router advertisements pass through the host, which tells of the MTU
-// A mark: what an outer header says beside addresses and ports. 0: TOS 0, OUTER_TTL, not to be fragmented.
+// A mark: what an outer header says beside addresses and ports. 0: TOS 0, OUTER_TTL.
 export const MARK_TOS = 0xff; // TOS or traffic class: DSCP and ECN
 export const MARK_TTL_SHIFT = 8; // TTL or hop limit, 0: OUTER_TTL
 export const MARK_TTL = 0xff << MARK_TTL_SHIFT;
-export const MARK_FRAGMENT = 0x10000; // it may be cut on its way
 export const OUTER_TTL = 64;
 export const ARRIVED_IN_FRAGMENTS = 0x100; // beside the TOS of what arrives
 export const OVERLAYS_SIZE = OVERLAYS_MAX * OVL_SIZE;
@@ -272,9 +271,9 @@ export const W_NO_WAIT = W_HOLD_TIMEOUT + 16; // struct timespec of zero: only l
 export const W_SOCKET_FDS = W_CLOCK + CACHE_LINE; // i32 per socket: where it receives, -1: nowhere
 export const W_VNIC_FDS = W_SOCKET_FDS + SOCKETS_MAX * 4; // i32 per VNIC: its queue of the TAP, -1: none
 // i32 per socket, source port and kind: where it sends. Kind 0 sends several datagrams at once, and so with checksums;
-// kind 1 sends single ones; 2 and 3 likewise what may be fragmented (MARK_FRAGMENT).
+// kind 1 sends single ones.
 export const W_SOURCE_FDS = W_VNIC_FDS + VNICS_MAX * 4;
-export const SOURCE_KINDS = 4;
+export const SOURCE_KINDS = 2;
 export const W_NO_SEGMENT = W_SOURCE_FDS + SOCKETS_MAX * SOURCES_MAX * SOURCE_KINDS * 4; // u32 per socket: 1 = refused
 
 export const W_COUNTERS = W_NO_SEGMENT + SOCKETS_MAX * 4;
@@ -550,7 +549,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 22;
+export const LAYOUT_VERSION = 23;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

@@ -9,11 +9,9 @@ export interface OuterHeader {
   readonly dscp: number | 'inherit';
   /** TTL or hop limit of what is sent to one host, 1..255; `inherit`: that of the packet inside, 64 if it is not IP. */
   readonly ttl: number | 'inherit';
-  /** `inherit`: DF is that of the IPv4 packet inside, set for all else. The other two are up to the sockets. */
-  readonly df: 'set' | 'unset' | 'inherit';
   /** Datagrams that came in fragments. */
   readonly fragments: 'accept' | 'drop';
 }
 
 /** Of an overlay of which nothing was said. */
-export const DEFAULT_OUTER: OuterHeader = { ecn: 'normal', dscp: 0, ttl: 64, df: 'set', fragments: 'accept' };
+export const DEFAULT_OUTER: OuterHeader = { ecn: 'normal', dscp: 0, ttl: 64, fragments: 'accept' };

@@ -2,10 +2,10 @@
 // the overlay says, and what the overlay copies from the IP header inside: ECN (RFC 6040 section 4.1), DSCP, TTL, and
 // whether it may be cut.
 
-import { MARK_FRAGMENT, MARK_TTL_SHIFT, OVL_MARK, OVL_MARK_COPIED } from '../layout';
+import { MARK_TTL_SHIFT, OVL_MARK, OVL_MARK_COPIED } from '../layout';
 import { overlayAt } from '../table/records';
 import { ETH_P_IP, ETH_P_IPV6 } from '../wire/ethernet';
-import { ipv4Check, ipv4HasDf, ipv4Tos, ipv4Ttl } from '../wire/ipv4';
+import { ipv4Check, ipv4Tos, ipv4Ttl } from '../wire/ipv4';
 import { ipv6Check, ipv6HopLimit, ipv6TrafficClass } from '../wire/ipv6';
 import { innerEtherType, l3Offset, vlanDepth } from '../wire/vlan';
 import { Frame } from './frame';
@@ -17,7 +17,7 @@ export function outerMark(frame: Frame, overlay: u32): u32 {
   return copied == 0 ? own : own | (innerMark(frame.start, frame.len) & copied);
 }
 
-// What a frame's own IP header says; 0 of what is not IP. IPv6 packets are never cut by routers (RFC 8200 section 5).
+// What a frame's own IP header says; 0 of what is not IP.
 function innerMark(start: usize, len: u32): u32 {
   const depth = vlanDepth(start, len);
   if (depth < 0 || depth > 2) return 0;
@@ -25,7 +25,7 @@ function innerMark(start: usize, len: u32): u32 {
   const room = len - l3Offset(depth);
   const etherType = innerEtherType(start, depth);
   if (etherType == ETH_P_IP && ipv4Check(packet, room)) {
-    return ipv4Tos(packet) | (ipv4Ttl(packet) << MARK_TTL_SHIFT) | (ipv4HasDf(packet) ? 0 : MARK_FRAGMENT);
+    return ipv4Tos(packet) | (ipv4Ttl(packet) << MARK_TTL_SHIFT);
   }
   if (etherType == ETH_P_IPV6 && ipv6Check(packet, room)) {
     return ipv6TrafficClass(packet) | (ipv6HopLimit(packet) << MARK_TTL_SHIFT);

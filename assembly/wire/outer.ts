@@ -10,14 +10,13 @@
 // The destination MAC is that of the TAP. The source MAC is 00:00 and the index of the interface to leave by, u32,
 // little-endian: the kernel replaces both (src/system/bpf/programs.ts).
 
-import { MARK_FRAGMENT, MARK_TOS, MARK_TTL, MARK_TTL_SHIFT, OUTER_TTL } from '../layout';
+import { MARK_TOS, MARK_TTL, MARK_TTL_SHIFT, OUTER_TTL } from '../layout';
 import { foldSum } from './checksum';
 import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, ethSetDst, ethSetSrc, ethSetType } from './ethernet';
 import {
   IPPROTO_UDP,
   IPV4_HLEN,
   ipv4Checksum,
-  ipv4ClearDf,
   ipv4ConstantSum,
   ipv4FillChecksum,
   ipv4PseudoSum,
@@ -100,13 +99,8 @@ export function outerStamp(to: usize, template: usize, hlen: u32, len: u32, srcP
   udpSetPartial(udp, withChecksum ? foldSum(<u64>udpChecksum(udp) + <u64>length) : 0);
 }
 
-let lastId: u32 = 0; // of this worker's datagrams that may be cut
-
-/**
- * Changes headers that `outerStamp` has written to what `mark` says (MARK_* of the layout). What may be cut on its way
- * has ids of its own: a super-frame of `frames` datagrams as many, as the kernel counts on from the first.
- */
-export function outerSetMark(to: usize, hlen: u32, mark: u32, frames: u32): void {
+/** Changes headers that `outerStamp` has written to what `mark` says (MARK_* of the layout). */
+export function outerSetMark(to: usize, hlen: u32, mark: u32): void {
   const ip = to + ETH_HLEN;
   const ttl = (mark & MARK_TTL) >> MARK_TTL_SHIFT;
   if (hlen != OUTER_IPV4_HLEN) {
@@ -116,10 +110,6 @@ export function outerSetMark(to: usize, hlen: u32, mark: u32, frames: u32): void
   }
   ipv4SetTos(ip, mark & MARK_TOS);
   if (ttl != 0) ipv4SetTtl(ip, ttl);
-  if (mark & MARK_FRAGMENT) {
-    ipv4ClearDf(ip, lastId + 1);
-    lastId += frames;
-  }
   ipv4FillChecksum(ip);
 }
 

@@ -1,6 +1,5 @@
 /** What an overlay's record says in bits. */
 import {
-  MARK_FRAGMENT,
   MARK_TOS,
   MARK_TTL,
   MARK_TTL_SHIFT,
@@ -37,12 +36,11 @@ export function ownMark({ dscp, ttl }: OuterHeader): number {
 }
 
 /** The bits of a mark that the packet inside decides. */
-export function copiedMark({ ecn, dscp, ttl, df }: OuterHeader): number {
+export function copiedMark({ ecn, dscp, ttl }: OuterHeader): number {
   return (
     (ecn === 'normal' ? ECN_BITS : 0) |
     (dscp === 'inherit' ? MARK_TOS & ~ECN_BITS : 0) |
-    (ttl === 'inherit' ? MARK_TTL : 0) |
-    (df === 'inherit' ? MARK_FRAGMENT : 0)
+    (ttl === 'inherit' ? MARK_TTL : 0)
   );
 }
 

@@ -118,10 +118,8 @@ export class Tables {
       for (let port = 0; port < this.#get(socketAt(index), SOCK_SOURCES); port++) {
         const source = W_SOURCE_FDS + (index * SOURCES_MAX + port) * SOURCE_KINDS * 4;
         const own = sources[worker]?.[port];
-        for (const [kind, fds] of [own, own?.fragmentable ?? own].entries()) {
-          this.#set(area, source + kind * 8, fds?.withChecksum ?? NO_FD);
-          this.#set(area, source + kind * 8 + 4, fds?.withoutChecksum ?? NO_FD);
-        }
+        this.#set(area, source, own?.withChecksum ?? NO_FD);
+        this.#set(area, source + 4, own?.withoutChecksum ?? NO_FD);
       }
     }
   }

@@ -100,12 +100,7 @@ export interface PathMtu {
   readonly isLowered: boolean;
 }
 
-export interface SourcePort extends SourceFds {
-  /** For datagrams that may be fragmented on their way; none: the same as for all. */
-  readonly fragmentable?: SourceFds;
-}
-
-export interface SourceFds {
+export interface SourcePort {
   /** For several datagrams at once, which the kernel takes only where it makes checksums. */
   readonly withChecksum: number;
   /** For single ones; may be the same. */

@@ -264,7 +264,6 @@ function settingsOf(values: Values): OverlaySettings {
       ecn: values['vxlan/ecn'] as OuterHeader['ecn'],
       dscp: values['vxlan/dscp'] as OuterHeader['dscp'],
       ttl: values['vxlan/ttl'] as OuterHeader['ttl'],
-      df: 'set',
       fragments: values['vxlan/fragments'] as OuterHeader['fragments'],
     },
     acceptPartial: values['vxlan/accept_partial'] === 'auto',

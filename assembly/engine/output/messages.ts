@@ -15,7 +15,6 @@ import {
   EP_SOCKADDR,
   EP_SOCKADDR_LEN,
   IOVEC_SIZE,
-  MARK_FRAGMENT,
   MMSGHDR_SIZE,
   MSG_NAME,
   MSG_NAMELEN,
@@ -199,6 +198,6 @@ function emit(index: u32, out: usize, first: u32, len: u32, count: u32, size: u3
 
 @inline
 function sourceFd(out: usize, count: u32): i32 {
-  const kind: usize = <usize>(count == 1) + (load<u32>(out, OUT_MARK) & MARK_FRAGMENT ? 2 : 0);
+  const kind = <usize>(count == 1);
   return load<i32>(w() + W_SOURCE_FDS + ((<usize>load<u16>(out, OUT_SOURCE) * SOURCE_KINDS + kind) << 2));
 }

@@ -9,7 +9,6 @@
 import {
   OUT_ENDPOINT,
   OUT_FRAME,
-  OUT_FRAMES,
   OUT_LEN,
   OUT_MARK,
   OUT_PAYLOAD,
@@ -108,7 +107,7 @@ export function emitTunnel(index: u32): bool {
   const port = <u32>load<u16>(socket + SOCK_SOURCE_PORTS + ((<usize>(source % SOURCES_MAX)) << 1));
   outerStamp(headers + TUNNEL_VNET_SIZE, load<u32>(out, OUT_PAYLOAD), hlen, len, port, withChecksum);
   const mark = load<u32>(out, OUT_MARK);
-  if (mark != 0) outerSetMark(headers + TUNNEL_VNET_SIZE, hlen, mark, load<u32>(out, OUT_FRAMES));
+  if (mark != 0) outerSetMark(headers + TUNNEL_VNET_SIZE, hlen, mark);
   describe(headers, out, hlen, withChecksum);
   const fd = load<i32>(w() + W_VNIC_FDS + UNDERLAY_TAP * 4);
   emitWrite(index, fd, headers, TUNNEL_VNET_SIZE + hlen, <usize>load<u32>(out, OUT_FRAME) - VXLAN_HLEN, len);
