@@ -16,10 +16,13 @@ const probe = probeUnderlayTap();
 const SEGMENT = 1000;
 
 /** But for what came before there was a VNIC: the other end announces itself. */
+/** What a host that is ready sooner sends before the overlay is here is of no interest. */
+const NOT_LOST = ['no_local_port', 'unknown_vni'];
+
 async function noDrops(host: Host): Promise<void> {
   const { drops } = await host.vxlaneJson<{ drops: { reason: string }[] }>('show-stats');
   assert.deepEqual(
-    drops.filter(({ reason }) => reason !== 'no_local_port'),
+    drops.filter(({ reason }) => !NOT_LOST.includes(reason)),
     [],
   );
 }
