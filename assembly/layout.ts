@@ -304,7 +304,8 @@ export const OC_ENCAP_BYTES = OC_ENCAP_FRAMES + 8; // u64 frame bytes sent
 export const OC_DECAP_FRAMES = OC_ENCAP_BYTES + 8; // u64 datagrams received for it
 export const OC_DECAP_BYTES = OC_DECAP_FRAMES + 8; // u64 frame bytes received for it
 export const OC_DROPS = OC_DECAP_BYTES + 8; // u64 per Drop
-export const OC_SIZE = OC_DROPS + DROP_REASONS_MAX * 8 + 32;
+export const OC_FRAGMENTS = OC_DROPS + DROP_REASONS_MAX * 8; // u64 datagrams for it that came in fragments, and may
+export const OC_SIZE = OC_FRAGMENTS + 32;
 export const W_OVERLAY_COUNTERS_SIZE = OVERLAYS_MAX * OC_SIZE;
 
 // counters of one VNIC, named as its owner sees them
@@ -549,7 +550,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 23;
+export const LAYOUT_VERSION = 24;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

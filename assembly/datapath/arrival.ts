@@ -1,6 +1,6 @@
 // What the outer IP header of a message said, and what becomes of that when its datagrams are decapsulated.
 //
-//  1. fragments    dropped, in an overlay that refuses them (RFC 7348 section 4.3 leaves it to the receiver)
+//  1. fragments    counted, or dropped in an overlay that refuses them (RFC 7348 section 4.3 leaves it to the receiver)
 //  2. congestion   RFC 6040 section 4.2, whatever the sender's mode is. What a router has marked on the way is carried
 //                  into the packet inside; one whose sender does not know of ECN is dropped, which is all it can hear.
 //
@@ -12,12 +12,13 @@
 //
 // What is not IP inside has no such bits, and is left alone.
 
-import { ARRIVED_IN_FRAGMENTS, Drop, OVL_FLAG_ECN, OVL_FLAG_REFUSE_FRAGMENTS } from '../layout';
+import { ARRIVED_IN_FRAGMENTS, Drop, OC_FRAGMENTS, OVL_FLAG_ECN, OVL_FLAG_REFUSE_FRAGMENTS } from '../layout';
 import { CE, ECN, ECT_0, ECT_1, NOT_ECT } from '../wire/ecn';
 import { ETH_P_IP, ETH_P_IPV6 } from '../wire/ethernet';
 import { ipv4ChangeTos, ipv4Check, ipv4Tos } from '../wire/ipv4';
 import { ipv6Check, ipv6SetTrafficClass, ipv6TrafficClass } from '../wire/ipv6';
 import { innerEtherType, l3Offset } from '../wire/vlan';
+import { bump, overlayCounters } from './counters';
 import { Frame } from './frame';
 
 let arrived: u32 = 0;
@@ -37,9 +38,15 @@ export function arrival(): u32 {
   return arrived;
 }
 
-/** Why a frame of `depth` tags (0..2) is not to be delivered after how it came; else its congestion mark is right. */
-export function refusedArrival(frame: Frame, depth: i32, flags: u32): Drop {
-  if (arrived & ARRIVED_IN_FRAGMENTS && flags & OVL_FLAG_REFUSE_FRAGMENTS) return Drop.outer_fragment;
+/**
+ * Why a frame of `depth` tags (0..2) for an overlay with these flags is not to be delivered after how it came; else its
+ * congestion mark is right.
+ */
+export function refusedArrival(frame: Frame, depth: i32, overlay: u32, flags: u32): Drop {
+  if (arrived & ARRIVED_IN_FRAGMENTS) {
+    if (flags & OVL_FLAG_REFUSE_FRAGMENTS) return Drop.outer_fragment;
+    bump(overlayCounters(overlay), OC_FRAGMENTS, 1); // what the kernel has put together is never joined with others
+  }
   if (!(flags & OVL_FLAG_ECN)) return Drop.none;
   const outer = arrived & ECN;
   const packet = frame.start + l3Offset(depth);

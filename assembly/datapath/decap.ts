@@ -155,7 +155,7 @@ function decapFrame(frame: Frame, overlay: u32, from: usize): bool {
   const refused = refusedTags(depth, policy);
   if (refused != Drop.none) return dropped(frame, refused, overlay);
   if (flags & LEARNS) learn(overlay, source, from);
-  const unfit = arrival() == 0 ? Drop.none : refusedArrival(frame, depth, flags);
+  const unfit = arrival() == 0 ? Drop.none : refusedArrival(frame, depth, overlay, flags);
   if (unfit != Drop.none) return dropped(frame, unfit, overlay);
   if (depth > 0 && policy == VlanPolicy.strip) {
     stripTags(frame, depth);

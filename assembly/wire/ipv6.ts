@@ -14,7 +14,7 @@
 //
 // An address is read as two u64, high and low, the first byte on the wire most significant.
 
-import { load16be, load64be, store16be, store32be, store64be } from './bytes';
+import { load16be, load32be, load64be, store16be, store32be, store64be } from './bytes';
 import { foldSum, sum } from './checksum';
 
 const VERSION_CLASS_FLOW: usize = 0;
@@ -212,6 +212,13 @@ export function ipv6Stamp(packet: usize, payloadLength: u32, nextHeader: u32, ho
 @inline
 export function ipv6SetTrafficClass(packet: usize, value: u32): void {
   store16be(packet, VERSION_CLASS_FLOW, (load16be(packet, VERSION_CLASS_FLOW) & 0xf00f) | (value << 4));
+}
+
+/** 20 bits; DSCP and ECN stay. */
+@inline
+export function ipv6SetFlowLabel(packet: usize, label: u32): void {
+  assert(label <= 0xfffff);
+  store32be(packet, VERSION_CLASS_FLOW, (load32be(packet, VERSION_CLASS_FLOW) & 0xfff00000) | label);
 }
 
 @inline

@@ -1,5 +1,5 @@
 // The headers before a VXLAN header on an underlay TAP: Ethernet, IPv4 or IPv6, UDP. An endpoint keeps them as a
-// template; a frame gets a copy with what is its own: lengths, source port, checksums.
+// template; a frame gets a copy with what is its own: lengths, source port, flow label, checksums.
 //
 //  template, IPv4:  0          14          34        42      IPv6:  0          14          54        62
 //                  | Ethernet | IPv4      | UDP     |             | Ethernet | IPv6      | UDP     |
@@ -30,6 +30,7 @@ import {
   IPV6_HLEN,
   ipv6PseudoSum,
   ipv6SetDst,
+  ipv6SetFlowLabel,
   ipv6SetHopLimit,
   ipv6SetPayloadLength,
   ipv6SetSrc,
@@ -37,6 +38,9 @@ import {
   ipv6Stamp,
 } from './ipv6';
 import { UDP_HLEN, udpChecksum, udpSetLength, udpSetPartial, udpSetSrcPort, udpStamp } from './udp';
+
+const STATELESS_LABEL: u32 = 0x80000;
+const SPREAD: u32 = 0x9e3779b1; // 2^32 over the golden ratio, odd: ports in a row have labels that are far apart
 
 /** Bytes of the headers over IPv4. */
 export const OUTER_IPV4_HLEN: u32 = ETH_HLEN + IPV4_HLEN + UDP_HLEN;
@@ -54,7 +58,7 @@ export function outerTemplate4(at: usize, mac: u64, ifindex: u32, src: u32, dst:
   udpSetPartial(udp, ipv4PseudoSum(ip, IPPROTO_UDP, 0));
 }
 
-/** The same over IPv6: OUTER_IPV6_HLEN bytes. Traffic class and flow label 0, hop limit 64. */
+/** The same over IPv6: OUTER_IPV6_HLEN bytes. Traffic class 0, hop limit 64; the flow label is that of a frame. */
 export function outerTemplate6(
   at: usize,
   mac: u64,
@@ -93,10 +97,21 @@ export function outerStamp(to: usize, template: usize, hlen: u32, len: u32, srcP
   const length = UDP_HLEN + len;
   copyTemplate(to, template, hlen);
   if (hlen == OUTER_IPV4_HLEN) ipv4Length(to + ETH_HLEN, IPV4_HLEN + length);
-  else ipv6SetPayloadLength(to + ETH_HLEN, length);
+  else {
+    ipv6SetFlowLabel(to + ETH_HLEN, flowLabel(srcPort));
+    ipv6SetPayloadLength(to + ETH_HLEN, length);
+  }
   udpSetSrcPort(udp, srcPort);
   udpSetLength(udp, length);
   udpSetPartial(udp, withChecksum ? foldSum(<u64>udpChecksum(udp) + <u64>length) : 0);
+}
+
+// The flow label of RFC 6438, for routers that look no further than the IPv6 header. It is made of the source port,
+// which is what the flow was hashed to, so frames with one port have one label. Its highest bit is set: so it is never
+// 0, which would be none, and never one that a program has reserved where net.ipv6.flowlabel_state_ranges is on.
+@inline
+function flowLabel(srcPort: u32): u32 {
+  return STATELESS_LABEL | ((srcPort * SPREAD) >>> 13);
 }
 
 /** Changes headers that `outerStamp` has written to what `mark` says (MARK_* of the layout). */

@@ -37,6 +37,7 @@ export function ratesOf(last: StatsView, next: StatsView, seconds: number): Stat
         plugin: plugin(before?.plugin, overlay.plugin),
         encap: traffic(before?.encap, overlay.encap),
         decap: traffic(before?.decap, overlay.decap),
+        fragments: rate(before?.fragments, overlay.fragments),
         drops: counts(before?.drops, overlay.drops),
         expectedDrops: rate(before?.expectedDrops, overlay.expectedDrops),
       };

@@ -10,7 +10,7 @@ type DropRow = StatsView['drops'][number];
 /** `unit`: '' for counts since the daemon started, `/S` for rates. Tables without rows are left out. */
 export function formatStats(stats: StatsView, paint: Paint, unit: '' | '/S'): string {
   const tables = [
-    stats.overlays.length > 0 && formatTable(overlayColumns(unit), stats.overlays, paint),
+    stats.overlays.length > 0 && formatTable(overlayColumns(unit, stats.overlays), stats.overlays, paint),
     stats.overlays.length > 0 && formatTable(pluginColumns(unit), stats.overlays, paint),
     stats.vnics.length > 0 && formatTable(vnicColumns(unit), stats.vnics, paint),
     stats.endpoints.length > 0 && formatTable(endpointColumns(unit), stats.endpoints, paint),
@@ -37,12 +37,19 @@ function dropCounts<Row extends { expectedDrops: number }>(unit: string, all: (r
   ];
 }
 
-function overlayColumns(unit: string): Column<OverlayRow>[] {
+/** Fragments are rare: a column where there are any. */
+function overlayColumns(unit: string, rows: readonly OverlayRow[]): Column<OverlayRow>[] {
+  const fragmentsColumn: Column<OverlayRow> = {
+    title: `FRAGMENTED${unit}`,
+    value: ({ fragments }) => String(fragments),
+    isNumber: true,
+  };
   const drops = (row: OverlayRow) => Object.values(row.drops).reduce((sum, frames) => sum + frames, 0);
   return [
     { title: 'OVERLAY', value: ({ name }) => name },
     ...traffic<OverlayRow>('ENCAP', unit, ({ encap }) => encap),
     ...traffic<OverlayRow>('DECAP', unit, ({ decap }) => decap),
+    ...(rows.some(({ fragments }) => fragments > 0) ? [fragmentsColumn] : []),
     ...dropCounts<OverlayRow>(unit, drops),
   ];
 }

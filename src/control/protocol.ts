@@ -197,6 +197,8 @@ export interface OverlayStats {
   name: string;
   encap: Traffic;
   decap: Traffic;
+  /** Datagrams that came in fragments and were not dropped for it. */
+  fragments: number;
   /** By name of the reason. */
   drops: Record<string, number>;
   /** How many of them are expected. */

@@ -31,6 +31,7 @@ import {
   OC_DROPS,
   OC_ENCAP_BYTES,
   OC_ENCAP_FRAMES,
+  OC_FRAGMENTS,
   OC_SIZE,
   OVERLAYS_MAX,
   VC_DROPS,
@@ -181,6 +182,7 @@ export class Counters {
     return {
       encap: this.#traffic(block, OC_ENCAP_FRAMES, OC_ENCAP_BYTES),
       decap: this.#traffic(block, OC_DECAP_FRAMES, OC_DECAP_BYTES),
+      fragments: this.#since(block, OC_FRAGMENTS),
       drops,
     };
   }

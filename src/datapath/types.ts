@@ -209,6 +209,8 @@ export interface OverlayCounters {
   readonly encap: TrafficCount;
   /** Datagrams received for this overlay, bytes of inner frames. */
   readonly decap: TrafficCount;
+  /** Of those datagrams, the ones that came in fragments and were not dropped for it. */
+  readonly fragments: number;
   readonly drops: Readonly<Partial<Record<DropReason, number>>>;
 }
 

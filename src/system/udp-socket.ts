@@ -39,6 +39,7 @@ const IPV6_UNICAST_HOPS = 16;
 const IPV6_MTU_DISCOVER = 23;
 const IPV6_V6ONLY = 26;
 const IPV6_RECVTCLASS = 66;
+const IPV6_AUTOFLOWLABEL = 70;
 const IPV6_RECVFRAGSIZE = 77;
 const PMTUDISC_DO = 2;
 
@@ -51,7 +52,8 @@ const BUFFER_BYTES = 8 << 20;
 /**
  * A UDP socket that is not bound yet: non-blocking, close-on-exec, IPv6 sockets for IPv6 alone, 8 MiB of send buffer.
  * VXLAN datagrams must not be fragmented (RFC 7348 section 4.3), so DF is set: what exceeds the path MTU answers
- * EMSGSIZE.
+ * EMSGSIZE. Over IPv6 the kernel makes a flow label of addresses and ports (RFC 6438); only where the sysctl
+ * net.ipv6.auto_flowlabels is 0 it makes none.
  */
 export function newUdpSocket(endpoint: Endpoint): number {
   const isIpv4 = ipFamily(endpoint.ip) === 4;
@@ -65,6 +67,7 @@ export function newUdpSocket(endpoint: Endpoint): number {
       setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
       setOption(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_DO);
       setOption(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, HOPS);
+      setOption(fd, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 1);
     }
     setBuffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
     return fd;

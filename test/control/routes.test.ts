@@ -114,7 +114,7 @@ test('statistics of all overlays, or of the named ones', async () => {
   await client.createOverlay({ ...OVERLAY, name: 'stats0' });
   await client.createOverlay({ ...OVERLAY, name: 'stats1' });
   const plugin = { name: 'files', questions: 0, faults: 0, timeouts: 0, deaths: 0 };
-  const row = (name: string) => ({ name, encap: none, decap: none, drops: {}, expectedDrops: 0, plugin });
+  const row = (name: string) => ({ name, encap: none, decap: none, fragments: 0, drops: {}, expectedDrops: 0, plugin });
   controller.statsView = { ...controller.statsView, overlays: [row('stats0'), row('stats1'), row('stats2')] };
   assert.equal((await client.stats()).overlays.length, 3);
   assert.deepEqual((await client.stats(['stats0'])).overlays, [row('stats0')]);

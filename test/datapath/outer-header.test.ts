@@ -123,12 +123,16 @@ for (const build of BUILDS) {
   describe(`fragments that arrive, ${build} build`, () => {
     const sent = frame(A, B);
     for (const isIpv6 of [false, true]) {
-      it(`are taken, or dropped as configured, over IPv${isIpv6 ? 6 : 4}`, () => {
+      it(`are taken, or dropped as configured, and counted, over IPv${isIpv6 ? 6 : 4}`, () => {
         const how = { tos: 0, fragment: 1480, isIpv6 };
-        assert.equal(setUp().core.decap([datagram(23, sent)], how).length, 1);
-        const { core } = setUp({ fragments: 'drop' });
+        const taking = setUp();
+        assert.equal(taking.core.decap([datagram(23, sent), datagram(23, sent)], how).length, 2);
+        assert.equal(taking.core.decap([datagram(23, sent)], { tos: CE, isIpv6 }).length, 1);
+        assert.equal(taking.core.counters.overlay(taking.overlay).fragments, 2);
+        const { core, overlay } = setUp({ fragments: 'drop' });
         assert.deepEqual(core.decap([datagram(23, sent)], how), []);
         assert.deepEqual(core.counters.drops(), { outer_fragment: 1 });
+        assert.equal(core.counters.overlay(overlay).fragments, 0);
         assert.equal(core.decap([datagram(23, sent)], { tos: 0, isIpv6 }).length, 1);
         core.checkBooks();
       });

@@ -11,6 +11,8 @@ const TEMPLATE = 128;
 const bytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text.replace(/\s+/g, ''), 'hex'));
 const big = (octets: Uint8Array): bigint => Buffer.from(octets).readBigUInt64BE();
 
+const flowLabel = (srcPort: number): number => 0x80000 + (Math.imul(srcPort, 0x9e3779b1) >>> 13);
+
 /** The same headers, made anew the slow way. */
 function slowly(addresses: Uint8Array, dstPort: number, srcPort: number, payload: Uint8Array, isPartial: boolean) {
   const flow: Flow = {
@@ -22,7 +24,7 @@ function slowly(addresses: Uint8Array, dstPort: number, srcPort: number, payload
     ports: [srcPort, dstPort],
     ttl: 64,
     tos: 0,
-    flowLabel: 0,
+    flowLabel: addresses.length === 8 ? 0 : flowLabel(srcPort),
     df: true,
     id: 0,
     ipOptions: new Uint8Array(),
@@ -70,10 +72,21 @@ await forEachBuild((build, m) => {
     test('over IPv6 with the sum of a pseudo header, as golden bytes', () => {
       const expected = bytes(`
         02000000000a 0000 04030201 86dd
-        60000000 00d4 11 40 fd000000000000000000000000000001 fd000000000000000000000000000002
+        600d983e 00d4 11 40 fd000000000000000000000000000001 fd000000000000000000000000000002
         c350 12b5 00d4 fae9`);
       const addresses = bytes('fd000000000000000000000000000001 fd000000000000000000000000000002');
       assert.deepEqual(stamp(addresses, 4789, 204, 50_000, true), expected);
+    });
+
+    test('over IPv6 have a flow label that is never 0, and another for each source port of a pool', () => {
+      const labels = new Set<number>();
+      for (let port = 65_000; port < 65_064; port++) {
+        const word = Buffer.from(stamp(new Uint8Array(32), 4789, 204, port, true)).readUInt32BE(14);
+        assert.equal(word >>> 20, 0x600, 'version and traffic class');
+        assert.notEqual(word & 0xfffff, 0);
+        labels.add(word & 0xfffff);
+      }
+      assert.equal(labels.size, 64);
     });
 
     test('are those of any datagram, up to the longest', () => {
