@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { ratesOf } from '../../src/cli/rates.js';
+import { formatStats } from '../../src/cli/stats-tables.js';
 import type { StatsView } from '../../src/control/protocol.js';
 import { type Harness, startHarness } from '../control/harness.js';
 import { outcomeOf, type Run, start, vxlaneAt } from './vxlane.js';
@@ -97,6 +98,15 @@ async function interrupted(typed: string[], until: (stdout: string) => boolean) 
   });
   return outcomeOf(child);
 }
+
+test('fragments have a column of the overlays where there are any', () => {
+  const [first, second] = STATS.overlays;
+  const stats = { ...STATS, overlays: [{ ...first!, fragments: 7 }, second!], vnics: [], endpoints: [], drops: [] };
+  const [title, ...rows] = formatStats(stats, (_tint, text) => text, '/S').split('\n');
+  assert.match(title!, / DECAP-BYTES\/S {2}FRAGMENTED\/S {2}DROPS\/S /);
+  assert.match(rows[0]!, /^overlay0 .* 2000 +7 +1201 +9$/);
+  assert.match(rows[1]!, /^overlay1 .* 0 +0 +0 +0$/);
+});
 
 describe('show-stats', { concurrency: 3 }, () => {
   test('prints overlays, VNICs, endpoints and drops with their sentences', async () => {
