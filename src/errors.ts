@@ -293,7 +293,7 @@ export const badListenIp = (ip: string, kind: string) =>
 export const linkLocalListenIp = (ip: string) =>
   new VxlaneError(
     'bad_listen_ip',
-    `vxlan/listen_ip is ${ip}: a link-local listen address needs an interface, which is not supported`,
+    `vxlan/listen_ip is ${ip}, a link-local address, which is not supported: expected a global or unique local one`,
   );
 
 export const listenAddressGone = (ip: string) =>

@@ -86,7 +86,7 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
     'a link-local listen address': {
       change: () => ({ properties: { 'vxlan/listen_ip': 'fe80::1' } }),
       code: 'bad_listen_ip',
-      message: /fe80::1: a link-local listen address needs an interface, which is not supported/,
+      message: /fe80::1, a link-local address, which is not supported: expected a global or unique local one/,
     },
     'the broadcast address': {
       change: () => ({ properties: { 'vxlan/listen_ip': '255.255.255.255' } }),
