@@ -21,8 +21,12 @@ export const SIZES = [
 
 export interface Keys {
   readonly loops: BenchExports;
+  /** Address of all keys that the table was filled with, each once. */
+  readonly all: number;
   /** Address of the next RUN keys. */
   next(): number;
+  /** Draws `count` random MACs, at most RUN, that the table does not know; the address of their keys. */
+  fresh(count: number): number;
 }
 
 /** An FDB that is full with `entries` random MACs, and 2^20 of them drawn at random. */
@@ -49,9 +53,14 @@ function turns(loops: BenchExports): Keys {
   let turn = 0;
   return {
     loops,
+    all: KEYS,
     next() {
       turn = (turn + 1) % (DRAWN_COUNT / RUN);
       return DRAWN + turn * RUN * KEY_SIZE;
+    },
+    fresh(count) {
+      loops.strangers(DRAWN, OVERLAY, count);
+      return DRAWN;
     },
   };
 }

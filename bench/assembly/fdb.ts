@@ -2,7 +2,7 @@
 
 import { BATCH_MAX, FdbKind } from '../../assembly/layout';
 import { fdbAimBatch, fdbAttach, fdbClock, fdbFind, fdbFindFrom, fdbKey } from '../../assembly/table/fdb';
-import { fdbPut } from '../../assembly/table/fdb-write';
+import { fdbPut, fdbRemove } from '../../assembly/table/fdb-write';
 import { keyAt, randomMac, shuffle } from './random';
 
 // Binds this instance to the table of the memory.
@@ -60,4 +60,19 @@ export function lookupsInTurn(keys: usize, count: u32, never: u32): u32 {
     if (value != 0) found++;
   }
   return found;
+}
+
+// Removes `count` entries, then puts them back: the table is as full as it was. Answers how many it took.
+export function renew(keys: usize, count: u32): u32 {
+  for (let index: u32 = 0; index < count; index++) fdbRemove(load<u64>(keyAt(keys, index)));
+  return puts(keys, count);
+}
+
+// Puts `count` remote entries. Answers how many the table took.
+export function puts(keys: usize, count: u32): u32 {
+  let taken: u32 = 0;
+  for (let index: u32 = 0; index < count; index++) {
+    if (fdbPut(load<u64>(keyAt(keys, index)), FdbKind.remote, 0, 1)) taken++;
+  }
+  return taken;
 }
