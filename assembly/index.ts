@@ -3,6 +3,7 @@
 
 import { bookLost } from './datapath/counters';
 import { abandonHeld, heldFrames } from './datapath/hold';
+import { replicationStart } from './datapath/replicate';
 import { beginPass, w, workerAttach } from './datapath/worker';
 import { intakeStart } from './engine/intake';
 import { receiveStart } from './engine/mmsg/receive';
@@ -10,6 +11,7 @@ import { outputStart } from './engine/output/plan';
 import { abandonCompletions } from './engine/uring/uring';
 import {
   FdbKind,
+  HDR_SOCKADDR,
   HDR_STAMP,
   LAYOUT_STAMP,
   OVERLAYS_MAX,
@@ -21,13 +23,15 @@ import { ringAbort, ringRelease } from './ring/spsc';
 import { fdbAttach, fdbClock, fdbKey } from './table/fdb';
 import * as table from './table/fdb-write';
 import * as routes from './table/routes';
+import { VTEP_FLAGS, vtepHash, vtepIndex, vtepKey } from './table/vteps';
 
+export { isReplicating } from './datapath/replicate';
 export { delivered, messageRun, sendFailed, sent } from './engine/output/accounting';
 export { turn } from './engine/turn';
 export { armRefused as uringRetry } from './engine/uring/multishot';
 export { uringStart, uringToSubmit, uringTurn } from './engine/uring/uring';
 export { pollSet, pollSetChanged } from './engine/mmsg/poll-set';
-export { prepare } from './engine/output/plan';
+export { prepare } from './engine/mmsg/send';
 export { decapBatch, receiveWanted } from './engine/mmsg/receive';
 export { encapBatch, tapBegin, tapCount, tapTook } from './engine/mmsg/tap';
 export { ringPublish, ringRead, ringRelease, ringReserve } from './ring/spsc';
@@ -51,6 +55,7 @@ export function startWorker(index: u32): void {
   ringAbort(w() + W_UPCALL_RING);
   ringRelease(w() + W_INJECT_RING);
   abandonHeld();
+  replicationStart();
   abandonCompletions();
   bookLost();
   outputStart();
@@ -102,16 +107,26 @@ export function fdbLocate(overlay: u32, macHigh: u32, macLow: u32): u32 {
 }
 
 // The first slot from `from` on with an entry of the overlay whose MAC is at least the first one given and below the
-// second; 0xffffffff when there is none.
+// second, in the order of their text; 0xffffffff when there is none.
 export function fdbWalk(overlay: u32, high: u32, low: u32, belowHigh: u32, belowLow: u32, from: u32): u32 {
-  const first = fdbKey(overlay, ((<u64>high) << 32) | low);
-  const below = ((<u64>overlay) << 48) + (((<u64>belowHigh) << 32) | belowLow); // may be the next overlay's first
-  return table.fdbWalk(first, below, from);
+  return table.fdbWalk(overlay, ((<u64>high) << 32) | low, ((<u64>belowHigh) << 32) | belowLow, from);
 }
 
 // Removes, from the slots from `from` up to `to`, the entries of an overlay; only those that lead to `vnic`, if not 0.
 export function fdbPurge(overlay: u32, vnic: u32, from: u32, to: u32): void {
   table.fdbPurge(overlay, vnic, from, to);
+}
+
+// The overlay knows the VTEP whose address the host has written to HDR_SOCKADDR. False: there is no room.
+export function vtepPut(overlay: u32, nowMs: f64): bool {
+  const hash = vtepHash(HDR_SOCKADDR);
+  fdbClock(nowMs);
+  return table.fdbPut(vtepKey(overlay, hash), FdbKind.vtep, VTEP_FLAGS, vtepIndex(hash));
+}
+
+// It no longer does. False: it did not.
+export function vtepRemove(overlay: u32): bool {
+  return table.fdbRemove(vtepKey(overlay, vtepHash(HDR_SOCKADDR)));
 }
 
 // How often an entry went to another slot: one that is looked for slot by slot, with pauses, may have been missed then.

@@ -25,7 +25,10 @@ export const HELD_KEYS_MAX = 256; // upcalls in flight, per worker
 export const HELD_BYTES_PER_KEY_MAX = 128 << 10; // bytes waiting for one (overlay, MAC)
 export const HELD_BYTES_MAX = 8 << 20; // bytes waiting in all, per worker
 export const UPCALLS_PER_SECOND_MAX = 1000; // token bucket of one VNIC
-export const LEARNS_PER_SECOND_MAX = 2000; // token bucket of one worker, of all overlays
+export const LEARNS_PER_SECOND_MAX = 2667; // of one worker, of all overlays; one alone has three quarters
+export const STRANGERS_PER_SECOND_MAX = 200; // times that the host is told of senders that are refused
+export const HELD_STRANGERS_MAX = 32; // keys, of a worker, that wait to know whether a MAC is at its sender
+export const VNIC_FILTER_SHIFT = 40; // OVL_VNIC_FILTER has a bit for a MAC: the last 5 of its last byte say which
 export const LEARN_REPEAT_MS = 100; // the host is not told the same again before
 export const LOOKUP_DEADLINE_MS = 3000; // then held frames drop as lookup_timeout
 export const TOO_BIG_PER_SECOND_MAX = 100; // ICMP answers to frames that do not fit their path: of one VNIC
@@ -81,6 +84,10 @@ export enum Drop {
   bad_outer_checksum,
   ce_not_ect,
   outer_fragment,
+  replication_full,
+  source_local,
+  source_unknown,
+  source_elsewhere,
 }
 // Bits of the reasons that say nothing of trouble: what hosts send unasked, and nobody misses where nothing is flooded.
 export const DROPS_EXPECTED = (1 << Drop.host_chatter) | (1 << Drop.arp_gratuitous) | (1 << Drop.owner_answers);
@@ -91,6 +98,7 @@ export enum FdbKind {
   remote,
   local,
   drop,
+  vtep, // under a key of table/vteps.ts: of a VTEP that may send to the overlay
 }
 
 // Record types of the upcall ring (worker to host).
@@ -105,6 +113,7 @@ export enum Upcall {
   too_long,
   announcement,
   router_advertisement,
+  stranger,
 }
 
 // Record types of the inject ring (host to worker).
@@ -144,11 +153,14 @@ export const HDR_STOP = HDR_CONFIG_GENERATION + 4; // u32, 1 asks every worker t
 export const HDR_TRAP = HDR_STOP + 4; // u32, 1 makes the next worker of the debug build trap (host)
 export const HDR_FDB_VERSION = HDR_CONFIG_GENERATION + CACHE_LINE; // u32, raised before a way changes keys (host)
 export const HDR_FDB_COUNT = HDR_FDB_VERSION + 4; // u32 live entries (host)
-export const VICTIMS_MAX = 256; // entries one eviction scan finds
-export const HDR_VICTIMS = HDR_FDB_VERSION + CACHE_LINE; // u32 slot, u32 last use per victim, oldest first (host)
+export const HDR_FDB_VTEPS = HDR_FDB_COUNT + 4; // u32 known VTEPs of overlays, which are no entries (host)
+export const VICTIMS_MAX = 512; // entries that may go next, see table/evict.ts
+export const HDR_VICTIMS = HDR_FDB_VERSION + CACHE_LINE; // u32 slot, u32 worth per victim, least last (host)
 export const PATHS_MAX = 128; // buckets that a search for room looks at
-export const HDR_PATHS = HDR_VICTIMS + VICTIMS_MAX * 8; // u32 bucket, u32 how it was come by: see fdb-write.ts (host)
-export const HDR_SIZE = 4096;
+// u32 bucket, u32 how it was come by: see fdb-write.ts (host)
+export const HDR_PATHS = HDR_VICTIMS + VICTIMS_MAX * 8;
+export const HDR_SOCKADDR = HDR_PATHS + PATHS_MAX * 8; // 28 bytes sockaddr of the VTEP that is written (host)
+export const HDR_SIZE = 8192;
 
 // ---- VNI index: open addressing, slot = VNI + 1 in the low, overlay index in the high 32 bits (host) ------------
 export const VNI_SLOTS = OVERLAYS_MAX * 2;
@@ -174,6 +186,7 @@ export const OVL_FRAME_MAX = OVL_INCARNATION + 4; // u32 bytes of a frame withou
 // u32 what its datagrams' outer headers say, MARK_*; and which bits of that a frame's own IP header says
 export const OVL_MARK = OVL_FRAME_MAX + 4;
 export const OVL_MARK_COPIED = OVL_MARK + 4;
+export const OVL_VNIC_FILTER = OVL_MARK_COPIED + 4; // u32 bits of the MACs of its VNICs, see datapath/source-check.ts
 export const OVL_SIZE = 64;
 export const OVL_FLAG_LIVE = 1;
 export const OVL_FLAG_STRICT_HEADER = 2; // drop datagrams with reserved bits set
@@ -193,10 +206,14 @@ export const OVL_FLAG_ECN = 16384; // congestion marks of outer headers are carr
 export const OVL_FLAG_REFUSE_FRAGMENTS = 32768; // datagrams that came in fragments are dropped
 export const OVL_FLAG_ANNOUNCED = 65536; // the host is told of announcements that are not flooded
 export const OVL_FLAG_ROUTERS = 131072; // router advertisements pass through the host, which tells of the MTU
-// A mark: what an outer header says beside addresses and ports. 0: TOS 0, OUTER_TTL.
+export const OVL_FLAG_CHECK_VTEP = 262144; // only known VTEPs may send to it
+export const OVL_FLAG_CHECK_FDB = 524288; // ... and only what the FDB has there
+// A mark: what an outer header says beside addresses and ports. 0: TOS 0, OUTER_TTL, not to be fragmented.
 export const MARK_TOS = 0xff; // TOS or traffic class: DSCP and ECN
 export const MARK_TTL_SHIFT = 8; // TTL or hop limit, 0: OUTER_TTL
 export const MARK_TTL = 0xff << MARK_TTL_SHIFT;
+export const MARK_FRAGMENT_SHIFT = 16;
+export const MARK_FRAGMENT = 1 << MARK_FRAGMENT_SHIFT; // it may be fragmented, here or on its way
 export const OUTER_TTL = 64;
 export const ARRIVED_IN_FRAGMENTS = 0x100; // beside the TOS of what arrives
 export const OVERLAYS_SIZE = OVERLAYS_MAX * OVL_SIZE;
@@ -224,6 +241,7 @@ export const SOCK_PORT = SOCK_ADDRESS + 16; // u32 the port it listens on
 export const SOCK_SOURCE_PORTS = SOCK_PORT + 4; // u16[SOURCES_MAX] the ports it sends from
 export const SOCK_FLAG_CHECKSUM = 1; // the outer UDP checksum of super-frames is made
 export const SOCK_FLAG_ZERO_CHECKSUM6 = 2; // over IPv6, datagrams without a checksum are received
+export const SOCK_FLAG_CHECKSUM_FRAGMENTABLE = 4; // that of super-frames that may be fragmented (MARK_FRAGMENT)
 export const SOCK_SIZE = 192;
 export const SOCKETS_SIZE = SOCKETS_MAX * SOCK_SIZE;
 
@@ -271,9 +289,9 @@ export const W_NO_WAIT = W_HOLD_TIMEOUT + 16; // struct timespec of zero: only l
 export const W_SOCKET_FDS = W_CLOCK + CACHE_LINE; // i32 per socket: where it receives, -1: nowhere
 export const W_VNIC_FDS = W_SOCKET_FDS + SOCKETS_MAX * 4; // i32 per VNIC: its queue of the TAP, -1: none
 // i32 per socket, source port and kind: where it sends. Kind 0 sends several datagrams at once, and so with checksums;
-// kind 1 sends single ones.
+// kind 1 sends single ones; 2 and 3 likewise what may be fragmented (MARK_FRAGMENT).
 export const W_SOURCE_FDS = W_VNIC_FDS + VNICS_MAX * 4;
-export const SOURCE_KINDS = 2;
+export const SOURCE_KINDS = 4;
 export const W_NO_SEGMENT = W_SOURCE_FDS + SOCKETS_MAX * SOURCES_MAX * SOURCE_KINDS * 4; // u32 per socket: 1 = refused
 
 export const W_COUNTERS = W_NO_SEGMENT + SOCKETS_MAX * 4;
@@ -295,6 +313,8 @@ export const C_LEARNS = C_DELIVERED_BYTES + 8; // u64 times the host was told wh
 export const C_LEARN_SKIPPED = C_LEARNS + 8; // u64 times it was not: too many a second, or the ring was full
 export const C_IO_REFUSED = C_LEARN_SKIPPED + 8; // u64 system calls that failed, but for those that send or write
 export const C_TOO_BIG_ANSWERS = C_IO_REFUSED + 8; // u64 ICMP answers to frames that do not fit their path
+export const C_UNKNOWN_VNI = C_TOO_BIG_ANSWERS + 8; // u32 1 + the last VNI that nobody has, 0: none came
+export const C_UNKNOWN_FROM = C_UNKNOWN_VNI + 4; // 28 bytes sockaddr: who sent it
 export const C_SIZE = 192;
 
 // counters of one overlay; drops of frames that belong to no overlay count under overlay 0
@@ -355,6 +375,7 @@ export const REC_FRAME = REC_FRAME_LEN + 4 + HEADROOM; // the frame, after room 
 // a record of Upcall.learn has no frame, and after REC_MAC:
 export const REC_SOCKADDR = REC_MAC + 8; // 28 bytes sockaddr where frames of that MAC come from, unless REC_VNIC
 export const REC_LEARN_SIZE = REC_SOCKADDR + 32;
+export const REC_FRAMES = REC_VNIC; // u32 of Upcall.stranger, else as the former: how many it stands for
 // a record of Upcall.too_long has neither overlay nor frame, and after REC_INCARNATION:
 export const REC_ENDPOINT = REC_MAC; // u32 whose path did not take a datagram
 export const REC_TOO_LONG_SIZE = REC_ENDPOINT + 8;
@@ -369,6 +390,7 @@ export const HK_USED = HK_SINCE + 8; // u32 bytes of the arena in use
 export const HK_RELEASED = HK_USED + 4; // u32 arena bytes already sent on
 export const HK_FREED = HK_RELEASED + 4; // u32 pass in which the slot was freed: its bytes may be queued until the next
 export const HK_INCARNATION = HK_FREED + 4; // u32 of the overlay when the first frame was held
+export const HK_BY_SOURCE = HK_INCARNATION + 4; // u32 1: frames of this MAC's sending are among them
 export const HK_SIZE = 64;
 export const W_HELD_ARENAS = W_HELD + HELD_KEYS_MAX * HK_SIZE;
 export const HELD_FRAME_LEN = 0; // u32
@@ -377,12 +399,14 @@ export const HELD_FRAME_FRAMES = HELD_FRAME_VNIC + 4; // u32 frames it is on the
 export const HELD_FRAME_BYTES = HELD_FRAME_FRAMES + 4; // u32 bytes of those
 export const HELD_FRAME_VNET = HELD_FRAME_BYTES + 4; // its struct virtio_net_hdr
 export const HELD_FRAME_INCARNATION = HELD_FRAME_VNET + VNET_SIZE + 2; // u32 of its sender
-export const HELD_FRAME = HELD_FRAME_INCARNATION + 4 + VXLAN_HLEN; // the frame, after room for a VXLAN header
+export const HELD_FRAME_FROM = HELD_FRAME_INCARNATION + 4; // 28 bytes sockaddr of whom the MAC is to be at; 0: of none
+export const HELD_FRAME = HELD_FRAME_FROM + 32 + VXLAN_HLEN; // the frame, after room for a VXLAN header
 export const W_HELD_ARENAS_SIZE = HELD_KEYS_MAX * HELD_BYTES_PER_KEY_MAX;
 
 // what the datapath decided to send, in order; the engine turns it into I/O descriptors and empties it
 export const EMIT_MAX = 448; // messages, and writes, that are made ready together
-export const OUT_FRAME_MAX = VNICS_MAX + FLOOD_MAX; // entries that one frame makes at most
+export const COPIES_MAX = 128; // of broadcast and multicast frames to VNICs, that a turn makes
+export const OUT_FRAME_MAX = COPIES_MAX + FLOOD_MAX; // entries that one frame makes at most
 export const OUT_MAX = VNICS_MAX + OUT_FRAME_MAX; // a pass stops taking frames when fewer than OUT_FRAME_MAX are left
 export const RUNS_MAX = 8; // flows that are coalesced side by side
 export const RUN_SIZE = 64; // one of them while its frames are joined, see engine/output/gro-flows.ts
@@ -400,19 +424,19 @@ export const W_OUT = W_OUT_COUNT + CACHE_LINE;
 export const OUT_FRAME = 0; // u32 where the frame starts; VXLAN_HLEN bytes before it may be written
 export const OUT_LEN = OUT_FRAME + 4; // u32 bytes of frame
 export const OUT_ENDPOINT = OUT_LEN + 4; // u32 endpoint to send it to, or 0: it goes to a VNIC
-export const OUT_VNIC = OUT_ENDPOINT + 4; // u32 that VNIC
+export const OUT_OVERLAY = OUT_ENDPOINT + 4; // u16
+export const OUT_SOURCE = OUT_OVERLAY + 2; // u16 socket * SOURCES_MAX + which of its source ports
+export const OUT_VNIC = OUT_SOURCE + 2; // u32 that VNIC
 export const OUT_MARK = OUT_VNIC; // u32 of one to an endpoint: what its outer header says, MARK_*
-export const OUT_OVERLAY = OUT_VNIC + 4; // u32
-export const OUT_SENDER = OUT_OVERLAY + 4; // u32 VNIC that sent it, 0: the underlay or a proxy
+export const OUT_SENDER = OUT_VNIC + 4; // u32 VNIC that sent it, 0: the underlay or a proxy
 export const OUT_FRAMES = OUT_SENDER + 4; // u32 frames it is on the wire: a super-frame stands for several
 export const OUT_BYTES = OUT_FRAMES + 4; // u32 bytes of those
 export const OUT_SETTLED = OUT_BYTES + 4; // u32 of those, the ones whose fate is counted
-export const OUT_NEXT = OUT_SETTLED + 4; // u32 the entry that leaves with this one, right behind it; 0: none
+export const OUT_NEXT = OUT_SETTLED + 4; // u32 where the entry is that leaves with this one, behind it; 0: none
 export const OUT_JOINED = OUT_NEXT + 4; // u32 1: it leaves with an earlier entry
 export const OUT_PAYLOAD = OUT_JOINED + 4; // u32 where the part starts that a joined entry adds
 export const OUT_PAYLOAD_LEN = OUT_PAYLOAD + 4; // u32 bytes of that part
-export const OUT_SOURCE = OUT_PAYLOAD_LEN + 4; // u16 socket * SOURCES_MAX + which of its source ports
-export const OUT_VNET = OUT_SOURCE + 2; // 10 bytes struct virtio_net_hdr: what the frame leaves to its receiver
+export const OUT_VNET = OUT_PAYLOAD_LEN + 4 + 2; // 10 bytes struct virtio_net_hdr: what it leaves to its receiver
 export const OUT_SIZE = 64;
 
 // I/O descriptors of the mmsg engine, in the kernel's own layout (64-bit Linux)
@@ -448,38 +472,48 @@ export const TAP_READ_MAX = 65536 + 1024 + CACHE_LINE; // one read: a super-fram
 export const TAP_BUFFER_SIZE = 98304; // reading goes on while less than this is used, which the cache holds
 export const TAP_SLOTS = 64; // the uring engine hands the kernel slots of TAP_READ_MAX instead
 export const W_TAP_IOV = W_RX_NAMES + RX_MAX * RX_NAME_SIZE; // the iovec of the next read
-export const W_TAP_AT = W_TAP_IOV + CACHE_LINE; // u32[BATCH_MAX] where each read went
-export const W_TAP_LEN = W_TAP_AT + BATCH_MAX * 4; // u32[BATCH_MAX] bytes of it
-export const W_AIM_KEYS = W_TAP_LEN + BATCH_MAX * 4; // u64[BATCH_MAX] the FDB key of each frame's destination
-export const W_AIMS = W_AIM_KEYS + BATCH_MAX * 8; // u32[BATCH_MAX] the bucket in which that is looked for
+export const LOOKUP_KEY = 0; // u64 what the FDB is asked for in a batch, see table/fdb.ts
+export const LOOKUP_VALUE = LOOKUP_KEY + 8; // u32 its answer; before that, where its first bucket is
+export const LOOKUP_NEXT = LOOKUP_VALUE + 4; // u32 while it looks: the next that is not where it was looked for first
+export const READ_AT = LOOKUP_NEXT + 4; // u32 where a read went; its destination is what the FDB is asked for
+export const READ_LEN = READ_AT + 4; // u32 bytes of it
+export const LOOKUP_SIZE = 32;
+export const W_READS = W_TAP_IOV + CACHE_LINE; // BATCH_MAX of them
 
 // messages: one send each, of one datagram or of several with UDP_SEGMENT
-export const CHAIN_SETS = 64; // chains side by side (engine/output/gso-chains.ts), a power of two
-export const CHAIN_WAYS = 4;
-export const CHAIN_SIZE = 32;
+export const CHAINS_BITS = 9;
+export const CHAINS_MAX = 1 << CHAINS_BITS; // chains side by side (engine/output/gso-chains.ts)
+export const CHAIN_SIZE = 16;
 export const TX_IOV_MAX = 2048; // iovecs of the messages that are made ready together
-export const W_CHAINS = W_AIMS + BATCH_MAX * 4; // CHAIN_SETS sets of CHAIN_WAYS
+export const W_CHAINS = W_READS + BATCH_MAX * LOOKUP_SIZE; // CHAINS_MAX of them
 export const TX_ARENA_SIZE = 131072; // bytes of datagrams made anew that wait to be sent: two sends
-export const W_OUT_PLANNED = W_CHAINS + CHAIN_SETS * CHAIN_WAYS * CHAIN_SIZE; // u32 1: what leaves together is decided
+export const W_OUT_PLANNED = W_CHAINS + CHAINS_MAX * CHAIN_SIZE; // u32 1: what leaves together is decided
 export const W_OUT_EMITTED = W_OUT_PLANNED + 4; // u32 entries before this one have their descriptors
 export const W_TX_COUNT = W_OUT_EMITTED + 4; // u32 messages to send
-export const W_TX_MMSG = W_OUT_PLANNED + CACHE_LINE; // mmsghdr[EMIT_MAX] for sendmmsg
+export const TX_FD = 0; // i32 the socket of a message
+export const TX_OUT = TX_FD + 4; // u32 where its first entry of W_OUT is
+export const TX_FRAMES = TX_OUT + 4; // u32 its datagrams
+export const TX_BYTES = TX_FRAMES + 4; // u32 frame bytes of those
+export const TX_VECTORS = TX_BYTES + 4; // u32 its iovecs; 0: one datagram, of one piece and without control data
+export const TX_RESULT = TX_VECTORS + 4; // i32 0, or what it was refused with (uring engine)
+export const TX_SIZE = 32;
+export const W_TX = W_OUT_PLANNED + CACHE_LINE; // EMIT_MAX of them
+export const W_TX_MMSG = W_TX + EMIT_MAX * TX_SIZE; // mmsghdr[EMIT_MAX], by number
 export const W_TX_IOV = W_TX_MMSG + EMIT_MAX * MMSGHDR_SIZE; // iovec[TX_IOV_MAX]
-export const W_TX_CONTROL = W_TX_IOV + TX_IOV_MAX * IOVEC_SIZE; // CONTROL_SIZE per message
-export const W_TX_FD = W_TX_CONTROL + EMIT_MAX * CONTROL_SIZE; // i32[EMIT_MAX] socket of each
-export const W_TX_OUT = W_TX_FD + EMIT_MAX * 4; // u32[EMIT_MAX] its first entry of W_OUT
-export const W_TX_FRAMES = W_TX_OUT + EMIT_MAX * 4; // u32[EMIT_MAX] its datagrams
-export const W_TX_BYTES = W_TX_FRAMES + EMIT_MAX * 4; // u32[EMIT_MAX] frame bytes of those
-export const W_TX_ARENA = W_TX_BYTES + EMIT_MAX * 4 + CACHE_LINE; // and room to align
+export const W_TX_LONE_IOV = W_TX_IOV + TX_IOV_MAX * IOVEC_SIZE; // iovec[EMIT_MAX] of those without (mmsg engine)
+export const W_TX_CONTROL = W_TX_LONE_IOV + EMIT_MAX * IOVEC_SIZE; // CONTROL_SIZE per message
+export const W_TX_ARENA = W_TX_CONTROL + EMIT_MAX * CONTROL_SIZE + CACHE_LINE; // and room to align
 export const DELIVER_IOV_MAX = 4096;
 export const W_DELIVER_COUNT = W_TX_ARENA + TX_ARENA_SIZE; // u32 frames to write to TAPs
 export const W_DELIVER_IOV = W_DELIVER_COUNT + CACHE_LINE; // iovec[DELIVER_IOV_MAX]
-export const W_DELIVER_FIRST = W_DELIVER_IOV + DELIVER_IOV_MAX * IOVEC_SIZE; // u32[EMIT_MAX] its first iovec
-export const W_DELIVER_IOVS = W_DELIVER_FIRST + EMIT_MAX * 4; // u32[EMIT_MAX] how many
-export const W_DELIVER_FD = W_DELIVER_IOVS + EMIT_MAX * 4; // i32[EMIT_MAX] TAP of each
-export const W_DELIVER_OUT = W_DELIVER_FD + EMIT_MAX * 4; // u32[EMIT_MAX] its first entry of W_OUT
-export const W_DELIVER_RESULT = W_DELIVER_OUT + EMIT_MAX * 4; // i32[EMIT_MAX] what writev answered
-export const W_TAP_BUFFER = W_DELIVER_RESULT + OUT_MAX * 4; // frames from TAPs
+export const DELIVER_FD = 0; // i32 the TAP of a write
+export const DELIVER_OUT = DELIVER_FD + 4; // u32 where its first entry of W_OUT is
+export const DELIVER_FIRST = DELIVER_OUT + 4; // u32 where its first iovec is
+export const DELIVER_VECTORS = DELIVER_FIRST + 4; // u32 how many there are
+export const DELIVER_RESULT = DELIVER_VECTORS + 4; // i32 what writev answered
+export const DELIVER_SIZE = 32;
+export const W_DELIVER = W_DELIVER_IOV + DELIVER_IOV_MAX * IOVEC_SIZE; // EMIT_MAX of them
+export const W_TAP_BUFFER = W_DELIVER + EMIT_MAX * DELIVER_SIZE; // frames from TAPs
 export const W_RX_SLOTS = W_TAP_BUFFER + TAP_SLOTS * TAP_READ_MAX; // RX_MAX slots for datagrams
 
 // the uring engine: what the kernel and the worker both write lies in pages of its own
@@ -510,14 +544,13 @@ export const W_ARMED_SOCKETS = W_RECVMSG + CACHE_LINE; // i32 per socket: the de
 export const W_ARMED_VNICS = W_ARMED_SOCKETS + SOCKETS_MAX * 4; // i32 per VNIC: … a read
 export const SLOT_POOL_SIZE = CACHE_LINE + TAP_SLOTS * 4; // see engine/uring/buffers.ts
 export const W_SLOT_POOLS = W_ARMED_VNICS + VNICS_MAX * 4; // of reads from TAPs, and of datagrams
-export const W_TX_RESULT = W_SLOT_POOLS + 2 * SLOT_POOL_SIZE; // i32[EMIT_MAX] 0, or what a send was refused with
 // what the host was told of late: see datapath/learn.ts
 export const LEARNT_SLOTS = 1024;
 export const LEARNT_SIZE = 32;
-export const W_LEARNT = (W_TX_RESULT + EMIT_MAX * 4 + CACHE_LINE + -1) & -CACHE_LINE; // LEARNT_SLOTS of them
-export const W_LEARN_TOKENS = W_LEARNT + LEARNT_SLOTS * LEARNT_SIZE; // u32, u32: as VC_TOKENS and VC_REFILLED
+export const W_LEARNT = (W_SLOT_POOLS + 2 * SLOT_POOL_SIZE + CACHE_LINE + -1) & -CACHE_LINE; // LEARNT_SLOTS of them
+export const W_LEARN_SHARES = W_LEARNT + LEARNT_SLOTS * LEARNT_SIZE; // per overlay, 0: all; see datapath/share.ts
 // i32 per VNIC: where it writes: its own queue, or that of another worker when the TAP has fewer; -1: nowhere (host)
-export const W_VNIC_WRITE_FDS = W_LEARN_TOKENS + CACHE_LINE;
+export const W_VNIC_WRITE_FDS = W_LEARN_SHARES + OVERLAYS_MAX * 8;
 export const W_SLEEP = W_VNIC_WRITE_FDS + VNICS_MAX * 4; // u32 Sleep; host clears that of an ended thread
 export const W_WAKES = W_SLEEP + CACHE_LINE; // u32 raised when tables or the inject ring have something for it (host)
 export const W_REFUSED_SOCKET = W_SLEEP + 4; // u32 socket whose receive failed (uring engine), until the host is told
@@ -532,7 +565,49 @@ export const TOO_BIG_SIZE = 1344; // an IPv6 packet of 1280 bytes behind two tag
 export const W_TOO_BIG_FRAME = W_TUNNEL_NAME + CACHE_LINE; // the answer that is on its way, as W_FRAME
 export const W_TOO_LONG_TOKENS = W_TOO_BIG_FRAME + CACHE_LINE; // u32, u32: as VC_TOKENS and VC_REFILLED
 export const W_TOO_BIG = W_TOO_LONG_TOKENS + CACHE_LINE; // TOO_BIG_MAX of them
-export const W_SIZE = (W_TOO_BIG + TOO_BIG_MAX * TOO_BIG_SIZE + KERNEL_PAGE + -1) & -KERNEL_PAGE;
+// senders that were refused, and the host was told of: see datapath/source-check.ts
+export const STRANGER_SLOTS = 64;
+export const STRANGER_SIZE = 32;
+export const W_STRANGERS = (W_TOO_BIG + TOO_BIG_MAX * TOO_BIG_SIZE + CACHE_LINE + -1) & -CACHE_LINE;
+export const W_STRANGER_TOKENS = W_STRANGERS + STRANGER_SLOTS * STRANGER_SIZE; // u32, u32: as VC_TOKENS
+// broadcast and multicast frames that wait to be copied to VNICs: see datapath/replicate.ts
+export const REPLICA_SMALL_MAX = 1024; // slots for frames that wait, numbered from 1
+export const REPLICA_SMALL_SIZE = 2048;
+export const REPLICA_LARGE_MAX = 16; // and for those that are too long for one of them, numbered on
+export const REPLICA_LARGE_SIZE = TAP_READ_MAX + CACHE_LINE;
+export const REPLICA_NEXT = 0; // u32 the slot behind it in its queue, or in the list of free ones; 0: none
+export const REPLICA_FREED = REPLICA_NEXT + 4; // u32 pass in which it was freed: its bytes may be listed until the next
+export const REPLICA_OVERLAY = REPLICA_FREED + 4; // u32
+export const REPLICA_OVERLAY_INCARNATION = REPLICA_OVERLAY + 4; // u32
+export const REPLICA_SENDER = REPLICA_OVERLAY_INCARNATION + 4; // u32 VNIC, 0: the underlay
+export const REPLICA_SENDER_INCARNATION = REPLICA_SENDER + 4; // u32
+export const REPLICA_BUT = REPLICA_SENDER_INCARNATION + 4; // u32 VNIC that gets no copy
+export const REPLICA_CURSOR = REPLICA_BUT + 4; // u32 VNICs before this one have theirs
+export const REPLICA_LEN = REPLICA_CURSOR + 4; // u32 bytes of frame
+export const REPLICA_FRAMES = REPLICA_LEN + 4; // u32 frames it is on the wire
+export const REPLICA_BYTES = REPLICA_FRAMES + 4; // u32 bytes of those
+export const REPLICA_VNET = REPLICA_BYTES + 4; // its struct virtio_net_hdr
+export const REPLICA_FRAME = CACHE_LINE; // the frame
+export const W_REPLICAS = W_STRANGER_TOKENS + CACHE_LINE; // u32 how many wait
+export const W_REPLICA_TURN = W_REPLICAS + 4; // u32 the queue whose turn has just been; the next is its REPLICAS_NEXT
+export const W_COPIES_LEFT = W_REPLICA_TURN + 4; // u32 copies that the turn may still make
+export const W_REPLICA_POOLS = W_COPIES_LEFT + 4; // that of small slots, then that of large ones
+export const POOL_FREE = 0; // u32 the slot that was freed first, 0: none
+export const POOL_LAST = POOL_FREE + 4; // u32 ... last
+export const POOL_FRESH = POOL_LAST + 4; // u32 slots that were ever used
+export const POOL_USED = POOL_FRESH + 4; // u32 slots in use
+export const POOL_SIZE = 16;
+// a queue per sender: of a VNIC by its number, of the underlay, per overlay, at VNICS_MAX + the overlay's
+export const W_REPLICA_QUEUES = W_REPLICAS + CACHE_LINE;
+export const QUEUE_HEAD = 0; // u16 slot, 0: the queue is empty
+export const QUEUE_TAIL = QUEUE_HEAD + 2; // u16
+export const QUEUE_COUNT = QUEUE_TAIL + 2; // u16
+export const QUEUE_LARGE = QUEUE_COUNT + 2; // u16 of those, in slots for long frames
+export const QUEUE_NEXT = QUEUE_LARGE + 2; // u16 the queue that has its turn after this one
+export const QUEUE_SIZE = 16;
+export const W_REPLICA_SMALL = W_REPLICA_QUEUES + (VNICS_MAX + OVERLAYS_MAX) * QUEUE_SIZE;
+export const W_REPLICA_LARGE = W_REPLICA_SMALL + REPLICA_SMALL_MAX * REPLICA_SMALL_SIZE;
+export const W_SIZE = (W_REPLICA_LARGE + REPLICA_LARGE_MAX * REPLICA_LARGE_SIZE + KERNEL_PAGE + -1) & -KERNEL_PAGE;
 
 // ---- FDB: bucketized cuckoo hashing; the place is in HDR_FDB_BASE ---------------------------------------------------
 // A key may stand in any way of two buckets, which its hash names. How it is read and written: table/fdb.ts.
@@ -550,7 +625,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 24;
+export const LAYOUT_VERSION = 34;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

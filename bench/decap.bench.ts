@@ -4,13 +4,29 @@ import { measure } from './measure.js';
 import { expect } from './testbed.js';
 
 const batches = prepareBatches({ endpoints: 1 });
+const uring = prepareBatches({ endpoints: 1 }); // an engine has a datapath of its own, as in a daemon
 const { worker, socket } = batches;
 const operations = RUN_BATCHES * RECEIVED;
+const URING = 8; // the rows that are baselines of others
+const URING_LEARNING = 10;
 let settled = 0n;
+let turned = 0n;
 
 function decap(): void {
   batches.nextDatagrams();
   expect(worker.decapBatch(socket, 0, RECEIVED), RECEIVED, 'datagrams taken');
+}
+
+/** The uring engine: messages complete, and a turn makes of them what is submitted; a next one settles that. */
+function turn(senders: 'same' | 'drawn'): void {
+  uring.completeReceives(senders);
+  uring.turn();
+  turned += BigInt(RECEIVED);
+}
+
+function receive(senders: 'same' | 'drawn'): void {
+  uring.completeReceives(senders);
+  uring.forgetReceives();
 }
 
 function repeat(step: () => void): () => void {
@@ -107,6 +123,33 @@ await measure({
         settled += BigInt(RECEIVED);
       }),
     },
+    {
+      name: 'uring: writing destinations and completions (baseline)',
+      operations,
+      baseline: URING,
+      run: repeat(() => receive('same')),
+    },
+    { name: '… all', operations, baseline: URING, run: repeat(() => turn('same')) },
+    {
+      name: '… the same with sources (baseline)',
+      operations,
+      baseline: URING_LEARNING,
+      run: repeat(() => receive('drawn')),
+    },
+    {
+      name: '… all, and learning, every sender another',
+      operations,
+      baseline: URING_LEARNING,
+      run: () => {
+        uring.learn(true);
+        repeat(() => turn('drawn'))();
+        uring.learn(false);
+      },
+    },
   ],
-  verify: () => expect(batches.delivered, settled, 'frames delivered, by the counter'),
+  verify: () => {
+    uring.turn();
+    expect(batches.delivered, settled, 'frames delivered, by the counter');
+    expect(uring.delivered, turned, 'frames delivered with uring, by the counter');
+  },
 });

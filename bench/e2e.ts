@@ -1,18 +1,22 @@
 /**
- * `npm run bench:e2e`: the same traffic over the kernel's vxlan device, over vxlane and over Open vSwitch's userspace
- * datapath, or over variants of vxlane, between the same two network namespaces, turn by turn in one run, so that a
- * change of the machine's mood hits all. Read the ratios; the absolute figures are this machine's.
+ * `vxlane bench e2e` and `npm run bench:e2e`: the same traffic over the kernel's vxlan device, over vxlane and over
+ * Open vSwitch's userspace datapath, or over variants of vxlane, between the same two network namespaces, turn by turn
+ * in one run, so that a change of the machine's mood hits all. Read the ratios; the figures are those of this machine.
  */
 import { requireLab, requireTools } from '../src/demo/requirements.js';
 import { messageOf, VxlaneError } from '../src/errors.js';
 import { type Options, parseOptions, USAGE } from './e2e/options.js';
 import { ovsMissing } from './e2e/ovs.js';
-import { printSummary } from './e2e/print.js';
+import { page } from './e2e/page.js';
+import { printBars, printSummary } from './e2e/print.js';
 import { summarise, type Turn } from './e2e/summary.js';
 import { addContenders, buildTestbed, type Entrant } from './e2e/testbed.js';
 import type { Contender, Testbed } from './e2e/tunnel.js';
 import { describe, environment } from './environment.js';
-import { writeResult } from './results.js';
+import { writeFile, writeResult } from './results.js';
+
+/** Files are called so. */
+const NAME = 'vxlane-bench-e2e';
 
 const TOOLS = [
   { program: 'ip', package: 'iproute2' },
@@ -35,10 +39,11 @@ try {
 
 async function compare(options: Options): Promise<void> {
   requireLab('npm run bench:e2e');
+  const say = (text: string) => void (options.json ? process.stderr : process.stdout).write(`${text}\n`);
   requireTools(TOOLS, say);
   const where = environment();
   say(describe(where));
-  const entrants = options.entrants.filter(isHere);
+  const entrants = options.entrants.filter((entrant) => isHere(entrant, say));
   const testbed = await buildTestbed();
   let played: { contenders: Contender[]; turns: Turn[] };
   try {
@@ -53,14 +58,20 @@ async function compare(options: Options): Promise<void> {
     await testbed.lab.close();
   }
   const summary = summarise(played.turns, options.rows, played.contenders);
-  say(`\n${printSummary(summary)}`);
-  const { rounds, seconds } = options;
+  const { rounds, seconds, json, out } = options;
   const result = { environment: where, rounds, seconds, entrants, summary, turns: played.turns };
-  say(`\nEvery round: ${writeResult('e2e', where.date, result)}`);
+  if (json) {
+    process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+    return;
+  }
+  say(`\n${printSummary(summary)}\n${printBars(summary)}`);
+  say(`\nEvery round: ${writeResult(NAME, where.date, result, out)}`);
+  const html = page(where, summary, played.turns);
+  say(`As a page with charts: ${writeFile(`${NAME}-${where.date}`, 'html', html, out)}`);
 }
 
 /** The run goes on without a contender that this machine does not have, and says so. */
-function isHere(entrant: Entrant): boolean {
+function isHere(entrant: Entrant, say: (text: string) => void): boolean {
   const missing = entrant === 'ovs' ? ovsMissing() : null;
   if (missing !== null) say(missing);
   return missing === null;
@@ -84,8 +95,4 @@ async function play(testbed: Testbed, contenders: readonly Contender[], options:
 /** A line that the next one replaces, on a terminal only. */
 function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
-}
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`);
 }

@@ -1,11 +1,12 @@
 /** How long does the control thread take to write an FDB entry? */
 
-import { knownKeys, RUN, SIZES, unknownKeys } from './keys.js';
+import { knownKeys, OVERLAY, RUN, SIZES, unknownKeys } from './keys.js';
 import { measure, type Row } from './measure.js';
 import { expect } from './testbed.js';
 
 const RENEWED = 1 << 14;
 const EVICTED = 1 << 10;
+const LOOKS = 1 << 8;
 const [small] = SIZES;
 const reading = unknownKeys(small.entries);
 const rows: Row[] = [
@@ -28,6 +29,16 @@ for (const { entries, name } of SIZES) {
     operations: count,
     run: () => expect(loops.renew(all, count), count, 'entries put back'),
   });
+  rows.push({
+    name: `${name}, emptied and filled again`,
+    operations: entries,
+    run: () => expect(loops.refill(OVERLAY, all, entries), entries, 'entries put'),
+  });
+  rows.push({
+    name: `${name}, a look for what may go`,
+    operations: LOOKS,
+    run: () => loops.looks(LOOKS),
+  });
 }
 for (const { entries, name } of SIZES) {
   const { loops, fresh } = knownKeys(entries);
@@ -44,7 +55,8 @@ await measure({
   setting: [
     'Full tables of random MACs, as in the question about hits. "Removed and put back" is both for each of up to 16384',
     'entries, all of them out before the first comes back. "Evict" puts new random MACs (drawing one takes some ns),',
-    'each for one that goes; the scans of the whole table that look for what goes, one for 256, are part of it.',
+    'each for one that goes; the look at a slice of the table (a 256th, or 128 slots) is part of it, and a row by',
+    'itself. No table grows: "filled again" is what a load of that size takes, entry by entry.',
   ],
   rows,
 });

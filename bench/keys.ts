@@ -3,14 +3,15 @@ import { type BenchExports, expect, prepareTestbed, SCRATCH, type Testbed } from
 
 const KEYS = SCRATCH; // every key of the table: at most 8 MiB
 const DRAWN = SCRATCH + (16 << 20); // the keys that are asked, in order
-/** Where a batch's buckets are noted. */
-export const AIMS = SCRATCH + (28 << 20);
+/** Where the records of a batch are. */
+export const LOOKUPS = SCRATCH + (28 << 20);
 /** Keys asked in all before the first comes again. */
 export const DRAWN_COUNT = 1 << 20;
 /** Keys of one call. */
 export const RUN = 1 << 16;
 const KEY_SIZE = 8;
-const OVERLAY = 1;
+/** Whose MACs they are. */
+export const OVERLAY = 1;
 const ENDPOINTS = 256;
 
 export const SIZES = [

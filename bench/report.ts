@@ -1,12 +1,12 @@
 /** The results as tables: plain text, with colours only on a terminal. */
 import pc from 'picocolors';
 import { textTable } from '../src/table.js';
+import { bar } from './bar.js';
 import type { CaseResult, RowResult } from './results.js';
 
 export const paint = pc.createColors(process.stdout.isTTY === true && pc.isColorSupported);
 
 const BAR_LENGTH = 24;
-const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 
 /** One case: its question, what was set up, and a row a variant. */
 export function printCase(result: CaseResult): string {
@@ -33,19 +33,14 @@ function rates(result: CaseResult): string {
   const rows = result.rows.filter((row) => row.net !== null);
   const highest = Math.max(...rows.map(millions));
   const cells = rows.map((row) => {
-    const bar = barOf((millions(row) / highest) * BAR_LENGTH).padEnd(BAR_LENGTH);
-    return [row.name, ns(row.net!), `${bar} ${millions(row).toFixed(1).padStart(5)}`];
+    const length = bar(millions(row) / highest, BAR_LENGTH);
+    return [row.name, ns(row.net!), `${length} ${millions(row).toFixed(1).padStart(5)}`];
   });
   return textTable(['', `ns/${result.operation}`, `M ${result.operation}s/s/core`], cells, 1);
 }
 
 function millions(row: RowResult): number {
   return 1000 / row.net!;
-}
-
-function barOf(length: number): string {
-  const eighths = Math.round(length * 8);
-  return '█'.repeat(eighths >> 3) + EIGHTHS[eighths & 7]!;
 }
 
 function ns(value: number): string {

@@ -27,16 +27,19 @@ export interface CaseResult {
   readonly rows: readonly RowResult[];
 }
 
+/** Where results of this checkout are kept. */
+export const RESULTS = join(ROOT, 'bench', 'results');
+
 /** Writes `<name>-<date>.json` and answers its path. */
-export function writeResult(
-  name: string,
-  date: string,
-  result: object,
-  folder = join(ROOT, 'bench', 'results'),
-): string {
+export function writeResult(name: string, date: string, result: object, folder = RESULTS): string {
+  return writeFile(`${name}-${date}`, 'json', `${JSON.stringify(result, null, 2)}\n`, folder);
+}
+
+/** Writes `<name>.<extension>` and answers its path; `name` may have a date in it. */
+export function writeFile(name: string, extension: string, text: string, folder = RESULTS): string {
   mkdirSync(folder, { recursive: true });
-  const path = join(folder, `${name}-${date.replaceAll(/[:.]/g, '-')}.json`);
-  writeFileSync(path, `${JSON.stringify(result, null, 2)}\n`);
+  const path = join(folder, `${name.replaceAll(/[:.]/g, '-')}.${extension}`);
+  writeFileSync(path, text);
   return path;
 }
 

@@ -11,7 +11,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ControlClient } from '../src/control/client.js';
+import { type Client, createClient } from '../src/control/client.js';
 import type { Host } from '../src/demo/host.js';
 import { Lab } from '../src/demo/lab.js';
 import { requireLab } from '../src/demo/requirements.js';
@@ -35,7 +35,7 @@ const rounds = Number(process.argv[2] ?? 7);
 interface Testbed {
   readonly scanner: Host;
   readonly other: Host;
-  readonly client: ControlClient;
+  readonly client: Client;
 }
 
 async function build(lab: Lab): Promise<Testbed> {
@@ -43,12 +43,12 @@ async function build(lab: Lab): Promise<Testbed> {
   const far = await lab.addHost('far', { addresses: ['10.88.88.2/24'] });
   const [scanner, other] = [await lab.addMachine('scanner'), await lab.addMachine('other')];
   await near.startDaemon();
-  const client = new ControlClient(near.socket);
+  const client = createClient(near.socket);
   const table = join(lab.dir, 'hosts.json');
   writeFileSync(table, JSON.stringify({ [VNIC_MACS.far]: { ip: '10.88.88.2' } }));
   const properties = { 'vxlan/listen_ip': '10.88.88.1', 'files/config': table };
   await client.createOverlay({ name: OVERLAY, vni: 6, encap: 'vxlan', search: 'files', properties });
-  await client.setTarget(OVERLAY, DROPPED, 'drop');
+  await client.setTarget(OVERLAY, DROPPED, { destination: 'drop' });
   const vnic = { overlay: OVERLAY, allowAnyMac: false };
   await client.createVnic({ ...vnic, name: 'scan0', mac: VNIC_MACS.scanner, netns: scanner.netns });
   await client.createVnic({ ...vnic, name: 'v0', mac: VNIC_MACS.other, netns: other.netns });

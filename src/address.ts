@@ -10,6 +10,11 @@ export interface Endpoint {
   readonly port: number;
 }
 
+/** Where an overlay listens: with `device`, what comes and goes by that network interface alone. */
+export interface Listen extends Endpoint {
+  readonly device?: string;
+}
+
 /** IANA's port for VXLAN, RFC 7348 section 8. */
 export const VXLAN_PORT = 4789;
 
@@ -69,6 +74,11 @@ export function isMulticast(ip: string): boolean {
   return ipaddr.parse(ip).range() === 'multicast';
 }
 
+/** True for fe80::/10, whose addresses mean something on one link alone. `ip` must be canonical. */
+export function isLinkLocal6(ip: string): boolean {
+  return ipFamily(ip) === 6 && ipaddr.parse(ip).range() === 'linkLocal';
+}
+
 /** The 4 or 16 bytes of a canonical address, network byte order. */
 export function ipBytes(ip: string): Uint8Array {
   return Uint8Array.from(ipaddr.parse(ip).toByteArray());
@@ -94,4 +104,14 @@ export function parseEndpoint(text: string, defaultPort: number = VXLAN_PORT): E
 /** `10.0.0.1:4789` or `[fd00::1]:4789`. */
 export function formatEndpoint(endpoint: Endpoint): string {
   return ipFamily(endpoint.ip) === 6 ? `[${endpoint.ip}]:${endpoint.port}` : `${endpoint.ip}:${endpoint.port}`;
+}
+
+/** The listen address as operators write it: a link-local one with its zone (RFC 4007 section 11). */
+export function formatListenIp({ ip, device }: Pick<Listen, 'ip' | 'device'>): string {
+  return device !== undefined && isLinkLocal6(ip) ? `${ip}%${device}` : ip;
+}
+
+/** As {@link formatEndpoint}, and with a device as ss(8) has it: `10.0.0.1%eth0:4789`. */
+export function formatListen({ ip, port, device }: Listen): string {
+  return formatEndpoint({ ip: device === undefined ? ip : `${ip}%${device}`, port });
 }

@@ -120,6 +120,8 @@ export const underlayTapRefused = (reason: string) =>
   new VxlaneError('underlay_tap_refused', `--underlay tap: ${reason}; --underlay auto falls back to sockets`);
 export const cpuRefused = (cpu: number, allowed: readonly number[]) =>
   new VxlaneError('cpu_refused', `--cpus ${cpu}: this process may run on processors ${allowed.join(', ')}`);
+export const noSuchGroup = (group: string) =>
+  new VxlaneError('no_such_group', `no such group: ${group}; --group wants one of "getent group", or a number`);
 export const socketDiffers = (listen: string, property: string, ours: string, theirs: string) =>
   new VxlaneError(
     'socket_differs',
@@ -135,6 +137,14 @@ export const portInUse = (endpoint: string, holder: string | null) =>
 
 export const addressNotLocal = (ip: string, port: number) =>
   refused('address_not_local', `listen on port ${port}/udp`, 'EADDRNOTAVAIL', `no interface here has address ${ip}`);
+
+export const noUnderlayDevice = (device: string) =>
+  refused(
+    'no_underlay_device',
+    `vxlan/underlay_dev is ${device}`,
+    'ENODEV',
+    'no interface here has that name; make it, or name another',
+  );
 
 /** `had` of the `wanted` source ports could be bound. */
 export const sourcePortsTaken = (ip: string, had: number, wanted: number) =>
@@ -179,14 +189,15 @@ export const noSuchOverlay = (name: string) => new VxlaneError('no_such_overlay'
 
 export const noSuchVnic = (name: string) => new VxlaneError('no_such_vnic', `no such VNIC: ${name}`);
 
+/** `what`: `overlay foo`. Its state file cannot be used. */
+export const notLoaded = (what: string, { file, reason }: { readonly file: string; readonly reason: string }) =>
+  new VxlaneError('not_loaded', `${what} is not loaded: ${file}: ${reason}`);
+
 export const badMac = (text: string) =>
   new VxlaneError(
     'bad_mac',
     `not a MAC address: ${JSON.stringify(text)} (expected six hexadecimal bytes, as in de:ad:be:ef:00:01)`,
   );
-
-export const badLimit = (text: string, max: number) =>
-  new VxlaneError('bad_limit', `limit: not a number of 1 to ${max}: ${JSON.stringify(text)}`);
 
 export const noSuchRoute = (method: string, path: string, routes: readonly string[]) =>
   new VxlaneError('no_such_route', `${method} ${path}: no such route: expected one of ${routes.join(', ')}`);
@@ -194,6 +205,41 @@ export const noSuchRoute = (method: string, path: string, routes: readonly strin
 /** `problems`: one text a field, each naming it. */
 export const badRequest = (problems: readonly string[]) =>
   new VxlaneError('bad_request', `bad request: ${problems.join('; ')}`);
+
+/** Where no token is asked for. */
+export const foreignHost = (host: string) =>
+  new VxlaneError(
+    'bad_host',
+    `nobody is called ${JSON.stringify(host)} here: expected an IP address or localhost as the host of the URL`,
+  );
+
+export const tokenMissing = () =>
+  new VxlaneError(
+    'token_missing',
+    'expected the header "Authorization: Bearer TOKEN", TOKEN as --http-token-file has it',
+  );
+
+export const httpNeedsToken = (address: string) =>
+  usage(
+    'http_needs_token',
+    `--http ${address} can be reached from other hosts: give --http-token-file FILE, or an address of the loopback`,
+  );
+
+export const httpTokenUnusable = (file: string, reason: string) =>
+  new VxlaneError('http_token_unusable', `--http-token-file ${file}: ${reason}`);
+
+export const httpUnusable = (address: string, cause: unknown) =>
+  new VxlaneError('http_unusable', `cannot listen on ${address}: ${messageOf(cause)}`, { cause });
+
+/** The control socket serves `open` connections, and none of them gives way. */
+export const tooManyConnections = (open: number) =>
+  new VxlaneError('too_many_connections', `the daemon serves ${open} connections already, all it can; try again later`);
+
+export const tooManyStreams = (open: number) =>
+  new VxlaneError('too_many_streams', `${open} clients follow events already, all that may; try again later`);
+
+export const requestTooSlow = (seconds: number) =>
+  new VxlaneError('request_too_slow', `the request did not arrive whole within ${seconds} s`);
 
 /** The path of a Unix socket does not fit `sun_path`. */
 export const socketPathTooLong = (path: string, bytes: number) =>
@@ -223,6 +269,14 @@ export const daemonAbsent = (socket: string) =>
 
 export const daemonNotPermitted = (socket: string) =>
   new VxlaneError('daemon_not_permitted', `permission denied on ${socket}: run as root or as a member of its group`);
+
+/** `mayLook`: it is a member of the group of --read-group. */
+export const notPermitted = (mayLook: boolean) =>
+  new VxlaneError(
+    'not_permitted',
+    `your user may ${mayLook ? 'look, and change nothing' : 'not use this socket'}: run as root, or as a member of ` +
+      'the group of --group',
+  );
 
 export const daemonSilent = (socket: string, seconds: number) =>
   new VxlaneError('daemon_silent', `the vxlane daemon on ${socket} did not answer within ${seconds} s`, {
@@ -290,10 +344,35 @@ export const badListenIp = (ip: string, kind: string) =>
     `vxlan/listen_ip is ${ip}, a ${kind} address: expected an address of this host, 0.0.0.0 or ::`,
   );
 
+export const badSourceAllow = (text: string, family: 4 | 6) =>
+  new VxlaneError(
+    'bad_source_allow',
+    `source-allow: ${JSON.stringify(text)} is no address that could send: expected IPv${family} addresses of VTEPs, ` +
+      'with commas between',
+  );
+
 export const linkLocalListenIp = (ip: string) =>
   new VxlaneError(
     'bad_listen_ip',
-    `vxlan/listen_ip is ${ip}, a link-local address, which is not supported: expected a global or unique local one`,
+    `vxlan/listen_ip is ${ip}, a link-local address: expected its interface too, as in ${ip}%eth0`,
+  );
+
+export const zoneOfGlobalIp = (ip: string, zone: string) =>
+  new VxlaneError(
+    'bad_listen_ip',
+    `vxlan/listen_ip is ${ip}%${zone}, but fe80::/10 alone has zones: expected ${ip}, and vxlan/underlay_dev=${zone}`,
+  );
+
+export const zoneDiffers = (ip: string, zone: string, device: string) =>
+  new VxlaneError(
+    'bad_listen_ip',
+    `vxlan/listen_ip is ${ip}%${zone}, but vxlan/underlay_dev is ${device}: expected one interface`,
+  );
+
+export const underlayDeviceRenamed = (device: string, name: string) =>
+  new VxlaneError(
+    'underlay_device_renamed',
+    `vxlan/underlay_dev is ${device}, which is called ${name} now: expected its old name, or a new overlay`,
   );
 
 export const listenAddressGone = (ip: string) =>
@@ -382,6 +461,12 @@ export const swapLosesTargets = (overlay: string, plugin: string, count: number)
 export const overlayChangedMeanwhile = (overlay: string) =>
   new VxlaneError('changed_meanwhile', `overlay ${overlay} was changed while the new search plugin started: try again`);
 
+export const beingReplaced = () =>
+  new VxlaneError('being_replaced', 'another daemon is taking the place of this one: try again in a moment');
+
+export const handoverRefused = (reason: string) =>
+  new VxlaneError('handover_refused', `this daemon does not hand over: ${reason}`);
+
 export const daemonEnding = () => new VxlaneError('daemon_ending', 'the daemon is ending: nothing was changed');
 
 export const nothingToModify = (overlay: string) =>
@@ -389,7 +474,11 @@ export const nothingToModify = (overlay: string) =>
 
 /** `place`: FILE:LINE. */
 export const declaredInFile = (name: string, place: string) =>
-  new VxlaneError('declared_in_file', `${name} is declared in ${place}: change it there and send the daemon SIGHUP`);
+  new VxlaneError('declared_in_file', `${name} is declared in ${place}: change it there, then vxlane reload`);
+
+/** `auto` for the MAC of a VNIC. */
+export const machineIdMissing = (path: string, reason: string) =>
+  new VxlaneError('machine_id_missing', `mac auto: ${path} has no machine id: ${reason}; give a MAC instead`);
 
 export const badVnicMac = (mac: string) =>
   new VxlaneError('bad_vnic_mac', `${mac} cannot be the MAC of a VNIC: expected a unicast address that is not zero`);
@@ -409,8 +498,37 @@ export const anyMacTaken = (overlay: string, holder: string) =>
     `${holder} takes any MAC on overlay ${overlay} already: only one VNIC of an overlay may`,
   );
 
+export const badVnicAddress = (text: string, problem: string) =>
+  new VxlaneError('bad_address', `bad address ${JSON.stringify(text)}: ${problem}`);
+
+export const addressTwice = (text: string, twin: string) =>
+  new VxlaneError(
+    'bad_address',
+    `bad address ${JSON.stringify(text)}: it is there already, as ${twin}: expected it once`,
+  );
+
+export const addressTaken = (address: string, holder: string) =>
+  new VxlaneError('address_taken', `address ${address} is that of ${holder} in the same namespace: choose another`);
+
+/** `cause`: what the kernel said. */
+export const addressRefused = (address: string, vnic: string, cause: string) =>
+  new VxlaneError('address_refused', `VNIC ${vnic} cannot have the address ${address}: ${cause}`);
+
+export const ipv6Off = (name: string, cause: unknown) =>
+  new VxlaneError(
+    'ipv6_off',
+    `IPv6 is off on ${name}: its MTU is below 1280, or sysctl net.ipv6.conf.${name}.disable_ipv6 is 1 there`,
+    { cause },
+  );
+
 export const interfaceTaken = (name: string, netns: string | null) =>
   new VxlaneError('interface_taken', `an interface ${name} exists already${inNetns(netns)}: choose another name`);
+
+export const nothingToAdopt = (name: string, netns: string | null) =>
+  new VxlaneError(
+    'no_such_interface',
+    `there is no interface ${name}${inNetns(netns)} to adopt: without --adopt it is made`,
+  );
 
 /** The VNIC stays as well: it is the only way to this interface. */
 export const interfaceStays = (vnic: string, cause: unknown) =>
@@ -426,6 +544,10 @@ export const stateDirTaken = (path: string) =>
     'state_dir_taken',
     `another vxlane daemon uses state directory ${path}: stop it or choose another --state-dir`,
   );
+
+/** `file` cannot be used as it is, and nothing is written over it. */
+export const stateFileKept = (name: string, file: string) =>
+  new VxlaneError('state_file_kept', `${name} cannot be kept: ${file} cannot be used, and is not written over`);
 
 export const stateNotWritten = (path: string, cause: unknown) =>
   new VxlaneError('state_not_written', `cannot keep ${path}: ${messageOf(cause)}`, { cause });
@@ -497,6 +619,9 @@ export const argumentUnexpected = (text: string) =>
 
 export const numberBad = (what: string, text: string, min: number, max: number) =>
   usage('number_bad', `bad ${what} ${JSON.stringify(text)}: expected a whole number from ${min} to ${max}`);
+
+export const httpAddressBad = (text: string) =>
+  usage('http_address_bad', `bad --http ${JSON.stringify(text)}: expected ADDR:PORT or [ADDR]:PORT, as 127.0.0.1:9448`);
 
 export const choiceBad = (what: string, text: string, choices: readonly string[]) =>
   usage('choice_bad', `bad ${what} ${JSON.stringify(text)}: expected one of ${choices.join(', ')}`);

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
+import { DROP_TEXT, isExpectedDrop } from '../src/datapath/drops.js';
 import { plugins } from '../src/search/registry.js';
 import { files, read, root } from './support/tree.js';
 
@@ -148,6 +149,15 @@ test('docs/conformance.md names tests that exist, in every row of what is built'
 function titled(path: string): string {
   return files.includes(path) ? read(path).replaceAll("\\'", "'") : '';
 }
+
+test('docs/troubleshooting.md says of every drop reason what it means, and which are expected', () => {
+  const rows = linesOf('docs/troubleshooting.md').filter(({ text }) => text.startsWith('| `'));
+  const reasons = rows.map(({ text }) => [...text.split(' | ')[0]!.matchAll(/`(\w+)`/g)].map(([, reason]) => reason!));
+  assert.deepEqual(reasons.flat().sort(), Object.keys(DROP_TEXT).sort());
+  const expected = (Object.keys(DROP_TEXT) as (keyof typeof DROP_TEXT)[]).filter(isExpectedDrop);
+  assert.deepEqual(reasons[0]!.sort(), expected.sort());
+  assert.match(rows[0]!.text, /expected: nothing is wrong/);
+});
 
 test('npm scripts that a document names are in package.json', () => {
   const wrong = documents.flatMap((path) =>

@@ -15,12 +15,15 @@ const FUNCTION_LINES_MAX = 70;
 /** Files that may be longer, each with its reason. */
 const LONG_FILES: Readonly<Record<string, string>> = {
   'assembly/layout.ts': 'one table: every offset of the shared memory follows from the one before it',
-  'assembly/table/fdb-write.ts':
-    'one writer: put, move and evict keep the same rules of publication and the same counters',
   'src/errors.ts': 'one table: what is said to people is worded in one place',
+  'src/daemon/overlay/attachment.ts': 'one object: all that lives while the socket of an overlay is open',
   'src/daemon/overlay/vnic.ts': 'one object from its creation to its end, half of it what others may ask of it',
+  'src/daemon/daemon.ts': 'one controller: a method for each route of the control API, a few lines each',
   'src/datapath/datapath.ts': 'one interface: all that other rooms may ask of the datapath, a few lines each',
+  'src/datapath/tables.ts': 'the one writer of the fixed tables, a few lines for each of their fields',
+  'src/daemon/forwarding/learner.ts': 'one judge: whatever is heard of a MAC ends in one of its rules',
   'src/daemon/plugin/plugin-slot.ts': 'one machine: whatever starts, swaps or ends a plugin changes the same state',
+  'test/tidy-imports.test.ts': 'one table: a row for each room, what it may import',
   'test/daemon/process.test.ts': 'one process: each test asks another thing of the same start, and of the same end',
 };
 
@@ -119,7 +122,7 @@ test('every script of package.json names files that exist or are built', () => {
   const scripts = Object.values((JSON.parse(read('package.json')) as { scripts: Record<string, string> }).scripts);
   const known = new Set(files);
   for (const script of scripts) {
-    for (const [, path] of script.matchAll(/\b((?:assembly|test|bench|src)\/[\w/.-]+\.ts)\b/g)) {
+    for (const [, path] of script.matchAll(/\b((?:assembly|test|bench|packaging|src)\/[\w/.-]+\.ts)\b/g)) {
       assert.ok(known.has(path!), `${path} of "${script}"`);
     }
     for (const [, built] of script.matchAll(/node dist\/([\w/.-]+)\.js/g)) {
@@ -147,7 +150,7 @@ test('every drop reason of the layout has a sentence, and is used by the datapat
 
 // The stamp that host and module compare is a sum of table bases and this version, so a change inside a record needs a
 // new version. Whoever changes the layout raises LAYOUT_VERSION and puts the new digest here.
-const LAYOUT_DIGEST = '8733c2f8f78b4006';
+const LAYOUT_DIGEST = '6bef3466c0f3bff8';
 
 test('a changed layout has a new version', () => {
   const code = read('assembly/layout.ts')

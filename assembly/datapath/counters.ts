@@ -11,6 +11,8 @@ import {
   C_HELD,
   C_INJECTED,
   C_TOO_BIG_ANSWERS,
+  C_UNKNOWN_FROM,
+  C_UNKNOWN_VNI,
   C_UPCALLED,
   DROPS_EXPECTED,
   DROP_REASONS_MAX,
@@ -18,6 +20,7 @@ import {
   EC_BYTES,
   EC_FRAMES,
   EC_SIZE,
+  EP_SOCKADDR_MAX,
   OC_DROPS,
   OC_SIZE,
   OVERLAYS_MAX,
@@ -72,6 +75,13 @@ export function dropFrames(reason: Drop, overlay: u32, vnic: u32, frames: u32): 
   bump(overlayCounters(overlay), <usize>OC_DROPS + (<usize>reason << 3), frames);
   bump(vnicCounters(vnic), VC_DROPS, frames);
   if (isExpected(reason)) bump(vnicCounters(vnic), VC_DROPS_EXPECTED, frames);
+}
+
+// A datagram for a VNI that nobody has, from the struct sockaddr at `from`: the host tells of the last one.
+export function noteUnknownVni(vni: u32, from: usize): void {
+  const note = w() + W_COUNTERS + C_UNKNOWN_VNI;
+  store<u32>(note, vni + 1);
+  memory.copy(note + (C_UNKNOWN_FROM - C_UNKNOWN_VNI), from, EP_SOCKADDR_MAX);
 }
 
 @inline

@@ -2,12 +2,13 @@
 //
 //  1. length     a VXLAN header and a whole Ethernet header, and not cut off by the kernel
 //  2. header     the I flag; the VNI picks an overlay that listens on this socket; reserved bits as configured
-//  3. size       what is longer than the MTU allows may be a super-frame (offload/partial.ts)
-//  4. frame      a unicast source, at most two tags, the overlay's VLAN policy
-//  5. learn      where its source MAC was heard from, if the overlay learns; whatever becomes of the frame
-//  6. its way     a congestion mark of the outer header goes inside (RFC 6040); fragments as configured
-//  7. multicast  to every local VNIC of the overlay
-//  8. unicast    to the VNIC that has the MAC; a VNIC that carries any MAC may have to be asked for, or gets what is
+//  3. sender     one that the overlay knows, if it wants that (source-check.ts); else the frame is dropped, or waits
+//  4. size       what is longer than the MTU allows may be a super-frame (offload/partial.ts)
+//  5. frame      a unicast source that is no VNIC's here, at most two tags, the overlay's VLAN policy
+//  6. learn      where its source MAC was heard from, if the overlay learns; whatever becomes of the frame
+//  7. its way     a congestion mark of the outer header goes inside (RFC 6040); fragments as configured
+//  8. multicast  to every local VNIC of the overlay
+//  9. unicast    to the VNIC that has the MAC; a VNIC that carries any MAC may have to be asked for, or gets what is
 //                unknown where that is flooded
 //
 // Nothing that came from the underlay goes back to it.
@@ -35,15 +36,23 @@ import {
 } from '../layout';
 import { SuperFrame } from '../offload/gro';
 import { describeSuperFrame } from '../offload/partial';
-import { fdbFind, fdbKey, fdbTouch } from '../table/fdb';
+import { EMPTY, fdbFind, fdbKey, fdbTouch } from '../table/fdb';
 import { overlayAt, vnicAt } from '../table/records';
 import { overlayOfVni } from '../table/vnis';
 import { ETH_HLEN, ethCheck, ethDst, ethSrc, isMulticast } from '../wire/ethernet';
 import { vnetIsClear, vnetShift } from '../wire/virtio';
-import { VLAN_HLEN, vlanDepth } from '../wire/vlan';
+import { VLAN_HLEN } from '../wire/vlan';
 import { vxlanHasVni, vxlanHeader, vxlanReservedBits, vxlanVni } from '../wire/vxlan';
 import { arrival, refusedArrival } from './arrival';
-import { bump, countCopy, countDecapIn, countDecapMore, drop, expectDatagrams, overlayCounters } from './counters';
+import {
+  bump,
+  countDecapIn,
+  countDecapMore,
+  drop,
+  expectDatagrams,
+  noteUnknownVni,
+  overlayCounters,
+} from './counters';
 import { refusedTags, stripTags } from './encap';
 import { floodsUnknown } from './flood';
 import { forward } from './forward';
@@ -52,6 +61,8 @@ import { hold, isHeld } from './hold';
 import { learn } from './learn';
 import { outDeliver, outHasRoom } from './output';
 import { groVnet, groWireBytes } from './gro-message';
+import { replicate } from './replicate';
+import { admit, checkSources, isAdmitted, isFromVnic } from './source-check';
 import { currentPass } from './worker';
 
 const LEARNS: u32 = OVL_FLAG_LEARN | OVL_FLAG_RETURNS; // an overlay with one of these asks where senders are
@@ -61,6 +72,8 @@ let overlay: u32 = 0; // 0: there is none
 let header: u64 = 0;
 let owner: u32 = 0; // its socket
 let pass: u32 = 0;
+let lastKey: u64 = EMPTY; // what the FDB was last asked for in this pass, and its answer: frames of a flow come in runs
+let lastValue: u32 = 0;
 let touched: u32 = 0; // no compiler may leave out what is added here
 
 // `socket` is the one whose overlays listen where the datagram came in; `from` the struct sockaddr of its sender, of
@@ -98,39 +111,55 @@ function decapTaken(frame: Frame, truncated: bool, socket: u32, from: usize): bo
   if (!ethCheck(frame.len)) return dropped(frame, Drop.truncated, 0);
   if (truncated) return dropped(frame, Drop.oversized, 0);
   const datagram = frame.start - VXLAN_HLEN;
-  if (!isOfLast(datagram, socket) && !findOverlay(frame, datagram, socket)) return true;
+  if (!isOfLast(datagram, socket) && !findOverlay(frame, datagram, socket, from)) return true;
+  if (!isAdmitted(from) && !admit(frame, overlay, from)) return true;
   return decapFrame(frame, overlay, from);
+}
+
+// Of one that waited for its sender to be known. There must be room in the output list.
+export function decapHeld(frame: Frame, overlay: u32, from: usize): void {
+  decapFrame(frame, overlay, from);
+}
+
+// Whether it is of use to read ahead for the datagrams that will be taken soon: the last one's overlay learns.
+@inline
+export function decapLooksAhead(): bool {
+  return (load<u32>(overlayAt(overlay), OVL_FLAGS) & LEARNS) != 0;
 }
 
 // A datagram that will be taken soon, whatever its length: what `learn` will ask the FDB for is read ahead, if the
 // datagram is like the last one.
 @inline
 export function decapAhead(datagram: usize): void {
-  if (vxlanHeader(datagram) != header || !(load<u32>(overlayAt(overlay), OVL_FLAGS) & LEARNS)) return;
+  if (vxlanHeader(datagram) != header) return;
   touched += fdbTouch(fdbKey(overlay, ethSrc(datagram + VXLAN_HLEN)));
 }
 
 // Step 2, of a datagram whose header is the last one's, byte by byte.
 @inline
 function isOfLast(datagram: usize, socket: u32): bool {
-  return vxlanHeader(datagram) == header && socket == owner && pass == currentPass() && overlay != 0;
+  return vxlanHeader(datagram) == header && socket == owner && pass == currentPass();
 }
 
 // Step 2. False: the frame was dropped.
-function findOverlay(frame: Frame, datagram: usize, socket: u32): bool {
+function findOverlay(frame: Frame, datagram: usize, socket: u32, from: usize): bool {
   overlay = 0;
+  pass = 0; // of no call
   if (!vxlanHasVni(datagram)) return !dropped(frame, Drop.bad_vxlan_header, 0);
   const found = overlayOfVni(vxlanVni(datagram));
   const record = overlayAt(found);
   const flags = load<u32>(record, OVL_FLAGS);
   if (found == 0 || !(flags & OVL_FLAG_LIVE) || load<u32>(record, OVL_SOCKET) != socket) {
+    noteUnknownVni(vxlanVni(datagram), from);
     return !dropped(frame, Drop.unknown_vni, 0);
   }
   if (flags & OVL_FLAG_STRICT_HEADER && vxlanReservedBits(datagram)) return !dropped(frame, Drop.reserved_bits, found);
   overlay = found;
   header = vxlanHeader(datagram);
   owner = socket;
+  lastKey = EMPTY;
   pass = currentPass();
+  checkSources(flags);
   return true;
 }
 
@@ -141,27 +170,35 @@ function dropped(frame: Frame, reason: Drop, overlay: u32): bool {
 
 @inline
 function decapFrame(frame: Frame, overlay: u32, from: usize): bool {
-  const flags = load<u32>(overlayAt(overlay), OVL_FLAGS);
-  const start = frame.start;
-  const len = frame.len;
-  const depth = vlanDepth(start, len);
-  if (len > load<u32>(overlayAt(overlay), OVL_FRAME_MAX) + <u32>max(depth, 0) * VLAN_HLEN && !isSuperFrame(frame)) {
-    const isWhole = flags & OVL_FLAG_ACCEPT_PARTIAL && takeWhole(frame, overlay);
-    if (!isWhole && len > <u32>FRAME_MAX) return dropped(frame, Drop.oversized, overlay);
+  const record = overlayAt(overlay);
+  const flags = load<u32>(record, OVL_FLAGS);
+  const depth = frame.depth;
+  if (frame.len > load<u32>(record, OVL_FRAME_MAX) && !fits(frame, overlay)) {
+    return dropped(frame, Drop.oversized, overlay);
   }
-  const source = ethSrc(start);
+  const source = ethSrc(frame.start);
   if (isMulticast(source) || source == 0) return dropped(frame, Drop.bad_source, overlay);
-  const policy = load<u32>(overlayAt(overlay), OVL_VLAN);
+  if (isFromVnic(record, overlay, source)) return dropped(frame, Drop.source_local, overlay);
+  const policy = load<u32>(record, OVL_VLAN);
   const refused = refusedTags(depth, policy);
   if (refused != Drop.none) return dropped(frame, refused, overlay);
   if (flags & LEARNS) learn(overlay, source, from);
   const unfit = arrival() == 0 ? Drop.none : refusedArrival(frame, depth, overlay, flags);
   if (unfit != Drop.none) return dropped(frame, unfit, overlay);
   if (depth > 0 && policy == VlanPolicy.strip) {
-    stripTags(frame, depth);
-    if (!vnetIsClear(frame.vnet)) vnetShift(frame.vnet, <u32>depth * VLAN_HLEN);
+    const stripped = stripTags(frame);
+    if (!vnetIsClear(frame.vnet)) vnetShift(frame.vnet, stripped);
   }
   return isMulticast(ethDst(frame.start)) ? multicast(frame, overlay) : unicast(frame, overlay);
+}
+
+// Step 4, of a frame that is longer than the MTU allows without tags. False: it is longer than any.
+function fits(frame: Frame, overlay: u32): bool {
+  const record = overlayAt(overlay);
+  const len = frame.len;
+  const most = load<u32>(record, OVL_FRAME_MAX) + <u32>max(frame.depth, 0) * VLAN_HLEN;
+  if (len <= most || isSuperFrame(frame)) return true;
+  return (load<u32>(record, OVL_FLAGS) & OVL_FLAG_ACCEPT_PARTIAL && takeWhole(frame, overlay)) || len <= <u32>FRAME_MAX;
 }
 
 // A frame longer than the MTU allows: if it is a super-frame that came in one datagram, it is taken as that, and counts
@@ -182,14 +219,11 @@ function takeWhole(frame: Frame, overlay: u32): bool {
 }
 
 function multicast(frame: Frame, overlay: u32): bool {
-  let vnic = load<u32>(overlayAt(overlay), OVL_FIRST_VNIC);
-  if (vnic == 0) return dropped(frame, Drop.no_local_port, overlay);
+  const first = load<u32>(overlayAt(overlay), OVL_FIRST_VNIC);
+  if (first == 0) return dropped(frame, Drop.no_local_port, overlay);
   count(frame, overlay);
-  outDeliver(frame, overlay, vnic, 0);
-  for (vnic = load<u32>(vnicAt(vnic), VNIC_NEXT); vnic != 0; vnic = load<u32>(vnicAt(vnic), VNIC_NEXT)) {
-    outDeliver(frame, overlay, vnic, 0);
-    countCopy(frame);
-  }
+  outDeliver(frame, overlay, first, 0);
+  if (load<u32>(vnicAt(first), VNIC_NEXT) != 0) replicate(frame, overlay, 0, first);
   return true;
 }
 
@@ -197,10 +231,19 @@ function multicast(frame: Frame, overlay: u32): bool {
 function unicast(frame: Frame, overlay: u32): bool {
   const key = fdbKey(overlay, ethDst(frame.start));
   count(frame, overlay);
-  const value = isHeld(key) ? 0 : fdbFind(key); // behind those that wait, even if the answer has just come
+  const value = isHeld(key) ? 0 : lookUp(key); // behind those that wait, even if the answer has just come
   if (value == 0) return miss(frame, key, overlay);
   forward(frame, overlay, 0, value);
   return true;
+}
+
+@inline
+function lookUp(key: u64): u32 {
+  if (key != lastKey) {
+    lastValue = fdbFind(key);
+    lastKey = key;
+  }
+  return lastValue;
 }
 
 // Only behind a VNIC that carries any MAC may a MAC live here that the FDB does not name: the plugin is asked whether

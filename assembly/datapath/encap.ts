@@ -1,6 +1,7 @@
 // Encap: frames that a VNIC sent (TAP -> UDP), a batch at a time.
 //
-//  1. aim        of all frames first: the FDB bucket of each destination, so that the processor waits for all together
+//  1. lookup     of all frames first: what the FDB says of each destination, so that the processor waits for its cache
+//                misses together
 //
 // then one frame after the other:
 //
@@ -8,16 +9,19 @@
 //  3. source     a unicast address, the VNIC's own unless it carries any MAC; then that may have moved here (learn.ts)
 //  4. tags       at most two; the overlay's VLAN policy
 //  5. multicast  its checksum made good; a router advertisement goes to the host, which may change it for everybody;
-//                copies to every other local VNIC, then the overlay's rules once: point, proxy, or the flood list
-//  6. unicast    FDB: remote, local or drop; nothing there: the point, the flood list, or hold and ask
+//                copies to every other local VNIC (replicate.ts), then the overlay's rules once: point, proxy, or the
+//                flood list
+//  6. unicast    as the FDB says: remote, local or drop; nothing there: the point, the flood list, or hold and ask
 //
 // A frame ends in exactly one of: output list, drop counter, hold, upcall ring.
 
 import {
   Drop,
   FRAME_MAX,
+  LOOKUP_KEY,
+  LOOKUP_SIZE,
+  LOOKUP_VALUE,
   OVL_ANY_MAC_VNIC,
-  OVL_FIRST_VNIC,
   OVL_FLAGS,
   OVL_FLAG_ANNOUNCED,
   OVL_FLAG_LIVE,
@@ -26,22 +30,21 @@ import {
   OVL_FLAG_ROUTERS,
   OVL_POINT,
   OVL_VLAN,
+  READ_AT,
+  READ_LEN,
   Upcall,
   VNET_SIZE,
   VNIC_FLAGS,
   VNIC_FLAG_ANY_MAC,
   VNIC_FLAG_LIVE,
   VNIC_MAC,
-  VNIC_NEXT,
   VNIC_OVERLAY,
   VlanPolicy,
-  W_AIMS,
-  W_AIM_KEYS,
 } from '../layout';
-import { fdbAimBatch, fdbFindFrom, fdbKey } from '../table/fdb';
+import { fdbAsk, fdbFindBatch, fdbKey } from '../table/fdb';
 import { overlayAt, vnicAt } from '../table/records';
 import { ethCheck, ethDst, ethSrc, isMulticast } from '../wire/ethernet';
-import { stripTag, VLAN_HLEN, VLAN_TOWER, VLAN_TRUNCATED, vlanDepth } from '../wire/vlan';
+import { stripTag, VLAN_HLEN, VLAN_TOWER, VLAN_TRUNCATED } from '../wire/vlan';
 import { vnetShift } from '../wire/virtio';
 import { isAnnouncement } from './announce';
 import { Class, classify } from './classify';
@@ -52,7 +55,8 @@ import { completeFrame, countSegments, Frame, isSuperFrame, takeFrame } from './
 import { hold, isHeld } from './hold';
 import { learnHere } from './learn';
 import { outDeliver, outEncap, outHasRoom } from './output';
-import { readAt, readLen } from './reads';
+import { readAt } from './reads';
+import { replicate } from './replicate';
 import { isRouterAdvertisement } from './router';
 import { upcallFrame } from './upcall';
 import { w } from './worker';
@@ -61,39 +65,34 @@ import { w } from './worker';
 // header will be written, and a frame. Answers the first not taken: there was no room in the output list; call again
 // with the same when it was sent.
 export function encapReads(vnic: u32, from: u32, count: u32): u32 {
-  const record = vnicAt(vnic);
-  const overlay = load<u32>(record, VNIC_OVERLAY);
-  aim(overlay, from, count);
+  const sender = vnicAt(vnic);
+  const overlay = load<u32>(sender, VNIC_OVERLAY);
+  const policy = load<u32>(overlayAt(overlay), OVL_VLAN);
+  lookUp(overlay, from, count);
+  const first = readAt(from);
+  const end = readAt(count);
   let frames: u32 = 0;
   let bytes: u32 = 0;
-  let index = from;
-  for (; index < count && outHasRoom(); index++) {
-    const frame = frameOf(readAt(index), readLen(index));
-    encapFrame(frame, load<u64>(aimedKey(index)), load<u32>(aimed(index)), record, overlay, vnic);
+  let read = first;
+  for (; read < end && outHasRoom(); read += LOOKUP_SIZE) {
+    const frame = frameOf(load<u32>(read, READ_AT), load<u32>(read, READ_LEN));
+    encapFrame(frame, load<u64>(read, LOOKUP_KEY), load<u32>(read, LOOKUP_VALUE), sender, policy, overlay, vnic);
     frames += frame.frames;
     bytes += frame.bytes;
   }
-  countEncapIn(index - from, frames, bytes, vnic);
-  return index;
+  const taken = <u32>(read - first) / LOOKUP_SIZE;
+  countEncapIn(taken, frames, bytes, vnic);
+  return from + taken;
 }
 
-// Step 1, of frames that nobody has looked at yet: what is too short for an address is aimed somewhere.
+// Step 1, of frames that nobody has looked at yet: what is too short for an address asks for something.
 @inline
-function aim(overlay: u32, from: u32, count: u32): void {
-  for (let index = from; index < count; index++) {
-    store<u64>(aimedKey(index), fdbKey(overlay, ethDst(readAt(index) + VNET_SIZE)));
+function lookUp(overlay: u32, from: u32, count: u32): void {
+  const end = readAt(count);
+  for (let read = readAt(from); read < end; read += LOOKUP_SIZE) {
+    fdbAsk(read, fdbKey(overlay, ethDst(load<u32>(read, READ_AT) + VNET_SIZE)));
   }
-  fdbAimBatch(aimedKey(0), aimed(0), from, count);
-}
-
-@inline
-function aimedKey(index: u32): usize {
-  return w() + W_AIM_KEYS + ((<usize>index) << 3);
-}
-
-@inline
-function aimed(index: u32): usize {
-  return w() + W_AIMS + ((<usize>index) << 2);
+  fdbFindBatch(readAt(from), count - from);
 }
 
 // What a read of `len` bytes answered: less than a virtio_net_hdr is no frame.
@@ -103,46 +102,42 @@ function frameOf(at: usize, len: u32): Frame {
   return takeFrame(at + VNET_SIZE, size, at, 1, size);
 }
 
-// `key` and `bucket` are those of its destination; `sender` is the record of its VNIC.
+// `key` is that of its destination, `value` what the FDB says of it; `sender` is its VNIC's record, `policy` its
+// overlay's for tags.
 @inline
-function encapFrame(frame: Frame, key: u64, bucket: usize, sender: usize, overlay: u32, vnic: u32): void {
-  const policy = load<u32>(overlayAt(overlay), OVL_VLAN);
-  const depth = vlanDepth(frame.start, frame.len);
-  const refused = refusal(frame, depth, policy, sender);
-  if (refused != Drop.none) return drop(frame, refused, overlay, vnic);
+function encapFrame(frame: Frame, key: u64, value: u32, sender: usize, policy: u32, overlay: u32, vnic: u32): void {
   const source = ethSrc(frame.start);
-  if (source != load<u64>(sender, VNIC_MAC)) learnHere(overlay, source, vnic);
-  if (depth > 0 && policy == VlanPolicy.strip) {
-    stripTags(frame, depth);
-    vnetShift(frame.vnet, <u32>depth * VLAN_HLEN);
-  }
-  route(frame, key, bucket, overlay, vnic);
+  const isOwn = source == load<u64>(sender, VNIC_MAC);
+  const refused = refusal(frame, source, isOwn, policy, sender);
+  if (refused != Drop.none) return drop(frame, refused, overlay, vnic);
+  if (!isOwn) learnHere(overlay, source, vnic);
+  if (policy == VlanPolicy.strip && frame.depth > 0) vnetShift(frame.vnet, stripTags(frame));
+  route(frame, key, value, overlay, vnic);
 }
 
 // Steps 2 to 4: why a frame goes nowhere.
 @inline
-function refusal(frame: Frame, depth: i32, policy: u32, sender: usize): Drop {
+function refusal(frame: Frame, source: u64, isOwn: bool, policy: u32, sender: usize): Drop {
   const flags = load<u32>(sender, VNIC_FLAGS);
   const isDescribed = countSegments(frame);
   if (!(flags & VNIC_FLAG_LIVE)) return Drop.overlay_gone;
   if (!ethCheck(frame.len)) return Drop.truncated;
   if (!isDescribed) return Drop.bad_offload;
   if (frame.len > <u32>FRAME_MAX && !isSuperFrame(frame)) return Drop.oversized;
-  const source = ethSrc(frame.start);
-  if (source != load<u64>(sender, VNIC_MAC)) {
+  if (!isOwn) {
     if (isMulticast(source) || source == 0) return Drop.bad_source;
     if (!(flags & VNIC_FLAG_ANY_MAC)) return Drop.spoofed_source;
   }
-  return refusedTags(depth, policy);
+  return refusedTags(frame.depth, policy);
 }
 
 // Steps 5 and 6: where a frame goes whose header has been checked. The DHCP proxy's frames enter here as well.
 @inline
-export function route(frame: Frame, key: u64, bucket: usize, overlay: u32, vnic: u32): void {
+export function route(frame: Frame, key: u64, value: u32, overlay: u32, vnic: u32): void {
   const isLive = (load<u32>(overlayAt(overlay), OVL_FLAGS) & OVL_FLAG_LIVE) != 0;
   if (!isLive) drop(frame, Drop.overlay_gone, overlay, vnic);
   else if (isMulticast(key)) multicast(frame, overlay, vnic);
-  else unicast(frame, key, bucket, overlay, vnic);
+  else unicast(frame, key, value, overlay, vnic);
 }
 
 @inline
@@ -156,24 +151,14 @@ function refusedTagged(depth: i32, policy: u32): Drop {
   return policy == VlanPolicy.discard ? Drop.vlan_discarded : Drop.none;
 }
 
-// Takes off `depth` tags: what is before them moves up.
-export function stripTags(frame: Frame, depth: i32): void {
-  for (let tag = 0; tag < depth; tag++) {
+// Takes off all tags: what is before them moves up. Answers their bytes.
+export function stripTags(frame: Frame): u32 {
+  const len = frame.len;
+  for (; frame.depth > 0; frame.depth--) {
     frame.start = stripTag(frame.start, frame.len);
     frame.len -= VLAN_HLEN;
   }
-}
-
-// Every VNIC of the overlay but the sender gets the frame; each is a copy beyond the frame's own fate.
-function copyToVnics(frame: Frame, overlay: u32, sender: u32): void {
-  let vnic = load<u32>(overlayAt(overlay), OVL_FIRST_VNIC);
-  while (vnic != 0) {
-    if (vnic != sender) {
-      outDeliver(frame, overlay, vnic, sender);
-      countCopy(frame);
-    }
-    vnic = load<u32>(vnicAt(vnic), VNIC_NEXT);
-  }
+  return len - frame.len;
 }
 
 function multicast(frame: Frame, overlay: u32, vnic: u32): void {
@@ -182,7 +167,7 @@ function multicast(frame: Frame, overlay: u32, vnic: u32): void {
   if (flags & OVL_FLAG_ROUTERS && isRouterAdvertisement(frame.start, frame.len)) {
     return toHost(Upcall.router_advertisement, frame, overlay, vnic);
   }
-  copyToVnics(frame, overlay, vnic);
+  replicate(frame, overlay, vnic, vnic);
   if (flags & OVL_FLAG_POINT) return toPoint(frame, overlay, vnic);
   const kind = isSuperFrame(frame) ? Class.Plain : classify(frame.start, frame.len, flags);
   if (flags & OVL_FLAG_ANNOUNCED && !hasFloodList(overlay) && isAnnouncement(frame.start, frame.len)) {
@@ -227,9 +212,9 @@ export function toPoint(frame: Frame, overlay: u32, vnic: u32): void {
 }
 
 @inline
-function unicast(frame: Frame, key: u64, bucket: usize, overlay: u32, vnic: u32): void {
-  const value = isHeld(key) ? 0 : fdbFindFrom(bucket, key); // behind those that wait, even if the answer has just come
-  if (value == 0) miss(frame, key, overlay, vnic);
+function unicast(frame: Frame, key: u64, value: u32, overlay: u32, vnic: u32): void {
+  // behind those that wait, even if the answer has just come
+  if (value == 0 || isHeld(key)) miss(frame, key, overlay, vnic);
   else forward(frame, overlay, vnic, value);
 }
 

@@ -15,7 +15,7 @@ import {
 } from '../wire/ipv4';
 import { IPV6_HLEN, ipv6Check, ipv6DstHigh, ipv6DstLow, ipv6NextHeader, ipv6SrcHigh, ipv6SrcLow } from '../wire/ipv6';
 import { IPPROTO_SCTP, PORTS_LEN, portsWord } from '../wire/ports';
-import { innerEtherType, l3Offset, vlanDepth } from '../wire/vlan';
+import { innerEtherType, l3Offset, VLAN_TOWER } from '../wire/vlan';
 
 const MULTIPLIER: u64 = 0x9e3779b97f4a7c15; // 2^64 over the golden ratio, odd: no bit of a word is lost
 
@@ -34,11 +34,11 @@ function finish(hash: u64, word: u64): u32 {
 /**
  * 32 bits made of the IP addresses, the protocol and the ports of TCP, UDP or SCTP; of fragments and other protocols
  * without the ports; of what is not IP, the MAC addresses and the EtherType inside up to two tags. Reads inside `len`.
+ * `depth`: the frame's `vlanDepth`.
  */
-export function flowHash(frame: usize, len: u32): u32 {
-  const depth = vlanDepth(frame, len);
+export function flowHash(frame: usize, len: u32, depth: i32): u32 {
   if (depth < 0) return 0;
-  if (depth > 2) return addressesHash(frame, 0);
+  if (depth >= VLAN_TOWER) return addressesHash(frame, 0);
   const etherType = innerEtherType(frame, depth);
   const packet = frame + l3Offset(depth);
   const rest = len - l3Offset(depth);

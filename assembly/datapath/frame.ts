@@ -14,9 +14,11 @@ import {
   vnetCsumStart,
   vnetFlags,
   vnetGsoType,
+  vnetIsPlain,
 } from '../wire/virtio';
 import { completeChecksum } from '../offload/checksum-offload';
 import { Segmentation, segmentOpen } from '../offload/gso';
+import { vlanDepth } from '../wire/vlan';
 import { w } from './worker';
 
 /** A record in a worker's area: nobody makes one with `new`. */
@@ -32,6 +34,8 @@ export class Frame {
   frames: u32;
   /** Bytes of those as they came, headers of every segment included. */
   bytes: u32;
+  /** Its tags, as `vlanDepth` of wire/vlan.ts says. */
+  depth: i32;
 }
 
 /** A frame that is `frames` frames of `bytes` on the wire, and leaves to its receiver what `vnet` says. */
@@ -43,6 +47,7 @@ export function takeFrame(start: usize, len: u32, vnet: usize, frames: u32, byte
   frame.vnet = vnet;
   frame.frames = frames;
   frame.bytes = bytes;
+  frame.depth = vlanDepth(start, len);
   return frame;
 }
 
@@ -66,7 +71,7 @@ export function segmentation(): Segmentation {
 /** Counts the frames that a super-frame is. False: its header does not describe it, and it counts as one frame. */
 @inline
 export function countSegments(frame: Frame): bool {
-  return !isSuperFrame(frame) || countOpened(frame);
+  return vnetIsPlain(frame.vnet) || !isSuperFrame(frame) || countOpened(frame);
 }
 
 function countOpened(frame: Frame): bool {
@@ -80,6 +85,10 @@ function countOpened(frame: Frame): bool {
 /** Makes good the checksum that the kernel left undone. A super-frame's are made when it is cut. */
 @inline
 export function completeFrame(frame: Frame): bool {
+  return vnetIsPlain(frame.vnet) || completeUnfinished(frame);
+}
+
+function completeUnfinished(frame: Frame): bool {
   const vnet = frame.vnet;
   if (!(vnetFlags(vnet) & VNET_NEEDS_CSUM) || isSuperFrame(frame)) return true;
   const isComplete = completeChecksum(frame.start, frame.len, vnetCsumStart(vnet), vnetCsumOffset(vnet));

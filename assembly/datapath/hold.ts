@@ -1,11 +1,12 @@
 // Frames that wait for the FDB to say where their MAC is.
 //
 //  1. hold      a miss keeps the frame and asks the host once per (overlay, MAC); later frames of the key queue behind
-//  2. release   at the start of a turn, if the FDB has an answer, the queue goes out in order; a frame that comes
-//               before that queues behind, so none overtakes
+//  2. release   at the start of a turn, if the FDB has an answer, the queue goes out in order (settle.ts); a frame that
+//               comes before that queues behind, so none overtakes
 //  3. expire    after LOOKUP_DEADLINE_MS the queue drops as lookup_timeout
 //
-// If the overlay floods unknown unicast by now, what waits is flooded at once.
+// If the overlay floods unknown unicast by now, what waits is flooded at once. A frame from the underlay may wait to
+// know of its source MAC instead, whether that is at the VTEP that sent it (source-check.ts).
 //
 // Indexes of overlays and VNICs are given out again, perhaps before this worker has dropped what it holds for the one
 // that is gone. So what is held names the incarnation of both.
@@ -17,24 +18,27 @@ import {
   C_HELD,
   C_HELD_BYTES,
   Drop,
+  EP_SOCKADDR_MAX,
   HELD_BYTES_MAX,
   HELD_BYTES_PER_KEY_MAX,
   HELD_FILTER_SLOTS,
   HELD_FRAME,
   HELD_FRAME_BYTES,
   HELD_FRAME_FRAMES,
+  HELD_FRAME_FROM,
   HELD_FRAME_INCARNATION,
   HELD_FRAME_LEN,
   HELD_FRAME_VNET,
   HELD_FRAME_VNIC,
   HELD_KEYS_MAX,
+  HELD_STRANGERS_MAX,
+  HK_BY_SOURCE,
   HK_FREED,
   HK_INCARNATION,
   HK_RELEASED,
   HK_SINCE,
   HK_SIZE,
   HK_USED,
-  LOOKUP_DEADLINE_MS,
   OVL_FLAGS,
   OVL_INCARNATION,
   VNIC_FLAGS,
@@ -45,33 +49,31 @@ import {
   W_HELD_FILTER,
   W_HELD_KEYS,
 } from '../layout';
-import { fdbFind } from '../table/fdb';
 import { hash64 } from '../table/hash';
 import { overlayAt, vnicAt } from '../table/records';
 import { vnetCopy } from '../wire/virtio';
-import { drop, dropFrames, total } from './counters';
-import { flood, floodsUnknown } from './flood';
-import { forward } from './forward';
-import { Frame, takeFrame } from './frame';
-import { outHasRoom } from './output';
+import { dropFrames, total } from './counters';
+import { Frame } from './frame';
+import { SHARE } from './share';
 import { upcallAllowed, upcallMiss } from './upcall';
 import { currentPass, nowMs, w } from './worker';
 
 const NONE: u32 = u32.MAX_VALUE;
-const HELD_SHARE: u32 = 3; // an overlay holds fewer keys than so many times what is free: 192 of 256 if it is alone
+// An overlay holds fewer keys, and no more bytes, than SHARE times what is free: 192 of 256 keys if it is alone. One
+// whose plugin is slow, and that is scanned or flooded, must leave some to the others.
 
 @inline
-function headerOf(slot: u32): usize {
+export function headerOf(slot: u32): usize {
   return w() + W_HELD + <usize>slot * HK_SIZE;
 }
 
 @inline
-function arenaOf(slot: u32): usize {
+export function arenaOf(slot: u32): usize {
   return w() + W_HELD_ARENAS + <usize>slot * HELD_BYTES_PER_KEY_MAX;
 }
 
 @inline
-function keyAt(slot: u32): usize {
+export function keyAt(slot: u32): usize {
   return w() + W_HELD_KEYS + ((<usize>slot) << 3);
 }
 
@@ -91,6 +93,11 @@ export function isHeld(key: u64): bool {
   return heldFrames() != 0 && load<u16>(filterOf(key)) != 0 && find(key) != NONE;
 }
 
+// Whether frames wait to know where this MAC is, which sent them.
+export function isHeldBySource(key: u64): bool {
+  return isHeld(key) && load<u32>(headerOf(find(key)), HK_BY_SOURCE) != 0;
+}
+
 function find(key: u64): u32 {
   for (let slot: u32 = 0; slot < <u32>HELD_KEYS_MAX; slot++) {
     if (load<u64>(keyAt(slot)) == key) return slot;
@@ -100,31 +107,64 @@ function find(key: u64): u32 {
 
 // Keeps a copy of the frame until the key is known. Answers Drop.none, or why the frame cannot wait.
 export function hold(frame: Frame, key: u64, overlay: u32, vnic: u32): Drop {
+  return holdOf(frame, key, overlay, vnic, 0);
+}
+
+// The same of a frame that came from the struct sockaddr at `from`: until it is known where its source MAC is, whose
+// key that is.
+export function holdSource(frame: Frame, key: u64, overlay: u32, from: usize): Drop {
+  return holdOf(frame, key, overlay, 0, from);
+}
+
+function holdOf(frame: Frame, key: u64, overlay: u32, vnic: u32, from: usize): Drop {
   const known = load<u16>(filterOf(key)) != 0 ? find(key) : NONE;
-  if (load<u64>(w() + W_COUNTERS, C_HELD_BYTES) + frame.len > <u64>HELD_BYTES_MAX) return Drop.hold_full;
-  if (known != NONE) return append(known, frame, vnic) ? Drop.none : Drop.hold_full;
-  const slot = findFree(overlay);
+  if (!hasBytes(overlay, frame.len)) return Drop.hold_full;
+  if (known != NONE) return append(known, frame, vnic, from) ? Drop.none : Drop.hold_full;
+  const slot = findFree(overlay, from != 0);
   if (slot == NONE || !upcallAllowed(vnic)) return Drop.upcall_limited;
   if (!upcallMiss(key & 0xffff_ffff_ffff, frame, overlay, vnic)) return Drop.upcall_ring_full;
   open(slot, key);
-  append(slot, frame, vnic);
+  append(slot, frame, vnic, from);
   return Drop.none;
 }
 
-// A slot for a key of the overlay, if it may have one more: one whose plugin is slow, and that is scanned, must leave
-// some to the others.
-function findFree(overlay: u32): u32 {
+// Whether the overlay may hold `len` bytes more. What it holds is looked for only where that may matter.
+function hasBytes(overlay: u32, len: u32): bool {
+  const all = <u32>load<u64>(w() + W_COUNTERS, C_HELD_BYTES) + len;
+  if (all > <u32>HELD_BYTES_MAX) return false;
+  const most = (<u32>HELD_BYTES_MAX - all) * SHARE;
+  return all <= most || bytesOf(overlay) + len <= most;
+}
+
+// Of what the overlay holds, what describes the frames included.
+function bytesOf(overlay: u32): u32 {
+  let sum: u32 = 0;
+  for (let slot: u32 = 0; slot < <u32>HELD_KEYS_MAX; slot++) {
+    if (<u32>(load<u64>(keyAt(slot)) >> 48) != overlay) continue;
+    const header = headerOf(slot);
+    sum += load<u32>(header, HK_USED) - load<u32>(header, HK_RELEASED);
+  }
+  return sum;
+}
+
+// A slot for a key of the overlay, if it may have one more. Strangers send what they like, and take few.
+function findFree(overlay: u32, isBySource: bool): u32 {
   let found = NONE;
   let free: u32 = 0;
   let own: u32 = 0;
+  let bySource: u32 = 0;
   for (let slot: u32 = 0; slot < <u32>HELD_KEYS_MAX; slot++) {
     const key = load<u64>(keyAt(slot));
     if (<u32>(key >> 48) == overlay) own++;
-    if (key != 0) continue;
+    if (key != 0) {
+      bySource += load<u32>(headerOf(slot), HK_BY_SOURCE);
+      continue;
+    }
     free++;
     if (found == NONE && load<u32>(headerOf(slot), HK_FREED) != currentPass()) found = slot;
   }
-  return own < free * HELD_SHARE ? found : NONE;
+  if (isBySource && bySource >= <u32>HELD_STRANGERS_MAX) return NONE;
+  return own < free * SHARE ? found : NONE;
 }
 
 function open(slot: u32, key: u64): void {
@@ -133,12 +173,13 @@ function open(slot: u32, key: u64): void {
   store<f64>(header, nowMs(), HK_SINCE);
   store<u32>(header, 0, HK_USED);
   store<u32>(header, 0, HK_RELEASED);
+  store<u32>(header, 0, HK_BY_SOURCE);
   store<u32>(header, load<u32>(overlayAt(<u32>(key >> 48)), OVL_INCARNATION), HK_INCARNATION);
   const filter = filterOf(key);
   store<u16>(filter, load<u16>(filter) + 1);
 }
 
-function append(slot: u32, frame: Frame, vnic: u32): bool {
+function append(slot: u32, frame: Frame, vnic: u32, from: usize): bool {
   const header = headerOf(slot);
   const len = frame.len;
   const used = load<u32>(header, HK_USED);
@@ -151,6 +192,11 @@ function append(slot: u32, frame: Frame, vnic: u32): bool {
   store<u32>(held, frame.frames, HELD_FRAME_FRAMES);
   store<u32>(held, frame.bytes, HELD_FRAME_BYTES);
   vnetCopy(held + HELD_FRAME_VNET, frame.vnet);
+  if (from == 0) store<u32>(held, 0, HELD_FRAME_FROM);
+  else {
+    memory.copy(held + HELD_FRAME_FROM, from, EP_SOCKADDR_MAX);
+    store<u32>(header, 1, HK_BY_SOURCE);
+  }
   memory.copy(held + HELD_FRAME, frame.start, len);
   store<u32>(header, used + size, HK_USED);
   total(C_HELD, frame.frames);
@@ -159,7 +205,7 @@ function append(slot: u32, frame: Frame, vnic: u32): bool {
 }
 
 // The overlay that a slot's frames are of; 0: it is gone, and its index may be another's by now.
-function overlayOf(slot: u32, key: u64): u32 {
+export function overlayOf(slot: u32, key: u64): u32 {
   const overlay = <u32>(key >> 48);
   const record = overlayAt(overlay);
   const isSame = load<u32>(record, OVL_INCARNATION) == load<u32>(headerOf(slot), HK_INCARNATION);
@@ -167,7 +213,7 @@ function overlayOf(slot: u32, key: u64): u32 {
 }
 
 // The VNIC that sent a held frame may be gone likewise.
-function isSenderThere(held: usize): bool {
+export function isSenderThere(held: usize): bool {
   const vnic = load<u32>(held, HELD_FRAME_VNIC);
   if (vnic == 0) return true; // the underlay
   const record = vnicAt(vnic);
@@ -175,63 +221,11 @@ function isSenderThere(held: usize): bool {
   return isSame && load<u32>(record, VNIC_FLAGS) != 0;
 }
 
-// Sends what waits on its way by `value` (0: nobody answered), or drops it if `overlay` is 0. False when the output
-// list is full.
-function release(slot: u32, key: u64, overlay: u32, value: u32): bool {
-  const header = headerOf(slot);
-  const arena = arenaOf(slot);
-  let at = load<u32>(header, HK_RELEASED);
-  const end = load<u32>(header, HK_USED);
-  while (at < end) {
-    if (!outHasRoom()) return false;
-    const held = arena + at;
-    const len = load<u32>(held, HELD_FRAME_LEN);
-    at += (HELD_FRAME + len + 7) & ~7;
-    store<u32>(header, at, HK_RELEASED); // first: after a trap, a frame that has met its fate is not dropped again
-    const frame = takeHeld(held, len);
-    total(C_HELD, -(<u64>frame.frames));
-    total(C_HELD_BYTES, -(<u64>len));
-    if (overlay == 0 || !isSenderThere(held)) drop(frame, Drop.overlay_gone, overlay, 0);
-    else sendHeld(frame, overlay, load<u32>(held, HELD_FRAME_VNIC), value);
-  }
-  free(slot, key);
-  return true;
-}
-
-@inline
-function takeHeld(held: usize, len: u32): Frame {
-  const frames = load<u32>(held, HELD_FRAME_FRAMES);
-  return takeFrame(held + HELD_FRAME, len, held + HELD_FRAME_VNET, frames, load<u32>(held, HELD_FRAME_BYTES));
-}
-
-function free(slot: u32, key: u64): void {
+export function freeSlot(slot: u32, key: u64): void {
   store<u64>(keyAt(slot), 0);
   store<u32>(headerOf(slot), currentPass(), HK_FREED);
   const filter = filterOf(key);
   store<u16>(filter, load<u16>(filter) - 1);
-}
-
-// One verdict for a frame whose key was looked up late: the same as if the entry had been there when it came.
-function sendHeld(frame: Frame, overlay: u32, vnic: u32, value: u32): void {
-  if (value == 0 && (vnic == 0 || !floodsUnknown(overlay))) return drop(frame, Drop.lookup_timeout, overlay, vnic);
-  if (value == 0) flood(frame, overlay, vnic);
-  else forward(frame, overlay, vnic, value);
-}
-
-// Releases every key the FDB now knows, and drops those whose deadline has passed or whose overlay is gone. False when
-// the output list is full: call again after it was sent.
-export function settleHeld(): bool {
-  if (heldFrames() == 0) return true;
-  for (let slot: u32 = 0; slot < <u32>HELD_KEYS_MAX; slot++) {
-    const key = load<u64>(keyAt(slot));
-    if (key == 0) continue;
-    const value = fdbFind(key);
-    const expired = nowMs() - load<f64>(headerOf(slot), HK_SINCE) >= LOOKUP_DEADLINE_MS;
-    const overlay = overlayOf(slot, key);
-    if (value == 0 && !expired && overlay != 0 && !floodsUnknown(overlay)) continue;
-    if (!release(slot, key, overlay, value)) return false;
-  }
-  return true;
 }
 
 // A new instance takes over this worker's memory after a trap: what was held is lost, and counted.
@@ -247,7 +241,7 @@ export function abandonHeld(): void {
       dropFrames(Drop.worker_restarted, overlayOf(slot, key), vnic, frames);
       at += (HELD_FRAME + load<u32>(held, HELD_FRAME_LEN) + 7) & ~7;
     }
-    free(slot, key);
+    freeSlot(slot, key);
   }
   store<u64>(w() + W_COUNTERS, 0, C_HELD);
   store<u64>(w() + W_COUNTERS, 0, C_HELD_BYTES);

@@ -19,7 +19,7 @@ import {
   W_INJECT_RING,
 } from '../layout';
 import { ringRead, ringRelease } from '../ring/spsc';
-import { fdbAim, fdbKey } from '../table/fdb';
+import { fdbFind, fdbKey } from '../table/fdb';
 import { overlayAt, vnicAt } from '../table/records';
 import { ethDst } from '../wire/ethernet';
 import { drop, total } from './counters';
@@ -61,7 +61,7 @@ function injectOne(record: usize): void {
 
 function routeInjected(frame: Frame, overlay: u32, vnic: u32): void {
   const key = fdbKey(overlay, ethDst(frame.start));
-  route(frame, key, fdbAim(key), overlay, vnic);
+  route(frame, key, fdbFind(key), overlay, vnic);
 }
 
 function floodInjected(frame: Frame, overlay: u32, vnic: u32): void {

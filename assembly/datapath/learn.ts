@@ -6,7 +6,8 @@
 //  3. it is a VNIC's or the operator's: those never move
 //  4. where the plugin says where MACs are, only two things contradict it: a MAC that it has elsewhere sends here, and
 //     one that did so is heard from elsewhere again
-//  5. else the host is told: not the same twice within LEARN_REPEAT_MS, and no more than LEARNS_PER_SECOND_MAX a second
+//  5. else the host is told: not the same twice within LEARN_REPEAT_MS, and no more than the overlay's share of
+//     LEARNS_PER_SECOND_MAX a second
 //
 // A record of what the host was told, of LEARNT_SIZE bytes, stands where its hash says, whatever was there before.
 
@@ -23,14 +24,14 @@ import {
   OVL_FLAG_LEARN,
   OVL_FLAGS,
   W_LEARNT,
-  W_LEARN_TOKENS,
+  W_LEARN_SHARES,
 } from '../layout';
 import { fdbFlags, fdbHear, fdbIndex, fdbKey, fdbKind, fdbPeek } from '../table/fdb';
 import { hash64 } from '../table/hash';
 import { endpointAt, overlayAt } from '../table/records';
 import { sockaddrCheck, sockaddrHigh, sockaddrLow } from '../wire/sockaddr';
-import { takeToken } from './bucket';
 import { total } from './counters';
+import { takeShare } from './share';
 import { upcallLearn } from './upcall';
 import { currentPass, nowMs, w } from './worker';
 
@@ -108,9 +109,8 @@ function tell(overlay: u32, mac: u64, vnic: u32, sockaddr: usize): void {
   const record = w() + W_LEARNT + slot * LEARNT_SIZE;
   const millisecond = <u32>(<u64>nowMs());
   if (wasTold(record) && millisecond - load<u32>(record, AT) < <u32>LEARN_REPEAT_MS) return;
-  if (!takeToken(w() + W_LEARN_TOKENS, LEARNS_PER_SECOND_MAX) || !upcallLearn(overlay, mac, vnic, sockaddr)) {
-    return total(C_LEARN_SKIPPED, 1);
-  }
+  const isAllowed = takeShare(w() + W_LEARN_SHARES, LEARNS_PER_SECOND_MAX, overlay);
+  if (!isAllowed || !upcallLearn(overlay, mac, vnic, sockaddr)) return total(C_LEARN_SKIPPED, 1);
   store<u64>(record, key, KEY);
   store<u64>(record, high, HIGH);
   store<u64>(record, low, LOW);

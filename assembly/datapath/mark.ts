@@ -1,34 +1,50 @@
 // What the outer header of a frame's datagram says beside addresses and ports, as one word (MARK_* of the layout): what
 // the overlay says, and what the overlay copies from the IP header inside: ECN (RFC 6040 section 4.1), DSCP, TTL, and
-// whether it may be cut.
+// whether it may be fragmented.
 
-import { MARK_TTL_SHIFT, OVL_MARK, OVL_MARK_COPIED } from '../layout';
-import { overlayAt } from '../table/records';
-import { ETH_P_IP, ETH_P_IPV6 } from '../wire/ethernet';
-import { ipv4Check, ipv4Tos, ipv4Ttl } from '../wire/ipv4';
+import { MARK_FRAGMENT, MARK_TTL_SHIFT, OVL_MARK, OVL_MARK_COPIED } from '../layout';
+import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, ethIs } from '../wire/ethernet';
+import { IPV4_HLEN, ipv4Check, ipv4HasDf, ipv4Tos, ipv4Ttl } from '../wire/ipv4';
 import { ipv6Check, ipv6HopLimit, ipv6TrafficClass } from '../wire/ipv6';
-import { innerEtherType, l3Offset, vlanDepth } from '../wire/vlan';
+import { innerEtherType, l3Offset, VLAN_TOWER } from '../wire/vlan';
 import { Frame } from './frame';
 
+// `overlay` is the overlay's record.
 @inline
-export function outerMark(frame: Frame, overlay: u32): u32 {
-  const copied = load<u32>(overlayAt(overlay), OVL_MARK_COPIED);
-  const own = load<u32>(overlayAt(overlay), OVL_MARK);
-  return copied == 0 ? own : own | (innerMark(frame.start, frame.len) & copied);
+export function outerMark(frame: Frame, overlay: usize): u32 {
+  const copied = load<u32>(overlay, OVL_MARK_COPIED);
+  const own = load<u32>(overlay, OVL_MARK);
+  return copied == 0 ? own : own | innerMark(frame, copied);
 }
 
-// What a frame's own IP header says; 0 of what is not IP.
-function innerMark(start: usize, len: u32): u32 {
-  const depth = vlanDepth(start, len);
-  if (depth < 0 || depth > 2) return 0;
-  const packet = start + l3Offset(depth);
-  const room = len - l3Offset(depth);
-  const etherType = innerEtherType(start, depth);
-  if (etherType == ETH_P_IP && ipv4Check(packet, room)) {
-    return ipv4Tos(packet) | (ipv4Ttl(packet) << MARK_TTL_SHIFT);
+// Of what is copied, what a frame's own IP header says. Most often that is an untagged one of IPv4 which says 0, and
+// then it has not to be looked at any closer.
+@inline
+function innerMark(frame: Frame, copied: u32): u32 {
+  const packet = frame.start + ETH_HLEN;
+  const isUntagged4 = ethIs(frame.start, ETH_P_IP) && frame.len >= ETH_HLEN + IPV4_HLEN;
+  return isUntagged4 && (ipv4Mark(packet) & copied) == 0 ? 0 : closerMark(frame, copied);
+}
+
+// IPv6 is as IPv4 with DF (RFC 8200 section 5); of what is not IP all is 0, and it may be fragmented.
+function closerMark(frame: Frame, copied: u32): u32 {
+  const depth = frame.depth;
+  if (depth < 0 || depth >= VLAN_TOWER) return MARK_FRAGMENT & copied;
+  const packet = frame.start + l3Offset(depth);
+  const room = frame.len - l3Offset(depth);
+  const etherType = innerEtherType(frame.start, depth);
+  if (etherType == ETH_P_IP && room >= IPV4_HLEN) {
+    const mark = ipv4Mark(packet) & copied;
+    if (mark == 0) return 0;
+    if (ipv4Check(packet, room)) return ipv4HasDf(packet) ? mark & ~MARK_FRAGMENT : mark;
+  } else if (etherType == ETH_P_IPV6 && ipv6Check(packet, room)) {
+    return (ipv6TrafficClass(packet) | (ipv6HopLimit(packet) << MARK_TTL_SHIFT)) & copied;
   }
-  if (etherType == ETH_P_IPV6 && ipv6Check(packet, room)) {
-    return ipv6TrafficClass(packet) | (ipv6HopLimit(packet) << MARK_TTL_SHIFT);
-  }
-  return 0;
+  return MARK_FRAGMENT & copied;
+}
+
+// Of a packet without DF.
+@inline
+function ipv4Mark(packet: usize): u32 {
+  return ipv4Tos(packet) | (ipv4Ttl(packet) << MARK_TTL_SHIFT) | MARK_FRAGMENT;
 }

@@ -9,12 +9,12 @@ import {
   FLOOD_COUNT,
   FLOOD_ENDPOINTS,
   FLOOD_MAX,
+  MARK_FRAGMENT,
   OUT_BYTES,
   OUT_ENDPOINT,
   OUT_FRAME,
   OUT_FRAMES,
   OUT_FRAME_MAX,
-  OUT_JOINED,
   OUT_LEN,
   OUT_MARK,
   OUT_MAX,
@@ -36,7 +36,7 @@ import {
   W_OUT_SUPER,
 } from '../layout';
 import { overlayAt, socketAt } from '../table/records';
-import { vnetCopy } from '../wire/virtio';
+import { vnetCopy, vnetIsPlain } from '../wire/virtio';
 import { countCopy, drop } from './counters';
 import { flowHash } from './flow';
 import { completeFrame, Frame, isSuperFrame } from './frame';
@@ -62,6 +62,13 @@ export function outAt(index: u32): usize {
   return w() + W_OUT + <usize>index * OUT_SIZE;
 }
 
+// Whether an entry for an endpoint is one frame without a mark, which leaves alone and has not left.
+@inline
+export function outIsPlain(out: usize): bool {
+  if (load<u32>(out, OUT_MARK) != 0 || !vnetIsPlain(out + OUT_VNET)) return false;
+  return !v128.any_true(v128.load(out, OUT_SETTLED)); // and OUT_NEXT, OUT_JOINED, OUT_PAYLOAD
+}
+
 @inline
 function append(frame: Frame, overlay: u32, sender: u32): usize {
   const count = load<u32>(w(), W_OUT_COUNT);
@@ -70,12 +77,11 @@ function append(frame: Frame, overlay: u32, sender: u32): usize {
   const out = outAt(count);
   store<u32>(out, <u32>frame.start, OUT_FRAME);
   store<u32>(out, frame.len, OUT_LEN);
-  store<u32>(out, overlay, OUT_OVERLAY);
+  store<u16>(out, <u16>overlay, OUT_OVERLAY);
   store<u32>(out, sender, OUT_SENDER);
   store<u32>(out, frame.frames, OUT_FRAMES);
   store<u32>(out, frame.bytes, OUT_BYTES);
-  store<u64>(out, 0, OUT_SETTLED); // and OUT_NEXT
-  store<u64>(out, 0, OUT_JOINED); // and OUT_PAYLOAD
+  v128.store(out, i64x2.splat(0), OUT_SETTLED); // and OUT_NEXT, OUT_JOINED, OUT_PAYLOAD
   store<u32>(out, 0, OUT_PAYLOAD_LEN);
   vnetCopy(out + OUT_VNET, frame.vnet);
   return out;
@@ -87,10 +93,11 @@ function append(frame: Frame, overlay: u32, sender: u32): usize {
 export function outEncap(frame: Frame, overlay: u32, endpoint: u32, sender: u32): void {
   assert(endpoint != 0);
   if (frame.len > pathFrameMax(endpoint) && refuseTooBig(frame, overlay, endpoint, sender)) return;
-  if (!completeFrame(frame)) return drop(frame, Drop.bad_offload, overlay, sender);
-  const source = sourceOf(frame, load<u32>(overlayAt(overlay), OVL_SOCKET));
-  appendRemote(frame, overlay, endpoint, sender, source, outerMark(frame, overlay));
-  store<u64>(frame.start - VXLAN_HLEN, load<u64>(overlayAt(overlay), OVL_HEADER));
+  if (!isReady(frame)) return drop(frame, Drop.bad_offload, overlay, sender);
+  const record = overlayAt(overlay);
+  const source = sourceOf(frame, load<u32>(record, OVL_SOCKET));
+  appendRemote(frame, overlay, endpoint, sender, source, outerMark(frame, record));
+  store<u64>(frame.start - VXLAN_HLEN, load<u64>(record, OVL_HEADER));
 }
 
 // The frame goes to every endpoint of a flood list: the first entry is its own fate, each other one a copy. The VXLAN
@@ -98,16 +105,28 @@ export function outEncap(frame: Frame, overlay: u32, endpoint: u32, sender: u32)
 export function outFlood(frame: Frame, overlay: u32, list: usize, sender: u32): void {
   const count = load<u32>(list, FLOOD_COUNT);
   assert(count > 0 && count <= <u32>FLOOD_MAX);
-  if (!completeFrame(frame)) return drop(frame, Drop.bad_offload, overlay, sender);
-  const source = sourceOf(frame, load<u32>(overlayAt(overlay), OVL_SOCKET));
-  const mark = outerMark(frame, overlay);
+  if (!isReady(frame)) return drop(frame, Drop.bad_offload, overlay, sender);
+  const record = overlayAt(overlay);
+  const source = sourceOf(frame, load<u32>(record, OVL_SOCKET));
+  const mark = outerMark(frame, record);
   for (let index: u32 = 0; index < count; index++) {
     const endpoint = load<u32>(list + ((<usize>index) << 2), FLOOD_ENDPOINTS);
     if (index > 0) countCopy(frame);
     if (frame.len > pathFrameMax(endpoint) && refuseTooBig(frame, overlay, endpoint, sender)) continue;
     appendRemote(frame, overlay, endpoint, sender, source, mark);
   }
-  store<u64>(frame.start - VXLAN_HLEN, load<u64>(overlayAt(overlay), OVL_HEADER));
+  store<u64>(frame.start - VXLAN_HLEN, load<u64>(record, OVL_HEADER));
+}
+
+// Whether the frame is what its virtio_net_hdr says, and its checksum made, if that may not be left to whoever cuts it.
+@inline
+function isReady(frame: Frame): bool {
+  return vnetIsPlain(frame.vnet) || makeReady(frame);
+}
+
+function makeReady(frame: Frame): bool {
+  if (isSuperFrame(frame)) store<u32>(w(), 1, W_OUT_SUPER);
+  return completeFrame(frame);
 }
 
 @inline
@@ -116,13 +135,12 @@ function appendRemote(frame: Frame, overlay: u32, endpoint: u32, sender: u32, so
   store<u32>(out, endpoint, OUT_ENDPOINT);
   store<u32>(out, mark, OUT_MARK);
   store<u16>(out, <u16>source, OUT_SOURCE);
-  if (isSuperFrame(frame)) store<u32>(w(), 1, W_OUT_SUPER);
 }
 
-// A frame that is longer than what is known of its path, or a super-frame: whether it does not fit. Then it is dropped,
-// and its sender told.
+// A frame that is longer than what is known of its path, or a super-frame: whether it does not fit, and may not be
+// fragmented. Then it is dropped, and its sender told.
 function refuseTooBig(frame: Frame, overlay: u32, endpoint: u32, sender: u32): bool {
-  if (fitsPath(frame, endpoint)) return false;
+  if (fitsPath(frame, endpoint) || outerMark(frame, overlayAt(overlay)) & MARK_FRAGMENT) return false;
   drop(frame, Drop.exceeds_pmtu, overlay, sender);
   const answer = tooBigAnswer(frame, pathFrameMax(endpoint), sender);
   if (answer != null) outDeliver(answer, overlay, sender, 0);
@@ -134,7 +152,7 @@ function refuseTooBig(frame: Frame, overlay: u32, endpoint: u32, sender: u32): b
 function sourceOf(frame: Frame, socket: u32): u32 {
   const sources = load<u32>(socketAt(socket), SOCK_SOURCES);
   const first = socket * SOURCES_MAX;
-  return sources == 1 ? first : first + <u32>((<u64>flowHash(frame.start, frame.len) * sources) >> 32);
+  return sources == 1 ? first : first + <u32>((<u64>flowHash(frame.start, frame.len, frame.depth) * sources) >> 32);
 }
 
 // The frame goes to a VNIC of this host.

@@ -1,22 +1,20 @@
-// The reads of a TAP that are taken together, whichever engine made them: where each went, and how long it is.
+// The reads of a TAP that are taken together, whichever engine made them: where each went, how long it is, and what the
+// FDB says of its destination.
 
-import { BATCH_MAX, W_TAP_AT, W_TAP_LEN } from '../layout';
+import { BATCH_MAX, LOOKUP_SIZE, READ_AT, READ_LEN, W_READS } from '../layout';
 import { w } from './worker';
 
-/** Read number `index` of a batch, below BATCH_MAX, answered `len` bytes at `at`. */
-@inline
-export function readPut(index: u32, at: usize, len: u32): void {
-  assert(index < <u32>BATCH_MAX);
-  store<u32>(w() + ((<usize>index) << 2), <u32>at, W_TAP_AT);
-  store<u32>(w() + ((<usize>index) << 2), len, W_TAP_LEN);
-}
-
+/** The record of read number `index` of a batch, up to BATCH_MAX. */
 @inline
 export function readAt(index: u32): usize {
-  return load<u32>(w() + ((<usize>index) << 2), W_TAP_AT);
+  assert(index <= <u32>BATCH_MAX);
+  return w() + W_READS + <usize>index * LOOKUP_SIZE;
 }
 
+/** A read answered `len` bytes at `at`. Answers the place of the next read's record. */
 @inline
-export function readLen(index: u32): u32 {
-  return load<u32>(w() + ((<usize>index) << 2), W_TAP_LEN);
+export function readPut(read: usize, at: usize, len: u32): usize {
+  store<u32>(read, <u32>at, READ_AT);
+  store<u32>(read, len, READ_LEN);
+  return read + LOOKUP_SIZE;
 }

@@ -93,7 +93,7 @@ export function fitsPath(frame: Frame, endpoint: u32): bool {
 // The answer to the VNIC that sent the frame, of which its path takes `most` bytes; null: there is none.
 export function tooBigAnswer(frame: Frame, most: u32, vnic: u32): Frame | null {
   const start = frame.start;
-  const depth = vlanDepth(start, frame.len);
+  const depth = frame.depth;
   if (isMulticast(ethDst(start)) || depth < 0 || depth == VLAN_TOWER) return null;
   const l3 = l3Offset(depth);
   const packet = start + l3;
@@ -129,6 +129,7 @@ function asFrame(start: usize, len: u32): Frame {
   frame.vnet = w() + W_NO_VNET;
   frame.frames = 1;
   frame.bytes = len;
+  frame.depth = vlanDepth(start, len);
   return frame;
 }
 

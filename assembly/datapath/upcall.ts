@@ -12,6 +12,7 @@ import {
   REC_ENDPOINT,
   REC_ETHERTYPE,
   REC_FRAME,
+  REC_FRAMES,
   REC_FRAME_LEN,
   REC_LEARN_SIZE,
   REC_INCARNATION,
@@ -68,17 +69,36 @@ export function upcallFrame(type: Upcall, frame: Frame, overlay: u32, vnic: u32)
 // the ring is half full: the other half is for frames, which wait for an answer.
 export function upcallLearn(overlay: u32, mac: u64, vnic: u32, sockaddr: usize): bool {
   const ring = w() + W_UPCALL_RING;
-  if (ringUsed(ring) > <u32>(RING_CAPACITY >> 1)) return false;
-  const record = ringReserve(ring, Upcall.learn, REC_LEARN_SIZE);
+  const record = heard(Upcall.learn, overlay, mac);
   if (record == 0) return false;
-  store<u32>(record, overlay, REC_OVERLAY);
   store<u32>(record, vnic, REC_VNIC);
-  store<u32>(record, load<u32>(overlayAt(overlay), OVL_INCARNATION), REC_INCARNATION);
-  store<u64>(record, mac, REC_MAC);
   if (vnic == 0) memory.copy(record + REC_SOCKADDR, sockaddr, EP_SOCKADDR_MAX);
   ringPublish(ring);
   total(C_LEARNS, 1);
   return true;
+}
+
+// Tells the host that `frames` frames of `mac`, and perhaps of others, were refused for their sender, whose address is
+// in `sockaddr`. False likewise.
+export function upcallStranger(overlay: u32, mac: u64, frames: u32, sockaddr: usize): bool {
+  const record = heard(Upcall.stranger, overlay, mac);
+  if (record == 0) return false;
+  store<u32>(record, frames, REC_FRAMES);
+  memory.copy(record + REC_SOCKADDR, sockaddr, EP_SOCKADDR_MAX);
+  ringPublish(w() + W_UPCALL_RING);
+  return true;
+}
+
+// A record about who sent a frame of `mac`; 0: there is no room for it.
+function heard(type: Upcall, overlay: u32, mac: u64): usize {
+  const ring = w() + W_UPCALL_RING;
+  if (ringUsed(ring) > <u32>(RING_CAPACITY >> 1)) return 0;
+  const record = ringReserve(ring, type, REC_LEARN_SIZE);
+  if (record == 0) return 0;
+  store<u32>(record, overlay, REC_OVERLAY);
+  store<u32>(record, load<u32>(overlayAt(overlay), OVL_INCARNATION), REC_INCARNATION);
+  store<u64>(record, mac, REC_MAC);
+  return record;
 }
 
 // Tells the host that the kernel did not take a datagram to the endpoint for its length, at most

@@ -78,36 +78,49 @@ function option(at: usize, level: u32, type: u32, bytes: usize, value: u32): usi
   return at + CMSG_SPACE;
 }
 
-// The size of the datagrams that the kernel joined (UDP_GRO); 0: the message is one datagram.
+// What the control data of a received message says, in one walk: the high half is the size of the datagrams that the
+// kernel joined (UDP_GRO; 0: the message is one datagram), the low half what its outer header was: its TOS or traffic
+// class, and ARRIVED_IN_FRAGMENTS if the kernel has put it together. (Datagrams that it joined have the same TOS, and
+// none was a fragment.)
 @inline
-export function joinedSize(control: usize, len: u64): u32 {
-  if (len < <u64>CMSG_DATA + 4) return 0;
-  if (load<u32>(control, CMSG_LEVEL) != SOL_UDP || load<u32>(control, CMSG_TYPE) != UDP_GRO) return 0;
-  return load<u32>(control, CMSG_DATA);
+export function saidOf(control: usize, len: u64): u64 {
+  return len == 0 ? 0 : walk(control, control + <usize>len);
 }
 
-// What the outer header of a message was: its TOS or traffic class, and ARRIVED_IN_FRAGMENTS if the kernel has put it
-// together. (Datagrams that it joined with UDP_GRO have the same TOS, and none was a fragment.)
-export function arrivalOf(control: usize, len: u64): u32 {
-  const end = control + <usize>len;
-  let arrival: u32 = 0;
+@inline
+export function joinedSize(said: u64): u32 {
+  return <u32>(said >> 32);
+}
+
+@inline
+export function arrivalOf(said: u64): u32 {
+  return <u32>said;
+}
+
+function walk(control: usize, end: usize): u64 {
+  let said: u64 = 0;
   let at = control;
   while (at + CMSG_DATA < end) {
     const size = <usize>load<u64>(at);
     if (size < CMSG_DATA) break; // none is here
-    const level = load<u32>(at, CMSG_LEVEL);
-    const type = load<u32>(at, CMSG_TYPE);
-    if (level == SOL_IP) arrival |= arrivalBits(at, type == IP_TOS, type == IP_RECVFRAGSIZE);
-    else if (level == SOL_IPV6) arrival |= arrivalBits(at, type == IPV6_TCLASS, type == IPV6_RECVFRAGSIZE);
+    said |= meaning(at, load<u64>(at, CMSG_LEVEL));
     at += (size + 7) & ~7;
   }
-  return arrival;
+  return said;
+}
+
+// `kind`: level and type.
+@inline
+function meaning(at: usize, kind: u64): u64 {
+  if (kind == kindOf(SOL_IP, IP_TOS) || kind == kindOf(SOL_IPV6, IPV6_TCLASS)) return load<u8>(at, CMSG_DATA);
+  if (kind == kindOf(SOL_UDP, UDP_GRO)) return <u64>load<u32>(at, CMSG_DATA) << 32;
+  const isSizeOfFragments = kind == kindOf(SOL_IP, IP_RECVFRAGSIZE) || kind == kindOf(SOL_IPV6, IPV6_RECVFRAGSIZE);
+  return isSizeOfFragments ? ARRIVED_IN_FRAGMENTS : 0;
 }
 
 @inline
-function arrivalBits(at: usize, isTos: bool, isFragments: bool): u32 {
-  if (isTos) return load<u8>(at, CMSG_DATA);
-  return isFragments ? ARRIVED_IN_FRAGMENTS : 0;
+function kindOf(level: u32, type: u32): u64 {
+  return <u64>level | ((<u64>type) << 32);
 }
 
 export function clearMessages(headers: usize, count: u32): void {

@@ -7,6 +7,8 @@
 
 import {
   Drop,
+  READ_AT,
+  READ_LEN,
   SOCKETS_MAX,
   SOCK_ADDRESS,
   SOCK_FLAGS,
@@ -23,7 +25,7 @@ import { encapReads } from '../datapath/encap';
 import { takeComplete } from '../datapath/frame';
 import { arriveWith } from '../datapath/arrival';
 import { outHasRoom } from '../datapath/output';
-import { readAt, readLen } from '../datapath/reads';
+import { readAt } from '../datapath/reads';
 import { w } from '../datapath/worker';
 import { socketAt } from '../table/records';
 import { load64be } from '../wire/bytes';
@@ -81,7 +83,7 @@ export function takeReads(tap: u32, from: u32, count: u32): u32 {
     return encapReads(tap, from, count);
   }
   let index = from;
-  while (index < count && decapRead(readAt(index), readLen(index))) index++;
+  while (index < count && decapRead(load<u32>(readAt(index), READ_AT), load<u32>(readAt(index), READ_LEN))) index++;
   return index;
 }
 

@@ -1,7 +1,8 @@
 // How a turn of a worker begins, with either engine: what waited for the host comes before what has just arrived.
 
-import { settleHeld } from '../datapath/hold';
+import { settleHeld } from '../datapath/settle';
 import { injectAll, injectRelease } from '../datapath/inject';
+import { replicateWaiting } from '../datapath/replicate';
 import { upcallNotify } from '../datapath/upcall';
 import { beginPass } from '../datapath/worker';
 
@@ -9,6 +10,7 @@ import { beginPass } from '../datapath/worker';
 export function turn(): bool {
   beginPass();
   injectRelease();
+  replicateWaiting();
   const settled = settleHeld();
   const injected = injectAll();
   upcallNotify();

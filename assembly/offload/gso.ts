@@ -72,6 +72,16 @@ import {
 } from '../wire/virtio';
 import { innerEtherType, l3Offset, vlanDepth } from '../wire/vlan';
 
+// What a kernel hands over, at most. A guest that opens its own interface may write any size into the header, and one
+// frame of 64 KiB cut into single bytes would be 65,000 datagrams of everybody's time.
+
+// Bytes of TCP payload: Linux's TCP_MIN_GSO_SIZE, the least MSS it takes from a peer less the longest options.
+const TCP_PAYLOAD_MIN: u32 = 8;
+// As many as 64 KiB make at the smallest MTU that IPv4 allows (RFC 791: 68 bytes, 28 of them TCP's payload).
+const TCP_SEGMENTS_MAX: u32 = 2340;
+// Linux's UDP_MAX_SEGMENTS.
+const UDP_SEGMENTS_MAX: u32 = 128;
+
 /** A super-frame that is cut: what `segmentOpen` found. A record in a worker's area: nobody makes one with `new`. */
 @unmanaged
 export class Segmentation {
@@ -105,8 +115,9 @@ export class Segmentation {
 
 /**
  * Whether the vnet header describes this super-frame truthfully: type, EtherType and protocol agree, csumStart is the
- * transport header and csumOffset its checksum, the headers are whole and their lengths are those of the frame. Only
- * then `gso` is complete. Reads inside `len` only. hdrLen of the vnet header is a hint and not looked at.
+ * transport header and csumOffset its checksum, the headers are whole and their lengths are those of the frame, and it
+ * makes no more frames than a kernel would ask for. Only then `gso` is complete. Reads inside `len` only. hdrLen of the
+ * vnet header is a hint and not looked at.
  */
 export function segmentOpen(gso: Segmentation, frame: usize, len: u32, vnet: usize): bool {
   const l4 = vnetCsumStart(vnet);
@@ -122,7 +133,8 @@ export function segmentOpen(gso: Segmentation, frame: usize, len: u32, vnet: usi
   gso.headers = l4 + own;
   gso.bytes = len - gso.headers;
   gso.count = gso.bytes <= gso.payload ? 1 : (gso.bytes + gso.payload - 1) / gso.payload;
-  return true;
+  if (!gso.isTcp) return gso.count <= UDP_SEGMENTS_MAX;
+  return gso.count == 1 || (gso.payload >= TCP_PAYLOAD_MIN && gso.count <= TCP_SEGMENTS_MAX);
 }
 
 // Step 1a: the protocol of the transport header at `l4`, 0 when it is not what the type says.

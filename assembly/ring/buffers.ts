@@ -4,19 +4,42 @@
 const BUF_SIZE: usize = 16; // struct io_uring_buf { u64 address; u32 length; u16 number; u16 reserved }
 const LENGTH: usize = 8;
 const NUMBER: usize = 12;
+const NONE: u16 = u16.MAX_VALUE;
 const TAIL: usize = 14; // in the reserved field of the first one
 
-// Adds a buffer to a ring of `entries` (a power of two).
+// Where the next buffer goes.
 @inline
-export function bufferAdd(ring: usize, entries: u32, number: u32, address: u64, length: u32): void {
-  const tail = load<u16>(ring, TAIL);
-  const buffer = ring + <usize>(<u32>tail & (entries - 1)) * BUF_SIZE;
+export function buffersTail(ring: usize): u32 {
+  return load<u16>(ring, TAIL);
+}
+
+// The entry of a ring of `entries` (a power of two) where the buffer for this tail goes.
+@inline
+export function bufferAt(ring: usize, entries: u32, tail: u32): usize {
+  return ring + <usize>(tail & (entries - 1)) * BUF_SIZE;
+}
+
+// Whether an entry still has that buffer from the last time around.
+@inline
+export function bufferIs(buffer: usize, number: u32): bool {
+  return load<u16>(buffer, NUMBER) == number;
+}
+
+@inline
+export function bufferPut(buffer: usize, number: u32, address: u64, length: u32): void {
   store<u64>(buffer, address);
   store<u32>(buffer, length, LENGTH);
   store<u16>(buffer, <u16>number, NUMBER);
-  store<u16>(ring, tail + 1, TAIL);
 }
 
-export function buffersReset(ring: usize): void {
+// The buffers before `tail` are the kernel's.
+@inline
+export function buffersPublish(ring: usize, tail: u32): void {
+  store<u16>(ring, <u16>tail, TAIL);
+}
+
+// No entry has a buffer.
+export function buffersReset(ring: usize, entries: u32): void {
+  for (let index: u32 = 0; index < entries; index++) store<u16>(bufferAt(ring, entries, index), NONE, NUMBER);
   store<u16>(ring, 0, TAIL);
 }

@@ -5,8 +5,7 @@
 import { CQ_ENTRIES, CQE_SIZE, SQ_ENTRIES, SQE_SIZE } from '../layout';
 
 // struct io_uring_sqe
-const OPCODE: usize = 0; // u8
-const FLAGS: usize = 1; // u8
+const OPCODE: usize = 0; // u8, and u8 of flags
 const IOPRIO: usize = 2; // u16
 const FD: usize = 4; // i32
 const OFFSET: usize = 8; // u64
@@ -15,6 +14,8 @@ const LENGTH: usize = 24; // u32
 const OP_FLAGS: usize = 28; // u32
 const USER_DATA: usize = 32; // u64
 const BUFFER_GROUP: usize = 40; // u16
+const ADDRESS_LENGTH: usize = 44; // u16
+const END: usize = 48; // 16 bytes that nothing here uses
 
 // struct io_uring_cqe
 const CQE_USER_DATA: usize = 0; // u64
@@ -26,11 +27,15 @@ export const IORING_OP_POLL_ADD: u8 = 6;
 export const IORING_OP_SENDMSG: u8 = 9;
 export const IORING_OP_RECVMSG: u8 = 10;
 export const IORING_OP_ASYNC_CANCEL: u8 = 14;
+export const IORING_OP_SEND: u8 = 26;
 export const IORING_OP_READ_MULTISHOT: u8 = 49;
 export const IOSQE_BUFFER_SELECT: u8 = 1 << 5;
 export const IOSQE_CQE_SKIP_SUCCESS: u8 = 1 << 6;
 export const IORING_CQE_F_BUFFER: u32 = 1;
 export const IORING_CQE_F_MORE: u32 = 2;
+
+// An offset: the position where the file is, for what cannot be sought in.
+export const NO_OFFSET: u64 = u64.MAX_VALUE;
 
 let sqes: usize = 0;
 let sqHead: usize = 0;
@@ -71,19 +76,56 @@ export function sqWaiting(): u32 {
 // The next submission, of zeros but for the arguments. There must be room.
 export function submission(opcode: u8, flags: u8, fd: i32, user: u64): usize {
   assert(sqRoom() > 0);
-  const tail = load<u32>(sqTail);
-  const sqe = sqes + <usize>(tail & (SQ_ENTRIES - 1)) * SQE_SIZE;
-  const zeros = i64x2.splat(0);
-  v128.store(sqe, zeros);
-  v128.store(sqe, zeros, 16);
-  v128.store(sqe, zeros, 32);
-  v128.store(sqe, zeros, 48);
-  store<u8>(sqe, opcode, OPCODE);
-  store<u8>(sqe, flags, FLAGS);
-  store<i32>(sqe, fd, FD);
-  store<u64>(sqe, user, USER_DATA);
-  store<u32>(sqTail, tail + 1);
+  const tail = sqLast();
+  const sqe = sqeAt(tail);
+  sqePut(sqe, opcode, flags, fd, 0, 0, 0, user);
+  store<u32>(sqe, 0, OP_FLAGS);
+  sqPublish(tail + 1);
   return sqe;
+}
+
+// The position of the next submission: several are written one behind the other, and then published.
+@inline
+export function sqLast(): u32 {
+  return load<u32>(sqTail);
+}
+
+@inline
+export function sqeAt(position: u32): usize {
+  return sqes + <usize>(position & (SQ_ENTRIES - 1)) * SQE_SIZE;
+}
+
+// The submissions before `end` are the kernel's.
+@inline
+export function sqPublish(end: u32): void {
+  store<u32>(sqTail, end);
+}
+
+// Writes all of a submission but for its op flags. `offset` is also the address of a second buffer.
+@inline
+export function sqePut(
+  sqe: usize,
+  opcode: u8,
+  flags: u8,
+  fd: i32,
+  offset: u64,
+  address: u64,
+  length: u32,
+  user: u64,
+): void {
+  store<u32>(sqe, <u32>opcode | ((<u32>flags) << 8), OPCODE); // and IOPRIO: 0
+  store<i32>(sqe, fd, FD);
+  store<u64>(sqe, offset, OFFSET);
+  sqeAddress(sqe, address, length);
+  store<u64>(sqe, user, USER_DATA);
+  store<u64>(sqe, 0, BUFFER_GROUP); // and ADDRESS_LENGTH
+  v128.store(sqe, i64x2.splat(0), END);
+}
+
+// The bytes of the address at `offset`, of a SEND.
+@inline
+export function sqeAddressLength(sqe: usize, length: u32): void {
+  store<u16>(sqe, <u16>length, ADDRESS_LENGTH);
 }
 
 @inline
@@ -92,10 +134,9 @@ export function sqeAddress(sqe: usize, address: u64, length: u32): void {
   store<u32>(sqe, length, LENGTH);
 }
 
-// At the position where the file is: for what cannot be sought in.
 @inline
-export function sqeNoOffset(sqe: usize): void {
-  store<u64>(sqe, u64.MAX_VALUE, OFFSET);
+export function sqeOffset(sqe: usize, offset: u64): void {
+  store<u64>(sqe, offset, OFFSET);
 }
 
 @inline
@@ -119,10 +160,15 @@ export function cqWaiting(): u32 {
   return atomic.load<u32>(cqTail) - load<u32>(cqHead);
 }
 
-// One of those; 0 is the oldest.
+// The position of the oldest, from which on they stand one behind the other.
 @inline
-export function completion(index: u32): usize {
-  return cqes + <usize>((load<u32>(cqHead) + index) & (CQ_ENTRIES - 1)) * CQE_SIZE;
+export function cqFirst(): u32 {
+  return load<u32>(cqHead);
+}
+
+@inline
+export function completionAt(position: u32): usize {
+  return cqes + <usize>(position & (CQ_ENTRIES - 1)) * CQE_SIZE;
 }
 
 // Gives the `count` oldest back.
@@ -136,6 +182,12 @@ export function cqeUser(cqe: usize): u64 {
   return load<u64>(cqe, CQE_USER_DATA);
 }
 
+// Its high byte.
+@inline
+export function cqeUserHigh(cqe: usize): u32 {
+  return load<u8>(cqe, CQE_USER_DATA + 7);
+}
+
 // What the system call would have answered: >= 0, or -errno.
 @inline
 export function cqeResult(cqe: usize): i32 {
@@ -147,8 +199,8 @@ export function cqeFlags(cqe: usize): u32 {
   return load<u32>(cqe, CQE_FLAGS);
 }
 
-// Number of the buffer it came in.
+// Number of the buffer it came in, by its flags.
 @inline
-export function cqeBuffer(cqe: usize): u32 {
-  return load<u32>(cqe, CQE_FLAGS) >> 16;
+export function bufferOf(flags: u32): u32 {
+  return flags >> 16;
 }

@@ -1,25 +1,20 @@
-// The host's half of the FDB: put, remove, evict. One thread writes; the rules of publication are in fdb.ts.
+// The host's half of the FDB: put, remove, move; what goes from a full table says evict.ts. One thread writes; the
+// rules of publication are in fdb.ts.
 
 import {
-  Drop,
-  FDB_FLAG_STATIC,
-  FDB_USED,
-  FDB_VALUES,
   FDB_WAYS,
   FdbKind,
   HDR_FDB_COUNT,
   HDR_FDB_LIMIT,
+  HDR_FDB_VTEPS,
   HDR_FDB_VERSION,
   HDR_PATHS,
-  HDR_VICTIMS,
   PATHS_MAX,
-  VICTIMS_MAX,
 } from '../layout';
 import {
   EMPTY,
   fdbBucket,
   fdbFirst,
-  fdbFlags,
   fdbHeard,
   fdbIndex,
   fdbKind,
@@ -29,36 +24,15 @@ import {
   fdbSlots,
   fdbWay,
 } from './fdb';
+import { evict, evictable, lookOn, SLICES, worth } from './evict';
 import { hash64 } from './hash';
+import { clear, count, keyAt, NOWHERE, usedAt, valueAt } from './slots';
+import { isVtepKey } from './vteps';
 
-const NOWHERE: u32 = u32.MAX_VALUE;
-const ANSWER: u32 = 1 << 31; // set in the worth of whatever is no refusal
-const REFUSAL_SEEN: u32 = 2; // tenths of a second after which a refusal has done its work
+const VTEPS_LEAST: u32 = 64; // known VTEPs that have room beside any number of entries
 
 let moves: u32 = 0; // entries that made room in their bucket
 let paths: u32 = 0; // buckets that the search for room has come by
-let victims: u32 = 0; // found by the last scan
-let nextVictim: u32 = 0;
-let youngSince: u32 = NOWHERE; // when the first refusal was written that the last scan did not see as one
-
-@inline
-function keyAt(slot: u32): usize {
-  return fdbBucket(slot / FDB_WAYS) + ((<usize>slot % FDB_WAYS) << 3);
-}
-
-@inline
-function valueAt(slot: u32): usize {
-  return fdbBucket(slot / FDB_WAYS) + FDB_VALUES + ((<usize>slot % FDB_WAYS) << 2);
-}
-
-@inline
-function usedAt(slot: u32): usize {
-  return fdbBucket(slot / FDB_WAYS) + FDB_USED + ((<usize>slot % FDB_WAYS) << 2);
-}
-
-function count(delta: i32): void {
-  store<u32>(HDR_FDB_COUNT, load<u32>(HDR_FDB_COUNT) + delta);
-}
 
 // Readers that are at work start over.
 function raiseVersion(): void {
@@ -88,24 +62,33 @@ export function fdbLastHeard(slot: u32): u32 {
   return load<u32>(fdbHeard(slot));
 }
 
-// Inserts or replaces. A full table first evicts an entry that is not static, see evict(); false when every entry is
-// static.
+// Inserts or replaces. A full table first evicts an entry that is not static; false when every entry is static.
 export function fdbPut(key: u64, kind: FdbKind, flags: u32, target: u32): bool {
   assert(target <= 0xffff);
   const value = (target << 16) | (flags << 8) | <u32>kind;
   const known = fdbLocate(key);
-  if (known == NOWHERE && load<u32>(HDR_FDB_COUNT) >= load<u32>(HDR_FDB_LIMIT) && !evict()) return false;
+  if (known == NOWHERE && !makeRoom(key)) return false;
   const slot = known == NOWHERE ? roomFor(key) : known;
   if (slot == NOWHERE) return false;
   store<u32>(fdbSince(slot), fdbNow());
   if (load<u32>(fdbHeard(slot)) != 0) store<u32>(fdbHeard(slot), 0); // most pages of these stay untouched
-  if (isRefusal(value)) youngSince = min(youngSince, fdbNow());
   if (known == NOWHERE) {
     store<u32>(usedAt(slot), 0);
     publish(slot, key, value);
-    count(1);
+    count(key, 1);
   } else atomic.store<u32>(valueAt(slot), value);
   return true;
+}
+
+// Whether one more entry is allowed. What goes first is looked for before the table is full. The buckets have twice the
+// room that entries may fill: known VTEPs take no place of theirs, and half as many of them leave enough for a new
+// entry to be found a way.
+function makeRoom(key: u64): bool {
+  const entries = load<u32>(HDR_FDB_COUNT);
+  const limit = load<u32>(HDR_FDB_LIMIT);
+  if (isVtepKey(key)) return load<u32>(HDR_FDB_VTEPS) < limit / 2 + VTEPS_LEAST;
+  if (entries + SLICES >= limit) lookOn();
+  return entries < limit || evict();
 }
 
 // Writes an entry to an empty slot.
@@ -122,16 +105,14 @@ export function fdbRemove(key: u64): bool {
   return true;
 }
 
-function clear(slot: u32): void {
-  atomic.store<u64>(keyAt(slot), EMPTY);
-  count(-1);
-}
-
-// The first slot from `from` on with a key that is at least `first` and less than `below`; 0xffffffff: there is none.
-export function fdbWalk(first: u64, below: u64, from: u32): u32 {
+// The first slot from `from` on with a MAC of the overlay that is at least `first` and less than `below`, both
+// with the first byte on the wire most significant, as people order MACs; 0xffffffff: there is none.
+export function fdbWalk(overlay: u32, first: u64, below: u64, from: u32): u32 {
   const range = below - first;
   for (let slot = from; slot < fdbSlots(); slot++) {
-    if (load<u64>(keyAt(slot)) - first < range) return slot;
+    const key = load<u64>(keyAt(slot));
+    if (isVtepKey(key)) continue;
+    if (<u32>(key >> 48) == overlay && (bswap<u64>(key) >> 16) - first < range) return slot;
   }
   return NOWHERE;
 }
@@ -236,72 +217,3 @@ function clearOneOf(first: u32, second: u32): u32 {
   return found;
 }
 
-// ---- eviction -----------------------------------------------------------------------------------------------------
-
-@inline
-function victimAt(place: u32): usize {
-  return <usize>HDR_VICTIMS + <usize>place * 8;
-}
-
-// Removes the entry that is worth least: refusals first, or whoever scans for MACs would push out those of others; then
-// the least recently used. One scan finds the first VICTIMS_MAX; they serve the next evictions as long as nobody has
-// used them meanwhile, and no refusal has come of age.
-function evict(): bool {
-  for (let scans = 0; scans < 2; scans++) {
-    while (nextVictim < victims) {
-      const at = victimAt(nextVictim);
-      if (load<u32>(at, 4) >= ANSWER && isSeen(youngSince)) break;
-      nextVictim++;
-      const slot = load<u32>(at);
-      if (!evictable(slot) || worth(slot) != load<u32>(at, 4)) continue;
-      clear(slot);
-      return true;
-    }
-    findVictims();
-  }
-  return false;
-}
-
-function evictable(slot: u32): bool {
-  return load<u64>(keyAt(slot)) != EMPTY && !(fdbFlags(load<u32>(valueAt(slot))) & FDB_FLAG_STATIC);
-}
-
-// What is worth less goes first. A refusal that is so young that workers may not have seen it is an entry like others:
-// frames wait for it.
-function worth(slot: u32): u32 {
-  const since = load<u32>(fdbSince(slot));
-  if (isRefusal(load<u32>(valueAt(slot)))) {
-    if (isSeen(since)) return since;
-    youngSince = min(youngSince, since);
-  }
-  return max(since, load<u32>(usedAt(slot))) | ANSWER;
-}
-
-@inline
-function isSeen(since: u32): bool {
-  return since != NOWHERE && fdbNow() - since >= REFUSAL_SEEN;
-}
-
-// The plugin knows no such MAC, or failed: short-lived, and any answer outweighs it.
-function isRefusal(value: u32): bool {
-  if (fdbKind(value) != FdbKind.drop) return false;
-  return fdbIndex(value) == Drop.no_such_mac || fdbIndex(value) == Drop.lookup_failed;
-}
-
-function findVictims(): void {
-  victims = 0;
-  nextVictim = 0;
-  youngSince = NOWHERE;
-  for (let slot: u32 = 0; slot < fdbSlots(); slot++) {
-    if (!evictable(slot)) continue;
-    const value = worth(slot);
-    if (victims == <u32>VICTIMS_MAX && value >= load<u32>(victimAt(VICTIMS_MAX - 1), 4)) continue;
-    let place = victims < <u32>VICTIMS_MAX ? victims++ : VICTIMS_MAX - 1;
-    while (place > 0 && load<u32>(victimAt(place - 1), 4) > value) {
-      store<u64>(victimAt(place), load<u64>(victimAt(place - 1)));
-      place--;
-    }
-    store<u32>(victimAt(place), slot);
-    store<u32>(victimAt(place), value, 4);
-  }
-}

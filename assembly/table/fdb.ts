@@ -23,6 +23,10 @@ import {
   HDR_FDB_BASE,
   HDR_FDB_BUCKETS,
   HDR_FDB_VERSION,
+  LOOKUP_KEY,
+  LOOKUP_NEXT,
+  LOOKUP_SIZE,
+  LOOKUP_VALUE,
 } from '../layout';
 import { hash64 } from './hash';
 
@@ -123,62 +127,84 @@ function isNone(place: usize): bool {
 
 // Where the search for a key begins.
 @inline
-export function fdbAim(key: u64): usize {
+function firstOf(key: u64): usize {
   return fdbBucket(fdbFirst(hash64(key)));
 }
 
-// The same for keys `from` to `count` of a batch (u64 each at `keys`): where each stands, or would be looked for (u32
-// each at `aims`). Each bucket may be a cache miss. First all first buckets are touched, so that the processor waits
-// for them together, then the second one of every key that is not in its first; after that all are at hand.
-export function fdbAimBatch(keys: usize, aims: usize, from: u32, count: u32): void {
-  let touched: u64 = 0;
-  for (let index = from; index < count; index++) {
-    const bucket = fdbAim(load<u64>(keys + ((<usize>index) << 3)));
-    store<u32>(aims + ((<usize>index) << 2), <u32>bucket);
-    touched |= load<u64>(bucket);
-  }
-  for (let index = from; index < count; index++) {
-    const key = load<u64>(keys + ((<usize>index) << 3));
-    const first = <usize>load<u32>(aims + ((<usize>index) << 2));
-    if (fdbWay(first, key) != FDB_WAYS) continue;
-    const bucket = fdbBucket(fdbSecond(hash64(key)));
-    store<u32>(aims + ((<usize>index) << 2), <u32>bucket);
-    touched |= load<u64>(bucket);
-  }
-  anything = touched;
+// A batch is asked for in two steps: fdbAsk of every key, then fdbFindBatch. The record of a key has LOOKUP_SIZE bytes.
+@inline
+export function fdbAsk(lookup: usize, key: u64): void {
+  store<u64>(lookup, key, LOOKUP_KEY);
+  store<u32>(lookup, <u32>firstOf(key), LOOKUP_VALUE);
 }
 
-// The other one of a key's two buckets.
-function other(bucket: usize, key: u64): usize {
-  const hash = hash64(key);
-  const first = fdbBucket(fdbFirst(hash));
-  return bucket == first ? fdbBucket(fdbSecond(hash)) : first;
+// What fdbFind answers for each of `count` keys goes to LOOKUP_VALUE of its record. Each bucket may be a cache miss.
+// First all first buckets are touched, by so few instructions that the processor has many of them in its window, and so
+// waits for many misses together; then they are searched, and the second one of every key that is not in its first is
+// touched. Those are searched last.
+export function fdbFindBatch(lookups: usize, count: u32): void {
+  const end = lookups + <usize>count * LOOKUP_SIZE;
+  let touched: u64 = 0;
+  for (let lookup = lookups; lookup < end; lookup += LOOKUP_SIZE) {
+    touched |= load<u64>(load<u32>(lookup, LOOKUP_VALUE));
+  }
+  anything = touched;
+  const version = atomic.load<u32>(HDR_FDB_VERSION);
+  let rest: usize = 0; // those whose first bucket has it not
+  for (let lookup = lookups; lookup < end; lookup += LOOKUP_SIZE) {
+    const found = placeIn(load<u32>(lookup, LOOKUP_VALUE), load<u64>(lookup, LOOKUP_KEY));
+    const value = atomic.load<u32>(found, FDB_VALUES);
+    if (isNone(found)) {
+      rest = later(lookup, rest);
+    } else {
+      store<u32>(lookup, value, LOOKUP_VALUE);
+      use(found);
+    }
+  }
+  if (atomic.load<u32>(HDR_FDB_VERSION) != version) return findEach(lookups, end);
+  for (; rest != 0; rest = load<u32>(rest, LOOKUP_NEXT)) find(rest);
+}
+
+// Touches the second bucket of a key, and puts its record before those of `rest`.
+function later(lookup: usize, rest: usize): usize {
+  anything |= load<u64>(fdbBucket(fdbSecond(hash64(load<u64>(lookup, LOOKUP_KEY)))));
+  store<u32>(lookup, <u32>rest, LOOKUP_NEXT);
+  return lookup;
+}
+
+// The host has changed the table meanwhile.
+function findEach(lookups: usize, end: usize): void {
+  for (let lookup = lookups; lookup < end; lookup += LOOKUP_SIZE) find(lookup);
+}
+
+function find(lookup: usize): void {
+  store<u32>(lookup, fdbFind(load<u64>(lookup, LOOKUP_KEY)), LOOKUP_VALUE);
 }
 
 // The value for a key, 0 when there is none; marks the entry as used.
-@inline
+@inline // each call would cost about as much as the search
 export function fdbFind(key: u64): u32 {
-  return fdbFindFrom(fdbAim(key), key);
+  const value = seek(key);
+  if (value != 0) use(place);
+  return value;
 }
 
-// The same, where `bucket` is the one to look into before the other: from fdbAim or fdbAimBatch.
-@inline // each call would cost about as much as the search
-export function fdbFindFrom(bucket: usize, key: u64): u32 {
-  const value = seek(bucket, key);
-  // at most once per tenth of a second
-  if (value != 0 && load<u32>(place, FDB_USED) != now) store<u32>(place, now, FDB_USED);
-  return value;
+// A frame asks for the entry that stands there: at most one store per tenth of a second.
+@inline
+function use(place: usize): void {
+  if (load<u32>(place, FDB_USED) != now) store<u32>(place, now, FDB_USED);
 }
 
 // The value of a key, and `place` is where it stands; 0: there is none.
 @inline
-function seek(bucket: usize, key: u64): u32 {
+function seek(key: u64): u32 {
+  const bucket = firstOf(key);
   while (true) {
     const version = atomic.load<u32>(HDR_FDB_VERSION);
     let found = placeIn(bucket, key);
     let value = atomic.load<u32>(found, FDB_VALUES); // of no meaning if there is no such key, but see above
     if (isNone(found)) {
-      found = placeIn(other(bucket, key), key);
+      found = placeIn(fdbBucket(fdbSecond(hash64(key))), key);
       value = atomic.load<u32>(found, FDB_VALUES);
       if (isNone(found)) value = 0;
     }
@@ -190,7 +216,7 @@ function seek(bucket: usize, key: u64): u32 {
 
 // The same, without marking it: nobody sends there by it. The value is the low half; the high one is for `fdbHear`.
 export function fdbPeek(key: u64): u64 {
-  const value = seek(fdbAim(key), key);
+  const value = seek(key);
   return value == 0 ? 0 : ((<u64>place) << 32) | value;
 }
 
@@ -206,5 +232,5 @@ export function fdbHear(peeked: u64): void {
 // batch, so that the processor waits for all of them at once.
 @inline
 export function fdbTouch(key: u64): u32 {
-  return load<u32>(fdbAim(key));
+  return load<u32>(firstOf(key));
 }

@@ -60,6 +60,12 @@ export function ethType(frame: usize): u32 {
   return load16be(frame, ETHER_TYPE);
 }
 
+/** Whether those are `etherType`, a constant: then nothing has to be swapped. */
+@inline
+export function ethIs(frame: usize, etherType: u32): bool {
+  return <u32>load<u16>(frame, ETHER_TYPE) == <u32>bswap<u16>(<u16>etherType);
+}
+
 @inline
 export function ethSetDst(frame: usize, mac: u64): void {
   storeMac(frame, DESTINATION, mac);

@@ -216,6 +216,13 @@ export function ipv4SetTtl(packet: usize, ttl: u32): void {
   store<u8>(packet, <u8>ttl, TTL);
 }
 
+/** It may be fragmented from now on; its fragments are told from others by the low 16 bits of `id`. */
+@inline
+export function ipv4ClearDf(packet: usize, id: u32): void {
+  store16be(packet, IDENTIFICATION, id);
+  store16be(packet, FRAGMENT, 0);
+}
+
 /** Writes a header without options, not fragmented, DF set, whose checksum is still zero: `ipv4FillChecksum`. */
 export function ipv4Stamp(packet: usize, protocol: u32, totalLength: u32, src: u32, dst: u32): void {
   assert(totalLength >= IPV4_HLEN && totalLength <= 0xffff && protocol <= 0xff);

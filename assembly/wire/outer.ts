@@ -10,13 +10,14 @@
 // The destination MAC is that of the TAP. The source MAC is 00:00 and the index of the interface to leave by, u32,
 // little-endian: the kernel replaces both (src/system/bpf/programs.ts).
 
-import { MARK_TOS, MARK_TTL, MARK_TTL_SHIFT, OUTER_TTL } from '../layout';
+import { MARK_FRAGMENT, MARK_TOS, MARK_TTL, MARK_TTL_SHIFT, OUTER_TTL } from '../layout';
 import { foldSum } from './checksum';
 import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, ethSetDst, ethSetSrc, ethSetType } from './ethernet';
 import {
   IPPROTO_UDP,
   IPV4_HLEN,
   ipv4Checksum,
+  ipv4ClearDf,
   ipv4ConstantSum,
   ipv4FillChecksum,
   ipv4PseudoSum,
@@ -114,8 +115,11 @@ function flowLabel(srcPort: u32): u32 {
   return STATELESS_LABEL | ((srcPort * SPREAD) >>> 13);
 }
 
-/** Changes headers that `outerStamp` has written to what `mark` says (MARK_* of the layout). */
-export function outerSetMark(to: usize, hlen: u32, mark: u32): void {
+/**
+ * Changes headers that `outerStamp` has written to what `mark` says (MARK_* of the layout). `id`: the IPv4
+ * identification of what may be fragmented, of which the low 16 bits count.
+ */
+export function outerSetMark(to: usize, hlen: u32, mark: u32, id: u32): void {
   const ip = to + ETH_HLEN;
   const ttl = (mark & MARK_TTL) >> MARK_TTL_SHIFT;
   if (hlen != OUTER_IPV4_HLEN) {
@@ -125,6 +129,7 @@ export function outerSetMark(to: usize, hlen: u32, mark: u32): void {
   }
   ipv4SetTos(ip, mark & MARK_TOS);
   if (ttl != 0) ipv4SetTtl(ip, ttl);
+  if (mark & MARK_FRAGMENT) ipv4ClearDf(ip, id);
   ipv4FillChecksum(ip);
 }
 

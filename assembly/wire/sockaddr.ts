@@ -13,6 +13,7 @@ const IPV4_ADDRESS: usize = 4;
 const IPV6_ADDRESS: usize = 8;
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
+const WITHOUT_PORT: u64 = 0xffff_ffff_0000_ffff;
 const IPV4: u64 = u64.MAX_VALUE; // the high word of an IPv4 address: an IPv6 address with that half is no source
 
 // Whether it holds an address at all.
@@ -31,6 +32,12 @@ export function sockaddrHigh(sockaddr: usize): u64 {
 export function sockaddrLow(sockaddr: usize): u64 {
   if (load<u16>(sockaddr, FAMILY) == AF_INET) return load<u32>(sockaddr, IPV4_ADDRESS);
   return load<u64>(sockaddr, IPV6_ADDRESS + 8);
+}
+
+// Its family and IPv4 address, without the port; of an IPv6 address, family and flow.
+@inline
+export function sockaddrStart(sockaddr: usize): u64 {
+  return load<u64>(sockaddr) & WITHOUT_PORT;
 }
 
 @inline

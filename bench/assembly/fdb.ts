@@ -1,8 +1,9 @@
 // The FDB: filled with random MACs, then asked.
 
-import { BATCH_MAX, FdbKind } from '../../assembly/layout';
-import { fdbAimBatch, fdbAttach, fdbClock, fdbFind, fdbFindFrom, fdbKey } from '../../assembly/table/fdb';
-import { fdbPut, fdbRemove } from '../../assembly/table/fdb-write';
+import { BATCH_MAX, FdbKind, LOOKUP_SIZE, LOOKUP_VALUE } from '../../assembly/layout';
+import { fdbAsk, fdbAttach, fdbClock, fdbFind, fdbFindBatch, fdbKey } from '../../assembly/table/fdb';
+import { lookOn } from '../../assembly/table/evict';
+import { fdbPurge, fdbPut, fdbRemove } from '../../assembly/table/fdb-write';
 import { keyAt, randomMac, shuffle } from './random';
 
 // Binds this instance to the table of the memory.
@@ -37,15 +38,18 @@ export function lookups(keys: usize, count: u32): u32 {
   return found;
 }
 
-// The same as encap does it: of the keys of a batch first where each is looked for, then each of them.
-export function lookupsInBatches(keys: usize, count: u32, aims: usize): u32 {
+// The same as encap does it: a batch of keys, then what each answered.
+export function lookupsInBatches(keys: usize, count: u32, lookups: usize): u32 {
+  const end = lookups + BATCH_MAX * LOOKUP_SIZE;
   let found: u32 = 0;
   for (let from: u32 = 0; from < count; from += BATCH_MAX) {
-    fdbAimBatch(keyAt(keys, from), aims, 0, BATCH_MAX);
-    for (let index: u32 = 0; index < <u32>BATCH_MAX; index++) {
-      const bucket = load<u32>(aims + ((<usize>index) << 2));
-      if (fdbFindFrom(bucket, load<u64>(keyAt(keys, from + index))) != 0) found++;
+    let key = keyAt(keys, from);
+    for (let lookup = lookups; lookup < end; lookup += LOOKUP_SIZE) {
+      fdbAsk(lookup, load<u64>(key));
+      key += 8;
     }
+    fdbFindBatch(lookups, BATCH_MAX);
+    for (let lookup = lookups; lookup < end; lookup += LOOKUP_SIZE) if (load<u32>(lookup, LOOKUP_VALUE) != 0) found++;
   }
   return found;
 }
@@ -65,6 +69,17 @@ export function lookupsInTurn(keys: usize, count: u32, never: u32): u32 {
 // Removes `count` entries, then puts them back: the table is as full as it was. Answers how many it took.
 export function renew(keys: usize, count: u32): u32 {
   for (let index: u32 = 0; index < count; index++) fdbRemove(load<u64>(keyAt(keys, index)));
+  return puts(keys, count);
+}
+
+// Looks `count` times for entries that may go, as every put into a full table does once.
+export function looks(count: u32): void {
+  for (let turn: u32 = 0; turn < count; turn++) lookOn();
+}
+
+// Empties an overlay's table and fills it again. Answers how many it took.
+export function refill(overlay: u32, keys: usize, count: u32): u32 {
+  fdbPurge(overlay, 0, 0, u32.MAX_VALUE);
   return puts(keys, count);
 }
 

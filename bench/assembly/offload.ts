@@ -43,6 +43,7 @@ import {
 } from '../../assembly/wire/tcp';
 import { UDP_CHECKSUM, UDP_HLEN, udpFillChecksum, udpStamp } from '../../assembly/wire/udp';
 import { VNET_GSO_TCPV4, VNET_GSO_UDP_L4, vnetClear, vnetSet } from '../../assembly/wire/virtio';
+import { vlanDepth } from '../../assembly/wire/vlan';
 
 const L4: u32 = ETH_HLEN + IPV4_HLEN;
 const TCP_WITH_OPTIONS: u32 = TCP_HLEN + 12; // as Linux sends it, with timestamps
@@ -152,7 +153,7 @@ export function coalesceLists(saved: usize, entries: u32, count: u32, kinds: u32
   for (let turn: u32 = 0; turn < count; turn++) {
     restore(saved, entries);
     coalesceBegin();
-    for (let index: u32 = 0; index < entries; index++) coalesce(index, kinds);
+    for (let index: u32 = 0; index < entries; index++) coalesce(outAt(index), kinds);
     coalesceEnd();
     for (let index: u32 = 0; index < entries; index++) joined += load<u32>(outAt(index), OUT_JOINED);
   }
@@ -178,8 +179,9 @@ export function flowHashes(entries: u32, count: u32): u64 {
   let folded: u64 = 0;
   for (let turn: u32 = 0; turn < count; turn++) {
     for (let index: u32 = 0; index < entries; index++) {
-      const out = outAt(index);
-      folded += flowHash(load<u32>(out, OUT_FRAME), load<u32>(out, OUT_LEN));
+      const frame = <usize>load<u32>(outAt(index), OUT_FRAME);
+      const len = load<u32>(outAt(index), OUT_LEN);
+      folded += flowHash(frame, len, vlanDepth(frame, len));
     }
   }
   return folded;

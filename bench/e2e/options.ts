@@ -11,9 +11,14 @@ export interface Options {
   readonly rows: readonly Row[];
   /** In the order of their turns. */
   readonly entrants: readonly Entrant[];
+  /** Prints the result as JSON, and writes no file. */
+  readonly json: boolean;
+  /** Folder of the files; absent: that of all benches of this checkout. */
+  readonly out: string | undefined;
 }
 
 export const USAGE = `npm run bench:e2e -- [--rounds N] [--seconds S] [--only ROWS] [--tunnels NAMES] [--variant V]…
+                     [--json | --out FOLDER]
   --rounds    rounds of each contender, in turn (default 5)
   --seconds   seconds of each iperf3 test, of which a round has four (default 4)
   --only      the rows to measure, of ${ROWS.map(({ key }) => key).join(',')}
@@ -25,6 +30,8 @@ export const USAGE = `npm run bench:e2e -- [--rounds N] [--seconds S] [--only RO
                 --kernel HOST  left or right: there the kernel's vxlan device is the other end
   --tunnels   who takes part and in which order: kernel, ovs, vxlane and names of variants
               (default kernel,vxlane,ovs; with --variant: the variants alone)
+  --json      print the result instead of tables, and write no file
+  --out       where the files go (default bench/results)
 `;
 
 /** Null: help was asked for. */
@@ -37,6 +44,8 @@ export function parseOptions(argv: readonly string[]): Options | null {
       only: { type: 'string' },
       variant: { type: 'string', multiple: true, default: [] },
       tunnels: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      out: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -50,6 +59,8 @@ export function parseOptions(argv: readonly string[]): Options | null {
         ? ROWS.filter(({ isExtra }) => isExtra !== true)
         : pick('only', values.only, new Map(ROWS.map((row) => [row.key, row]))),
     entrants: entrantsOf(variants, values.tunnels),
+    json: values.json,
+    out: values.out,
   };
 }
 

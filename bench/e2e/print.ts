@@ -1,8 +1,11 @@
-/** The summary as two tables: what each contender reached, and how they compare. */
+/** The summary for the terminal: what each contender reached and how they compare, as tables and as bars. */
 import { textTable } from '../../src/table.js';
+import { bar } from '../bar.js';
 import type { Line, Ratio } from './summary.js';
 
 const TITLES: Readonly<Record<string, string>> = { kernel: 'kernel vxlan', ovs: 'OVS userspace' };
+
+const BAR_LENGTH = 40;
 
 export function printSummary(lines: readonly Line[]): string {
   const names = Object.keys(lines[0]?.medians ?? {});
@@ -17,7 +20,20 @@ export function printSummary(lines: readonly Line[]): string {
   return tables.join('\n');
 }
 
-const titleOf = (name: string): string => TITLES[name] ?? name;
+/** Of each metric a bar for each contender, the longest of the highest value. */
+export function printBars(lines: readonly Line[]): string {
+  return lines
+    .map(({ name, unit, isRate, medians }) => {
+      const values = Object.entries(medians).filter(([, value]) => Number.isFinite(value));
+      const highest = Math.max(...values.map(([, value]) => value));
+      const rows = values.map(([of, value]) => [titleOf(of), `${bar(value / highest, BAR_LENGTH)} ${number(value)}`]);
+      const head = [`${name}${unit === '' ? '' : `, ${unit}`}`, isRate ? 'more is better' : 'less is better'];
+      return textTable(head, rows, 2);
+    })
+    .join('\n');
+}
+
+export const titleOf = (name: string): string => TITLES[name] ?? name;
 
 /** `+` where vxlane is the better one. */
 function cell({ ratio, lowest, highest }: Ratio, isRate: boolean): string {

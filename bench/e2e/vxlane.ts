@@ -1,7 +1,7 @@
 /** A variant of vxlane: a daemon on each host, with state, socket, port and VNIC of its own. */
 import { join } from 'node:path';
 import { VXLAN_PORT } from '../../src/address.js';
-import { ControlClient } from '../../src/control/client.js';
+import { type Client, createClient } from '../../src/control/client.js';
 import { Host } from '../../src/demo/host.js';
 import { seedTable, type Table } from './table.js';
 import {
@@ -88,7 +88,7 @@ async function addEnd(host: Host, variant: Variant, number: number, side: Side):
   const args = daemonArgs.map((word) => word.replaceAll('{side}', String(side)));
   await host.startDaemon('--fdb-size', String(size), ...args);
 
-  const client = new ControlClient(host.socket);
+  const client = createClient(host.socket);
   if (entries === 0) {
     const point = { 'direct/dest_ip': UNDERLAY[side === 0 ? 1 : 0], 'direct/dest_port': String(port) };
     await client.createOverlay({
@@ -119,7 +119,7 @@ async function addEnd(host: Host, variant: Variant, number: number, side: Side):
 }
 
 /** A figure of a table that is not there would be worse than none. */
-async function expectEntries(client: ControlClient, { name, entries }: Variant): Promise<void> {
+async function expectEntries(client: Client, { name, entries }: Variant): Promise<void> {
   const { fdbEntries } = await client.daemon();
   if (fdbEntries < entries) throw new Error(`variant ${name}: ${fdbEntries} FDB entries instead of ${entries}`);
 }

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { macFromNumber } from '../../src/address.js';
-import { ControlClient } from '../../src/control/client.js';
+import { type Client, createClient } from '../../src/control/client.js';
 import type { PluginContext } from '../../src/search/api.js';
 import type { Connection } from '../../src/search/plugins/etcd/client.js';
 import { etcd } from '../../src/search/plugins/etcd/etcd.js';
@@ -41,7 +41,7 @@ const BURST = 10_000;
 const BATCH = 128;
 
 const task = JSON.parse(process.argv[2] as string) as Task;
-const clients = task.daemons.map(({ socket }) => new ControlClient(socket));
+const clients = task.daemons.map(({ socket }) => createClient(socket));
 const macAt = (i: number) => macFromNumber(FIRST_MAC + i);
 const hostAt = (i: number) => `172.16.${(i >> 8) & 15}.${i & 255}`;
 const valueAt = (i: number, host: string) =>
@@ -100,7 +100,7 @@ async function createOverlays(): Promise<number[]> {
 }
 
 /** Looks until the forwarding table of the daemon has the destination; milliseconds since `start`. */
-async function untilSeen(client: ControlClient, mac: string, destination: string, start: number): Promise<number> {
+async function untilSeen(client: Client, mac: string, destination: string, start: number): Promise<number> {
   while (true) {
     const seen = await client.lookup(OVERLAY, mac);
     if (seen.destination === destination) {

@@ -7,7 +7,7 @@
  *   far    kernel   tap0 10.77.0.3        10.88.0.3
  */
 import { join } from 'node:path';
-import { ControlClient } from '../../src/control/client.js';
+import { type Client, createClient } from '../../src/control/client.js';
 import type { Host } from '../../src/demo/host.js';
 import { Lab } from '../../src/demo/lab.js';
 import { DEVICE, MACS, MESH, VNI } from './names.js';
@@ -18,7 +18,7 @@ const EVERYBODY = '00:00:00:00:00:00';
 /** A host that runs vxlane. */
 export interface Vtep {
   readonly host: Host;
-  readonly client: ControlClient;
+  readonly client: Client;
   readonly pid: number;
   readonly underlay: string;
   /** A namespace for more VNICs of this host: two interfaces in one would answer each other's ARP requests. */
@@ -73,7 +73,7 @@ async function addVtep(lab: Lab, name: string, number: number, daemonArgs: reado
   await host.startDaemon(...daemonArgs);
   return {
     host,
-    client: new ControlClient(host.socket),
+    client: createClient(host.socket),
     pid: host.daemonPid!,
     underlay,
     guest: await lab.addMachine(`${name}-vm`),

@@ -1,5 +1,5 @@
 /** The command line: from words to an exit status. Separate from main.ts, so that nothing here touches the process. */
-import { ControlClient } from '../control/client.js';
+import { createClient } from '../control/client.js';
 import { DEFAULT_SOCKET } from '../control/default-socket.js';
 import { ConfigurationRefused, unknownCommand, VxlaneError } from '../errors.js';
 import { nearestNames } from '../nearest-names.js';
@@ -74,7 +74,8 @@ async function contextOf(terminal: Terminal, socketTyped: unknown, complain: Con
     isTerminal: terminal.isTerminal,
     env: terminal.env,
     socket,
-    client: new ControlClient(socket),
+    client: createClient(socket),
+    commands: COMMANDS,
   };
 }
 

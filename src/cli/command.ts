@@ -1,8 +1,11 @@
 /**
  * A command is data: its name, one sentence, what it takes and what it does. `yargs.ts` turns the data into a parser.
  */
-import type { ControlClient } from '../control/client.js';
+import type { Client } from '../control/client.js';
 import type { Tint } from '../table.js';
+
+/** What a value is, so that a shell can complete it: names that the daemon has, or words that are always the same. */
+export type Completes = 'overlay' | 'vnic' | 'object' | 'plugin' | 'property' | 'netns' | 'file' | readonly string[];
 
 interface OptionBase {
   /** Other spellings: one letter is `-x`, more are `--xyz`. The first letter is shown in messages. */
@@ -16,6 +19,7 @@ interface ValueOption extends OptionBase {
   readonly what: string;
   /** What stands for the value in help and messages: `VNID`. */
   readonly value: string;
+  readonly completes?: Completes;
   readonly required?: boolean;
 }
 
@@ -49,6 +53,7 @@ export interface Positional {
   readonly label: string;
   /** In words, for messages: `overlay name`. */
   readonly what: string;
+  readonly completes?: Completes;
   /** Takes all the rest, also none; only the last may. */
   readonly rest?: true;
   /** May be left out; only the last may. */
@@ -77,6 +82,15 @@ export type Args<O extends Options, P extends Positionals> = {
       : string;
 };
 
+/** What the exit status tells a script. */
+export const EXIT_STATUS = {
+  0: 'well',
+  1: 'refused',
+  2: 'usage',
+  3: 'the answer is bad',
+  4: 'no daemon',
+} as const;
+
 /** Exit status: the question was answered, and the answer is bad, so that a script need not read it. */
 export const BAD_ANSWER = 3;
 
@@ -93,7 +107,9 @@ export interface Context {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Path of the control socket. */
   readonly socket: string;
-  readonly client: ControlClient;
+  readonly client: Client;
+  /** All there are, in the order of --help. */
+  readonly commands: Readonly<Record<string, () => Promise<Command>>>;
 }
 
 interface CommandOf<O extends Options, P extends Positionals> {
@@ -124,7 +140,15 @@ export const SOCKET: Option = {
   type: 'text',
   what: 'socket',
   value: 'PATH',
+  completes: 'file',
   help: 'control socket of the daemon (or VXLANE_SOCKET; default /run/vxlane/vxlane.sock)',
+};
+
+/** Of every command. */
+export const COMMON_OPTIONS: Options = {
+  socket: SOCKET,
+  help: { type: 'flag', aliases: ['h'], help: 'show help' },
+  version: { type: 'flag', help: 'show the version' },
 };
 
 /** For every command that prints. */
@@ -136,6 +160,7 @@ export const PROPERTIES = {
   aliases: ['p'],
   what: 'property',
   value: 'NAME=VALUE',
+  completes: 'property',
   help: 'set a property; repeatable, or several with commas between',
 } as const satisfies Option;
 
@@ -147,4 +172,24 @@ export function spellings(name: string, option: Option): string {
 /** `-v` or `--vnetid`. */
 export function dashed(name: string): string {
   return name.length === 1 ? `-${name}` : `--${name}`;
+}
+
+/** What there is to say of an option's value beside its help: bounds, choices, default. */
+export function notesOf(option: Option): string[] {
+  if (option.type === 'flag') return [];
+  const notes: string[] = [];
+  if (option.type === 'integer') notes.push(`${option.range[0]}..${option.range[1]}`);
+  if (option.type === 'choice') notes.push(option.choices.join('|'));
+  if ('default' in option && option.default !== undefined) notes.push(`default ${option.default}`);
+  if (option.required === true) notes.push('required');
+  return notes;
+}
+
+/** What stands behind the command's name: `[options] NAME`. */
+export function usageOf({ positionals }: Command): string {
+  const labels = Object.values(positionals).map(({ label, rest, optional }) => {
+    if (rest === true) return `[${label}...]`;
+    return optional === true ? `[${label}]` : label;
+  });
+  return ['[options]', ...labels].join(' ');
 }

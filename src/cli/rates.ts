@@ -1,5 +1,5 @@
 /** The difference of two readings of the counters, a second. */
-import type { PluginStats, StatsView, Traffic } from '../control/protocol.js';
+import type { OverlayStats, PluginStats, StatsView, Traffic } from '../control/protocol.js';
 
 /**
  * As `next`, with rates in place of counts. What is new, or counts from zero again (a restarted daemon), starts at 0.
@@ -25,6 +25,10 @@ export function ratesOf(last: StatsView, next: StatsView, seconds: number): Stat
 
   const dropsBefore = new Map(last.drops.map((drop) => [drop.reason, drop.frames]));
   const overlaysBefore = new Map(last.overlays.map((overlay) => [overlay.name, overlay]));
+  const strangers = (before: OverlayStats | undefined, now: OverlayStats) => {
+    const framesBefore = new Map(before?.strangers.map(({ ip, frames }) => [ip, frames]));
+    return now.strangers.map((each) => ({ ...each, frames: rate(framesBefore.get(each.ip), each.frames) }));
+  };
   const vnicsBefore = new Map(last.vnics.map((vnic) => [vnic.name, vnic]));
   const endpointsBefore = new Map(last.endpoints.map(({ endpoint, encap }) => [endpoint, encap]));
   return {
@@ -40,6 +44,7 @@ export function ratesOf(last: StatsView, next: StatsView, seconds: number): Stat
         fragments: rate(before?.fragments, overlay.fragments),
         drops: counts(before?.drops, overlay.drops),
         expectedDrops: rate(before?.expectedDrops, overlay.expectedDrops),
+        strangers: strangers(before, overlay),
       };
     }),
     vnics: next.vnics.map((vnic) => {

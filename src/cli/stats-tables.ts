@@ -4,15 +4,18 @@ import { type Column, formatTable, type Paint, type Tint } from '../table.js';
 
 type OverlayRow = StatsView['overlays'][number];
 type VnicRow = StatsView['vnics'][number];
+type StrangerRow = OverlayRow['strangers'][number] & { readonly over: string };
 type EndpointRow = StatsView['endpoints'][number];
 type DropRow = StatsView['drops'][number];
 
 /** `unit`: '' for counts since the daemon started, `/S` for rates. Tables without rows are left out. */
 export function formatStats(stats: StatsView, paint: Paint, unit: '' | '/S'): string {
+  const strangers = stats.overlays.flatMap(({ name, strangers: all }) => all.map((each) => ({ over: name, ...each })));
   const tables = [
     stats.overlays.length > 0 && formatTable(overlayColumns(unit, stats.overlays), stats.overlays, paint),
     stats.overlays.length > 0 && formatTable(pluginColumns(unit), stats.overlays, paint),
     stats.vnics.length > 0 && formatTable(vnicColumns(unit), stats.vnics, paint),
+    strangers.length > 0 && formatTable(strangerColumns(unit), strangers, paint),
     stats.endpoints.length > 0 && formatTable(endpointColumns(unit), stats.endpoints, paint),
     stats.drops.length > 0 && formatTable(dropColumns(unit), stats.drops, paint),
   ];
@@ -89,6 +92,16 @@ function endpointColumns(unit: string): Column<EndpointRow>[] {
     { title: 'ENDPOINT', value: ({ endpoint }) => endpoint },
     ...traffic<EndpointRow>('ENCAP', unit, ({ encap }) => encap),
     { title: 'PATH-MTU', value: ({ pathMtu }) => (pathMtu === null ? '' : String(pathMtu)), isNumber: true },
+  ];
+}
+
+function strangerColumns(unit: string): Column<StrangerRow>[] {
+  return [
+    { title: 'REFUSED', value: ({ ip }) => ip },
+    { title: 'OVER', value: ({ over }) => over },
+    { title: 'MAC', value: ({ mac }) => mac },
+    { title: `FRAMES${unit}`, value: ({ frames }) => String(frames), isNumber: true },
+    { title: 'ALLOW', value: ({ allow }) => allow },
   ];
 }
 

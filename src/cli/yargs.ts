@@ -4,14 +4,18 @@
  */
 import parser from 'yargs-parser';
 import { flagWithValue, optionWithoutValue, unknownOptions, VxlaneError } from '../errors.js';
-import { type Command, dashed, type Option, type Options, SOCKET, spellings } from './command.js';
+import {
+  COMMON_OPTIONS,
+  type Command,
+  dashed,
+  EXIT_STATUS,
+  notesOf,
+  type Option,
+  type Options,
+  spellings,
+  usageOf,
+} from './command.js';
 import type { Typed } from './values.js';
-
-const COMMON: Options = {
-  socket: SOCKET,
-  help: { type: 'flag', aliases: ['h'], help: 'show help' },
-  version: { type: 'flag', help: 'show the version' },
-};
 
 const CONFIGURATION = {
   'boolean-negation': false,
@@ -31,7 +35,7 @@ export function splitCommand(
   argv: readonly string[],
   isCommand: (name: string) => boolean,
 ): { name: string | null; rest: string[] } {
-  const { words } = parse(COMMON, argv, { 'halt-at-non-option': true });
+  const { words } = parse(COMMON_OPTIONS, argv, { 'halt-at-non-option': true });
   const length = isCommand(words.slice(0, 2).join(' ')) ? 2 : 1;
   const name = words.length === 0 ? null : words.slice(0, length).join(' ');
   return { name, rest: [...argv.slice(0, argv.length - words.length), ...words.slice(length)] };
@@ -39,7 +43,7 @@ export function splitCommand(
 
 /** Throws a VxlaneError of exit status 2 for an unknown option, or one with a value too few or too many. */
 export function parseOptions(command: Command | null, argv: readonly string[]): Typed {
-  return parse({ ...COMMON, ...command?.options }, argv);
+  return parse({ ...COMMON_OPTIONS, ...command?.options }, argv);
 }
 
 function parse(table: Options, argv: readonly string[], more: Record<string, boolean> = {}): Typed {
@@ -86,11 +90,11 @@ export async function helpText(command: Command | null, commands: readonly Comma
   if (command === null) {
     help.usage('Usage: vxlane COMMAND [options]\n\nA userspace VXLAN tunnel endpoint for Linux.');
     for (const { name, sentence } of commands) help.command(name, sentence);
-    help.epilogue(
-      'vxlane COMMAND --help tells more. Exit status: 0 well, 1 refused, 2 usage, 3 the answer is bad, 4 no daemon.',
-    );
-  } else help.usage(usageOf(command)).example(command.example, '');
-  for (const [name, option] of Object.entries({ ...command?.options, ...COMMON })) {
+    const statuses = Object.entries(EXIT_STATUS).map((each) => each.join(' '));
+    help.epilogue(`vxlane COMMAND --help tells more. Exit status: ${statuses.join(', ')}.`);
+  } else
+    help.usage(`Usage: vxlane ${command.name} ${usageOf(command)}\n\n${command.sentence}`).example(command.example, '');
+  for (const [name, option] of Object.entries({ ...command?.options, ...COMMON_OPTIONS })) {
     help.option(name, { alias: option.aliases, description: helpOf(option), type: 'boolean' });
   }
   // yargs writes the type of each option at its line's end; ours all stand as flags there, and their text says more.
@@ -99,18 +103,5 @@ export async function helpText(command: Command | null, commands: readonly Comma
 
 function helpOf(option: Option): string {
   if (option.type === 'flag') return option.help;
-  const notes = [`${option.value}: ${option.help}`];
-  if (option.type === 'integer') notes.push(`${option.range[0]}..${option.range[1]}`);
-  if (option.type === 'choice') notes.push(option.choices.join('|'));
-  if ('default' in option && option.default !== undefined) notes.push(`default ${option.default}`);
-  if (option.required === true) notes.push('required');
-  return notes.join('; ');
-}
-
-function usageOf({ name, sentence, positionals }: Command): string {
-  const labels = Object.values(positionals).map(({ label, rest, optional }) => {
-    if (rest === true) return `[${label}...]`;
-    return optional === true ? `[${label}]` : label;
-  });
-  return `Usage: ${['vxlane', name, '[options]', ...labels].join(' ')}\n\n${sentence}`;
+  return [`${option.value}: ${option.help}`, ...notesOf(option)].join('; ');
 }

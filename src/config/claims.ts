@@ -2,7 +2,7 @@
  * What only one object may have: a name, a VNI, a MAC on an overlay, the right to any MAC. And what those who share a
  * socket must agree on. Declared objects are compared with each other and with what commands have made.
  */
-import { formatEndpoint } from '../address.js';
+import { formatListen } from '../address.js';
 import { OVERLAY_PROPERTIES, SOCKET_PROPERTIES } from '../overlay-properties/overlay-properties.js';
 import type { Model, OverlayModel, VnicModel } from './model.js';
 import { type ReadOverlay, type Source, trying } from './overlay.js';
@@ -29,7 +29,7 @@ export class Claims {
   readonly #source: Source;
   readonly #there: There;
   readonly #taken = new Taken();
-  /** By listening endpoint, what its first overlay wants of it. */
+  /** By listening endpoint and device, what its first overlay wants of it. */
   readonly #sockets = new Map<string, { readonly values: readonly string[]; readonly holder: string }>();
 
   constructor(source: Source, there: There) {
@@ -116,9 +116,9 @@ export class Claims {
   }
 
   #refuse(path: Path, refusals: readonly Refusal[]): void {
-    for (const { field, error } of refusals) {
+    for (const { field, index, error } of refusals) {
       if (field === 'name') this.#wrongKey(path, error.message);
-      else this.#wrong([...path, field], error.message);
+      else this.#wrong([...path, field, ...(index === undefined ? [] : [String(index)])], error.message);
     }
   }
 
@@ -159,9 +159,11 @@ function settingOf(properties: OverlayModel['properties'], name: string): string
 }
 
 function listenOf(properties: OverlayModel['properties']): string {
-  return formatEndpoint({
+  const device = properties['vxlan/underlay_dev'];
+  return formatListen({
     ip: settingOf(properties, 'vxlan/listen_ip'),
     port: Number(settingOf(properties, 'vxlan/listen_port')),
+    ...(device === undefined ? {} : { device }),
   });
 }
 

@@ -22,6 +22,8 @@ export interface VnicModel {
   /** null: the daemon's own. */
   readonly netns: string | null;
   readonly allowAnyMac: boolean;
+  /** Given to its interface, each canonical `ADDRESS/LENGTH`. */
+  readonly addresses: readonly string[];
   readonly temporary?: boolean;
 }
 

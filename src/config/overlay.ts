@@ -1,6 +1,7 @@
 /** One overlay of a file: its plugin, its properties, its targets. */
 import { resolve } from 'node:path';
 import { messageOf, VxlaneError } from '../errors.js';
+import { withoutZone } from '../overlay-properties/listen.js';
 import { configurationFrom, type OverlayConfiguration, specsOf } from '../overlay-properties/overlay-properties.js';
 import type { PropertySpec, Target } from '../search/api.js';
 import type { Manifest } from '../search/host/messages.js';
@@ -64,22 +65,24 @@ type Given = NonNullable<OverlayContent['properties']>;
 function configure(source: Source, path: Path, plugin: Manifest, content: Given): OverlayConfiguration | null {
   const { root, problems } = source;
   const specs = specsOf(plugin);
-  const [given, wrong] = textsOf(source, [...path, 'properties'], specs, content);
+  const [typed, wrong] = textsOf(source, [...path, 'properties'], specs, content);
+  const at = [...path, 'properties', 'vxlan/listen_ip'];
+  const given = trying(problems, placeOf(root, at), at, () => withoutZone(typed));
+  if (given === null) return null;
   const { values, problems: found } = checkProperties(specs, given);
   for (const { name, text } of found) {
     if (wrong.has(name)) continue;
-    const at = [...path, 'properties', name];
+    const where = [...path, 'properties', name];
     const isGiven = Object.hasOwn(given, name);
     // A missing one is told at what should hold it, a wrong one at its own place: neither needs its name twice.
-    const place = isGiven ? placeOf(root, at) : keyPlaceOf(root, at);
+    const place = isGiven ? placeOf(root, where) : keyPlaceOf(root, where);
     problems.add(
       place,
-      isGiven ? at : at.slice(0, -1),
+      isGiven ? where : where.slice(0, -1),
       isGiven && text.startsWith(name) ? text.slice(name.length + 1) : text,
     );
   }
   if (found.length > 0 || wrong.size > 0) return null;
-  const at = [...path, 'properties', 'vxlan/listen_ip'];
   return trying(problems, placeOf(root, at), at, () => configurationFrom(given, values));
 }
 

@@ -2,7 +2,7 @@
  * From what there is to what is declared, touching nothing that is the same in both. Pure: config-file/apply.ts of
  * the daemon takes the steps. Their order lets names, VNIs and MACs move between objects:
  *
- *   VNICs go, overlays go, overlays change, overlays come, VNICs come
+ *   VNICs change, VNICs go, overlays go, overlays change, overlays come, VNICs come
  */
 import { formatEndpoint } from '../address.js';
 import { OVERLAY_PROPERTIES } from '../overlay-properties/overlay-properties.js';
@@ -17,6 +17,8 @@ export type Step<O extends OverlayModel = OverlayModel> =
   /** Declared no more, or made anew `because` of what changed: then its VNICs leave it, and their interfaces stay. */
   | { readonly do: 'remove-overlay'; readonly name: string; readonly because: readonly string[] }
   | OverlayChange<O>
+  /** Its addresses are others. */
+  | { readonly do: 'change-vnic'; readonly vnic: VnicModel }
   | { readonly do: 'add-overlay'; readonly overlay: O }
   | { readonly do: 'add-vnic'; readonly vnic: VnicModel };
 
@@ -46,20 +48,24 @@ export function plan<O extends OverlayModel>(from: Model, to: Model<O>, specsOf:
     if (difference.fixed.length > 0) rebuilt.set(overlay.name, difference.fixed);
     else changes.push({ do: 'change-overlay', overlay, ...difference });
   }
+  const vnicsChange: Step<O>[] = [];
   const vnicsGo: Step<O>[] = [];
   const returning: VnicModel[] = [];
   for (const before of from.vnics.values()) {
     const vnic = to.vnics.get(before.name);
     const because = vnic === undefined ? [] : vnicDifference(before, vnic);
     if (vnic !== undefined && because.length === 0) continue;
-    if (vnic !== undefined) returning.push(vnic);
     const isSameInterface = vnic !== undefined && before.mac === vnic.mac && before.netns === vnic.netns;
+    if (isSameInterface && because.includes('addresses')) vnicsChange.push({ do: 'change-vnic', vnic });
+    if (because.length === 1 && because[0] === 'addresses') continue;
+    if (vnic !== undefined) returning.push(vnic);
     vnicsGo.push({ do: isSameInterface ? 'detach-vnic' : 'remove-vnic', name: before.name, because });
   }
   const overlaysGo = [...from.overlays.keys()].filter((name) => !to.overlays.has(name) || rebuilt.has(name));
   const overlaysCome = [...to.overlays.values()].filter(({ name }) => !from.overlays.has(name) || rebuilt.has(name));
   const vnicsCome = [...to.vnics.values()].filter((vnic) => !from.vnics.has(vnic.name) || returning.includes(vnic));
   return [
+    ...vnicsChange,
     ...vnicsGo,
     ...overlaysGo.map((name): Step<O> => ({ do: 'remove-overlay', name, because: rebuilt.get(name) ?? [] })),
     ...changes,
@@ -112,8 +118,10 @@ function canTake(spec: PropertySpec | undefined, value: string | undefined): boo
 /** The keys that differ, as a file names them. */
 export function vnicDifference(from: VnicModel, to: VnicModel): string[] {
   const keys = { overlay: 'overlay', mac: 'mac', netns: 'netns', allowAnyMac: 'allow_any_mac' } as const;
-  return Object.entries(keys).flatMap(([key, name]) => {
+  const differing = Object.entries(keys).flatMap(([key, name]) => {
     const field = key as keyof typeof keys;
-    return from[field] === to[field] ? [] : [name];
+    return from[field] === to[field] ? [] : [name as string];
   });
+  const textOf = ({ addresses }: VnicModel) => addresses.toSorted().join();
+  return textOf(from) === textOf(to) ? differing : [...differing, 'addresses'];
 }

@@ -2,8 +2,18 @@
  * What may not be, whoever asks for it: a command, a configuration file, or what was kept over a restart. Each says the
  * same of the same mistake; who adds where it stands. Every refusal is a VxlaneError.
  */
-import { type Endpoint, formatEndpoint, ipFamily, isMulticastMac, parseEndpoint, parseMac } from '../address.js';
 import {
+  type Endpoint,
+  formatEndpoint,
+  ipFamily,
+  isLinkLocal6,
+  isMulticastMac,
+  type Listen,
+  parseEndpoint,
+  parseMac,
+} from '../address.js';
+import {
+  addressTaken,
   anyMacTaken,
   badDestination,
   badMac,
@@ -19,11 +29,13 @@ import {
   vniTaken,
   wrongFamily,
 } from '../errors.js';
-import { isOwnEndpoint } from '../overlay-properties/overlay-properties.js';
+import { isOwnEndpoint } from '../overlay-properties/listen.js';
 import type { Target } from '../search/api.js';
 import { isHostAddress } from '../search/host/answers.js';
 import type { Manifest } from '../search/host/messages.js';
+import { autoMac } from './auto-mac.js';
 import type { OverlayModel, VnicModel } from './model.js';
+import { ipOf } from './vnic-address.js';
 
 const ZERO_MAC = '00:00:00:00:00:00';
 
@@ -32,6 +44,11 @@ export function vnicMac(text: string): string {
   const mac = canonicalMac(text);
   if (isMulticastMac(mac) || mac === ZERO_MAC) throw badVnicMac(mac);
   return mac;
+}
+
+/** The MAC that is asked for of a VNIC: `auto`, or what {@link vnicMac} takes. */
+export function wantedMac(text: string, { name, overlay }: Pick<VnicModel, 'name' | 'overlay'>): string {
+  return text.toLowerCase() === 'auto' ? autoMac(overlay, name) : vnicMac(text);
 }
 
 /** The MAC of a static target, in canonical text. Throws when it is none, or no single host's. */
@@ -68,7 +85,9 @@ export function checkTakesTargets(plugin: Manifest | null): void {
 
 /** What of an object is refused: `name` is the object itself. */
 export interface Refusal {
-  readonly field: 'name' | 'vni' | 'mac' | 'allow_any_mac';
+  readonly field: 'name' | 'vni' | 'mac' | 'allow_any_mac' | 'addresses';
+  /** Which of a field that is a list. */
+  readonly index?: number;
   readonly error: VxlaneError;
 }
 
@@ -78,7 +97,19 @@ export function refuse(refusals: readonly Refusal[]): void {
   if (first !== undefined) throw first.error;
 }
 
-/** Who has what only one may have: a name, a VNI, a MAC on an overlay, the right to any MAC there. */
+type ClaimingVnic = Omit<VnicModel, 'temporary'>;
+
+/** Where `ip netns` keeps namespaces: a path there is another spelling of the name. */
+const NETNS_PATH = /^\/(?:var\/)?run\/netns\//;
+
+/** Link-local ones mean something on one link alone (RFC 4007 section 6), and each overlay is one. */
+function addressClaim({ overlay, netns }: ClaimingVnic, address: string): string {
+  const ip = ipOf(address);
+  const place = netns?.replace(NETNS_PATH, '') ?? '';
+  return `address ${place} ${isLinkLocal6(ip) ? overlay : ''} ${ip}`;
+}
+
+/** Who has what only one may have: a name, a VNI, a MAC on an overlay, the right to any MAC there, an address. */
 export class Taken {
   /** By what is taken, who has it. The first keeps it. */
   readonly #holders = new Map<string, string>();
@@ -87,8 +118,13 @@ export class Taken {
 
   /** `holder`: how a refusal names it. */
   addOverlay({ name, vni }: Pick<OverlayModel, 'name' | 'vni'>, holder = `overlay ${name}`): void {
-    this.#add(`name ${name}`, holder);
+    this.addName(name, holder);
     this.#add(`vni ${vni}`, holder);
+  }
+
+  /** Of which nothing else is known. */
+  addName(name: string, holder: string): void {
+    this.#add(`name ${name}`, holder);
   }
 
   /** Static targets of an overlay: their MACs are no VNIC's. */
@@ -96,10 +132,12 @@ export class Taken {
     this.#targets.set(overlay, targets);
   }
 
-  addVnic({ name, overlay, mac, allowAnyMac }: Omit<VnicModel, 'netns'>, holder = `VNIC ${name}`): void {
-    this.#add(`name ${name}`, holder);
+  addVnic(vnic: ClaimingVnic, holder = `VNIC ${vnic.name}`): void {
+    const { name, overlay, mac, allowAnyMac, addresses } = vnic;
+    this.addName(name, holder);
     this.#add(`mac ${overlay} ${mac}`, holder);
     if (allowAnyMac) this.#add(`any ${overlay}`, holder);
+    for (const address of addresses) this.#add(addressClaim(vnic, address), holder);
   }
 
   /** Why an overlay cannot be beside what there is. */
@@ -111,7 +149,8 @@ export class Taken {
   }
 
   /** Why a VNIC cannot. */
-  vnic({ name, overlay, mac, allowAnyMac }: Omit<VnicModel, 'netns'>): Refusal[] {
+  vnic(vnic: ClaimingVnic): Refusal[] {
+    const { name, overlay, mac, allowAnyMac, addresses } = vnic;
     const isTarget = this.#targets.get(overlay)?.has(mac) === true;
     return [
       ...this.#refusal('name', `name ${name}`, (holder) => nameTaken(name, holder)),
@@ -120,6 +159,11 @@ export class Taken {
       ...(allowAnyMac
         ? this.#refusal('allow_any_mac', `any ${overlay}`, (holder) => anyMacTaken(overlay, holder))
         : []),
+      ...addresses.flatMap((address, index) =>
+        this.#refusal('addresses', addressClaim(vnic, address), (holder) => addressTaken(address, holder)).map(
+          (refusal) => ({ ...refusal, index }),
+        ),
+      ),
     ];
   }
 
@@ -130,7 +174,7 @@ export class Taken {
   }
 
   /** Throws when frames to the target would come back to the overlay, and no VNIC there takes them. */
-  checkTarget(overlay: string, target: Target, listen: Endpoint): void {
+  checkTarget(overlay: string, target: Target, listen: Listen): void {
     if (target === 'drop' || this.#holders.has(`any ${overlay}`) || !isOwnEndpoint(listen, target)) return;
     throw pointsToItself(overlay, formatEndpoint(target));
   }

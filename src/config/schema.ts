@@ -82,8 +82,10 @@ function typeSchema(spec: PropertySpec, isSwitch: boolean): Schema {
       const words = values === undefined ? [] : [{ enum: [...values] }];
       return { anyOf: [number, { type: 'string', pattern: type === 'uint' ? '^\\d+$' : '^-?\\d+$' }, ...words] };
     }
-    case 'ip':
-      return { type: 'string', anyOf: [{ format: 'ipv4' }, { format: 'ipv6' }] };
+    case 'ip': {
+      const withZone = spec.name === 'vxlan/listen_ip' ? [{ pattern: '^[Ff][Ee][89ABab][^%]*%[^/:%\\s]{1,15}$' }] : [];
+      return { type: 'string', anyOf: [{ format: 'ipv4' }, { format: 'ipv6' }, ...withZone] };
+    }
     case 'string':
     case 'secret':
       return values === undefined ? { type: 'string', minLength: 1, maxLength: maxBytes } : { enum: [...values] };

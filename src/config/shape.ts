@@ -13,6 +13,7 @@ import { describe, keyPlaceOf, placeOf, plain, type Value, valueAt } from './yam
 const expecting = (words: string) => ({ error: () => words });
 
 const A_MAPPING = expecting('a mapping');
+const AN_ADDRESS = expecting('ADDRESS/LENGTH, as 10.55.55.2/24 or fd00::2/64');
 const A_VNI = expecting(`a whole number from 0 to ${VNI_MAX}`);
 
 const OverlayShape = z.strictObject(
@@ -46,7 +47,9 @@ const VnicShape = z.strictObject(
     overlay: z
       .string(expecting('the name of an overlay of this file'))
       .describe('overlay it is on, declared in this file'),
-    mac: z.string(expecting('a MAC address as text, in quotes if it is digits alone')).describe('MAC of the interface'),
+    mac: z
+      .string(expecting('a MAC address as text, in quotes if it is digits alone'))
+      .describe('MAC of the interface; auto: one made of the names of overlay and VNIC, and of the machine'),
     netns: z
       .string(expecting('the name of a network namespace, or an absolute path'))
       .nullish()
@@ -55,6 +58,10 @@ const VnicShape = z.strictObject(
       .boolean(expecting('true or false'))
       .default(false)
       .describe('let other MACs send through it: a bridge with virtual machines behind'),
+    addresses: z
+      .array(z.string(AN_ADDRESS), expecting('a list of ADDRESS/LENGTH, as [10.55.55.2/24, fd00::2/64]'))
+      .nullish()
+      .describe('addresses of the interface, each with the length of its prefix: 10.55.55.2/24, fd00::2/64'),
   },
   A_MAPPING,
 );

@@ -2,13 +2,16 @@
  * A configuration file, from its text to what it declares: all or nothing, and everything that is wrong with it at
  * once. What the commands would refuse before they do anything is refused here too.
  */
+import { isolationIn } from '../overlay-properties/overlay-properties.js';
 import type { Manifest } from '../search/host/messages.js';
+import type { Isolation } from '../search/host/placement.js';
 import { Claims, type There } from './claims.js';
 import { type Declaration, NOTHING, type VnicModel } from './model.js';
 import { type ReadOverlay, readOverlay, referenceOf, type Source, trying } from './overlay.js';
 import { type Path, type Problems, shown } from './problems.js';
-import { vnicMac } from './rules.js';
+import { wantedMac } from './rules.js';
 import { contentOf, type FileContent, type VnicContent } from './shape.js';
+import { vnicAddresses } from './vnic-address.js';
 import { keyPlaceOf, parseYaml, placeOf, type Value } from './yaml.js';
 
 export interface Rules {
@@ -32,10 +35,16 @@ export function parse(text: string, problems: Problems): Parsed | null {
   return root === null ? null : { root, content: contentOf(root, problems) };
 }
 
-/** The search plugins that a file names, its relative paths made absolute. */
-export function searchesOf({ content }: Parsed, directory: string): string[] {
-  const searches = [...content.overlays.values()].flatMap(({ search }) => search ?? []);
-  return [...new Set(searches.map((search) => referenceOf(search, directory)))];
+/** The search plugins that a file names, its relative paths made absolute, and where to look at them. */
+export function searchesOf({ content }: Parsed, directory: string): Map<string, Isolation> {
+  const searches = new Map<string, Isolation>();
+  for (const { search, properties } of content.overlays.values()) {
+    if (search === undefined) continue;
+    const reference = referenceOf(search, directory);
+    // What one overlay trusts as far as that need not be fit for a process.
+    if (searches.get(reference) !== 'thread') searches.set(reference, isolationIn(properties ?? {}));
+  }
+  return searches;
 }
 
 /** What the file declares; null when something is wrong with it, which is among the problems then. */
@@ -70,14 +79,17 @@ function readVnic(
   content: Partial<VnicContent>,
   overlays: ReadonlyMap<string, unknown>,
 ): VnicModel | null {
-  const { overlay, mac: text, netns, allow_any_mac: allowAnyMac } = content;
+  const { overlay, mac: text, netns, allow_any_mac: allowAnyMac, addresses: texts } = content;
   const before = problems.count;
   const wrong = (key: string, problem: string) => {
     const path = ['vnics', name, key];
     problems.add(placeOf(root, path), path, problem);
   };
   const at = ['vnics', name, 'mac'];
-  const mac = text === undefined ? null : trying(problems, placeOf(root, at), at, () => vnicMac(text));
+  const mac =
+    text === undefined || overlay === undefined
+      ? null
+      : trying(problems, placeOf(root, at), at, () => wantedMac(text, { name, overlay }));
   if (overlay !== undefined && !overlays.has(overlay)) {
     const known =
       overlays.size === 0
@@ -88,8 +100,20 @@ function readVnic(
   if (typeof netns === 'string' && !isNetns(netns)) {
     wrong('netns', `is ${shown(netns)}: expected a name as of "ip netns list", or an absolute path`);
   }
+  const addresses = readAddresses(root, problems, name, texts ?? []);
   if (overlay === undefined || mac === null || allowAnyMac === undefined || !('netns' in content)) return null;
-  return problems.count > before ? null : { name, overlay, mac, netns: netns ?? null, allowAnyMac };
+  return problems.count > before ? null : { name, overlay, mac, netns: netns ?? null, allowAnyMac, addresses };
+}
+
+/** Every wrong one is told, at its own place. */
+function readAddresses(root: Value, problems: Problems, name: string, texts: readonly string[]): string[] {
+  const found: string[] = [];
+  for (const [index, text] of texts.entries()) {
+    const path = ['vnics', name, 'addresses', String(index)];
+    const next = trying(problems, placeOf(root, path), path, () => vnicAddresses([...found, text]));
+    if (next !== null) found.push(next.at(-1) as string);
+  }
+  return found;
 }
 
 /** As src/system/netns.ts takes them. */

@@ -1,14 +1,16 @@
 /** What a client is told of an error: one status, one code, one line. */
 import type { z } from 'zod';
 import { badRequest, internalError, messageOf, VxlaneError } from '../errors.js';
+import type { RefusalView } from './protocol.js';
 
 export interface Refusal {
-  status: 400 | 404 | 409 | 500;
-  body: { error: { code: string; message: string } };
+  status: 400 | 403 | 404 | 409 | 500;
+  body: RefusalView;
 }
 
-/** `no_such_…` is 404, `bad_…` is 400, every other expected error 409. */
-function statusOf(code: string): Refusal['status'] {
+/** `no_such_…` is 404, `bad_…` is 400, `not_permitted` is 403, every other expected error 409. */
+export function statusOf(code: string): Refusal['status'] {
+  if (code === 'not_permitted') return 403;
   if (code.startsWith('no_such_')) return 404;
   return code.startsWith('bad_') ? 400 : 409;
 }
@@ -34,9 +36,9 @@ function refusal({ code, message }: VxlaneError): Refusal {
   return { status: statusOf(code), body: { error: { code, message } } };
 }
 
-/** The body of a request as the schema's type, or a VxlaneError that names every wrong field on one line. */
-export function parseBody<S extends z.ZodType>(schema: S, body: unknown): z.infer<S> {
-  const parsed = schema.safeParse(body);
+/** A part of a request as the schema's type, or a VxlaneError that names every wrong field on one line. */
+export function parse<S extends z.ZodType>(schema: S, given: unknown): z.infer<S> {
+  const parsed = schema.safeParse(given);
   if (parsed.success) return parsed.data;
   throw badRequest(parsed.error.issues.map(describeIssue));
 }

@@ -1,5 +1,6 @@
 /** One HTTP request over a Unix socket, and what can go wrong with it in words. */
 import { type IncomingMessage, request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { daemonAbsent, daemonFailed, daemonNotPermitted, daemonSilent, VxlaneError } from '../errors.js';
 
 export interface ControlRequest {
@@ -29,7 +30,30 @@ export async function sendRequest(options: ControlRequest): Promise<unknown> {
   throw daemonFailed(options.socket, `HTTP status ${status}`);
 }
 
-function exchange(options: ControlRequest): Promise<{ status: number; text: string }> {
+interface Reply {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** Nothing was done of what was asked for. */
+const BUSY = 503;
+/** Milliseconds until a daemon that is too busy is asked again: twice as long each time, up to RETRY_MOST_MS. */
+const RETRY_FIRST_MS = 20;
+const RETRY_MOST_MS = 200;
+
+async function exchange(options: ControlRequest): Promise<Reply> {
+  const deadlineMs = performance.now() + options.timeoutMs;
+  let pauseMs = RETRY_FIRST_MS;
+  for (;;) {
+    const leftMs = deadlineMs - performance.now();
+    const reply = await attempt(options, leftMs);
+    if (reply.status !== BUSY || leftMs < RETRY_MOST_MS) return reply;
+    await sleep(pauseMs);
+    pauseMs = Math.min(2 * pauseMs, RETRY_MOST_MS);
+  }
+}
+
+function attempt(options: ControlRequest, leftMs: number): Promise<Reply> {
   const body = options.body === undefined ? null : JSON.stringify(options.body);
   return new Promise((resolve, reject) => {
     const sent = request({
@@ -40,10 +64,7 @@ function exchange(options: ControlRequest): Promise<{ status: number; text: stri
       // A command makes one request or few; a kept connection would only delay its exit.
       agent: false,
     });
-    const timer = setTimeout(
-      () => sent.destroy(daemonSilent(options.socket, options.timeoutMs / 1000)),
-      options.timeoutMs,
-    );
+    const timer = setTimeout(() => sent.destroy(daemonSilent(options.socket, options.timeoutMs / 1000)), leftMs);
     sent.once('close', () => clearTimeout(timer));
     sent.once('error', (error) => reject(explain(error, options.socket)));
     sent.once('response', (response) => {

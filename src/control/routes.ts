@@ -1,113 +1,210 @@
-/** The routes of protocol.ts, each one call of the controller. */
-import type { FastifyInstance } from 'fastify';
-import { parseMac } from '../address.js';
-import { badLimit, badMac } from '../errors.js';
-import {
-  type Controller,
-  CreateOverlay,
-  CreateVnic,
-  ModifyOverlay,
-  type PageRequest,
-  SetLogLevel,
-  SetTarget,
-  TARGETS_DEFAULT,
-  TARGETS_MAX,
-} from './protocol.js';
-import { parseBody } from './refusal.js';
+/**
+ * Every route of the control API, once: the server's routes, the client's methods and docs/openapi.json are made of
+ * this table and of the schemas that protocol.ts has for each. Loads no validation library, because every command pays
+ * for its start.
+ */
 
-interface Named {
-  Params: { name: string };
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
+  /** `:name` and `:mac` are parameters. */
+  readonly path: `/v1/${string}`;
+  /** When it is done; 204 has no body. */
+  readonly status: 200 | 201 | 204;
+  /** One sentence. */
+  readonly summary: string;
+  /** It changes nothing, and has nothing done: it is also served where `--http` says. */
+  readonly isReadOnly?: true;
+  /** Seconds that a client waits for the answer. */
+  readonly patience: number;
+  /**
+   * Codes of its refusals that a program may want to tell apart. Any route may refuse as `bad_request` or
+   * `not_permitted`, and one that changes something for whatever reason the machine has.
+   */
+  readonly refuses: readonly string[];
 }
 
-interface NamedMac {
-  Params: { name: string; mac: string };
-}
+/** Answers come from memory. */
+const READ = { method: 'GET', status: 200, isReadOnly: true, patience: 5 } as const;
+/** A search plugin may load a million entries before the overlay exists, and may then be asked for as many. */
+const CHANGE_PATIENCE = 120;
+const CHANGE = { status: 200, patience: CHANGE_PATIENCE } as const;
+const CREATE = { method: 'POST', status: 201, patience: CHANGE_PATIENCE } as const;
+const SILENT = { status: 204, patience: CHANGE_PATIENCE } as const;
 
-interface NamedPage extends Named {
-  Querystring: { after?: string | string[]; limit?: string | string[] };
-}
+export const ROUTES = {
+  daemon: { ...READ, path: '/v1/daemon', summary: 'How the daemon itself is.', refuses: [] },
+  status: { ...READ, path: '/v1/status', summary: 'One screen: is it well, and what is wrong.', refuses: [] },
+  reload: {
+    ...CHANGE,
+    method: 'POST',
+    path: '/v1/reload',
+    summary: 'Read the configuration file and whatever plugins read again, as SIGHUP does; answers when that is over.',
+    refuses: [],
+  },
+  handover: {
+    ...CHANGE,
+    method: 'POST',
+    path: '/v1/handover',
+    summary: 'Another daemon begins to take the place of this one, which carries frames on and refuses changes.',
+    refuses: ['handover_refused'],
+  },
+  endHandover: {
+    ...SILENT,
+    method: 'POST',
+    path: '/v1/handover/end',
+    summary: 'The other daemon carries all frames: this one ends when it has sent what it had.',
+    refuses: ['handover_refused'],
+  },
+  setLogLevel: {
+    ...SILENT,
+    method: 'PUT',
+    path: '/v1/log-level',
+    summary: "Change the level of the daemon's log until it ends.",
+    refuses: [],
+  },
+  stats: {
+    ...READ,
+    path: '/v1/stats',
+    summary: 'Frames, bytes and drops by reason, of all overlays or of those that are named.',
+    refuses: ['no_such_overlay'],
+  },
+  events: {
+    ...READ,
+    path: '/v1/events',
+    summary: 'What happened of late, oldest first; `/v1/events/stream` has it as it happens.',
+    refuses: [],
+  },
+  overlays: { ...READ, path: '/v1/overlays', summary: 'All overlays, by name.', refuses: [] },
+  createOverlay: {
+    ...CREATE,
+    path: '/v1/overlays',
+    summary: 'Create an overlay: all or nothing.',
+    refuses: [
+      'bad_encap',
+      'bad_vni',
+      'bad_properties',
+      'bad_search_path',
+      'name_taken',
+      'vni_taken',
+      'unknown_search_plugin',
+      'search_plugin_unusable',
+      'plugin_failed',
+      'port_in_use',
+      'address_not_local',
+      'socket_differs',
+    ],
+  },
+  overlay: { ...READ, path: '/v1/overlays/:name', summary: 'One overlay.', refuses: ['no_such_overlay'] },
+  modifyOverlay: {
+    ...CHANGE,
+    method: 'PATCH',
+    path: '/v1/overlays/:name',
+    summary: 'Change properties of an overlay, or swap its search plugin under traffic.',
+    refuses: [
+      'bad_modify',
+      'bad_properties',
+      'no_such_overlay',
+      'not_loaded',
+      'property_fixed',
+      'declared_in_file',
+      'unknown_search_plugin',
+      'swap_loses_targets',
+    ],
+  },
+  deleteOverlay: {
+    ...SILENT,
+    method: 'DELETE',
+    path: '/v1/overlays/:name',
+    summary: 'Delete an overlay that has no VNICs.',
+    refuses: ['no_such_overlay', 'overlay_has_vnics', 'declared_in_file'],
+  },
+  targets: {
+    ...READ,
+    path: '/v1/overlays/:name/targets',
+    summary: 'A page of the targets of an overlay, in an order that stays: where frames to each MAC go.',
+    refuses: ['no_such_overlay', 'not_loaded'],
+  },
+  flushTargets: {
+    ...SILENT,
+    method: 'DELETE',
+    path: '/v1/overlays/:name/targets',
+    summary: 'Forget all targets of an overlay that no VNIC and no file holds.',
+    refuses: ['no_such_overlay'],
+  },
+  setTarget: {
+    ...SILENT,
+    method: 'PUT',
+    path: '/v1/overlays/:name/targets/:mac',
+    summary: 'Say where frames to a MAC go, whatever the search plugin says.',
+    refuses: [
+      'bad_destination',
+      'bad_target_mac',
+      'no_such_overlay',
+      'target_is_vnic',
+      'targets_of_point',
+      'wrong_family',
+      'points_to_itself',
+      'declared_in_file',
+    ],
+  },
+  deleteTarget: {
+    ...SILENT,
+    method: 'DELETE',
+    path: '/v1/overlays/:name/targets/:mac',
+    summary: 'Forget one target.',
+    refuses: ['no_such_overlay', 'no_such_target', 'target_is_vnic'],
+  },
+  moves: {
+    ...READ,
+    path: '/v1/overlays/:name/moves',
+    summary: 'Learned MACs that moved of late, those with the most moves first, 1000 of them at most.',
+    refuses: ['no_such_overlay', 'not_loaded'],
+  },
+  thaw: {
+    ...SILENT,
+    method: 'DELETE',
+    path: '/v1/overlays/:name/moves/:mac',
+    summary: 'Let a frozen MAC move again.',
+    refuses: ['no_such_overlay', 'no_such_frozen_mac'],
+  },
+  // Not one that only reads: a search plugin may be asked, and the answer is in the FDB then.
+  lookup: {
+    method: 'GET',
+    status: 200,
+    // The daemon gives a search plugin 3 s to answer.
+    patience: 10,
+    path: '/v1/overlays/:name/lookup/:mac',
+    summary: 'Ask where a frame to a MAC goes, as the datapath would.',
+    refuses: ['no_such_overlay', 'overlay_not_up', 'not_loaded'],
+  },
+  vnics: { ...READ, path: '/v1/vnics', summary: 'All VNICs, by name.', refuses: [] },
+  createVnic: {
+    ...CREATE,
+    path: '/v1/vnics',
+    summary: 'Create a VNIC and its interface, which is up then.',
+    refuses: [
+      'bad_mac',
+      'bad_vnic_mac',
+      'no_such_overlay',
+      'name_taken',
+      'mac_taken',
+      'mac_is_target',
+      'any_mac_taken',
+      'bad_address',
+      'address_taken',
+      'interface_taken',
+      'no_such_interface',
+      'netns_missing',
+    ],
+  },
+  deleteVnic: {
+    ...SILENT,
+    method: 'DELETE',
+    path: '/v1/vnics/:name',
+    summary: 'Delete a VNIC and its interface.',
+    refuses: ['no_such_vnic', 'declared_in_file'],
+  },
+} as const satisfies Record<string, Route>;
 
-const CREATED = 201;
-const NO_CONTENT = 204;
-
-/** Any usual spelling in a URL; the controller gets the canonical one. */
-function macOf(text: string): string {
-  const mac = parseMac(text);
-  if (mac === null) throw badMac(text);
-  return mac;
-}
-
-function pageOf({ after, limit = String(TARGETS_DEFAULT) }: NamedPage['Querystring']): PageRequest {
-  const count = /^\d{1,9}$/.test(String(limit)) ? Number(limit) : 0;
-  if (count < 1 || count > TARGETS_MAX) throw badLimit(String(limit), TARGETS_MAX);
-  return { after: after === undefined ? null : macOf(String(after)), limit: count };
-}
-
-export function addRoutes(app: FastifyInstance, controller: Controller): void {
-  app.get('/v1/daemon', async () => controller.daemon());
-  app.get('/v1/status', async () => controller.status());
-  app.put('/v1/log-level', async ({ body }, reply) => {
-    controller.setLogLevel(parseBody(SetLogLevel, body).level);
-    return reply.code(NO_CONTENT).send();
-  });
-  app.get<{ Querystring: { overlay?: string | string[] } }>('/v1/stats', async ({ query }) =>
-    controller.stats(query.overlay === undefined ? [] : [query.overlay].flat()),
-  );
-  addOverlayRoutes(app, controller);
-  addTargetRoutes(app, controller);
-  addVnicRoutes(app, controller);
-}
-
-function addOverlayRoutes(app: FastifyInstance, controller: Controller): void {
-  app.get('/v1/overlays', async () => controller.overlays());
-  app.post('/v1/overlays', async ({ body }, reply) => {
-    reply.code(CREATED);
-    return controller.createOverlay(parseBody(CreateOverlay, body));
-  });
-  app.get<Named>('/v1/overlays/:name', async ({ params }) => controller.overlay(params.name));
-  app.patch<Named>('/v1/overlays/:name', async ({ params, body }) =>
-    controller.modifyOverlay(params.name, parseBody(ModifyOverlay, body)),
-  );
-  app.delete<Named>('/v1/overlays/:name', async ({ params }, reply) => {
-    await controller.deleteOverlay(params.name);
-    return reply.code(NO_CONTENT).send();
-  });
-}
-
-function addTargetRoutes(app: FastifyInstance, controller: Controller): void {
-  app.get<NamedPage>('/v1/overlays/:name/targets', async ({ params, query }) =>
-    controller.targets(params.name, pageOf(query)),
-  );
-  app.delete<Named>('/v1/overlays/:name/targets', async ({ params }, reply) => {
-    await controller.flushTargets(params.name);
-    return reply.code(NO_CONTENT).send();
-  });
-  app.put<NamedMac>('/v1/overlays/:name/targets/:mac', async ({ params, body }, reply) => {
-    await controller.setTarget(params.name, macOf(params.mac), parseBody(SetTarget, body));
-    return reply.code(NO_CONTENT).send();
-  });
-  app.delete<NamedMac>('/v1/overlays/:name/targets/:mac', async ({ params }, reply) => {
-    await controller.deleteTarget(params.name, macOf(params.mac));
-    return reply.code(NO_CONTENT).send();
-  });
-  app.get<Named>('/v1/overlays/:name/moves', async ({ params }) => controller.moves(params.name));
-  app.delete<NamedMac>('/v1/overlays/:name/moves/:mac', async ({ params }, reply) => {
-    controller.thaw(params.name, macOf(params.mac));
-    return reply.code(NO_CONTENT).send();
-  });
-  app.get<NamedMac>('/v1/overlays/:name/lookup/:mac', async ({ params }) =>
-    controller.lookup(params.name, macOf(params.mac)),
-  );
-}
-
-function addVnicRoutes(app: FastifyInstance, controller: Controller): void {
-  app.get('/v1/vnics', async () => controller.vnics());
-  app.post('/v1/vnics', async ({ body }, reply) => {
-    reply.code(CREATED);
-    return controller.createVnic(parseBody(CreateVnic, body));
-  });
-  app.delete<Named>('/v1/vnics/:name', async ({ params }, reply) => {
-    await controller.deleteVnic(params.name);
-    return reply.code(NO_CONTENT).send();
-  });
-}
+/** Also the name of the client's method, and of the controller's. */
+export type RouteName = keyof typeof ROUTES;

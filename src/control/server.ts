@@ -1,71 +1,41 @@
 /** The daemon's side of the control socket: HTTP on a Unix socket, requests checked, errors told in one line. */
-import { chmodSync } from 'node:fs';
-import fastify, { type FastifyInstance } from 'fastify';
-import { noSuchRoute, socketUnusable } from '../errors.js';
-import type { Controller } from './protocol.js';
-import { bugRefusal, refusalOf } from './refusal.js';
-import { addRoutes } from './routes.js';
+import { chmodSync, chownSync } from 'node:fs';
+import type { FastifyInstance } from 'fastify';
+import { socketUnusable } from '../errors.js';
+import { type AppOptions, createApp } from './app.js';
 import { claimSocketPath } from './socket-file.js';
 
-/** Root and the socket's group may command the daemon; nobody else. */
+/** Root and the socket's group may connect; nobody else. */
 const SOCKET_MODE = 0o660;
+const OPEN_SOCKET_MODE = 0o666;
+/** To chown(2). */
+const KEEP_OWNER = -1;
 
-export interface ControlServerOptions {
+export interface ControlServerOptions extends AppOptions {
   /** Path of the Unix socket. Its directory is created if need be. */
-  socket: string;
-  controller: Controller;
-  log: { error(message: string, fields?: object): void };
+  readonly socket: string;
+  /** Number of the group whose members may command the daemon; absent: the group of the daemon itself. */
+  readonly gid?: number | undefined;
+  /** Everybody can connect, and `accessOf` alone tells who may do what. */
+  readonly isOpen?: boolean;
 }
 
 /** Resolves when the socket answers. Refuses a path where a daemon answers, or that is something else than a socket. */
 export async function startControlServer(options: ControlServerOptions): Promise<{ close(): Promise<void> }> {
-  const { socket, controller, log } = options;
+  const { socket, gid, isOpen = false } = options;
   await claimSocketPath(socket);
-  const app = fastify({
-    forceCloseConnections: true,
-    // A name too long is the controller's to refuse, by its own text.
-    routerOptions: { maxParamLength: 4096 },
-  });
-  readEveryBodyAsJson(app);
-  const routes = listRoutes(app);
-  app.setNotFoundHandler(async (request) => {
-    throw noSuchRoute(request.method, request.url, routes);
-  });
-  app.setErrorHandler(async (thrown, request, reply) => {
-    const refusal = refusalOf(thrown);
-    if (refusal === null) {
-      const stack = thrown instanceof Error ? thrown.stack : String(thrown);
-      log.error('bug while serving the control socket', { method: request.method, url: request.url, stack });
-    }
-    const { status, body } = refusal ?? bugRefusal();
-    return reply.code(status).send(body);
-  });
-  addRoutes(app, controller);
-  await listen(app, socket);
+  const app = createApp(options);
+  await listen(app, socket, gid, isOpen ? OPEN_SOCKET_MODE : SOCKET_MODE);
   return { close: () => app.close() };
 }
 
-/** Those that are added from now on, as they are. */
-function listRoutes(app: FastifyInstance): readonly string[] {
-  const routes: string[] = [];
-  app.addHook('onRoute', ({ method, url }) => {
-    if (method !== 'HEAD') routes.push(`${method} ${url}`);
-  });
-  return routes;
-}
-
-/** `curl -d '{…}'` sends a form's content type; what arrives here is JSON whatever it is called. */
-function readEveryBodyAsJson(app: FastifyInstance): void {
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'string' }, app.getDefaultJsonParser('error', 'error'));
-}
-
-async function listen(app: FastifyInstance, socket: string): Promise<void> {
+async function listen(app: FastifyInstance, socket: string, gid: number | undefined, mode: number): Promise<void> {
   // Nobody but the owner may connect between bind and chmod.
   const umask = process.umask(0o077);
   try {
     await app.listen({ path: socket });
-    chmodSync(socket, SOCKET_MODE);
+    if (gid !== undefined) chownSync(socket, KEEP_OWNER, gid);
+    chmodSync(socket, mode);
   } catch (cause) {
     await app.close();
     throw socketUnusable(socket, cause);

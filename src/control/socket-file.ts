@@ -1,10 +1,11 @@
 /** The path of a Unix socket as a claim: a stale file is replaced, a live daemon or a foreign file never. */
-import { lstatSync, type Stats, unlinkSync } from 'node:fs';
+import { lstatSync, type Stats, statSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { makeDirectory } from '../directory.js';
 import { messageOf, socketAnswers, socketPathTaken, socketPathTooLong, socketUnusable } from '../errors.js';
-import { ControlClient } from './client.js';
+import { distrustDirectory } from '../ownership.js';
+import { createClient } from './client.js';
 
 /** `sun_path` of struct sockaddr_un is 108 bytes with its terminating zero. */
 const SUN_PATH_MAX = 107;
@@ -20,6 +21,8 @@ export async function claimSocketPath(path: string): Promise<void> {
   checkSocketPath(path);
   try {
     makeDirectory(dirname(path), 0o755);
+    const reason = distrustDirectory(statSync(dirname(path)));
+    if (reason !== null) throw new Error(`directory ${dirname(path)}: ${reason}`);
   } catch (cause) {
     throw socketUnusable(path, cause);
   }
@@ -61,7 +64,7 @@ function answers(path: string): Promise<boolean> {
 
 async function pidBehind(path: string): Promise<number | null> {
   try {
-    return (await new ControlClient(path).daemon()).pid;
+    return (await createClient(path).daemon()).pid;
   } catch {
     return null;
   }

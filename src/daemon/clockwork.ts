@@ -7,8 +7,10 @@ import { messageOf } from '../errors.js';
 import { localAddresses } from '../system/link.js';
 import { needsRepair, repair } from './commands/bring-up.js';
 import { follow, letGo, letNamespaceGo, sayVnics } from './commands/follow.js';
+import { ObjectWatch } from './commands/object-watch.js';
 import { type Registry, saveVnic } from './commands/registry.js';
 import type { ConfigFile } from './config-file/config-file.js';
+import { GuardedParts } from './guarded-parts.js';
 import type { Overlay } from './overlay/overlay.js';
 import type { Vnic } from './overlay/vnic.js';
 
@@ -18,16 +20,23 @@ export const WATCH_EVERY_MS = 3000;
 export class Clockwork {
   readonly #registry: Registry;
   readonly #configFile: ConfigFile | null;
+  readonly #parts: GuardedParts;
+  readonly objects: ObjectWatch;
   #watchAtMs = Number.NEGATIVE_INFINITY;
   #isRepairing = false;
+  #isReopening = false;
   #isKeeping = false;
 
   /** Listens to the datapath from now on. */
   constructor(registry: Registry, configFile: ConfigFile | null) {
     this.#registry = registry;
     this.#configFile = configFile;
-    const { datapath, serial, log } = registry;
+    this.#parts = new GuardedParts(registry.log);
+    this.objects = new ObjectWatch(registry);
+    const { datapath, serial, log, events } = registry;
     datapath.onUpcall = (record) => this.#upcall(record);
+    datapath.onWorkerRestart = (worker, reason) =>
+      events.tell('worker_restarted', { object: `worker ${worker}`, reason });
     datapath.onVnicGone = (index) => {
       serial
         .run(() => this.#vnicGone(index))
@@ -35,22 +44,42 @@ export class Clockwork {
     };
   }
 
-  /** Time has passed. */
+  /** By part of what goes on by itself, why it failed the last time. */
+  get failures(): ReadonlyMap<string, string> {
+    return this.#parts.failures;
+  }
+
+  /** Time has passed. Never throws. */
   tick(): void {
-    const { now, datapath, deadlines, slots, overlays, vnics, border, meter, isEnding } = this.#registry;
+    const { now, datapath, deadlines, slots, overlays, border, meter, memory, events, isEnding } = this.#registry;
     const nowMs = now();
-    datapath.watch(nowMs);
-    meter.tick(nowMs, datapath, overlays.values());
-    deadlines.tick(nowMs);
-    this.#followNetwork();
-    border.tick(nowMs);
-    for (const slot of slots) slot.tick(nowMs);
-    for (const overlay of overlays.values()) overlay.tick(nowMs);
-    if (nowMs >= this.#watchAtMs) this.#watch(nowMs);
+    const parts = this.#parts;
+    parts.run('workers', () => datapath.watch(nowMs));
+    parts.run('rates', () => meter.tick(nowMs, datapath, overlays.values(), events.tell));
+    parts.run('deadlines', () => deadlines.tick(nowMs));
+    parts.run('network', () => this.#followNetwork(nowMs));
+    parts.run('underlay', () => border.tick(nowMs));
+    for (const slot of slots) parts.run('search plugins', () => slot.tick(nowMs));
+    for (const overlay of overlays.values()) parts.run(`overlay ${overlay.name}`, () => overlay.tick(nowMs));
+    if (nowMs >= this.#watchAtMs) parts.run('watch', () => this.#watch(nowMs));
     if (isEnding()) return;
+    parts.run('events', () => this.objects.look());
+    parts.run('repair', () => this.#repairWhatIsDue(nowMs));
+    parts.run('memory', () => memory.tick(nowMs));
+    parts.run('interfaces', () => this.#followInterfaces(nowMs));
+    parts.run('state', () => this.#keepWhatChanged());
+    parts.run('configuration', () => this.#retryConfiguration(nowMs));
+  }
+
+  #repairWhatIsDue(nowMs: number): void {
     if (!this.#isRepairing && needsRepair(this.#registry, nowMs)) void this.#repair();
-    this.#followInterfaces(nowMs);
-    if (!this.#isKeeping && [...vnics.values()].some((vnic) => !vnic.isKept)) void this.#keep();
+  }
+
+  #keepWhatChanged(): void {
+    if (!this.#isKeeping && [...this.#registry.vnics.values()].some((vnic) => !vnic.isKept)) void this.#keep();
+  }
+
+  #retryConfiguration(nowMs: number): void {
     if (this.#configFile?.isDue(nowMs) === true) void this.#configFile.retry(this.#registry);
   }
 
@@ -60,6 +89,7 @@ export class Clockwork {
       const attachment = overlayByIndex.get(record.overlay)?.attachment;
       if (record.kind === 'too_long') border.paths.tooLong(record.endpoint);
       else if (record.kind === 'learn') attachment?.flooding.learner.heard(record.mac, record.ip, now());
+      else if (record.kind === 'stranger') attachment?.refused(record, now());
       else if (attachment) attachment.upcalls.handle(record);
       else if (record.kind !== 'miss') datapath.countDrop(0, 'overlay_gone');
     } catch (thrown) {
@@ -67,14 +97,24 @@ export class Clockwork {
     }
   }
 
-  #followNetwork(): void {
-    const { network, overlays, log } = this.#registry;
+  #followNetwork(nowMs: number): void {
+    const { network, overlays, sockets, log } = this.#registry;
     try {
       network.follow();
       for (const overlay of overlays.values()) overlay.followUnderlay(overlays.size);
+      if (!this.#isReopening && sockets.isBehind(nowMs)) this.#reopenSockets(nowMs);
     } catch (thrown) {
       log.warn('cannot look at the network of this host', { reason: messageOf(thrown) });
     }
+  }
+
+  #reopenSockets(nowMs: number): void {
+    this.#isReopening = true;
+    this.#inTurn(async ({ sockets }) => {
+      await sockets.follow(nowMs).finally(() => {
+        this.#isReopening = false;
+      });
+    });
   }
 
   /** Other tools handle the interfaces of VNICs, and delete the namespaces they are in. */

@@ -2,17 +2,24 @@
  * The daemon: its start and end, and what a client may ask for, done one command at a time. What goes on by itself is
  * clockwork.ts.
  */
+
 import type {
   Controller,
   CreateOverlay,
   CreateVnic,
   DaemonView,
+  EventFilter,
+  EventPage,
+  HandoverRequest,
+  HandoverView,
   LookupView,
   ModifyOverlay,
   MoveView,
   OverlayView,
   PageRequest,
+  SetLogLevel,
   SetTarget,
+  StatsRequest,
   StatsView,
   StatusView,
   TargetPage,
@@ -20,27 +27,34 @@ import type {
 } from '../control/protocol.js';
 import { TARGETS_DEFAULT } from '../control/protocol.js';
 import type { Datapath } from '../datapath/datapath.js';
-import type { LogLevel } from '../log-levels.js';
+import { daemonEnding } from '../errors.js';
 import { plugins } from '../search/registry.js';
-import { effectiveCapabilities } from '../system/capabilities.js';
 import { version } from '../version.js';
 import { Clockwork } from './clockwork.js';
-import { checkTaps, load, pluginsStarted, repair } from './commands/bring-up.js';
+import { checkTaps, load, loadAgain, pluginsStarted, repair } from './commands/bring-up.js';
 import { createOverlay, deleteOverlay } from './commands/create-overlay.js';
+import { daemonView } from './commands/daemon-view.js';
+import { eventPage } from './commands/event-page.js';
 import { sayVnics } from './commands/follow.js';
 import { lookup } from './commands/lookup.js';
 import { modifyOverlay } from './commands/modify-overlay.js';
-import { emptyRegistry, overlayOf, type Registry, sorted } from './commands/registry.js';
+import { byName, emptyRegistry, overlayOf, type Registry, sorted } from './commands/registry.js';
 import { statsView } from './commands/stats-view.js';
-import { statusView } from './commands/status-view.js';
+import { statusView, summary } from './commands/status-view.js';
 import { deleteTarget, flushTargets, setTarget, thaw } from './commands/targets.js';
+import { unloadedOverlays, unloadedVnics } from './commands/unloaded.js';
 import { moveViews, overlayView, targetPage, vnicView } from './commands/views.js';
 import { createVnic, deleteVnic } from './commands/vnics.js';
 import { release } from './config-file/apply.js';
 import type { ConfigFile } from './config-file/config-file.js';
+import type { EventLog } from './events/event-log.js';
+import { Handover, recallLearned } from './handover/handover.js';
+import { Inheritance } from './inheritance.js';
 import type { DaemonLog } from './log.js';
 import type { Overlay } from './overlay/overlay.js';
 import type { Vnic } from './overlay/vnic.js';
+import { DaemonProbes } from './probes.js';
+import type { StateClaim } from './state/lock.js';
 import type { State } from './state/store.js';
 import { type Border, openBorder } from './underlay/border.js';
 import { Network } from './underlay/network.js';
@@ -59,17 +73,29 @@ export interface DaemonOptions {
   readonly engineReason?: string;
   /** The configuration file, if there is one. */
   readonly configFile?: ConfigFile | null;
+  /** Called when a reload begins; what it answers is called when that one is over. */
+  readonly onReload?: () => () => void;
+  /** Of the state directory. Nobody else wants it by default. */
+  readonly claim?: StateClaim;
+  /** What is taken over from the daemon before; nothing by default. */
+  readonly inheritance?: Inheritance;
 }
 
-/** After a restart, commands wait this long for plugins that start slowly. */
+const UNCLAIMED: StateClaim = { release() {}, again: () => true };
+
+/** A start and a reload wait this long for plugins that start slowly. */
 const START_PATIENCE_MS = 10_000;
 
 export class Daemon implements Controller {
+  readonly probes: DaemonProbes;
+  readonly eventLog: EventLog;
   readonly #registry: Registry;
   readonly #startedAtMs: number;
   readonly #configFile: ConfigFile | null;
   readonly #clockwork: Clockwork;
+  readonly #handover: Handover;
   readonly #engineReason: string;
+  readonly #onReload: () => () => void;
   #isEnding = false;
 
   /** Nothing is restored yet; see {@link restore}. */
@@ -77,11 +103,18 @@ export class Daemon implements Controller {
     const { datapath, state, log, now = () => datapath.nowMs(), configFile = null } = options;
     const network = options.network ?? new Network();
     const border = options.border ?? openBorder('socket', datapath, network, log);
-    this.#registry = emptyRegistry({ datapath, network, border, state, log, now, isEnding: () => this.#isEnding });
+    const inheritance = options.inheritance ?? new Inheritance(null);
+    const isEnding = () => this.#isEnding || this.#handover.isBegun;
+    this.#registry = emptyRegistry({ datapath, network, border, state, log, now, isEnding, inheritance });
+    this.#handover = new Handover(this.#registry, options.claim ?? UNCLAIMED);
     this.#startedAtMs = now();
     this.#configFile = configFile;
     this.#engineReason = options.engineReason ?? '';
+    this.#onReload = options.onReload ?? (() => () => {});
     this.#clockwork = new Clockwork(this.#registry, configFile);
+    this.eventLog = this.#registry.events;
+    this.eventLog.tell('daemon_started', { object: 'daemon', new: version() });
+    this.probes = new DaemonProbes(this.#registry, () => this.daemon());
   }
 
   /**
@@ -92,32 +125,74 @@ export class Daemon implements Controller {
   async restore(): Promise<void> {
     await this.#registry.serial.run(async () => {
       await load(this.#registry);
+      this.#clockwork.objects.adopt();
       await (this.#configFile === null ? release(this.#registry) : this.#configFile.begin(this.#registry));
       checkTaps(this.#registry);
       await repair(this.#registry, () => true);
     });
+    this.#registry.inheritance.close();
+    await this.#pluginsStarted();
+    recallLearned(this.#registry);
+  }
+
+  /** Those that take their time go on starting by themselves. */
+  async #pluginsStarted(): Promise<void> {
     const { deadlines, log } = this.#registry;
     await deadlines.within(START_PATIENCE_MS, 'search plugins', pluginsStarted(this.#registry)).catch(() => {
       if (!this.#isEnding) log.warn('search plugins are still starting');
     });
   }
 
-  /** Time has passed. To be called about ten times a second. */
+  /** Time has passed. To be called about ten times a second; never throws. */
   tick(): void {
     this.#clockwork.tick();
+    this.#handover.tick(this.#registry.now());
   }
 
-  /** SIGHUP: the configuration file is read, whatever is not up is tried at once, plugins re-read their sources. */
-  async reload(): Promise<void> {
+  handover(request: HandoverRequest): Promise<HandoverView> {
+    return this.#registry.serial.run(() => this.#handover.begin(request));
+  }
+
+  endHandover(): void {
+    this.#handover.end();
+  }
+
+  /** Resolves when another daemon has taken the place of this one, which then is to {@link drain} and to stop. */
+  get replaced(): Promise<void> {
+    return this.#handover.ended;
+  }
+
+  /** Nothing is read any more; resolves when what was read has left. */
+  drain(): Promise<void> {
+    return this.#handover.drain();
+  }
+
+  /**
+   * SIGHUP and `vxlane reload`: the configuration file is read, whatever is not up is tried at once, plugins re-read
+   * their sources. Resolves when that is over, with how things are then; rejects on a bug, and when the daemon ends.
+   */
+  async reload(): Promise<StatusView> {
+    const { log } = this.#registry;
+    log.info('reloading');
+    const reloaded = this.#onReload();
+    await this.#reload().finally(reloaded);
+    if (this.#isEnding) throw daemonEnding();
+    log.info('reloaded');
+    return this.status();
+  }
+
+  async #reload(): Promise<void> {
     const running = sorted(this.#registry.overlays).filter(({ state }) => state === 'serving');
+    await loadAgain(this.#registry);
     await this.#configFile?.reload(this.#registry);
     await this.#registry.serial.run(async () => {
       if (this.#isEnding) return;
-      for (const vnic of this.#registry.vnics.values()) vnic.restoreMac();
+      if (this.#configFile === null) await release(this.#registry);
+      for (const vnic of this.#registry.vnics.values()) vnic.restore();
       await repair(this.#registry, () => true);
     });
     await Promise.all(running.map((overlay) => overlay.plugin.reload()));
-    await pluginsStarted(this.#registry);
+    await this.#pluginsStarted();
   }
 
   /**
@@ -126,47 +201,40 @@ export class Daemon implements Controller {
    */
   stop(): Promise<void> {
     this.#isEnding = true;
-    const { datapath, deadlines, sockets, border, network, interfaces, overlays, vnics, slots } = this.#registry;
+    const { datapath, deadlines, serial, sockets, border, network, interfaces, overlays, vnics, slots } =
+      this.#registry;
     deadlines.passAll();
+    serial.open(); // it may be closed for a handover
     const ended = Promise.all([...overlays.values()].map((overlay) => overlay.plugin.end()));
-    return this.#registry.serial.run(async () => {
+    return serial.run(async () => {
       await ended;
       // Those of overlays that went in a turn before this one, and of those that were to come in one after it.
       await Promise.all([...slots].map((slot) => slot.end()));
       for (const overlay of overlays.values()) overlay.attachment?.upcalls.close();
+      if (!this.#handover.isBegun) await this.#registry.memory.end();
       await datapath.close();
       for (const vnic of vnics.values()) vnic.close();
       sockets.closeAll();
-      border.close();
-      network.close();
-      interfaces.close();
+      for (const each of [border, network, interfaces]) each.close();
     });
   }
 
   daemon(): DaemonView {
-    const { datapath, border, now, log } = this.#registry;
-    return {
-      version: version(),
-      pid: process.pid,
-      engine: datapath.engine,
-      engineReason: this.#engineReason,
-      underlay: { border: border.kind, reason: border.reason },
-      capabilities: effectiveCapabilities(),
-      workers: datapath.workers,
-      fdbSize: datapath.fdbSize,
-      fdbEntries: datapath.fdbCount,
-      workerRestarts: datapath.workerRestarts,
-      logLevel: log.level,
-      uptimeSeconds: Math.floor((now() - this.#startedAtMs) / 1000),
-      configuration: this.#configFile?.view(this.#registry) ?? null,
-    };
+    const facts = { engineReason: this.#engineReason, startedAtMs: this.#startedAtMs };
+    return daemonView(this.#registry, facts, this.#configFile?.view(this.#registry) ?? null);
+  }
+
+  /** One line. */
+  summary(): string {
+    return summary(this.#registry);
   }
 
   status(): StatusView {
-    return statusView(this.#registry, this.daemon());
+    sayVnics(this.#registry);
+    return statusView(this.#registry, this.daemon(), this.#clockwork.failures);
   }
 
-  setLogLevel(level: LogLevel): void {
+  setLogLevel({ level }: SetLogLevel): void {
     const { log } = this.#registry;
     log.info('log level changed', { from: log.level, to: level });
     log.level = level;
@@ -174,12 +242,14 @@ export class Daemon implements Controller {
 
   overlays(): OverlayView[] {
     sayVnics(this.#registry);
-    return sorted(this.#registry.overlays).map((overlay) => this.#view(overlay));
+    const loaded = [...this.#registry.overlays.values()].map((overlay) => this.#view(overlay));
+    return [...loaded, ...unloadedOverlays(this.#registry.state)].sort(byName);
   }
 
   overlay(name: string): OverlayView {
     sayVnics(this.#registry);
-    return this.#view(overlayOf(this.#registry, name));
+    const unloaded = unloadedOverlays(this.#registry.state).find((view) => view.name === name);
+    return unloaded ?? this.#view(overlayOf(this.#registry, name));
   }
 
   async createOverlay(request: CreateOverlay): Promise<OverlayView> {
@@ -194,7 +264,7 @@ export class Daemon implements Controller {
     return this.#change(name, () => deleteOverlay(this.#registry, name));
   }
 
-  targets(name: string, page: PageRequest = { after: null, limit: TARGETS_DEFAULT }): TargetPage {
+  targets(name: string, page: PageRequest = { limit: TARGETS_DEFAULT }): TargetPage {
     return targetPage(overlayOf(this.#registry, name), page, this.#registry.now());
   }
 
@@ -224,7 +294,8 @@ export class Daemon implements Controller {
   }
 
   vnics(): VnicView[] {
-    return sorted(this.#registry.vnics).map((vnic) => this.#vnicView(vnic));
+    const loaded = [...this.#registry.vnics.values()].map((vnic) => this.#vnicView(vnic));
+    return [...loaded, ...unloadedVnics(this.#registry.state)].sort(byName);
   }
 
   createVnic(request: CreateVnic): Promise<VnicView> {
@@ -235,12 +306,13 @@ export class Daemon implements Controller {
     return this.#change(name, () => deleteVnic(this.#registry, name));
   }
 
-  stats(names: string[]): StatsView {
-    const { datapath, overlays, vnics } = this.#registry;
-    const isAll = names.length === 0;
-    const shown = isAll ? sorted(overlays) : names.map((name) => overlayOf(this.#registry, name));
-    const onShown = sorted(vnics).filter((vnic) => shown.some(({ name }) => name === vnic.identity.overlay));
-    return statsView(datapath, shown, onShown, isAll);
+  stats({ overlay: names }: StatsRequest): StatsView {
+    return statsView(this.#registry, names);
+  }
+
+  events(filter: EventFilter): EventPage {
+    this.#clockwork.objects.look();
+    return eventPage(this.eventLog, filter);
   }
 
   #view(overlay: Overlay): OverlayView {

@@ -1,16 +1,24 @@
 /** The daemon process: start order, signals, end. */
+import type { Endpoint } from '../address.js';
+import { HttpToken } from '../control/http-token.js';
 import { claimSocketPath } from '../control/socket-file.js';
 import { Datapath } from '../datapath/datapath.js';
 import type { Engine } from '../datapath/loop.js';
-import { cpuRefused, uringRefused } from '../errors.js';
+import { cpuRefused, optionMissing, uringRefused, VxlaneError } from '../errors.js';
 import { Deadlines } from '../search/host/deadlines.js';
 import { allowedCpus } from '../system/affinity.js';
+import { exitProcess } from '../system/libc.js';
 import { probeUring } from '../system/uring.js';
 import { version } from '../version.js';
 import type { ConfigFile } from './config-file/config-file.js';
 import { Daemon } from './daemon.js';
+import { GuardedParts } from './guarded-parts.js';
+import { Predecessor } from './handover/predecessor.js';
+import { HttpListener, type HttpWanted } from './http-listener.js';
 import { createLog, type DaemonLog } from './log.js';
-import { claimStateDir } from './state/lock.js';
+import { ServiceManager } from './service-manager.js';
+import { SocketGroups } from './socket-groups.js';
+import { claimStateDir, type StateClaim } from './state/lock.js';
 import { State } from './state/store.js';
 import { type BorderKind, openBorder } from './underlay/border.js';
 import { Network } from './underlay/network.js';
@@ -18,6 +26,10 @@ import { Network } from './underlay/network.js';
 export interface RunOptions {
   /** Path of the control socket. */
   readonly socket: string;
+  /** Name or number of the group that may use the control socket; absent: the daemon's own. */
+  readonly group?: string | undefined;
+  /** Name or number of the group whose members may look, and change nothing; absent: there is none. */
+  readonly readGroup?: string | undefined;
   /** Directory of what is kept over restarts. */
   readonly stateDir: string;
   /** Most FDB entries of all overlays together. */
@@ -34,6 +46,12 @@ export interface RunOptions {
   readonly cpus: readonly number[];
   /** Path of the configuration file, if there is one. */
   readonly config?: string | undefined;
+  /** Where what only reads is served as well. */
+  readonly http?: Endpoint | undefined;
+  /** Path of a file with what clients have to show there; absent: nothing, if the address is of the loopback. */
+  readonly httpTokenFile?: string | undefined;
+  /** Takes the place of the daemon that answers at {@link socket}, if there is one, without losing a frame. */
+  readonly replaces: boolean;
 }
 
 /**
@@ -41,6 +59,9 @@ export interface RunOptions {
  * Whoever wants a debugger types --inspect.
  */
 const IGNORED_SIGNALS = ['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGIO', 'SIGPWR'] as const;
+
+/** An orderly end that takes longer than this, in milliseconds, is cut short. */
+const END_MAX_MS = 2000;
 
 /** Ten ticks a second are fine enough for every deadline and time to live there is. */
 const TICK_MS = 100;
@@ -51,34 +72,76 @@ const TICK_MS = 100;
  */
 export async function runDaemon(options: RunOptions): Promise<void> {
   for (const signal of IGNORED_SIGNALS) process.on(signal, () => {});
+  // Node would wait for every thread, also for one that never comes back from a system call.
+  process.on('exit', exitProcess);
   const log = await createLog(process.env.VXLANE_LOG_LEVEL);
   dieOfBugs(log);
   const configFile = options.config === undefined ? null : await configFileOf(options.config);
   if (configFile !== null) await check(configFile);
   checkCpus(options.cpus);
+  const groups = new SocketGroups(options.group, options.readGroup);
+  const http = httpOf(options);
+  const predecessor = options.replaces ? await Predecessor.find(options.socket, options.workers, log) : null;
   // before anything is touched: another daemon may be at work on the same interfaces
-  await claimSocketPath(options.socket);
+  if (predecessor === null) await claimSocketPath(options.socket);
   const claim = claimStateDir(options.stateDir);
   try {
-    await run(options, configFile, log);
+    await run(options, { groups, http, configFile, predecessor, claim, log });
   } finally {
     claim.release();
   }
   log.info('ended');
 }
 
-async function run(options: RunOptions, configFile: ConfigFile | null, log: DaemonLog): Promise<void> {
+function httpOf({ http: address, httpTokenFile }: RunOptions): HttpWanted | null {
+  if (address !== undefined) return { address, token: new HttpToken(address, httpTokenFile ?? null) };
+  if (httpTokenFile !== undefined) throw optionMissing('HTTP address', '--http ADDR:PORT');
+  return null;
+}
+
+interface Prepared {
+  readonly groups: SocketGroups;
+  readonly http: HttpWanted | null;
+  readonly configFile: ConfigFile | null;
+  readonly predecessor: Predecessor | null;
+  readonly claim: StateClaim;
+  readonly log: DaemonLog;
+}
+
+async function run(options: RunOptions, prepared: Prepared): Promise<void> {
+  const { groups, http, configFile, predecessor, claim, log } = prepared;
   const state = await State.open(options.stateDir, log);
   const { fdbSize, workers, busyPollUs, cpus } = options;
   const { engine, engineReason } = chooseEngine(options.engine, log);
-  const datapath = await Datapath.start({ fdbSize, workers, busyPollUs, cpus, engine, log });
+  const isPaused = predecessor !== null;
+  const datapath = await Datapath.start({ fdbSize, workers, busyPollUs, cpus, engine, isPaused, log });
   const network = new Network();
   const border = openBorder(options.underlay, datapath, network, log);
-  const daemon = new Daemon({ datapath, network, border, state, log, configFile, engineReason });
-  const timer = setInterval(() => daemon.tick(), TICK_MS);
+  const manager = new ServiceManager(process.env, log, () => datapath.nowMs());
+  let listener: HttpListener | null = null;
+  const onReload = () => {
+    listener?.reload();
+    return manager.reloading();
+  };
+  const inheritance = predecessor?.inheritance;
+  const surroundings = { datapath, network, border, state, claim, log };
+  const daemon = new Daemon({
+    ...surroundings,
+    configFile,
+    engineReason,
+    onReload,
+    ...(inheritance && { inheritance }),
+  });
+  const parts = new GuardedParts(log);
+  const timer = setInterval(() => {
+    daemon.tick();
+    parts.run('service manager', () => manager.tick(() => daemon.summary()));
+    parts.run('HTTP listener', () => listener?.tick());
+  }, TICK_MS);
   if (process.env.VXLANE_DEBUG_WASM !== undefined) process.on('SIGUSR2', () => datapath.trap());
   const signals = listenForSignals(daemon, log);
   try {
+    void signals.ended.then(() => manager.stopping());
     const early = await Promise.race([daemon.restore(), signals.ended]);
     if (early !== undefined) {
       log.info('ending', { signal: early });
@@ -86,20 +149,35 @@ async function run(options: RunOptions, configFile: ConfigFile | null, log: Daem
     }
     // Loaded now, not sooner: after a crash frames flow meanwhile.
     const { startControlServer } = await import('../control/server.js');
-    const server = await startControlServer({ socket: options.socket, controller: daemon, log });
+    if (isPaused) datapath.startReading();
+    await predecessor?.end();
+    const served = { controller: daemon, probes: daemon.probes, events: daemon.eventLog, log };
+    const { gid, isOpen } = groups;
+    const accessOf = (fd: number) => groups.accessOf(fd);
+    const server = await startControlServer({ socket: options.socket, gid, isOpen, accessOf, ...served });
+    if (http !== null) listener = new HttpListener(http, served, log, () => datapath.nowMs());
+    await listener?.open();
+    manager.ready();
     log.info('ready', { version: version(), socket: options.socket, engine: datapath.engine, workers });
-    log.info('ending', { signal: await signals.ended });
-    await server.close();
+    const signal = await Promise.race([signals.ended, daemon.replaced]);
+    if (signal === undefined) log.info('ending: another daemon carries all frames');
+    else log.info('ending', { signal });
+    await Promise.all([server.close(), listener?.close()]);
+    if (signal === undefined) await daemon.drain();
   } finally {
     await daemon.stop();
     clearInterval(timer);
     signals.close();
+    manager.close();
   }
 }
 
-/** What `vxlane daemon --check` does. Answers how much is declared; throws everything that is wrong with the file. */
-export async function checkConfiguration(file: string): Promise<{ overlays: number; vnics: number }> {
-  const { overlays, vnics } = await check(await configFileOf(file));
+/**
+ * What `vxlane daemon --check` does, and with `isDeep` on what this host has besides. Answers how much is declared;
+ * throws everything that is wrong.
+ */
+export async function checkConfiguration(file: string, isDeep: boolean): Promise<{ overlays: number; vnics: number }> {
+  const { overlays, vnics } = await check(await configFileOf(file), isDeep);
   return { overlays: overlays.size, vnics: vnics.size };
 }
 
@@ -110,11 +188,13 @@ async function configFileOf(file: string): Promise<ConfigFile> {
 }
 
 /** Before there is a daemon whose time passes. */
-async function check(configFile: ConfigFile) {
+async function check(configFile: ConfigFile, isDeep = false) {
   const deadlines = new Deadlines(() => performance.now());
   const timer = setInterval(() => deadlines.tick(performance.now()), TICK_MS);
   try {
-    return (await configFile.check(deadlines)).declaration;
+    const wanted = await configFile.check(deadlines);
+    if (isDeep) await (await import('./config-file/deep-check.js')).checkDeep(wanted, deadlines);
+    return wanted.declaration;
   } finally {
     clearInterval(timer);
   }
@@ -144,22 +224,36 @@ interface Signals {
 
 function listenForSignals(daemon: Daemon, log: DaemonLog): Signals {
   const reload = () => {
-    log.info('reloading');
-    daemon.reload().then(
-      () => log.info('reloaded'),
-      (thrown: unknown) => log.error('reload failed', { stack: stackOf(thrown) }),
-    );
+    daemon.reload().catch((thrown: unknown) => {
+      if (!(thrown instanceof VxlaneError)) log.error('reload failed', { stack: stackOf(thrown) });
+    });
   };
-  let end = (_signal: string) => {};
-  const ended = new Promise<string>((resolve) => {
-    end = resolve;
+  let resolve = (_signal: string) => {};
+  const ended = new Promise<string>((resolveEnded) => {
+    resolve = resolveEnded;
   });
+  let cut: NodeJS.Timeout | undefined;
+  const end = (signal: string) => {
+    cut ??= setTimeout(() => cutShort(log), END_MAX_MS);
+    resolve(signal);
+  };
   // Listened to until the very end: a second SIGTERM does not cut the orderly end short.
   process.on('SIGTERM', end).on('SIGINT', end).on('SIGHUP', reload);
   return {
     ended,
-    close: () => void process.off('SIGTERM', end).off('SIGINT', end).off('SIGHUP', reload),
+    close: () => {
+      clearTimeout(cut);
+      process.off('SIGTERM', end).off('SIGINT', end).off('SIGHUP', reload);
+    },
   };
+}
+
+/** As after a crash: what is kept stays, and the next daemon takes it up. */
+function cutShort(log: DaemonLog): void {
+  log.warn('the orderly end took too long and is cut short: interfaces of temporary VNICs may stay', {
+    seconds: END_MAX_MS / 1000,
+  });
+  process.exit(0);
 }
 
 /** A bug may have left anything behind: better to start afresh. Interfaces of VNICs stay, and so do their addresses. */

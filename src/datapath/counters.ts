@@ -19,6 +19,8 @@ import {
   C_LEARN_SKIPPED,
   C_LEARNS,
   C_TOO_BIG_ANSWERS,
+  C_UNKNOWN_FROM,
+  C_UNKNOWN_VNI,
   C_UPCALLED,
   C_UPCALLS,
   DROP_REASONS_MAX,
@@ -26,6 +28,7 @@ import {
   EC_BYTES,
   EC_FRAMES,
   EC_SIZE,
+  EP_SOCKADDR_MAX,
   OC_DECAP_BYTES,
   OC_DECAP_FRAMES,
   OC_DROPS,
@@ -33,7 +36,10 @@ import {
   OC_ENCAP_FRAMES,
   OC_FRAGMENTS,
   OC_SIZE,
+  OVERLAYS_BASE,
   OVERLAYS_MAX,
+  OVL_INCARNATION,
+  OVL_SIZE,
   VC_DROPS,
   VC_DROPS_EXPECTED,
   VC_RX_BYTES,
@@ -48,9 +54,10 @@ import {
   W_VNIC_COUNTERS,
   WORKERS_BASE,
 } from '../../assembly/layout.js';
+import { ipOfSockaddr } from '../system/sockaddr.js';
 import { DROP_TEXT } from './drops.js';
 import type { Views } from './memory.js';
-import type { DropReason, OverlayCounters, TrafficCount, VnicCounters } from './types.js';
+import type { DropReason, OverlayCounters, TrafficCount, UnknownVni, VnicCounters } from './types.js';
 
 const TOTALS = {
   encapIn: C_ENCAP_IN,
@@ -73,6 +80,9 @@ const TOTALS = {
   tooBigAnswers: C_TOO_BIG_ANSWERS,
 } as const;
 
+/** Names of what each worker counts. */
+export type WorkerCounter = keyof typeof TOTALS;
+
 const REASONS = Object.keys(DROP_TEXT) as DropReason[];
 
 export class Counters {
@@ -89,14 +99,22 @@ export class Counters {
 
   /** A u64 of the worker areas at `offset`, summed. Exact up to 2^53. */
   #sum(offset: number): number {
-    const { u32, u64 } = this.#views;
     let total = 0;
-    for (let worker = 0; worker < this.#workers; worker++) {
-      const at = WORKERS_BASE + worker * W_SIZE + offset;
-      // Nearly all counters of drops are zero, and a BigInt for each would hold up the control thread.
-      if (u32[at >> 2] !== 0 || u32[(at >> 2) + 1] !== 0) total += Number(u64[at >> 3]!);
-    }
+    for (let worker = 0; worker < this.#workers; worker++) total += this.#of(worker, offset);
     return total;
+  }
+
+  #of(worker: number, offset: number): number {
+    const { u32, u64 } = this.#views;
+    const at = WORKERS_BASE + worker * W_SIZE + offset;
+    // Nearly all counters of drops are zero, and a BigInt for each would hold up the control thread.
+    return u32[at >> 2] === 0 && u32[(at >> 2) + 1] === 0 ? 0 : Number(u64[at >> 3]!);
+  }
+
+  /** What one worker has counted since the start of the daemon. */
+  worker(index: number): Record<WorkerCounter, number> {
+    const counted = Object.entries(TOTALS).map(([name, offset]) => [name, this.#of(index, W_COUNTERS + offset)]);
+    return Object.fromEntries(counted) as Record<WorkerCounter, number>;
   }
 
   #since(block: number, field: number): number {
@@ -152,7 +170,10 @@ export class Counters {
   /** By number of the reason. One walk in the order of memory: the other way round, the control thread feels it. */
   #workerDrops(): Float64Array {
     const drops = new Float64Array(DROP_REASONS_MAX);
+    const { u32 } = this.#views;
     for (let overlay = 0; overlay < OVERLAYS_MAX; overlay++) {
+      const wasUsed = u32[(OVERLAYS_BASE + overlay * OVL_SIZE + OVL_INCARNATION) >> 2] !== 0;
+      if (overlay !== 0 && !wasUsed) continue;
       const block = W_OVERLAY_COUNTERS + overlay * OC_SIZE + OC_DROPS;
       for (let reason = 0; reason <= REASONS.length; reason++) drops[reason]! += this.#sum(block + reason * 8);
     }
@@ -162,15 +183,27 @@ export class Counters {
   /** Drops since the start, of every overlay there ever was and of frames that belong to none. */
   drops(): Partial<Record<DropReason, number>> {
     const drops: Partial<Record<DropReason, number>> = {};
-    const workerDrops = this.#workerDrops();
+    const counts = this.#workerDrops();
+    for (const [key, frames] of this.#hostDrops) counts[key & 0xff]! += frames;
     for (const reason of REASONS) {
-      let count = workerDrops[Drop[reason]]!;
-      for (const [key, frames] of this.#hostDrops) if ((key & 0xff) === Drop[reason]) count += frames;
+      const count = counts[Drop[reason]]!;
       if (count > 0) drops[reason] = count;
     }
     return drops;
   }
 
+  /** The last one that each worker has seen. */
+  unknownVnis(): UnknownVni[] {
+    const { u32, u8 } = this.#views;
+    return Array.from({ length: this.#workers }, (_, worker) => {
+      const note = WORKERS_BASE + worker * W_SIZE + W_COUNTERS + C_UNKNOWN_VNI;
+      const from = note + C_UNKNOWN_FROM - C_UNKNOWN_VNI;
+      const vni = u32[note >> 2]! - 1;
+      return vni < 0 ? [] : [{ vni, ip: ipOfSockaddr(u8.slice(from, from + EP_SOCKADDR_MAX)) }];
+    }).flat();
+  }
+
+  /** 0: of what belongs to no overlay. */
   overlay(index: number): OverlayCounters {
     const block = W_OVERLAY_COUNTERS + index * OC_SIZE;
     const drops: Partial<Record<DropReason, number>> = {};

@@ -2,18 +2,27 @@
  * The datapath as the daemon holds it: tables to fill, upcalls to answer, frames to inject, counters to read. The
  * packet path itself runs in the workers and never waits for this object.
  */
-import { HDR_TRAP, Inject, OVERLAYS_MAX } from '../../assembly/layout.js';
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  HDR_TRAP,
+  Inject,
+  LOOKUP_DEADLINE_MS,
+  OVERLAYS_MAX,
+  W_REPLICAS,
+  W_SIZE,
+  WORKERS_BASE,
+} from '../../assembly/layout.js';
 import { type Endpoint, formatEndpoint } from '../address.js';
 import { fdbFull, tableFull } from '../errors.js';
 import { errnoName } from '../system/errno.js';
-import { Counters } from './counters.js';
+import { Counters, type WorkerCounter } from './counters.js';
 import { Destinations } from './destinations.js';
 import { Endpoints, type Interned } from './endpoints.js';
 import { Fdb, type PutOptions } from './fdb.js';
 import type { Engine } from './loop.js';
 import { createMemory, type Views, viewsOf } from './memory.js';
 import { compileModule, type DatapathExports, instantiate } from './module.js';
-import { Rings } from './rings.js';
+import { RING_BYTES, Rings } from './rings.js';
 import { Tables } from './tables.js';
 import type {
   DropReason,
@@ -29,13 +38,14 @@ import type {
   SocketIndex,
   TrafficCount,
   UnderlayTapConfig,
+  UnknownVni,
   UpcallRecord,
   VnicConfig,
   VnicCounters,
   VnicIndex,
 } from './types.js';
 import type { WorkerNotice } from './worker.js';
-import { Workers } from './workers.js';
+import { type ThreadView, Workers } from './workers.js';
 
 export interface DatapathOptions {
   /** Most FDB entries, 1..16777216. */
@@ -46,6 +56,8 @@ export interface DatapathOptions {
   /** Processors that the workers are kept on, taking turns; none: the kernel moves them as it likes. */
   readonly cpus?: readonly number[];
   readonly engine: Engine;
+  /** Nothing is read before {@link Datapath.startReading}: what comes waits in the kernel, or for another reader. */
+  readonly isPaused?: boolean;
   readonly log: {
     info(message: string, fields?: object): void;
     warn(message: string, fields?: object): void;
@@ -58,6 +70,14 @@ interface EndpointCounters extends TrafficCount {
   readonly pathMtu: number | null;
 }
 
+export interface WorkerView extends ThreadView {
+  readonly counters: Readonly<Record<WorkerCounter, number>>;
+  /** Bytes that wait in its rings: for the control thread, and for the worker. */
+  readonly waiting: { readonly upcall: number; readonly inject: number };
+  /** Bytes that each of them takes. */
+  readonly waitingMax: number;
+}
+
 export class Datapath {
   readonly engine: Engine;
   readonly fdbSize: number;
@@ -67,6 +87,8 @@ export class Datapath {
   onVnicGone: (vnic: VnicIndex) => void = () => {};
   /** The same of the underlay TAP. */
   onUnderlayTapGone: () => void = () => {};
+  /** Called when a worker's thread had to be replaced. */
+  onWorkerRestart: (worker: number, reason: string) => void = () => {};
 
   readonly #views: Views;
   readonly #datapath: DatapathExports;
@@ -95,7 +117,7 @@ export class Datapath {
     this.#views = viewsOf(memory);
     this.#datapath = instantiate(module, memory);
     this.#datapath.startHost();
-    this.#tables = new Tables(this.#views, options.workers);
+    this.#tables = new Tables(this.#views, options.workers, options.isPaused !== true);
     this.#counters = new Counters(this.#views, options.workers);
     this.#endpoints = new Endpoints(this.#views, (index) => this.#counters.restartEndpoint(index));
     this.#fdb = new Fdb(this.#datapath, this.#views, this.#endpoints, (overlay) => this.#tables.socketOf(overlay));
@@ -109,7 +131,10 @@ export class Datapath {
       { memory, module, busyPollUs: options.busyPollUs, engine: options.engine, cpus: options.cpus },
       {
         onStuck: (worker) => options.log.error('datapath worker does not end', { worker }),
-        onRestart: (worker, reason) => options.log.error('datapath worker restarted', { worker, reason }),
+        onRestart: (worker, reason) => {
+          options.log.error('datapath worker restarted', { worker, reason });
+          this.onWorkerRestart(worker, reason);
+        },
         onNotice: (worker, notice) => this.#onNotice(worker, notice),
       },
     );
@@ -131,7 +156,15 @@ export class Datapath {
     return this.#workers.restarts;
   }
 
-  #onNotice(worker: number, notice: WorkerNotice): void {
+  /** One a worker, in their order. */
+  workerViews(): WorkerView[] {
+    return this.#rings.map(({ waiting }, index) => {
+      const counters = this.#counters.worker(index);
+      return { ...this.#workers.view(index), counters, waiting, waitingMax: RING_BYTES };
+    });
+  }
+
+  #onNotice(worker: number, notice: Exclude<WorkerNotice, { kind: 'started' }>): void {
     if (notice.kind === 'vnic-gone' && notice.vnic === 0) this.onUnderlayTapGone();
     else if (notice.kind === 'vnic-gone') this.onVnicGone(notice.vnic);
     else if (notice.kind === 'io-refused') {
@@ -154,6 +187,20 @@ export class Datapath {
     const index = this.#tables.addSocket(config);
     this.#workers.wake();
     return index;
+  }
+
+  /**
+   * Other descriptors take the place of a socket's; endpoints and overlays stay with it, and nothing is lost meanwhile.
+   * Only descriptors and the ports of `names` may differ. Resolves when the ones before can be closed.
+   */
+  async replaceSocket(index: SocketIndex, config: SocketConfig): Promise<void> {
+    this.#tables.replaceSocket(index, config);
+    await this.#workers.quiesce();
+  }
+
+  /** {@link SocketConfig.fragmentable}, from now on. */
+  setFragmentable(index: SocketIndex, sources: SocketConfig['sources']): void {
+    this.#tables.setFragmentable(index, sources);
   }
 
   async removeSocket(index: SocketIndex): Promise<void> {
@@ -281,6 +328,15 @@ export class Datapath {
     return this.#fdb.remove(overlay, mac);
   }
 
+  /** The overlay knows the VTEP at `ip`, see {@link OverlayConfig.sourceCheck}. False: there is no room for more. */
+  putVtep(overlay: OverlayIndex, ip: string): boolean {
+    return this.#fdb.putVtep(overlay, ip, this.nowMs());
+  }
+
+  removeVtep(overlay: OverlayIndex, ip: string): void {
+    this.#fdb.removeVtep(overlay, ip);
+  }
+
   fdbGet(overlay: OverlayIndex, mac: string): FdbEntry | null {
     return this.#fdb.get(overlay, mac);
   }
@@ -347,6 +403,12 @@ export class Datapath {
     return this.#counters.drops();
   }
 
+  /** Who sent datagrams of VNIs that nobody has: the last of each worker. */
+  unknownVnis(): UnknownVni[] {
+    return this.#counters.unknownVnis();
+  }
+
+  /** 0: of what belongs to no overlay. */
   overlayCounters(index: OverlayIndex): OverlayCounters {
     return this.#counters.overlay(index);
   }
@@ -355,12 +417,20 @@ export class Datapath {
     return this.#counters.vnic(index);
   }
 
-  /** Of all sockets that send to it. `pathMtu`: the smallest that a router has said, in bytes; null: none has. */
-  endpointCounters(): EndpointCounters[] {
+  get endpointCount(): number {
+    return this.#endpoints.count;
+  }
+
+  /**
+   * Of all sockets that send to it. `pathMtu`: the smallest that a router has said, in bytes; null: none has. Of more
+   * than `most` endpoints the first of the table, where each keeps its place.
+   */
+  endpointCounters(most = Number.POSITIVE_INFINITY): EndpointCounters[] {
     const sums = new Map<string, EndpointCounters>();
     for (const [index, endpoint] of this.#endpoints.all()) {
-      const { frames, bytes } = this.#counters.endpoint(index);
       const key = formatEndpoint(endpoint);
+      if (sums.size >= most && !sums.has(key)) break;
+      const { frames, bytes } = this.#counters.endpoint(index);
       const sum = sums.get(key) ?? { endpoint, frames: 0, bytes: 0, pathMtu: null };
       const mtus = [sum.pathMtu, this.#endpoints.loweredMtu(index)].filter((mtu) => mtu !== null);
       const pathMtu = mtus.length === 0 ? null : Math.min(...mtus);
@@ -373,6 +443,32 @@ export class Datapath {
   trap(): void {
     this.#views.u32[HDR_TRAP >> 2] = 1;
     this.#workers.wake();
+  }
+
+  /** Ends {@link DatapathOptions.isPaused}. */
+  startReading(): void {
+    this.#tables.startReading();
+    this.#workers.wake();
+  }
+
+  /**
+   * Nothing more is read of VNICs and sockets; resolves when what was read has left, and frames that waited for an
+   * answer have had it, or can have it no more. What comes meanwhile waits in the kernel.
+   */
+  async drain(): Promise<void> {
+    this.#tables.stopReading();
+    await this.#workers.quiesce();
+    const endMs = this.nowMs() + LOOKUP_DEADLINE_MS;
+    while (this.#hasWaiting() && this.nowMs() < endMs) await delay(1);
+    await this.#workers.quiesce(); // a worker begins a turn when what it listed before has left
+  }
+
+  /** Frames wait for an answer, or to be copied to VNICs. */
+  #hasWaiting(): boolean {
+    const replicas = this.#rings.map(
+      (_, worker) => this.#views.u32[(WORKERS_BASE + worker * W_SIZE + W_REPLICAS) >> 2]!,
+    );
+    return this.#counters.totals().held! > 0 || replicas.some((count) => count > 0);
   }
 
   /** Stops the workers. The descriptors of sockets and TAPs stay open: they are the caller's. */

@@ -43,6 +43,10 @@ export const DROP_TEXT: Readonly<Record<Reason, string>> = {
   bad_outer_checksum: 'the UDP checksum of the datagram is wrong, or missing where there has to be one',
   ce_not_ect: 'a router marked congestion, and the packet inside is of a sender that knows no such marks (RFC 6040)',
   outer_fragment: 'came in fragments and the overlay has vxlan/fragments=drop',
+  replication_full: 'too much broadcast of this sender, or in all, already waits to be copied to the VNICs here',
+  source_local: 'came from the underlay with the MAC of a VNIC here: a loop, or forged',
+  source_unknown: 'its sender is no VTEP that the overlay knows (see source-check)',
+  source_elsewhere: 'its source MAC is not at the VTEP that sent it, and the overlay has source-check=fdb',
   worker_restarted: 'was under way in a datapath worker that was restarted',
 };
 

@@ -103,6 +103,11 @@ export class Endpoints {
     return this.#lowered.get(index) ?? null;
   }
 
+  /** Those that have an index now. */
+  get count(): number {
+    return this.#indexes.size;
+  }
+
   at(index: number): Endpoint {
     return this.#endpoints[index]!;
   }

@@ -11,9 +11,13 @@ import {
   HDR_FDB_BASE,
   HDR_FDB_BUCKETS,
   HDR_FDB_COUNT,
+  HDR_FDB_VTEPS,
+  HDR_SOCKADDR,
 } from '../../assembly/layout.js';
+import { macFromNumber, macToNumber } from '../address.js';
+import { sockaddrOf } from '../system/sockaddr.js';
 import type { Endpoints } from './endpoints.js';
-import { macOfWord, macWord } from './mac.js';
+import { macWord } from './mac.js';
 import type { Views } from './memory.js';
 import type { DatapathExports } from './module.js';
 import type { FdbEntry, FdbTarget, OverlayIndex, SocketIndex, VnicIndex } from './types.js';
@@ -56,6 +60,27 @@ export class Fdb {
 
   get count(): number {
     return this.#views.u32[HDR_FDB_COUNT >> 2]!;
+  }
+
+  /** VTEPs that overlays know, each of each. */
+  get vteps(): number {
+    return this.#views.u32[HDR_FDB_VTEPS >> 2]!;
+  }
+
+  /** The overlay knows the VTEP at `ip` from now on. False: there is no room for more. */
+  putVtep(overlay: OverlayIndex, ip: string, nowMs: number): boolean {
+    this.#writeSockaddr(ip);
+    return Boolean(this.#datapath.vtepPut(overlay, nowMs));
+  }
+
+  /** It no longer does. */
+  removeVtep(overlay: OverlayIndex, ip: string): void {
+    this.#writeSockaddr(ip);
+    this.#datapath.vtepRemove(overlay);
+  }
+
+  #writeSockaddr(ip: string): void {
+    this.#views.u8.set(sockaddrOf({ ip, port: 0 }), HDR_SOCKADDR);
   }
 
   /** False: the FDB is full of static entries, or the endpoint table is full. */
@@ -113,7 +138,7 @@ export class Fdb {
    * Entries that stay throughout are met once each by a walk over pages, whatever else comes and goes.
    */
   page(overlay: OverlayIndex, after: string | null, limit: number): FdbEntry[] {
-    const first = after === null ? 0 : macWord(after) + 1;
+    const first = after === null ? 0 : macToNumber(after) + 1;
     const macs = new Float64Array(limit * 2);
     let count = 0;
     let below = 2 ** 48; // no MAC from here on is on the page
@@ -126,7 +151,10 @@ export class Fdb {
       count = limit;
       below = macs[limit - 1]!;
     }
-    return Array.from(macs.subarray(0, count).sort().subarray(0, limit), (mac) => this.get(overlay, macOfWord(mac))!);
+    return Array.from(
+      macs.subarray(0, count).sort().subarray(0, limit),
+      (mac) => this.get(overlay, macFromNumber(mac))!,
+    );
   }
 
   /**
@@ -147,11 +175,14 @@ export class Fdb {
     return (this.#views.u32[HDR_FDB_BASE >> 2]! + bucket * FDB_BUCKET_SIZE) / 4; // >> would turn large offsets negative
   }
 
+  /** As {@link macToNumber} has it. */
   #macAt(slot: number): number {
     const { u32 } = this.#views;
     const way = slot % FDB_WAYS;
     const key = this.#bucketWord((slot - way) / FDB_WAYS) + way * 2;
-    return (u32[key + 1]! & 0xffff) * 2 ** 32 + u32[key]!;
+    const [word, last] = [u32[key]!, u32[key + 1]!];
+    const first = ((word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)) >>> 0;
+    return first * 2 ** 16 + ((last & 0xff) << 8) + ((last >>> 8) & 0xff);
   }
 
   #decode(slot: number): FdbEntry {
@@ -161,7 +192,7 @@ export class Fdb {
     const value = u32[bucket + (FDB_VALUES >> 2) + way]!;
     const lastUse = this.#datapath.fdbLastUse(slot) >>> 0;
     return {
-      mac: macOfWord(this.#macAt(slot)),
+      mac: macFromNumber(this.#macAt(slot)),
       target: this.#target(value & 0xff, value >>> 16),
       isStatic: ((value >> 8) & FDB_FLAG_STATIC) !== 0,
       isLearned: ((value >> 8) & FDB_FLAG_LEARNED) !== 0,

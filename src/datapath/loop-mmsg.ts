@@ -5,18 +5,22 @@
  * inside the shared memory and belongs to this worker.
  */
 import {
+  DELIVER_FD,
+  DELIVER_FIRST,
   DELIVER_IOV_MAX,
+  DELIVER_RESULT,
+  DELIVER_SIZE,
+  DELIVER_VECTORS,
   EMIT_MAX,
   HDR_STOP,
   IOVEC_SIZE,
   MMSGHDR_SIZE,
   SOCKETS_MAX,
+  TX_FD,
+  TX_SIZE,
+  W_DELIVER,
   W_DELIVER_COUNT,
-  W_DELIVER_FD,
-  W_DELIVER_FIRST,
   W_DELIVER_IOV,
-  W_DELIVER_IOVS,
-  W_DELIVER_RESULT,
   W_EVENTFD,
   W_GSO_REFUSED,
   W_GSO_SOCKET,
@@ -28,8 +32,8 @@ import {
   W_SIZE,
   W_TAP_IOV,
   W_TURN,
+  W_TX,
   W_TX_COUNT,
-  W_TX_FD,
   W_TX_MMSG,
   WORKERS_BASE,
 } from '../../assembly/layout.js';
@@ -104,10 +108,11 @@ class MmsgLoop {
       Atomics.add(u32, this.#word(W_TURN), 1);
       const isStale = this.#datapath.pollSetChanged(); // then what ppoll said belongs to the old set
       if (isStale) this.#watchAll();
-      if (ready <= 0 && !isTold && !this.#datapath.isHolding()) continue;
+      const isIdle = ready <= 0 && !isTold && !this.#datapath.isReplicating();
+      if (isIdle && !this.#datapath.isHolding()) continue;
       this.#pause.lookAtClock();
       this.#settle();
-      if (isStale || (ready <= 0 && !isTold)) continue;
+      if (isStale || isIdle) continue;
       if (ready > 0) this.#serve();
       this.#tellGsoRefused();
       this.#pause.hadWork();
@@ -134,7 +139,8 @@ class MmsgLoop {
 
   #timeout(): number {
     const isHolding = Boolean(this.#datapath.isHolding());
-    if (this.#pause.spin() || !this.#sleeper.fallAsleep(isHolding)) return this.#noWait;
+    if (this.#datapath.isReplicating() || this.#pause.spin() || !this.#sleeper.fallAsleep(isHolding))
+      return this.#noWait;
     return isHolding || this.#aside.length > 0 ? this.#holdTimeout : 0;
   }
 
@@ -217,7 +223,8 @@ class MmsgLoop {
     const count = u32[this.#word(W_TX_COUNT)]!;
     for (let from = 0; from < count; ) {
       const run = this.#datapath.messageRun(from);
-      const answer = sendmmsg(i32[this.#word(W_TX_FD) + from]!, this.#messages[from]!, run, MSG_DONTWAIT);
+      const fd = i32[this.#word(W_TX + from * TX_SIZE + TX_FD)]!;
+      const answer = sendmmsg(fd, this.#messages[from]!, run, MSG_DONTWAIT);
       if (answer > 0) {
         this.#datapath.sent(from, answer);
         from += answer;
@@ -234,10 +241,11 @@ class MmsgLoop {
     const count = u32[this.#word(W_DELIVER_COUNT)]!;
     if (count === 0) return;
     for (let index = 0; index < count; index++) {
-      const fd = i32[this.#word(W_DELIVER_FD) + index]!;
-      const first = u32[this.#word(W_DELIVER_FIRST) + index]!;
-      const vectors = u32[this.#word(W_DELIVER_IOVS) + index]!;
-      i32[this.#word(W_DELIVER_RESULT) + index] = writev(fd, this.#vectors[first]!, vectors);
+      const delivery = this.#word(W_DELIVER + index * DELIVER_SIZE);
+      const fd = i32[delivery + (DELIVER_FD >> 2)]!;
+      const first = (u32[delivery + (DELIVER_FIRST >> 2)]! - this.#area - W_DELIVER_IOV) / IOVEC_SIZE;
+      const vectors = u32[delivery + (DELIVER_VECTORS >> 2)]!;
+      i32[delivery + (DELIVER_RESULT >> 2)] = writev(fd, this.#vectors[first]!, vectors);
     }
     this.#datapath.delivered();
   }

@@ -1,11 +1,14 @@
 /** What an overlay's record says in bits. */
 import {
+  MARK_FRAGMENT,
   MARK_TOS,
   MARK_TTL,
   MARK_TTL_SHIFT,
   OUTER_TTL,
   OVL_FLAG_ACCEPT_PARTIAL,
   OVL_FLAG_ANNOUNCED,
+  OVL_FLAG_CHECK_FDB,
+  OVL_FLAG_CHECK_VTEP,
   OVL_FLAG_COALESCE_TCP,
   OVL_FLAG_COALESCE_UDP,
   OVL_FLAG_ECN,
@@ -22,6 +25,7 @@ import {
   OVL_FLAG_ROUTERS,
   OVL_FLAG_SEGMENT,
   OVL_FLAG_STRICT_HEADER,
+  VNIC_FILTER_SHIFT,
 } from '../../assembly/layout.js';
 import type { OuterHeader } from '../outer-header.js';
 import type { OverlayConfig } from './types.js';
@@ -30,18 +34,31 @@ const DSCP_SHIFT = 2; // in a TOS, above ECN
 const ECN_BITS = 3;
 
 /** What the outer headers of its datagrams say whatever is inside (MARK_* of the layout). */
-export function ownMark({ dscp, ttl }: OuterHeader): number {
+export function ownMark({ dscp, ttl, df }: OuterHeader): number {
   const ownTtl = ttl === 'inherit' || ttl === OUTER_TTL ? 0 : ttl;
-  return (dscp === 'inherit' ? 0 : dscp << DSCP_SHIFT) | (ownTtl << MARK_TTL_SHIFT);
+  return (
+    (dscp === 'inherit' ? 0 : dscp << DSCP_SHIFT) | (ownTtl << MARK_TTL_SHIFT) | (df === 'unset' ? MARK_FRAGMENT : 0)
+  );
 }
 
 /** The bits of a mark that the packet inside decides. */
-export function copiedMark({ ecn, dscp, ttl }: OuterHeader): number {
+export function copiedMark({ ecn, dscp, ttl, df }: OuterHeader): number {
   return (
     (ecn === 'normal' ? ECN_BITS : 0) |
     (dscp === 'inherit' ? MARK_TOS & ~ECN_BITS : 0) |
-    (ttl === 'inherit' ? MARK_TTL : 0)
+    (ttl === 'inherit' ? MARK_TTL : 0) |
+    (df === 'inherit' ? MARK_FRAGMENT : 0)
   );
+}
+
+function sourceFlags({ sourceCheck }: OverlayConfig): number {
+  if (sourceCheck === 'vtep') return OVL_FLAG_CHECK_VTEP;
+  return sourceCheck === 'fdb' ? OVL_FLAG_CHECK_VTEP | OVL_FLAG_CHECK_FDB : 0;
+}
+
+/** The bit of a VNIC's MAC, as a number of 48 bits, in its overlay's OVL_VNIC_FILTER. */
+export function filterBit(mac: number): number {
+  return 1 << (Math.floor(mac / 2 ** VNIC_FILTER_SHIFT) % 32);
 }
 
 export function overlayFlags(config: OverlayConfig): number {
@@ -55,6 +72,7 @@ export function overlayFlags(config: OverlayConfig): number {
     (config.flood?.unknown ? OVL_FLAG_FLOOD_UNKNOWN : 0) |
     (config.learn ? OVL_FLAG_LEARN : 0) |
     (config.returns ? OVL_FLAG_RETURNS : 0) |
+    sourceFlags(config) |
     (config.announced ? OVL_FLAG_ANNOUNCED : 0) |
     (config.routers ? OVL_FLAG_ROUTERS : 0) |
     (config.point === null ? 0 : OVL_FLAG_POINT) |

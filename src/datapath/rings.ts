@@ -8,6 +8,7 @@ import {
   REC_ETHERTYPE,
   REC_FRAME,
   REC_FRAME_LEN,
+  REC_FRAMES,
   REC_INCARNATION,
   REC_LEARN_SIZE,
   REC_MAC,
@@ -17,8 +18,10 @@ import {
   REC_TYPE,
   REC_VLAN,
   REC_VNIC,
+  RING_CAPACITY,
   RING_HEAD,
   RING_READ,
+  RING_TAIL,
   Upcall,
   VNIC_INCARNATION,
   VNIC_SIZE,
@@ -35,6 +38,9 @@ import type { DatapathExports } from './module.js';
 import type { OverlayIndex, ProxyUpcall, UpcallRecord, VnicIndex } from './types.js';
 
 const UPCALLS_PER_TICK_MAX = 256; // then the event loop has its turn
+
+/** Bytes that each ring takes. */
+export const RING_BYTES = RING_CAPACITY;
 
 export class Rings {
   readonly #datapath: DatapathExports;
@@ -69,10 +75,11 @@ export class Rings {
     const kind = Upcall[field(REC_TYPE)] as UpcallRecord['kind'];
     if (kind === 'too_long') return { kind, overlay: 0, endpoint: field(REC_ENDPOINT) };
     const overlay = this.#isOfNow(field(REC_OVERLAY), field(REC_INCARNATION)) ? field(REC_OVERLAY) : 0;
-    if (kind === 'learn') {
+    if (kind === 'learn' || kind === 'stranger') {
+      const heard = { overlay, mac: mac(REC_MAC) };
       const address = u8.subarray(record + REC_SOCKADDR, record + REC_LEARN_SIZE);
-      const ip = field(REC_VNIC) === 0 ? ipOfSockaddr(address) : null;
-      return { kind, overlay, mac: mac(REC_MAC), ip };
+      if (kind === 'stranger') return { kind, ...heard, ip: ipOfSockaddr(address), frames: field(REC_FRAMES) };
+      return { kind, ...heard, ip: field(REC_VNIC) === 0 ? ipOfSockaddr(address) : null };
     }
     const common = {
       overlay,
@@ -108,6 +115,16 @@ export class Rings {
     const { i32 } = this.#views;
     const wait = Atomics.waitAsync(i32, (this.#upcalls + RING_HEAD) >> 2, i32[(this.#upcalls + RING_READ) >> 2]!);
     if (wait.async) await wait.value;
+  }
+
+  /** Bytes that wait in each. */
+  get waiting(): { upcall: number; inject: number } {
+    return { upcall: this.#fill(this.#upcalls), inject: this.#fill(this.#inject) };
+  }
+
+  #fill(ring: number): number {
+    const { u32 } = this.#views;
+    return (Atomics.load(u32, (ring + RING_HEAD) >> 2) - Atomics.load(u32, (ring + RING_TAIL) >> 2)) >>> 0;
   }
 
   /** Nothing is read any more. */

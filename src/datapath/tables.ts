@@ -16,6 +16,7 @@ import {
   OVL_SOCKET,
   OVL_VLAN,
   OVL_VNI,
+  OVL_VNIC_FILTER,
   SOCK_LIVE,
   SOCK_OWNER,
   SOCK_SIZE,
@@ -49,8 +50,9 @@ import type { FloodList } from './flood-lists.js';
 import { Indexes } from './indexes.js';
 import { macWord } from './mac.js';
 import type { Views } from './memory.js';
-import { copiedMark, overlayFlags, ownMark } from './overlay-words.js';
-import { writeNames } from './socket-names.js';
+import { copiedMark, filterBit, overlayFlags, ownMark } from './overlay-words.js';
+import { NO_FD, Reading, UNDERLAY_TAP_FDS } from './reading.js';
+import { writeNames, writePorts } from './socket-names.js';
 import type {
   OverlayConfig,
   OverlayIndex,
@@ -62,7 +64,6 @@ import type {
 } from './types.js';
 
 const ETHERNET_HEADER = 14; // bytes
-const NO_FD = -1;
 
 const overlayAt = (index: OverlayIndex): number => (OVERLAYS_BASE + index * OVL_SIZE) >> 2;
 const vnicAt = (index: VnicIndex): number => (VNICS_BASE + index * VNIC_SIZE) >> 2;
@@ -80,10 +81,24 @@ export class Tables {
   readonly #sockets = new Indexes(SOCKETS_MAX);
   readonly #overlays = new Indexes(OVERLAYS_MAX);
   readonly #vnics = new Indexes(VNICS_MAX);
+  readonly #reading: Reading;
 
-  constructor(views: Views, workers: number) {
+  /** `isReading`: workers read what there is at once, else from {@link startReading} on. */
+  constructor(views: Views, workers: number, isReading = true) {
     this.#views = views;
     this.#workers = workers;
+    this.#reading = new Reading(views, workers, isReading);
+  }
+
+  startReading(): void {
+    this.#reading.start();
+    this.#changed();
+  }
+
+  /** {@link Reading.stop} */
+  stopReading(): void {
+    this.#reading.stop();
+    this.#changed();
   }
 
   #set(base: number, field: number, value: number): void {
@@ -110,16 +125,36 @@ export class Tables {
     return index;
   }
 
-  #setDescriptors(index: SocketIndex, { listeners, sources }: SocketConfig): void {
+  /** As many source ports as before. */
+  replaceSocket(index: SocketIndex, config: SocketConfig): void {
+    this.#setDescriptors(index, config);
+    if (config.names !== undefined) writePorts(this.#views, socketAt(index), config.names);
+    this.#changed();
+  }
+
+  #setDescriptors(index: SocketIndex, { listeners, sources, fragmentable = sources }: SocketConfig): void {
+    this.#reading.set(W_SOCKET_FDS + index * 4, listeners);
+    for (let worker = 0; worker < this.#workers; worker++) {
+      this.#set((WORKERS_BASE + worker * W_SIZE) >> 2, W_NO_SEGMENT + index * 4, 0);
+    }
+    this.#setSources(index, sources, 0);
+    this.setFragmentable(index, fragmentable);
+  }
+
+  /** {@link SocketConfig.fragmentable}. */
+  setFragmentable(index: SocketIndex, sources: SocketConfig['sources']): void {
+    this.#setSources(index, sources, SOURCE_KINDS / 2);
+  }
+
+  /** `kind`: of those that make checksums; the next one is of the others. */
+  #setSources(index: SocketIndex, sources: SocketConfig['sources'], kind: number): void {
     for (let worker = 0; worker < this.#workers; worker++) {
       const area = (WORKERS_BASE + worker * W_SIZE) >> 2;
-      this.#set(area, W_SOCKET_FDS + index * 4, listeners[worker] ?? NO_FD);
-      this.#set(area, W_NO_SEGMENT + index * 4, 0);
       for (let port = 0; port < this.#get(socketAt(index), SOCK_SOURCES); port++) {
-        const source = W_SOURCE_FDS + (index * SOURCES_MAX + port) * SOURCE_KINDS * 4;
-        const own = sources[worker]?.[port];
-        this.#set(area, source, own?.withChecksum ?? NO_FD);
-        this.#set(area, source + 4, own?.withoutChecksum ?? NO_FD);
+        const source = W_SOURCE_FDS + ((index * SOURCES_MAX + port) * SOURCE_KINDS + kind) * 4;
+        const fds = sources[worker]?.[port];
+        this.#set(area, source, fds?.withChecksum ?? NO_FD);
+        this.#set(area, source + 4, fds?.withoutChecksum ?? NO_FD);
       }
     }
   }
@@ -135,7 +170,7 @@ export class Tables {
     if (index === 0) return 0;
     this.#set(overlayAt(index), OVL_INCARNATION, this.#get(overlayAt(index), OVL_INCARNATION) + 1);
     this.#set(overlayAt(index), OVL_FIRST_VNIC, 0);
-    this.#set(overlayAt(index), OVL_ANY_MAC_VNIC, 0);
+    for (const field of [OVL_ANY_MAC_VNIC, OVL_VNIC_FILTER]) this.#set(overlayAt(index), field, 0);
     this.setOverlay(index, config, targets);
     return index;
   }
@@ -159,10 +194,7 @@ export class Tables {
 
   /** Workers read it, and send super-frames by it. */
   setUnderlayTap({ fds }: UnderlayTapConfig): void {
-    for (let worker = 0; worker < this.#workers; worker++) {
-      const area = (WORKERS_BASE + worker * W_SIZE) >> 2;
-      this.#set(area, W_VNIC_FDS + UNDERLAY_TAP * 4, fds[worker]!);
-    }
+    this.#reading.set(UNDERLAY_TAP_FDS, fds);
     this.#set(vnicAt(UNDERLAY_TAP), VNIC_FLAGS, VNIC_FLAG_LIVE);
     this.#changed();
   }
@@ -184,16 +216,16 @@ export class Tables {
     this.#views.u64[((record << 2) + VNIC_MAC) >> 3] = BigInt(macWord(config.mac));
     this.#set(record, VNIC_OVERLAY, config.overlay);
     this.#set(record, VNIC_INCARNATION, this.#get(record, VNIC_INCARNATION) + 1);
+    this.#reading.set(W_VNIC_FDS + index * 4, config.fds);
     for (let worker = 0; worker < this.#workers; worker++) {
-      const area = (WORKERS_BASE + worker * W_SIZE) >> 2;
-      const own = config.fds[worker] ?? NO_FD;
-      this.#set(area, W_VNIC_FDS + index * 4, own);
-      this.#set(area, W_VNIC_WRITE_FDS + index * 4, own === NO_FD ? (config.fds[0] ?? NO_FD) : own);
+      const fd = config.fds[worker] ?? config.fds[0] ?? NO_FD;
+      this.#set((WORKERS_BASE + worker * W_SIZE) >> 2, W_VNIC_WRITE_FDS + index * 4, fd);
     }
     if (!admit(index)) {
       this.#vnics.give(index);
       return 0;
     }
+    this.#set(overlay, OVL_VNIC_FILTER, this.#get(overlay, OVL_VNIC_FILTER) | filterBit(macWord(config.mac)));
     this.#set(record, VNIC_NEXT, this.#get(overlay, OVL_FIRST_VNIC));
     this.#set(record, VNIC_FLAGS, VNIC_FLAG_LIVE | (config.allowAnyMac ? VNIC_FLAG_ANY_MAC : 0));
     this.#set(overlay, OVL_FIRST_VNIC, index);
@@ -205,6 +237,15 @@ export class Tables {
   /** In one store: no worker sees half of it. */
   setVnicMac(index: VnicIndex, mac: string): void {
     Atomics.store(this.#views.u64, ((vnicAt(index) << 2) + VNIC_MAC) >> 3, BigInt(macWord(mac)));
+    this.#setFilter(overlayAt(this.overlayOf(index)));
+  }
+
+  #setFilter(overlay: number): void {
+    let bits = 0;
+    for (let vnic = this.#get(overlay, OVL_FIRST_VNIC); vnic !== 0; vnic = this.#get(vnicAt(vnic), VNIC_NEXT)) {
+      bits |= filterBit(Number(this.#views.u64[((vnicAt(vnic) << 2) + VNIC_MAC) >> 3]!));
+    }
+    this.#set(overlay, OVL_VNIC_FILTER, bits);
   }
 
   /** The VNIC leaves its overlay's list; its own link stays, for a worker that is just following it. */
@@ -214,6 +255,7 @@ export class Tables {
     if (this.#get(overlay, OVL_FIRST_VNIC) === index) this.#set(overlay, OVL_FIRST_VNIC, next);
     else this.#set(vnicAt(this.#before(index, overlay)), VNIC_NEXT, next);
     this.#set(vnicAt(index), VNIC_FLAGS, 0);
+    this.#setFilter(overlay);
     if (this.#get(overlay, OVL_ANY_MAC_VNIC) === index) this.#set(overlay, OVL_ANY_MAC_VNIC, this.#anyMacVnic(overlay));
     this.#changed();
   }

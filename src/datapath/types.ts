@@ -33,6 +33,11 @@ export interface OverlayConfig {
   readonly learn: boolean;
   /** Without `learn`: likewise, but of those alone that are learned to be behind a VNIC here, and may leave again. */
   readonly returns?: boolean;
+  /**
+   * Who may send to it from the underlay: `vtep`, who is known ({@link Datapath.putVtep}); `fdb`, such a one, for MACs
+   * that the FDB has there. With `lookup`, a frame of a MAC that nothing is known of waits for an answer. Default off.
+   */
+  readonly sourceCheck?: 'vtep' | 'fdb' | 'off';
   /** Announcements of addresses that no list floods become upcalls; else they drop. */
   readonly announced?: boolean;
   /** Router advertisements to all nodes become upcalls, before anybody has got them. */
@@ -49,7 +54,7 @@ export interface OverlayConfig {
   readonly coalesceUdp: boolean;
 }
 
-/** The descriptors of an underlay socket: owned by the caller, closed only after removeSocket resolved. */
+/** The descriptors of an underlay socket: the caller's, closed only after removeSocket or replaceSocket resolved. */
 export interface SocketConfig {
   /** Where each worker receives; -1, or none: it does not. */
   readonly listeners: readonly number[];
@@ -60,6 +65,8 @@ export interface SocketConfig {
   readonly receivesFor?: SocketIndex;
   /** Where each worker sends from: its source ports, at most 64. */
   readonly sources: readonly (readonly SourcePort[])[];
+  /** The same ports, for what may be fragmented; none: that leaves as all else does. */
+  readonly fragmentable?: SocketConfig['sources'];
   /** Without, the underlay TAP neither sends nor receives for this socket. */
   readonly names?: SocketNames;
 }
@@ -70,8 +77,8 @@ export interface SocketNames {
   readonly listen: Endpoint;
   /** The ports it sends from, in the order of `sources`. */
   readonly ports: readonly number[];
-  /** Super-frames have an outer UDP checksum. */
-  readonly checksum: boolean;
+  /** Which super-frames have an outer UDP checksum. */
+  readonly checksum: 'all' | 'fragmentable' | 'none';
   /** Over IPv6, datagrams without a checksum are received. */
   readonly acceptZeroChecksum6: boolean;
 }
@@ -183,6 +190,21 @@ export interface LearnUpcall {
   readonly ip: string | null;
 }
 
+/**
+ * Frames were refused for their sender, in an overlay that looks at it. Of one MAC and address at most every 100 ms,
+ * and of all at most 200 times a second and worker.
+ */
+export interface StrangerUpcall {
+  readonly kind: 'stranger';
+  readonly overlay: OverlayIndex;
+  /** The inner source MAC of the last one. */
+  readonly mac: string;
+  /** The outer source, canonical. */
+  readonly ip: string;
+  /** At least so many, since the last such record. */
+  readonly frames: number;
+}
+
 /** The kernel did not take a datagram to an endpoint for its length. At most 100 times a second and worker. */
 export interface TooLongUpcall {
   readonly kind: 'too_long';
@@ -194,7 +216,7 @@ export interface TooLongUpcall {
 
 /** Upcalls about a frame of a VNIC. */
 export type FrameUpcall = MissUpcall | ProxyUpcall;
-export type UpcallRecord = FrameUpcall | LearnUpcall | TooLongUpcall;
+export type UpcallRecord = FrameUpcall | LearnUpcall | StrangerUpcall | TooLongUpcall;
 
 /** Names of the drop reasons (`Drop` of the layout). */
 export type DropReason = keyof typeof import('./drops.js').DROP_TEXT;
@@ -212,6 +234,13 @@ export interface OverlayCounters {
   /** Of those datagrams, the ones that came in fragments and were not dropped for it. */
   readonly fragments: number;
   readonly drops: Readonly<Partial<Record<DropReason, number>>>;
+}
+
+/** A VNI that no overlay has on the socket that its datagram came to. */
+export interface UnknownVni {
+  readonly vni: number;
+  /** Canonical text: who sent it. */
+  readonly ip: string;
 }
 
 export interface VnicCounters {

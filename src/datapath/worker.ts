@@ -1,6 +1,7 @@
 /** Entry of a datapath thread: an instance of the module over the shared memory, and the loop. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { pinThread } from '../system/affinity.js';
+import { threadNumber } from '../system/thread-times.js';
 import type { Engine } from './loop.js';
 import { runMmsg } from './loop-mmsg.js';
 import { runUring } from './loop-uring.js';
@@ -21,6 +22,7 @@ export interface WorkerStart {
 
 /** What a worker tells the host, rarely. */
 export type WorkerNotice =
+  | { readonly kind: 'started'; readonly thread: number }
   | { readonly kind: 'vnic-gone'; readonly vnic: number }
   | { readonly kind: 'gso-refused'; readonly socket: number; readonly errno: number }
   | { readonly kind: 'io-refused'; readonly refusal: Refusal };
@@ -33,6 +35,7 @@ const { memory, module, worker, busyPollUs, engine, cpus = [] } = workerData as 
 if (cpus.length > 0) pinThread(cpus[worker % cpus.length]!);
 const datapath = instantiate(module, memory);
 datapath.startWorker(worker);
+notify({ kind: 'started', thread: threadNumber() });
 const run = engine === 'uring' ? runUring : runMmsg;
 run(datapath, viewsOf(memory), {
   worker,

@@ -14,6 +14,7 @@ import {
 import { messageOf } from '../errors.js';
 import { Silence } from '../silence.js';
 import { closeFd } from '../system/syscalls.js';
+import { type ThreadTimes, threadTimes } from '../system/thread-times.js';
 import type { Views } from './memory.js';
 import { Waker } from './wakes.js';
 import type { WorkerNotice, WorkerStart } from './worker.js';
@@ -36,6 +37,8 @@ interface Thread {
   /** null: it has ended, and the next one is not there yet. */
   worker: Worker | null;
   silence: Silence;
+  /** Its number in the kernel, once it has said so. */
+  number: number | null;
   /** The last turn seen of it. */
   turn: number;
   hasTurned: boolean;
@@ -51,6 +54,7 @@ interface Thread {
 
 const NO_THREAD = {
   worker: null,
+  number: null,
   turn: 0,
   hasTurned: false,
   reason: null,
@@ -64,7 +68,27 @@ export interface WorkerEvents {
   onRestart(worker: number, reason: string): void;
   /** A thread that was ended is still there: a system call of its does not return. There is no other in its place. */
   onStuck(worker: number): void;
-  onNotice(worker: number, notice: WorkerNotice): void;
+  onNotice(worker: number, notice: Exclude<WorkerNotice, { kind: 'started' }>): void;
+}
+
+/** How a worker's thread is, and what it has done so far. */
+export interface ThreadView {
+  /** Its loop goes round, or sleeps. */
+  readonly isRunning: boolean;
+  /** Threads that came after the first. */
+  readonly restarts: number;
+  /** Of all its threads. */
+  readonly turns: number;
+  /** Of the thread there is now; null: there is none. */
+  readonly times: ThreadTimes | null;
+}
+
+/** What the threads of one worker have done, one after the other. */
+interface Past {
+  restarts: number;
+  turns: number;
+  /** W_TURN when `turns` was brought up to date, which is done before it can come round. */
+  turnSeen: number;
 }
 
 export class Workers {
@@ -73,8 +97,8 @@ export class Workers {
   readonly #events: WorkerEvents;
   readonly #threads: Thread[] = [];
   readonly #waker: Waker;
+  readonly #past: Past[] = [];
   #stopping = false;
-  restarts = 0;
 
   constructor(count: number, views: Views, start: Omit<WorkerStart, 'worker'>, events: WorkerEvents) {
     this.#views = views;
@@ -84,12 +108,33 @@ export class Workers {
     for (let index = 0; index < count; index++) {
       views.i32[this.#word(index, W_URING_FD)] = NO_FD;
       this.#threads.push({ ...NO_THREAD, silence: new Silence() });
+      this.#past.push({ restarts: 0, turns: 0, turnSeen: 0 });
       this.#spawn(index);
     }
   }
 
   get count(): number {
     return this.#threads.length;
+  }
+
+  get restarts(): number {
+    return this.#past.reduce((sum, { restarts }) => sum + restarts, 0);
+  }
+
+  view(index: number): ThreadView {
+    const { worker, endedAtMs, number } = this.#threads[index]!;
+    this.#countTurns(index);
+    const { restarts, turns } = this.#past[index]!;
+    const times = number === null ? null : threadTimes(number);
+    return { isRunning: worker !== null && endedAtMs === null, restarts, turns, times };
+  }
+
+  /** The worker counts modulo 2^32, which a busy one reaches within hours. */
+  #countTurns(index: number): void {
+    const past = this.#past[index]!;
+    const turn = this.#waker.turnOf(index);
+    past.turns += (turn - past.turnSeen) >>> 0;
+    past.turnSeen = turn;
   }
 
   #word(index: number, offset: number): number {
@@ -120,12 +165,15 @@ export class Workers {
     const startedAtMs = performance.now();
     const turn = this.#waker.turnOf(index);
     Object.assign(thread, { ...NO_THREAD, restartDelayMs, startedAtMs, turn, worker, silence: new Silence() });
-    worker.on('message', (notice: WorkerNotice) => this.#events.onNotice(index, notice));
+    worker.on('message', (notice: WorkerNotice) => {
+      if (notice.kind === 'started') thread.number = notice.thread;
+      else this.#events.onNotice(index, notice);
+    });
     worker.on('error', (error) => {
       thread.reason ??= messageOf(error);
     });
     worker.on('exit', () => {
-      thread.worker = null;
+      Object.assign(thread, { worker: null, number: null });
       this.#waker.forget(index);
       this.#closeRing(index);
       if (!this.#stopping) void this.#restart(index, thread.reason ?? 'it ended');
@@ -133,7 +181,7 @@ export class Workers {
   }
 
   async #restart(index: number, reason: string): Promise<void> {
-    this.restarts++;
+    this.#past[index]!.restarts++;
     this.#views.u32[HDR_TRAP >> 2] = 0;
     this.#events.onRestart(index, reason);
     const thread = this.#threads[index]!;
@@ -146,6 +194,7 @@ export class Workers {
   /** Time has passed: what loops is replaced. About ten times a second, with milliseconds of a monotonic clock. */
   watch(nowMs: number): void {
     for (const [index, thread] of this.#threads.entries()) {
+      this.#countTurns(index);
       if (thread.worker === null) continue;
       if (thread.endedAtMs === null) this.#listen(index, nowMs);
       else if (!thread.isStuck && nowMs - thread.endedAtMs >= END_MAX_MS) {

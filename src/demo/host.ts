@@ -87,14 +87,34 @@ export class Host {
 
   /** Starts the daemon inside the namespace and waits until its socket answers. Its state survives in `dir`. */
   async startDaemon(...extra: string[]): Promise<void> {
+    this.#daemon = this.#spawnDaemon(extra);
+    await this.#ready(this.#daemon);
+  }
+
+  /** Starts another daemon in the place of the one that runs; answers how that one ended. */
+  async replaceDaemon(...extra: string[]): Promise<Outcome | null> {
+    const before = this.#daemon;
+    this.#daemon = this.#spawnDaemon(['--replace', ...extra]);
+    // A daemon that cannot take over ends, and the other one goes on.
+    const ended = await Promise.race([before?.done ?? null, this.#daemon.done]);
+    if (this.#daemon.ended) {
+      const refused = howItEnded(await this.#daemon.done);
+      this.#daemon = before;
+      throw daemonNotReady(this.name, `${refused} as it was to take over`, this.logFile);
+    }
+    await this.#ready(this.#daemon);
+    return ended;
+  }
+
+  #spawnDaemon(extra: readonly string[]): Running {
     const state = join(this.dir, 'state');
     const options = ['--socket', this.socket, '--state-dir', state, ...this.#daemonOptions, ...extra];
     const argv = [process.execPath, MAIN, 'daemon', ...options];
     const log = openSync(this.logFile, 'a');
     // `ip netns exec` replaces itself by the command, so the pid we hold is the daemon's own
-    this.#daemon = this.#processes.spawn(this.#inside(argv), { outputFd: log });
+    const daemon = this.#processes.spawn(this.#inside(argv), { outputFd: log });
     closeSync(log);
-    await this.#ready(this.#daemon);
+    return daemon;
   }
 
   /** SIGTERM (the orderly way) or SIGKILL, and waits for the end. */

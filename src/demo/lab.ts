@@ -12,7 +12,7 @@
  *   └─────────────────────────────────────┘
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Host } from './host.js';
@@ -55,6 +55,7 @@ export class Lab {
     this.#suffix = `${process.pid}-${labsMade}`;
     this.#options = options;
     this.dir = mkdtempSync(join(tmpdir(), 'vxlane-lab-'));
+    chmodSync(this.dir, 0o755); // processes of plugins have users of their own, and plugins may be here
   }
 
   /** An underlay without hosts. */

@@ -1,20 +1,21 @@
 /** The properties that every overlay has: the one table of them, and what their values mean together. */
-import { networkInterfaces } from 'node:os';
-import ipaddr from 'ipaddr.js';
-import { type Endpoint, ipFamily, parseIp, VXLAN_PORT } from '../address.js';
-import { badListenIp, linkLocalListenIp } from '../errors.js';
-import { DEFAULT_OUTER, type OuterHeader } from '../outer-header.js';
+import { type Listen, VXLAN_PORT } from '../address.js';
+import type { OuterHeader } from '../outer-header.js';
 import type { PropertySpec, PropertyValue } from '../search/api.js';
 import type { Manifest } from '../search/host/messages.js';
+import type { Confinement, Isolation } from '../search/host/placement.js';
 import { parseProperties } from '../search/props.js';
+import { listenOf, withoutZone } from './listen.js';
 import { MTU_MAX, MTU_MIN } from './mtu.js';
+import { OUTER_PROPERTIES, outerOf } from './outer.js';
+import { SOURCE_PROPERTIES, type SourceSettings, sourceSettingsOf } from './source-check.js';
 
 export type Values = Readonly<Record<string, PropertyValue>>;
 
 export const ENCAPS: readonly string[] = ['vxlan'];
 export const VNI_MAX = 0xffffff;
 
-/** Overlays that listen on one address and port share their sockets, and must agree on these. */
+/** Overlays that listen on one address and port, and device, share their sockets, and must agree on these. */
 export const SOCKET_PROPERTIES = [
   'vxlan/source_ports',
   'vxlan/udp_checksum',
@@ -30,6 +31,9 @@ const MTU_OPTION = {
   mutable: true,
 } as const;
 
+/** Bytes. */
+const INTERFACE_NAME_MAX = 15;
+
 /** `mtu` has no default here: that depends on the underlay, see {@link defaultMtu}. */
 export const OVERLAY_PROPERTIES: readonly PropertySpec[] = [
   {
@@ -40,7 +44,19 @@ export const OVERLAY_PROPERTIES: readonly PropertySpec[] = [
     mutable: true,
     help: 'largest IP packet inside, bytes; by default what fits the underlay',
   },
-  { name: 'vxlan/listen_ip', type: 'ip', required: true, help: "this host's address on the underlay" },
+  {
+    name: 'vxlan/listen_ip',
+    type: 'ip',
+    required: true,
+    help: "this host's address on the underlay; a link-local one as fe80::1%eth0",
+  },
+  {
+    name: 'vxlan/underlay_dev',
+    type: 'string',
+    required: false,
+    maxBytes: INTERFACE_NAME_MAX,
+    help: 'interface, or VRF, by which alone datagrams come and go; by default any',
+  },
   {
     name: 'vxlan/listen_port',
     type: 'uint',
@@ -81,44 +97,7 @@ export const OVERLAY_PROPERTIES: readonly PropertySpec[] = [
     range: [1, 255],
     help: 'TTL or hop limit of what is sent to a multicast group; 1: it stays on the link',
   },
-  {
-    name: 'vxlan/ecn',
-    type: 'string',
-    required: false,
-    default: DEFAULT_OUTER.ecn,
-    values: ['normal', 'compatible', 'off'],
-    mutable: true,
-    help: 'congestion marks: normal: out of the packet and back in (RFC 6040); compatible: only in; off: neither',
-  },
-  {
-    name: 'vxlan/dscp',
-    type: 'uint',
-    required: false,
-    default: DEFAULT_OUTER.dscp,
-    range: [0, 63],
-    values: ['inherit'],
-    mutable: true,
-    help: 'DSCP of the outer header; inherit: that of the packet inside',
-  },
-  {
-    name: 'vxlan/ttl',
-    type: 'uint',
-    required: false,
-    default: DEFAULT_OUTER.ttl,
-    range: [1, 255],
-    values: ['inherit'],
-    mutable: true,
-    help: 'TTL or hop limit of the outer header, but to multicast groups; inherit: that of the packet inside',
-  },
-  {
-    name: 'vxlan/fragments',
-    type: 'string',
-    required: false,
-    default: DEFAULT_OUTER.fragments,
-    values: ['accept', 'drop'],
-    mutable: true,
-    help: 'datagrams that arrive in fragments',
-  },
+  ...OUTER_PROPERTIES,
   {
     name: 'vxlan/accept_partial',
     type: 'string',
@@ -155,6 +134,7 @@ export const OVERLAY_PROPERTIES: readonly PropertySpec[] = [
     mutable: true,
     help: 'drop datagrams whose reserved header bits are set',
   },
+  ...SOURCE_PROPERTIES,
   { name: 'dhcp/mtu_option', ...MTU_OPTION, help: 'the MTU in DHCP offers; missing: where there is none' },
   { name: 'ndp/mtu_option', ...MTU_OPTION, help: 'the MTU in router advertisements; missing: where there is none' },
   {
@@ -173,13 +153,22 @@ export const OVERLAY_PROPERTIES: readonly PropertySpec[] = [
     default: 1024,
     range: [32, 65_536],
     mutable: true,
-    help: 'MiB of memory that an instance of the search plugin may use; holds from its next start',
+    help: 'MiB of memory that the thread or process of the search plugin may use; holds from its next start',
+  },
+  {
+    name: 'plugin-isolation',
+    type: 'string',
+    required: false,
+    default: 'process',
+    values: ['process', 'thread'],
+    mutable: true,
+    help: 'where a search plugin runs that does not come with vxlane; thread: no fence; holds from its next start',
   },
 ];
 
-/** What an overlay wants of its socket. Those who share one must want the same, but for `offload`. */
+/** What an overlay wants of its socket. Those who share one must want the same, but for the last two. */
 export interface SocketSettings {
-  readonly listen: Endpoint;
+  readonly listen: Listen;
   /** 1..64 */
   readonly sourcePorts: number;
   readonly checksum: 'auto' | 'zero' | 'always';
@@ -188,9 +177,11 @@ export interface SocketSettings {
   /** TTL or hop limit of what is sent to multicast groups. */
   readonly multicastTtl: number;
   readonly offload: 'auto' | 'off';
+  /** Some of its datagrams may be fragmented. */
+  readonly fragmentable: boolean;
 }
 
-export interface OverlaySettings {
+export interface OverlaySettings extends SourceSettings {
   /** null: the default. */
   readonly mtu: number | null;
   readonly socket: SocketSettings;
@@ -204,7 +195,8 @@ export interface OverlaySettings {
   /** The MTU in router advertisements. */
   readonly ndpMtuOption: 'off' | 'missing' | 'always';
   readonly negativeTtlMs: number;
-  readonly pluginMemoryMiB: number;
+  /** Of the search plugin. */
+  readonly confinement: Confinement;
 }
 
 /** What an overlay was told, in three forms. */
@@ -224,9 +216,10 @@ export function specsOf(plugin: Manifest | null): readonly PropertySpec[] {
 /** Parses what the operator gave. A VxlaneError names everything that is wrong with it. */
 export function configurationOf(
   plugin: Manifest | null,
-  given: Readonly<Record<string, string>>,
+  typed: Readonly<Record<string, string>>,
 ): OverlayConfiguration {
   const specs = specsOf(plugin);
+  const given = withoutZone(typed);
   return configurationFrom(given, parseProperties(specs, plugin === null ? only(given, specs) : given));
 }
 
@@ -242,51 +235,34 @@ export function only<T>(record: Readonly<Record<string, T>>, specs: readonly Pro
   return Object.fromEntries(Object.entries(record).filter(([name]) => specs.some((spec) => spec.name === name)));
 }
 
+/** What properties that may not be right yet say of where a plugin runs: it is looked for before they are. */
+export function isolationIn(properties: Readonly<Record<string, unknown>>): Isolation {
+  return properties['plugin-isolation'] === 'thread' ? 'thread' : 'process';
+}
+
 /** Parsed values as settings. A VxlaneError when the listen address can be no host's. */
 function settingsOf(values: Values): OverlaySettings {
-  const ip = String(values['vxlan/listen_ip']);
-  const range = ipaddr.parse(ip).range();
-  if (range === 'multicast' || range === 'broadcast') throw badListenIp(ip, range);
-  if (range === 'linkLocal' && ipFamily(ip) === 6) throw linkLocalListenIp(ip);
+  const outer = outerOf(values);
+  const listen = listenOf(values);
   return {
+    ...sourceSettingsOf(values, listen.ip),
     mtu: values.mtu === undefined ? null : Number(values.mtu),
     socket: {
-      listen: { ip, port: Number(values['vxlan/listen_port']) },
+      listen,
       sourcePorts: Number(values['vxlan/source_ports']),
       checksum: values['vxlan/udp_checksum'] as SocketSettings['checksum'],
       acceptZeroChecksum6: values['vxlan/accept_zero_checksum6'] === 'true',
       multicastTtl: Number(values['vxlan/multicast_ttl']),
       offload: values.offload as SocketSettings['offload'],
+      fragmentable: outer.df !== 'set',
     },
     vlan: values.vlan as OverlaySettings['vlan'],
     strictHeader: values['strict-header'] === 'true',
-    outer: {
-      ecn: values['vxlan/ecn'] as OuterHeader['ecn'],
-      dscp: values['vxlan/dscp'] as OuterHeader['dscp'],
-      ttl: values['vxlan/ttl'] as OuterHeader['ttl'],
-      fragments: values['vxlan/fragments'] as OuterHeader['fragments'],
-    },
+    outer,
     acceptPartial: values['vxlan/accept_partial'] === 'auto',
     dhcpMtuOption: values['dhcp/mtu_option'] as OverlaySettings['dhcpMtuOption'],
     ndpMtuOption: values['ndp/mtu_option'] as OverlaySettings['ndpMtuOption'],
     negativeTtlMs: Number(values['lookup/negative_ttl']),
-    pluginMemoryMiB: Number(values['lookup/memory']),
+    confinement: { isolation: isolationIn(values), memoryMiB: Number(values['lookup/memory']) },
   };
-}
-
-/** True when a datagram to `endpoint` would come back to the socket that listens on `listen`. */
-export function isOwnEndpoint(listen: Endpoint, endpoint: Endpoint): boolean {
-  if (endpoint.port !== listen.port) return false;
-  if (endpoint.ip === listen.ip) return true;
-  return isWildcard(listen.ip) && isLocalAddress(endpoint.ip);
-}
-
-/** True for 0.0.0.0 and ::. */
-export function isWildcard(ip: string): boolean {
-  return ipaddr.parse(ip).range() === 'unspecified';
-}
-
-function isLocalAddress(ip: string): boolean {
-  if (ipaddr.parse(ip).range() === 'loopback') return true;
-  return Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => parseIp(address) === ip));
 }

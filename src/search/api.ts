@@ -2,12 +2,13 @@
  * Version 1 of the contract between vxlane and a search plugin: the code that answers "where is this MAC?". Published
  * as `vxlane/search`; a plugin is a module whose default export is a {@link Plugin}.
  *
- * Life: every overlay has an instance of its own, in a thread of its own. The host validates the operator's values
- * against `properties`, calls `create(context, values)`, then `start()`. From then on, until `stop()`, it may ask
- * `lookup`, `arp`, `ndp`, `dhcp` at any time and several at once, but never twice at the same time for one MAC. An
- * answer is a value or a promise of one. One that comes later than the host's deadline (3 s) is ignored. Whatever a
- * plugin throws or rejects costs that one question and marks the overlay DEGRADED. One that fails again and again,
- * loops, exits or eats memory is replaced by a fresh instance. None of that costs a packet of a known destination.
+ * Life: every overlay has an instance of its own, in a thread other than the daemon's. The host validates the
+ * operator's values against `properties`, calls `create(context, values)`, then `start()`. From then on, until
+ * `stop()`, it may ask `lookup`, `arp`, `ndp`, `dhcp` at any time and several at once, but never twice at the same time
+ * for one MAC. An answer is a value or a promise of one. One that comes later than the host's deadline (3 s) is
+ * ignored. Whatever a plugin throws or rejects costs that one question and marks the overlay DEGRADED. One that fails
+ * again and again, loops, exits or eats memory is replaced by a fresh instance. None of that costs a packet of a known
+ * destination.
  *
  * Swapping: a new instance is started beside the old one and is asked for every MAC the overlay knows; then it takes
  * over, and the old one is stopped. So two instances of one plugin may run at the same time.
@@ -145,6 +146,13 @@ export interface PluginContext {
   withdraw(mac: string): void;
   /** An IP address has another owner now: the VNICs of this overlay are told (ARP announcement, unsolicited NA). */
   moved(ip: string, mac: string): void;
+  /**
+   * Every VTEP of the overlay: canonical addresses, at most 16384, this host's among them or not. They may send to it
+   * (`source-check`) whether or not anybody has asked for a MAC there; the latest list counts. Call it before `start`
+   * resolves, and when it changes. Without a list, `lookup` is asked of MACs that send, and lets in whom it names.
+   * An addition: hosts before it have none, so call `context.vteps?.(…)`.
+   */
+  vteps?(ips: readonly string[]): void;
   /** The plugin cannot do its work; `reason` is one line for the operator. Known destinations keep forwarding. */
   degrade(reason: string): void;
   /** It can again. */

@@ -2,19 +2,23 @@
  * From what an operator types after `-s` to a plugin: the name of one that is built in, the path of a module, or the
  * name of an npm package `vxlane-plugin-…`.
  */
-import { access } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { isAbsolute, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { messageOf, relativeSearchPath, searchPluginUnusable, unknownSearchPlugin } from '../errors.js';
+import { distrust } from '../ownership.js';
+import { unreadable } from './host/confine.js';
 import type { Deadlines } from './host/deadlines.js';
 import { describePlugin } from './host/manifest.js';
 import type { Manifest, PluginLocation } from './host/messages.js';
-import { threadAt } from './host/thread.js';
+import { type Isolation, Placement } from './host/placement.js';
+import { FILES_OF_ENTRY } from './host/process.js';
+import { syntaxErrorIn } from './host/syntax.js';
 import { plugins } from './registry.js';
 
 const PACKAGE = /^(@[a-z0-9._-]+\/)?vxlane-plugin-[a-z0-9._-]+$/;
-/** For a thread that only says what the plugin is. */
+/** For an instance that only says what the plugin is. */
 const DESCRIBE_MEMORY_MIB = 256;
 
 /** A plugin that was found. */
@@ -31,26 +35,37 @@ export function builtInPlugin(reference: string): FoundPlugin | null {
   return manifest === undefined ? null : { reference, location: { kind: 'built-in', name: reference }, manifest };
 }
 
-/** Throws a VxlaneError: there is no such plugin, or the module is none and why. */
-export async function findPlugin(reference: string, deadlines: Deadlines): Promise<FoundPlugin> {
+/** Throws a VxlaneError: there is no such plugin, or the module is none and why. `isolation`: where it is to run. */
+export async function findPlugin(reference: string, isolation: Isolation, deadlines: Deadlines): Promise<FoundPlugin> {
   const found = builtInPlugin(reference);
   if (found !== null) return found;
-  const location: PluginLocation = { kind: 'module', url: await moduleUrl(reference) };
+  const location: PluginLocation = { kind: 'module', url: moduleUrl(reference) };
+  const path = fileURLToPath(location.url);
+  const reason = await reasonAgainst(path, isolation).catch(messageOf);
+  if (reason !== null) throw searchPluginUnusable(reference, reason);
   try {
-    const manifest = await describePlugin(threadAt(location, DESCRIBE_MEMORY_MIB), deadlines);
-    return { reference, location, manifest };
+    const placement = new Placement({ now: () => performance.now() });
+    const open = placement.open(location, { isolation, memoryMiB: DESCRIBE_MEMORY_MIB }, {});
+    return { reference, location, manifest: await describePlugin(open, deadlines) };
   } catch (thrown) {
-    throw searchPluginUnusable(reference, messageOf(thrown));
+    const placed = await syntaxErrorIn(path).catch(() => null);
+    throw searchPluginUnusable(reference, placed ?? messageOf(thrown));
   }
 }
 
-async function moduleUrl(reference: string): Promise<string> {
+/** Frames go by its word: nobody else may write to its file. And it must be able to begin. */
+async function reasonAgainst(path: string, isolation: Isolation): Promise<string | null> {
+  const files = isolation === 'thread' ? [] : [path, ...FILES_OF_ENTRY];
+  for (const problem of [distrust(await stat(path)), ...(await Promise.all(files.map(unreadable)))]) {
+    if (problem !== null) return problem;
+  }
+  return null;
+}
+
+function moduleUrl(reference: string): string {
   if (PACKAGE.test(reference)) return packageUrl(reference);
   if (!/[/\\]/.test(reference)) throw unknownSearchPlugin(reference, [...plugins.keys()]);
   if (!isAbsolute(reference)) throw relativeSearchPath(reference);
-  await access(reference).catch((thrown: unknown) => {
-    throw searchPluginUnusable(reference, messageOf(thrown));
-  });
   return pathToFileURL(reference).href;
 }
 

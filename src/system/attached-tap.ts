@@ -2,6 +2,12 @@
 import { mtuRefused } from '../errors.js';
 import { EBADFD, EINVAL, systemError } from './errno.js';
 import { interfaceIndex, setInterfaceMac, setInterfaceMtu, withControlSocket } from './interface.js';
+import {
+  addInterfaceAddress,
+  type InterfaceAddress,
+  interfaceAddresses,
+  removeInterfaceAddress,
+} from './interface-addresses.js';
 import { close as libcClose } from './libc.js';
 import { withNetns, withNetnsFd } from './netns.js';
 import { netnsInode } from './netns-holders.js';
@@ -26,8 +32,12 @@ export interface TapOptions {
   readonly offload: Offload;
   /** The MAC of an interface that is there already stays as it is. */
   readonly keepsMac?: boolean;
+  /** The mark of another VNIC on an interface that is there already makes room for this one's. */
+  readonly adopts?: boolean | undefined;
   /** Alias of the interface, unless it has one; see `tap-search.ts`. */
   readonly mark?: string;
+  /** Its queues are had already; another process has them as well. They are closed when opening fails. */
+  readonly taken?: readonly number[] | null;
 }
 
 /** An interface at a moment. */
@@ -58,8 +68,12 @@ export interface Tap {
   /** Runs an action inside the namespace that the interface is in. */
   enter<T>(action: () => T): T;
   setMac(mac: string): void;
-  /** Wherever the interface is now: it may have been renamed or moved to another namespace. */
+  /** Wherever the interface is now: it may have been renamed or moved to another namespace. So do the next three. */
   setMtu(mtu: number): void;
+  addresses(): InterfaceAddress[];
+  /** Canonical `ADDRESS/LENGTH`. */
+  addAddress(address: string): void;
+  removeAddress(address: string): void;
   /** Super-frames of at most so many segments, wherever the interface is now. */
   setGsoMaxSegs(count: number): void;
   /** Makes the interface vanish, in whatever namespace it is. It is no error when it is gone already. */
@@ -111,6 +125,18 @@ export class AttachedTap implements Tap {
     this.#inItsNetns((control) => setMtu(control, name, mtu));
   }
 
+  addresses(): InterfaceAddress[] {
+    return this.#byIndex(interfaceAddresses);
+  }
+
+  addAddress(address: string): void {
+    this.#byIndex((ifindex, name) => addInterfaceAddress(ifindex, name, address));
+  }
+
+  removeAddress(address: string): void {
+    this.#byIndex((ifindex, name) => removeInterfaceAddress(ifindex, name, address));
+  }
+
   look(): TapState | null {
     try {
       // Between the two calls it may be renamed.
@@ -132,8 +158,7 @@ export class AttachedTap implements Tap {
   }
 
   setGsoMaxSegs(count: number): void {
-    const name = nameOfTun(this.fd, this.name);
-    this.#inItsNetns((control) => setGsoMaxSegs(interfaceIndex(control, name), name, count));
+    this.#byIndex((ifindex, name) => setGsoMaxSegs(ifindex, name, count));
   }
 
   remove(): void {
@@ -149,14 +174,18 @@ export class AttachedTap implements Tap {
   }
 
   #deleteLink(): void {
-    const name = nameOfTun(this.fd, this.name);
-    this.#inItsNetns((control) => deleteLink(interfaceIndex(control, name), name));
+    this.#byIndex(deleteLink);
   }
 
   close(): void {
     if (!this.#isOpen) return;
     for (const fd of this.fds) libcClose(fd);
     this.#isOpen = false;
+  }
+
+  #byIndex<T>(action: (ifindex: number, name: string) => T): T {
+    const name = nameOfTun(this.fd, this.name);
+    return this.#inItsNetns((control) => action(interfaceIndex(control, name), name));
   }
 
   #inItsNetns<T>(action: (control: number) => T): T {

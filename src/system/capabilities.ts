@@ -2,7 +2,15 @@
 import { readFileSync } from 'node:fs';
 
 /** Bits of linux/capability.h: those that the daemon has a use for. */
-const CAPABILITIES = { CAP_NET_ADMIN: 12n, CAP_NET_RAW: 13n, CAP_SYS_ADMIN: 21n, CAP_BPF: 39n } as const;
+const CAPABILITIES = {
+  CAP_KILL: 5n,
+  CAP_SETGID: 6n,
+  CAP_SETUID: 7n,
+  CAP_NET_ADMIN: 12n,
+  CAP_NET_RAW: 13n,
+  CAP_SYS_ADMIN: 21n,
+  CAP_BPF: 39n,
+} as const;
 export type Capability = keyof typeof CAPABILITIES;
 
 /** Those that the calling thread has in effect. */

@@ -17,10 +17,12 @@ export const {
   EADDRNOTAVAIL,
   ENOMEM,
   ENOSYS,
+  EOPNOTSUPP,
   ENOBUFS,
   ENETUNREACH,
   EHOSTUNREACH,
   EAFNOSUPPORT,
+  EPROTONOSUPPORT,
 } = constants.errno;
 /** A wait whose time was over (io_uring). */
 export const { ETIME } = constants.errno;

@@ -103,8 +103,14 @@ export const bind: Call<[fd: number, address: Uint8Array, length: number]> = lib
   'void *',
   'uint',
 ]);
+export const sendto: Call<
+  [fd: number, bytes: Uint8Array, length: number, flags: number, address: Uint8Array, addressLength: number]
+> = library.func('sendto', 'int64_t', ['int', 'void *', 'size_t', 'int', 'void *', 'uint']);
 export const setsockopt: Call<[fd: number, level: number, option: number, value: Uint8Array, length: number]> =
   library.func('setsockopt', 'int', ['int', 'int', 'int', 'void *', 'uint']);
+/** `length`: a u32 of how much room `value` has, and then of how much is in it. */
+export const getsockopt: Call<[fd: number, level: number, option: number, value: Uint8Array, length: Uint8Array]> =
+  library.func('getsockopt', 'int', ['int', 'int', 'int', 'void *', 'void *']);
 /** The calls of io_uring that set things up; glibc has no names for them. */
 export const syscallSetup: Call<[call: number, entries: number, params: Uint8Array]> = library.func(
   'syscall',
@@ -129,18 +135,32 @@ export const syscallBpf: Call<[call: number, command: number, attributes: Uint8A
   'int64_t',
   ['long', 'int', 'void *', 'uint'],
 );
+/** pidfd_open, and pidfd_getfd: glibc before 2.36 has no names for them. */
+export const syscallPidfd: Call<[call: number, first: number, second: number, flags: number]> = library.func(
+  'syscall',
+  'int64_t',
+  ['long', 'int', 'int', 'uint'],
+);
+export const prctl: Call<[option: number, value: number]> = library.func('prctl', 'int', ['int', 'ulong']);
 export const schedYield: Call<[]> = library.func('sched_yield', 'int', []);
 export const eventfd: Call<[initial: number, flags: number]> = library.func('eventfd', 'int', ['uint', 'int']);
 export const setns: Call<[fd: number, type: number]> = library.func('setns', 'int', ['int', 'int']);
+/** Ends every thread of the process, whatever it is doing. */
+export const exitProcess: (status: number) => void = library.func('_exit', 'void', ['int']);
 export const flock: Call<[fd: number, operation: number]> = library.func('flock', 'int', ['int', 'int']);
+/** Answers errno itself. `found` gets the address of `entry`, or 0 when there is no such group. */
+export const getgrnamR: Call<[name: string, entry: Uint8Array, text: Uint8Array, length: number, found: Uint8Array]> =
+  library.func('getgrnam_r', 'int', ['str', 'void *', 'void *', 'size_t', 'void *']);
 export const strerror: Call<[errno: number], string> = library.func('strerror', 'str', ['int']);
 
 // ---- constants of the kernel's interface, the same on every Linux this runs on ------------------------------------
+export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const SOCK_DGRAM = 2;
 export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
+export const MSG_NOSIGNAL = 0x4000;
 export const O_RDONLY = 0;
 export const O_RDWR = 2;
 export const O_NONBLOCK = 0o4000;

@@ -5,7 +5,7 @@
  * this namespace shall hear us. Our own listeners do not: they refuse what has our own source address.
  */
 import { type Endpoint, formatEndpoint, ipBytes, ipFamily } from '../address.js';
-import { multicastNeedsInterface, portInUse } from '../errors.js';
+import { multicastNeedsInterface, noUnderlayDevice, portInUse } from '../errors.js';
 import { check, EADDRINUSE, EADDRNOTAVAIL, ENODEV, systemError } from './errno.js';
 import { udpPortHolder } from './holders.js';
 import { lastErrno, close as libcClose, setsockopt } from './libc.js';
@@ -43,6 +43,8 @@ export interface MembershipOptions {
   readonly multicast: Endpoint;
   /** This host's address on the underlay: the group is joined on its interface. */
   readonly localIp: string;
+  /** With it the group is joined there, whichever interface has the address. */
+  readonly device?: string | undefined;
   /** IPv6 datagrams with checksum 0 are received. */
   readonly acceptZeroChecksum6: boolean;
 }
@@ -96,11 +98,12 @@ export function openMulticast(options: MembershipOptions): MulticastListener {
 }
 
 /**
- * What these sockets send to multicast groups leaves by the interface of `localIp`, and crosses `hops` - 1 routers.
- * False: no interface has the address (or it is a wildcard), nothing was changed.
+ * What these sockets send to multicast groups leaves by the interface of `localIp`, or by the device that they are
+ * bound to, and crosses `hops` - 1 routers. False: no interface has the address (or it is a wildcard), or there is no
+ * such device; nothing was changed.
  */
-export function sendMulticastFrom(fds: readonly number[], localIp: string, hops: number): boolean {
-  const index = underlayInterface(localIp);
+export function sendMulticastFrom(fds: readonly number[], localIp: string, hops: number, device?: string): boolean {
+  const index = underlayInterface(localIp, device);
   if (index === null) return false;
   for (const fd of fds) {
     if (ipFamily(localIp) === 4) {
@@ -115,9 +118,10 @@ export function sendMulticastFrom(fds: readonly number[], localIp: string, hops:
   return true;
 }
 
-function interfaceOf({ multicast, localIp }: MembershipOptions): number {
-  const index = underlayInterface(localIp);
-  if (index === null) throw multicastNeedsInterface(multicast.ip, localIp);
+function interfaceOf({ multicast, localIp, device }: MembershipOptions): number {
+  const index = underlayInterface(localIp, device);
+  if (index === null)
+    throw device === undefined ? multicastNeedsInterface(multicast.ip, localIp) : noUnderlayDevice(device);
   return index;
 }
 

@@ -1,10 +1,13 @@
 /** Netlink messages: built, sent, answered, taken apart (netlink(7), rtnetlink(7)). */
 import { check, EAGAIN, systemError } from './errno.js';
-import { close, read, SOCK_CLOEXEC, SOCK_NONBLOCK, socket, write } from './libc.js';
+import { bind, close, read, SOCK_CLOEXEC, SOCK_NONBLOCK, setsockopt, socket, write } from './libc.js';
 
-export const AF_NETLINK = 16;
+const AF_NETLINK = 16;
 const SOCK_RAW = 3;
 const NETLINK_ROUTE = 0;
+export const NETLINK_XFRM = 6;
+const SOL_NETLINK = 270;
+const NETLINK_GET_STRICT_CHK = 12;
 
 //  struct nlmsghdr:   0        4      6       8           12        15
 //                    | length | type | flags | sequence  | port id   |    then a header by type, then attributes:
@@ -20,6 +23,10 @@ const NLA_TYPE_MASK = 0x3fff;
 const NLM_F_REQUEST = 1;
 export const NLM_F_ACK = 4;
 const NLM_F_DUMP = 0x300;
+/** Of what makes something new: put it in place of what is there; refuse when something is; make it when nothing is. */
+export const NLM_F_REPLACE = 0x100;
+export const NLM_F_EXCL = 0x200;
+export const NLM_F_CREATE = 0x400;
 const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
 
@@ -34,9 +41,24 @@ export interface NetlinkMessage {
   readonly body: Buffer;
 }
 
-/** A socket of the thread's namespace, non-blocking and close-on-exec. */
-export function openNetlink(what: string): number {
-  return check(what, socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
+/** A socket of the thread's namespace, non-blocking and close-on-exec. `family`: of netlink(7). */
+export function openNetlink(what: string, family = NETLINK_ROUTE): number {
+  return check(what, socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, family));
+}
+
+/** {@link openNetlink} for what the kernel says unasked. `groups`: bit n - 1 for the family's group n. */
+export function openNetlinkWatch(what: string, groups: number, family = NETLINK_ROUTE): number {
+  const netlink = openNetlink(what, family);
+  const address = Buffer.alloc(12); // struct sockaddr_nl { u16 family, u16 pad, u32 port id, u32 groups }
+  address.writeUInt16LE(AF_NETLINK, 0);
+  address.writeUInt32LE(groups >>> 0, 8);
+  try {
+    check(what, bind(netlink, address, address.length));
+  } catch (thrown) {
+    close(netlink);
+    throw thrown;
+  }
+  return netlink;
 }
 
 /**
@@ -67,10 +89,20 @@ export function ask(
   }
 }
 
-/** {@link ask} for all there is: what follows the header of each message of the answer. */
-export function askAll(what: string, type: number, header: Buffer, attributes: readonly Attribute[]): Buffer[] {
-  const netlink = openNetlink(what);
+/**
+ * {@link ask} for all there is: what follows the header of each message of the answer. `isStrict`: the kernel, if it is
+ * new enough, takes what is in the header as a filter.
+ */
+export function askAll(
+  what: string,
+  type: number,
+  header: Buffer,
+  attributes: readonly Attribute[],
+  { family = NETLINK_ROUTE, isStrict = false } = {},
+): Buffer[] {
+  const netlink = openNetlink(what, family);
   try {
+    if (isStrict) setsockopt(netlink, SOL_NETLINK, NETLINK_GET_STRICT_CHK, u32(1), 4);
     const message = messageOf(type, NLM_F_REQUEST | NLM_F_DUMP, header, attributes);
     check(what, write(netlink, message, message.length));
     const bodies: Buffer[] = [];

@@ -6,7 +6,7 @@
 import { fstatSync, statSync, writeSync } from 'node:fs';
 import { netnsMissing, netnsNameInvalid, netnsNotOne, netnsNotPermitted, SystemError } from '../errors.js';
 import { check, EACCES, EINVAL, ENOENT, EPERM, errnoName, systemError } from './errno.js';
-import { lastErrno, close as libcClose, O_CLOEXEC, O_RDONLY, open, setns } from './libc.js';
+import { lastErrno, close as libcClose, O_CLOEXEC, O_NONBLOCK, O_RDONLY, open, setns } from './libc.js';
 
 /** Where `ip netns` keeps named namespaces. */
 export const NETNS_DIRECTORY = '/run/netns';
@@ -56,7 +56,8 @@ export function lookInto<T>(netns: string | null, look: () => T): T | undefined 
 
 function openNetns(netns: string): number {
   const path = netnsPath(netns);
-  const fd = open(path, O_RDONLY | O_CLOEXEC);
+  // What is no namespace is refused when it is entered; to open a FIFO must not wait for its writer until then.
+  const fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   if (fd >= 0) return fd;
   const errno = lastErrno();
   if (errno === ENOENT) throw netnsMissing(netns, path);

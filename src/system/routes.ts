@@ -1,10 +1,11 @@
 /** The kernel's routes, and what changes around them, in the thread's namespace (rtnetlink(7)). */
 import { ipBytes, ipFamily, ipFromBytes } from '../address.js';
 import { SystemError } from '../errors.js';
-import { check, EACCES, EAGAIN, EHOSTUNREACH, EINVAL, ENETUNREACH, ENOBUFS, ENODEV, systemError } from './errno.js';
-import { cString } from './interface.js';
-import { AF_INET, AF_INET6, bind, lastErrno, close as libcClose, read } from './libc.js';
-import { AF_NETLINK, type Attribute, ask, attribute, messagesIn, type NetlinkMessage, openNetlink } from './netlink.js';
+import { EACCES, EAGAIN, EHOSTUNREACH, EINVAL, ENETUNREACH, ENOBUFS, ENODEV, systemError } from './errno.js';
+import { cString, isInterfaceName } from './interface.js';
+import { IFA_ADDRESS, IFA_INDEX, IFA_LOCAL, IFADDR_LEN, RTM_DELADDR, RTM_NEWADDR } from './interface-addresses.js';
+import { AF_INET, AF_INET6, lastErrno, close as libcClose, read } from './libc.js';
+import { type Attribute, ask, attribute, messagesIn, type NetlinkMessage, openNetlinkWatch, u32 } from './netlink.js';
 import { IFI_FLAGS, IFI_INDEX, IFI_TYPE, IFINFO_LEN, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK } from './rtnetlink.js';
 
 //  struct rtmsg:      0        1                    2               3     4       5          6       7      8       11
@@ -14,13 +15,7 @@ const RTM_SRC_LEN = 2;
 const RTM_TYPE = 7;
 const RTM_FLAGS = 8;
 const RTMSG_LEN = 12;
-//  struct ifaddrmsg:  0        1               2       3       4         7
-//                    | family | prefix length | flags | scope | ifindex |
-const IFA_INDEX = 4;
-const IFADDR_LEN = 8;
 
-const RTM_NEWADDR = 20;
-const RTM_DELADDR = 21;
 const RTM_NEWROUTE = 24;
 const RTM_DELROUTE = 25;
 const RTM_GETROUTE = 26;
@@ -41,8 +36,6 @@ const CACHEINFO_EXPIRES = 8;
 const RTAX_MTU = 2;
 const RTA_VIA = 18; // a gateway of the other family: u16 family, address
 
-const IFA_ADDRESS = 1;
-const IFA_LOCAL = 2;
 const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
 const IFF_UP = 1;
@@ -67,8 +60,11 @@ export interface Route {
   readonly isLocal: boolean;
 }
 
-/** Several routes of equal weight: the kernel answers one of them. Null: there is no way to this address. */
-export function routeTo(ip: string, from: string | null = null): Route | null {
+/**
+ * Several routes of equal weight: the kernel answers one of them. Null: there is no way to this address. `by`: index of
+ * the interface, or VRF, that the socket which sends is bound to; null: to none.
+ */
+export function routeTo(ip: string, from: string | null = null, by: number | null = null): Route | null {
   const header = Buffer.alloc(RTMSG_LEN);
   header[0] = ipFamily(ip) === 4 ? AF_INET : AF_INET6;
   header[RTM_DST_LEN] = ipBytes(ip).length * 8;
@@ -77,6 +73,7 @@ export function routeTo(ip: string, from: string | null = null): Route | null {
     header[RTM_SRC_LEN] = ipBytes(from).length * 8;
     attributes.push([RTA_SRC, Buffer.from(ipBytes(from))]);
   }
+  if (by !== null) attributes.push([RTA_OIF, u32(by)]);
   try {
     return routeIn(ask(`find the route to ${ip}`, RTM_GETROUTE, 0, header, attributes));
   } catch (thrown) {
@@ -85,8 +82,8 @@ export function routeTo(ip: string, from: string | null = null): Route | null {
   }
 }
 
-/** What routes of the types unreachable, prohibit and blackhole say, and having none. */
-const NO_ROUTE = [ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL];
+/** What routes of the types unreachable, prohibit and blackhole say, having none, and an interface that is gone. */
+const NO_ROUTE = [ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL, ENODEV];
 
 function routeIn(answer: Buffer): Route {
   const attributes = answer.subarray(RTMSG_LEN);
@@ -138,10 +135,21 @@ export interface Link {
 
 /** An interface of the thread's namespace; null: there is none of that index. */
 export function linkAt(ifindex: number): Link | null {
+  return askLink(`look at interface ${ifindex}`, ifindex, []);
+}
+
+/** As {@link linkAt}, by name. An alternative name is none. */
+export function linkNamed(name: string): Link | null {
+  if (!isInterfaceName(name)) return null;
+  const link = askLink(`look at interface ${name}`, 0, [[IFLA_IFNAME, Buffer.from(`${name}\0`)]]);
+  return link?.name === name ? link : null;
+}
+
+function askLink(what: string, ifindex: number, attributes: readonly Attribute[]): Link | null {
   const header = Buffer.alloc(IFINFO_LEN);
   header.writeInt32LE(ifindex, IFI_INDEX);
   try {
-    return linkIn(ask(`look at interface ${ifindex}`, RTM_GETLINK, 0, header, []));
+    return linkIn(ask(what, RTM_GETLINK, 0, header, attributes));
   } catch (thrown) {
     if (thrown instanceof SystemError && thrown.errno === ENODEV) return null;
     throw thrown;
@@ -157,18 +165,12 @@ export type NetworkChange =
   | { readonly kind: 'lost' };
 
 /** Groups of the kernel's notifications: bit n - 1 for RTNLGRP n. */
-const GROUPS = [
-  1, // links
-  5, // IPv4 addresses
-  7, // IPv4 routes
-  8, // IPv4 rules
-  9, // IPv6 addresses
-  11, // IPv6 routes
-  19, // IPv6 rules
-].reduce((bits, group) => bits | (1 << (group - 1)), 0);
+const bits = (...groups: number[]) => groups.reduce((all, group) => all | (1 << (group - 1)), 0);
 
-/** Links, and nothing else. */
-export const LINKS_ALONE = 1;
+/** Links, IPv4 and IPv6 addresses, and nothing else. */
+export const LINKS_AND_ADDRESSES = bits(1, 5, 9);
+/** Beside those IPv4 routes and rules, IPv6 routes and rules. */
+const GROUPS = LINKS_AND_ADDRESSES | bits(7, 8, 11, 19);
 
 /** What was read last; nothing of it is kept. */
 const BYTES = Buffer.alloc(64 << 10);
@@ -177,20 +179,9 @@ const BYTES = Buffer.alloc(64 << 10);
 export class NetworkWatch {
   readonly #fd: number;
 
-  /** Of the thread's namespace. `groups`: all there are, or {@link LINKS_ALONE}. */
+  /** Of the thread's namespace. `groups`: all there are, or {@link LINKS_AND_ADDRESSES}. */
   constructor(groups = GROUPS) {
-    const what = 'watch the routes';
-    const fd = openNetlink(what);
-    const address = Buffer.alloc(12); // struct sockaddr_nl { u16 family, u16 pad, u32 port id, u32 groups }
-    address.writeUInt16LE(AF_NETLINK, 0);
-    address.writeUInt32LE(groups >>> 0, 8);
-    try {
-      check(what, bind(fd, address, address.length));
-    } catch (thrown) {
-      libcClose(fd);
-      throw thrown;
-    }
-    this.#fd = fd;
+    this.#fd = openNetlinkWatch('watch the routes', groups);
   }
 
   /** What has happened since the last call, in its order; it does not wait. */

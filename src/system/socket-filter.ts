@@ -10,11 +10,19 @@ type Instruction = readonly [code: number, jumpTrue: number, jumpFalse: number, 
 
 const SOL_SOCKET = 1;
 const SO_ATTACH_FILTER = 26;
+const SO_ATTACH_REUSEPORT_CBPF = 51; // since Linux 4.5
 const INSTRUCTION_SIZE = 8;
 
 const LOAD_WORD = 0x20; // BPF_LD | BPF_W | BPF_ABS, big-endian
+const LOAD_HALF = 0x28; // BPF_LD | BPF_H | BPF_ABS, big-endian
+const TO_INDEX: Instruction = [0x07, 0, 0, 0]; // BPF_MISC | BPF_TAX
+const ADD_INDEX: Instruction = [0x0c, 0, 0, 0]; // BPF_ALU | BPF_ADD | BPF_X
+const MULTIPLY = 0x24; // BPF_ALU | BPF_MUL | BPF_K
+const SHIFT_RIGHT = 0x74; // BPF_ALU | BPF_RSH | BPF_K
+const MODULO = 0x94; // BPF_ALU | BPF_MOD | BPF_K
 const JUMP_EQUAL = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
 const RETURN = 0x06; // BPF_RET | BPF_K: how many bytes of the datagram stay
+const RETURN_RESULT: Instruction = [0x16, 0, 0, 0]; // BPF_RET | BPF_A
 const DROP: Instruction = [RETURN, 0, 0, 0];
 const KEEP: Instruction = [RETURN, 0, 0, 0xffff_ffff];
 
@@ -22,6 +30,11 @@ const KEEP: Instruction = [RETURN, 0, 0, 0xffff_ffff];
 const IP_HEADER = 0xfff0_0000;
 const IPV4_SOURCE = 12;
 const IPV6_SOURCE = 8;
+/** Of UDP, where nothing is between it and the IP header. */
+const IPV4_PORT = 20;
+const IPV6_PORT = 40;
+/** 2^32 over the golden ratio: what is close together is spread. */
+const SPREAD = 0x9e37_79b1;
 
 /** Drops everything. */
 export const NOTHING: readonly Instruction[] = [DROP];
@@ -40,8 +53,34 @@ export function notFrom(ip: string): readonly Instruction[] {
   return [...program, DROP, KEEP];
 }
 
+/**
+ * Of the sockets that share a port, the number of the one that receives a datagram: one of the first `count`, in the
+ * order in which they were bound, by what the datagram's source address and port are.
+ */
+function amongFirst(count: number, family: 4 | 6): readonly Instruction[] {
+  return [
+    [LOAD_WORD, 0, 0, IP_HEADER + (family === 4 ? IPV4_SOURCE : IPV6_SOURCE + 12)],
+    TO_INDEX,
+    [LOAD_HALF, 0, 0, IP_HEADER + (family === 4 ? IPV4_PORT : IPV6_PORT)],
+    ADD_INDEX,
+    [MULTIPLY, 0, 0, SPREAD],
+    [SHIFT_RIGHT, 0, 0, 16],
+    [MODULO, 0, 0, count],
+    RETURN_RESULT,
+  ];
+}
+
+/** From now on the first `count` of those that share the port of `fd` (SO_REUSEPORT) divide what is received. */
+export function receiveAmongFirst(fd: number, count: number, family: 4 | 6): void {
+  attach(fd, SO_ATTACH_REUSEPORT_CBPF, amongFirst(count, family));
+}
+
 /** From now on the socket receives only what the filter keeps; it replaces an earlier one. */
 export function attachFilter(fd: number, instructions: readonly Instruction[]): void {
+  attach(fd, SO_ATTACH_FILTER, instructions);
+}
+
+function attach(fd: number, option: number, instructions: readonly Instruction[]): void {
   const filter = Buffer.alloc(INSTRUCTION_SIZE * instructions.length);
   for (const [index, [code, jumpTrue, jumpFalse, k]] of instructions.entries()) {
     const at = INSTRUCTION_SIZE * index;
@@ -53,5 +92,5 @@ export function attachFilter(fd: number, instructions: readonly Instruction[]): 
   const program = Buffer.alloc(16); // struct sock_fprog { u16 len; struct sock_filter *filter }
   program.writeUInt16LE(instructions.length, 0);
   program.writeBigUInt64LE(BigInt(pointerTo(filter)), 8);
-  check('attach a filter to a socket', setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, program.length));
+  check('attach a filter to a socket', setsockopt(fd, SOL_SOCKET, option, program, program.length));
 }

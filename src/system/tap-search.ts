@@ -31,6 +31,11 @@ export function markOf(name: string, id: string): string {
   return `${MARK_START}${name} ${id}`;
 }
 
+/** Whether an alias is the mark of a VNIC, of whatever daemon. */
+export function isMark(alias: string): boolean {
+  return alias.startsWith(MARK_START);
+}
+
 /** Of one moment: what it has seen of the namespaces holds for all that is looked for with it. */
 export class TapSearch {
   #all: readonly FoundTap[] | null = null;
@@ -72,5 +77,5 @@ export class TapSearch {
 }
 
 function isUnmarked({ mark }: TapLink): boolean {
-  return !mark.startsWith(MARK_START);
+  return !isMark(mark);
 }

@@ -19,8 +19,9 @@ import {
 } from './interface.js';
 import { close as libcClose } from './libc.js';
 import { withNetns } from './netns.js';
-import { tapQueuesHeld } from './rtnetlink.js';
+import { setNoQueue, tapQueuesHeld } from './rtnetlink.js';
 import { setMark, tapNamed } from './tap-links.js';
+import { isMark } from './tap-search.js';
 import {
   attachTun,
   IFF_MULTI_QUEUE,
@@ -48,12 +49,14 @@ export function openTap(options: TapOptions): Tap {
 
 function openHere(control: number, options: TapOptions): Tap {
   const { name, persist } = options;
-  const existed = findTap(control, options);
-  if (existed) refuseHeld(control, options, 0);
-  const fds: number[] = [];
+  const { taken = null } = options;
+  const fds: number[] = [...(taken ?? [])];
   const undo: (() => void)[] = [];
+  let existed = taken !== null;
   try {
-    attachQueues(fds, options, existed);
+    existed = findTap(control, options);
+    if (existed) refuseHeld(control, options, fds.length);
+    if (taken === null) attachQueues(fds, options, existed);
     // Another process may have done the same meanwhile: a multi-queue TAP lets everybody in.
     if (existed) refuseHeld(control, options, fds.length);
     configure(fds[0]!, control, options, existed, undo);
@@ -72,8 +75,11 @@ function openHere(control: number, options: TapOptions): Tap {
   }
 }
 
-function mark({ name, mark: text }: TapOptions, existed: boolean): void {
-  if (text === undefined || (existed && tapNamed(name)?.mark !== '')) return;
+/** An operator's own alias stays, and so does another VNIC's mark, unless that is what is adopted. */
+function mark({ name, mark: text, adopts = false }: TapOptions, existed: boolean): void {
+  if (text === undefined) return;
+  const former = existed ? (tapNamed(name)?.mark ?? '') : '';
+  if (former !== '' && !(adopts && isMark(former))) return;
   const ifindex = withControlSocket((control) => interfaceIndex(control, name));
   setMark(ifindex, name, text);
 }
@@ -142,6 +148,7 @@ function configure(fd: number, control: number, options: TapOptions, existed: bo
     setMtu(control, name, wanted);
     undo.push(() => setInterfaceMtu(control, name, mtu));
   }
+  if (!existed) setNoQueue(interfaceIndex(control, name), name);
   if (!isInterfaceUp(control, name)) {
     setInterfaceUp(control, name, true);
     undo.push(() => setInterfaceUp(control, name, false));

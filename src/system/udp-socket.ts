@@ -1,10 +1,12 @@
 /** One UDP socket of the underlay: its options, and binding it. */
 import { type Endpoint, formatEndpoint, ipFamily } from '../address.js';
-import { check } from './errno.js';
+import { noUnderlayDevice } from '../errors.js';
+import { check, ENODEV } from './errno.js';
 import {
   AF_INET,
   AF_INET6,
   bind,
+  getsockopt,
   lastErrno,
   close as libcClose,
   SOCK_CLOEXEC,
@@ -23,6 +25,8 @@ const SO_NO_CHECK = 11;
 const SO_REUSEPORT = 15;
 const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
+const SO_BINDTODEVICE = 25;
+const SO_MEMINFO = 55; // since Linux 4.12
 const SO_BINDTOIFINDEX = 62; // since Linux 5.1
 export const IPPROTO_IP = 0;
 const IP_TTL = 2;
@@ -41,6 +45,7 @@ const IPV6_V6ONLY = 26;
 const IPV6_RECVTCLASS = 66;
 const IPV6_AUTOFLOWLABEL = 70;
 const IPV6_RECVFRAGSIZE = 77;
+const PMTUDISC_DONT = 0;
 const PMTUDISC_DO = 2;
 
 /** Of what is sent to one host, unless a control message says otherwise: whatever the sysctls of this host say. */
@@ -82,6 +87,29 @@ export function receiveMuch(fd: number): void {
   setBuffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
 }
 
+/** Words of the answer to SO_MEMINFO, as <linux/sock_diag.h> has them. */
+const SK_MEMINFO_RMEM_ALLOC = 0;
+const SK_MEMINFO_RCVBUF = 1;
+const SK_MEMINFO_DROPS = 8;
+const SK_MEMINFO_VARS = 9;
+
+export interface ReceiveQueue {
+  /** Bytes that wait, with the kernel's bookkeeping; and how many may. */
+  readonly bytes: number;
+  readonly bytesMax: number;
+  /** Datagrams that the kernel dropped since the socket was opened, most of them for want of room. */
+  readonly drops: number;
+}
+
+/** What waits to be received; null: this kernel does not say. */
+export function receiveQueue(fd: number): ReceiveQueue | null {
+  const words = new Uint32Array(SK_MEMINFO_VARS);
+  const value = new Uint8Array(words.buffer);
+  if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, value, int(value.length)) < 0) return null;
+  const [bytes, bytesMax, drops] = [SK_MEMINFO_RMEM_ALLOC, SK_MEMINFO_RCVBUF, SK_MEMINFO_DROPS].map((at) => words[at]!);
+  return { bytes: bytes!, bytesMax: bytesMax!, drops: drops! };
+}
+
 /** What is received has a control message of its TOS or traffic class, and one if it came in fragments. */
 export function receiveHeaders(fd: number, family: 4 | 6): void {
   if (family === 4) {
@@ -108,6 +136,27 @@ export function receiveNothing(fd: number): void {
  */
 export function receiveOnInterface(fd: number, index: number): void {
   setOption(fd, SOL_SOCKET, SO_BINDTOIFINDEX, index);
+}
+
+/**
+ * Before it is bound to an address: it sends and receives by this interface, or those of this VRF, alone. Then a
+ * link-local address is one of that link, without a scope of its own. The interface counts, not its name: what is made
+ * anew under the name is another one.
+ */
+export function bindToDevice(fd: number, device: string): void {
+  const name = Buffer.from(device);
+  if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length) >= 0) return;
+  if (lastErrno() === ENODEV) throw noUnderlayDevice(device);
+  check(`bind a socket to interface ${device}`, -1);
+}
+
+/**
+ * What it sends may be fragmented from now on: over IPv4 without DF; and by this host, to what the kernel knows of the
+ * path. UDP_SEGMENT with datagrams for which that would have to happen answers EMSGSIZE all the same.
+ */
+export function sendFragmentable(fd: number, family: 4 | 6): void {
+  if (family === 4) setOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_DONT);
+  else setOption(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_DONT);
 }
 
 /** Its datagrams carry UDP checksum 0 from now on. */
@@ -140,12 +189,15 @@ export function bindTogether(fds: readonly number[], endpoint: Endpoint): number
   const address = sockaddrOf(endpoint);
   const [first, ...others] = fds as [number, ...number[]];
   if (bind(first, address, address.length) < 0) return -lastErrno();
-  if (others.length > 0) setOption(first, SOL_SOCKET, SO_REUSEPORT, 1);
-  for (const fd of others) {
-    setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-    check(`share ${formatEndpoint(endpoint)}/udp`, bind(fd, address, address.length));
-  }
+  if (others.length > 0) bindBeside([first], others, endpoint);
   return 0;
+}
+
+/** Binds more sockets to the address and port of those that were bound together. */
+export function bindBeside(bound: readonly number[], fds: readonly number[], endpoint: Endpoint): void {
+  const address = sockaddrOf(endpoint);
+  for (const fd of [...bound, ...fds]) setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  for (const fd of fds) check(`share ${formatEndpoint(endpoint)}/udp`, bind(fd, address, address.length));
 }
 
 /**

@@ -3,12 +3,15 @@
  * listeners of their own, between which the kernel divides the flows, and sending sockets of their own, bound to a pool
  * of source ports (RFC 7348 section 4.1 recommends a source port by flow, for ECMP).
  */
-import { type Endpoint, formatEndpoint, ipFamily } from '../address.js';
+import { type Endpoint, formatEndpoint, formatListen, formatListenIp, ipFamily, type Listen } from '../address.js';
 import { addressNotLocal, portInUse, sourcePortsTaken } from '../errors.js';
 import { EADDRINUSE, EADDRNOTAVAIL, systemError } from './errno.js';
 import { udpPortHolder } from './holders.js';
 import { close as libcClose } from './libc.js';
+import { receiveAmongFirst } from './socket-filter.js';
 import {
+  bindBeside,
+  bindToDevice,
   bindTogether,
   knowsSegments,
   newUdpSocket,
@@ -17,6 +20,7 @@ import {
   receiveMuch,
   receiveNothing,
   receiveWithoutChecksum6,
+  sendFragmentable,
   sendWithoutChecksum,
 } from './udp-socket.js';
 
@@ -32,7 +36,7 @@ const SOURCE_PORTS = 65536 - SOURCE_PORT_FIRST;
 export type UdpChecksum = 'auto' | 'zero' | 'always';
 
 export interface UnderlayOptions {
-  readonly listen: Endpoint;
+  readonly listen: Listen;
   /** Listeners, and sets of sending sockets. */
   readonly workers: number;
   /** Source ports, 1 to 64; 1: datagrams leave by the listening socket. */
@@ -48,12 +52,21 @@ export interface Source {
   readonly withoutChecksum: number;
 }
 
+/** What another process has opened of one (listen address, port), to be taken up instead of opening it. */
+export type OpenedUnderlay = Pick<Underlay, 'listeners' | 'sources' | 'ports'>;
+
 /** All sockets are non-blocking and close-on-exec, and are valid until {@link close}. */
 export interface Underlay {
   /** One a worker, on one port. */
   readonly listeners: readonly number[];
   /** [worker][port]; the ports are the same for every worker. */
   readonly sources: readonly (readonly Source[])[];
+  /**
+   * [worker][port]; the same ports, for datagrams that may be fragmented. None before {@link openFragmentable}, which
+   * opens them once. It throws, and then leaves none open.
+   */
+  readonly fragmentable: readonly (readonly Source[])[];
+  openFragmentable(): void;
   /** The ports of {@link sources}, in their order. */
   readonly ports: readonly number[];
   /** The sources with checksums take UDP_SEGMENT control messages. */
@@ -64,33 +77,47 @@ export interface Underlay {
   close(): void;
 }
 
-/** Opens all of it or nothing. */
-export function openUnderlay(options: UnderlayOptions): Underlay {
-  const opened: number[] = [];
+/** Opens all of it or nothing. `taken`: that is had already, by the same options, and closed when this throws. */
+export function openUnderlay(options: UnderlayOptions, taken: OpenedUnderlay | null = null): Underlay {
+  const opened: number[] = taken === null ? [] : descriptorsOfAll(taken);
   const closeAll = () => {
     for (const fd of opened.splice(0)) libcClose(fd);
   };
   try {
-    const listeners = Array.from({ length: options.workers }, () => newSocket(opened, options));
-    for (const fd of listeners) prepareListener(fd, options);
-    const answer = bindTogether(listeners, options.listen);
-    if (answer < 0) throw cannotListen(options.listen, -answer);
-    const { sources, ports } =
-      options.sources === 1
-        ? { sources: listenersAsSources(listeners, options), ports: [options.listen.port] }
-        : openSources(opened, options);
+    const bound = taken ?? openBound(opened, options);
+    const { listeners } = bound;
     const gso = options.checksum !== 'zero' && knowsSegments(listeners[0]!);
     const setGro = (on: boolean) => listeners.every((fd) => receiveCoalesced(fd, on));
-    return { listeners, sources, ports, gso, setGro, close: closeAll };
+    const fragmentable: Source[][] = [];
+    const openFragmentable = () => {
+      if (fragmentable.length === 0) fragmentable.push(...openBeside(opened, options, bound));
+    };
+    return { ...bound, fragmentable, openFragmentable, gso, setGro, close: closeAll };
   } catch (thrown) {
     closeAll();
     throw thrown;
   }
 }
 
+function openBound(opened: number[], options: UnderlayOptions): OpenedUnderlay {
+  const listeners = Array.from({ length: options.workers }, () => newSocket(opened, options));
+  for (const fd of listeners) prepareListener(fd, options);
+  const answer = bindTogether(listeners, options.listen);
+  if (answer < 0) throw cannotListen(options.listen, -answer);
+  const isListening = options.sources === 1;
+  if (!isListening) return { listeners, ...openSources(opened, options) };
+  return { listeners, sources: listenersAsSources(listeners, options), ports: [options.listen.port] };
+}
+
+/** Each once: where there is one source port, the listeners are the sources. */
+function descriptorsOfAll({ listeners, sources }: OpenedUnderlay): number[] {
+  return [...new Set([...listeners, ...sources.flat().flatMap(descriptorsOf)])];
+}
+
 function newSocket(opened: number[], { listen }: UnderlayOptions): number {
   const fd = newUdpSocket(listen);
   opened.push(fd);
+  if (listen.device !== undefined) bindToDevice(fd, listen.device);
   return fd;
 }
 
@@ -100,10 +127,10 @@ function prepareListener(fd: number, { listen, acceptZeroChecksum6 }: UnderlayOp
   if (acceptZeroChecksum6 && ipFamily(listen.ip) === 6) receiveWithoutChecksum6(fd);
 }
 
-function cannotListen(listen: Endpoint, errno: number): Error {
-  if (errno === EADDRINUSE) return portInUse(formatEndpoint(listen), udpPortHolder(listen.ip, listen.port));
-  if (errno === EADDRNOTAVAIL) return addressNotLocal(listen.ip, listen.port);
-  return systemError(`listen on ${formatEndpoint(listen)}/udp`, errno);
+function cannotListen(listen: Listen, errno: number): Error {
+  if (errno === EADDRINUSE) return portInUse(formatListen(listen), udpPortHolder(listen.ip, listen.port));
+  if (errno === EADDRNOTAVAIL) return addressNotLocal(formatListenIp(listen), listen.port);
+  return systemError(`listen on ${formatListen(listen)}/udp`, errno);
 }
 
 function listenersAsSources(listeners: readonly number[], { listen, checksum }: UnderlayOptions): Source[][] {
@@ -118,13 +145,7 @@ function openSources(opened: number[], options: UnderlayOptions): Pick<Underlay,
   let tried = 0;
   for (let index = 0; index < options.sources; index++) {
     const port = byWorker.map(() => openSource(opened, options));
-    const fds = port.flatMap(({ withChecksum, withoutChecksum }) => [withChecksum, withoutChecksum]);
-    tried = bindNextPort(
-      fds.filter((fd) => fd >= 0),
-      options,
-      tried,
-      index,
-    );
+    tried = bindNextPort(port.flatMap(descriptorsOf), options, tried, index);
     ports.push(sourcePort(options.listen, tried - 1));
     for (const [worker, sources] of byWorker.entries()) sources.push(port[worker]!);
   }
@@ -144,6 +165,42 @@ function openSource(opened: number[], options: UnderlayOptions): Source {
   return { withChecksum, withoutChecksum };
 }
 
+/**
+ * A second set of sources, on the same ports. They make checksums, unless the policy has none: without, nobody would
+ * see that fragments of two datagrams were put together (RFC 4963). Where the ports are the listeners', the listeners
+ * alone go on receiving; if there is one, some datagrams that come in this very moment may be lost.
+ */
+function openBeside(
+  opened: number[],
+  options: UnderlayOptions,
+  { listeners, sources, ports }: Pick<Underlay, 'listeners' | 'sources' | 'ports'>,
+): Source[][] {
+  const { listen, checksum } = options;
+  const family = ipFamily(listen.ip);
+  const isListening = options.sources === 1;
+  const policy = checksum === 'auto' ? 'always' : checksum;
+  const added: number[] = [];
+  try {
+    const byWorker = sources.map((own) => own.map(() => openSource(added, { ...options, checksum: policy })));
+    for (const fd of added) sendFragmentable(fd, family);
+    if (isListening && listeners.length > 1) receiveAmongFirst(listeners[0]!, listeners.length, family);
+    for (const [index, port] of ports.entries()) {
+      const [bound, fds] = [sources, byWorker].map((all) => all.flatMap((own) => descriptorsOf(own[index]!)));
+      bindBeside(bound!, fds!, { ip: listen.ip, port });
+    }
+    if (isListening && listeners.length === 1) receiveAmongFirst(listeners[0]!, 1, family);
+    opened.push(...added);
+    return byWorker;
+  } catch (thrown) {
+    for (const fd of added) libcClose(fd);
+    throw thrown;
+  }
+}
+
+function descriptorsOf({ withChecksum, withoutChecksum }: Source): number[] {
+  return [withChecksum, withoutChecksum].filter((fd) => fd >= 0);
+}
+
 /** Binds the sockets to the next port of the pool that nobody has; answers how many were tried by now. */
 function bindNextPort(
   fds: readonly number[],
@@ -155,7 +212,7 @@ function bindNextPort(
     const port = sourcePort(listen, count);
     const answer = bindTogether(fds, { ip: listen.ip, port });
     if (answer === 0) return count + 1;
-    if (answer !== -EADDRINUSE) throw cannotListen({ ip: listen.ip, port }, -answer);
+    if (answer !== -EADDRINUSE) throw cannotListen({ ...listen, port }, -answer);
   }
   throw sourcePortsTaken(listen.ip, had, sources);
 }

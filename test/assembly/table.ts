@@ -1,7 +1,8 @@
 // Internals of assembly/table and assembly/ring for the tests.
 
 export * from '../../assembly/ring/spsc';
-export { fdbAttach, fdbClock, fdbFind, fdbHear, fdbPeek } from '../../assembly/table/fdb';
+export { fdbLongestLook } from '../../assembly/table/evict';
+export { fdbAsk, fdbAttach, fdbClock, fdbFind, fdbFindBatch, fdbHear, fdbPeek } from '../../assembly/table/fdb';
 export {
   fdbLastHeard,
   fdbLastUse,

@@ -153,7 +153,9 @@ describe('targets and properties', { concurrency: 3 }, () => {
 describe('VNICs, lookups, refusals', { concurrency: 3 }, () => {
   test('a VNIC in a namespace, for a bridge, temporary; a MAC that looks like a number', async () => {
     await create('vnics0');
-    const typed = 'create-vnic -m 001122334455 -l vnics0 -n zlan --allow-any-mac -t --json bridge0';
+    const typed =
+      'create-vnic -m 001122334455 -l vnics0 -n zlan --allow-any-mac -t --json ' +
+      '-a 10.0.0.1/8,fd00::2/64 -a 10.0.0.3/8 bridge0';
     const { status, stdout } = await vxlane(...typed.split(' '));
     assert.equal(status, 0);
     const made = harness.controller.vnicsByName.get('bridge0');
@@ -166,6 +168,7 @@ describe('VNICs, lookups, refusals', { concurrency: 3 }, () => {
       mtu: 1450,
       netns: 'zlan',
       allowAnyMac: true,
+      addresses: ['10.0.0.1/8', 'fd00::2/64', '10.0.0.3/8'],
       temporary: true,
       state: 'up',
       declared: null,

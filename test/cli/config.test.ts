@@ -1,6 +1,6 @@
 /** What the command line says of configuration files. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -46,6 +46,17 @@ vxlane: ${path}:2:98: overlays.wire0.properties.direct/dest_ip: is "far": expect
       assert.match(stderr, reason);
     });
   }
+
+  test('so is one that others may write to, though it is right', async () => {
+    const shared = join(directory, 'shared.yaml');
+    writeFileSync(shared, RIGHT);
+    chmodSync(shared, 0o664);
+    assert.equal((await vxlane('daemon', '--check', '--config', shared)).status, 0, 'its own group may');
+    chmodSync(shared, 0o646);
+    const { status, stderr } = await vxlane('daemon', '--check', '--config', shared);
+    const expected = `vxlane: ${shared}: others may write to it, by mode 0646: chmod go-w\n`;
+    assert.deepEqual([status, stderr], [1, expected]);
+  });
 
   test('so is one that is not UTF-8', async () => {
     writeFileSync(path, Buffer.from([0x61, 0x3a, 0x20, 0xff]));

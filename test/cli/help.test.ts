@@ -28,14 +28,18 @@ describe('help', { concurrency: 3 }, () => {
       stdout,
       `Usage: vxlane create-vnic [options] NAME
 
-Create a VNIC: a TAP interface with a MAC on an overlay, up and ready for addresses.
+Create a VNIC: a TAP interface with a MAC on an overlay, up and ready for addresses, or with them.
 
 Options:
-  -m, --mac            MAC: its MAC address; required
+  -m, --mac            MAC: its MAC address; auto: one that this machine always gives to that name
+                       on that overlay; required
   -l, --link           OVERLAY: its overlay; required
   -n, --netns          NETNS: network namespace of the interface: a name of \`ip netns\`, or a path
                        (default: the daemon's)
+  -a, --address        ADDR/LEN: address of the interface, as 10.55.55.2/24; repeatable, or with
+                       commas between
       --allow-any-mac  let other MACs send through it: a bridge with virtual machines behind
+      --adopt          take the TAP of that name that is there, with its addresses, and make none
   -t, --temporary      do not keep it over a restart of the daemon
       --json           print JSON
       --socket         PATH: control socket of the daemon (or VXLANE_SOCKET; default
@@ -44,7 +48,7 @@ Options:
       --version        show the version
 
 Examples:
-  vxlane create-vnic -m de:ad:be:ef:00:00 -l overlay0 foo0
+  vxlane create-vnic -m de:ad:be:ef:00:00 -l overlay0 -a 10.55.55.2/24 foo0
 `,
     );
   });

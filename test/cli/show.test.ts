@@ -32,7 +32,8 @@ before(async () => {
     });
   mover('de:ad:be:ef:00:01', 'moving', null);
   mover('de:ad:be:ef:00:02', 'frozen', 61);
-  await client.createVnic({ name: 'foo0', overlay: 'overlay0', mac: 'de:ad:be:ef:00:00' });
+  const addresses = ['10.55.55.2/24', 'fe80::3/64'];
+  await client.createVnic({ name: 'foo0', overlay: 'overlay0', mac: 'de:ad:be:ef:00:00', addresses });
   await client.createVnic({
     name: 'br0',
     overlay: 'overlay1',
@@ -70,9 +71,9 @@ overlay0  de:ad:be:ef:00:01  10.88.88.70:4789  vnic br0  7      moving  --
 overlay0  de:ad:be:ef:00:02  10.88.88.70:4789  vnic br0  7      frozen  1m01s
 `;
 const VNICS = `\
-LINK  OVER      MACADDRESS          MTU  NETNS  STATE
-foo0  overlay0  de:ad:be:ef:00:00  1450  --     up
-br0   overlay1  de:ad:be:ef:00:09  1450  z      interface is gone
+LINK  OVER      MACADDRESS          MTU  NETNS  ADDRESSES                 STATE
+foo0  overlay0  de:ad:be:ef:00:00  1450  --     10.55.55.2/24,fe80::3/64  up
+br0   overlay1  de:ad:be:ef:00:09  1450  z      --                        interface is gone
 `;
 const PARSABLE_TARGETS = `\
 de\\:ad\\:be\\:ef\\:00\\:00:vnic foo0:93784:0
@@ -93,8 +94,10 @@ const CASES: [typed: string[], stdout: string][] = [
   [['show-vnic', '-o', 'LINK,anymac,temporary'], 'LINK  ANYMAC  TEMPORARY\nfoo0  no      no\nbr0   yes     no\n'],
   [
     ['show-vnic', '-o', 'all', 'br0'],
-    'LINK  OVER      MACADDRESS          MTU  NETNS  STATE              INTERFACE  ANYMAC  TEMPORARY  DECLARED\n' +
-      'br0   overlay1  de:ad:be:ef:00:09  1450  z      interface is gone  br0        yes     no         --\n',
+    'LINK  OVER      MACADDRESS          MTU  NETNS  ADDRESSES  STATE              INTERFACE  ANYMAC  TEMPORARY  ' +
+      'DECLARED\n' +
+      'br0   overlay1  de:ad:be:ef:00:09  1450  z      --         interface is gone  br0        yes     no         ' +
+      '--\n',
   ],
   [['show-overlay', '-t', '--parsable', '-o', 'TARGET,DESTINATION,AGE,IDLE', 'overlay0'], PARSABLE_TARGETS],
   [

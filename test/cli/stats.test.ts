@@ -37,6 +37,7 @@ const STATS: StatsView = {
       fragments: 0,
       drops: { no_such_mac: 1200, bad_arp: 1, host_chatter: 9 },
       expectedDrops: 9,
+      strangers: [],
       plugin: plugin(5000, 40, 3, 1),
     },
     {
@@ -46,6 +47,7 @@ const STATS: StatsView = {
       fragments: 0,
       drops: {},
       expectedDrops: 0,
+      strangers: [],
       plugin: plugin(0, 0, 0, 0),
     },
   ],
@@ -98,6 +100,18 @@ async function interrupted(typed: string[], until: (stdout: string) => boolean) 
   });
   return outcomeOf(child);
 }
+
+test('who was refused has a table, with the command that lets it in', () => {
+  const stranger = { ip: '10.0.0.9', mac: 'de:ad:be:ef:00:09', frames: 7, allow: 'vxlane modify-overlay …' };
+  const of = (frames: number): StatsView => {
+    const overlays = [{ ...STATS.overlays[0]!, strangers: [{ ...stranger, frames }] }];
+    return { ...STATS, overlays, vnics: [], endpoints: [], drops: [] };
+  };
+  const lines = formatStats(of(7), (_tint, text) => text, '').split('\n');
+  const at = lines.findIndex((line) => line.startsWith('REFUSED'));
+  assert.equal(lines[at + 1], '10.0.0.9  overlay0  de:ad:be:ef:00:09       7  vxlane modify-overlay …');
+  assert.equal(ratesOf(of(7), of(27), 2).overlays[0]?.strangers[0]?.frames, 10);
+});
 
 test('fragments have a column of the overlays where there are any', () => {
   const [first, second] = STATS.overlays;
@@ -170,6 +184,7 @@ test('rates: differences a second; what is new or has restarted counts from zero
         fragments: 0,
         drops: { no_such_mac: 200, host_chatter: 1 },
         expectedDrops: 1,
+        strangers: [],
         plugin: plugin(1000, 36, 3, 2),
       },
     ],
@@ -189,6 +204,7 @@ test('rates: differences a second; what is new or has restarted counts from zero
     fragments: 0,
     drops: { no_such_mac: 500, bad_arp: 1, host_chatter: 4 },
     expectedDrops: 4,
+    strangers: [],
     plugin: plugin(2000, 2, 0, 1),
   });
   assert.deepEqual(rates.overlays[1]?.encap, traffic(0, 0));

@@ -15,6 +15,7 @@ after(() => harness.close());
 
 const well: OverlayStatus = {
   ...{ name: 'overlay0', vni: 23, search: 'files', status: 'ONLINE', vnics: 2, vnicsUp: 2 },
+  ...{ state: 'serving', pluginPlace: null, details: '' },
   ...{ peers: 3, mtu: 1450, framesPerSecond: 1200, dropsPerSecond: 0 },
 };
 const HEAD = `\

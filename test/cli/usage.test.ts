@@ -117,7 +117,10 @@ const USAGE: [typed: string[], message: string][] = [
     `bad processors ${JSON.stringify(list)}: expected numbers and ranges, as in 0,2-5`,
   ]),
   [['daemon', '--check'], 'missing configuration file: give it as --config FILE'],
+  [['daemon', '--deep', '--config', '/x'], 'missing check: give it as --check --deep --config FILE'],
   [['log-level', 'loud'], 'bad log level "loud": expected one of debug, info, warn, error, fatal'],
+  [['completion'], 'missing shell'],
+  [['completion', 'csh'], 'bad shell "csh": expected one of bash, zsh, fish'],
   [['daemon', 'now'], 'unexpected argument: "now"'],
 ];
 
@@ -145,6 +148,12 @@ test('VXLANE_LOG_LEVEL that is no level', async () => {
   const { status, stderr } = await outcomeOf(start(['daemon'], { VXLANE_LOG_LEVEL: 'verbose' }));
   const expected = 'vxlane: bad VXLANE_LOG_LEVEL "verbose": expected one of debug, info, warn, error, fatal';
   assert.deepEqual([status, stderr], [2, `${expected} (see "vxlane daemon --help")\n`]);
+});
+
+test('a group that this host does not have', async () => {
+  const { status, stdout, stderr } = await vxlane('daemon', '--group', 'no-such-group');
+  const expected = 'vxlane: no such group: no-such-group; --group wants one of "getent group", or a number\n';
+  assert.deepEqual([status, stdout, stderr], [1, '', expected]);
 });
 
 describe('without a daemon', { concurrency: 3 }, () => {

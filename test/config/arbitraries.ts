@@ -5,6 +5,8 @@ import type { Target } from '../../src/search/api.js';
 
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f'];
 const MACS = ['02:00:00:00:00:01', '02:00:00:00:00:02', '02:00:00:00:00:03'];
+/** To be completed with a number for each VNIC: no two have one. */
+const ADDRESSES = ['10.55.55.', '10.55.56.'];
 
 /** A property that is there, with its value, or not. */
 const maybe = (name: string, ...values: string[]) =>
@@ -50,6 +52,7 @@ function vnic(name: string, overlays: readonly string[]): fc.Arbitrary<VnicModel
     mac: fc.constantFrom(...MACS),
     netns: fc.constantFrom(null, 'blue'),
     allowAnyMac: fc.boolean(),
+    addresses: fc.subarray(ADDRESSES.map((address) => `${address}${name.charCodeAt(0)}/24`)),
   };
   return fc.record(fields, { noNullPrototype: true });
 }

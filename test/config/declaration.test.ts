@@ -32,7 +32,14 @@ describe('what is there', () => {
 
   test('by a command has its name, its VNI, its socket and its MACs', () => {
     const wire = { ...same, name: 'wire0', properties: { ...same.properties, 'vxlan/source_ports': '1' } };
-    const vnic = { name: 'v', overlay: 'overlay0', mac: '02:00:00:00:00:01', netns: null, allowAnyMac: true };
+    const vnic = {
+      name: 'v',
+      overlay: 'overlay0',
+      mac: '02:00:00:00:00:01',
+      netns: null,
+      allowAnyMac: true,
+      addresses: [],
+    };
     const there = { made: { ...model(wire), vnics: new Map([['v', vnic]]) }, declared: NOTHING };
     const by = (kind: string, name: string) => `${kind} ${name} (made by a command)`;
     assert.deepEqual(
@@ -50,7 +57,14 @@ describe('what is there', () => {
   });
 
   test('is declared no more and has VNICs of commands: it cannot go', () => {
-    const vnic = { name: 'v', overlay: 'overlay0', mac: '02:00:00:00:00:01', netns: null, allowAnyMac: false };
+    const vnic = {
+      name: 'v',
+      overlay: 'overlay0',
+      mac: '02:00:00:00:00:01',
+      netns: null,
+      allowAnyMac: false,
+      addresses: [],
+    };
     const there = { made: { ...NOTHING, vnics: new Map([['v', vnic]]) }, declared: model(same) };
     assert.deepEqual(problems('overlays: {}\n', there), [
       '1:1: overlays: overlay0 is declared no more, but has VNICs that commands made (v): delete them ' +
@@ -60,7 +74,14 @@ describe('what is there', () => {
   });
 
   test('is declared wrongly now: that is what is said of it, not that it is declared no more', () => {
-    const vnic = { name: 'v', overlay: 'overlay0', mac: '02:00:00:00:00:01', netns: null, allowAnyMac: false };
+    const vnic = {
+      name: 'v',
+      overlay: 'overlay0',
+      mac: '02:00:00:00:00:01',
+      netns: null,
+      allowAnyMac: false,
+      addresses: [],
+    };
     const there = { made: { ...NOTHING, vnics: new Map([['v', vnic]]) }, declared: model(same) };
     const wrong = OVERLAY.replace('vxlan/listen_ip: 10.0.0.1', 'vxlan/listen_ip: 10.0.0.1, mtu: large');
     const found = problems(wrong, there);
@@ -110,6 +131,7 @@ vnics:
       mac: 'de:ad:be:ef:00:03',
       netns: null,
       allowAnyMac: false,
+      addresses: [],
     });
     assert.deepEqual(declaration.vnics.get('w'), {
       name: 'w',
@@ -117,6 +139,7 @@ vnics:
       mac: 'de:ad:be:ef:00:04',
       netns: 'blue',
       allowAnyMac: true,
+      addresses: [],
     });
     assert.deepEqual(
       [...declaration.lines],

@@ -16,20 +16,31 @@ class ModelDaemon {
   readonly vnics: Map<string, VnicModel>;
   /** Interfaces that are there: name, MAC and namespace to how often they were made. */
   readonly interfaces: Map<string, number>;
+  /** By interface, what is on it. */
+  readonly addresses: Map<string, readonly string[]>;
   #made = 0;
 
   constructor(from: Model) {
     this.overlays = new Map(from.overlays);
     this.vnics = new Map(from.vnics);
     this.interfaces = new Map([...from.vnics.values()].map((vnic) => [interfaceOf(vnic), 0]));
+    this.addresses = new Map([...from.vnics.values()].map((vnic) => [interfaceOf(vnic), vnic.addresses]));
   }
 
   take(step: Step): void {
     switch (step.do) {
       case 'remove-vnic':
         assert(this.interfaces.delete(interfaceOf(this.#vnic(step.name))));
+        this.addresses.delete(interfaceOf(this.#vnic(step.name)));
         this.vnics.delete(step.name);
         return;
+      case 'change-vnic': {
+        const { name, addresses } = step.vnic;
+        const vnic = { ...this.#vnic(name), addresses };
+        this.vnics.set(name, vnic);
+        this.addresses.set(interfaceOf(vnic), addresses);
+        return;
+      }
       case 'detach-vnic':
         this.#vnic(step.name);
         this.vnics.delete(step.name);
@@ -82,7 +93,9 @@ class ModelDaemon {
     const twins = [...this.vnics.values()].filter(({ overlay, mac }) => overlay === vnic.overlay && mac === vnic.mac);
     assert.deepEqual(twins, [], 'a MAC is one VNIC’s');
     this.vnics.set(vnic.name, vnic);
-    if (!this.interfaces.has(interfaceOf(vnic))) this.interfaces.set(interfaceOf(vnic), ++this.#made);
+    if (this.interfaces.has(interfaceOf(vnic))) return;
+    this.interfaces.set(interfaceOf(vnic), ++this.#made);
+    this.addresses.set(interfaceOf(vnic), vnic.addresses);
   }
 
   #vnic(name: string): VnicModel {
@@ -117,6 +130,7 @@ describe('a plan', () => {
         assert.deepEqual(effectives(daemon), effectives(to));
         assert.deepEqual(daemon.vnics, to.vnics);
         assert.deepEqual([...daemon.interfaces.keys()].sort(), [...to.vnics.values()].map(interfaceOf).sort());
+        for (const vnic of to.vnics.values()) assert.deepEqual(daemon.addresses.get(interfaceOf(vnic)), vnic.addresses);
       }),
       { numRuns: 2000 },
     );

@@ -71,6 +71,16 @@ const ONE: [text: string, problem: string][] = [
       'expected an address of this host, 0.0.0.0 or ::',
   ],
   [
+    properties('vxlan/listen_ip: fe80::1%eth0', 'vxlan/underlay_dev: eth1', 'files/config: /x'),
+    '6:24: overlays.a.properties.vxlan/listen_ip: vxlan/listen_ip is fe80::1%eth0, but vxlan/underlay_dev is eth1: ' +
+      'expected one interface',
+  ],
+  [
+    properties('vxlan/listen_ip: fe80::1', 'files/config: /x'),
+    '6:24: overlays.a.properties.vxlan/listen_ip: vxlan/listen_ip is fe80::1, a link-local address: expected its ' +
+      'interface too, as in fe80::1%eth0',
+  ],
+  [
     targets('nix: drop'),
     '7:7: overlays.a.targets.nix: not a MAC address: "nix" (expected six hexadecimal bytes, as in de:ad:be:ef:00:01)',
   ],
@@ -169,6 +179,20 @@ const ONE: [text: string, problem: string][] = [
       '10.0.0.1:4789 too, with 16: they must agree',
   ],
 ];
+
+/** Problems of two overlays on fe80::1, which want other source ports, each on its device. */
+function sharing(one: string, other: string): string[] {
+  const overlay = (name: string, vni: number, ...fields: string[]) =>
+    `  ${name}: { vni: ${vni}, search: files, properties: { ${fields.join(', ')}, files/config: /x } }\n`;
+  const first = overlay('a', 1, 'vxlan/listen_ip: fe80::1', `vxlan/underlay_dev: ${one}`);
+  return read(`overlays:\n${first}${overlay('b', 2, `vxlan/listen_ip: fe80::1%${other}`, 'vxlan/source_ports: 1')}`)
+    .problems;
+}
+
+test('overlays of one address and port on two devices have nothing to agree on', () => {
+  assert.deepEqual(sharing('eth0', 'eth1'), []);
+  assert.match(sharing('eth0', 'eth0').join(), /: 1, but overlay a \(line 2\) listens on \[fe80::1%eth0\]:4789 too/);
+});
 
 describe('a file is refused', () => {
   for (const [text, problem] of ONE) {

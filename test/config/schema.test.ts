@@ -26,6 +26,10 @@ const BOTH_REFUSE = [
   'properties: { vxlan/listen_ip: 10.0.0.300, files/config: /x }',
   'properties: { files/config: /x }',
   'properties: { vxlan/listen_ip: 10.0.0.1 }',
+  'properties: { vxlan/listen_ip: 10.0.0.1%eth0, files/config: /x }',
+  'properties: { vxlan/listen_ip: "fe80::1%", files/config: /x }',
+  'properties: { vxlan/listen_ip: fe80::1%sixteen-bytes-xy, files/config: /x }',
+  'properties: { vxlan/listen_ip: 10.0.0.1, vxlan/underlay_dev: sixteen-bytes-xy, files/config: /x }',
   'properties: { vxlan/listen_ip: 10.0.0.1, files/config: /x, mtu: 10 }',
   'properties: { vxlan/listen_ip: 10.0.0.1, files/config: /x, mtu: many }',
   'properties: { vxlan/listen_ip: 10.0.0.1, files/config: /x, vlan: keep }',
@@ -42,6 +46,9 @@ const BOTH_TAKE = [
   'targets:',
   'properties: { vxlan/listen_ip: fd00::1, files/config: /x, mtu: "1400", strict-header: "true", vlan: strip }',
   'properties: { vxlan/listen_ip: 10.0.0.1, files/config: /x, mtu: 1400, strict-header: false }',
+  'properties: { vxlan/listen_ip: FE80::1%eth0, files/config: /x }',
+  'properties: { vxlan/listen_ip: fe80::1%br-lan.7, vxlan/underlay_dev: br-lan.7, files/config: /x }',
+  'properties: { vxlan/listen_ip: 10.0.0.1, vxlan/underlay_dev: eth0, files/config: /x }',
 ];
 
 /** The overlay of reading.ts with one field replaced. */

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ControlClient } from '../../src/control/client.js';
+import { type Client, createClient } from '../../src/control/client.js';
 import { startControlServer } from '../../src/control/server.js';
 import { MemoryController } from './memory-controller.js';
 
@@ -10,7 +10,7 @@ export interface Harness extends AsyncDisposable {
   readonly directory: string;
   readonly socket: string;
   readonly controller: MemoryController;
-  readonly client: ControlClient;
+  readonly client: Client;
   /** What the server logged as errors. */
   readonly logged: { message: string; fields?: object }[];
   close(): Promise<void>;
@@ -22,7 +22,7 @@ export async function startHarness(): Promise<Harness> {
   const controller = new MemoryController();
   const logged: Harness['logged'] = [];
   const log = { error: (message: string, fields?: object) => void logged.push({ message, fields }) };
-  const server = await startControlServer({ socket, controller, log });
+  const server = await startControlServer({ socket, controller, probes: controller, events: controller.eventLog, log });
   const close = async () => {
     await server.close();
     rmSync(directory, { recursive: true });
@@ -31,7 +31,7 @@ export async function startHarness(): Promise<Harness> {
     directory,
     socket,
     controller,
-    client: new ControlClient(socket),
+    client: createClient(socket),
     logged,
     close,
     [Symbol.asyncDispose]: close,

@@ -1,18 +1,24 @@
 /** A small working controller: state in Maps, the refusals of a daemon, no interfaces and no packets. */
 import { formatEndpoint, parseEndpoint, parseMac } from '../../src/address.js';
+import type { Probes } from '../../src/control/probes.js';
 import type {
   ConfigurationView,
   Controller,
   CreateOverlay,
   CreateVnic,
   DaemonView,
+  EventFilter,
+  EventPage,
+  HandoverView,
   LookupView,
   ModifyOverlay,
   MoveView,
   OverlayView,
   PageRequest,
   PropertyView,
+  SetLogLevel,
   SetTarget,
+  StatsRequest,
   StatsView,
   StatusView,
   TargetPage,
@@ -20,6 +26,8 @@ import type {
   VnicView,
 } from '../../src/control/protocol.js';
 import { TARGETS_DEFAULT } from '../../src/control/protocol.js';
+import { eventPage } from '../../src/daemon/commands/event-page.js';
+import { EventLog } from '../../src/daemon/events/event-log.js';
 import { badMac, noSuchOverlay, noSuchVnic, notFrozen, VxlaneError } from '../../src/errors.js';
 import type { LogLevel } from '../../src/log-levels.js';
 
@@ -30,7 +38,7 @@ interface Overlay {
   readonly targets: Map<string, TargetView>;
 }
 
-export class MemoryController implements Controller {
+export class MemoryController implements Controller, Probes {
   readonly overlaysByName = new Map<string, Overlay>();
   readonly vnicsByName = new Map<string, VnicView>();
   configuration: ConfigurationView | null = null;
@@ -42,11 +50,27 @@ export class MemoryController implements Controller {
   /** MACs that moved, of every overlay. */
   readonly movers = new Map<string, MoveView>();
   statusView: Omit<StatusView, 'daemon'> = { overlays: [], problems: [] };
+  reloads = 0;
+  readonly eventLog = new EventLog();
+  /** Why it is of no use. */
+  illness: string | null = null;
   logLevel: LogLevel = 'info';
   /** Thrown by the next call of `daemon()`. */
   bug: unknown = null;
   /** Set: lookups wait for it. */
   lookupGate: Promise<void> | null = null;
+
+  metrics(): Promise<Uint8Array> {
+    return Promise.resolve(Buffer.from('# TYPE up gauge\nup 1\n'));
+  }
+
+  unhealthy(): string | null {
+    return this.illness;
+  }
+
+  unready(): string | null {
+    return this.illness;
+  }
 
   daemon(): DaemonView {
     if (this.bug !== null) throw this.bug;
@@ -71,8 +95,23 @@ export class MemoryController implements Controller {
     return { daemon: this.daemon(), ...this.statusView };
   }
 
-  setLogLevel(level: LogLevel): void {
+  handover(): HandoverView {
+    return { pid: process.pid, sockets: [], vnics: {}, learned: {} };
+  }
+
+  endHandover(): void {}
+
+  async reload(): Promise<StatusView> {
+    this.reloads++;
+    return this.status();
+  }
+
+  setLogLevel({ level }: SetLogLevel): void {
     this.logLevel = level;
+  }
+
+  events(filter: EventFilter): EventPage {
+    return eventPage(this.eventLog, filter);
   }
 
   overlays(): OverlayView[] {
@@ -117,9 +156,9 @@ export class MemoryController implements Controller {
     this.overlaysByName.delete(name);
   }
 
-  targets(name: string, { after, limit }: PageRequest = { after: null, limit: TARGETS_DEFAULT }): TargetPage {
+  targets(name: string, { after, limit }: PageRequest = { limit: TARGETS_DEFAULT }): TargetPage {
     const all = [...this.#find(name).targets.values()].sort((a, b) => (a.mac < b.mac ? -1 : 1));
-    const targets = all.filter(({ mac }) => after === null || mac > after).slice(0, limit);
+    const targets = all.filter(({ mac }) => after === undefined || mac > after).slice(0, limit);
     return { targets, next: targets.length < limit ? null : targets.at(-1)!.mac };
   }
 
@@ -175,12 +214,12 @@ export class MemoryController implements Controller {
   }
 
   async createVnic(request: CreateVnic): Promise<VnicView> {
-    const { name, overlay, netns = null, allowAnyMac, temporary } = request;
+    const { name, overlay, netns = null, allowAnyMac, addresses = [], temporary } = request;
     this.#find(overlay);
     const mac = parseMac(request.mac);
     if (mac === null) throw badMac(request.mac);
     const shown = { interface: name, mtu: 1450, state: 'up', declared: null };
-    const vnic = { name, overlay, mac, netns, allowAnyMac, temporary, ...shown };
+    const vnic = { name, overlay, mac, netns, allowAnyMac, addresses, temporary, ...shown };
     this.vnicsByName.set(name, vnic);
     return vnic;
   }
@@ -189,7 +228,7 @@ export class MemoryController implements Controller {
     if (!this.vnicsByName.delete(name)) throw noSuchVnic(name);
   }
 
-  stats(overlays: string[]): StatsView {
+  stats({ overlay: overlays }: StatsRequest): StatsView {
     for (const name of overlays) this.#find(name);
     if (overlays.length === 0) return this.statsView;
     return { ...this.statsView, overlays: this.statsView.overlays.filter(({ name }) => overlays.includes(name)) };

@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { after, before, test } from 'node:test';
+import { STREAM_PATH } from '../../src/control/event-stream.js';
+import { PROBE_PATHS } from '../../src/control/probes.js';
+import { ROUTES } from '../../src/control/routes.js';
 import { VxlaneError } from '../../src/errors.js';
 import { type Harness, startHarness } from './harness.js';
 
@@ -24,26 +27,9 @@ function send(method: string, path: string, body?: string): Promise<{ status: nu
   });
 }
 
-const ROUTES = [
-  'GET /v1/daemon',
-  'GET /v1/status',
-  'PUT /v1/log-level',
-  'GET /v1/stats',
-  'GET /v1/overlays',
-  'POST /v1/overlays',
-  'GET /v1/overlays/:name',
-  'PATCH /v1/overlays/:name',
-  'DELETE /v1/overlays/:name',
-  'GET /v1/overlays/:name/targets',
-  'DELETE /v1/overlays/:name/targets',
-  'PUT /v1/overlays/:name/targets/:mac',
-  'DELETE /v1/overlays/:name/targets/:mac',
-  'GET /v1/overlays/:name/moves',
-  'DELETE /v1/overlays/:name/moves/:mac',
-  'GET /v1/overlays/:name/lookup/:mac',
-  'GET /v1/vnics',
-  'POST /v1/vnics',
-  'DELETE /v1/vnics/:name',
+const LISTED = [
+  ...Object.values(ROUTES).map(({ method, path }) => `${method} ${path}`),
+  ...[STREAM_PATH, ...PROBE_PATHS].map((path) => `GET ${path}`),
 ].join(', ');
 
 const CASES: [what: string, request: [string, string, string?], status: number, code: string, message: string][] = [
@@ -52,14 +38,14 @@ const CASES: [what: string, request: [string, string, string?], status: number, 
     ['GET', '/v1/nonsense'],
     404,
     'no_such_route',
-    `GET /v1/nonsense: no such route: expected one of ${ROUTES}`,
+    `GET /v1/nonsense: no such route: expected one of ${LISTED}`,
   ],
   [
     'a method a path does not have',
     ['PUT', '/v1/vnics', '{}'],
     404,
     'no_such_route',
-    `PUT /v1/vnics: no such route: expected one of ${ROUTES}`,
+    `PUT /v1/vnics: no such route: expected one of ${LISTED}`,
   ],
   ['an unknown overlay', ['GET', '/v1/overlays/nix'], 404, 'no_such_overlay', 'no such overlay: nix'],
   [
@@ -74,8 +60,15 @@ const CASES: [what: string, request: [string, string, string?], status: number, 
     'a MAC that is none',
     ['GET', '/v1/overlays/nix/lookup/de:ad'],
     400,
-    'bad_mac',
-    'not a MAC address: "de:ad" (expected six hexadecimal bytes, as in de:ad:be:ef:00:01)',
+    'bad_request',
+    'bad request: mac: not a MAC address: "de:ad" (expected six hexadecimal bytes, as in de:ad:be:ef:00:01)',
+  ],
+  [
+    'a parameter that a route does not have',
+    ['GET', '/v1/overlays?limit=1'],
+    400,
+    'bad_request',
+    'bad request: unrecognized key: "limit"',
   ],
   [
     'several wrong fields, all named',

@@ -15,6 +15,7 @@ before(async () => {
 after(() => harness.close());
 
 const hex = (byte: number): string => byte.toString(16).padStart(2, '0');
+const LIMIT = 'bad request: limit: expected a whole number from 1 to 10000';
 const OVERLAY = { encap: 'vxlan', vni: 23, search: 'files', properties: { 'vxlan/listen_ip': '10.88.88.69' } };
 
 test('the daemon describes itself', async () => {
@@ -38,10 +39,10 @@ test('an overlay is created, listed, shown, changed and deleted', async () => {
 test('targets are set, listed, deleted and flushed; any MAC spelling in the URL will do', async () => {
   const { client } = harness;
   await client.createOverlay({ ...OVERLAY, name: 'targets0' });
-  await client.setTarget('targets0', 'DE-AD-BE-EF-0-1', '10.0.0.1:4790');
-  await client.setTarget('targets0', 'dead.beef.0002', '[fd00::1]:4789');
-  await client.setTarget('targets0', 'deadbeef0003', 'drop');
-  const all = async () => allOf(client.targets('targets0'));
+  await client.setTarget('targets0', 'DE-AD-BE-EF-0-1', { destination: '10.0.0.1:4790' });
+  await client.setTarget('targets0', 'dead.beef.0002', { destination: '[fd00::1]:4789' });
+  await client.setTarget('targets0', 'deadbeef0003', { destination: 'drop' });
+  const all = async () => allOf(client.targetPages('targets0'));
   const listed = (await all()).map(({ mac, destination }) => `${mac} ${destination}`);
   assert.deepEqual(listed, [
     'de:ad:be:ef:00:01 10.0.0.1:4790',
@@ -68,16 +69,16 @@ test('targets come in pages, from the first or after a MAC; a limit out of range
   const short = await page(`?limit=3&after=${macs[4497]!.toUpperCase()}`);
   assert.deepEqual([short.targets.map(({ mac }) => mac), short.next], [macs.slice(4498), null]);
   const sizes: number[] = [];
-  for await (const { length } of client.targets('pages0')) sizes.push(length);
+  for await (const { length } of client.targetPages('pages0')) sizes.push(length);
   assert.deepEqual(sizes, [1000, 1000, 1000, 1000, 500]);
   assert.deepEqual(
-    (await allOf(client.targets('pages0'))).map(({ mac }) => mac),
+    (await allOf(client.targetPages('pages0'))).map(({ mac }) => mac),
     macs,
   );
   for (const query of ['?limit=0', '?limit=10001', '?limit=x', '?limit=-1', '?limit=1&limit=2']) {
-    await assert.rejects(page(query), { code: 'bad_limit' }, query);
+    await assert.rejects(page(query), { code: 'bad_request', message: LIMIT }, query);
   }
-  await assert.rejects(page('?after=nix'), { code: 'bad_mac' });
+  await assert.rejects(page('?after=nix'), { code: 'bad_request', message: /^bad request: after: not a MAC/ });
 });
 
 test('a lookup answers, canonical MAC included', async () => {
@@ -114,11 +115,12 @@ test('statistics of all overlays, or of the named ones', async () => {
   await client.createOverlay({ ...OVERLAY, name: 'stats0' });
   await client.createOverlay({ ...OVERLAY, name: 'stats1' });
   const plugin = { name: 'files', questions: 0, faults: 0, timeouts: 0, deaths: 0 };
-  const row = (name: string) => ({ name, encap: none, decap: none, fragments: 0, drops: {}, expectedDrops: 0, plugin });
+  const counts = { encap: none, decap: none, fragments: 0, drops: {}, expectedDrops: 0, strangers: [] };
+  const row = (name: string) => ({ name, ...counts, plugin });
   controller.statsView = { ...controller.statsView, overlays: [row('stats0'), row('stats1'), row('stats2')] };
   assert.equal((await client.stats()).overlays.length, 3);
-  assert.deepEqual((await client.stats(['stats0'])).overlays, [row('stats0')]);
-  assert.deepEqual((await client.stats(['stats0', 'stats1'])).overlays, [row('stats0'), row('stats1')]);
+  assert.deepEqual((await client.stats({ overlay: 'stats0' })).overlays, [row('stats0')]);
+  assert.deepEqual((await client.stats({ overlay: ['stats0', 'stats1'] })).overlays, [row('stats0'), row('stats1')]);
 });
 
 test('curl creates an overlay with nothing but -d', async () => {

@@ -1,13 +1,13 @@
 /** The socket as a file: who may hold its path, its mode, and what a client hears when nobody answers. */
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { ControlClient } from '../../src/control/client.js';
+import { createClient } from '../../src/control/client.js';
 import { sendRequest } from '../../src/control/request.js';
 import { startControlServer } from '../../src/control/server.js';
 import { type Harness, startHarness } from './harness.js';
@@ -19,8 +19,17 @@ before(() => {
 });
 after(() => rmSync(directory, { recursive: true }));
 
-const start = (socket: string) =>
-  startControlServer({ socket, controller: new MemoryController(), log: { error: () => {} } });
+const start = (socket: string, gid?: number) => {
+  const controller = new MemoryController();
+  return startControlServer({
+    socket,
+    gid,
+    controller,
+    probes: controller,
+    events: controller.eventLog,
+    log: { error: () => {} },
+  });
+};
 
 /** A socket file as a killed daemon leaves it. */
 function leaveStaleSocket(path: string): void {
@@ -58,7 +67,7 @@ test('a stale socket is replaced', async () => {
   const socket = join(directory, 'stale.sock');
   leaveStaleSocket(socket);
   const server = await start(socket);
-  assert.equal((await new ControlClient(socket).daemon()).pid, process.pid);
+  assert.equal((await createClient(socket).daemon()).pid, process.pid);
   await server.close();
 });
 
@@ -102,6 +111,19 @@ test('a path longer than sun_path is refused before the kernel cuts it', async (
   });
 });
 
+test('a directory in which others may put their own socket in its place is refused, a sticky one is not', async () => {
+  const shared = join(directory, 'shared');
+  mkdirSync(shared);
+  chmodSync(shared, 0o777);
+  const path = join(shared, 's');
+  await assert.rejects(start(path), {
+    code: 'socket_unusable',
+    message: `cannot listen on ${path}: directory ${shared}: others may write to it, by mode 0777: chmod go-w`,
+  });
+  chmodSync(shared, 0o1777);
+  await (await start(path)).close();
+});
+
 test('a directory that cannot be made is named', async () => {
   writeFileSync(join(directory, 'file'), '');
   const socket = join(directory, 'file', 'vxlane.sock');
@@ -115,25 +137,44 @@ test('a client without a daemon says how to get one: no socket, and a stale one'
   leaveStaleSocket(stale);
   const advice = '(start one with "vxlane daemon", or name its socket with --socket)';
   for (const socket of [join(directory, 'absent.sock'), stale]) {
-    await assert.rejects(new ControlClient(socket).daemon(), {
+    await assert.rejects(createClient(socket).daemon(), {
       code: 'daemon_absent',
       message: `no vxlane daemon answers on ${socket} ${advice}`,
     });
   }
 });
 
-test('a client that may not connect says so', { skip: process.getuid?.() !== 0 && 'needs root to become nobody' }, () =>
-  withHarness(async ({ socket, directory: parent }) => {
-    chmodSync(parent, 0o755);
+describe('who may connect', { skip: process.getuid?.() !== 0 && 'needs root to become somebody else' }, () => {
+  /** What the user nobody gets who is a member of one group: the pid of the daemon, or the refusal. */
+  async function askAs(gid: number, socket: string): Promise<string> {
     const module = new URL('../../src/control/client.js', import.meta.url);
     const script =
-      `process.setgid(65534); process.setgroups([]); process.setuid(65534);` +
-      `const { ControlClient } = await import(${JSON.stringify(module)});` +
-      `await new ControlClient(${JSON.stringify(socket)}).daemon().catch((e) => console.log(e.message));`;
+      `process.setgid(${gid}); process.setgroups([]); process.setuid(65534);` +
+      `const { createClient } = await import(${JSON.stringify(module)});` +
+      `await createClient(${JSON.stringify(socket)}).daemon()` +
+      `.then(({ pid }) => console.log(pid), ({ message }) => console.log(message));`;
     const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
-    assert.equal(stdout, `permission denied on ${socket}: run as root or as a member of its group\n`);
-  }),
-);
+    return stdout.trim();
+  }
+
+  test('a client that may not connect says so', () =>
+    withHarness(async ({ socket, directory: parent }) => {
+      chmodSync(parent, 0o755);
+      const refusal = `permission denied on ${socket}: run as root or as a member of its group`;
+      assert.equal(await askAs(65534, socket), refusal);
+    }));
+
+  test('members of the group that was named may, and no others', async () => {
+    const socket = join(directory, 'group.sock');
+    chmodSync(directory, 0o755);
+    const server = await start(socket, 54321);
+    const { mode, uid, gid } = statSync(socket);
+    assert.deepEqual([(mode & 0o777).toString(8), uid, gid], ['660', 0, 54321]);
+    assert.equal(await askAs(54321, socket), String(process.pid));
+    assert.match(await askAs(54322, socket), /^permission denied/);
+    await server.close();
+  });
+});
 
 test('a client gives up on a daemon that is silent, and on one that hangs up', () =>
   withHarness(async ({ client, controller, socket }) => {
@@ -156,6 +197,6 @@ test('a client gives up on a daemon that is silent, and on one that hangs up', (
         .end(),
     );
     await new Promise<void>((resolve) => server.listen(rude, resolve));
-    await assert.rejects(new ControlClient(rude).daemon(), { code: 'daemon_failed' });
+    await assert.rejects(createClient(rude).daemon(), { code: 'daemon_failed' });
     await new Promise((resolve) => server.close(resolve));
   }));

@@ -24,6 +24,8 @@ interface DeclaredVnic {
   overlay: string;
   mac: string;
   netns: string;
+  allow_any_mac?: boolean;
+  addresses?: string[];
 }
 
 export class Declaring {

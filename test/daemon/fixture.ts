@@ -72,8 +72,8 @@ export class Fixture {
   }
 
   /** An overlay with a plugin of the test's own. */
-  module(path: string): CreateOverlay {
-    return request(path, {}, {});
+  module(path: string, properties: Readonly<Record<string, string>> = {}): CreateOverlay {
+    return request(path, properties, {});
   }
 
   vnic(changes: Partial<CreateVnic> = {}): CreateVnic {

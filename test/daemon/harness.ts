@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { Targets } from '../../src/daemon/forwarding/targets.js';
 import { Health } from '../../src/daemon/health/health.js';
+import { Durations, type UpcallDurations } from '../../src/daemon/upcalls/durations.js';
 import { Upcalls } from '../../src/daemon/upcalls/questions.js';
 import type { LocalVnic } from '../../src/daemon/upcalls/types.js';
 import type { FdbTarget, MissUpcall, ProxyUpcall } from '../../src/datapath/types.js';
-import { isOwnEndpoint } from '../../src/overlay-properties/overlay-properties.js';
+import { isOwnEndpoint } from '../../src/overlay-properties/listen.js';
 import type { DynamicInstance, DynamicPlugin, PluginContext, PluginLog } from '../../src/search/api.js';
 import { Deadlines } from '../../src/search/host/deadlines.js';
 import { PluginHost } from '../../src/search/host/host.js';
@@ -45,6 +46,7 @@ export interface Harness {
   readonly health: Health;
   readonly targets: Targets;
   readonly upcalls: Upcalls;
+  readonly durations: UpcallDurations;
   readonly host: PluginHost;
   /** Another instance: not started, and nobody asks it before {@link serve}. */
   hostOf(plugin: DynamicPlugin, sinks: PluginSink & PluginHealth): PluginHost;
@@ -85,8 +87,10 @@ export async function harness(parts: Partial<DynamicInstance>, options: HarnessO
     put: (...args: Parameters<Upcalls['put']>) => upcalls.put(...args),
     withdraw: (mac: string) => void upcalls.withdraw(mac),
     moved: (ip: string, mac: string) => upcalls.moved(ip, mac),
+    vteps: (ips: readonly string[]) => upcalls.vteps(ips),
   };
   const deaths: string[] = [];
+  const vteps: (readonly string[])[] = [];
   const hostWith = (of: DynamicPlugin, to: { sink: PluginSink; health: PluginHealth }) =>
     new PluginHost({
       name: of.name,
@@ -111,12 +115,14 @@ export async function harness(parts: Partial<DynamicInstance>, options: HarnessO
     ndpMtuOption: 'missing' as const,
     vnics,
   };
-  const upcalls = new Upcalls({ datapath, overlay, targets, now });
+  const durations = { miss: new Durations(), proxy: new Durations() };
+  const upcalls = new Upcalls({ datapath, overlay, targets, durations, now, vteps: (ips) => void vteps.push(ips) });
   return {
     datapath,
     health,
     targets,
     upcalls,
+    durations,
     host,
     hostOf: (of, sinks) => hostWith(of, { sink: sinks, health: sinks }),
     serve(other) {

@@ -164,6 +164,16 @@ describe('back-off', () => {
     backoff.succeeded(80_000);
     assert.equal(backoff.failed(140_000), 1000);
   });
+
+  it('starts over at once when what stood against it has changed, unless there is nothing to try', () => {
+    const backoff = new Backoff();
+    backoff.hurry(0);
+    assert.equal(backoff.isDue(1e12), false);
+    for (const _ of [1, 2, 4]) backoff.failed(0);
+    backoff.hurry(10);
+    assert.equal(backoff.isDue(10), true);
+    assert.equal(backoff.failed(10), 1000);
+  });
 });
 
 describe('health', () => {

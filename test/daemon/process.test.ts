@@ -1,13 +1,14 @@
 /** The daemon as a process: when it is ready, what signals do, what stays when it goes. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { macFromNumber } from '../../src/address.js';
-import { ControlClient } from '../../src/control/client.js';
-import { STATE_VERSION } from '../../src/daemon/state/store.js';
+import { type Client, createClient } from '../../src/control/client.js';
+import { STATE_VERSION } from '../../src/daemon/state/stored.js';
 import { TestNetns, uniqueName } from '../support/netns.js';
 import { freePort } from '../support/ports.js';
 import { needsRoot } from '../support/root.js';
@@ -36,14 +37,14 @@ describe('the daemon process', { skip: needsRoot() }, () => {
   let directory: StateDirectory;
   let netns: TestNetns;
   let socket: string;
-  let client: ControlClient;
+  let client: Client;
   let alive: DaemonProcess[];
 
   beforeEach(() => {
     directory = new StateDirectory();
     netns = new TestNetns();
     socket = join(directory.path, 'run', 'vxlane.sock');
-    client = new ControlClient(socket);
+    client = createClient(socket);
     alive = [];
   });
   afterEach(async () => {
@@ -143,6 +144,30 @@ describe('the daemon process', { skip: needsRoot() }, () => {
       assert.equal(daemon.stderr, '');
     });
   }
+
+  it('SIGTERM ends it though the thread of a plugin never comes back from a system call', async () => {
+    const daemon = spawnDaemon();
+    await ready(daemon);
+    const fifo = join(directory.path, 'fifo');
+    spawnSync('mkfifo', [fifo]);
+    const plugin = join(directory.path, 'stuck.mjs');
+    writeFileSync(
+      plugin,
+      `import { readFileSync } from 'node:fs';
+       export default { name: 'stuck', mode: 'dynamic', properties: [],
+         create: ({ log }) => ({
+           start() { log.info('stuck from now on'); setTimeout(readFileSync, 100, '${fifo}'); },
+           stop() {}, lookup: () => null }) };`,
+    );
+    const listen = { 'vxlan/listen_ip': '127.0.0.1', 'vxlan/listen_port': String(freePort()) };
+    const properties = { ...listen, 'plugin-isolation': 'thread' };
+    await client.createOverlay({ name: 'o', encap: 'vxlan', vni: 7, search: plugin, temporary: true, properties });
+    await until(() => daemon.log.some(({ msg }) => msg === 'stuck from now on'));
+    await setTimeout(500); // nothing tells when it is inside
+    daemon.child.kill('SIGTERM');
+    assert.equal(await daemon.ended, 0, daemon.stderr);
+    assert.equal(existsSync(socket), false);
+  });
 
   it('SIGTERM while it restores ends it in order without restoring the rest', async () => {
     for (const kind of ['overlays', 'vnics'] as const) mkdirSync(join(directory.path, kind));
@@ -287,9 +312,9 @@ describe('the daemon process', { skip: needsRoot() }, () => {
     await ready(daemon);
     const notUp = daemon.log.find(({ msg }) => msg === 'VNIC is not up');
     assert.deepEqual([notUp?.level, notUp?.name, notUp?.vnic], ['warn', 'vxlane', vnic.name]);
-    await client.setLogLevel('error');
+    await client.setLogLevel({ level: 'error' });
     await createObjects(join(directory.path, 'hosts.json'));
-    await client.setLogLevel('info');
+    await client.setLogLevel({ level: 'info' });
     assert.equal((await client.daemon()).logLevel, 'info');
     for (const { name } of await client.vnics()) await client.deleteVnic(name);
     await client.deleteOverlay('overlay0');

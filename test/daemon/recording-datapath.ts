@@ -40,6 +40,12 @@ export class RecordingDatapath implements UpcallDatapath {
     return true;
   }
 
+  /** A frame from here goes to the MAC. */
+  use(mac: string, nowMs: number): void {
+    const entry = this.fdb.get(mac);
+    if (entry !== undefined) this.fdb.set(mac, { ...entry, usedAtMs: nowMs });
+  }
+
   fdbRemove(_overlay: OverlayIndex, mac: string): boolean {
     return this.fdb.delete(mac);
   }

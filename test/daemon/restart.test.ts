@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { CreateOverlay, CreateVnic } from '../../src/control/protocol.js';
 import { BACKOFF_FIRST_MS } from '../../src/daemon/health/backoff.js';
-import { STATE_VERSION } from '../../src/daemon/state/store.js';
+import { STATE_VERSION } from '../../src/daemon/state/stored.js';
 import { openTap } from '../../src/system/tap.js';
 import { run, TestNetns, uniqueName } from '../support/netns.js';
 import { freePort } from '../support/ports.js';
@@ -231,16 +231,20 @@ describe('after a restart', { skip: needsRoot() }, () => {
     assert.deepEqual(directory.files(), []);
   });
 
-  it('a corrupt overlay is moved aside; its VNICs wait and join the one that is made in its place', async () => {
+  it('a corrupt overlay is not loaded; its VNICs wait and join the one that is made in its place', async () => {
     const request = overlay();
     await running.daemon.createOverlay(request);
     await running.daemon.createOverlay(overlay({ name: 'overlay1', vni: 24 }));
     const { name } = await running.daemon.createVnic(vnic());
     await restart(() => writeFileSync(directory.file('overlays', 'overlay0'), '{"version":1'));
-    assert.deepEqual(names(), ['overlay1']);
-    assert.equal(running.daemon.vnics()[0]?.state, 'no such overlay: overlay0');
-    assert(running.log.lines.some((line) => /^error a state file cannot be used and was moved aside/.test(line)));
-    assert.equal(directory.files().filter((file) => file.includes('.corrupt-')).length, 1);
+    assert.deepEqual(names(), ['overlay0', 'overlay1']);
+    assert.match(
+      running.daemon.vnics()[0]?.state ?? '',
+      /^overlay overlay0 is not loaded: .*overlay0\.json: it is no JSON/,
+    );
+    assert(running.log.lines.some((line) => /^error a state file cannot be used and stays as it is/.test(line)));
+    await assert.rejects(running.daemon.createOverlay(request), { code: 'name_taken', message: /overlay0\.json/ });
+    await running.daemon.deleteOverlay('overlay0');
     await running.daemon.createOverlay(request);
     assert.equal(running.daemon.vnics()[0]?.state, 'up');
     assert.equal(netns.link(name).address, MAC);
@@ -256,7 +260,8 @@ describe('after a restart', { skip: needsRoot() }, () => {
       const bad = { ...stored, name: 'overlay2', vni: 25, properties: { ...properties, mtu: 'large' } };
       writeFileSync(directory.file('overlays', 'overlay2'), JSON.stringify(bad));
     });
-    assert.deepEqual(names(), ['overlay0']);
+    const states = running.daemon.status().overlays.map(({ name, state }) => [name, state]);
+    assert.deepEqual(states, [['overlay0', 'serving'], ...['overlay1', 'overlay2'].map((name) => [name, 'unloaded'])]);
     const reasons = running.log.lines.filter((line) => line.startsWith('error')).join('\n');
     assert.match(reasons, /virtual network id 23 is in use by overlay overlay0: choose another/);
     assert.match(reasons, /mtu is \\"large\\"/);
@@ -276,7 +281,7 @@ describe('after a restart', { skip: needsRoot() }, () => {
       const ping = ['netns', 'exec', netns.name, 'ping', '-c', '2', '-i', '0.2', '-W', '3', '10.55.55.4'];
       const { stdout } = await promisify(execFile)('ip', ping, { timeout: 10_000 });
       assert.match(stdout, /2 received, 0% packet loss/);
-      const [stats] = running.daemon.stats([]).vnics.filter(({ name }) => name === near.name);
+      const [stats] = running.daemon.stats({ overlay: [] }).vnics.filter(({ name }) => name === near.name);
       assert(stats !== undefined && stats.tx.frames >= 3 && stats.rx.frames >= 3);
     } finally {
       far.delete();

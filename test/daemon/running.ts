@@ -1,5 +1,4 @@
-import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigFile } from '../../src/daemon/config-file/config-file.js';
 import { Daemon } from '../../src/daemon/daemon.js';
@@ -8,6 +7,7 @@ import { State } from '../../src/daemon/state/store.js';
 import { Datapath } from '../../src/datapath/datapath.js';
 import type { LogLevel } from '../../src/log-levels.js';
 import { ENGINE } from '../support/engine.js';
+import { openDirectory } from '../support/open-directory.js';
 
 const TICK_MS = 20;
 
@@ -75,7 +75,7 @@ export async function startDaemon(stateDir: string, fdbSize = 1024, config: stri
 }
 
 export class StateDirectory {
-  readonly path = mkdtempSync(join(tmpdir(), 'vxlane-daemon-'));
+  readonly path = openDirectory('daemon');
 
   file(kind: 'overlays' | 'vnics', name: string): string {
     return join(this.path, kind, `${name}.json`);

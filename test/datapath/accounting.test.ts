@@ -3,7 +3,13 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
 import { test } from 'node:test';
-import { UPCALLS_PER_SECOND_MAX, W_DELIVER_RESULT, WORKERS_BASE } from '../../assembly/layout.js';
+import {
+  DELIVER_RESULT,
+  DELIVER_SIZE,
+  UPCALLS_PER_SECOND_MAX,
+  W_DELIVER,
+  WORKERS_BASE,
+} from '../../assembly/layout.js';
 import { BUILDS, type Build, Core } from '../support/core.js';
 import { arp, BROADCAST, frame } from '../support/frames.js';
 
@@ -49,7 +55,7 @@ for (const build of BUILDS) {
   test(`${build}: a TAP write that fails is a tap_error of the sender`, () => {
     const { core, a } = listed(build, 3, B);
     for (const [index, answer] of [60, -constants.errno.EIO, 60].entries()) {
-      core.views.i32[((WORKERS_BASE + W_DELIVER_RESULT) >> 2) + index] = answer;
+      core.views.i32[(WORKERS_BASE + W_DELIVER + index * DELIVER_SIZE + DELIVER_RESULT) >> 2] = answer;
     }
     core.module.delivered();
     assert.deepEqual(core.counters.drops(), { tap_error: 1 });

@@ -163,24 +163,6 @@ for (const build of BUILDS) {
     core.checkBooks();
   });
 
-  test(`${build}: a batch larger than the output list is taken in pieces, nothing lost, in order`, () => {
-    const core = new Core(build);
-    const overlay = core.overlay({ point: VTEP, lookup: false });
-    const sender = core.vnic(overlay, A);
-    const crowd = Array.from({ length: 200 }, (_, i) =>
-      core.vnic(overlay, `02:00:00:00:01:${i.toString(16).padStart(2, '0')}`),
-    );
-    const sent = Array.from({ length: 64 }, (_, i) => frame(BROADCAST, A, { payload: Buffer.alloc(46, i) }));
-    const outputs = core.encap(sender, sent);
-    assert.equal(outputs.length, 64 * (crowd.length + 1));
-    const datagrams = outputs.flatMap((output) => ('to' in output ? [output.datagram] : []));
-    assert.deepEqual(
-      datagrams,
-      sent.map((one) => datagram(23, one)),
-    );
-    core.checkBooks();
-  });
-
   test(`${build}: a VNIC that was removed sends nothing more`, () => {
     const { core, a } = setUp(build, { point: VTEP });
     core.tables.removeVnic(a);

@@ -10,6 +10,7 @@ import type { OverlayConfig } from '../../src/datapath/types.js';
 import { BUILDS, type Build, Core, type Output, OVERLAY } from '../support/core.js';
 import { cuts, flows, payloadOf } from '../support/flows.js';
 import { arp, BROADCAST, datagram, frame } from '../support/frames.js';
+import { turnsOfCopies } from '../support/replicas.js';
 import { buildFrame, headerLengthOf, segmentsOf, vnetOf } from '../support/super-frames.js';
 
 const A = '02:00:00:00:00:0a';
@@ -196,7 +197,7 @@ for (const build of BUILDS) {
       const macOf = (n: number): string => `02:00:00:01:${(n >> 8).toString(16).padStart(2, '0')}:${hex(Buffer.of(n))}`;
       const vnics = Array.from({ length: VNICS_MAX - 1 }, (_, n) => core.vnic(overlay, macOf(n)));
       const sent = Array.from({ length: 4 }, (_, n) => frame(BROADCAST, macOf(0), { payload: Buffer.alloc(46, n) }));
-      const outputs = core.encap(vnics[0]!, sent);
+      const outputs = [...core.encap(vnics[0]!, sent), ...turnsOfCopies(core)];
       assert.equal(outputs.length, sent.length * (vnics.length - 1 + FLOOD_MAX));
       const datagrams = outputs.flatMap((output) => ('to' in output ? [output.datagram] : []));
       assert.deepEqual(

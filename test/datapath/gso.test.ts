@@ -118,6 +118,23 @@ await forEachBuild((build, m) => {
       }
     });
 
+    const asked: [name: string, flow: Partial<Flow>, length: number, gsoSize: number, isTaken: boolean][] = [
+      ['a TCP segment of 8 bytes, the least of a kernel', {}, 1000, 8, true],
+      ['a TCP segment of 7 bytes', {}, 1000, 7, false],
+      ['2340 TCP segments', {}, 2340 * 20, 20, true],
+      ['2341 TCP segments', {}, 2341 * 20, 20, false],
+      ['128 UDP segments, the most of a kernel', { protocol: UDP }, 128, 1, true],
+      ['129 UDP segments', { protocol: UDP }, 129, 1, false],
+      ['a short frame that is its own only TCP segment', {}, 3, 3, true],
+    ];
+    for (const [name, changed, length, gsoSize, isTaken] of asked) {
+      test(`${isTaken ? 'taken' : 'refused'}: ${name}`, () => {
+        const flow = { ...plain, ...changed };
+        const frame = buildFrame(flow, payloadOf(length, 1), true);
+        assert.equal(opens(flow, frame, { gsoSize }), isTaken ? headerLengthOf(flow) : 0);
+      });
+    }
+
     const lies: [name: string, flow: Partial<Flow>, changes: Partial<Vnet>][] = [
       ['no checksum to be made', {}, { flags: 0 }],
       ['a GSO size of 0', {}, { gsoSize: 0 }],

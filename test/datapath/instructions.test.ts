@@ -31,9 +31,9 @@ function perFrame(core: Core, step: () => void): number {
 }
 
 const encap: [name: string, endpoints: number, payload: Buffer, bound: number][] = [
-  ['encap, small frames to one endpoint', 1, Buffer.alloc(46), 600],
-  ['encap, small frames to 64 endpoints', 64, Buffer.alloc(46), 740],
-  ['encap, large frames to one endpoint', 1, LARGE, 580],
+  ['encap, small frames to one endpoint', 1, Buffer.alloc(46), 430],
+  ['encap, small frames to 64 endpoints', 64, Buffer.alloc(46), 510],
+  ['encap, large frames to one endpoint', 1, LARGE, 410],
 ];
 for (const [name, endpoints, payload, bound] of encap) {
   test(`${name}: at most ${bound} instructions each`, (t) => {
@@ -46,8 +46,8 @@ for (const [name, endpoints, payload, bound] of encap) {
 }
 
 const decap: [name: string, payload: Buffer, bound: number][] = [
-  ['decap, small datagrams', Buffer.alloc(46), 650],
-  ['decap, large datagrams', LARGE, 650],
+  ['decap, small datagrams', Buffer.alloc(46), 435],
+  ['decap, large datagrams', LARGE, 435],
 ];
 for (const [name, payload, bound] of decap) {
   test(`${name}: at most ${bound} instructions each`, (t) => {

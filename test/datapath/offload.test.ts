@@ -122,7 +122,14 @@ for (const build of BUILDS) {
       const { core, vnics } = setUp(build, { segment: true });
       const [flow] = fc.sample(flowsOf(FAR, A, true), { numRuns: 1, seed: 1 }) as [Flow];
       const sent = buildFrame(flow, payloadOf(3000, 1), true);
-      const lies = [{ gsoType: 7 }, { gsoSize: 0 }, { csumStart: 60_000 }, { csumStart: 13 }, { flags: 0 }];
+      const lies = [
+        { gsoType: 7 },
+        { gsoSize: 0 },
+        { gsoSize: 1 },
+        { csumStart: 60_000 },
+        { csumStart: 13 },
+        { flags: 0 },
+      ];
       for (const lie of lies) assert.deepEqual(core.encap(vnics[0], [sent], [vnetOf(flow, 1000, lie)]), []);
       assert.deepEqual(core.counters.drops(), { bad_offload: lies.length });
       core.checkBooks();

@@ -4,10 +4,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { ipBytes } from '../../src/address.js';
+import { DEFAULT_OUTER } from '../../src/outer-header.js';
+import { slowChecksum } from '../support/bytes.js';
 import { BUILDS, Core, type Output } from '../support/core.js';
 import { payloadOf } from '../support/flows.js';
 import { datagram } from '../support/frames.js';
-import { ACK, buildFrame, concat, type Flow, headerLengthOf, TCP, UDP, vnetOf } from '../support/super-frames.js';
+import { ACK, buildFrame, concat, type Flow, headerLengthOf, TCP, vnetOf } from '../support/super-frames.js';
+import { NO_TCP, OUTER, outer, PLAIN, tunnelVnet, unsummed } from '../support/underlay-frames.js';
 
 const A = '02:00:00:00:00:0a';
 const B = '02:00:00:00:00:0b';
@@ -15,12 +18,8 @@ const TAP_MAC = '02:00:00:00:00:99';
 const OURS = { ip: '192.0.2.1', port: 4789 };
 const PEER = { ip: '192.0.2.2', port: 4789 };
 const IFINDEX = 7;
-const OUTER = 14 + 20 + 8;
 const VNET = 24;
 const bytes = (mac: string): number[] => mac.split(':').map((byte) => Number.parseInt(byte, 16));
-
-const PLAIN = { tags: [], ttl: 64, tos: 0, flowLabel: 0, df: true, id: 0, ipOptions: new Uint8Array() };
-const NO_TCP = { seq: 0, ack: 0, window: 0, flags: 0, tcpOptions: new Uint8Array() };
 
 /** A TCP stream between two VNICs. */
 function stream(to: string, from: string): Flow {
@@ -40,30 +39,6 @@ function stream(to: string, from: string): Flow {
   };
 }
 
-/** A datagram of the underlay, outer headers and all. */
-function outer(from: string, to: string, macs: Uint8Array, ports: [number, number], payload: Uint8Array): Uint8Array {
-  const addresses = concat(ipBytes(from), ipBytes(to));
-  return buildFrame({ ...PLAIN, version: 4, protocol: UDP, macs, addresses, ports, ...NO_TCP }, payload);
-}
-
-/** Without its outer checksum. */
-function unsummed(frame: Uint8Array): Uint8Array {
-  frame.set([0, 0], OUTER - 2);
-  return frame;
-}
-
-/** The header that the kernel gives a super-frame inside a tunnel over IPv4. */
-function tunnelVnet(inner: Flow, segment: number): Uint8Array {
-  const before = OUTER + 8;
-  const vnet = Buffer.concat([vnetOf(inner, segment), Buffer.alloc(14)]);
-  vnet[1]! |= 0x20;
-  vnet.writeUInt16LE(before + headerLengthOf(inner), 2);
-  vnet.writeUInt16LE(before + vnet.readUInt16LE(6), 6);
-  vnet.writeUInt16LE(OUTER - 8, 20);
-  vnet.writeUInt16LE(before + 14, 22);
-  return vnet;
-}
-
 for (const build of BUILDS) {
   describe(`the underlay TAP, ${build} build`, () => {
     /** A host with the VNIC A, and B behind PEER. `mtu`: of the route there; null: there is none. */
@@ -75,7 +50,7 @@ for (const build of BUILDS) {
       core.tables.setUnderlayTap({ fds: [99], mac: TAP_MAC });
       const route = mtu === null ? null : { ifindex: IFINDEX, source: OURS.ip, mtu };
       for (const [index] of core.endpoints.all()) core.endpoints.setRoute(core.module, index, route, TAP_MAC);
-      return { core, vnic };
+      return { core, overlay, vnic };
     };
     const out = stream(B, A);
     const payload = payloadOf(4000, 1);
@@ -115,6 +90,29 @@ for (const build of BUILDS) {
         assert.deepEqual(sizes(core.encap(vnic, [whole], [vnetOf(out, 1400)])), [size, size, size - 200]);
         core.checkBooks();
       }
+    });
+
+    it('sends what may be fragmented without DF, each datagram with an id of its own', () => {
+      const { core, overlay, vnic } = host();
+      core.setOverlay(overlay, { segment: true, outer: { ...DEFAULT_OUTER, df: 'inherit' } });
+      const flow = { ...out, df: false };
+      const [superFrame, single] = [buildFrame(flow, payload, true), buildFrame(flow, payloadOf(10, 2))];
+      const vnets = [vnetOf(flow, 1400), Buffer.alloc(10), vnetOf(out, 1400), vnetOf(flow, 1400), Buffer.alloc(10)];
+      const written = core.encap(vnic, [superFrame, single, whole, superFrame, single], vnets).map((output) => {
+        assert.ok('frame' in output);
+        const ip = output.frame.subarray(VNET - 10 + 14);
+        assert.equal(slowChecksum(ip.subarray(0, 20)), 0);
+        const isChecked = ip.readUInt16BE(20 + 6) !== 0;
+        assert.equal(isChecked, ip.readUInt16BE(6) === 0, 'without, fragments of two datagrams could be put together');
+        return [ip.readUInt16BE(4), ip.readUInt16BE(6)];
+      });
+      const [id] = written[0]!;
+      const ids = [id!, id! + 3, 0, id! + 4, id! + 7]; // a super-frame is three datagrams
+      assert.deepEqual(
+        written,
+        ids.map((each, index) => [each, index === 2 ? 0x4000 : 0]),
+      );
+      core.checkBooks();
     });
 
     it('has its routes changed and taken away while it runs', () => {

@@ -196,4 +196,42 @@ describe('a worker with a TAP and a socket', { skip: needsRoot() }, () => {
       await datapath.close();
     }
   });
+
+  it('has other sockets in the place of one, and the ones before can be closed', async () => {
+    const log = { info() {}, warn() {}, error: (message: string) => assert.fail(message) };
+    const datapath = await Datapath.start({ fdbSize: 64, workers: 2, busyPollUs: 0, engine: ENGINE, log });
+    const at = (port: number) => {
+      const { listeners, close } = openUnderlay({ listen: { ip: '127.0.0.1', port }, ...PLAIN_UDP, workers: 2 });
+      return { listeners, sources: listeners.map((fd) => [{ withChecksum: fd, withoutChecksum: fd }]), close };
+    };
+    const sources: number[] = [];
+    const far = createSocket('udp4', (_, { port }) => sources.push(port)).bind(0, '127.0.0.1');
+    await once(far, 'listening');
+    let udp = at(PORT + 1);
+    try {
+      const socket = datapath.addSocket(udp);
+      const overlay = datapath.addOverlay({ ...OVERLAY, socket });
+      const vnic = datapath.addVnic({ overlay, fds: [tap.fd], mac: A, allowAnyMac: false });
+      const endpoint = { ip: '127.0.0.1', port: far.address().port };
+      datapath.fdbPut(overlay, FAR, { kind: 'remote', endpoint });
+      for (const [round, port] of [PORT + 1, PORT + 2, PORT + 1].entries()) {
+        if (round > 0) {
+          const before = udp;
+          udp = at(port);
+          await datapath.replaceSocket(socket, udp);
+          before.close();
+        }
+        peer.send(datagram(OVERLAY.vni, frame(A, FAR)), port, '127.0.0.1');
+        await until(() => datapath.vnicCounters(vnic).rx.frames === round + 1);
+        assert.ok(datapath.encap(vnic, frame(FAR, A)));
+        await until(() => sources.length === round + 1);
+      }
+      assert.deepEqual(sources, [PORT + 1, PORT + 2, PORT + 1]);
+      assert.deepEqual(datapath.drops(), {});
+    } finally {
+      far.close();
+      await datapath.close();
+      udp.close();
+    }
+  });
 });

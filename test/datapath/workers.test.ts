@@ -131,6 +131,7 @@ test('FDB entries wake a worker that holds frames, and no other', async () => {
   };
   try {
     await until(() => word(W_SLEEP) === Sleep.idle);
+    await nothingMoves(() => word(W_TURN));
     const idle = word(W_TURN);
     for (let batch = 0; batch < 5; batch++) {
       put();

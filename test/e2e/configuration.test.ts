@@ -8,7 +8,7 @@ import { addressesOf, eventually, type Host, labTest, mac, pingAll } from './sup
 
 interface File {
   overlays: Record<string, { vni: number; search: string; properties: Record<string, unknown>; targets?: object }>;
-  vnics: Record<string, { overlay: string; mac: string }>;
+  vnics: Record<string, { overlay: string; mac: string; netns?: string }>;
 }
 
 /** SIGHUP, and waits until it has been followed. */
@@ -44,7 +44,16 @@ labTest('declared hosts', async ({ lab, step }) => {
   const mine = declared(1);
   declare(one, mine);
   declare(two, declared(2));
+  // Before there is a daemon.
+  const waits = [
+    ['--timeout', '120'],
+    ['--timeout', '120', '--for', 'vnic', 'foo0'],
+  ].map((args) => one.tryVxlane('wait', ...args));
   await Promise.all([one, two].map((host) => host.startDaemon('--config', fileOf(host))));
+  for (const wait of waits) {
+    const { code, stdout, stderr } = await wait;
+    assert.deepEqual([code, stdout, stderr], [0, '', '']);
+  }
   await one.exec('ip', 'addr', 'add', '10.55.55.1/24', 'dev', 'foo0');
   await two.exec('ip', 'addr', 'add', '10.55.55.2/24', 'dev', 'foo0');
 
@@ -76,13 +85,11 @@ labTest('declared hosts', async ({ lab, step }) => {
 
   await step('keep what they have when the file is broken, and say why', async () => {
     writeFileSync(fileOf(one), stringify(mine).replace('overlay: overlay0', 'overlay: overlay9'));
-    await hangUp(one);
+    const { code, stderr } = await one.tryVxlane('reload');
+    assert.equal(code, 1);
+    assert.match(stderr, /vxlane\.yaml:\d+:\d+: vnics\.foo0\.overlay: is "overlay9", which is not declared/);
     const { status, details } = await one.vxlaneJson<{ status: string; details: string[] }>('show-config');
-    assert.equal(status, 'refused');
-    assert.match(
-      details.join('\n'),
-      /vxlane\.yaml:\d+:\d+: vnics\.foo0\.overlay: is "overlay9", which is not declared/,
-    );
+    assert.deepEqual([status, details.map((line) => `vxlane: ${line}\n`).join('')], ['refused', stderr]);
     await pingAll(one, '10.55.55.2');
   });
 
@@ -105,5 +112,22 @@ labTest('declared hosts', async ({ lab, step }) => {
     await pingAll(one, '10.55.55.2');
     const vnic = await two.vxlaneJson<{ state: string; declared: string }[]>('show-vnic', 'foo0');
     assert.deepEqual([vnic[0]?.state, vnic[0]?.declared], ['up', `${fileOf(two)}:9`]);
+  });
+
+  await step('have an answer of "vxlane reload" that is true when it is there', async () => {
+    mine.vnics = { foo0: mine.vnics.foo0!, bar0: { overlay: 'overlay0', mac: mac(9), netns: 'vxlane-no-such' } };
+    declare(one, mine);
+    const bad = await one.tryVxlane('reload');
+    assert.deepEqual([bad.code, bad.stdout], [3, `${fileOf(one)}: incomplete\n`]);
+    assert.match(bad.stderr, /^vxlane: .*bar0: .*vxlane-no-such/);
+    mine.vnics = { foo0: mine.vnics.foo0!, bar0: { overlay: 'overlay0', mac: mac(9) } };
+    declare(one, mine);
+    // Two at once, and a signal between: each waits for its own.
+    const [first, second] = [one.tryVxlane('reload'), one.tryVxlane('reload')];
+    process.kill(one.daemonPid as number, 'SIGHUP');
+    for (const { code, stdout, stderr } of [await first, await second]) {
+      assert.deepEqual([code, stdout, stderr], [0, `${fileOf(one)}: applied\n`, '']);
+    }
+    assert.equal((await one.vxlaneJson<{ state: string }[]>('show-vnic', 'bar0'))[0]?.state, 'up');
   });
 });

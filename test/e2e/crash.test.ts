@@ -72,17 +72,7 @@ labTest('a daemon that is killed leaves its interfaces, and comes back to them',
     await pingAll(vm2, '10.6.0.1');
   });
 
-  await step('a corrupt state file is moved aside and said, and the daemon starts', async () => {
-    await one.stopDaemon();
-    const state = join(one.dir, 'state');
-    const [file] = (await one.exec('find', state, '-name', '*.json')).trim().split('\n');
-    writeFileSync(file as string, '{"half of');
-    await one.startDaemon();
-    const left = await one.exec('find', state, '-type', 'f');
-    const aside = left.split('\n').find((path) => path !== '' && readFileSync(path, 'utf8') === '{"half of');
-    assert.ok(aside !== undefined && aside !== file, left);
-    assert.ok(one.daemonLog().includes(aside), one.daemonLog());
-  });
+  await step('state files that cannot be used stay as they are, and every command says so', () => unusable(setup));
 });
 
 /** What must outlive the daemon: the interface itself (its index), MAC, MTU, addresses and routes. */
@@ -93,6 +83,54 @@ async function interfaceOf(vm: Host, device: string): Promise<object> {
   const addresses = has?.addr_info.map(({ local }) => local).sort();
   const routes = await vm.json<{ dst: string }[]>('ip', '-j', 'route', 'show', 'dev', device);
   return { ifindex, address, mtu, addresses, routes: routes.map(({ dst }) => dst).sort() };
+}
+
+/** A VNIC's file is torn, and its overlay's is of a newer version: a downgrade. */
+async function unusable({ one, vm1, vm2 }: Setup): Promise<void> {
+  await one.stopDaemon();
+  const [overlay, vnic] = [join(one.dir, 'state/overlays/ov0.json'), join(one.dir, 'state/vnics/v1.json')];
+  const before = readFileSync(overlay, 'utf8');
+  const newer = JSON.stringify({ ...JSON.parse(before), version: 3, colour: 'red' });
+  const torn = readFileSync(vnic, 'utf8').slice(0, 40);
+  writeFileSync(overlay, newer);
+  writeFileSync(vnic, torn);
+  await one.startDaemon();
+  const tooNew = `not loaded: ${overlay}: it is of version 3, and this vxlane reads versions 1 and 2: upgrade vxlane`;
+  const isTorn = `not loaded: ${vnic}: it is no JSON, or cut off: `;
+  const said = async (status: number, ...command: string[]) => {
+    const { code, stdout, stderr } = await one.tryVxlane(...command);
+    assert.equal(code, status, `${command}: ${stderr}`);
+    return stdout + stderr;
+  };
+  for (const [status, ...command] of [
+    [0, 'show-overlay'],
+    [3, 'show-overlay', '-f'],
+    [0, 'list'],
+    [3, 'status'],
+  ] as const) {
+    assert.ok((await said(status, ...command)).includes(tooNew), `${command}`);
+  }
+  for (const [status, ...command] of [
+    [0, 'show-vnic'],
+    [0, 'list'],
+    [3, 'status'],
+  ] as const) {
+    assert.ok((await said(status, ...command)).includes(isTorn), `${command}`);
+  }
+  assert.match(await said(1, 'show-overlay', '-t'), /overlay ov0 is not loaded: /);
+  assert.equal((await one.vxlaneJson<{ details: string }[]>('show-overlay'))[0]?.details, tooNew);
+  assert.match((await one.vxlaneJson<{ state: string }[]>('show-vnic'))[0]?.state ?? '', /^not loaded: /);
+  assert.ok(one.daemonLog().includes(overlay), one.daemonLog());
+  assert.deepEqual([readFileSync(overlay, 'utf8'), readFileSync(vnic, 'utf8')], [newer, torn]);
+
+  await one.vxlane('delete-vnic', 'v1');
+  assert.equal((await vm1.try(['ip', 'link', 'show', 'dev', 'v1'])).code, 1);
+  writeFileSync(overlay, before);
+  await one.vxlane('reload');
+  await one.vxlane('create-vnic', '-m', mac(1), '-l', 'ov0', '-n', vm1.netns, 'v1');
+  await vm1.exec('ip', 'addr', 'add', '10.6.0.1/24', 'dev', 'v1');
+  await pingAll(vm2, '10.6.0.1');
+  await said(0, 'status');
 }
 
 async function killUnderTraffic({ one, vm1, vm2 }: Setup, note: LabTest['note']): Promise<void> {

@@ -21,9 +21,9 @@ export interface Misbehaviour {
 
 const NO_MORE = 'its last 3 questions failed; the last one: search plugin';
 
-/** Of one that takes memory without a pause: where the machine is busy, its thread has been busy for too long first. */
+/** Of one that takes memory without a pause: on a busy machine its process has been busy for too long first. */
 const ended = (name: string) =>
-  new RegExp(`plugin ${name} (needed more than 64 MiB of memory|kept its thread busy for 5 s)`);
+  new RegExp(`plugin ${name} (needed more than 64 MiB of memory|kept its process busy for 5 s)`);
 
 export const MISBEHAVIOURS: readonly Misbehaviour[] = [
   {
@@ -44,8 +44,8 @@ export const MISBEHAVIOURS: readonly Misbehaviour[] = [
     strangers: 3,
     told: new RegExp(`${NO_MORE} hangs: .*: no answer within 3 s`),
   },
-  { name: 'loops', stranger: 'while (true) {}', told: /plugin loops kept its thread busy for 5 s/ },
-  { name: 'exits', stranger: 'process.exit(7)', told: /plugin exits ended its thread with exit code 7/ },
+  { name: 'loops', stranger: 'while (true) {}', told: /plugin loops kept its process busy for 5 s/ },
+  { name: 'exits', stranger: 'process.exit(7)', told: /plugin exits ended its process with exit code 7/ },
   {
     name: 'timer',
     stranger: "setTimeout(() => { throw new Error('too late') }, 10); return null",
@@ -87,10 +87,48 @@ export const MISBEHAVIOURS: readonly Misbehaviour[] = [
     memory: 64,
   },
   {
+    name: 'huge',
+    stranger: 'globalThis.kept = new Array(1e8).fill({}); return null',
+    told: ended('huge'),
+    memory: 64,
+  },
+  {
+    name: 'wasm',
+    stranger: `const all = []; setInterval(() => { const memory = new WebAssembly.Memory({ initial: 160 });
+      new Uint8Array(memory.buffer).fill(1); all.push(memory); }, 10); return null`,
+    told: /plugin wasm needed more than 64 MiB of memory/,
+    memory: 64,
+  },
+  {
+    name: 'descriptors',
+    stranger: `const fs = await import('node:fs'); setInterval(() => fs.openSync('/dev/null'), 1); return null`,
+    told: /plugin descriptors threw EMFILE: too many open files/,
+  },
+  { name: 'aborts', stranger: 'process.abort()', told: /plugin aborts was ended by SIGABRT/ },
+  {
+    name: 'forges',
+    stranger: `const fs = await import('node:fs'); fs.writeSync(3, '[{"kind":"root"}]\\n'); return null`,
+    told: /plugin forges said what no instance says, in the place of its instance/,
+  },
+  {
+    name: 'heaps-words',
+    stranger: `for (let i = 0; i < 60; i++) context.put(strangers[0], { ...target, junk: 'x'.repeat(1e7) });
+      return { target, junk: 'x'.repeat(1e8) }`,
+    told: null,
+  },
+  {
     name: 'pours',
     stranger: 'setInterval(() => { for (let i = 0; i < 1000; i++) context.put(unheardOf(), target) }, 1); return null',
     isDeaf: true,
     told: null,
+  },
+  {
+    name: 'forges-log',
+    stranger: `const fs = await import('node:fs');
+      const line = JSON.stringify([{ kind: 'log', level: 'error', message: 'forged', fields: { a: 'y'.repeat(900) } }]);
+      setInterval(() => { try { for (let i = 0; i < 100; i++) fs.writeSync(3, line + '\\n') } catch {} }, 1);
+      return null`,
+    told: /plugin forges-log said more, in the place of its instance, than its host had taken/,
   },
   {
     name: 'prints',

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UPCALLS_PER_SECOND_MAX } from '../../assembly/layout.js';
-import { ControlClient } from '../../src/control/client.js';
+import { type Client, createClient } from '../../src/control/client.js';
 import { allOf } from '../support/pages.js';
 import { SteadyFlows } from './steady-flows.js';
 import { eventually, type Host, type Lab, labTest, mac } from './support.js';
@@ -50,7 +50,7 @@ interface Testbed {
   readonly scanner: Host;
   /** Another machine on the same overlay. */
   readonly other: Host;
-  readonly client: ControlClient;
+  readonly client: Client;
 }
 
 async function build(lab: Lab): Promise<Testbed> {
@@ -58,7 +58,7 @@ async function build(lab: Lab): Promise<Testbed> {
   const far = await lab.addHost('far', { addresses: [`${FAR}/24`] });
   const [scanner, other] = [await lab.addMachine('scanner'), await lab.addMachine('other')];
   await near.startDaemon('--workers', '1', '--fdb-size', String(FDB_SIZE));
-  const client = new ControlClient(near.socket);
+  const client = createClient(near.socket);
   const search = join(lab.dir, 'slow.mjs');
   writeFileSync(search, PLUGIN);
   const properties = { 'vxlan/listen_ip': NEAR, 'lookup/negative_ttl': '60000' };
@@ -184,7 +184,9 @@ labTest('a scan of 100,000 MACs is bounded, and costs others nothing', async ({ 
     note(`the daemon grew by ${grownMiB.toFixed(1)} MiB`);
     assert.ok(grownMiB < GROWTH_MAX_MIB, `${grownMiB} MiB`);
     assert.equal((await client.daemon()).fdbEntries, FDB_SIZE);
-    const targets = new Map((await allOf(client.targets(OVERLAY))).map((target) => [target.mac, target.destination]));
+    const targets = new Map(
+      (await allOf(client.targetPages(OVERLAY))).map((target) => [target.mac, target.destination]),
+    );
     const lost = known.filter((each) => targets.get(each) !== `${FAR}:4789`);
     assert.deepEqual(lost, [], 'pushed out by MACs that nobody has');
   });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { ControlClient } from '../../src/control/client.js';
+import { createClient } from '../../src/control/client.js';
 import type { ModifyOverlay } from '../../src/control/protocol.js';
 import { buildSeed, SEED_FILE, SEED_HOSTS, type SeedMachine } from '../../src/demo/seed.js';
 import { needsEtcd } from '../support/etcd.js';
@@ -76,10 +76,10 @@ async function hundredSwaps({ lab, note }: LabTest): Promise<void> {
   ];
 
   const hosts = [zlan.host, zlan2.host];
-  const clients = hosts.map((host) => new ControlClient(host.socket));
+  const clients = hosts.map((host) => createClient(host.socket));
   /** But for the multicast that Linux sends by itself. */
   const lostSoFar = async () => {
-    const all = await Promise.all(clients.map((client) => client.stats([])));
+    const all = await Promise.all(clients.map((client) => client.stats()));
     return all.map(({ drops }) =>
       drops.filter(({ reason }) => reason !== 'host_chatter' && reason !== 'no_flood_list'),
     );
@@ -116,7 +116,7 @@ async function hundredSwaps({ lab, note }: LabTest): Promise<void> {
   assert.deepEqual(await lostSoFar(), before, 'frames were dropped');
   for (const host of hosts) assert.equal(await outOfOrder(host), 0, `${host.name}: a hole in TCP, or a turn`);
   await eventually('what one daemon sent, the other received', async () => {
-    const [here, there] = await Promise.all(clients.map(async (client) => (await client.stats([])).totals));
+    const [here, there] = await Promise.all(clients.map(async (client) => (await client.stats()).totals));
     return here!.encapOut === there!.decapIn && there!.encapOut === here!.decapIn;
   });
   for (const client of clients) {

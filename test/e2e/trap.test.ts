@@ -1,6 +1,6 @@
 /** A worker that traps, which the debug build can be made to: VNICs stay, traffic resumes by itself, it is counted. */
 import assert from 'node:assert/strict';
-import { ControlClient } from '../../src/control/client.js';
+import { createClient } from '../../src/control/client.js';
 import { eventually, type Host, type Lab, labTest, mac, pingAll } from './support.js';
 import '../support/each-engine.js';
 
@@ -31,7 +31,7 @@ labTest('a datapath worker that traps is replaced under traffic', async ({ lab }
   const { one, vm1, index } = await build(lab);
   await pingAll(vm1, '10.6.0.2');
   process.kill(one.daemonPid!, 'SIGUSR2');
-  const client = new ControlClient(one.socket);
+  const client = createClient(one.socket);
   await eventually('the restart is counted', async () => (await client.daemon()).workerRestarts === 1);
   assert.match(one.daemonLog(), /datapath worker restarted/);
   await pingAll(vm1, '10.6.0.2');

@@ -58,14 +58,14 @@ describe('finding a plugin', () => {
 
   test('finds the built-in ones by name', async () => {
     for (const [name, plugin] of plugins) {
-      const { location, manifest } = await findPlugin(name, deadlines);
+      const { location, manifest } = await findPlugin(name, 'thread', deadlines);
       assert.deepEqual(location, { kind: 'built-in', name });
       assert.equal(manifest, plugin);
     }
   });
 
   test('an unknown one is refused with what is known', async () => {
-    await assert.rejects(findPlugin('etdc', deadlines), ({ code, message }) => {
+    await assert.rejects(findPlugin('etdc', 'thread', deadlines), ({ code, message }) => {
       assert.equal(code, 'unknown_search_plugin');
       assert.match(message, /^unknown search plugin "etdc": expected one of direct, .*files.*, the path of a module/);
       return true;

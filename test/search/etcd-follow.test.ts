@@ -71,6 +71,23 @@ describe('an etcd that fails at the wrong moment', () => {
     assert.deepEqual(table, {});
   });
 
+  test('a connection may be closed at any moment of its beginning', async (t) => {
+    const thrown: unknown[] = [];
+    const listeners = process.rawListeners('uncaughtException') as NodeJS.UncaughtExceptionListener[];
+    process.removeAllListeners('uncaughtException').on('uncaughtException', (error) => thrown.push(error));
+    t.after(() => {
+      process.removeAllListeners('uncaughtException');
+      for (const listener of listeners) process.on('uncaughtException', listener);
+    });
+    for (let n = 0; n < 300; n++) {
+      const connection = new GrpcConnection(fake.endpoint, {}, 1000);
+      for (let turns = 0; turns < n % 12; turns++) await new Promise(setImmediate);
+      connection.close();
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    assert.deepEqual(thrown, []);
+  });
+
   test('any number of pings leaves no listeners behind', async (t) => {
     const warnings: Error[] = [];
     const warned = (warning: Error) => warning.name === 'MaxListenersExceededWarning' && warnings.push(warning);

@@ -20,6 +20,7 @@ function hostOf(plugin: DynamicPlugin, values: Record<string, PropertyValue> = {
     put: (mac: string) => void said.push(`put ${mac}`),
     withdraw: (mac: string) => void said.push(`withdraw ${mac}`),
     moved: (ip: string) => void said.push(`moved ${ip}`),
+    vteps: (ips: readonly string[]) => void said.push(`vteps ${ips.join(' ')}`),
   };
   const warnings: string[] = [];
   const deaths: string[] = [];
@@ -107,7 +108,7 @@ describe('a search plugin', () => {
     await started(plugin, { 'small/size': 3 });
     assert.deepEqual(seen, { 'small/size': 3 });
     assert(Object.isFrozen(seen) && Object.isFrozen(context));
-    const names = ['vni', 'log', 'signal', 'put', 'withdraw', 'moved', 'degrade', 'restore'];
+    const names = ['vni', 'log', 'signal', 'put', 'withdraw', 'moved', 'vteps', 'degrade', 'restore'];
     assert.deepEqual(Object.keys(context as object), names);
   });
 

@@ -7,6 +7,7 @@ import {
   BATCH_MAX,
   CMSG_SPACE,
   CONTROL_SIZE,
+  COPIES_MAX,
   HDR_MEMORY_BASE,
   MMSGHDR_SIZE,
   MSG_CONTROLLEN,
@@ -18,8 +19,7 @@ import {
   UNDERLAY_TAP,
   VNET_SIZE,
   W_CLOCK,
-  W_DELIVER_COUNT,
-  W_DELIVER_RESULT,
+  W_COPIES_LEFT,
   W_RX_CONTROL,
   W_RX_MMSG,
   W_RX_NAMES,
@@ -105,9 +105,9 @@ export class Core {
   answerSend: (datagrams: number) => number = () => 0;
   #nextFd = 100;
 
-  /** `change`: the module is not taken as it was built. */
-  constructor(build: Build, fdbSize = 1024, socketFd = 3, change: (wasm: Buffer) => Buffer = (wasm) => wasm) {
-    this.memory = createMemory(1, fdbSize);
+  /** `change`: the module is not taken as it was built. `areas`: of workers, of which the first alone runs. */
+  constructor(build: Build, fdbSize = 1024, socketFd = 3, change = (wasm: Buffer): Buffer => wasm, areas = 1) {
+    this.memory = createMemory(areas, fdbSize);
     const file = new URL(`../../../build/${build}.wasm`, import.meta.url);
     this.module = instantiate(new WebAssembly.Module(change(readFileSync(file))), this.memory);
     this.views = viewsOf(this.memory);
@@ -122,7 +122,7 @@ export class Core {
     this.counters = new Counters(this.views, 1);
     const sources = [[{ withChecksum: socketFd, withoutChecksum: socketFd }]];
     const listen = { ip: '192.0.2.1', port: 4789 };
-    const names = { listen, ports: [50_001], checksum: false, acceptZeroChecksum6: false };
+    const names = { listen, ports: [50_001], checksum: 'fragmentable' as const, acceptZeroChecksum6: false };
     assert.equal(this.tables.addSocket({ listeners: [socketFd], sources, names }), OVERLAY.socket);
   }
 
@@ -190,6 +190,7 @@ export class Core {
   /** The VNIC sends frames, each with its virtio_net_hdr or a plain one; what comes out, in order. */
   encap(vnic: number, frames: readonly Uint8Array[], vnets: readonly Uint8Array[] = []): Output[] {
     const outputs: Output[] = [];
+    this.#word(W_COPIES_LEFT, COPIES_MAX); // a turn has just begun
     for (let start = 0; start < frames.length; ) {
       const placed = this.place(frames.slice(start, start + BATCH_MAX), vnets.slice(start, start + BATCH_MAX));
       for (let from = 0; from < placed; ) {
@@ -218,6 +219,7 @@ export class Core {
   /** The socket receives messages: datagrams, or with `joined` several of that size each; what comes out, in order. */
   decap(messages: readonly Uint8Array[], options: ReceiveOptions = {}): Output[] {
     const outputs: Output[] = [];
+    this.#word(W_COPIES_LEFT, COPIES_MAX);
     for (let start = 0; start < messages.length; start += RX_MAX) {
       const batch = messages.slice(start, start + RX_MAX);
       for (const [index, message] of batch.entries()) {
@@ -255,7 +257,7 @@ export class Core {
     this.#word(header + MSG_CONTROLLEN, said.length * CMSG_SPACE);
   }
 
-  /** A turn of the loop without I/O: held frames, deadlines, injected frames. */
+  /** A turn of the loop without I/O: copies of what waits for them, held frames, deadlines, injected frames. */
   turn(): Output[] {
     const outputs: Output[] = [];
     while (!this.module.turn()) outputs.push(...this.#collect());
@@ -286,14 +288,8 @@ export class Core {
       if (!this.quiet) outputs.push(...deliveriesOf(this.views));
       const sent = settleSends(this.module, this.views, this.answerSend);
       outputs.push(...sent.flatMap((index) => messages[index] ?? []));
-      this.#delivered();
+      this.module.delivered(); // each write succeeds unless a test says something else
     }
     return outputs.sort((a, b) => a.entry - b.entry).map(({ output }) => output);
-  }
-
-  #delivered(): void {
-    const count = this.views.u32[(WORKERS_BASE + W_DELIVER_COUNT) >> 2]!;
-    for (let index = 0; index < count; index++) this.#word(W_DELIVER_RESULT + index * 4, 0);
-    this.module.delivered();
   }
 }

@@ -51,6 +51,10 @@ export function coalesceList(m: TestModule, entries: readonly Entry[], kinds = B
   const view = new DataView(m.bytes.buffer);
   const at = (index: number): number => WORKERS_BASE + W_OUT + index * OUT_SIZE;
   const get = (index: number, field: number): number => view.getUint32(at(index) + field, true);
+  const nextOf = (index: number): number => {
+    const next = get(index, OUT_NEXT);
+    return next === 0 ? -1 : (next - at(0)) / OUT_SIZE;
+  };
   let place = FRAMES_AT;
   for (const [index, { vnic, frame, endpoint = 0, vnet }] of entries.entries()) {
     // The last one ends where the memory ends: whoever reads behind it traps.
@@ -73,7 +77,7 @@ export function coalesceList(m: TestModule, entries: readonly Entry[], kinds = B
   const heads = [...entries.keys()].filter((index) => get(index, OUT_JOINED) === 0 && get(index, OUT_ENDPOINT) === 0);
   return heads.map((head) => {
     const chain = [head];
-    for (let next = get(head, OUT_NEXT); next !== 0; next = get(next, OUT_NEXT)) chain.push(next);
+    for (let next = nextOf(head); next >= 0; next = nextOf(next)) chain.push(next);
     const whole = chain.length === 1;
     const parts = whole
       ? [part(get(head, OUT_FRAME), get(head, OUT_LEN))]

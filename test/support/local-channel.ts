@@ -1,7 +1,7 @@
 /** A plugin instance in the test's own thread: the same messages, and nothing between them. */
 import type { Plugin } from '../../src/search/api.js';
+import type { OpenChannel } from '../../src/search/host/channel.js';
 import { InstanceSide } from '../../src/search/host/instance-side.js';
-import type { OpenChannel } from '../../src/search/host/thread.js';
 
 export interface LocalChannels {
   readonly open: OpenChannel;
@@ -14,7 +14,7 @@ export function localChannels(plugin: Plugin): LocalChannels {
   let isClosed = false;
   return {
     open(listener) {
-      end = (reason) => listener.ended(reason);
+      end = (reason) => listener.ended(reason, 0);
       const side = new InstanceSide(
         () => plugin,
         (said) => {
@@ -22,6 +22,7 @@ export function localChannels(plugin: Plugin): LocalChannels {
         },
       );
       return {
+        place: { kind: 'thread', instances: 1 },
         send(message) {
           if (message.kind === 'ask') void side.ask(message);
         },

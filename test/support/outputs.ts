@@ -4,6 +4,10 @@ import assert from 'node:assert/strict';
 import {
   CMSG_SPACE,
   CONTROL_SIZE,
+  DELIVER_FIRST,
+  DELIVER_OUT,
+  DELIVER_SIZE,
+  DELIVER_VECTORS,
   IOVEC_SIZE,
   MMSGHDR_SIZE,
   MSG_CONTROLLEN,
@@ -13,18 +17,18 @@ import {
   OUT_SIZE,
   OUT_VNIC,
   SEGMENTS_MAX,
+  TX_FD,
+  TX_OUT,
+  TX_SIZE,
   UDP_PAYLOAD_MAX,
   VNET_SIZE,
+  W_DELIVER,
   W_DELIVER_COUNT,
-  W_DELIVER_FIRST,
-  W_DELIVER_IOV,
-  W_DELIVER_IOVS,
-  W_DELIVER_OUT,
   W_OUT,
+  W_TX,
   W_TX_CONTROL,
   W_TX_COUNT,
   W_TX_MMSG,
-  W_TX_OUT,
   WORKERS_BASE,
 } from '../../assembly/layout.js';
 import { formatEndpoint } from '../../src/address.js';
@@ -32,9 +36,19 @@ import type { Endpoints } from '../../src/datapath/endpoints.js';
 import type { Views } from '../../src/datapath/memory.js';
 
 /** Something the datapath wants sent: a datagram, cut out of its message as the kernel would, or a write to a TAP. */
-export type Output =
-  | { readonly to: string; readonly datagram: Buffer; readonly tos?: number; readonly ttl?: number }
-  | { readonly vnic: number; readonly frame: Buffer; readonly vnet?: Buffer };
+export type Output = SentDatagram | { readonly vnic: number; readonly frame: Buffer; readonly vnet?: Buffer };
+
+export interface SentDatagram {
+  readonly to: string;
+  readonly datagram: Buffer;
+  readonly tos?: number;
+  readonly ttl?: number;
+  /** It leaves by a socket for what may be fragmented. */
+  readonly fragmentable?: true;
+}
+
+/** Descriptors of sockets for what may be fragmented, with checksums and without. */
+export const FRAGMENTABLE = { withChecksum: 91, withoutChecksum: 92 };
 
 /** With its place in the output list. */
 export interface Placed {
@@ -46,6 +60,9 @@ const NO_VNET = Buffer.alloc(VNET_SIZE);
 const CMSG_DATA = 16;
 
 const read = ({ u32 }: Views, offset: number): number => u32[(WORKERS_BASE + offset) >> 2]!;
+
+/** Its number in the output list. */
+const entryAt = (out: number): number => (out - WORKERS_BASE - W_OUT) / OUT_SIZE;
 
 /** The bytes of `count` iovecs. */
 function gather({ u8, u64, address }: Views, vectors: number, count: number): Buffer {
@@ -79,6 +96,12 @@ function optionsOf(views: Views, index: number): { segment?: number; tos?: numbe
   return options;
 }
 
+function isFragmentable(fd: number, areSeveral: boolean): { fragmentable?: true } {
+  if (fd !== FRAGMENTABLE.withChecksum && fd !== FRAGMENTABLE.withoutChecksum) return {};
+  assert.equal(fd === FRAGMENTABLE.withChecksum, areSeveral);
+  return { fragmentable: true };
+}
+
 /** One list a message; each must be one that the kernel takes. */
 export function messagesOf(views: Views, endpoints: Endpoints): Placed[][] {
   return Array.from({ length: read(views, W_TX_COUNT) }, (_, index) => {
@@ -86,22 +109,24 @@ export function messagesOf(views: Views, endpoints: Endpoints): Placed[][] {
     const vectors = Number(views.u64[(header + MSG_IOV) >> 3]!) - views.address;
     const bytes = gather(views, vectors, Number(views.u64[(header + MSG_IOVLEN) >> 3]!));
     const { segment: size = bytes.length, ...mark } = optionsOf(views, index);
-    const entry = read(views, W_TX_OUT + index * 4);
+    const entry = entryAt(read(views, W_TX + index * TX_SIZE + TX_OUT));
+    const fragmentable = isFragmentable(read(views, W_TX + index * TX_SIZE + TX_FD), bytes.length > size);
     const to = formatEndpoint(endpoints.at(read(views, W_OUT + entry * OUT_SIZE + OUT_ENDPOINT)));
     const datagrams = Array.from({ length: Math.ceil(bytes.length / size) }, (_, n) =>
       bytes.subarray(n * size, (n + 1) * size),
     );
     assert.ok(datagrams.length <= SEGMENTS_MAX && bytes.length <= UDP_PAYLOAD_MAX, `${bytes.length} bytes`);
-    return datagrams.map((datagram) => ({ entry, output: { to, datagram, ...mark } }));
+    return datagrams.map((datagram) => ({ entry, output: { to, datagram, ...mark, ...fragmentable } }));
   });
 }
 
 /** The writes to TAPs. */
 export function deliveriesOf(views: Views): Placed[] {
   return Array.from({ length: read(views, W_DELIVER_COUNT) }, (_, index) => {
-    const vectors = WORKERS_BASE + W_DELIVER_IOV + read(views, W_DELIVER_FIRST + index * 4) * IOVEC_SIZE;
-    const bytes = gather(views, vectors, read(views, W_DELIVER_IOVS + index * 4));
-    const entry = read(views, W_DELIVER_OUT + index * 4);
+    const delivery = W_DELIVER + index * DELIVER_SIZE;
+    const vectors = read(views, delivery + DELIVER_FIRST);
+    const bytes = gather(views, vectors, read(views, delivery + DELIVER_VECTORS));
+    const entry = entryAt(read(views, delivery + DELIVER_OUT));
     const vnic = read(views, W_OUT + entry * OUT_SIZE + OUT_VNIC);
     const [vnet, frame] = [bytes.subarray(0, VNET_SIZE), bytes.subarray(VNET_SIZE)];
     return { entry, output: vnet.equals(NO_VNET) ? { vnic, frame } : { vnic, frame, vnet } };

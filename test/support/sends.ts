@@ -1,6 +1,6 @@
 // Answers sends in the kernel's place, and tells the module of it as the mmsg loop does.
 
-import { W_TX_COUNT, W_TX_FRAMES, WORKERS_BASE } from '../../assembly/layout.js';
+import { TX_FRAMES, TX_SIZE, W_TX, W_TX_COUNT, WORKERS_BASE } from '../../assembly/layout.js';
 import type { Views } from '../../src/datapath/memory.js';
 import type { DatapathExports } from '../../src/datapath/module.js';
 
@@ -8,7 +8,7 @@ import type { DatapathExports } from '../../src/datapath/module.js';
 export function settleSends(module: DatapathExports, { u32 }: Views, answer: (datagrams: number) => number): number[] {
   const sent: number[] = [];
   for (let from = 0; from < u32[(WORKERS_BASE + W_TX_COUNT) >> 2]!; ) {
-    const errno = answer(u32[(WORKERS_BASE + W_TX_FRAMES + from * 4) >> 2]!);
+    const errno = answer(u32[(WORKERS_BASE + W_TX + from * TX_SIZE + TX_FRAMES) >> 2]!);
     if (errno === 0) {
       module.sent(from, 1);
       sent.push(from++);

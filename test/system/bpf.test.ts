@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { describe, it } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { BpfMap, loadTcxProgram } from '../../src/system/bpf/bpf.js';
 import {
   add,
@@ -123,6 +126,31 @@ describe('the verifier of this kernel', { skip: needsRoot() }, () => {
         /verifier refuses: .*invalid .*stack.*\(EACCES\)/,
       );
     });
+  });
+
+  it('is asked again when a signal interrupts it', async () => {
+    let caught = 0;
+    const count = () => void caught++;
+    process.on('SIGUSR2', count);
+    // So long that the verifier is at work most of the time; so few signals that the next attempt is left alone.
+    const long = assemble([...Array.from({ length: 20_000 }, () => set(R0, 0)), exit()]);
+    const sending = `for i in $(seq 15); do sleep 0.2; kill -USR2 ${process.pid}; done`;
+    const sender = spawn('sh', ['-c', sending], { stdio: 'ignore' });
+    try {
+      let hasEnded = false;
+      const end = once(sender, 'exit').then(() => {
+        hasEnded = true;
+      });
+      while (!hasEnded) {
+        assert.equal(closeFd(loadTcxProgram('long', long)), 0);
+        await setImmediate();
+      }
+      await end;
+      assert.ok(caught > 0);
+    } finally {
+      sender.kill();
+      process.off('SIGUSR2', count);
+    }
   });
 
   it('and its maps say what they do not take', () => {

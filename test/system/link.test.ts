@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { underlayInterface } from '../../src/system/link.js';
+import { localAddresses, underlayInterface } from '../../src/system/link.js';
 import { withNetns } from '../../src/system/netns.js';
 import { linkAt } from '../../src/system/routes.js';
 import { TestNetns } from '../support/netns.js';
@@ -32,6 +32,21 @@ describe('the MTU of the underlay', { skip: needsRoot() }, () => {
       assert.equal(mtu('fd68::1'), 9000);
       assert.equal(mtu('127.0.0.1'), 65536);
     });
+  });
+
+  it('is that of the device, where one is named, whichever has the address', () => {
+    const index = (ip: string, device: string) => withNetns(netns.name, () => underlayInterface(ip, device));
+    assert.equal(index('10.68.0.1', 'under1'), netns.link('under1').ifindex);
+    assert.equal(index('10.68.0.1', 'under9'), null);
+  });
+
+  it("has addresses by which a socket that is bound to it is reached: its own, and the loopback's", () => {
+    netns.exec('ip', 'address', 'add', '10.68.9.1/24', 'dev', 'under1');
+    netns.exec('ip', 'address', 'add', '10.255.0.1/32', 'dev', 'lo');
+    const reached = withNetns(netns.name, () => localAddresses('under0'));
+    for (const ip of ['10.68.0.1', '10.68.0.2', 'fd68::1', '127.0.0.1', '10.255.0.1']) assert.ok(reached.has(ip), ip);
+    assert.ok(!reached.has('10.68.9.1'));
+    assert.ok(withNetns(netns.name, () => localAddresses()).has('10.68.9.1'));
   });
 
   it('is unknown for a wildcard, for an address of nobody here, and while the interface is down', () => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { readlinkSync, statSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { networkInterfaces, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { withNetns } from '../../src/system/netns.js';
 import { TestNetns } from '../support/netns.js';
@@ -64,6 +65,16 @@ describe('withNetns', { skip: needsRoot() }, () => {
       assert.throws(() => withNetns(netnsName, rejecting), { name: 'TypeError', message: /must be synchronous/ });
     }
     assert.equal(here(), home);
+  });
+
+  it('does not wait for the writer of a FIFO that is taken for a namespace', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'vxlane-netns-'));
+    const fifo = join(directory, 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    const enter = `import(${JSON.stringify(NETNS_MODULE)}).then(({ withNetns }) => withNetns('${fifo}', () => {}))`;
+    const child = spawnSync(process.execPath, ['--eval', enter], { encoding: 'utf8', timeout: 20_000 });
+    rmSync(directory, { recursive: true });
+    assert.match(child.stderr, /netns_not_one/);
   });
 
   it('leaves no descriptor open, whatever happens', () => {

@@ -4,7 +4,7 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { attribute, attributesOf, messagesIn, u32 } from '../../src/system/netlink.js';
 import { withNetns } from '../../src/system/netns.js';
-import { changeIn, type NetworkChange, NetworkWatch, routeTo } from '../../src/system/routes.js';
+import { changeIn, linkNamed, type NetworkChange, NetworkWatch, routeTo } from '../../src/system/routes.js';
 import { TestNetns } from '../support/netns.js';
 import { needsRoot } from '../support/root.js';
 import { until } from '../support/until.js';
@@ -78,6 +78,53 @@ describe('the route to an address', { skip: needsRoot() }, () => {
     netns.exec('ip', 'rule', 'add', 'from', '192.0.2.1', 'lookup', '7');
     assert.equal(route('203.0.116.1', '192.0.2.1')?.ifindex, ifindex('way0'));
     assert.equal(route('203.0.116.1', '198.51.100.1')?.ifindex, ifindex('way1'));
+  });
+});
+
+describe('the route of a socket that is bound to an interface', { skip: needsRoot() }, () => {
+  const netns = newHost();
+  after(() => netns.delete());
+  const ifindex = (name: string): number => netns.link(name).ifindex;
+  const route = (ip: string, by: number, from: string | null = null) =>
+    withNetns(netns.name, () => routeTo(ip, from, by));
+
+  it('is by that interface, also where the other has the better one', () => {
+    netns.exec('ip', 'addr', 'add', '192.0.2.1/24', 'dev', 'way1');
+    for (const by of [ifindex('way0'), ifindex('way1')]) {
+      assert.equal(route('192.0.2.9', by)?.ifindex, by);
+      assert.equal(route('192.0.2.9', by, '192.0.2.1')?.ifindex, by);
+    }
+  });
+
+  it('leads to link-local addresses on that link', () => {
+    for (const name of ['way0', 'way1']) netns.exec('ip', 'addr', 'add', 'fe80::1/64', 'dev', name, 'nodad');
+    for (const by of [ifindex('way0'), ifindex('way1')]) {
+      assert.equal(route('fe80::2', by)?.ifindex, by);
+      assert.equal(route('fe80::2', by, 'fe80::1')?.ifindex, by);
+      assert.equal(route('fe80::1', by)?.isLocal, true);
+    }
+  });
+
+  it('is none when the interface is gone', () => {
+    for (const ip of ['192.0.2.9', 'fe80::2']) assert.equal(route(ip, 9999), null);
+  });
+});
+
+describe('an interface by its name', { skip: needsRoot() }, () => {
+  const netns = newHost();
+  after(() => netns.delete());
+  const named = (name: string) => withNetns(netns.name, () => linkNamed(name));
+
+  it('is the one that has it as its first name', () => {
+    leavesNoDescriptor(() => {
+      assert.equal(named('way0')?.ifindex, netns.link('way0').ifindex);
+      netns.exec('ip', 'link', 'property', 'add', 'dev', 'way0', 'altname', 'other0');
+      for (const name of ['other0', 'way9', '', 'way0 ', 'a/b', 'longer-than-any-name'])
+        assert.equal(named(name), null);
+      netns.exec('ip', 'link', 'set', 'way0', 'down');
+      netns.exec('ip', 'link', 'set', 'way0', 'name', 'way9');
+      assert.deepEqual([named('way0'), named('way9')?.isRunning], [null, false]);
+    });
   });
 });
 

@@ -47,6 +47,29 @@ describe('the queues of a TAP', { skip: needsRoot() }, () => {
     });
   });
 
+  it('have no queueing disciplines before them, of which the kernel would make 256', () => {
+    const wanted = options({ queues: 2 });
+    openTap(wanted).close();
+    const disciplines = () => netns.exec('tc', 'qdisc', 'show', 'dev', wanted.name).trim();
+    assert.match(disciplines(), /^qdisc noqueue \S+ root [^\n]*$/);
+    for (const state of ['down', 'up']) netns.exec('ip', 'link', 'set', wanted.name, state);
+    assert.match(disciplines(), /^qdisc noqueue \S+ root [^\n]*$/);
+    openTap(wanted).remove();
+  });
+
+  it('keep the queueing discipline that a user has set, also of an interface that a user has made', () => {
+    const wanted = options({ queues: 2 });
+    openTap(wanted).close();
+    const made = options({ queues: 2 });
+    netns.exec('ip', 'tuntap', 'add', made.name, 'mode', 'tap', 'multi_queue');
+    for (const each of [wanted, made]) {
+      netns.exec('tc', 'qdisc', 'replace', 'dev', each.name, 'root', 'pfifo', 'limit', '77');
+      const tap = openTap(each);
+      assert.match(netns.exec('tc', 'qdisc', 'show', 'dev', each.name), /^qdisc pfifo \S+ root [^\n]*limit 77p\n$/);
+      tap.remove();
+    }
+  });
+
   it('may be more or fewer after a restart: the interface stays the same', () => {
     const wanted = options({ queues: 2 });
     openTap(wanted).close();

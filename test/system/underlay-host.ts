@@ -22,6 +22,8 @@ export const TUNNEL_VNET = 24;
 const ROOM = 4096;
 const ETH_P_IPV6 = 0x86dd;
 const IPV6_NEXT_HEADER = 14 + 6;
+const FRAGMENT = 44;
+const OURS_OVER_IPV6: readonly number[] = [UDP, FRAGMENT];
 export const WAIT_MS = 5000;
 export const PAYLOAD = Buffer.from('a datagram for a listener');
 
@@ -100,7 +102,8 @@ export class Frames {
       if (length < 0) return null;
       const vnet = this.#shared.copy(this.#slot, this.#header);
       const frame = this.#shared.copy(this.#slot + this.#header, length - this.#header);
-      if (frame.readUInt16BE(12) !== ETH_P_IPV6 || frame[IPV6_NEXT_HEADER] === UDP) return { vnet, frame };
+      if (frame.readUInt16BE(12) !== ETH_P_IPV6 || OURS_OVER_IPV6.includes(frame[IPV6_NEXT_HEADER]!))
+        return { vnet, frame };
     }
   }
 

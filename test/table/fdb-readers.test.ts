@@ -6,11 +6,12 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { instantiateSync } from '@assemblyscript/loader';
-import { FDB_FLAG_STATIC, FdbKind } from '../../assembly/layout.js';
+import { FDB_FLAG_STATIC, FdbKind, LOOKUP_SIZE, LOOKUP_VALUE } from '../../assembly/layout.js';
 import type { TestModule } from '../support/module.js';
 import { layOut } from './lay-out.js';
 
-const READERS = 2;
+const BATCH = 40; // divides MACS
+const LOOKUPS = 3 << 20; // where one reader has its batches; the other looks up one by one
 const BUCKETS = 300;
 const STAYING = 900;
 const PASSING = 150; // beside those that stay: seven eighths of all ways
@@ -20,14 +21,24 @@ const MOVES = 1_000_000;
 // Keys and targets are the same number. MACs from 1 to STAYING are always there.
 const READER = `
   const { parentPort, workerData } = require('node:worker_threads');
-  const { module, memory, STAYING, MACS, end } = workerData;
+  const { module, memory, STAYING, MACS, end, lookups, batch } = workerData;
   const m = new WebAssembly.Instance(module, { env: { memory } }).exports;
   m.fdbAttach();
   const result = { lookups: 0, missed: 0, wrong: 0, passing: 0 };
   parentPort.postMessage('ready');
+  const view = new DataView(memory.buffer);
+  const key = (mac) => (1n << 48n) | (BigInt(mac) << 1n);
+  const find = (from) => {
+    if (!lookups) return [m.fdbFind(key(from))];
+    const { at, size, value } = lookups;
+    for (let n = 0; n < batch; n++) m.fdbAsk(at + n * size, key(from + n));
+    m.fdbFindBatch(at, batch);
+    return Array.from({ length: batch }, (_, n) => view.getUint32(at + n * size + value, true));
+  };
   while (Atomics.load(end, 0) === 0) {
-    for (let mac = 1; mac <= MACS; mac++) {
-      const target = m.fdbFind((1n << 48n) | BigInt(mac)) >>> 16;
+    for (let mac = 1, found = []; mac <= MACS; mac++) {
+      if (found.length === 0) found = find(mac);
+      const target = found.shift() >>> 16;
       result.lookups++;
       if (target === 0 && mac <= STAYING) result.missed++;
       if (target !== 0 && target !== mac) result.wrong++;
@@ -50,12 +61,18 @@ test('readers in other threads miss nothing and mistake nothing while entries ar
   const m = instantiateSync(module as never, { env: { memory: memory as never } }).exports as unknown as TestModule;
   m.fdbAttach();
   const put = (mac: number): void => {
-    assert.ok(m.fdbPut((1n << 48n) | BigInt(mac), FdbKind.remote, mac <= STAYING ? FDB_FLAG_STATIC : 0, mac));
+    assert.ok(m.fdbPut((1n << 48n) | (BigInt(mac) << 1n), FdbKind.remote, mac <= STAYING ? FDB_FLAG_STATIC : 0, mac));
   };
   for (let mac = 1; mac <= STAYING; mac++) put(mac);
   const end = new Int32Array(new SharedArrayBuffer(4));
-  const workerData = { module, memory, STAYING, MACS, end };
-  const readers = Array.from({ length: READERS }, () => new Worker(READER, { eval: true, workerData }));
+  const lookups = { at: LOOKUPS, size: LOOKUP_SIZE, value: LOOKUP_VALUE };
+  const readers = [lookups, null].map(
+    (how) =>
+      new Worker(READER, {
+        eval: true,
+        workerData: { module, memory, STAYING, MACS, end, batch: BATCH, lookups: how },
+      }),
+  );
   await Promise.all(readers.map((reader) => new Promise((resolve) => reader.once('message', resolve))));
   const results = readers.map((reader) => new Promise<Result>((resolve) => reader.once('message', resolve)));
   try {
@@ -64,7 +81,7 @@ test('readers in other threads miss nothing and mistake nothing while entries ar
       mac = mac === MACS ? STAYING + 1 : mac + 1;
       put(mac);
       const last = mac - PASSING;
-      m.fdbRemove((1n << 48n) | BigInt(last > STAYING ? last : last + MACS - STAYING));
+      m.fdbRemove((1n << 48n) | (BigInt(last > STAYING ? last : last + MACS - STAYING) << 1n));
     }
   } finally {
     Atomics.store(end, 0, 1);

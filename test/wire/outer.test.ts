@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { MARK_FRAGMENT, MARK_TTL_SHIFT, OUTER_TTL } from '../../assembly/layout.js';
 import { dirt, macWord, onlyWroteInside, read } from '../support/bytes.js';
 import { forEachBuild } from '../support/module.js';
 import { buildFrame, concat, type Flow, UDP } from '../support/super-frames.js';
@@ -14,7 +15,14 @@ const big = (octets: Uint8Array): bigint => Buffer.from(octets).readBigUInt64BE(
 const flowLabel = (srcPort: number): number => 0x80000 + (Math.imul(srcPort, 0x9e3779b1) >>> 13);
 
 /** The same headers, made anew the slow way. */
-function slowly(addresses: Uint8Array, dstPort: number, srcPort: number, payload: Uint8Array, isPartial: boolean) {
+function slowly(
+  addresses: Uint8Array,
+  dstPort: number,
+  srcPort: number,
+  payload: Uint8Array,
+  isPartial: boolean,
+  changes: Partial<Flow> = {},
+) {
   const flow: Flow = {
     version: addresses.length === 8 ? 4 : 6,
     protocol: UDP,
@@ -33,6 +41,7 @@ function slowly(addresses: Uint8Array, dstPort: number, srcPort: number, payload
     window: 0,
     flags: 0,
     tcpOptions: new Uint8Array(),
+    ...changes,
   };
   const frame = buildFrame(flow, payload, isPartial);
   return frame.slice(0, frame.length - payload.length);
@@ -40,7 +49,14 @@ function slowly(addresses: Uint8Array, dstPort: number, srcPort: number, payload
 
 await forEachBuild((build, m) => {
   /** Headers of a frame for an endpoint, written before `length` bytes; every byte of them and no other. */
-  const stamp = (addresses: Uint8Array, dstPort: number, length: number, srcPort: number, withChecksum: boolean) => {
+  const stamp = (
+    addresses: Uint8Array,
+    dstPort: number,
+    length: number,
+    srcPort: number,
+    withChecksum: boolean,
+    mark: { bits: number; id: number } | null = null,
+  ) => {
     const half = addresses.length / 2;
     const [src, dst] = [addresses.subarray(0, half), addresses.subarray(half)];
     const isIpv4 = half === 4;
@@ -56,6 +72,7 @@ await forEachBuild((build, m) => {
       m.outerTemplate6(template, mac, IFINDEX, halves[0]!, halves[1]!, halves[2]!, halves[3]!, dstPort);
     }
     m.outerStamp(to, template, size, length, srcPort, withChecksum);
+    if (mark !== null) m.outerSetMark(to, size, mark.bits, mark.id);
     assert.ok(onlyWroteInside(m, to, size));
     return read(m, to, size);
   };
@@ -101,6 +118,20 @@ await forEachBuild((build, m) => {
           assert.deepEqual(stamp(addresses, dst, payload, src, false), whole);
         }),
         { numRuns: 60 },
+      );
+    });
+
+    test('say what a mark does: TOS, TTL, and over IPv4 that they may be fragmented, with an id', () => {
+      const byte = fc.nat({ max: 255 });
+      fc.assert(
+        fc.property(fc.constantFrom(8, 32), byte, byte, fc.boolean(), fc.nat(), (length, tos, ttl, mayCut, id) => {
+          const addresses = new Uint8Array(length).fill(1);
+          const bits = tos | (ttl << MARK_TTL_SHIFT) | (mayCut ? MARK_FRAGMENT : 0);
+          const fragments = mayCut && length === 8 ? { df: false, id: id & 0xffff } : {};
+          const expected = { tos, ttl: ttl === 0 ? OUTER_TTL : ttl, ...fragments };
+          const whole = slowly(addresses, 4789, 50_000, new Uint8Array(100), true, expected);
+          assert.deepEqual(stamp(addresses, 4789, 100, 50_000, true, { bits, id }), whole);
+        }),
       );
     });
   });

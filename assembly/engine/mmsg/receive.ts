@@ -22,11 +22,11 @@ import {
   W_RX_SLOTS,
 } from '../../layout';
 import { arriveWith } from '../../datapath/arrival';
-import { decapAhead } from '../../datapath/decap';
+import { decapAhead, decapLooksAhead } from '../../datapath/decap';
 import { upcallNotify } from '../../datapath/upcall';
 import { beginPass, w } from '../../datapath/worker';
 import { socketOwner } from '../../table/records';
-import { address, arrivalOf, attachControl, clearMessages, iovec, joinedSize, message } from '../descriptors';
+import { address, arrivalOf, attachControl, clearMessages, iovec, joinedSize, message, saidOf } from '../descriptors';
 import { datagramsOf, decapMessage, isResumed } from '../intake';
 
 const MSG_TRUNC: u32 = 0x20;
@@ -88,30 +88,32 @@ export function receiveWanted(): u32 {
 
 // For the books, should one of them trap.
 function countLeft(count: u32): void {
+  const isAhead = decapLooksAhead();
   let left: u32 = 0;
   let bytes: u32 = 0;
   for (let index: u32 = 0; index < count; index++) {
     const len = load<u32>(headerOf(index), MSG_LEN);
-    left += datagramsOf(len, joinedIn(index));
+    left += datagramsOf(len, joinedSize(saidIn(index)));
     bytes += len;
-    decapAhead(slotOf(index));
+    if (isAhead) decapAhead(slotOf(index));
   }
   store<u32>(w(), left, W_DATAGRAMS_LEFT);
   wanted = bytes > count * LARGE ? FEW : RX_MAX;
 }
 
 @inline
-function joinedIn(index: u32): u32 {
-  return joinedSize(controlOf(index), load<u64>(headerOf(index), MSG_CONTROLLEN));
+function saidIn(index: u32): u64 {
+  return saidOf(controlOf(index), load<u64>(headerOf(index), MSG_CONTROLLEN));
 }
 
 @inline
 function decapReceived(index: u32, socket: u32): bool {
   const header = headerOf(index);
   const isCut = (load<u32>(header, MSG_FLAGS) & MSG_TRUNC) != 0;
-  arriveWith(arrivalOf(controlOf(index), load<u64>(header, MSG_CONTROLLEN)));
+  const said = saidIn(index);
+  arriveWith(arrivalOf(said));
   const len = load<u32>(header, MSG_LEN);
-  if (!decapMessage(slotOf(index), len, joinedIn(index), isCut, socket, nameOf(index))) return false;
+  if (!decapMessage(slotOf(index), len, joinedSize(said), isCut, socket, nameOf(index))) return false;
   store<u64>(header, CONTROL_SIZE, MSG_CONTROLLEN); // the kernel wrote there what it used
   store<u32>(header, EP_SOCKADDR_MAX, MSG_NAMELEN); // and there
   return true;

@@ -10,7 +10,7 @@ import {
   W_TAP_BUFFER,
   W_TAP_IOV,
 } from '../../layout';
-import { readPut } from '../../datapath/reads';
+import { readAt, readPut } from '../../datapath/reads';
 import { upcallNotify } from '../../datapath/upcall';
 import { beginPass, w } from '../../datapath/worker';
 import { iovec } from '../descriptors';
@@ -37,7 +37,7 @@ export function tapBegin(): void {
 
 // A read answered `len` bytes. Whether there is room for another.
 export function tapTook(len: u32): bool {
-  readPut(count, w() + W_TAP_BUFFER + used + LEAD, len);
+  readPut(readAt(count), w() + W_TAP_BUFFER + used + LEAD, len);
   count++;
   used += (LEAD + len + CACHE_LINE - 1) & ~(CACHE_LINE - 1);
   aim();

@@ -6,51 +6,50 @@ import {
   C_DELIVERED_BYTES,
   C_ENCAP_OUT,
   C_ENCAP_OUT_BYTES,
+  DELIVER_OUT,
+  DELIVER_RESULT,
+  DELIVER_SIZE,
   Drop,
+  MARK_FRAGMENT,
   OC_ENCAP_BYTES,
   OC_ENCAP_FRAMES,
   OUT_BYTES,
   OUT_ENDPOINT,
   OUT_FRAMES,
+  OUT_MARK,
   OUT_NEXT,
   OUT_OVERLAY,
   OUT_SENDER,
   OUT_SETTLED,
   OUT_VNIC,
   OVL_SOCKET,
+  TX_BYTES,
+  TX_FD,
+  TX_FRAMES,
+  TX_OUT,
+  TX_RESULT,
+  TX_SIZE,
   VC_RX_BYTES,
   VC_RX_FRAMES,
   W_DELIVER_COUNT,
-  W_DELIVER_OUT,
-  W_DELIVER_RESULT,
-  W_TX_BYTES,
   W_TX_COUNT,
-  W_TX_FD,
-  W_TX_FRAMES,
-  W_TX_OUT,
-  W_TX_RESULT,
 } from '../../layout';
 import { bump, countEndpoint, dropFrames, overlayCounters, total, vnicCounters } from '../../datapath/counters';
-import { outAt } from '../../datapath/output';
 import { upcallTooLong } from '../../datapath/upcall';
 import { w } from '../../datapath/worker';
 import { overlayAt } from '../../table/records';
 import { doubt, sawTooLong, stopSegmenting } from './doubt';
-import { dropOfErrno, EINVAL, refusesSegmentation } from './errno';
+import { dropOfErrno, EINVAL, EIO, EMSGSIZE, refusesSegmentation } from './errno';
+import { messageAt } from './messages';
 import { planApart } from './plan';
-import { cutLength, isCut } from './tap-writes';
-
-@inline
-function ofMessage(array: usize, message: u32): u32 {
-  return load<u32>(w() + array + ((<usize>message) << 2));
-}
+import { cutLength, deliveryAt, isCut } from './tap-writes';
 
 // How many messages from `from` on leave by the same socket: they go in one sendmmsg.
 export function messageRun(from: u32): u32 {
   const count = load<u32>(w() + W_TX_COUNT);
-  const fd = ofMessage(W_TX_FD, from);
+  const fd = load<i32>(messageAt(from), TX_FD);
   let end = from + 1;
-  while (end < count && ofMessage(W_TX_FD, end) == fd) end++;
+  while (end < count && load<i32>(messageAt(end), TX_FD) == fd) end++;
   return end - from;
 }
 
@@ -59,20 +58,21 @@ export function sent(from: u32, count: u32): void {
   let overlay: u32 = 0;
   let frames: u32 = 0;
   let bytes: u32 = 0;
-  for (let message = from; message < from + count; message++) {
-    const out = outAt(ofMessage(W_TX_OUT, message));
-    const its = load<u32>(out, OUT_OVERLAY);
+  const end = messageAt(from + count);
+  for (let message = messageAt(from); message < end; message += TX_SIZE) {
+    const out = <usize>load<u32>(message, TX_OUT);
+    const its = <u32>load<u16>(out, OUT_OVERLAY);
     if (its != overlay) {
       countSent(overlay, frames, bytes);
       overlay = its;
       frames = 0;
       bytes = 0;
     }
-    const more = ofMessage(W_TX_FRAMES, message);
+    const more = load<u32>(message, TX_FRAMES);
     settleMessage(out, more);
     frames += more;
-    bytes += ofMessage(W_TX_BYTES, message);
-    countEndpoint(load<u32>(out, OUT_ENDPOINT), more, ofMessage(W_TX_BYTES, message));
+    bytes += load<u32>(message, TX_BYTES);
+    countEndpoint(load<u32>(out, OUT_ENDPOINT), more, load<u32>(message, TX_BYTES));
   }
   countSent(overlay, frames, bytes);
 }
@@ -88,39 +88,36 @@ function countSent(overlay: u32, frames: u32, bytes: u32): void {
 // `frames` of a super-frame, or the whole chain that starts here.
 @inline
 function settleMessage(out: usize, frames: u32): void {
-  let next = load<u32>(out, OUT_NEXT);
-  store<u32>(out, load<u32>(out, OUT_SETTLED) + (next == 0 ? frames : 1), OUT_SETTLED);
-  while (next != 0) {
-    const other = outAt(next);
-    store<u32>(other, 1, OUT_SETTLED);
-    next = load<u32>(other, OUT_NEXT);
-  }
+  let next = <usize>load<u32>(out, OUT_NEXT);
+  if (next == 0) store<u32>(out, load<u32>(out, OUT_SETTLED) + frames, OUT_SETTLED);
+  else store<u32>(out, 1, OUT_SETTLED);
+  for (; next != 0; next = load<u32>(next, OUT_NEXT)) store<u32>(next, 1, OUT_SETTLED);
 }
 
 // The kernel refused `run` messages from `from` on with `errno` (positive), or rather the first of them. Answers how
 // many are settled by that: all dropped when the socket's buffer is full, as asking for each would cost a system call;
 // else that one; 0 when nothing is lost and the list is to be prepared again, datagram by datagram.
 export function sendFailed(from: u32, run: u32, errno: i32): u32 {
-  if (ofMessage(W_TX_FRAMES, from) > 1 && refusesSegmentation(errno)) {
-    refuse(from, errno);
+  if (mayGoApart(messageAt(from), errno)) {
+    refuse(messageAt(from), errno);
     return 0;
   }
   const reason = dropOfErrno(errno);
   const count = reason == Drop.underlay_busy ? run : 1;
-  for (let message = from; message < from + count; message++) dropMessage(message, reason);
+  for (let index: u32 = 0; index < count; index++) dropMessage(messageAt(from + index), reason);
   return count;
 }
 
-function dropMessage(message: u32, reason: Drop): void {
-  const frames = ofMessage(W_TX_FRAMES, message);
-  let out = outAt(ofMessage(W_TX_OUT, message));
+function dropMessage(message: usize, reason: Drop): void {
+  const frames = load<u32>(message, TX_FRAMES);
+  let out = <usize>load<u32>(message, TX_OUT);
   const head = out;
   if (load<u32>(head, OUT_NEXT) == 0) {
-    dropFrames(reason, load<u32>(out, OUT_OVERLAY), load<u32>(out, OUT_SENDER), frames);
+    dropFrames(reason, load<u16>(out, OUT_OVERLAY), load<u32>(out, OUT_SENDER), frames);
   } else {
     for (let left = frames; left > 0; left--) {
-      dropFrames(reason, load<u32>(out, OUT_OVERLAY), load<u32>(out, OUT_SENDER), 1);
-      out = outAt(load<u32>(out, OUT_NEXT));
+      dropFrames(reason, load<u16>(out, OUT_OVERLAY), load<u32>(out, OUT_SENDER), 1);
+      out = load<u32>(out, OUT_NEXT);
     }
   }
   settleMessage(head, frames);
@@ -129,38 +126,68 @@ function dropMessage(message: u32, reason: Drop): void {
   upcallTooLong(load<u32>(head, OUT_ENDPOINT));
 }
 
-// The kernel has taken every message; W_TX_RESULT has what it refused one with (uring engine).
-export function settleMessages(): void {
+// The kernel has taken every message; with `failures`, TX_RESULT has what it refused one with (uring engine).
+export function settleMessages(failures: bool): void {
   const count = load<u32>(w() + W_TX_COUNT);
-  let refused: u32 = count;
-  for (let message: u32 = 0; message < count; ) {
-    const errno = <i32>ofMessage(W_TX_RESULT, message);
-    const first = message++;
-    if (errno == 0) {
-      while (message < count && ofMessage(W_TX_RESULT, message) == 0) message++;
-      sent(first, message - first);
-    } else if (ofMessage(W_TX_FRAMES, first) > 1 && refusesSegmentation(errno)) refused = first;
-    else dropMessage(first, dropOfErrno(errno));
-  }
+  if (failures) settleFailures(count);
+  else sent(0, count);
   store<u32>(w() + W_TX_COUNT, 0);
-  if (refused < count) refuse(refused, <i32>ofMessage(W_TX_RESULT, refused));
+}
+
+function settleFailures(count: u32): void {
+  let refused: u32 = count;
+  for (let index: u32 = 0; index < count; ) {
+    const errno = load<i32>(messageAt(index), TX_RESULT);
+    const first = index++;
+    if (errno == 0) {
+      while (index < count && load<i32>(messageAt(index), TX_RESULT) == 0) index++;
+      sent(first, index - first);
+    } else if (mayGoApart(messageAt(first), errno)) refused = first;
+    else dropMessage(messageAt(first), dropOfErrno(errno));
+  }
+  if (refused < count) refuse(messageAt(refused), load<i32>(messageAt(refused), TX_RESULT));
+}
+
+// Whether the datagrams of a message that was refused may leave one by one: the kernel does not cut messages, or
+// not those whose datagrams it has to make fragments of.
+@inline
+function mayGoApart(message: usize, errno: i32): bool {
+  if (load<u32>(message, TX_FRAMES) == 1) return false;
+  return refusesSegmentation(errno) || (errno == EMSGSIZE && mayFragment(<usize>load<u32>(message, TX_OUT)));
+}
+
+@inline
+function mayFragment(out: usize): bool {
+  return (load<u32>(out, OUT_MARK) & MARK_FRAGMENT) != 0;
 }
 
 // What has not left is planned anew, datagram by datagram.
-function refuse(message: u32, errno: i32): void {
-  const socket = load<u32>(overlayAt(load<u32>(outAt(ofMessage(W_TX_OUT, message)), OUT_OVERLAY)), OVL_SOCKET);
-  if (errno == EINVAL) doubt(socket, errno);
+function refuse(message: usize, errno: i32): void {
+  const out = <usize>load<u32>(message, TX_OUT);
+  const socket = load<u32>(overlayAt(load<u16>(out, OUT_OVERLAY)), OVL_SOCKET);
+  if (errno != EIO && mayFragment(out)) {
+    // One by one none will be refused, so that they are too long is said here.
+    doubt(socket, errno);
+    sawTooLong();
+    upcallTooLong(load<u32>(out, OUT_ENDPOINT));
+  } else if (errno == EINVAL) doubt(socket, errno);
   else stopSegmenting(socket, errno);
   planApart();
 }
 
-// Every TAP write was tried; W_DELIVER_RESULT has what each answered.
+// What the writes of one call have delivered.
+let deliveredFrames: u32 = 0;
+let deliveredBytes: u32 = 0;
+
+// Every TAP write was tried; DELIVER_RESULT has what each answered.
 export function delivered(): void {
-  const count = load<u32>(w() + W_DELIVER_COUNT);
-  for (let delivery: u32 = 0; delivery < count; delivery++) {
-    const result = <i32>ofMessage(W_DELIVER_RESULT, delivery);
+  const end = deliveryAt(load<u32>(w() + W_DELIVER_COUNT));
+  deliveredFrames = 0;
+  deliveredBytes = 0;
+  for (let delivery = deliveryAt(0); delivery < end; delivery += DELIVER_SIZE) {
+    const result = load<i32>(delivery, DELIVER_RESULT);
     const isLost = result < 0;
-    let out = outAt(ofMessage(W_DELIVER_OUT, delivery));
+    let out = <usize>load<u32>(delivery, DELIVER_OUT);
     if (load<u32>(out, OUT_ENDPOINT) != 0) {
       settleTunnel(out, result);
       continue;
@@ -169,12 +196,10 @@ export function delivered(): void {
       settle(out, load<u32>(out, OUT_SETTLED) + 1, 1, cutLength(delivery), isLost);
       continue;
     }
-    settleDelivery(out, isLost);
-    for (let next = load<u32>(out, OUT_NEXT); next != 0; next = load<u32>(out, OUT_NEXT)) {
-      out = outAt(next);
-      settleDelivery(out, isLost);
-    }
+    for (; out != 0; out = load<u32>(out, OUT_NEXT)) settleDelivery(out, isLost);
   }
+  total(C_DELIVERED, deliveredFrames);
+  total(C_DELIVERED_BYTES, deliveredBytes);
 }
 
 // A write to the underlay TAP.
@@ -184,9 +209,9 @@ function settleTunnel(out: usize, result: i32): void {
   const bytes = load<u32>(out, OUT_BYTES);
   if (result >= 0) {
     countEndpoint(load<u32>(out, OUT_ENDPOINT), frames, bytes);
-    return countSent(load<u32>(out, OUT_OVERLAY), frames, bytes);
+    return countSent(load<u16>(out, OUT_OVERLAY), frames, bytes);
   }
-  dropFrames(dropOfErrno(-result), load<u32>(out, OUT_OVERLAY), load<u32>(out, OUT_SENDER), frames);
+  dropFrames(dropOfErrno(-result), load<u16>(out, OUT_OVERLAY), load<u32>(out, OUT_SENDER), frames);
 }
 
 @inline
@@ -199,9 +224,9 @@ function settleDelivery(out: usize, isLost: bool): void {
 @inline
 function settle(out: usize, settled: u32, frames: u32, bytes: u32, isLost: bool): void {
   store<u32>(out, settled, OUT_SETTLED);
-  if (isLost) return dropFrames(Drop.tap_error, load<u32>(out, OUT_OVERLAY), load<u32>(out, OUT_SENDER), frames);
-  total(C_DELIVERED, frames);
-  total(C_DELIVERED_BYTES, bytes);
+  if (isLost) return dropFrames(Drop.tap_error, load<u16>(out, OUT_OVERLAY), load<u32>(out, OUT_SENDER), frames);
+  deliveredFrames += frames;
+  deliveredBytes += bytes;
   const counters = vnicCounters(load<u32>(out, OUT_VNIC));
   bump(counters, VC_RX_FRAMES, frames);
   bump(counters, VC_RX_BYTES, bytes);

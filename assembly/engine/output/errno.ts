@@ -2,10 +2,10 @@
 
 import { Drop } from '../../layout';
 
-const EIO: i32 = 5;
+export const EIO: i32 = 5;
 export const EAGAIN: i32 = 11;
 export const EINVAL: i32 = 22;
-const EMSGSIZE: i32 = 90;
+export const EMSGSIZE: i32 = 90;
 const ENETDOWN: i32 = 100;
 const ENETUNREACH: i32 = 101;
 export const ENOBUFS: i32 = 105;

@@ -15,7 +15,6 @@ import {
   W_RUNS,
 } from '../../layout';
 import { segmentation } from '../../datapath/frame';
-import { outAt } from '../../datapath/output';
 import { w } from '../../datapath/worker';
 import { Segment } from '../../offload/flow-of';
 import { append, begin, SuperFrame } from '../../offload/gro';
@@ -27,10 +26,10 @@ import { vnetIsClear } from '../../wire/virtio';
 @unmanaged
 export class Run extends SuperFrame {
   vnic: u32;
-  /** Index of the head in the output list. */
-  first: u32;
-  /** Of the frame that joined last. */
-  last: u32;
+  /** Where the head's entry of the output list is. */
+  first: usize;
+  /** That of the frame that joined last. */
+  last: usize;
 }
 
 @inline
@@ -44,14 +43,20 @@ function isOpen(run: Run): bool {
   return run.key != 0;
 }
 
+// No run is open: most lists have none. Not known of what an instance before this one has left.
+let isIdle: bool = false;
+
 /** Forgets all runs; nothing is written anywhere. */
 export function forgetRuns(): void {
+  if (isIdle) return;
+  isIdle = true;
   for (let index: u32 = 0; index < <u32>RUNS_MAX; index++) runAt(index).key = 0;
 }
 
 /** The open run of a flow; the address 0: none. */
 @inline
 export function findRun(key: u64): Run {
+  if (isIdle) return changetype<Run>(0);
   const end = changetype<usize>(runAt(RUNS_MAX));
   for (let at = changetype<usize>(runAt(0)); at < end; at += RUN_SIZE) {
     if (changetype<Run>(at).key == key) return changetype<Run>(at);
@@ -71,29 +76,29 @@ function makeRoom(): Run {
   return oldest;
 }
 
-/** Opens a run of one: entry `index` of the list. False: there can be none. */
-export function openRun(index: u32, segment: Segment, vnic: u32): bool {
+/** Opens a run of one entry of the list. False: there can be none. */
+export function openRun(out: usize, segment: Segment, vnic: u32): bool {
   if (segment.key == 0) return false; // one flow in 2^64 looks like a free record
   const run = makeRoom();
+  isIdle = false;
   const from = changetype<usize>(segment);
   const to = changetype<usize>(run);
   for (let at: usize = 0; at < offsetof<Segment>(); at += 8) store<u64>(to + at, load<u64>(from + at));
   begin(run);
   run.vnic = vnic;
-  run.first = index;
-  run.last = index;
+  run.first = out;
+  run.last = out;
   return true;
 }
 
-/** Entry `index`, which continues the run, becomes its last frame. */
+/** An entry, which continues the run, becomes its last frame. */
 @inline
-export function growRun(run: Run, index: u32, segment: Segment): void {
-  const out = outAt(index);
-  store<u32>(outAt(run.last), index, OUT_NEXT);
+export function growRun(run: Run, out: usize, segment: Segment): void {
+  store<u32>(run.last, <u32>out, OUT_NEXT);
   store<u32>(out, 1, OUT_JOINED);
   store<u32>(out, load<u32>(out, OUT_FRAME) + run.headers, OUT_PAYLOAD);
   store<u32>(out, segment.payload, OUT_PAYLOAD_LEN);
-  run.last = index;
+  run.last = out;
   if (append(run, segment.frame, segment.payload)) closeRun(run);
 }
 
@@ -107,15 +112,17 @@ export function closeRunsOf(vnic: u32): void {
 
 /** Closes every run. */
 export function closeRuns(): void {
+  if (isIdle) return;
   for (let index: u32 = 0; index < <u32>RUNS_MAX; index++) {
     if (isOpen(runAt(index))) closeRun(runAt(index));
   }
+  isIdle = true;
 }
 
 /** Closes a run; what is more than one frame becomes a super-frame, and what is one stays alone. */
 export function closeRun(run: Run): void {
   run.key = 0;
-  const out = outAt(run.first);
+  const out = run.first;
   if (run.frames == 1) {
     if (run.mayBePartial) markSegment(out, run);
     return;

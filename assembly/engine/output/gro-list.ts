@@ -10,7 +10,6 @@
 // belongs to the flow and does not join closes its run, and what cannot be told closes those of its VNIC.
 
 import {
-  OUT_ENDPOINT,
   OUT_FRAME,
   OUT_LEN,
   OUT_SENDER,
@@ -18,7 +17,6 @@ import {
   OUT_VNIC,
   W_GRO_SEGMENT,
 } from '../../layout';
-import { outAt } from '../../datapath/output';
 import { w } from '../../datapath/worker';
 import { ACCEPT_PARTIAL, FlowOf, flowOf, Segment } from '../../offload/flow-of';
 import { continues, isPartialNext, mayBegin, mayJoin, verifyHead, verifyNext } from '../../offload/gro';
@@ -48,13 +46,11 @@ export function coalesceEnd(): void {
 }
 
 /**
- * Looks at entry `index` of the output list; entries come in the order of the list. One that goes to a VNIC joins an
- * earlier one's run, begins a run, or stays alone. `kinds`: KIND_TCP, KIND_UDP, what its VNIC takes super-frames of;
- * ACCEPT_PARTIAL. A frame with a partial checksum that stays alone is marked as one.
+ * Looks at an entry of the output list that goes to a VNIC; entries come in the list's order. It joins an earlier one's
+ * run, begins a run, or stays alone. `kinds`: KIND_TCP, KIND_UDP, what its VNIC takes super-frames of; ACCEPT_PARTIAL.
+ * A frame with a partial checksum that stays alone is marked as one.
  */
-export function coalesce(index: u32, kinds: u32): void {
-  const out = outAt(index);
-  if (load<u32>(out, OUT_ENDPOINT) != 0) return;
+export function coalesce(out: usize, kinds: u32): void {
   const vnic = load<u32>(out, OUT_VNIC);
   const segment = changetype<Segment>(w() + W_GRO_SEGMENT);
   const flow = flowOf(segment, load<u32>(out, OUT_FRAME), load<u32>(out, OUT_LEN), vnic);
@@ -69,11 +65,11 @@ export function coalesce(index: u32, kinds: u32): void {
   const run = findRun(segment.key);
   const fits = !isSuper && mayJoin(segment, kinds);
   if (changetype<usize>(run) != 0) {
-    if (fits && joins(run, segment, out, kinds)) return growRun(run, index, segment);
+    if (fits && joins(run, segment, out, kinds)) return growRun(run, out, segment);
     closeRun(run);
   }
   segment.mayBePartial = !isSuper && mayBePartial(out, kinds);
-  if (fits && mayBegin(segment, kinds) && openRun(index, segment, vnic)) return;
+  if (fits && mayBegin(segment, kinds) && openRun(out, segment, vnic)) return;
   if (segment.mayBePartial) markSegment(out, segment);
 }
 

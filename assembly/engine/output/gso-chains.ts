@@ -3,98 +3,88 @@
 // same mark (OUT_MARK); a shorter one ends the chain. Order within a flow holds: a flow has one endpoint and one source
 // port, and what cannot join its chain ends it.
 //
-// A chain's record, of CHAIN_SIZE bytes, says what it is so far. Records stand in sets, by what their chain leaves by;
-// where all of a set are in use, one of its chains ends.
+// A chain's record, of CHAIN_SIZE bytes, says what it is so far. It stands where the hash says of what its chain leaves
+// by; the chain that stood there before, of the same list or an older one, has ended.
 
 import {
-  CHAIN_SETS,
+  CHAINS_BITS,
+  CHAINS_MAX,
   CHAIN_SIZE,
-  CHAIN_WAYS,
   OUT_ENDPOINT,
   OUT_JOINED,
   OUT_LEN,
   OUT_MARK,
   OUT_NEXT,
-  OUT_OVERLAY,
-  OUT_SOURCE,
   SEGMENTS_MAX,
   UDP_PAYLOAD_MAX,
   VXLAN_HLEN,
   W_CHAINS,
 } from '../../layout';
-import { outAt } from '../../datapath/output';
 import { w } from '../../datapath/worker';
 
-const ENDPOINT: usize = 0; // u32
-const OVERLAY: usize = ENDPOINT + 4; // u32, which has counters of its own
-const SOURCE: usize = OVERLAY + 4; // u32
-const LIST: usize = SOURCE + 4; // u32 the list it is of: in use if that is the present one
-const TAIL: usize = LIST + 4; // u32 its last entry
-const LEN: usize = TAIL + 4; // u32 bytes of each frame, 0: it has ended
-const COUNT: usize = LEN + 4; // u32
-const BYTES: usize = COUNT + 4; // u32 of all datagrams
+const KEY: usize = 0; // u64 what it leaves by, and the list it is of
+const TAIL: usize = KEY + 8; // u32 where its last entry is, 0: it has ended
+const SIZE: usize = TAIL + 4; // u32 its datagrams in the high half, bytes of them all in the low one
+const ONE: u32 = 0x10000; // of those datagrams
 
-let list: u32 = 0;
-let victim: u32 = 0; // the chain to give up next where a set is full
+const MULTIPLIER: u64 = 0x9e3779b97f4a7c15; // 2^64 over the golden ratio: neighbours are far apart
+const LIST_SHIFT: u32 = 16; // an endpoint has so many bits, and 16 free ones above them
+const LISTS_MAX: u64 = 0xffff;
+
+let list: u64 = 0; // never that of a record of zeros
+
+// Forgets what an instance before this one had chained.
+export function chainsStart(): void {
+  memory.fill(w() + W_CHAINS, 0, CHAINS_MAX * CHAIN_SIZE);
+  list = 0;
+}
 
 export function chainsBegin(): void {
+  if (list == LISTS_MAX) chainsStart();
   list++;
 }
 
 // Chains an entry to the ones before that it can leave with.
 @inline
-export function chain(index: u32, out: usize): void {
-  const chain = find(out);
+export function chain(out: usize): void {
+  const by = load<u64>(out, OUT_ENDPOINT); // and OUT_OVERLAY, which has counters of its own, and OUT_SOURCE
+  const chain = chainOf(by);
   const len = load<u32>(out, OUT_LEN);
-  const tail = outAt(load<u32>(chain, TAIL));
-  const bytes = load<u32>(chain, BYTES) + len + VXLAN_HLEN;
-  const count = load<u32>(chain, COUNT);
-  const isFull = count >= <u32>SEGMENTS_MAX || bytes > <u32>UDP_PAYLOAD_MAX;
-  if (len > load<u32>(chain, LEN) || isFull || load<u32>(tail, OUT_MARK) != load<u32>(out, OUT_MARK)) {
-    return open(chain, index, len);
-  }
-  store<u32>(tail, index, OUT_NEXT);
+  if (load<u64>(chain, KEY) == keyOf(by) && joins(chain, out, len)) return;
+  store<u64>(chain, keyOf(by), KEY);
+  store<u32>(chain, <u32>out, TAIL);
+  store<u32>(chain, ONE + len + VXLAN_HLEN, SIZE);
+}
+
+// Whether it becomes the last one of that chain.
+@inline
+function joins(chain: usize, out: usize, len: u32): bool {
+  const tail = <usize>load<u32>(chain, TAIL);
+  if (tail == 0 || load<u32>(tail, OUT_MARK) != load<u32>(out, OUT_MARK)) return false;
+  const each = load<u32>(tail, OUT_LEN);
+  const size = load<u32>(chain, SIZE);
+  if (len > each || size / ONE >= <u32>SEGMENTS_MAX) return false;
+  if (size % ONE + len + VXLAN_HLEN > <u32>UDP_PAYLOAD_MAX) return false;
+  store<u32>(tail, <u32>out, OUT_NEXT);
   store<u32>(out, 1, OUT_JOINED);
-  store<u32>(chain, index, TAIL);
-  store<u32>(chain, count + 1, COUNT);
-  store<u32>(chain, bytes, BYTES);
-  if (len < load<u32>(chain, LEN)) store<u32>(chain, 0, LEN);
+  store<u32>(chain, len < each ? 0 : <u32>out, TAIL);
+  store<u32>(chain, size + ONE + len + VXLAN_HLEN, SIZE);
+  return true;
 }
 
 // An entry that leaves alone, and before which its flow's chain has to end.
 export function chainClose(out: usize): void {
-  store<u32>(find(out), 0, LEN);
-}
-
-// The chain of the entry's destination, or a record that has ended and is free for one.
-@inline
-function find(out: usize): usize {
-  const endpoint = load<u32>(out, OUT_ENDPOINT);
-  const overlay = load<u32>(out, OUT_OVERLAY);
-  const source = <u32>load<u16>(out, OUT_SOURCE);
-  const set = (endpoint + source * 5 + overlay * 11) % CHAIN_SETS; // neighbours of one kind stand in sets of their own
-  let chain = w() + W_CHAINS + <usize>set * (CHAIN_WAYS * CHAIN_SIZE);
-  const end = chain + CHAIN_WAYS * CHAIN_SIZE;
-  while (load<u32>(chain, LIST) == list) {
-    const isSame = load<u32>(chain, ENDPOINT) == endpoint && load<u32>(chain, OVERLAY) == overlay;
-    if (isSame && load<u32>(chain, SOURCE) == source) return chain;
-    chain += CHAIN_SIZE;
-    if (chain != end) continue;
-    chain -= (1 + (victim++ % CHAIN_WAYS)) * CHAIN_SIZE;
-    break;
-  }
-  store<u32>(chain, endpoint, ENDPOINT);
-  store<u32>(chain, overlay, OVERLAY);
-  store<u32>(chain, source, SOURCE);
-  store<u32>(chain, list, LIST);
-  store<u32>(chain, 0, LEN);
-  return chain;
+  const by = load<u64>(out, OUT_ENDPOINT);
+  const chain = chainOf(by);
+  if (load<u64>(chain, KEY) == keyOf(by)) store<u32>(chain, 0, TAIL);
 }
 
 @inline
-function open(chain: usize, index: u32, len: u32): void {
-  store<u32>(chain, index, TAIL);
-  store<u32>(chain, len, LEN);
-  store<u32>(chain, 1, COUNT);
-  store<u32>(chain, len + VXLAN_HLEN, BYTES);
+function chainOf(by: u64): usize {
+  return w() + W_CHAINS + <usize>((by * MULTIPLIER) >> (64 - CHAINS_BITS)) * CHAIN_SIZE;
+}
+
+@inline
+function keyOf(by: u64): u64 {
+  return by | (list << LIST_SHIFT);
 }

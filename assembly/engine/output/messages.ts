@@ -1,9 +1,10 @@
-// Entries of the output list for the underlay, as messages for sendmmsg or SENDMSG. A message is one of
-//  * a datagram, where its frame is
+// Entries of the output list for the underlay, as messages. A message is one of
+//  * a datagram, where its frame is; without options of its own it is no more than its record of W_TX, and the engine
+//    hands it over in the way that costs it least
 //  * a chain of equally long datagrams (gso-chains.ts), which the kernel cuts again: small ones are copied behind one
 //    another, which costs less than to have the kernel gather them; of large ones it is the other way round
 //  * segments of a super-frame, each written anew (offload/gso.ts), which the kernel cuts again
-// A super-frame of more segments than one send may carry makes several messages.
+// A super-frame of more segments than one send may carry makes several messages. All but the first kind have a msghdr.
 //
 // What is made anew stands in an arena of two sends, which is always the same memory and so stays in the cache; when it
 // is full, the host sends, and the rest follows in the next round.
@@ -15,12 +16,15 @@ import {
   EP_SOCKADDR,
   EP_SOCKADDR_LEN,
   IOVEC_SIZE,
+  MARK_FRAGMENT,
+  MARK_FRAGMENT_SHIFT,
   MMSGHDR_SIZE,
   MSG_NAME,
   MSG_NAMELEN,
   OUT_ENDPOINT,
   OUT_FRAME,
   OUT_FRAMES,
+  OUT_JOINED,
   OUT_LEN,
   OUT_MARK,
   OUT_NEXT,
@@ -35,23 +39,27 @@ import {
   SOURCES_MAX,
   SOURCE_KINDS,
   TX_ARENA_SIZE,
+  TX_BYTES,
+  TX_FD,
+  TX_FRAMES,
   TX_IOV_MAX,
+  TX_OUT,
+  TX_SIZE,
+  TX_VECTORS,
   UDP_PAYLOAD_MAX,
   VXLAN_HLEN,
   W_NO_SEGMENT,
   W_SOURCE_FDS,
+  W_TX,
   W_TX_ARENA,
-  W_TX_BYTES,
   W_TX_CONTROL,
   W_TX_COUNT,
-  W_TX_FD,
-  W_TX_FRAMES,
   W_TX_IOV,
+  W_TX_LONE_IOV,
   W_TX_MMSG,
-  W_TX_OUT,
 } from '../../layout';
-import { outAt } from '../../datapath/output';
 import { segmentation } from '../../datapath/frame';
+import { pathFrameMax } from '../../datapath/too-big';
 import { segmentOpen, segmentWrite } from '../../offload/gso';
 import { w } from '../../datapath/worker';
 import { endpointAt, overlayAt } from '../../table/records';
@@ -64,6 +72,7 @@ const GATHER_MIN: u32 = 1024; // bytes of a datagram that is large
 // From messagesBegin on, of one round:
 let cursor: usize = 0; // where the used part of the arena ends
 let vectors: u32 = 0; // iovecs in use
+let nextMessage: usize = 0; // where the next one's record goes
 
 export function messagesStart(): void {
   clearMessages(w() + W_TX_MMSG, EMIT_MAX);
@@ -72,7 +81,18 @@ export function messagesStart(): void {
 export function messagesBegin(): void {
   cursor = arena();
   vectors = 0;
-  store<u32>(w() + W_TX_COUNT, 0);
+  nextMessage = messageAt(0);
+}
+
+// All messages of the round are made. Answers how many they are.
+export function messagesEnd(): u32 {
+  store<u32>(w() + W_TX_COUNT, madeMessages());
+  return madeMessages();
+}
+
+@inline
+function madeMessages(): u32 {
+  return <u32>(nextMessage - messageAt(0)) / TX_SIZE;
 }
 
 @inline
@@ -84,31 +104,57 @@ function arena(): usize {
 @inline
 export function maySegment(out: usize): bool {
   if (isInDoubt()) return false;
-  if (!(load<u32>(overlayAt(load<u32>(out, OUT_OVERLAY)), OVL_FLAGS) & OVL_FLAG_SEGMENT)) return false;
+  if (!(load<u32>(overlayAt(load<u16>(out, OUT_OVERLAY)), OVL_FLAGS) & OVL_FLAG_SEGMENT)) return false;
   return load<u32>(w() + W_NO_SEGMENT + ((<usize>(load<u16>(out, OUT_SOURCE) / SOURCES_MAX)) << 2)) == 0;
 }
 
 // The chain that starts with this entry, as one message. False: no room.
+export function emitChain(out: usize): bool {
+  if (load<u32>(out, OUT_NEXT) != 0) {
+    if (!hasToBeCut(out, load<u32>(out, OUT_LEN))) return emitJoined(out);
+    leaveChain(out);
+  }
+  return load<u32>(out, OUT_MARK) == 0 ? emitLone(out) : emitMarked(out, load<u32>(out, OUT_LEN) + VXLAN_HLEN);
+}
+
+// A datagram without options. False: no room.
 @inline
-export function emitChain(index: u32, out: usize): bool {
-  if (load<u32>(out, OUT_NEXT) != 0) return emitJoined(index, out);
-  if (!hasRoom(0)) return false;
-  const len = VXLAN_HLEN + load<u32>(out, OUT_LEN);
-  const first = vectors;
-  push(<usize>load<u32>(out, OUT_FRAME) - VXLAN_HLEN, len);
-  emit(index, out, first, len, 1, 0);
+export function emitLone(out: usize): bool {
+  if (nextMessage == messageAt(EMIT_MAX)) return false;
+  list(out, 0, 1, load<u32>(out, OUT_LEN), 0);
   return true;
 }
 
-function emitJoined(index: u32, head: usize): bool {
+// A datagram with options.
+function emitMarked(out: usize, len: u32): bool {
+  if (!hasRoom(0)) return false;
+  const first = vectors;
+  push(<usize>load<u32>(out, OUT_FRAME) - VXLAN_HLEN, len);
+  emit(out, first, len, 1, 0);
+  return true;
+}
+
+// Whether the kernel has to make fragments of a datagram with a frame of so many bytes. It does not do so with
+// UDP_SEGMENT: EMSGSIZE.
+@inline
+function hasToBeCut(out: usize, len: u32): bool {
+  return (load<u32>(out, OUT_MARK) & MARK_FRAGMENT) != 0 && len > pathFrameMax(load<u32>(out, OUT_ENDPOINT));
+}
+
+// The head of a chain leaves alone; the next one is the head of the others.
+function leaveChain(out: usize): void {
+  store<u32>(load<u32>(out, OUT_NEXT), 0, OUT_JOINED);
+  store<u32>(out, 0, OUT_NEXT);
+}
+
+function emitJoined(head: usize): bool {
   if (!hasRoom(UDP_PAYLOAD_MAX)) return false;
   const size: u32 = VXLAN_HLEN + load<u32>(head, OUT_LEN);
   const first = vectors;
   const start = cursor;
   let bytes: u32 = 0;
   let count: u32 = 0;
-  for (let next = index; next != 0 || count == 0; next = load<u32>(outAt(next), OUT_NEXT)) {
-    const out = outAt(next);
+  for (let out = head; out != 0; out = load<u32>(out, OUT_NEXT)) {
     const datagram = <usize>load<u32>(out, OUT_FRAME) - VXLAN_HLEN;
     const len = VXLAN_HLEN + load<u32>(out, OUT_LEN);
     if (size >= GATHER_MIN) push(datagram, len);
@@ -117,18 +163,18 @@ function emitJoined(index: u32, head: usize): bool {
     count++;
   }
   if (size < GATHER_MIN) pushMade(start, bytes);
-  emit(index, head, first, bytes, count, size);
+  emit(head, first, bytes, count, size);
   return true;
 }
 
 // The segments of a super-frame that are not settled yet. False: no room for all of them.
-export function emitSegments(index: u32): bool {
-  const out = outAt(index);
+export function emitSegments(out: usize): bool {
   const gso = segmentation();
   segmentOpen(gso, load<u32>(out, OUT_FRAME), load<u32>(out, OUT_LEN), out + OUT_VNET); // as it was when it was taken
   const size = VXLAN_HLEN + gso.headers + gso.payload;
-  const most = maySegment(out) ? min(<u32>SEGMENTS_MAX, max(1, UDP_PAYLOAD_MAX / size)) : 1;
-  const vxlan = load<u64>(overlayAt(load<u32>(out, OUT_OVERLAY)), OVL_HEADER);
+  const mayShare = maySegment(out) && !hasToBeCut(out, size - VXLAN_HLEN);
+  const most = mayShare ? min(<u32>SEGMENTS_MAX, max(1, UDP_PAYLOAD_MAX / size)) : 1;
+  const vxlan = load<u64>(overlayAt(load<u16>(out, OUT_OVERLAY)), OVL_HEADER);
   const end = load<u32>(out, OUT_FRAMES);
   for (let segment = load<u32>(out, OUT_SETTLED); segment < end; ) {
     const count = min(end - segment, most);
@@ -141,7 +187,7 @@ export function emitSegments(index: u32): bool {
     const len = <u32>(cursor - start);
     const first = vectors;
     pushMade(start, len);
-    emit(index, out, first, len, count, size);
+    emit(out, first, len, count, size);
   }
   return true;
 }
@@ -157,7 +203,7 @@ export function reserve(size: u32): usize {
 // Whether one more message may be made, of so many bytes of the arena.
 @inline
 function hasRoom(size: u32): bool {
-  if (load<u32>(w() + W_TX_COUNT) == <u32>EMIT_MAX || vectors + SEGMENTS_MAX > <u32>TX_IOV_MAX) return false;
+  if (nextMessage == messageAt(EMIT_MAX) || vectors + SEGMENTS_MAX > <u32>TX_IOV_MAX) return false;
   return cursor + size <= arena() + TX_ARENA_SIZE;
 }
 
@@ -177,27 +223,74 @@ function pushMade(start: usize, len: u32): void {
 // A message of the iovecs from `first` on: `count` datagrams of `size` bytes, the last of which may be shorter, of
 // `len` bytes in all.
 @inline
-function emit(index: u32, out: usize, first: u32, len: u32, count: u32, size: u32): void {
-  const at = <usize>load<u32>(w() + W_TX_COUNT);
-  const endpoint = endpointAt(load<u32>(out, OUT_ENDPOINT));
-  const header = w() + W_TX_MMSG + at * MMSGHDR_SIZE;
-  store<u64>(header, address(endpoint + EP_SOCKADDR), MSG_NAME);
-  store<u32>(header, load<u32>(endpoint, EP_SOCKADDR_LEN), MSG_NAMELEN);
+function emit(out: usize, first: u32, len: u32, count: u32, size: u32): void {
+  const at = madeMessages();
+  const header = headerAt(at);
+  name(header, out);
   message(header, w() + W_TX_IOV + <usize>first * IOVEC_SIZE, vectors - first);
   const mark = load<u32>(out, OUT_MARK);
   if (count > 1 || mark != 0) {
-    const control = w() + W_TX_CONTROL + at * CONTROL_SIZE;
-    attachOptions(header, control, count > 1 ? size : 0, mark, endpoint + EP_SOCKADDR);
+    const control = w() + W_TX_CONTROL + <usize>at * CONTROL_SIZE;
+    const to = endpointAt(load<u32>(out, OUT_ENDPOINT)) + EP_SOCKADDR;
+    attachOptions(header, control, count > 1 ? size : 0, mark, to);
   }
-  store<i32>(w() + W_TX_FD + (at << 2), sourceFd(out, count));
-  store<u32>(w() + W_TX_OUT + (at << 2), index);
-  store<u32>(w() + W_TX_FRAMES + (at << 2), count);
-  store<u32>(w() + W_TX_BYTES + (at << 2), len - count * VXLAN_HLEN);
-  store<u32>(w() + W_TX_COUNT, <u32>at + 1);
+  list(out, mark, count, len - count * VXLAN_HLEN, vectors - first);
+}
+
+// Its msghdr.
+@inline
+export function headerAt(index: u32): usize {
+  return w() + W_TX_MMSG + <usize>index * MMSGHDR_SIZE;
+}
+
+// Names an entry's endpoint.
+@inline
+function name(header: usize, out: usize): void {
+  const endpoint = endpointAt(load<u32>(out, OUT_ENDPOINT));
+  store<u64>(header, address(endpoint + EP_SOCKADDR), MSG_NAME);
+  store<u32>(header, load<u32>(endpoint, EP_SOCKADDR_LEN), MSG_NAMELEN);
+}
+
+// The record of a message, up to EMIT_MAX.
+@inline
+export function messageAt(index: u32): usize {
+  return w() + W_TX + <usize>index * TX_SIZE;
+}
+
+// `frames` datagrams with `bytes` of frame, marked so.
+@inline
+function list(out: usize, mark: u32, frames: u32, bytes: u32, itsVectors: u32): void {
+  const record = nextMessage;
+  store<i32>(record, sourceFd(out, frames, mark), TX_FD);
+  store<u32>(record, <u32>out, TX_OUT);
+  store<u32>(record, frames, TX_FRAMES);
+  store<u32>(record, bytes, TX_BYTES);
+  store<u64>(record, itsVectors, TX_VECTORS); // and TX_RESULT: 0
+  nextMessage = record + TX_SIZE;
+}
+
+// Whether a message is a datagram without a msghdr.
+@inline
+export function isLone(record: usize): bool {
+  return load<u32>(record, TX_VECTORS) == 0;
+}
+
+// Makes a msghdr for each message that has none.
+export function completeMessages(): void {
+  const count = load<u32>(w() + W_TX_COUNT);
+  for (let index: u32 = 0; index < count; index++) {
+    const record = messageAt(index);
+    if (!isLone(record)) continue;
+    const out = <usize>load<u32>(record, TX_OUT);
+    const vector = w() + W_TX_LONE_IOV + <usize>index * IOVEC_SIZE;
+    iovec(vector, <usize>load<u32>(out, OUT_FRAME) - VXLAN_HLEN, load<u32>(record, TX_BYTES) + VXLAN_HLEN);
+    name(headerAt(index), out);
+    message(headerAt(index), vector, 1);
+  }
 }
 
 @inline
-function sourceFd(out: usize, count: u32): i32 {
-  const kind = <usize>(count == 1);
+function sourceFd(out: usize, count: u32, mark: u32): i32 {
+  const kind = <usize>(count == 1) + <usize>((mark & MARK_FRAGMENT) >> (MARK_FRAGMENT_SHIFT - 1));
   return load<i32>(w() + W_SOURCE_FDS + ((<usize>load<u16>(out, OUT_SOURCE) * SOURCE_KINDS + kind) << 2));
 }

@@ -14,27 +14,28 @@ import {
   OUT_NEXT,
   OUT_OVERLAY,
   OUT_SETTLED,
+  OUT_SIZE,
   OUT_VNET,
-  W_DELIVER_COUNT,
   W_OUT_COUNT,
   W_OUT_EMITTED,
   W_OUT_PLANNED,
-  W_TX_COUNT,
 } from '../../layout';
 import { coalesce, coalesceBegin, coalesceEnd } from './gro-list';
 import { kindsOf } from '../../offload/gro';
-import { outAt, outForget } from '../../datapath/output';
+import { outAt, outForget, outIsPlain } from '../../datapath/output';
 import { w } from '../../datapath/worker';
 import { VNET_GSO_NONE, vnetGsoType } from '../../wire/virtio';
-import { deliveriesBegin, emitDelivery } from './tap-writes';
+import { deliveriesBegin, deliveriesEnd, emitDelivery } from './tap-writes';
 import { settleDoubt } from './doubt';
-import { chain, chainClose, chainsBegin } from './gso-chains';
-import { emitTunnel, isTunnel, planTunnel, tunnelIsWanted } from './tunnel-writes';
-import { emitChain, emitSegments, maySegment, messagesBegin, messagesStart } from './messages';
+import { chain, chainClose, chainsBegin, chainsStart } from './gso-chains';
+import { emitTunnel, isTunnel, planTunnel, tunnelIsWanted, tunnelStart } from './tunnel-writes';
+import { emitChain, emitLone, emitSegments, maySegment, messagesBegin, messagesEnd, messagesStart } from './messages';
 
 // Writes what never changes in the descriptors, and forgets what an instance before this one had listed.
 export function outputStart(): void {
   messagesStart();
+  chainsStart();
+  tunnelStart();
   forgetList();
 }
 
@@ -51,10 +52,12 @@ export function prepare(): u32 {
   if (load<u32>(w() + W_OUT_PLANNED) == 0) plan(count);
   messagesBegin();
   deliveriesBegin();
-  let index = load<u32>(w() + W_OUT_EMITTED);
-  while (index < count && emitEntry(index)) index++;
-  store<u32>(w() + W_OUT_EMITTED, index);
-  const emitted = load<u32>(w() + W_TX_COUNT) + load<u32>(w() + W_DELIVER_COUNT);
+  const first = outAt(load<u32>(w() + W_OUT_EMITTED));
+  const end = outAt(count);
+  let out = first;
+  while (out < end && emitEntry(out)) out += OUT_SIZE;
+  store<u32>(w() + W_OUT_EMITTED, load<u32>(w() + W_OUT_EMITTED) + <u32>(out - first) / OUT_SIZE);
+  const emitted = messagesEnd() + deliveriesEnd();
   if (emitted == 0) forgetList();
   return emitted;
 }
@@ -65,15 +68,19 @@ function plan(count: u32): void {
   const byTap = tunnelIsWanted();
   let overlay: u32 = 0; // whose datagrams may share a send, or not
   let mayShare = false;
-  for (let index: u32 = 0; index < count; index++) {
-    const out = outAt(index);
-    const its = load<u32>(out, OUT_OVERLAY);
+  let owner: u32 = 0; // whose VNICs take super-frames of these kinds
+  let kinds: u32 = 0;
+  const end = outAt(count);
+  for (let out = outAt(0); out < end; out += OUT_SIZE) {
+    const its = <u32>load<u16>(out, OUT_OVERLAY);
     if (load<u32>(out, OUT_ENDPOINT) == 0) {
-      coalesce(index, kindsOf(its));
+      if (its != owner) kinds = kindsOf(its);
+      owner = its;
+      coalesce(out, kinds);
     } else if (!byTap || !planTunnel(out)) {
       if (its != overlay) mayShare = maySegment(out);
       overlay = its;
-      if (mayShare && !isSuper(out)) chain(index, out);
+      if (mayShare && !isSuper(out)) chain(out);
       else chainClose(out);
     }
   }
@@ -88,12 +95,23 @@ function isSuper(out: usize): bool {
 }
 
 // Whether the next entry may follow.
-function emitEntry(index: u32): bool {
-  const out = outAt(index);
-  if (load<u32>(out, OUT_JOINED) || load<u32>(out, OUT_SETTLED) == load<u32>(out, OUT_FRAMES)) return true;
-  if (load<u32>(out, OUT_ENDPOINT) == 0) return emitDelivery(index, out);
-  if (isTunnel(out)) return emitTunnel(index);
-  return isSuper(out) ? emitSegments(index) : emitChain(index, out);
+@inline
+function emitEntry(out: usize): bool {
+  if (load<u32>(out, OUT_JOINED)) return true;
+  if (load<u32>(out, OUT_ENDPOINT) == 0) return isSettled(out) || emitDelivery(out);
+  return outIsPlain(out) ? emitLone(out) : emitOther(out);
+}
+
+@inline
+function isSettled(out: usize): bool {
+  return load<u32>(out, OUT_SETTLED) == load<u32>(out, OUT_FRAMES);
+}
+
+// What is more than one datagram to an endpoint, or less.
+function emitOther(out: usize): bool {
+  if (isSettled(out)) return true;
+  if (isTunnel(out)) return emitTunnel(out);
+  return isSuper(out) ? emitSegments(out) : emitChain(out);
 }
 
 // The kernel will not cut messages for a socket: what has not left is planned anew, datagram by datagram.

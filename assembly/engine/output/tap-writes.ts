@@ -3,7 +3,13 @@
 // for each of its frames, which are made in the arena of messages.ts.
 
 import {
+  DELIVER_FD,
+  DELIVER_FIRST,
   DELIVER_IOV_MAX,
+  DELIVER_OUT,
+  DELIVER_RESULT,
+  DELIVER_SIZE,
+  DELIVER_VECTORS,
   EMIT_MAX,
   IOVEC_SIZE,
   OUT_FRAME,
@@ -17,18 +23,14 @@ import {
   OUT_VNIC,
   TUNNEL_HEADERS_SIZE,
   VNET_SIZE,
+  W_DELIVER,
   W_DELIVER_COUNT,
-  W_DELIVER_FD,
-  W_DELIVER_FIRST,
   W_DELIVER_IOV,
-  W_DELIVER_IOVS,
-  W_DELIVER_OUT,
   W_NO_VNET,
   W_TUNNEL_HEADERS,
   W_VNIC_WRITE_FDS,
 } from '../../layout';
 import { segmentation } from '../../datapath/frame';
-import { outAt } from '../../datapath/output';
 import { w } from '../../datapath/worker';
 import { KIND_TCP, KIND_UDP } from '../../offload/flow-of';
 import { segmentOpen, segmentWrite } from '../../offload/gso';
@@ -39,56 +41,81 @@ import { reserve } from './messages';
 
 const CUT: u32 = 1; // in OUT_PAYLOAD, where no frame is
 
-let vectors: u32 = 0; // iovecs in use
+// From deliveriesBegin on, of one round:
+let vector: usize = 0; // where the next iovec goes
+let nextDelivery: usize = 0; // where the next write's record goes
 
 export function deliveriesBegin(): void {
-  vectors = 0;
-  store<u32>(w() + W_DELIVER_COUNT, 0);
+  vector = w() + W_DELIVER_IOV;
+  nextDelivery = deliveryAt(0);
+}
+
+// All writes of the round are made. Answers how many they are.
+export function deliveriesEnd(): u32 {
+  store<u32>(w() + W_DELIVER_COUNT, madeDeliveries());
+  return madeDeliveries();
+}
+
+@inline
+function madeDeliveries(): u32 {
+  return <u32>(nextDelivery - deliveryAt(0)) / DELIVER_SIZE;
 }
 
 // Where the next write's headers may stand that are not of the frame; 0: no room for a write of two pieces.
 @inline
 export function nextWriteHeaders(): usize {
-  const at = load<u32>(w() + W_DELIVER_COUNT);
-  if (vectors + 2 > <u32>DELIVER_IOV_MAX || at == <u32>EMIT_MAX) return 0;
-  return w() + W_TUNNEL_HEADERS + <usize>at * TUNNEL_HEADERS_SIZE;
+  if (!hasRoom()) return 0;
+  return w() + W_TUNNEL_HEADERS + <usize>madeDeliveries() * TUNNEL_HEADERS_SIZE;
+}
+
+// Whether a write of two pieces can be made.
+@inline
+function hasRoom(): bool {
+  return hasVectors(2) && nextDelivery != deliveryAt(EMIT_MAX);
+}
+
+@inline
+function hasVectors(count: usize): bool {
+  return vector + count * IOVEC_SIZE <= w() + W_DELIVER_IOV + DELIVER_IOV_MAX * IOVEC_SIZE;
 }
 
 // A write of `headers` and what stands at `base`.
-export function emitWrite(index: u32, fd: i32, headers: usize, headersLen: u32, base: usize, len: u32): void {
-  const first = vectors;
+export function emitWrite(out: usize, fd: i32, headers: usize, headersLen: u32, base: usize, len: u32): void {
+  const first = vector;
   push(headers, headersLen);
   push(base, len);
-  list(index, fd, first);
+  list(out, fd, first);
 }
 
 @inline
 function push(base: usize, len: u32): void {
-  iovec(w() + W_DELIVER_IOV + <usize>(vectors++) * IOVEC_SIZE, base, len);
+  iovec(vector, base, len);
+  vector += IOVEC_SIZE;
 }
 
 // The run that starts with this entry, as one write. False: no room.
 @inline
-export function emitDelivery(index: u32, out: usize): bool {
-  if (isCut(out)) return emitCut(index, out);
-  const first = vectors;
-  if (first + 2 > <u32>DELIVER_IOV_MAX || load<u32>(w() + W_DELIVER_COUNT) == <u32>EMIT_MAX) return false;
+export function emitDelivery(out: usize): bool {
+  if (isCut(out)) return emitCut(out);
+  if (!hasRoom()) return false;
+  const first = vector;
   const trimmed = load<u32>(out, OUT_PAYLOAD_LEN); // a run's first frame, without padding at its end
-  push(out + OUT_VNET, VNET_SIZE);
-  push(load<u32>(out, OUT_FRAME), trimmed == 0 ? load<u32>(out, OUT_LEN) : trimmed);
+  iovec(first, out + OUT_VNET, VNET_SIZE);
+  iovec(first + IOVEC_SIZE, load<u32>(out, OUT_FRAME), trimmed == 0 ? load<u32>(out, OUT_LEN) : trimmed);
+  vector = first + 2 * IOVEC_SIZE;
   if (load<u32>(out, OUT_NEXT) != 0 && !pushJoined(load<u32>(out, OUT_NEXT))) {
-    vectors = first;
+    vector = first;
     return false;
   }
-  list(index, load<i32>(w() + W_VNIC_WRITE_FDS + ((<usize>load<u32>(out, OUT_VNIC)) << 2)), first);
+  list(out, load<i32>(w() + W_VNIC_WRITE_FDS + ((<usize>load<u32>(out, OUT_VNIC)) << 2)), first);
   return true;
 }
 
 // The payloads of the frames that were joined to a run's first, from this entry on.
-function pushJoined(from: u32): bool {
-  for (let next = from; next != 0; next = load<u32>(outAt(next), OUT_NEXT)) {
-    if (vectors == <u32>DELIVER_IOV_MAX) return false;
-    push(load<u32>(outAt(next), OUT_PAYLOAD), load<u32>(outAt(next), OUT_PAYLOAD_LEN));
+function pushJoined(from: usize): bool {
+  for (let next = from; next != 0; next = load<u32>(next, OUT_NEXT)) {
+    if (!hasVectors(1)) return false;
+    push(load<u32>(next, OUT_PAYLOAD), load<u32>(next, OUT_PAYLOAD_LEN));
   }
   return true;
 }
@@ -106,34 +133,40 @@ export function isCut(out: usize): bool {
 }
 
 // Its frames that are not settled yet. False: no room for all of them.
-function emitCut(index: u32, out: usize): bool {
+function emitCut(out: usize): bool {
   const fd = load<i32>(w() + W_VNIC_WRITE_FDS + ((<usize>load<u32>(out, OUT_VNIC)) << 2));
   const gso = segmentation();
   segmentOpen(gso, load<u32>(out, OUT_FRAME), load<u32>(out, OUT_LEN), out + OUT_VNET);
   const size = gso.headers + gso.payload;
   const end = load<u32>(out, OUT_FRAMES);
   for (let segment = load<u32>(out, OUT_SETTLED); segment < end; segment++) {
-    if (vectors + 2 > <u32>DELIVER_IOV_MAX || load<u32>(w() + W_DELIVER_COUNT) == <u32>EMIT_MAX) return false;
+    if (!hasRoom()) return false;
     const at = reserve(size);
     if (at == 0) return false;
-    emitWrite(index, fd, w() + W_NO_VNET, VNET_SIZE, at, segmentWrite(gso, at, segment));
+    emitWrite(out, fd, w() + W_NO_VNET, VNET_SIZE, at, segmentWrite(gso, at, segment));
   }
   return true;
 }
 
 // Bytes of the frame that a write of emitCut carries.
-export function cutLength(delivery: u32): u32 {
-  const first = load<u32>(w() + W_DELIVER_FIRST + ((<usize>delivery) << 2));
-  return <u32>load<u64>(w() + W_DELIVER_IOV + <usize>(first + 1) * IOVEC_SIZE, 8);
+export function cutLength(delivery: usize): u32 {
+  return <u32>load<u64>(load<u32>(delivery, DELIVER_FIRST) + IOVEC_SIZE, 8);
+}
+
+/** The record of a write, up to EMIT_MAX. */
+@inline
+export function deliveryAt(index: u32): usize {
+  return w() + W_DELIVER + <usize>index * DELIVER_SIZE;
 }
 
 // The iovecs from `first` on are one write.
 @inline
-function list(index: u32, fd: i32, first: u32): void {
-  const at = <usize>load<u32>(w() + W_DELIVER_COUNT);
-  store<u32>(w() + W_DELIVER_FIRST + (at << 2), first);
-  store<u32>(w() + W_DELIVER_IOVS + (at << 2), vectors - first);
-  store<i32>(w() + W_DELIVER_FD + (at << 2), fd);
-  store<u32>(w() + W_DELIVER_OUT + (at << 2), index);
-  store<u32>(w() + W_DELIVER_COUNT, <u32>at + 1);
+function list(out: usize, fd: i32, first: usize): void {
+  const delivery = nextDelivery;
+  store<i32>(delivery, fd, DELIVER_FD);
+  store<u32>(delivery, <u32>out, DELIVER_OUT);
+  store<u32>(delivery, <u32>first, DELIVER_FIRST);
+  store<u32>(delivery, <u32>(vector - first) / IOVEC_SIZE, DELIVER_VECTORS);
+  store<i32>(delivery, 0, DELIVER_RESULT);
+  nextDelivery = delivery + DELIVER_SIZE;
 }

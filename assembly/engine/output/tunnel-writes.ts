@@ -7,8 +7,10 @@
 // not take, in bytes or at all, is always left to the sockets, which say so.
 
 import {
+  MARK_FRAGMENT,
   OUT_ENDPOINT,
   OUT_FRAME,
+  OUT_FRAMES,
   OUT_LEN,
   OUT_MARK,
   OUT_PAYLOAD,
@@ -17,15 +19,18 @@ import {
   OUT_VNET,
   SOCK_FLAGS,
   SOCK_FLAG_CHECKSUM,
+  SOCK_FLAG_CHECKSUM_FRAGMENTABLE,
   SOCK_SOURCE_PORTS,
   SOURCES_MAX,
   UNDERLAY_TAP,
   VNIC_FLAGS,
   VXLAN_HLEN,
+  WORKERS_BASE,
+  WORKERS_MAX,
   W_OUT_SUPER,
+  W_SIZE,
   W_VNIC_FDS,
 } from '../../layout';
-import { outAt } from '../../datapath/output';
 import { w } from '../../datapath/worker';
 import { socketAt, vnicAt } from '../../table/records';
 import { routeHeaderLength, routeMtu, routeOf } from '../../table/routes';
@@ -52,6 +57,15 @@ import { l3Offset, vlanDepth } from '../../wire/vlan';
 import { emitWrite, nextWriteHeaders } from './tap-writes';
 
 const IP_LENGTH_MAX: u32 = 0xffff;
+
+// The IPv4 identification of the next datagram that may be fragmented (RFC 6864 section 4.3: no other between the same
+// addresses should have it at the time). Whoever cuts a super-frame counts on from its first.
+let nextId: u32 = 0;
+
+// Workers count by themselves, and begin far apart.
+export function tunnelStart(): void {
+  nextId = (0x10000 / WORKERS_MAX) * <u32>((w() - WORKERS_BASE) / W_SIZE);
+}
 
 @inline
 function isSuper(out: usize): bool {
@@ -95,22 +109,25 @@ function innerHeaders(out: usize): u32 {
 }
 
 // False: no room.
-export function emitTunnel(index: u32): bool {
+export function emitTunnel(out: usize): bool {
   const headers = nextWriteHeaders();
   if (headers == 0) return false;
-  const out = outAt(index);
   const hlen = load<u32>(out, OUT_PAYLOAD_LEN);
   const len = load<u32>(out, OUT_LEN) + VXLAN_HLEN;
   const source = <u32>load<u16>(out, OUT_SOURCE);
   const socket = socketAt(source / SOURCES_MAX);
-  const withChecksum = (load<u32>(socket, SOCK_FLAGS) & SOCK_FLAG_CHECKSUM) != 0;
+  const mark = load<u32>(out, OUT_MARK);
+  const flag = mark & MARK_FRAGMENT ? SOCK_FLAG_CHECKSUM_FRAGMENTABLE : SOCK_FLAG_CHECKSUM;
+  const withChecksum = (load<u32>(socket, SOCK_FLAGS) & flag) != 0;
   const port = <u32>load<u16>(socket + SOCK_SOURCE_PORTS + ((<usize>(source % SOURCES_MAX)) << 1));
   outerStamp(headers + TUNNEL_VNET_SIZE, load<u32>(out, OUT_PAYLOAD), hlen, len, port, withChecksum);
-  const mark = load<u32>(out, OUT_MARK);
-  if (mark != 0) outerSetMark(headers + TUNNEL_VNET_SIZE, hlen, mark);
+  if (mark != 0) {
+    outerSetMark(headers + TUNNEL_VNET_SIZE, hlen, mark, nextId);
+    if (mark & MARK_FRAGMENT) nextId += load<u32>(out, OUT_FRAMES);
+  }
   describe(headers, out, hlen, withChecksum);
   const fd = load<i32>(w() + W_VNIC_FDS + UNDERLAY_TAP * 4);
-  emitWrite(index, fd, headers, TUNNEL_VNET_SIZE + hlen, <usize>load<u32>(out, OUT_FRAME) - VXLAN_HLEN, len);
+  emitWrite(out, fd, headers, TUNNEL_VNET_SIZE + hlen, <usize>load<u32>(out, OUT_FRAME) - VXLAN_HLEN, len);
   return true;
 }
 

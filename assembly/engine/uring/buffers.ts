@@ -3,8 +3,8 @@
 // fewer, the fewer small frames one turn can take. So the number follows the traffic: many while frames are small, few
 // while they are large, and those used last are given first.
 //
-// A pool's record: how many slots the kernel has, what was read since slots were given back last, and two stacks of
-// slot numbers: free ones, and ones in use until what they hold has been sent.
+// A pool's record: how many slots the kernel was given, and the numbers of the free ones, a stack, and of those that it
+// has filled since, in order, which are in use until what they hold has been sent.
 
 import {
   CACHE_LINE,
@@ -20,15 +20,14 @@ import {
   W_UDP_RING,
 } from '../../layout';
 import { w } from '../../datapath/worker';
-import { bufferAdd, buffersReset } from '../../ring/buffers';
+import { bufferAt, bufferIs, bufferPut, buffersPublish, buffersReset, buffersTail } from '../../ring/buffers';
 import { address } from '../descriptors';
 
 const FEW: u32 = 4;
 const LARGE: u32 = 8192; // bytes; a mean above it makes the traffic large
 
-const GIVEN: usize = 0; // u32 slots that the kernel has
-const READS: usize = GIVEN + 4; // u32 since slots were given back last
-const BYTES: usize = READS + 4; // u32 of those reads
+const GIVEN: usize = 0; // u32 slots that the kernel has, and those in use
+const BYTES: usize = GIVEN + 4; // u32 that were read into those in use
 const FREE_COUNT: usize = BYTES + 4; // u32
 const USED_COUNT: usize = FREE_COUNT + 4; // u32
 const FREE: usize = CACHE_LINE; // u16[TAP_SLOTS]
@@ -57,73 +56,105 @@ export function udpSlot(slot: u32): usize {
 // The kernel has no slot, and gets all.
 export function slotsStart(): void {
   memory.fill(tapPool(), 0, 2 * SLOT_POOL_SIZE);
-  buffersReset(w() + W_TAP_RING);
-  buffersReset(w() + W_UDP_RING);
-  for (let slot: u32 = TAP_SLOTS; slot > 0; slot--) push(tapPool(), FREE_COUNT, FREE, slot - 1);
-  for (let slot: u32 = RX_MAX; slot > 0; slot--) push(udpPool(), FREE_COUNT, FREE, slot - 1);
+  buffersReset(w() + W_TAP_RING, TAP_SLOTS);
+  buffersReset(w() + W_UDP_RING, RX_MAX);
+  for (let slot: u32 = TAP_SLOTS; slot > 0; slot--) push(tapPool(), slot - 1);
+  for (let slot: u32 = RX_MAX; slot > 0; slot--) push(udpPool(), slot - 1);
   slotsRelease();
 }
 
+// Onto the stack of free ones.
 @inline
-function push(pool: usize, count: usize, stack: usize, slot: u32): void {
-  const height = load<u32>(pool + count);
-  store<u16>(pool + stack + ((<usize>height) << 1), <u16>slot);
-  store<u32>(pool + count, height + 1);
+function push(pool: usize, slot: u32): void {
+  const height = load<u32>(pool, FREE_COUNT);
+  slotPut(pool + FREE + ((<usize>height) << 1), slot);
+  store<u32>(pool, height + 1, FREE_COUNT);
 }
 
 @inline
-function pop(pool: usize, count: usize, stack: usize): u32 {
-  const height = load<u32>(pool + count) - 1;
-  store<u32>(pool + count, height);
-  return load<u16>(pool + stack + ((<usize>height) << 1));
-}
-
-// The kernel has filled a slot; it does not get it again before slotsRelease. Whoever says so counts it, too.
-@inline
-export function tapSlotUsed(slot: u32): void {
-  push(tapPool(), USED_COUNT, USED, slot);
-}
-
-// `count` reads of `bytes` have used a slot each.
-@inline
-export function tapSlotsRead(count: u32, bytes: u32): void {
-  countReads(tapPool(), count, bytes);
+function pop(pool: usize): u32 {
+  const height = load<u32>(pool, FREE_COUNT) - 1;
+  store<u32>(pool, height, FREE_COUNT);
+  return slotAt(pool + FREE, height);
 }
 
 @inline
-export function udpSlotUsed(slot: u32, len: u32): void {
-  push(udpPool(), USED_COUNT, USED, slot);
-  countReads(udpPool(), 1, len);
+function slotAt(slots: usize, index: u32): u32 {
+  return load<u16>(slots + ((<usize>index) << 1));
+}
+
+// Answers where the next number goes.
+@inline
+export function slotPut(at: usize, slot: u32): usize {
+  store<u16>(at, <u16>slot);
+  return at + 2;
+}
+
+// Where the numbers of the slots go that the kernel has filled next (slotPut).
+@inline
+export function tapSlotsNext(): usize {
+  return usedNext(tapPool());
 }
 
 @inline
-function countReads(pool: usize, count: u32, bytes: u32): void {
-  store<u32>(pool, load<u32>(pool, GIVEN) - count, GIVEN);
-  store<u32>(pool, load<u32>(pool, READS) + count, READS);
+function usedNext(pool: usize): usize {
+  return pool + USED + ((<usize>load<u32>(pool, USED_COUNT)) << 1);
+}
+
+// Of those, the first `count` were used, by reads of `bytes`: the kernel does not get them again before slotsRelease.
+@inline
+export function tapSlotsUsed(count: u32, bytes: u32): void {
+  use(tapPool(), count, bytes);
+}
+
+@inline
+export function udpSlotsNext(): usize {
+  return usedNext(udpPool());
+}
+
+@inline
+export function udpSlotsUsed(count: u32, bytes: u32): void {
+  use(udpPool(), count, bytes);
+}
+
+@inline
+function use(pool: usize, count: u32, bytes: u32): void {
+  store<u32>(pool, load<u32>(pool, USED_COUNT) + count, USED_COUNT);
   store<u32>(pool, load<u32>(pool, BYTES) + bytes, BYTES);
 }
 
 // Everything that was read has been sent: the kernel may have the slots again.
 export function slotsRelease(): void {
-  for (let left = recycle(tapPool(), TAP_SLOTS); left > 0; left--) {
-    const slot = pop(tapPool(), FREE_COUNT, FREE);
-    bufferAdd(w() + W_TAP_RING, TAP_SLOTS, slot, address(tapSlot(slot)), TAP_READ_MAX);
-  }
-  for (let left = recycle(udpPool(), RX_MAX); left > 0; left--) {
-    const slot = pop(udpPool(), FREE_COUNT, FREE);
-    bufferAdd(w() + W_UDP_RING, RX_MAX, slot, address(udpSlot(slot)), RX_SLOT_SIZE);
-  }
+  recycle(tapPool(), w() + W_TAP_RING, TAP_SLOTS, tapSlot(0), TAP_READ_MAX);
+  recycle(udpPool(), w() + W_UDP_RING, RX_MAX, udpSlot(0), RX_SLOT_SIZE);
 }
 
-// Frees the slots in use; answers how many of the free ones to give.
-function recycle(pool: usize, all: u32): u32 {
-  const isLarge = load<u32>(pool, BYTES) > load<u32>(pool, READS) * LARGE;
-  while (load<u32>(pool, USED_COUNT) > 0) push(pool, FREE_COUNT, FREE, pop(pool, USED_COUNT, USED));
-  store<u32>(pool, 0, READS);
-  store<u32>(pool, 0, BYTES);
+// Gives as many slots of `size` bytes, which stand from `slots` on, as the kernel is to have: first those in use, in
+// the order in which it filled them, then free ones.
+function recycle(pool: usize, ring: usize, all: u32, slots: usize, size: u32): void {
+  const used = load<u32>(pool, USED_COUNT);
+  const isLarge = load<u32>(pool, BYTES) > used * LARGE;
+  const given = load<u32>(pool, GIVEN) - used;
   const wanted = isLarge ? FEW : all;
-  const given = load<u32>(pool, GIVEN);
-  if (given >= wanted) return 0;
-  store<u32>(pool, wanted, GIVEN);
-  return wanted - given;
+  const room = given < wanted ? wanted - given : 0;
+  const again = min(used, room);
+  let tail = buffersTail(ring);
+  const end = pool + USED + ((<usize>again) << 1);
+  for (let at = pool + USED; at < end; at += 2) {
+    give(bufferAt(ring, all, tail++), load<u16>(at), slots, size);
+  }
+  for (let index = used; index > again; index--) push(pool, slotAt(pool + USED, index - 1));
+  for (let left = room - again; left > 0; left--) {
+    give(bufferAt(ring, all, tail++), pop(pool), slots, size);
+  }
+  buffersPublish(ring, tail);
+  store<u32>(pool, given + room, GIVEN);
+  store<u32>(pool, 0, USED_COUNT);
+  store<u32>(pool, 0, BYTES);
+}
+
+// While the kernel has all slots, the entry has that very slot still: it takes them in order, and gets them in order.
+@inline
+function give(buffer: usize, slot: u32, slots: usize, size: u32): void {
+  if (!bufferIs(buffer, slot)) bufferPut(buffer, slot, address(slots + <usize>(slot * size)), size);
 }

@@ -35,7 +35,8 @@ import {
   sqeAddress,
   sqeBufferGroup,
   sqeIoprio,
-  sqeNoOffset,
+  NO_OFFSET,
+  sqeOffset,
   sqeOpFlags,
   sqRoom,
   submission,
@@ -43,15 +44,17 @@ import {
 import { socketAt, vnicAt } from '../../table/records';
 import { address } from '../descriptors';
 
-// What a completion is of, in the high byte of its user data; the low half is an index.
+// What a completion is of, in the high byte of its user data; the low half is an index. Those of the output list have
+// the bit OUTGOING.
 export enum Request {
   wake,
   read,
   receive,
+  cancel,
   send,
   write,
-  cancel,
 }
+export const OUTGOING: u32 = 4;
 
 const POLLIN: u32 = 1;
 const IORING_POLL_ADD_MULTI: u32 = 1;
@@ -176,7 +179,7 @@ function disarmed(armed: usize, isGone: bool): void {
 
 function armRead(index: u32, fd: i32): void {
   const sqe = submission(IORING_OP_READ_MULTISHOT, IOSQE_BUFFER_SELECT, fd, userOf(Request.read, index));
-  sqeNoOffset(sqe);
+  sqeOffset(sqe, NO_OFFSET);
   sqeBufferGroup(sqe, <u16>BUFFER_GROUP_TAP);
   store<i32>(armedVnic(index), fd);
 }

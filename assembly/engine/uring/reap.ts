@@ -5,38 +5,39 @@ import {
   BATCH_MAX,
   CONTROL_SIZE,
   RECVMSG_HLEN,
+  READ_LEN,
   RX_MAX,
   RX_NAME_SIZE,
   UNDERLAY_TAP,
-  W_DATAGRAMS_LEFT,
   W_IN_HAND,
   W_REFUSED_ERRNO,
   W_REFUSED_SOCKET,
   W_VNIC_GONE,
 } from '../../layout';
-import { expectFrames } from '../../datapath/counters';
-import { readLen, readPut } from '../../datapath/reads';
+import { expectDatagrams, expectFrames } from '../../datapath/counters';
+import { readAt, readPut } from '../../datapath/reads';
 import { arriveWith } from '../../datapath/arrival';
 import { w } from '../../datapath/worker';
 import {
-  completion,
+  completionAt,
   cqAdvance,
-  cqeBuffer,
+  bufferOf,
   cqeFlags,
   cqeResult,
   cqeUser,
+  cqFirst,
   cqWaiting,
   IORING_CQE_F_BUFFER,
   IORING_CQE_F_MORE,
 } from '../../ring/uring';
-import { decapAhead } from '../../datapath/decap';
+import { decapAhead, decapLooksAhead } from '../../datapath/decap';
 import { socketOwner } from '../../table/records';
 import { EAGAIN, ENOBUFS } from '../output/errno';
 import { disarmedSocket, disarmedVnic, disarmedWake, Request, requestOf } from './multishot';
-import { arrivalOf, joinedSize } from '../descriptors';
+import { arrivalOf, joinedSize, saidOf } from '../descriptors';
 import { datagramsOf, decapMessage, isResumed } from '../intake';
 import { takeReads } from '../tunnel-intake';
-import { tapSlot, tapSlotsRead, tapSlotUsed, udpSlot, udpSlotUsed } from './buffers';
+import { slotPut, tapSlot, tapSlotsNext, tapSlotsUsed, udpSlot, udpSlotsNext, udpSlotsUsed } from './buffers';
 
 // What the host is to do after a turn.
 export const URING_MORE: u32 = 1; // not to wait: there is more to do at once
@@ -56,7 +57,7 @@ export function reap(): u32 {
   answer = 0;
   lookAhead();
   while (cqWaiting() > 0 && !(answer & (URING_VNIC_GONE | URING_SOCKET_REFUSED))) {
-    const cqe = completion(0);
+    const cqe = completionAt(cqFirst());
     const user = cqeUser(cqe);
     const request = requestOf(user);
     if (request == Request.read) {
@@ -64,11 +65,10 @@ export function reap(): u32 {
       continue;
     }
     if (request == Request.receive) {
-      store<u32>(w(), 1, W_IN_HAND);
-      const isTaken = takeReceived(<u32>user, cqe);
-      store<u32>(w(), 0, W_IN_HAND);
-      if (!isTaken) return answer;
-    } else if (request == Request.wake && !(cqeFlags(cqe) & IORING_CQE_F_MORE)) {
+      if (!takeReceived(user)) return answer;
+      continue;
+    }
+    if (request == Request.wake && !(cqeFlags(cqe) & IORING_CQE_F_MORE)) {
       answer |= URING_MORE; // nobody could wake this worker
       disarmedWake();
     }
@@ -79,11 +79,13 @@ export function reap(): u32 {
 
 // What the FDB will be asked for by the datagrams that have come.
 function lookAhead(): void {
-  const count = min(cqWaiting(), <u32>RX_MAX);
-  for (let index: u32 = 0; index < count; index++) {
-    const cqe = completion(index);
+  if (!decapLooksAhead()) return;
+  const first = cqFirst();
+  const end = first + min(cqWaiting(), <u32>RX_MAX);
+  for (let at = first; at != end; at++) {
+    const cqe = completionAt(at);
     if (requestOf(cqeUser(cqe)) != Request.receive || !(cqeFlags(cqe) & IORING_CQE_F_BUFFER)) continue;
-    decapAhead(udpSlot(cqeBuffer(cqe)) + RECEIVED_HLEN);
+    decapAhead(udpSlot(bufferOf(cqeFlags(cqe))) + RECEIVED_HLEN);
   }
 }
 
@@ -92,57 +94,90 @@ function lookAhead(): void {
 function takeRun(user: u64): bool {
   const tap = <u32>user;
   const most: u32 = tap == UNDERLAY_TAP ? 1 : min(cqWaiting(), <u32>BATCH_MAX);
+  const first = cqFirst();
+  let used = tapSlotsNext();
+  let read = readAt(0);
   let count: u32 = 0;
   let bytes: u32 = 0;
-  let flags = IORING_CQE_F_MORE;
-  while (count < most && flags & IORING_CQE_F_MORE) {
-    const cqe = completion(count);
-    if (cqeUser(cqe) != user || !(cqeFlags(cqe) & IORING_CQE_F_BUFFER)) break;
-    flags = cqeFlags(cqe);
+  while (count < most) {
+    const cqe = completionAt(first + count);
+    const flags = cqeFlags(cqe);
+    if (cqeUser(cqe) != user || !(flags & IORING_CQE_F_BUFFER)) break;
     const len = <u32>max(cqeResult(cqe), 0);
-    readPut(count++, tapSlot(cqeBuffer(cqe)), len);
+    const slot = bufferOf(flags);
+    used = slotPut(used, slot);
+    read = readPut(read, tapSlot(slot), len);
     bytes += len;
+    count++;
+    if (!(flags & IORING_CQE_F_MORE)) break;
   }
   store<u32>(w(), count, W_IN_HAND);
   const taken = takeReads(tap, 0, count);
-  for (let index: u32 = 0; index < taken; index++) tapSlotUsed(cqeBuffer(completion(index)));
-  for (let index = taken; index < count; index++) bytes -= readLen(index);
-  tapSlotsRead(taken, bytes);
+  for (let index = taken; index < count; index++) bytes -= load<u32>(readAt(index), READ_LEN);
+  tapSlotsUsed(taken, bytes);
   store<u32>(w(), 0, W_IN_HAND);
   if (taken < count) {
     cqAdvance(taken);
     expectFrames(0); // what stays is counted when it is taken
     return false;
   }
-  const last = completion(max(count, 1) - 1);
+  const last = completionAt(first + max(count, 1) - 1);
   if (!(cqeFlags(last) & IORING_CQE_F_MORE)) ended(Request.read, tap, -cqeResult(last));
   cqAdvance(max(count, 1));
   return true;
 }
 
-function takeReceived(socket: u32, cqe: usize): bool {
-  if (cqeFlags(cqe) & IORING_CQE_F_BUFFER) {
-    const slot = cqeBuffer(cqe);
-    const len = <u32>max(cqeResult(cqe), 0);
-    if (!decapReceived(udpSlot(slot), len, socket)) return false;
-    udpSlotUsed(slot, len);
+// Messages of one socket that completed one behind the other. One that is not taken, for want of room in the output
+// list, stays: then the answer is false.
+function takeReceived(user: u64): bool {
+  const socket = <u32>user;
+  const owner = socketOwner(socket);
+  const first = cqFirst();
+  const most = cqWaiting();
+  let used = udpSlotsNext();
+  let messages: u32 = 0;
+  let bytes: u32 = 0;
+  let count: u32 = 0;
+  let isRoom = true;
+  while (count < most) {
+    const cqe = completionAt(first + count);
+    if (cqeUser(cqe) != user) break;
+    const flags = cqeFlags(cqe);
+    if (flags & IORING_CQE_F_BUFFER) {
+      const slot = bufferOf(flags);
+      const len = <u32>max(cqeResult(cqe), 0);
+      store<u32>(w(), count + 1, W_IN_HAND);
+      isRoom = decapReceived(udpSlot(slot), len, owner);
+      if (!isRoom) break;
+      used = slotPut(used, slot);
+      messages++;
+      bytes += len;
+    }
+    count++;
+    if (flags & IORING_CQE_F_MORE) continue;
+    ended(Request.receive, socket, -cqeResult(cqe));
+    break;
   }
-  if (!(cqeFlags(cqe) & IORING_CQE_F_MORE)) ended(Request.receive, socket, -cqeResult(cqe));
-  return true;
+  store<u32>(w(), 0, W_IN_HAND);
+  udpSlotsUsed(messages, bytes);
+  cqAdvance(count);
+  return isRoom;
 }
 
 // What a multishot receive put into a buffer: struct io_uring_recvmsg_out { u32 namelen, controllen, payloadlen, flags;
 // }, room for the sockaddr it came from, room for control data, the payload.
-function decapReceived(at: usize, len: u32, socket: u32): bool {
+@inline
+function decapReceived(at: usize, len: u32, owner: u32): bool {
   const name = at + RECVMSG_HLEN;
   const control = name + RX_NAME_SIZE;
   const payload = at + RECEIVED_HLEN;
   const bytes = min(load<u32>(at, 8), len - <u32>(payload - at));
-  const joined = joinedSize(control, load<u32>(at, 4));
+  const said = saidOf(control, load<u32>(at, 4));
+  const joined = joinedSize(said);
   const isCut = (load<u32>(at, 12) & MSG_TRUNC) != 0;
-  if (!isResumed()) store<u32>(w(), datagramsOf(bytes, joined), W_DATAGRAMS_LEFT);
-  arriveWith(arrivalOf(control, load<u32>(at, 4)));
-  return decapMessage(payload, bytes, joined, isCut, socketOwner(socket), name);
+  if (!isResumed()) expectDatagrams(datagramsOf(bytes, joined));
+  arriveWith(arrivalOf(said));
+  return decapMessage(payload, bytes, joined, isCut, owner, name);
 }
 
 // A standing request is over: cancelled, out of slots, or it failed, as it does when its interface has vanished

@@ -12,19 +12,25 @@
 import {
   CQE_SIZE,
   CQ_ENTRIES,
+  DELIVER_FD,
+  DELIVER_FIRST,
+  DELIVER_RESULT,
+  DELIVER_VECTORS,
   EMIT_MAX,
-  IOVEC_SIZE,
-  MMSGHDR_SIZE,
+  EP_SOCKADDR,
+  EP_SOCKADDR_LEN,
+  OUT_ENDPOINT,
+  OUT_FRAME,
+  TX_BYTES,
+  TX_FD,
+  TX_OUT,
+  TX_RESULT,
+  VXLAN_HLEN,
   W_CQES,
   W_CQ_HEAD,
   W_CQ_TAIL,
   W_DATAGRAMS_LEFT,
   W_DELIVER_COUNT,
-  W_DELIVER_FD,
-  W_DELIVER_FIRST,
-  W_DELIVER_IOV,
-  W_DELIVER_IOVS,
-  W_DELIVER_RESULT,
   W_FRAMES_LEFT,
   W_IN_HAND,
   W_OUT_COUNT,
@@ -33,36 +39,43 @@ import {
   W_SQ_HEAD,
   W_SQ_TAIL,
   W_TX_COUNT,
-  W_TX_FD,
-  W_TX_MMSG,
-  W_TX_RESULT,
 } from '../../layout';
+import { isReplicating } from '../../datapath/replicate';
 import { upcallNotify } from '../../datapath/upcall';
 import { w } from '../../datapath/worker';
+import { endpointAt } from '../../table/records';
 import {
-  completion,
+  completionAt,
   cqAdvance,
+  cqFirst,
   cqeFlags,
   cqeResult,
   cqeUser,
+  cqeUserHigh,
   cqWaiting,
   IORING_CQE_F_BUFFER,
+  IORING_OP_SEND,
   IORING_OP_SENDMSG,
   IORING_OP_WRITEV,
   IOSQE_CQE_SKIP_SUCCESS,
-  sqeAddress,
-  sqeNoOffset,
+  NO_OFFSET,
+  sqeAddressLength,
+  sqeAt,
   sqeOpFlags,
+  sqePut,
+  sqLast,
+  sqPublish,
   sqRoom,
   sqWaiting,
-  submission,
   uringAttach,
 } from '../../ring/uring';
 import { delivered, settleMessages } from '../output/accounting';
-import { armAll, armStart, Request, requestOf, userOf } from './multishot';
+import { armAll, armStart, OUTGOING, Request, requestOf, userOf } from './multishot';
 import { address } from '../descriptors';
 import { turn } from '../turn';
+import { headerAt, isLone, messageAt } from '../output/messages';
 import { prepare } from '../output/plan';
+import { deliveryAt } from '../output/tap-writes';
 import { slotsRelease, slotsStart } from './buffers';
 import { reap, URING_MORE } from './reap';
 
@@ -105,7 +118,7 @@ export function uringTurn(): u32 {
   slotsRelease();
   let answer = armAll() ? 0 : URING_MORE;
   answer |= turn() ? reap() : URING_MORE;
-  if (emit() || cqWaiting() > 0) answer |= URING_MORE;
+  if (emit() || cqWaiting() > 0 || isReplicating()) answer |= URING_MORE;
   upcallNotify();
   return answer;
 }
@@ -114,20 +127,38 @@ export function uringTurn(): u32 {
 // those that wait for step 4: while what the host injects fills the output list in every turn, step 4 does not happen,
 // and a full queue would end the multishot requests.
 function settle(): void {
-  const count = cqWaiting();
-  let first = count; // of those that stay
-  for (let index = count; index > 0; index--) {
-    const cqe = completion(index - 1);
-    const user = cqeUser(cqe);
-    const request = requestOf(user);
-    if (request == Request.send) store<i32>(w() + W_TX_RESULT + ((<usize>(<u32>user)) << 2), -cqeResult(cqe));
-    else if (request == Request.write) store<i32>(w() + W_DELIVER_RESULT + ((<usize>(<u32>user)) << 2), cqeResult(cqe));
-    else if (--first != index - 1) memory.copy(completion(first), cqe, CQE_SIZE);
-  }
-  cqAdvance(first);
-  settleMessages();
+  const failures = hasFailures();
+  if (failures) takeFailures();
+  settleMessages(failures);
   delivered();
   isOut = false;
+}
+
+function hasFailures(): bool {
+  let seen: u32 = 0;
+  let at = cqFirst();
+  for (let left = cqWaiting(); left > 0; ) {
+    const run = min(left, CQ_ENTRIES - (at & (CQ_ENTRIES - 1))); // up to where the queue begins again
+    const end = completionAt(at) + <usize>run * CQE_SIZE;
+    for (let cqe = completionAt(at); cqe < end; cqe += CQE_SIZE) seen |= cqeUserHigh(cqe);
+    at += run;
+    left -= run;
+  }
+  return (seen & OUTGOING) != 0;
+}
+
+function takeFailures(): void {
+  const oldest = cqFirst();
+  let first = oldest + cqWaiting(); // of those that stay
+  for (let at = first; at != oldest; at--) {
+    const cqe = completionAt(at - 1);
+    const user = cqeUser(cqe);
+    const request = requestOf(user);
+    if (request == Request.send) store<i32>(messageAt(<u32>user), -cqeResult(cqe), TX_RESULT);
+    else if (request == Request.write) store<i32>(deliveryAt(<u32>user), cqeResult(cqe), DELIVER_RESULT);
+    else if (--first != at - 1) memory.copy(completionAt(first), cqe, CQE_SIZE);
+  }
+  cqAdvance(first - oldest);
 }
 
 // Step 5. Whether anything was submitted. Its fate is known after the next system call, and the host does not let that
@@ -138,27 +169,43 @@ function emit(): bool {
   isOut = true;
   const messages = load<u32>(w() + W_TX_COUNT);
   const deliveries = load<u32>(w() + W_DELIVER_COUNT);
-  for (let index: u32 = 0; index < messages; index++) submitMessage(index);
-  for (let index: u32 = 0; index < deliveries; index++) submitDelivery(index);
+  let tail = sqLast();
+  for (let index: u32 = 0; index < messages; index++) submitMessage(sqeAt(tail++), index);
+  for (let index: u32 = 0; index < deliveries; index++) submitDelivery(sqeAt(tail++), index);
+  sqPublish(tail);
   return true;
 }
 
-function submitMessage(index: u32): void {
-  store<i32>(w() + W_TX_RESULT + ((<usize>index) << 2), 0);
-  const fd = load<i32>(w() + W_TX_FD + ((<usize>index) << 2));
-  const sqe = submission(IORING_OP_SENDMSG, IOSQE_CQE_SKIP_SUCCESS, fd, userOf(Request.send, index));
-  sqeAddress(sqe, address(w() + W_TX_MMSG + <usize>index * MMSGHDR_SIZE), 1);
+// SEND takes an address as sendto does, and no msghdr has to be made, nor read by the kernel.
+@inline
+function submitMessage(sqe: usize, index: u32): void {
+  const message = messageAt(index);
+  const fd = load<i32>(message, TX_FD);
+  const user = userOf(Request.send, index);
+  if (isLone(message)) {
+    const out = <usize>load<u32>(message, TX_OUT);
+    const endpoint = endpointAt(load<u32>(out, OUT_ENDPOINT));
+    const to = address(endpoint + EP_SOCKADDR);
+    const datagram = address(<usize>load<u32>(out, OUT_FRAME) - VXLAN_HLEN);
+    const len = load<u32>(message, TX_BYTES) + VXLAN_HLEN;
+    sqePut(sqe, IORING_OP_SEND, IOSQE_CQE_SKIP_SUCCESS, fd, to, datagram, len, user);
+    sqeAddressLength(sqe, load<u32>(endpoint, EP_SOCKADDR_LEN));
+  } else {
+    const header = address(headerAt(index));
+    sqePut(sqe, IORING_OP_SENDMSG, IOSQE_CQE_SKIP_SUCCESS, fd, 0, header, 1, user);
+  }
   sqeOpFlags(sqe, MSG_DONTWAIT);
 }
 
-function submitDelivery(index: u32): void {
-  const at = (<usize>index) << 2;
-  store<i32>(w() + W_DELIVER_RESULT + at, 0);
-  const fd = load<i32>(w() + W_DELIVER_FD + at);
-  const sqe = submission(IORING_OP_WRITEV, IOSQE_CQE_SKIP_SUCCESS, fd, userOf(Request.write, index));
-  const vectors = w() + W_DELIVER_IOV + <usize>load<u32>(w() + W_DELIVER_FIRST + at) * IOVEC_SIZE;
-  sqeAddress(sqe, address(vectors), load<u32>(w() + W_DELIVER_IOVS + at));
-  sqeNoOffset(sqe);
+@inline
+function submitDelivery(sqe: usize, index: u32): void {
+  const delivery = deliveryAt(index);
+  const vectors = address(load<u32>(delivery, DELIVER_FIRST));
+  const count = load<u32>(delivery, DELIVER_VECTORS);
+  const fd = load<i32>(delivery, DELIVER_FD);
+  const user = userOf(Request.write, index);
+  sqePut(sqe, IORING_OP_WRITEV, IOSQE_CQE_SKIP_SUCCESS, fd, NO_OFFSET, vectors, count, user);
+  sqeOpFlags(sqe, 0);
 }
 
 // A new instance takes over after a trap: what the kernel had read and nobody has reaped is lost, and counted.
@@ -169,7 +216,7 @@ export function abandonCompletions(): void {
   let datagrams: u32 = 0;
   const count = min(cqWaiting(), <u32>CQ_ENTRIES);
   for (let index = load<u32>(w(), W_IN_HAND); index < count; index++) {
-    const cqe = completion(index);
+    const cqe = completionAt(cqFirst() + index);
     if (!(cqeFlags(cqe) & IORING_CQE_F_BUFFER)) continue;
     if (requestOf(cqeUser(cqe)) == Request.read) frames++;
     else datagrams++;

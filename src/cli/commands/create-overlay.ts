@@ -1,10 +1,19 @@
-import { defineCommand, JSON_FLAG, PROPERTIES } from '../command.js';
+import type { OverlayView } from '../../control/protocol.js';
+import { type Context, defineCommand, JSON_FLAG, PROPERTIES } from '../command.js';
 import { printJson } from '../output.js';
 import { parseProperties } from '../properties.js';
 import { pluginReference } from '../search-plugin.js';
 
 /** RFC 7348 section 5: the VXLAN network identifier has 24 bits. */
 const VNI_MAX = 0xffffff;
+
+/** That anybody may send is to be known by whoever did not ask for it. */
+function noteSources({ name, properties }: OverlayView, context: Context): void {
+  const check = properties.find((property) => property.name === 'source-check');
+  if (check?.value !== 'off' || check.default !== 'off') return;
+  const why = 'source-check is off, as the members of a multicast group are in no list';
+  context.complain(`overlay ${name}: ${why}: whoever reaches the underlay may send (-p source-check=vtep)`);
+}
 
 export const createOverlay = defineCommand({
   name: 'create-overlay',
@@ -24,6 +33,7 @@ export const createOverlay = defineCommand({
       aliases: ['e'],
       what: 'encapsulation',
       value: 'ENCAP',
+      completes: ['vxlan'],
       required: true,
       help: 'encapsulation: vxlan',
     },
@@ -32,6 +42,7 @@ export const createOverlay = defineCommand({
       aliases: ['s'],
       what: 'search plugin',
       value: 'PLUGIN',
+      completes: 'plugin',
       required: true,
       help: 'who answers where a MAC is: a plugin by name, a module (./mine.js), a package (vxlane-plugin-…)',
     },
@@ -53,6 +64,7 @@ export const createOverlay = defineCommand({
       temporary: args.temporary,
     });
     if (args.json) printJson(context, created);
+    else noteSources(created, context);
     return 0;
   },
 });

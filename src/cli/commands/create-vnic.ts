@@ -5,25 +5,50 @@ import { printJson } from '../output.js';
 
 export const createVnic = defineCommand({
   name: 'create-vnic',
-  sentence: 'Create a VNIC: a TAP interface with a MAC on an overlay, up and ready for addresses.',
+  sentence: 'Create a VNIC: a TAP interface with a MAC on an overlay, up and ready for addresses, or with them.',
   options: {
-    mac: { type: 'text', aliases: ['m'], what: 'MAC address', value: 'MAC', required: true, help: 'its MAC address' },
-    link: { type: 'text', aliases: ['l'], what: 'overlay', value: 'OVERLAY', required: true, help: 'its overlay' },
+    mac: {
+      type: 'text',
+      aliases: ['m'],
+      what: 'MAC address',
+      value: 'MAC',
+      completes: ['auto'],
+      required: true,
+      help: 'its MAC address; auto: one that this machine always gives to that name on that overlay',
+    },
+    link: {
+      type: 'text',
+      aliases: ['l'],
+      what: 'overlay',
+      value: 'OVERLAY',
+      completes: 'overlay',
+      required: true,
+      help: 'its overlay',
+    },
     netns: {
       type: 'text',
       aliases: ['n'],
       what: 'network namespace',
       value: 'NETNS',
+      completes: 'netns',
       help: "network namespace of the interface: a name of `ip netns`, or a path (default: the daemon's)",
     },
+    address: {
+      type: 'list',
+      aliases: ['a'],
+      what: 'address',
+      value: 'ADDR/LEN',
+      help: 'address of the interface, as 10.55.55.2/24; repeatable, or with commas between',
+    },
     'allow-any-mac': { type: 'flag', help: 'let other MACs send through it: a bridge with virtual machines behind' },
+    adopt: { type: 'flag', help: 'take the TAP of that name that is there, with its addresses, and make none' },
     temporary: { type: 'flag', aliases: ['t'], help: 'do not keep it over a restart of the daemon' },
     json: JSON_FLAG,
   },
   positionals: { name: { label: 'NAME', what: 'VNIC name' } },
-  example: 'vxlane create-vnic -m de:ad:be:ef:00:00 -l overlay0 foo0',
+  example: 'vxlane create-vnic -m de:ad:be:ef:00:00 -l overlay0 -a 10.55.55.2/24 foo0',
   async run(args, context) {
-    const mac = parseMac(args.mac);
+    const mac = args.mac === 'auto' ? args.mac : parseMac(args.mac);
     if (mac === null) throw macBad(args.mac);
     const created = await context.client.createVnic({
       name: args.name,
@@ -31,6 +56,8 @@ export const createVnic = defineCommand({
       mac,
       netns: args.netns,
       allowAnyMac: args['allow-any-mac'],
+      addresses: args.address.flatMap((list) => list.split(',')),
+      adopt: args.adopt,
       temporary: args.temporary,
     });
     if (args.json) printJson(context, created);

@@ -3,6 +3,7 @@ import type { RunOptions } from '../../daemon/main.js';
 import { optionMissing } from '../../errors.js';
 import { defineCommand } from '../command.js';
 import { parseCpus } from '../cpus.js';
+import { parseHttpAddress } from '../http-address.js';
 
 /** As many as the shared memory has areas for. */
 const WORKERS_MAX = 16;
@@ -15,6 +16,7 @@ export const daemon = defineCommand({
       type: 'text',
       what: 'state directory',
       value: 'DIR',
+      completes: 'file',
       default: '/var/lib/vxlane',
       help: 'where overlays and VNICs are kept over a restart',
     },
@@ -22,15 +24,23 @@ export const daemon = defineCommand({
       type: 'text',
       what: 'configuration file',
       value: 'FILE',
-      help: 'overlays and VNICs that are declared; read again on SIGHUP',
+      completes: 'file',
+      help: 'overlays and VNICs that are declared; read again by vxlane reload',
     },
     check: { type: 'flag', help: 'say what is wrong with the configuration file, and run no daemon' },
+    deep: {
+      type: 'flag',
+      help: 'with --check: also what the file points to; starts its search plugins, and stops them',
+    },
+    replace: {
+      type: 'flag',
+      help: 'take the place of the running daemon, as after an upgrade; no frame is lost',
+    },
     workers: {
       type: 'integer',
       what: 'number of workers',
       value: 'N',
       range: [1, WORKERS_MAX],
-      default: Math.max(1, Math.min(WORKERS_MAX, availableParallelism() >> 1)),
       help: 'datapath threads; by default one for two processors',
     },
     engine: {
@@ -65,33 +75,64 @@ export const daemon = defineCommand({
       default: 0,
       help: 'microseconds a worker spins before it sleeps',
     },
+    group: {
+      type: 'text',
+      what: 'group',
+      value: 'GROUP',
+      help: 'name or number of the group that may use the control socket; by default the group of the daemon',
+    },
+    'read-group': {
+      type: 'text',
+      what: 'group',
+      value: 'GROUP',
+      help: 'name or number of the group that may look by the control socket, and change nothing; by default none',
+    },
     cpus: {
       type: 'text',
       what: 'processors',
       value: 'LIST',
       help: 'processors the workers stay on, one each in turn, as in 0,2-5; else they move',
     },
+    http: {
+      type: 'text',
+      what: 'HTTP address',
+      value: 'ADDR:PORT',
+      help: 'where metrics, and what else only reads, are served as well',
+    },
+    'http-token-file': {
+      type: 'text',
+      what: 'token file',
+      value: 'FILE',
+      completes: 'file',
+      help: 'what clients of --http have to show; only the loopback is served without',
+    },
   },
   positionals: {},
   example: 'vxlane daemon --fdb-size 1048576',
   async run(args, { socket, print }) {
+    if (args.deep && !args.check) throw optionMissing('check', '--check --deep --config FILE');
     const { checkConfiguration, runDaemon } = await import('../../daemon/main.js');
     if (args.check) {
       if (args.config === undefined) throw optionMissing('configuration file', '--config FILE');
-      const { overlays, vnics } = await checkConfiguration(args.config);
+      const { overlays, vnics } = await checkConfiguration(args.config, args.deep);
       print(`${args.config} is right: overlays: ${overlays}, VNICs: ${vnics}\n`);
       return 0;
     }
     await runDaemon({
       socket,
+      group: args.group,
+      readGroup: args['read-group'],
       stateDir: args['state-dir'],
       fdbSize: args['fdb-size'],
-      workers: args.workers,
+      workers: args.workers ?? Math.max(1, Math.min(WORKERS_MAX, availableParallelism() >> 1)),
       engine: args.engine as RunOptions['engine'],
       underlay: args.underlay as RunOptions['underlay'],
       busyPollUs: args['busy-poll'],
       cpus: args.cpus === undefined ? [] : parseCpus(args.cpus),
       config: args.config,
+      http: args.http === undefined ? undefined : parseHttpAddress(args.http),
+      httpTokenFile: args['http-token-file'],
+      replaces: args.replace,
     });
     return 0;
   },

@@ -5,7 +5,7 @@ export const deleteVnic = defineCommand({
   name: 'delete-vnic',
   sentence: 'Delete VNICs and their interfaces.',
   options: {},
-  positionals: { names: { label: 'NAME', what: 'VNIC name', rest: true } },
+  positionals: { names: { label: 'NAME', what: 'VNIC name', completes: 'vnic', rest: true } },
   example: 'vxlane delete-vnic foo0',
   run({ names }, context) {
     return forEachName(context, 'VNIC name', names, (name) => context.client.deleteVnic(name));

@@ -1,3 +1,4 @@
+import type { OverlayStatus } from '../../control/protocol.js';
 import type { Column } from '../../table.js';
 import { defineCommand } from '../command.js';
 import { OUTPUT, printerOf } from '../output.js';
@@ -32,11 +33,14 @@ export const list = defineCommand({
     const print = printerOf(COLUMNS, args, (rows) => rows);
     const [{ overlays }, vnics] = await Promise.all([context.client.status(), context.client.vnics()]);
     print(context, [
-      ...overlays.map(
-        ({ name, mtu, status }): Link => ({ link: name, class: 'overlay', over: null, state: status, mtu }),
-      ),
+      ...overlays.map(overlayLink),
       ...vnics.map(({ name, overlay, mtu, state }): Link => ({ link: name, class: 'vnic', over: overlay, state, mtu })),
     ]);
     return 0;
   },
 });
+
+function overlayLink({ name, mtu, status, state, details }: OverlayStatus): Link {
+  const link = { link: name, class: 'overlay', over: null } as const;
+  return state === 'unloaded' ? { ...link, state: details, mtu: null } : { ...link, state: status, mtu };
+}

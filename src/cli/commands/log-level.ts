@@ -6,7 +6,7 @@ export const logLevel = defineCommand({
   name: 'log-level',
   sentence: "Show or change the level of the running daemon's log: debug, info, warn, error or fatal.",
   options: {},
-  positionals: { level: { label: 'LEVEL', what: 'log level', optional: true } },
+  positionals: { level: { label: 'LEVEL', what: 'log level', completes: LOG_LEVELS, optional: true } },
   example: 'vxlane log-level debug',
   async run({ level }, { client, print }) {
     if (level === undefined) {
@@ -15,7 +15,7 @@ export const logLevel = defineCommand({
     }
     const parsed = parseLogLevel(level);
     if (parsed === null) throw choiceBad('log level', level, LOG_LEVELS);
-    await client.setLogLevel(parsed);
+    await client.setLogLevel({ level: parsed });
     return 0;
   },
 });

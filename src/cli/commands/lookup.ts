@@ -9,7 +9,7 @@ export const lookup = defineCommand({
   sentence: 'Ask where frames to a MAC go, as the datapath would, and who says so.',
   options: { json: JSON_FLAG },
   positionals: {
-    overlay: { label: 'OVERLAY', what: 'overlay name' },
+    overlay: { label: 'OVERLAY', what: 'overlay name', completes: 'overlay' },
     mac: { label: 'MAC', what: 'MAC address' },
   },
   example: 'vxlane lookup overlay0 de:ad:be:ef:00:01',

@@ -24,10 +24,16 @@ export const modifyOverlay = defineCommand({
       help: 'set one target; IPv6 in brackets',
     },
     thaw: { type: 'text', what: 'MAC', value: 'MAC', help: 'let a MAC move again that was frozen (flood/freeze)' },
-    search: { type: 'text', what: 'search plugin', value: 'PLUGIN', help: 'swap the search plugin under traffic' },
+    search: {
+      type: 'text',
+      what: 'search plugin',
+      value: 'PLUGIN',
+      completes: 'plugin',
+      help: 'swap the search plugin under traffic',
+    },
     prop: PROPERTIES,
   },
-  positionals: { name: { label: 'NAME', what: 'overlay name' } },
+  positionals: { name: { label: 'NAME', what: 'overlay name', completes: 'overlay' } },
   example: 'vxlane modify-overlay -s de:ad:be:ef:00:05=10.88.88.72:4789 overlay0',
   async run(args, { client }) {
     const given = {
@@ -45,7 +51,7 @@ export const modifyOverlay = defineCommand({
     else if (args['flush-table']) await client.flushTargets(args.name);
     else if (args['set-entry'] !== undefined) {
       const { mac, destination } = targetOf(args['set-entry']);
-      await client.setTarget(args.name, mac, destination);
+      await client.setTarget(args.name, mac, { destination });
     } else {
       const properties = args.prop.length > 0 ? { properties: parseProperties(args.prop) } : {};
       const search = args.search === undefined ? {} : { search: pluginReference(args.search) };

@@ -1,5 +1,5 @@
 import type { MoveView, OverlayView, PropertyView, TargetView } from '../../control/protocol.js';
-import { noSuchOverlay, optionsExclusive } from '../../errors.js';
+import { noSuchOverlay, optionsExclusive, VxlaneError } from '../../errors.js';
 import type { Column } from '../../table.js';
 import { BAD_ANSWER, type Context, defineCommand } from '../command.js';
 import { duration } from '../duration.js';
@@ -79,7 +79,7 @@ export const showOverlay = defineCommand({
     moves: { type: 'flag', aliases: ['m'], help: 'MACs that moved of late, and those that are frozen' },
     ...OUTPUT,
   },
-  positionals: { names: { label: 'NAME', what: 'overlay name', rest: true } },
+  positionals: { names: { label: 'NAME', what: 'overlay name', completes: 'overlay', rest: true } },
   example: 'vxlane show-overlay -t overlay0',
   async run(args, context) {
     checkOneForm(args);
@@ -96,11 +96,11 @@ export const showOverlay = defineCommand({
     }
     if (args.target) {
       const print = pagePrinterOf(TARGET_COLUMNS, args);
-      return show(context, args.names, (overlays) => print(context, targetsOf(context, overlays)));
+      return show(context, args.names, (...asked) => print(context, targetsOf(context, ...asked)));
     }
     if (args.moves) {
       const print = printerOf(MOVE_COLUMNS, args, (rows) => rows);
-      return show(context, args.names, async (overlays) => print(context, await movesOf(context, overlays)));
+      return show(context, args.names, async (...asked) => print(context, await movesOf(context, ...asked)));
     }
     // The objects themselves are the JSON of the plain form; the rows are for tables.
     const print = printerOf(PROPERTY_COLUMNS, args, (rows) => rows);
@@ -111,14 +111,39 @@ export const showOverlay = defineCommand({
   },
 });
 
+/** `print` complains of an overlay that is not loaded: the others are shown. */
 async function show(
   context: Context,
   names: readonly string[],
-  print: (overlays: readonly OverlayView[]) => Promise<void>,
+  print: (overlays: readonly OverlayView[], complain: (thrown: unknown) => void) => Promise<void>,
 ): Promise<number> {
-  const { found, status } = selectNamed(context, await context.client.overlays(), names, noSuchOverlay);
-  if (found.length > 0 || names.length === 0) await print(found);
+  let { found, status } = selectNamed(context, await context.client.overlays(), names, noSuchOverlay);
+  const complain = (thrown: unknown) => {
+    if (!(thrown instanceof VxlaneError) || thrown.code !== 'not_loaded') throw thrown;
+    context.complain(thrown.message, thrown.code);
+    status = 1;
+  };
+  if (found.length > 0 || names.length === 0) await print(found, complain);
   return status;
+}
+
+async function* targetsOf(
+  { client }: Context,
+  overlays: readonly OverlayView[],
+  complain: (thrown: unknown) => void,
+): AsyncGenerator<TargetRow[]> {
+  let hasPage = false;
+  for (const { name } of overlays) {
+    try {
+      for await (const page of client.targetPages(name)) {
+        hasPage = true;
+        yield page.map((target) => ({ overlay: name, ...target }));
+      }
+    } catch (thrown) {
+      complain(thrown);
+    }
+  }
+  if (!hasPage) yield [];
 }
 
 function checkOneForm({ fma, target, moves }: { fma: boolean; target: boolean; moves: boolean }): void {
@@ -127,16 +152,16 @@ function checkOneForm({ fma, target, moves }: { fma: boolean; target: boolean; m
   if (forms.length > 1) throw optionsExclusive(forms);
 }
 
-async function movesOf({ client }: Context, overlays: readonly OverlayView[]): Promise<MoveRow[]> {
-  const moves = await Promise.all(overlays.map(({ name }) => client.moves(name)));
-  return overlays.flatMap(({ name }, index) => moves[index]!.map((move) => ({ overlay: name, ...move })));
-}
-
-async function* targetsOf(context: Context, overlays: readonly OverlayView[]): AsyncGenerator<TargetRow[]> {
-  if (overlays.length === 0) yield [];
-  for (const { name } of overlays) {
-    for await (const page of context.client.targets(name)) yield page.map((target) => ({ overlay: name, ...target }));
-  }
+async function movesOf(
+  { client }: Context,
+  overlays: readonly OverlayView[],
+  complain: (thrown: unknown) => void,
+): Promise<MoveRow[]> {
+  const asked = overlays.map(async ({ name }) => {
+    const moves = await client.moves(name).catch(complain);
+    return (moves ?? []).map((move) => ({ overlay: name, ...move }));
+  });
+  return (await Promise.all(asked)).flat();
 }
 
 function propertyRows({ name, properties }: OverlayView): PropertyRow[] {

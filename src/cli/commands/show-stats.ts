@@ -24,14 +24,14 @@ export const showStats = defineCommand({
     },
     json: { ...JSON_FLAG, help: 'print JSON; with --watch one line each time' },
   },
-  positionals: { names: { label: 'OVERLAY', what: 'overlay name', rest: true } },
+  positionals: { names: { label: 'OVERLAY', what: 'overlay name', completes: 'overlay', rest: true } },
   example: 'vxlane show-stats --watch=2 overlay0',
   async run(args, context) {
     const { names } = args;
     const seconds = intervalOf(args.watch);
     const { found, status } = names.length === 0 ? { found: [], status: 0 } : await known(context, names);
     if (names.length > 0 && found.length === 0) return status;
-    const read = () => context.client.stats(found.map(({ name }) => name));
+    const read = () => context.client.stats({ overlay: found.map(({ name }) => name) });
     if (seconds === null) {
       const stats = await read();
       if (args.json) printJson(context, stats);

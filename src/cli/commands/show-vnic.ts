@@ -13,6 +13,7 @@ const COLUMNS: readonly Column<VnicView>[] = [
   { title: 'MACADDRESS', value: ({ mac }) => mac },
   { title: 'MTU', value: ({ mtu }) => String(mtu), isNumber: true },
   { title: 'NETNS', value: ({ netns }) => netns ?? '' },
+  { title: 'ADDRESSES', value: ({ addresses }) => addresses.join(',') },
   { title: 'STATE', value: ({ state }) => state, tint: ({ state }) => (state === 'up' ? 'good' : 'bad') },
   { title: 'INTERFACE', value: ({ interface: name }) => name ?? '', isExtra: true },
   { title: 'ANYMAC', value: ({ allowAnyMac }) => yesNo(allowAnyMac), isExtra: true },
@@ -22,9 +23,10 @@ const COLUMNS: readonly Column<VnicView>[] = [
 
 export const showVnic = defineCommand({
   name: 'show-vnic',
-  sentence: 'Show VNICs: LINK OVER MACADDRESS MTU NETNS STATE (and INTERFACE, ANYMAC, TEMPORARY, DECLARED by -o).',
+  sentence:
+    'Show VNICs: LINK OVER MACADDRESS MTU NETNS ADDRESSES STATE (and INTERFACE, ANYMAC, TEMPORARY, DECLARED by -o).',
   options: OUTPUT,
-  positionals: { names: { label: 'NAME', what: 'VNIC name', rest: true } },
+  positionals: { names: { label: 'NAME', what: 'VNIC name', completes: 'vnic', rest: true } },
   example: 'vxlane show-vnic -o link,macaddress',
   async run(args, context) {
     const print = printerOf(COLUMNS, args, (vnics) => vnics);

@@ -9,7 +9,7 @@ const PROBLEMS_SHOWN = 20;
 
 const OVERLAYS: readonly Column<OverlayStatus>[] = [
   { title: 'OVERLAY', value: ({ name }) => name },
-  { title: 'VNI', value: ({ vni }) => String(vni), isNumber: true },
+  { title: 'VNI', value: ({ vni }) => String(vni ?? ''), isNumber: true },
   { title: 'SEARCH', value: ({ search }) => search },
   { title: 'STATUS', value: ({ status }) => status, tint: ({ status }) => (status === 'ONLINE' ? 'good' : 'bad') },
   {

@@ -3,46 +3,65 @@
  * there, a plugin whose source is gone) is there with its reason, and is tried again: with back-off, and on SIGHUP.
  */
 import { checkTakesTargets, refuse, Taken, targetMac, targetOf, vnicMac } from '../../config/rules.js';
-import { messageOf, noSuchOverlay, overlayNotUp, tapsImpossible } from '../../errors.js';
+import { vnicAddresses } from '../../config/vnic-address.js';
+import { messageOf, overlayNotUp, tapsImpossible } from '../../errors.js';
 import { configurationOf } from '../../overlay-properties/overlay-properties.js';
 import { builtInPlugin } from '../../search/find.js';
 import { tapObstacles } from '../../system/tap-access.js';
 import { TapSearch } from '../../system/tap-search.js';
 import type { Overlay } from '../overlay/overlay.js';
 import { Vnic } from '../overlay/vnic.js';
-import type { StoredOverlay } from '../state/store.js';
-import { newOverlay, type Registry, sorted, vnicsOn } from './registry.js';
+import type { StoredOverlay, StoredVnic } from '../state/stored.js';
+import { newOverlay, overlayMissing, type Registry, sorted, takenIn, vnicsOn } from './registry.js';
+import { finishRemovals } from './vnics.js';
 
 /**
- * What was kept is there, and nothing of it is up yet. Never throws for what a file says: that is moved aside, with the
- * words that a command would have had for it.
+ * What was kept is there, and nothing of it is up yet. Never throws for what a file says: its object is not loaded,
+ * for the reason that a command would have given.
  */
 export async function load(registry: Registry): Promise<void> {
+  const { overlays, vnics } = registry.state;
+  await finishRemovals(registry);
   const taken = new Taken();
-  const { state, overlays, vnics, fileOwned } = registry;
-  for (const stored of await state.overlays.load()) {
-    try {
-      refuse(taken.overlay(stored));
-      const overlay = restoredOverlay(registry, stored);
-      taken.addOverlay(stored);
-      taken.addTargets(stored.name, overlay.statics);
-      overlays.set(stored.name, overlay);
-      fileOwned.restore(stored);
-    } catch (thrown) {
-      await state.overlays.moveAside(stored.name, messageOf(thrown));
-    }
+  for (const stored of await overlays.load()) restoreOverlay(registry, stored, taken);
+  for (const stored of await vnics.load()) restoreVnic(registry, stored, taken);
+}
+
+/** Somebody may have mended the files of what was not loaded. In a turn of its own, if there is anything to do. */
+export async function loadAgain(registry: Registry): Promise<void> {
+  const { overlays, vnics } = registry.state;
+  if (overlays.unloaded.size + vnics.unloaded.size === 0) return;
+  await registry.serial.run(async () => {
+    for (const stored of await overlays.loadAgain()) restoreOverlay(registry, stored, takenIn(registry));
+    for (const stored of await vnics.loadAgain()) restoreVnic(registry, stored, takenIn(registry));
+  });
+}
+
+function restoreOverlay(registry: Registry, stored: StoredOverlay, taken: Taken): void {
+  try {
+    refuse(taken.overlay(stored));
+    const overlay = restoredOverlay(registry, stored);
+    taken.addOverlay(stored);
+    taken.addTargets(stored.name, overlay.statics);
+    registry.overlays.set(stored.name, overlay);
+    registry.fileOwned.restore(stored);
+  } catch (thrown) {
+    registry.state.overlays.reject(stored, messageOf(thrown));
   }
-  for (const stored of await state.vnics.load()) {
-    try {
-      const { version: _, declared: __, mtuGiven = null, ...identity } = stored;
-      const mac = vnicMac(stored.mac);
-      refuse(taken.vnic({ ...identity, mac }));
-      taken.addVnic({ ...identity, mac });
-      vnics.set(stored.name, new Vnic({ ...identity, mac, temporary: false }, mtuGiven));
-      fileOwned.restore(stored);
-    } catch (thrown) {
-      await state.vnics.moveAside(stored.name, messageOf(thrown));
-    }
+}
+
+function restoreVnic({ state, vnics, fileOwned }: Registry, stored: StoredVnic, taken: Taken): void {
+  try {
+    const { version: _, declared: __, mtuGiven = null, addressesPut, ...kept } = stored;
+    const addresses = vnicAddresses(stored.addresses ?? []);
+    const identity = { ...kept, mac: vnicMac(stored.mac), addresses };
+    refuse(taken.vnic(identity));
+    taken.addVnic(identity);
+    const life = { mtuGiven, addressesPut: addressesPut ?? addresses };
+    vnics.set(stored.name, new Vnic({ ...identity, temporary: false }, life));
+    fileOwned.restore(stored);
+  } catch (thrown) {
+    state.vnics.reject(stored, messageOf(thrown));
   }
 }
 
@@ -106,6 +125,7 @@ async function bringUp(registry: Registry, overlay: Overlay): Promise<void> {
     if (overlay.health.details !== known && !registry.isEnding()) warn(registry, overlay, messageOf(thrown));
     return;
   }
+  await registry.memory.recall(overlay);
   void overlay.plugin.start();
 }
 
@@ -129,7 +149,7 @@ export async function reattachVnics(registry: Registry, overlay: Overlay): Promi
 export async function reattach(registry: Registry, vnic: Vnic, search = new TapSearch()): Promise<void> {
   const overlay = registry.overlays.get(vnic.identity.overlay);
   try {
-    if (overlay === undefined) throw noSuchOverlay(vnic.identity.overlay);
+    if (overlay === undefined) throw overlayMissing(registry, vnic.identity.overlay);
     if (overlay.attachment === null) throw overlayNotUp(overlay.name, overlay.health.details);
     vnic.reattach(overlay, registry, search);
     registry.log.info('VNIC attached', { vnic: vnic.name, overlay: overlay.name, netns: vnic.netns });

@@ -1,8 +1,8 @@
 /** Commands that make and delete overlays. Each is all or nothing. */
 import { refuse } from '../../config/rules.js';
 import type { CreateOverlay } from '../../control/protocol.js';
-import { badEncap, badVni, daemonEnding, overlayHasVnics } from '../../errors.js';
-import { configurationOf, ENCAPS, VNI_MAX } from '../../overlay-properties/overlay-properties.js';
+import { badEncap, badVni, daemonEnding, messageOf, overlayHasVnics } from '../../errors.js';
+import { configurationOf, ENCAPS, isolationIn, VNI_MAX } from '../../overlay-properties/overlay-properties.js';
 import { findPlugin } from '../../search/find.js';
 import type { Overlay } from '../overlay/overlay.js';
 import type { OverlayIdentity } from '../overlay/types.js';
@@ -13,7 +13,7 @@ import { allOrNothing } from './undo.js';
 
 export async function createOverlay(registry: Registry, request: CreateOverlay): Promise<Overlay> {
   checkFree(registry, request);
-  const found = await findPlugin(request.search, registry.deadlines);
+  const found = await findPlugin(request.search, isolationIn(request.properties), registry.deadlines);
   const configuration = configurationOf(found.manifest, request.properties);
   const { name, encap, vni, search, temporary } = request;
   const overlay = newOverlay(registry, { name, encap, vni, search, temporary }, found, configuration);
@@ -50,11 +50,21 @@ function establish(registry: Registry, overlay: Overlay, instance: PluginInstanc
 }
 
 export async function deleteOverlay(registry: Registry, name: string): Promise<void> {
+  if (!registry.overlays.has(name) && registry.state.overlays.unloaded.has(name)) return forget(registry, name);
   const overlay = overlayOf(registry, name);
   const vnics = vnicsOn(registry, name).map((vnic) => vnic.name);
   if (vnics.length > 0) throw overlayHasVnics(name, vnics);
   if (!overlay.identity.temporary) await registry.state.overlays.remove(name);
   registry.overlays.delete(name);
+  await registry.state.remembered.remove(name).catch((thrown: unknown) => {
+    registry.log.warn('what the search plugin said is still kept', { overlay: name, reason: messageOf(thrown) });
+  });
   await overlay.takeDown();
   registry.log.info('overlay deleted', { overlay: name });
+}
+
+/** One that is not loaded. VNICs that say they are on it wait for another of its name. */
+async function forget({ state, log }: Registry, name: string): Promise<void> {
+  await state.overlays.remove(name);
+  log.info('overlay deleted', { overlay: name });
 }

@@ -7,9 +7,12 @@ import { messageOf } from '../../errors.js';
 import type { Vnic } from '../overlay/vnic.js';
 import { reattach } from './bring-up.js';
 import { type Registry, takenIn } from './registry.js';
+import { whyOf } from './unloaded.js';
 
 /** A health line names so many VNICs that are down. */
 const NAMED_MAX = 3;
+
+type SickVnic = Pick<Vnic, 'name' | 'problem' | 'isDown'>;
 
 /** Looks at the interface of a VNIC. */
 export async function follow(registry: Registry, vnic: Vnic): Promise<void> {
@@ -71,19 +74,25 @@ async function gone(registry: Registry, vnic: Vnic, how: string): Promise<void> 
 }
 
 async function leave(registry: Registry, vnic: Vnic, reason: string): Promise<void> {
-  vnic.problem = `${reason} (SIGHUP of the daemon makes it again; delete-vnic forgets it)`;
+  vnic.problem = `${reason} (vxlane reload makes it again; delete-vnic forgets it)`;
   // Should somebody hold the namespace after all, the interface is there for whoever finds it.
   await vnic.detach(registry.overlays.get(vnic.identity.overlay), registry);
 }
 
 /** What is wrong with VNICs is the health of their overlays: how many are down and why, what else is odd. */
-export function sayVnics({ overlays, vnics }: Registry): void {
-  const sick = new Map<string, Vnic[]>();
+export function sayVnics({ overlays, vnics, state }: Registry): void {
+  const sick = new Map<string, SickVnic[]>();
   const counts = new Map<string, number>();
   for (const vnic of vnics.values()) {
     const { overlay } = vnic.identity;
     counts.set(overlay, (counts.get(overlay) ?? 0) + 1);
     if (vnic.problem !== '' && !vnic.isUntried) sick.set(overlay, [...(sick.get(overlay) ?? []), vnic]);
+  }
+  for (const unloaded of state.vnics.unloaded.values()) {
+    const { name, overlay } = unloaded;
+    if (overlay === undefined) continue;
+    counts.set(overlay, (counts.get(overlay) ?? 0) + 1);
+    sick.set(overlay, [...(sick.get(overlay) ?? []), { name, problem: whyOf(unloaded), isDown: true }]);
   }
   for (const { name, health } of overlays.values()) {
     const on = sick.get(name);
@@ -92,7 +101,7 @@ export function sayVnics({ overlays, vnics }: Registry): void {
   }
 }
 
-function describe(sick: readonly Vnic[], count: number): string {
+function describe(sick: readonly SickVnic[], count: number): string {
   const down = sick.filter((vnic) => vnic.isDown);
   const odd = sick.filter((vnic) => !vnic.isDown);
   const verb = down.length === 1 ? 'is' : 'are';
@@ -104,7 +113,7 @@ function describe(sick: readonly Vnic[], count: number): string {
   ].join('; ');
 }
 
-function named(vnics: readonly Vnic[]): string {
+function named(vnics: readonly SickVnic[]): string {
   const more = vnics.length - NAMED_MAX;
   const first = vnics.slice(0, NAMED_MAX).map(({ name, problem }) => `${name}: ${problem}`);
   return [...first, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');

@@ -4,6 +4,7 @@ import { daemonEnding, nothingToModify, overlayChangedMeanwhile, propertyOfIdent
 import {
   configurationFrom,
   configurationOf,
+  isolationIn,
   OVERLAY_PROPERTIES,
   type OverlayConfiguration,
   only,
@@ -77,11 +78,12 @@ export interface Swap {
 /** Another instance, of another plugin or of the same, takes the place of the one that serves. */
 async function swapPlugin(registry: Registry, name: string, search: string, given: Given): Promise<Overlay> {
   const isAllowed = () => registry.fileOwned.refuse(name);
-  await registry.serial.run(() => {
+  const isolation = await registry.serial.run(() => {
     isAllowed();
-    overlayOf(registry, name); // there is one
+    const before = overlayOf(registry, name).configuration.given;
+    return isolationIn({ ...before, ...given });
   });
-  const found = await findPlugin(search, registry.deadlines);
+  const found = await findPlugin(search, isolation, registry.deadlines);
   const overlay = overlayOf(registry, name);
   const configuration = swappedConfiguration(overlay, found, given);
   return swapTo(registry, overlay, { found, configuration, names: Object.keys(given) }, isAllowed);

@@ -1,23 +1,29 @@
 /** Everything the daemon has, in one place: what commands read and change, one command at a time. */
-import { formatEndpoint } from '../../address.js';
+import { formatEndpoint, parseMac } from '../../address.js';
 import { Taken } from '../../config/rules.js';
 import type { Datapath } from '../../datapath/datapath.js';
 import type { OverlayIndex } from '../../datapath/types.js';
-import { noSuchOverlay, noSuchVnic } from '../../errors.js';
+import { noSuchOverlay, noSuchVnic, notLoaded, type VxlaneError } from '../../errors.js';
 import type { OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
 import type { FoundPlugin } from '../../search/find.js';
 import { Deadlines } from '../../search/host/deadlines.js';
+import { Placement } from '../../search/host/placement.js';
+import { EventLog } from '../events/event-log.js';
+import type { Inheritance } from '../inheritance.js';
 import type { DaemonLog } from '../log.js';
 import { InterfaceWatch } from '../overlay/interface-watch.js';
 import { Overlay } from '../overlay/overlay.js';
 import type { OverlayIdentity } from '../overlay/types.js';
 import type { Vnic } from '../overlay/vnic.js';
 import type { PluginSlot } from '../plugin/plugin-slot.js';
-import { STATE_VERSION, type State, type StoredOverlay, type StoredVnic } from '../state/store.js';
+import type { State } from '../state/store.js';
+import type { StoredOverlay, StoredVnic } from '../state/stored.js';
 import type { Border } from '../underlay/border.js';
 import type { Network } from '../underlay/network.js';
 import { Sockets } from '../underlay/sockets.js';
+import { Durations, type UpcallDurations } from '../upcalls/durations.js';
 import { FileOwned } from './file-owned.js';
+import { Memory } from './remember.js';
 import { Serial } from './serial.js';
 import { TrafficMeter } from './traffic-meter.js';
 
@@ -29,13 +35,21 @@ export interface Registry {
   /** What happens to the interfaces of VNICs. */
   readonly interfaces: InterfaceWatch<Vnic>;
   readonly deadlines: Deadlines;
+  /** Of all search plugins. */
+  readonly placement: Placement;
   /** Where search plugins run, or are meant to: of all overlays, also of those that are being made. */
   readonly slots: Set<PluginSlot>;
+  /** What there is of the daemon before this one. */
+  readonly inheritance: Inheritance;
   /** Commands that change something run one at a time. */
   readonly serial: Serial;
   readonly state: State;
   readonly log: DaemonLog;
+  readonly events: EventLog;
   readonly meter: TrafficMeter;
+  readonly durations: UpcallDurations;
+  /** What search plugins last said. */
+  readonly memory: Memory;
   /** Milliseconds of the monotonic clock. */
   readonly now: () => number;
   /** The daemon has been told to end: nothing new is begun. */
@@ -50,13 +64,13 @@ export interface Registry {
 
 /** An overlay that is not in the registry yet. `found`: null when there is no such plugin now. */
 export function newOverlay(
-  { datapath, sockets, network, deadlines, slots, log, now, overlayByIndex }: Registry,
+  { datapath, sockets, network, deadlines, placement, slots, log, events, durations, now, overlayByIndex }: Registry,
   identity: OverlayIdentity,
   found: FoundPlugin | null,
   configuration: OverlayConfiguration,
 ): Overlay {
   const overlay = new Overlay(identity, found, configuration, {
-    ...{ datapath, sockets, network, deadlines, slots, log, now },
+    ...{ datapath, sockets, network, deadlines, placement, slots, log, durations, now, tell: events.tell },
     onAttached: (index) => void overlayByIndex.set(index, overlay),
     onDetached: (index) => void overlayByIndex.delete(index),
   });
@@ -65,38 +79,65 @@ export function newOverlay(
 
 /** What a daemon starts with. */
 export function emptyRegistry(
-  given: Pick<Registry, 'datapath' | 'network' | 'border' | 'state' | 'log' | 'now' | 'isEnding'>,
+  given: Pick<Registry, 'datapath' | 'network' | 'border' | 'state' | 'log' | 'now' | 'isEnding' | 'inheritance'>,
 ): Registry {
+  const overlays = new Map<string, Overlay>();
   return {
     ...given,
+    memory: new Memory({ ...given, overlays }),
     deadlines: new Deadlines(given.now),
+    placement: new Placement(given),
     meter: new TrafficMeter(given.now()),
-    sockets: new Sockets(given.datapath, given.border),
+    events: new EventLog(),
+    durations: { miss: new Durations(), proxy: new Durations() },
+    sockets: new Sockets(given.datapath, given.network, given.border, given.inheritance),
     serial: new Serial(),
     slots: new Set(),
     interfaces: new InterfaceWatch(),
-    overlays: new Map(),
+    overlays,
     overlayByIndex: new Map(),
     vnics: new Map(),
     fileOwned: new FileOwned(),
   };
 }
 
-/** Who has what only one object may have. `but`: a VNIC that asks for itself. */
-export function takenIn({ overlays, vnics }: Registry, but: Vnic | null = null): Taken {
+/** Who has what only one object may have, also those that are not loaded. `but`: a VNIC that asks for itself. */
+export function takenIn({ overlays, vnics, state }: Registry, but: Vnic | null = null): Taken {
   const taken = new Taken();
   for (const { identity, statics } of overlays.values()) {
     taken.addOverlay(identity);
     taken.addTargets(identity.name, statics);
   }
   for (const vnic of vnics.values()) if (vnic !== but) taken.addVnic({ ...vnic.identity, mac: vnic.mac });
+  addUnloaded(taken, state);
   return taken;
+}
+
+function addUnloaded(taken: Taken, { overlays, vnics }: State): void {
+  for (const { name, file, vni } of overlays.unloaded.values()) {
+    const holder = `overlay ${name}, which is not loaded (${file})`;
+    if (vni === undefined) taken.addName(name, holder);
+    else taken.addOverlay({ name, vni }, holder);
+  }
+  for (const { name, file, overlay, mac: text = '', netns = null, ...rest } of vnics.unloaded.values()) {
+    const { allowAnyMac = false, addresses = [] } = rest;
+    const holder = `VNIC ${name}, which is not loaded (${file})`;
+    const mac = parseMac(text);
+    if (overlay === undefined || mac === null) taken.addName(name, holder);
+    else taken.addVnic({ name, overlay, mac, netns, allowAnyMac, addresses }, holder);
+  }
 }
 
 export function overlayOf(registry: Registry, name: string): Overlay {
   const overlay = registry.overlays.get(name);
-  if (overlay === undefined) throw noSuchOverlay(name);
+  if (overlay === undefined) throw overlayMissing(registry, name);
   return overlay;
+}
+
+/** Why there is no such overlay. */
+export function overlayMissing({ state }: Registry, name: string): VxlaneError {
+  const unloaded = state.overlays.unloaded.get(name);
+  return unloaded === undefined ? noSuchOverlay(name) : notLoaded(`overlay ${name}`, unloaded);
 }
 
 export function vnicOf(registry: Registry, name: string): Vnic {
@@ -111,7 +152,11 @@ export function vnicsOn(registry: Registry, overlay: string): Vnic[] {
 }
 
 export function sorted<T extends { readonly name: string }>(objects: ReadonlyMap<string, T>): T[] {
-  return [...objects.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return [...objects.values()].sort(byName);
+}
+
+export function byName(a: { readonly name: string }, b: { readonly name: string }): number {
+  return a.name < b.name ? -1 : 1;
 }
 
 /** What of an overlay a swap of its plugin changes. */
@@ -143,7 +188,7 @@ function storedOverlay({ fileOwned }: Registry, overlay: Overlay): StoredOverlay
     target === 'drop' ? target : formatEndpoint(target),
   ]);
   return {
-    version: STATE_VERSION,
+    version: 1,
     name,
     vni,
     encap: 'vxlan',
@@ -157,5 +202,18 @@ function storedOverlay({ fileOwned }: Registry, overlay: Overlay): StoredOverlay
 function storedVnic({ fileOwned }: Registry, vnic: Vnic): StoredVnic {
   const { name, overlay, mac, netns, allowAnyMac } = vnic.identity;
   const given = vnic.mtuGiven === null ? {} : { mtuGiven: vnic.mtuGiven };
-  return { version: STATE_VERSION, name, overlay, mac, netns, allowAnyMac, ...given, ...fileOwned.stored(name) };
+  const addresses = storedAddresses(vnic);
+  return {
+    ...{ version: 1, name, overlay, mac, netns, allowAnyMac },
+    ...given,
+    ...addresses,
+    ...fileOwned.stored(name),
+  };
+}
+
+function storedAddresses({ identity, addressesPut }: Vnic): Partial<StoredVnic> {
+  const addresses = [...identity.addresses];
+  if (addresses.length + addressesPut.length === 0) return {};
+  const isAll = addresses.toSorted().join() === addressesPut.join();
+  return { version: 2, addresses, ...(isAll ? {} : { addressesPut: [...addressesPut] }) };
 }

@@ -1,23 +1,27 @@
 /** `vxlane show-stats`: the datapath's counters under the names of the daemon's objects. */
 import { formatEndpoint } from '../../address.js';
 import type { StatsView } from '../../control/protocol.js';
-import type { Datapath } from '../../datapath/datapath.js';
 import { DROP_TEXT, isExpectedDrop } from '../../datapath/drops.js';
 import type { DropReason } from '../../datapath/types.js';
-import type { Overlay } from '../overlay/overlay.js';
-import type { Vnic } from '../overlay/vnic.js';
+import type { Attachment } from '../overlay/attachment.js';
+import { overlayOf, type Registry, sorted } from './registry.js';
 
 type Drops = Partial<Record<DropReason, number>>;
 
-/** `isAll`: of the whole daemon; else drops are those of the overlays. Totals and endpoints are always the daemon's. */
-export function statsView(datapath: Datapath, overlays: readonly Overlay[], vnics: readonly Vnic[], isAll: boolean) {
+/** `names`: of the overlays whose drops are shown; none: all, and what is of no overlay. Totals are the daemon's. */
+export function statsView(registry: Registry, names: readonly string[]): StatsView {
+  const { datapath } = registry;
+  const isAll = names.length === 0;
+  const overlays = isAll ? sorted(registry.overlays) : names.map((name) => overlayOf(registry, name));
+  const vnics = sorted(registry.vnics).filter((vnic) => overlays.some(({ name }) => name === vnic.identity.overlay));
   const counted = overlays.flatMap((overlay) => {
-    const index = overlay.attachment?.index;
-    if (index === undefined) return [];
+    if (overlay.attachment === null) return [];
+    const { index, sources } = overlay.attachment;
     const { name, counts } = overlay.plugin;
-    return [{ name: overlay.name, ...datapath.overlayCounters(index), plugin: { name, ...counts } }];
+    const strangers = strangersOf(sources);
+    return [{ name: overlay.name, ...datapath.overlayCounters(index), strangers, plugin: { name, ...counts } }];
   });
-  const view: StatsView = {
+  return {
     totals: datapath.totals(),
     drops: dropViews(isAll ? datapath.drops() : sum(counted.map(({ drops }) => drops))),
     overlays: counted.map((overlay) => ({
@@ -35,7 +39,10 @@ export function statsView(datapath: Datapath, overlays: readonly Overlay[], vnic
       pathMtu,
     })),
   };
-  return view;
+}
+
+function strangersOf({ strangers }: Attachment['sources']): StatsView['overlays'][number]['strangers'] {
+  return strangers.all.map(({ ip, mac, frames }) => ({ ip, mac, frames, allow: strangers.commandFor(ip) }));
 }
 
 function sum(all: readonly Drops[]): Drops {

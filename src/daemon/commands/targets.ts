@@ -66,6 +66,7 @@ export function thaw(registry: Registry, name: string, mac: string): void {
   const { attachment } = overlayOf(registry, name);
   if (attachment?.flooding.learner.thaw(mac) !== true) throw notFrozen(name, mac);
   registry.log.info('a frozen MAC may move again', { overlay: name, mac });
+  registry.events.tell('mac_thawed', { object: `mac ${mac}`, overlay: name });
 }
 
 /** Page by page, as there may be a million. Those that come meanwhile may be forgotten, or stay. */

@@ -1,5 +1,5 @@
 /** What the daemon shows of its objects: the views of control/protocol.ts. */
-import { formatEndpoint } from '../../address.js';
+import { formatEndpoint, formatListenIp } from '../../address.js';
 import type {
   LookupView,
   MoveView,
@@ -12,8 +12,9 @@ import type {
 } from '../../control/protocol.js';
 import { MOVES_MAX } from '../../control/protocol.js';
 import type { FdbEntry, FdbTarget } from '../../datapath/types.js';
-import { defaultMtu, largestMtu, MTU_MIN, taggedMtu, type Underlay } from '../../overlay-properties/mtu.js';
+import { defaultMtu, largestMtu, MTU_MAX, MTU_MIN, taggedMtu, type Underlay } from '../../overlay-properties/mtu.js';
 import { ENCAPS, OVERLAY_PROPERTIES, VNI_MAX } from '../../overlay-properties/overlay-properties.js';
+import { defaultSourceCheck, SOURCE_CHECK, sourceCheckMode } from '../../overlay-properties/source-check.js';
 import type { PropertySpec, Target } from '../../search/api.js';
 import { defaultText, formatValue, possibleText } from '../../search/props.js';
 import type { Overlay } from '../overlay/overlay.js';
@@ -55,8 +56,17 @@ function propertyViews(overlay: Overlay, border: BorderView, plugins: readonly s
     readOnly('tagged-mtu', taggedText(overlay), ''),
     ...others,
     readOnly('search', search, plugins.join(',')),
+    readOnly('plugin-place', placeText(overlay), ''),
     ...(overlay.plugin.found?.manifest.properties ?? []).map((spec) => propertyView(overlay, spec)),
   ];
+}
+
+/** Where the plugin runs; null: it does not. */
+export function placeText({ plugin }: Overlay): string | null {
+  const place = plugin.host?.place ?? null;
+  if (place === null) return null;
+  if (place.kind === 'process') return `process ${place.pid} (${Math.ceil(place.residentMiB)} MiB)`;
+  return `thread (of ${place.instances})`;
 }
 
 function propertyView(overlay: Overlay, spec: PropertySpec): PropertyView {
@@ -68,16 +78,27 @@ function propertyView(overlay: Overlay, spec: PropertySpec): PropertyView {
     default: defaultText(spec),
     possible: possibleText(spec),
   };
+  if (spec.name === 'vxlan/listen_ip') {
+    return { ...view, value: formatListenIp(overlay.configuration.settings.socket.listen) };
+  }
+  if (spec.name === SOURCE_CHECK) return { ...view, ...sourceCheckOf(overlay) };
   return spec.name === 'mtu' ? { ...view, ...mtuOf(overlay) } : view;
+}
+
+/** What depends on the search plugin. */
+function sourceCheckOf({ configuration, plugin }: Overlay): Pick<PropertyView, 'value' | 'default'> {
+  const { flood } = plugin.facts;
+  return { value: sourceCheckMode(configuration.settings, flood), default: defaultSourceCheck(flood) };
 }
 
 /** What depends on the underlay. */
 function mtuOf(overlay: Overlay): Pick<PropertyView, 'value' | 'default' | 'possible'> {
-  const { ip } = overlay.configuration.settings.socket.listen;
+  const { socket, outer } = overlay.configuration.settings;
+  const { ip } = socket.listen;
   return {
     value: String(overlay.mtu),
     default: String(defaultMtu(overlay.underlay, ip)),
-    possible: `${MTU_MIN}-${largestMtu(overlay.underlay, ip)}`,
+    possible: `${MTU_MIN}-${outer.df === 'unset' ? MTU_MAX : largestMtu(overlay.underlay, ip)}`,
   };
 }
 
@@ -88,9 +109,10 @@ function underlayText(underlay: Underlay | null): string | null {
   return `${mtu} by ${name} ${isListenAddress ? 'of' : 'to'} ${ip}`;
 }
 
-/** Null: no tags pass, or nothing is known that bounds the MTU. */
+/** Null: no tags pass, or nothing that is known bounds the MTU. */
 function taggedText({ configuration: { settings }, mtu, underlay }: Overlay): string | null {
-  const most = settings.vlan === 'pass' ? taggedMtu(mtu, underlay, settings.socket.listen.ip) : null;
+  const isBounded = settings.vlan === 'pass' && settings.outer.df !== 'unset';
+  const most = isBounded ? taggedMtu(mtu, underlay, settings.socket.listen.ip) : null;
   return most === null ? null : String(most);
 }
 
@@ -99,7 +121,7 @@ function readOnly(name: string, value: string | null, possible: string): Propert
 }
 
 export function vnicView(vnic: Vnic, overlay: Overlay | undefined, declared: string | null): VnicView {
-  const { name, allowAnyMac, temporary } = vnic.identity;
+  const { name, allowAnyMac, addresses, temporary } = vnic.identity;
   return {
     name,
     overlay: vnic.identity.overlay,
@@ -108,6 +130,7 @@ export function vnicView(vnic: Vnic, overlay: Overlay | undefined, declared: str
     mtu: vnic.mtu ?? overlay?.mtu ?? 0,
     netns: vnic.netns,
     allowAnyMac,
+    addresses: [...addresses],
     temporary,
     state: vnic.problem === '' ? 'up' : vnic.problem,
     declared,
@@ -117,14 +140,14 @@ export function vnicView(vnic: Vnic, overlay: Overlay | undefined, declared: str
 /** What an overlay that is not up will have are its static targets. A point's one destination comes before all MACs. */
 export function targetPage(overlay: Overlay, page: PageRequest, nowMs: number): TargetPage {
   if (overlay.attachment === null) return waitingPage(overlay, page);
-  const point = overlay.plugin.isPoint && page.after === null ? [pointView(overlay, nowMs)] : [];
-  const entries = overlay.attachment.targets.page(page.after, page.limit);
+  const point = overlay.plugin.isPoint && page.after === undefined ? [pointView(overlay, nowMs)] : [];
+  const entries = overlay.attachment.targets.page(page.after ?? null, page.limit);
   const told = entries.filter(isTold).map((entry) => targetView(overlay, entry, nowMs));
   return { targets: [...point, ...told], next: nextOf(entries, page) };
 }
 
 function waitingPage({ statics }: Overlay, page: PageRequest): TargetPage {
-  const above = [...statics].filter(([mac]) => page.after === null || mac > page.after).sort();
+  const above = [...statics].filter(([mac]) => page.after === undefined || mac > page.after).sort();
   const targets = above.slice(0, page.limit).map(([mac, target]) => waitingView(mac, target));
   return { targets, next: nextOf(targets, page) };
 }
@@ -198,7 +221,9 @@ function destinationText(overlay: Overlay, target: FdbTarget): string {
 function sourceOf(overlay: Overlay, entry: FdbEntry): string {
   const { mac, isStatic } = entry;
   if (ownerOf(overlay, entry) !== undefined) return 'vnic';
-  if (overlay.attachment?.targets.isLearned(mac)) return 'learned';
+  const decision = overlay.attachment?.targets.decision(mac);
+  if (decision?.isLearned === true) return 'learned';
+  if (decision?.isStale === true) return 'stale';
   return isStatic ? 'static' : overlay.plugin.name;
 }
 

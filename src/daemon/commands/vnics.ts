@@ -1,9 +1,12 @@
 /** Commands that make and delete VNICs. Each is all or nothing. */
-import { refuse, vnicMac } from '../../config/rules.js';
+import { parseMac } from '../../address.js';
+import { refuse, wantedMac } from '../../config/rules.js';
+import { vnicAddresses } from '../../config/vnic-address.js';
 import type { CreateVnic } from '../../control/protocol.js';
 import { interfaceStays, messageOf, overlayNotUp } from '../../errors.js';
 import type { Overlay } from '../overlay/overlay.js';
 import { Vnic } from '../overlay/vnic.js';
+import type { Facts } from '../state/stored.js';
 import { overlayOf, type Registry, saveVnic, takenIn, vnicOf } from './registry.js';
 import { allOrNothing } from './undo.js';
 
@@ -14,7 +17,7 @@ export function createVnic(registry: Registry, request: CreateVnic): Promise<Vni
     // Kept first: whatever happens between the two, a restart finds the interface's owner.
     undo.push(`forget VNIC ${vnic.name}`, () => registry.state.vnics.remove(vnic.name));
     await saveVnic(registry, vnic);
-    vnic.create(overlay, registry);
+    vnic.create(overlay, registry, request.adopt);
     registry.vnics.set(vnic.name, vnic);
     registry.log.info('VNIC created', { vnic: vnic.name, overlay: overlay.name, mac: vnic.identity.mac });
     return vnic;
@@ -23,26 +26,84 @@ export function createVnic(registry: Registry, request: CreateVnic): Promise<Vni
 
 function checkedVnic(registry: Registry, overlay: Overlay, request: CreateVnic): Vnic {
   const { name, allowAnyMac, netns = null } = request;
-  const mac = vnicMac(request.mac);
-  refuse(takenIn(registry).vnic({ name, overlay: overlay.name, mac, allowAnyMac }));
+  const mac = wantedMac(request.mac, request);
+  const identity = {
+    name,
+    overlay: overlay.name,
+    mac,
+    netns,
+    allowAnyMac,
+    addresses: vnicAddresses(request.addresses ?? []),
+  };
+  refuse(takenIn(registry).vnic(identity));
   if (overlay.attachment === null) throw overlayNotUp(overlay.name, overlay.health.details);
   // Kept over a restart without its overlay, a VNIC could only fail.
   const temporary = request.temporary || overlay.identity.temporary;
-  const vnic = new Vnic({ name, overlay: overlay.name, mac, netns, allowAnyMac, temporary }, overlay.mtu);
-  vnic.checkNew();
+  const vnic = new Vnic({ ...identity, temporary }, { mtuGiven: overlay.mtu });
+  if (request.adopt === true) vnic.checkAdopted();
+  else vnic.checkNew();
   return vnic;
 }
 
-/** A VNIC whose interface cannot be removed stays, and says why: nothing else would know of the interface. */
-export async function deleteVnic(registry: Registry, name: string): Promise<void> {
+/** These are its addresses from now on. What was put on its interface before goes, what others put there stays. */
+export async function changeAddresses(registry: Registry, name: string, addresses: readonly string[]): Promise<void> {
   const vnic = vnicOf(registry, name);
-  await allOrNothing(registry.log, async (undo) => {
-    undo.push(`keep VNIC ${name}`, () => saveVnic(registry, vnic));
-    if (!vnic.identity.temporary) await registry.state.vnics.remove(name);
+  const before = vnic.identity.addresses;
+  vnic.wantAddresses(addresses);
+  try {
+    // Kept first: whatever happens then, a restart knows what is ours.
+    await saveVnic(registry, vnic);
+  } catch (thrown) {
+    vnic.wantAddresses(before);
+    throw thrown;
+  }
+  vnic.giveAddresses();
+}
+
+/**
+ * A VNIC whose interface cannot be removed stays, and says why: nothing else would know of the interface. Its file is
+ * put away first and removed last, so that a crash in between leaves what {@link finishRemovals} needs.
+ */
+export async function deleteVnic(registry: Registry, name: string): Promise<void> {
+  const { log, state, vnics } = registry;
+  const unloaded = vnics.has(name) ? undefined : state.vnics.unloaded.get(name);
+  const vnic = unloaded === undefined ? vnicOf(registry, name) : leftOver(unloaded);
+  await allOrNothing(log, async (undo) => {
+    if (!vnic.identity.temporary) {
+      await state.vnics.beginRemoval(name);
+      undo.push(`keep VNIC ${name}`, () => state.vnics.cancelRemoval(name));
+    }
     await removeInterface(registry, vnic);
   });
-  registry.vnics.delete(name);
-  registry.log.info('VNIC deleted', { vnic: name });
+  vnics.delete(name);
+  await state.vnics.endRemoval(name);
+  log.info('VNIC deleted', { vnic: name });
+}
+
+/** At the start, before anything is loaded: what was being deleted when the daemon ended goes, or is there again. */
+export async function finishRemovals(registry: Registry): Promise<void> {
+  const { log, state } = registry;
+  for (const leaving of await state.vnics.leaving()) {
+    const vnic = leftOver(leaving);
+    try {
+      await vnic.remove(undefined, registry);
+      await state.vnics.endRemoval(vnic.name);
+      log.info('VNIC deleted, as was begun before the daemon ended', { vnic: vnic.name });
+    } catch (thrown) {
+      const fields = { vnic: vnic.name, reason: messageOf(thrown) };
+      log.warn('a VNIC was being deleted when the daemon ended, and stays', fields);
+      // Where nothing can be written the next start tries again.
+      await state.vnics.cancelRemoval(vnic.name).catch((cause: unknown) => {
+        log.warn('a VNIC stays, and cannot be loaded', { vnic: vnic.name, reason: messageOf(cause) });
+      });
+    }
+  }
+}
+
+/** A VNIC of which no more is known than what is left of its file; by its name alone its mark can be told. */
+function leftOver({ name, overlay = '', mac: text = '', netns = null }: Facts & { readonly name: string }): Vnic {
+  const mac = parseMac(text) ?? '';
+  return new Vnic({ name, overlay, mac, netns, allowAnyMac: false, addresses: [], temporary: false });
 }
 
 async function removeInterface(registry: Registry, vnic: Vnic): Promise<void> {

@@ -158,6 +158,8 @@ function phraseOf(step: Step): string {
       return step.because.length > 0 ? `made anew (${step.because.join(', ')})` : 'removed';
     case 'detach-vnic':
       return `joined anew (${step.because.join(', ')})`;
+    case 'change-vnic':
+      return 'changed (addresses)';
     case 'change-overlay': {
       const targets = step.put.size + step.forget.length > 0 ? ['targets'] : [];
       return `changed (${[...step.swap, ...step.properties, ...targets].join(', ')})`;

@@ -1,5 +1,6 @@
 /** The configuration file of the daemon: read at the start and on SIGHUP, refused whole or applied. */
 import { dirname, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { Model } from '../../config/model.js';
 import { Problems } from '../../config/problems.js';
 import { parse, searchesOf, validate } from '../../config/validate.js';
@@ -21,12 +22,16 @@ interface There {
   readonly declared: Model;
 }
 
-/** Declared objects that are there, but not up, and why. */
+/** Declared objects that are there, but not up, or not with all that is declared, and why. */
 function* downIn({ overlays, vnics, fileOwned }: Registry): Iterable<readonly [name: string, reason: string]> {
   for (const { name, state, health } of overlays.values()) {
     if (fileOwned.has(name) && state === 'down') yield [name, health.details];
   }
-  for (const vnic of vnics.values()) if (fileOwned.has(vnic.name) && !vnic.isAttached) yield [vnic.name, vnic.problem];
+  for (const vnic of vnics.values()) {
+    if (!fileOwned.has(vnic.name)) continue;
+    if (!vnic.isAttached) yield [vnic.name, vnic.problem];
+    else for (const problem of vnic.addressProblems) yield [vnic.name, problem];
+  }
 }
 
 export class ConfigFile {
@@ -71,6 +76,8 @@ export class ConfigFile {
         this.#refusal = thrown.problems;
         const { problems } = thrown;
         registry.log.error('configuration refused: nothing changed', { file: this.file, problems });
+        const reason = problems.join('; ');
+        registry.events.tell('configuration_refused', { object: 'daemon', new: this.file, reason });
       }
     });
   }
@@ -112,9 +119,9 @@ export class ConfigFile {
     if (parsed === null) throw new ConfigurationRefused(syntax.lines(file));
     const plugins = new Map<string, FoundPlugin>();
     const missing = new Map<string, VxlaneError>();
-    for (const search of searchesOf(parsed, directory)) {
+    for (const [search, isolation] of searchesOf(parsed, directory)) {
       try {
-        plugins.set(search, await findPlugin(search, deadlines));
+        plugins.set(search, await findPlugin(search, isolation, deadlines));
       } catch (thrown) {
         if (!(thrown instanceof VxlaneError)) throw thrown;
         missing.set(search, thrown);
@@ -144,10 +151,18 @@ export class ConfigFile {
     this.#record(registry, wanted, report);
   }
 
+  #tell({ events }: Registry, isNews: boolean): void {
+    if (!isNews) return;
+    const reason = [...this.#failures].map(([name, why]) => `${name}: ${why}`).join('; ');
+    const kind = reason === '' ? 'configuration_applied' : 'configuration_incomplete';
+    events.tell(kind, { object: 'daemon', new: this.file, reason });
+  }
+
   #record(registry: Registry, wanted: Wanted, { done, failures }: ApplyReport): void {
     const { file } = this;
     this.#wanted = wanted;
     this.#appliedAt = new Date();
+    const isNews = failures.size === 0 ? this.#failures.size > 0 : !isDeepStrictEqual(failures, this.#failures);
     for (const [name, reason] of failures) {
       if (this.#failures.get(name) !== reason)
         registry.log.warn('what is declared is not in effect', { object: name, reason });
@@ -161,5 +176,6 @@ export class ConfigFile {
     if (failures.size > 0) this.#backoff.failed(registry.now());
     else this.#backoff.succeeded(registry.now());
     if (done.size > 0) registry.log.info('configuration applied', { file, done: Object.fromEntries(done) });
+    this.#tell(registry, isNews || done.size > 0);
   }
 }

@@ -20,7 +20,7 @@ import {
   vnicsOn,
 } from '../commands/registry.js';
 import { forget, put } from '../commands/targets.js';
-import { deleteVnic } from '../commands/vnics.js';
+import { changeAddresses, deleteVnic } from '../commands/vnics.js';
 import { Vnic } from '../overlay/vnic.js';
 
 /** By the reference that an overlay has for its plugin. */
@@ -36,6 +36,9 @@ export async function takeStep(
     case 'remove-vnic':
       await deleteVnic(registry, step.name);
       registry.fileOwned.delete(step.name);
+      return [];
+    case 'change-vnic':
+      await changeAddresses(registry, step.vnic.name, step.vnic.addresses);
       return [];
     case 'detach-vnic': {
       const vnic = vnicOf(registry, step.name);
@@ -81,10 +84,10 @@ export async function addOverlay(registry: Registry, to: DeclaredOverlay, plugin
 }
 
 async function addVnic(registry: Registry, to: VnicModel): Promise<void> {
-  const { name, overlay, mac, netns, allowAnyMac } = to;
+  const { name } = to;
   // what had to go first may still be there
   refuse(takenIn(registry).vnic(to));
-  const vnic = new Vnic({ name, overlay, mac, netns, allowAnyMac, temporary: false });
+  const vnic = new Vnic({ ...to, temporary: false });
   vnic.isNew = true;
   // Kept first, as by create-vnic: whatever happens then, a restart finds the interface's owner.
   await keep(registry, name, () => saveVnic(registry, vnic));

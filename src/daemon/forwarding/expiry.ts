@@ -44,6 +44,10 @@ export class Expiry {
   due(nowMs: number): string[] {
     const last = Math.floor(nowMs / EXPIRY_RESOLUTION_MS);
     const keys: string[] = [];
+    if (this.size === 0) {
+      this.#emptied = Math.max(this.#emptied, last);
+      return keys;
+    }
     for (const number of this.#ready(last)) {
       for (const key of this.#buckets.get(number) ?? []) {
         keys.push(key);

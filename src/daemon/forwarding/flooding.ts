@@ -2,25 +2,26 @@
  * Flooding and learning of one overlay, as its plugin wants them. They are the host's work: they go on by the plugin's
  * last word while it is being restarted.
  */
-import { type Endpoint, formatEndpoint, isMulticast } from '../../address.js';
+import { type Endpoint, formatEndpoint, isMulticast, type Listen } from '../../address.js';
 import type { OverlayConfig } from '../../datapath/types.js';
 import { messageOf } from '../../errors.js';
-import { isWildcard } from '../../overlay-properties/overlay-properties.js';
+import { isWildcard } from '../../overlay-properties/listen.js';
 import type { Flood, PluginLog } from '../../search/api.js';
 import { localAddresses } from '../../system/link.js';
 import type { Health } from '../health/health.js';
 import type { MulticastMemberships } from '../underlay/multicast.js';
-import { Learner } from './learner.js';
+import { Learner, type TellMac } from './learner.js';
 import type { Targets } from './targets.js';
 
 export interface FloodingOptions {
   readonly overlay: string;
-  readonly listen: Endpoint;
+  readonly listen: Listen;
   readonly memberships: MulticastMemberships;
   readonly targets: Targets;
   /** See {@link LearnerOptions}. */
   readonly heardAtMs: (mac: string) => number | null;
   readonly onCameHere: (mac: string) => void;
+  readonly tell: TellMac;
   readonly health: Health;
   readonly log: PluginLog;
   readonly nowMs: number;
@@ -35,11 +36,11 @@ export class Flooding {
   readonly #joined = new Map<string, Endpoint>();
 
   constructor(options: FloodingOptions) {
-    const { listen, targets, heardAtMs, onCameHere, health, log, nowMs } = options;
+    const { listen, targets, heardAtMs, onCameHere, tell, health, log, nowMs } = options;
     this.#options = options;
-    this.#local = isWildcard(listen.ip) ? localAddresses() : new Set([listen.ip]);
+    this.#local = isWildcard(listen.ip) ? localAddresses(listen.device) : new Set([listen.ip]);
     const isOwn = (ip: string) => this.#local.has(ip);
-    this.learner = new Learner({ targets, heardAtMs, isOwn, onCameHere, health, log, nowMs });
+    this.learner = new Learner({ targets, heardAtMs, isOwn, onCameHere, tell, health, log, nowMs });
   }
 
   /** What the datapath is to be told of `flood`. Our own endpoint is left out: one list can serve all hosts. */
@@ -63,7 +64,8 @@ export class Flooding {
   /** To be called every few seconds. `local`: the addresses of this host. True when {@link configOf} differs. */
   watch(local: ReadonlySet<string>): boolean {
     const before = this.#local;
-    if (isWildcard(this.#options.listen.ip)) this.#local = local;
+    const { ip, device } = this.#options.listen;
+    if (isWildcard(ip)) this.#local = device === undefined ? local : localAddresses(device);
     this.#join();
     const endpoints = this.#flood?.endpoints ?? [];
     return endpoints.some((endpoint) => this.#isOwn(endpoint) !== this.#isOwn(endpoint, before));

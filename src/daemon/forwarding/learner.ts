@@ -5,14 +5,16 @@
  * that sends from behind a VNIC here has moved here, whether or not the overlay learns: it stays until the plugin says
  * more of it, it is silent for long, or it is heard from the underlay again.
  *
- * Bounded: entries by `max`, moves of one MAC by flap-guard.ts, log lines by one of a kind a second. Only receiving
- * keeps an entry; each costs one timer that is set anew at most once in the ageing time.
+ * Bounded: entries by `max`, of which those that nobody here sends to make room for others; moves of one MAC by
+ * flap-guard.ts, log lines by one of a kind a second. Only receiving keeps an entry; each costs one timer that is set
+ * anew at most once in the ageing time.
  */
-import { formatEndpoint, isMulticastMac } from '../../address.js';
+import { isMulticastMac } from '../../address.js';
 import type { Learning, PluginLog } from '../../search/api.js';
 import type { Health } from '../health/health.js';
 import { Expiry } from './expiry.js';
 import { DEFAULT_MOVES, FlapGuard, type Mover } from './flap-guard.js';
+import { isSamePlace, placeText } from './place.js';
 import type { Targets, Where } from './targets.js';
 
 const LOG_EVERY_MS = 1000;
@@ -20,9 +22,19 @@ const LOG_EVERY_MS = 1000;
 const FULL_FOR_MS = 10_000;
 /** MACs that a line names. */
 const NAMED_MAX = 3;
+/** MACs that are looked at to make room for one, and how long each may be without an answer. */
+const ROOM_STEPS = 16;
+const ANSWERED_WITHIN_MS = 1000;
 const ZERO_MAC = '00:00:00:00:00:00';
 /** Where nothing else is learned, a MAC that moved here may be silent for so long. */
 const AGEING_MS = 300_000;
+
+/** `change`: where the MAC was, and is. */
+export type TellMac = (
+  kind: 'mac_learned' | 'mac_moved' | 'mac_duplicate' | 'mac_frozen',
+  mac: string,
+  change: { readonly old?: string; readonly new?: string },
+) => void;
 
 export interface LearnerOptions {
   readonly targets: Targets;
@@ -32,6 +44,7 @@ export interface LearnerOptions {
   readonly isOwn: (ip: string) => boolean;
   /** Called for a MAC that was known elsewhere, and is behind a VNIC here now. */
   readonly onCameHere: (mac: string) => void;
+  readonly tell: TellMac;
   readonly health: Health;
   readonly log: PluginLog;
   readonly nowMs: number;
@@ -41,17 +54,11 @@ function noNews() {
   return { refused: 0, moves: 0, lastMove: {}, duplicates: [] as string[], frozen: [] as string[] };
 }
 
-function isSame(a: Where, b: Where): boolean {
-  return typeof a === 'string' || typeof b === 'string' ? a === b : a.ip === b.ip;
-}
-
-function textOf(where: Where): string {
-  return where === 'here' ? where : formatEndpoint(where);
-}
-
 export class Learner {
   readonly #options: LearnerOptions;
   readonly #learned = new Set<string>();
+  /** Where the search for room goes on. */
+  #sweeper: Iterator<string, undefined> = this.#learned.keys();
   readonly #expiry: Expiry;
   readonly #flapGuard: FlapGuard;
   #learning: Learning | null = null;
@@ -103,7 +110,7 @@ export class Learner {
     const { targets, onCameHere } = this.#options;
     const before = targets.whereIs(mac);
     if (this.#learned.has(mac)) {
-      if (before !== null && isSame(before, heardAt) && targets.hasEntry(mac)) return; // two workers told of it
+      if (before !== null && isSamePlace(before, heardAt) && targets.hasEntry(mac)) return; // two workers told of it
     } else if (this.#learning === null) {
       if (before === null || before === 'here') return; // the plugin is asked about all that it has not spoken of
     } else if (this.#isFull(this.#learning, nowMs)) return;
@@ -111,7 +118,8 @@ export class Learner {
     if (where === null) return;
     switch (targets.learn(mac, where, nowMs)) {
       case 'learned':
-        if (before !== null && !isSame(before, where)) this.#moved(mac, before, where);
+        if (before === null) this.#options.tell('mac_learned', mac, { new: placeText(where) });
+        else if (!isSamePlace(before, where)) this.#moved(mac, before, where);
         this.#learned.add(mac);
         this.#expiry.set(mac, nowMs + this.#ageing);
         this.#restoreRoom();
@@ -125,12 +133,20 @@ export class Learner {
 
   /** Where a MAC is to be that may be known elsewhere; null: where it is. What the plugin said of it is no move. */
   #afterMove(mac: string, before: Where | null, heardAt: Where, nowMs: number): Where | null {
-    if (before === null || !this.#learned.has(mac) || isSame(before, heardAt)) return heardAt;
+    if (before === null || !this.#learned.has(mac) || isSamePlace(before, heardAt)) return heardAt;
     const wasDuplicate = this.#flapGuard.duplicates.has(mac);
     const verdict = this.#flapGuard.judge(mac, before, nowMs);
     if (!wasDuplicate && this.#flapGuard.duplicates.has(mac)) this.#foundDuplicate(mac, verdict === 'home');
     if (verdict === 'stay') return null;
     return verdict === 'home' ? this.#flapGuard.movers.get(mac)!.home : heardAt;
+  }
+
+  /** The MACs that are learned elsewhere, each with the address of its VTEP. */
+  *elsewhere(): Generator<[mac: string, ip: string]> {
+    for (const mac of this.#learned) {
+      const where = this.#options.targets.whereIs(mac);
+      if (where !== null && where !== 'here') yield [mac, where.ip];
+    }
   }
 
   /** MACs that have moved of late, in the order of their first move. */
@@ -143,6 +159,15 @@ export class Learner {
     if (typeof this.#flapGuard.movers.get(mac)?.frozenUntilMs !== 'number') return false;
     this.#flapGuard.forget(mac);
     return true;
+  }
+
+  /** Forgets the MACs that were heard from an address that is not to be believed any more. */
+  forgetAt(isWrong: (ip: string) => boolean): void {
+    const { targets } = this.#options;
+    for (const mac of [...this.#learned]) {
+      const where = targets.whereIs(mac);
+      if (where !== null && where !== 'here' && isWrong(where.ip)) targets.remove(mac);
+    }
   }
 
   /** The VNIC that carries any MAC goes: nothing is behind it any more. */
@@ -178,18 +203,38 @@ export class Learner {
   #isFull({ max }: Learning, nowMs: number): boolean {
     if (this.#learned.size < max) return false;
     this.#refusedAtMs = nowMs;
+    if (this.#makeRoom(nowMs)) return false;
     this.#news.refused++;
     return true;
   }
 
+  /** Takes the place of one that only sends: whoever forges addresses fills the table with those. */
+  #makeRoom(nowMs: number): boolean {
+    const { targets } = this.#options;
+    for (let step = 0; step < ROOM_STEPS; step++) {
+      const { done, value: mac } = this.#sweeper.next();
+      if (done) {
+        this.#sweeper = this.#learned.keys();
+        continue;
+      }
+      const isNew = nowMs - (targets.decision(mac)?.atMs ?? 0) < ANSWERED_WITHIN_MS;
+      if (isNew || targets.entry(mac)?.usedAtMs !== null) continue;
+      targets.remove(mac);
+      return true;
+    }
+    return false;
+  }
+
   #foundDuplicate(mac: string, isFrozen: boolean): void {
+    this.#options.tell(isFrozen ? 'mac_frozen' : 'mac_duplicate', mac, {});
     if (isFrozen) this.#news.frozen.push(mac);
     else this.#news.duplicates.push(mac);
   }
 
   #moved(mac: string, from: Where, to: Where): void {
+    this.#options.tell('mac_moved', mac, { old: placeText(from), new: placeText(to) });
     this.#news.moves++;
-    this.#news.lastMove = { mac, from: textOf(from), to: textOf(to) };
+    this.#news.lastMove = { mac, from: placeText(from), to: placeText(to) };
   }
 
   #noRoom(): void {
@@ -233,7 +278,7 @@ export class Learner {
 
   #placeOf(mac: string): string {
     const where = this.#options.targets.whereIs(mac);
-    return where === null ? 'no place' : textOf(where);
+    return where === null ? 'no place' : placeText(where);
   }
 
   #logNews(nowMs: number): void {

@@ -47,6 +47,8 @@ export interface Decision {
   readonly isStatic: boolean;
   /** Heard, not told by anybody. */
   readonly isLearned: boolean;
+  /** The plugin said so before a restart, and has not been asked since. */
+  readonly isStale?: true;
   /** When it was said. */
   readonly atMs: number;
 }
@@ -82,6 +84,12 @@ function isSame(a: Decision, b: Decision): boolean {
   return a.target.ip === b.target.ip && a.target.port === b.target.port;
 }
 
+/** Whether the plugin says anything else of a MAC than before. */
+function isNews(before: Decision | undefined, after: Decision | null): boolean {
+  const [was, is] = [before !== undefined && isTold(before), after !== null && isTold(after)];
+  return was !== is || (was && is && !isSame(before!, after!));
+}
+
 export class Targets {
   readonly #options: TargetsOptions;
   readonly #decisions = new Map<string, Decision>();
@@ -89,17 +97,23 @@ export class Targets {
   readonly #own = new Set<string>();
   readonly #refused = new Set<string>();
   readonly #expiry: Expiry;
+  #changes = 0;
   #sweeper: Iterator<string, undefined> = this.#decisions.keys();
   /** Called when a MAC that was learned is so no longer: somebody has said where it is, or it was forgotten. */
   onUnlearned: (mac: string) => void = () => {};
-  /** Called when one more MAC is decided to be behind an underlay address. */
-  onUsed: (ip: string) => void = () => {};
+  /** Called when one more MAC is decided to be behind an underlay address: told, or learned to be. */
+  onUsed: (ip: string, isLearned: boolean) => void = () => {};
   /** Called when one MAC fewer is. */
-  onLeft: (ip: string) => void = () => {};
+  onLeft: (ip: string, isLearned: boolean) => void = () => {};
 
   constructor(options: TargetsOptions) {
     this.#options = options;
     this.#expiry = new Expiry(options.nowMs);
+  }
+
+  /** Of what the plugin says, so far. */
+  get changes(): number {
+    return this.#changes;
   }
 
   decision(mac: string): Decision | undefined {
@@ -135,6 +149,12 @@ export class Targets {
     if (!this.#write(mac, { target, isStatic: false, isLearned: false, atMs: nowMs })) return false;
     if (ttlMs !== undefined) this.#expiry.set(mac, nowMs + Math.max(ttlMs, LEAST_LIFE_MS));
     return true;
+  }
+
+  /** What the plugin said before a restart: where nobody has said anything since. */
+  putStale(mac: string, target: Target, nowMs: number): void {
+    if (this.entry(mac) !== null) return;
+    this.#write(mac, { target, isStatic: false, isLearned: false, isStale: true, atMs: nowMs });
   }
 
   /**
@@ -239,13 +259,16 @@ export class Targets {
   }
 
   #decide(mac: string, decision: Decision | null): void {
-    const before = ipOf(this.#decisions.get(mac));
+    const former = this.#decisions.get(mac);
+    const before = ipOf(former);
+    if (isNews(former, decision)) this.#changes++;
     if (decision === null) this.#decisions.delete(mac);
     else this.#decisions.set(mac, decision);
     const after = ipOf(decision);
-    if (before === after) return;
-    if (after !== null) this.onUsed(after);
-    if (before !== null) this.onLeft(before);
+    const [wasLearned, isLearned] = [former?.isLearned === true, decision?.isLearned === true];
+    if (before === after && wasLearned === isLearned) return;
+    if (after !== null) this.onUsed(after, isLearned);
+    if (before !== null) this.onLeft(before, wasLearned);
   }
 
   #store(mac: string, { target, isStatic, isLearned }: Decision): boolean {

@@ -25,6 +25,13 @@ export class Backoff {
     this.#atMs = Number.POSITIVE_INFINITY;
   }
 
+  /** What stood against it has changed: it is tried at once, if it is to be tried, and waits begin anew. */
+  hurry(nowMs: number): void {
+    if (this.#atMs === Number.POSITIVE_INFINITY) return;
+    this.#atMs = nowMs;
+    this.#waitMs = BACKOFF_FIRST_MS;
+  }
+
   isDue(nowMs: number): boolean {
     return nowMs >= this.#atMs;
   }

@@ -8,6 +8,7 @@
  * `mtu`: what the operator gave does not fit the underlay, or nothing does.
  * `vnics`: those that are down, and interfaces that are not as they should be.
  * `flood`: broadcasts do not go everywhere they should. `learning`: some MACs cannot be learned.
+ * `sources`: who sends cannot be looked at.
  */
 export type HealthPart =
   | 'underlay'
@@ -23,7 +24,8 @@ export type HealthPart =
   | 'mtu'
   | 'vnics'
   | 'flood'
-  | 'learning';
+  | 'learning'
+  | 'sources';
 
 const ORDER: readonly HealthPart[] = [
   'underlay',
@@ -40,6 +42,7 @@ const ORDER: readonly HealthPart[] = [
   'vnics',
   'flood',
   'learning',
+  'sources',
 ];
 
 export class Health {
@@ -64,6 +67,7 @@ export class Health {
 
   /** The reasons on one line, empty when there are none. */
   get details(): string {
+    if (this.#reasons.size === 0) return '';
     return ORDER.flatMap((part) => this.#reasons.get(part) ?? []).join('; ');
   }
 }

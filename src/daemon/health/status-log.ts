@@ -16,11 +16,11 @@ export class StatusLog {
   }
 
   tick(nowMs: number): void {
-    const { status, details } = this.#health;
+    const { status } = this.#health;
     if (status === this.#loggedStatus || nowMs - this.#loggedAtMs < LOG_STATUS_EVERY_MS) return;
     this.#loggedStatus = status;
     this.#loggedAtMs = nowMs;
     if (status === 'ONLINE') this.#log.info('overlay is ONLINE again');
-    else this.#log.warn('overlay is DEGRADED', { details });
+    else this.#log.warn('overlay is DEGRADED', { details: this.#health.details });
   }
 }

@@ -3,11 +3,14 @@
  * answers its upcalls, floods and learns.
  */
 import type { Datapath } from '../../datapath/datapath.js';
-import type { OverlayConfig, OverlayIndex, VnicIndex } from '../../datapath/types.js';
+import type { OverlayConfig, OverlayIndex, StrangerUpcall, VnicIndex } from '../../datapath/types.js';
 import { messageOf } from '../../errors.js';
-import { isOwnEndpoint, type OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
+import { isOwnEndpoint } from '../../overlay-properties/listen.js';
+import type { OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
 import type { Target } from '../../search/api.js';
+import type { Tell } from '../events/event-log.js';
 import { Flooding } from '../forwarding/flooding.js';
+import { SourceCheck } from '../forwarding/source-check.js';
 import { type PutStatic, StaticTargets } from '../forwarding/static-targets.js';
 import { Targets } from '../forwarding/targets.js';
 import type { Health } from '../health/health.js';
@@ -17,6 +20,7 @@ import type { PluginSlot } from '../plugin/plugin-slot.js';
 import type { NextPlugin } from '../plugin/site.js';
 import { ListenAddress } from '../underlay/listen-address.js';
 import type { AcquiredSocket, Sockets } from '../underlay/sockets.js';
+import type { UpcallDurations } from '../upcalls/durations.js';
 import { Upcalls } from '../upcalls/questions.js';
 import type { UpcallOverlay } from '../upcalls/types.js';
 import type { AttachedVnic } from './types.js';
@@ -43,12 +47,13 @@ export interface OverlayFacts {
 export const FOLLOW_MTU = 'mtu, automatic';
 
 type FloodConfig = Pick<OverlayConfig, 'flood' | 'learn'>;
-/** Before a plugin has said anything. */
 const NO_FLOOD: FloodConfig = { flood: null, learn: false };
 
 export interface AttachmentOptions {
   readonly datapath: Datapath;
   readonly sockets: Sockets;
+  readonly durations: UpcallDurations;
+  readonly tell: Tell;
   /** Milliseconds of the monotonic clock. */
   readonly now: () => number;
 }
@@ -58,6 +63,7 @@ export class Attachment {
   readonly targets: Targets;
   readonly upcalls: Upcalls;
   readonly flooding: Flooding;
+  readonly sources: SourceCheck;
   readonly vnics = new Map<VnicIndex, AttachedVnic>();
   readonly #overlay: OverlayFacts;
   readonly #options: AttachmentOptions;
@@ -72,6 +78,7 @@ export class Attachment {
     const wanted = overlay.configuration.settings.socket;
     const socket = options.sockets.acquire(overlay.name, wanted);
     try {
+      options.sockets.allowFragments(wanted);
       return new Attachment(overlay, options, socket);
     } catch (thrown) {
       await options.sockets.release(overlay.name, wanted);
@@ -84,20 +91,34 @@ export class Attachment {
     this.#options = options;
     this.#socket = socket;
     const { health, log } = overlay;
-    const { datapath, now } = options;
+    const { datapath, durations, tell, now } = options;
     const { listen } = overlay.configuration.settings.socket;
     const nowMs = now();
+    this.sources = new SourceCheck({
+      ...{ name: overlay.name, datapath, overlay: () => this.index, health, log, onWhole: () => this.#configure() },
+    });
     this.index = datapath.addOverlay(this.#configOf(overlay.plugin.facts, overlay.configuration, NO_FLOOD));
+    this.sources.follow(overlay.configuration.settings, overlay.plugin.facts);
     this.targets = new Targets({
       ...{ fdb: datapath, overlay: this.index, fdbSize: datapath.fdbSize, nowMs },
       isOwn: (endpoint) => isOwnEndpoint(listen, endpoint),
       anyMacVnic: () => this.#anyMacVnic,
     });
-    this.targets.onUsed = overlay.remotes.uses;
-    this.targets.onLeft = overlay.remotes.leaves;
-    this.upcalls = new Upcalls({ datapath, overlay: this.#forUpcalls(), targets: this.targets, now });
+    this.targets.onUsed = (ip, isLearned) => {
+      overlay.remotes.uses(ip);
+      if (!isLearned) this.sources.known.uses(ip);
+    };
+    this.targets.onLeft = (ip, isLearned) => {
+      overlay.remotes.leaves(ip);
+      if (!isLearned) this.sources.known.leaves(ip);
+    };
+    this.upcalls = new Upcalls({
+      ...{ datapath, overlay: this.#forUpcalls(), targets: this.targets, durations, now },
+      vteps: (ips) => this.sources.known.list('pushed', ips)(),
+    });
     this.flooding = new Flooding({
       ...{ overlay: overlay.name, listen, memberships: socket.memberships, targets: this.targets, health, log, nowMs },
+      tell: (kind, mac, change) => tell(kind, { object: `mac ${mac}`, overlay: overlay.name, ...change }),
       heardAtMs: (mac) => datapath.fdbHeardAtMs(this.index, mac),
       onCameHere: (mac) => this.upcalls.cameHere(mac),
     });
@@ -143,15 +164,32 @@ export class Attachment {
   /** See {@link PluginSite.prepare}. */
   prepare({ facts, configuration, relay }: NextPlugin): () => void {
     const flood = this.flooding.configOf(facts.flood);
+    this.#options.sockets.allowFragments(configuration.settings.socket);
     const commit = this.#options.datapath.prepareOverlay(this.index, this.#configOf(facts, configuration, flood));
     // From one destination for all to those in the FDB: it is filled first.
     const isFilledFirst = this.#overlay.plugin.isPoint && !isPoint(facts);
     return () => {
       if (isFilledFirst && relay !== null) this.upcalls.serve(relay);
+      const settle = this.sources.follow(configuration.settings, facts);
       commit();
       this.flooding.follow(facts.flood);
       if (!isFilledFirst && relay !== null) this.upcalls.serve(relay);
+      settle();
+      this.#forgetStrangers(configuration, facts);
     };
+  }
+
+  /** Who may send no more has nothing to say of where MACs are; where anybody may, nobody was refused. */
+  #forgetStrangers({ settings }: OverlayConfiguration, { flood }: PluginFacts): void {
+    const { known, strangers } = this.sources;
+    if (this.sources.modeOf(settings, flood) === 'off') strangers.clear();
+    else this.flooding.learner.forgetAt((ip) => !known.has(ip));
+  }
+
+  /** Somebody was refused whose MAC may have come there from elsewhere. */
+  refused({ ip, mac, frames }: StrangerUpcall, nowMs: number): void {
+    this.sources.strangers.refused(ip, mac, frames, nowMs);
+    this.upcalls.doubt(mac);
   }
 
   /** Tells the datapath what it has to know of the overlay as it is now. */
@@ -177,6 +215,7 @@ export class Attachment {
       mtu: this.#overlay.mtu,
       point: isPoint(facts) ? (facts.point ?? 'drop') : null,
       lookup: !isPoint(facts),
+      sourceCheck: this.sources.modeOf(settings, facts.flood),
       returns: this.#anyMacVnic !== null,
       announced: facts.can('moved'),
       routers: settings.ndpMtuOption !== 'off',
@@ -235,14 +274,17 @@ export class Attachment {
   tick(nowMs: number): void {
     this.targets.tick(nowMs);
     this.flooding.tick(nowMs);
+    this.sources.tick(nowMs);
   }
 
   /** Looks at what nobody tells of, and tries again what was refused. `local`: this host's addresses. */
   watch(local: ReadonlySet<string>): void {
     const { configuration, statics } = this.#overlay;
-    this.#listenAddress.watch(configuration.settings.socket.listen.ip, local);
+    const { listen } = configuration.settings.socket;
+    this.#listenAddress.watch(listen, local, this.#options.sockets.problemOf(listen));
     this.#staticTargets.retry(statics, this.#putStatic);
     if (this.#unfit.size > 0) this.fit([]);
+    this.sources.known.retry();
     if (this.flooding.watch(local)) this.#configure();
   }
 

@@ -20,7 +20,7 @@ export function oddities(
     [link.isUp && !link.hasCarrier, 'its interface has no carrier'],
     [isTooLong, `its MTU is ${link.mtu}, its overlay's ${overlay.mtu}: what is longer is dropped`],
     [link.isBridgePort && !allowAnyMac, 'a bridge has its interface, but it was made without --allow-any-mac'],
-    [mac !== declared, `its MAC was changed to ${mac}, declared is ${declared} (SIGHUP gives that back)`],
+    [mac !== declared, `its MAC was changed to ${mac}, declared is ${declared} (vxlane reload gives that back)`],
   ];
   return found.flatMap(([isSo, text]) => (isSo ? [text] : []));
 }

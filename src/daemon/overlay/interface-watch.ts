@@ -1,10 +1,10 @@
 /**
- * What other tools do to the interfaces of VNICs. The kernel tells of links to sockets inside their namespace, so there
- * is one in every namespace that has interfaces of ours. It tells nobody when a namespace loses its last name and
- * process: our own descriptors would hold it then for ever, so that is looked for.
+ * What other tools do to the interfaces of VNICs. The kernel tells of links and addresses to sockets inside their
+ * namespace, so there is one in every namespace that has interfaces of ours. It tells nobody when a namespace loses its
+ * last name and process: our own descriptors would hold it then for ever, so that is looked for.
  */
 import { holderOf, namespaces, netnsInode } from '../../system/netns-holders.js';
-import { LINKS_ALONE, NetworkWatch } from '../../system/routes.js';
+import { LINKS_AND_ADDRESSES, NetworkWatch } from '../../system/routes.js';
 
 /** How often it is looked whether namespaces are still held by others. */
 const HOLDERS_EVERY_MS = 1000;
@@ -29,6 +29,8 @@ export class InterfaceWatch<T extends object> {
   readonly #namespaces = new Map<number, Namespace<T>>();
   /** How each namespace is reached; undefined: not known, so that it cannot be told when nobody holds it any more. */
   readonly #holders = new Map<number, string | null | undefined>();
+  /** What each was last called: one that has lost its last holder is told by that. */
+  readonly #names = new Map<number, string | null>();
   readonly #unseen = new Set<T>();
   readonly #own = netnsInode(null);
   #holdersAtMs = Number.NEGATIVE_INFINITY;
@@ -38,7 +40,7 @@ export class InterfaceWatch<T extends object> {
     const before = this.#places.get(vnic);
     if (before?.inode === place.inode && before.ifindex === place.ifindex && before.home === place.home) return;
     let namespace = this.#namespaces.get(place.inode);
-    namespace ??= { watch: place.enter(() => new NetworkWatch(LINKS_ALONE)), byIndex: new Map() };
+    namespace ??= { watch: place.enter(() => new NetworkWatch(LINKS_AND_ADDRESSES)), byIndex: new Map() };
     this.#namespaces.set(place.inode, namespace);
     namespace.byIndex.set(place.ifindex, vnic);
     this.#places.set(vnic, place);
@@ -68,9 +70,8 @@ export class InterfaceWatch<T extends object> {
   changed(): T[] {
     for (const { watch, byIndex } of this.#namespaces.values()) {
       for (const change of watch.changes()) {
-        const vnics =
-          change.kind === 'lost' ? byIndex.values() : [change.kind === 'link' && byIndex.get(change.ifindex)];
-        for (const vnic of vnics) if (vnic) this.#unseen.add(vnic);
+        const vnics = 'ifindex' in change ? [byIndex.get(change.ifindex)] : byIndex.values();
+        for (const vnic of vnics) if (vnic !== undefined) this.#unseen.add(vnic);
       }
     }
     const vnics = [...this.#unseen];
@@ -86,7 +87,9 @@ export class InterfaceWatch<T extends object> {
     const found = isKnown ? known : this.#find(inode, hint);
     const name = found === undefined ? known : found;
     this.#holders.set(inode, name);
-    return name === undefined ? `net:[${inode}]` : name;
+    if (name !== undefined) this.#names.set(inode, name);
+    const last = this.#names.get(inode);
+    return last === undefined ? `net:[${inode}]` : last;
   }
 
   #find(inode: number, hint: string | null): string | null | undefined {
@@ -104,7 +107,9 @@ export class InterfaceWatch<T extends object> {
     if (nowMs < this.#holdersAtMs + HOLDERS_EVERY_MS) return [];
     this.#holdersAtMs = nowMs;
     const inUse = new Set([...this.#places.values()].flatMap(({ home, inode }) => [home, inode]));
-    for (const inode of this.#holders.keys()) if (!inUse.has(inode)) this.#holders.delete(inode);
+    for (const known of [this.#holders, this.#names]) {
+      for (const inode of known.keys()) if (!inUse.has(inode)) known.delete(inode);
+    }
     const lost = [...this.#holders].filter(([inode, name]) => name !== undefined && netnsInode(name) !== inode);
     if (lost.length === 0) return [];
     const held = new Map([...namespaces()].map(({ netns, inode }) => [inode, netns]));

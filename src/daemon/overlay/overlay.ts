@@ -40,6 +40,7 @@ export class Overlay implements VnicOverlay {
   #identity: OverlayIdentity;
   #configuration: OverlayConfiguration;
   #attachment: Attachment | null = null;
+  #lacksDevice = false;
 
   /** `found`: null when there is no such plugin now. */
   constructor(
@@ -53,10 +54,14 @@ export class Overlay implements VnicOverlay {
     this.#surroundings = surroundings;
     this.log = surroundings.log.child({ overlay: identity.name });
     this.#statusLog = new StatusLog(this.health, this.log);
-    const { deadlines, slots, now, datapath, network } = surroundings;
-    this.#mtu = new OverlayMtu(network, configuration.settings.socket.listen.ip);
+    const { deadlines, placement, slots, now, datapath, network, tell } = surroundings;
+    const { name } = identity;
+    this.#mtu = new OverlayMtu(network, configuration.settings.socket.listen, (ip, isUsed) =>
+      tell(isUsed ? 'endpoint_appeared' : 'endpoint_left', { object: `endpoint ${ip}`, overlay: name }),
+    );
     this.plugin = new PluginSlot(found, {
-      ...{ overlay: identity.name, vni: identity.vni, log: this.log, health: this.health, deadlines, slots, now },
+      ...{ overlay: identity.name, vni: identity.vni, log: this.log, health: this.health },
+      ...{ deadlines, placement, slots, now },
       pushesMax: datapath.fdbSize,
       site: {
         wanted: () => ({ search: this.#identity.search, configuration: this.#configuration }),
@@ -125,13 +130,23 @@ export class Overlay implements VnicOverlay {
   }
 
   /** Refuses a configuration whose MTU does not fit the underlay as it is now. */
-  checkMtu({ settings }: OverlayConfiguration = this.#configuration): void {
+  checkMtu(configuration: OverlayConfiguration = this.#configuration): void {
     this.#followNow();
-    this.#mtu.check(settings.mtu);
+    this.#fits(configuration);
+  }
+
+  /** Any MTU does where what does not fit is fragmented. */
+  #fits({ settings: { mtu, outer } }: OverlayConfiguration): void {
+    if (outer.df !== 'unset') this.#mtu.check(mtu);
+  }
+
+  #mayNotFit(names: readonly string[]): boolean {
+    return names.includes('mtu') || (names.includes('vxlan/df') && this.#configuration.settings.outer.df === 'unset');
   }
 
   /** The MTU follows the underlay. `sharers`: overlays that do the same now, see {@link OverlayMtu.look}. */
   followUnderlay(sharers: number): void {
+    if (this.#attachment === null) this.#awaitDevice();
     if (!this.#mtu.look(sharers)) return;
     const { mtu, underlay } = this;
     if (this.#configuration.settings.mtu === null) {
@@ -139,6 +154,16 @@ export class Overlay implements VnicOverlay {
       this.#attachment?.fit([FOLLOW_MTU]);
     }
     this.#sayMtu();
+  }
+
+  /** While its device is not there, nothing is worth trying; when it comes, no time is to be lost. */
+  #awaitDevice(): void {
+    const { device } = this.#configuration.settings.socket.listen;
+    if (device === undefined) return;
+    const { network, now } = this.#surroundings;
+    const isThere = network.linkNamed(device) !== null;
+    if (isThere && this.#lacksDevice) this.backoff.hurry(now());
+    this.#lacksDevice = !isThere;
   }
 
   /** What the kernel tells without being waited for, for a command that wants to know now. */
@@ -150,7 +175,7 @@ export class Overlay implements VnicOverlay {
   /** A command refuses what does not fit; what fitted once, or comes from a file, works as far as it can. */
   #sayMtu(): void {
     try {
-      this.#mtu.check(this.#configuration.settings.mtu);
+      this.#fits(this.#configuration);
       this.health.restore('mtu');
     } catch (thrown) {
       this.health.degrade('mtu', messageOf(thrown));
@@ -176,7 +201,7 @@ export class Overlay implements VnicOverlay {
 
   /** Refuses what can be known of a change beforehand. `names`: properties that differ in the configuration. */
   checkChange(configuration: OverlayConfiguration, names: readonly string[]): void {
-    if (names.includes('mtu')) this.checkMtu(configuration);
+    if (this.#mayNotFit(names)) this.checkMtu(configuration);
     if (!this.plugin.takes(names)) throw propertyFixed(this.plugin.ownNames(names), this.plugin.name);
   }
 
@@ -184,7 +209,7 @@ export class Overlay implements VnicOverlay {
   checkSwap({ manifest }: FoundPlugin, configuration: OverlayConfiguration, names: readonly string[]): void {
     const { size } = this.statics;
     this.attached();
-    if (names.includes('mtu')) this.checkMtu(configuration);
+    if (this.#mayNotFit(names)) this.checkMtu(configuration);
     if (manifest.mode === 'point' && size > 0) throw swapLosesTargets(this.name, manifest.name, size);
   }
 

@@ -3,10 +3,13 @@ import type { Datapath } from '../../datapath/datapath.js';
 import type { OverlayIndex } from '../../datapath/types.js';
 import type { OverlayConfiguration, SocketSettings } from '../../overlay-properties/overlay-properties.js';
 import type { Deadlines } from '../../search/host/deadlines.js';
+import type { Placement } from '../../search/host/placement.js';
+import type { Tell } from '../events/event-log.js';
 import type { DaemonLog } from '../log.js';
 import type { PluginSlot } from '../plugin/plugin-slot.js';
 import type { Network } from '../underlay/network.js';
 import type { Sockets } from '../underlay/sockets.js';
+import type { UpcallDurations } from '../upcalls/durations.js';
 import type { LocalVnic } from '../upcalls/types.js';
 
 /** What all overlays share. */
@@ -15,9 +18,12 @@ export interface OverlaySurroundings {
   readonly sockets: Sockets;
   readonly network: Network;
   readonly deadlines: Deadlines;
+  readonly placement: Placement;
   /** See SlotOptions. */
   readonly slots: Set<PluginSlot>;
   readonly log: DaemonLog;
+  readonly tell: Tell;
+  readonly durations: UpcallDurations;
   /** Milliseconds of the monotonic clock. */
   readonly now: () => number;
   /** The overlay has this place in the datapath from now on; what the datapath asks of it is the overlay's. */
@@ -45,6 +51,8 @@ export interface VnicIdentity {
   /** Where it was created: a name under /run/netns, an absolute path, or null for the daemon's own namespace. */
   readonly netns: string | null;
   readonly allowAnyMac: boolean;
+  /** Given to its interface, each canonical `ADDRESS/LENGTH`. */
+  readonly addresses: readonly string[];
   /** The interface goes with the daemon. */
   readonly temporary: boolean;
 }

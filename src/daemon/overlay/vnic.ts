@@ -4,7 +4,7 @@
  * overlay is not there exists all the same and says why in `problem`.
  */
 import type { Datapath } from '../../datapath/datapath.js';
-import { interfaceTaken } from '../../errors.js';
+import { interfaceTaken, nothingToAdopt } from '../../errors.js';
 import { MTU_DEFAULT } from '../../overlay-properties/mtu.js';
 import { interfaceExists, withControlSocket } from '../../system/interface.js';
 import { withNetns } from '../../system/netns.js';
@@ -14,17 +14,22 @@ import { Backoff } from '../health/backoff.js';
 import { changesBetween, fitSuperFrames, oddities } from './interface-state.js';
 import type { InterfaceWatch } from './interface-watch.js';
 import type { AttachedVnic, VnicIdentity, VnicOverlay } from './types.js';
+import { VnicAddresses } from './vnic-addresses.js';
 
 const UNTRIED = 'not attached yet';
+/** RFC 8200 section 5: an interface with less has no IPv6. */
+const IPV6_MTU_MIN = 1280;
 
 /** What a VNIC needs of the daemon. */
 export interface VnicSurroundings {
-  /** `id`: differs from that of other daemons. */
-  readonly state: { readonly id: string };
+  /** `id`: differs from that of other daemons. `unloaded`: VNICs that are not loaded, by name. */
+  readonly state: { readonly id: string; readonly vnics: { readonly unloaded: ReadonlyMap<string, unknown> } };
   readonly datapath: Datapath;
   readonly interfaces: InterfaceWatch<Vnic>;
   /** All there are, by name. */
   readonly vnics: ReadonlyMap<string, unknown>;
+  /** Queues of interfaces that another daemon holds as well, by name of the VNIC. Each is taken once. */
+  readonly inheritance: { takeVnic(name: string): readonly number[] | null };
   /** Milliseconds of the monotonic clock. */
   readonly now: () => number;
 }
@@ -48,11 +53,22 @@ export class Vnic {
   #seen: TapState | null = null;
   #netns: string | null;
   #mtuGiven: number | null;
+  readonly #addresses: VnicAddresses;
   #kept = '';
 
-  /** `mtuGiven`: the MTU that its interface was given last, in an earlier life; null: that is not known. */
-  constructor(identity: VnicIdentity, mtuGiven: number | null = null) {
+  /**
+   * In an earlier life: `mtuGiven`, the MTU that its interface was given last, null: that is not known; `addressesPut`,
+   * see {@link VnicAddresses.put}, null: there was no such life.
+   */
+  constructor(
+    identity: VnicIdentity,
+    {
+      mtuGiven = null,
+      addressesPut = null,
+    }: { mtuGiven?: number | null; addressesPut?: readonly string[] | null } = {},
+  ) {
     this.#identity = identity;
+    this.#addresses = new VnicAddresses(identity.name, identity.addresses, addressesPut);
     this.#mac = identity.mac;
     this.#mtuGiven = mtuGiven;
     this.#netns = identity.netns;
@@ -80,6 +96,11 @@ export class Vnic {
     return this.#attached?.index ?? null;
   }
 
+  /** The queues of its interface, while it is attached. */
+  get queues(): readonly number[] | null {
+    return this.#tap?.fds ?? null;
+  }
+
   /** Where the interface was when it was last seen. */
   get netns(): string | null {
     return this.#netns;
@@ -105,6 +126,11 @@ export class Vnic {
     return this.#mtuGiven;
   }
 
+  /** Those that are its own on its interface, to be kept. */
+  get addressesPut(): readonly string[] {
+    return this.#addresses.put;
+  }
+
   /** What is to be kept of it is in the state file. */
   get isKept(): boolean {
     return this.#kept === this.#toKeep();
@@ -116,13 +142,19 @@ export class Vnic {
   }
 
   #toKeep(): string {
-    return `${this.#mtuGiven} ${this.#identity.mac}`;
+    return `${this.#mtuGiven} ${this.#identity.mac} ${this.#addresses.put}`;
   }
 
   /** Why frames do not flow, or not all, or why its interface is not as it should be; empty when all is well. */
   get problem(): string {
     if (this.#attached === null) return this.#trouble;
-    return [this.macRefusal, this.#unfit, ...this.#oddities()].filter((text) => text !== '').join('; ');
+    const texts = [this.macRefusal, this.#unfit, ...this.#oddities(), ...this.addressProblems];
+    return texts.filter((text) => text !== '').join('; ');
+  }
+
+  /** What is wrong with its addresses. That its interface is down says enough: the kernel takes IPv6 ones from it. */
+  get addressProblems(): readonly string[] {
+    return this.#seen?.link.isUp === true ? this.#addresses.problems : [];
   }
 
   /** It is not attached, and nothing speaks against it so far. */
@@ -154,10 +186,19 @@ export class Vnic {
     if (isTaken) throw interfaceTaken(name, netns);
   }
 
-  /** A new VNIC: makes its interface and hands it to the datapath. All or nothing. */
-  create(overlay: VnicOverlay, surroundings: VnicSurroundings): void {
+  /** Refuses when there is no interface of its name to take over. That it is no TAP, or held, is seen when it is. */
+  checkAdopted(): void {
+    const { name, netns } = this.identity;
+    const isThere = withNetns(netns, () => withControlSocket((control) => interfaceExists(control, name)));
+    if (!isThere) throw nothingToAdopt(name, netns);
+  }
+
+  /**
+   * A new VNIC: makes its interface, or `adopts` the one that is there, and hands it to the datapath. All or nothing.
+   */
+  create(overlay: VnicOverlay, surroundings: VnicSurroundings, adopts = false): void {
     const { name, netns } = this.#identity;
-    this.#attach(overlay, surroundings, netns, { name });
+    this.#attach(overlay, surroundings, netns, { name, adopts, isCommanded: true });
   }
 
   /** A VNIC of an earlier life: finds its interface, or makes it anew (the machine was restarted). */
@@ -220,6 +261,7 @@ export class Vnic {
     if (seen === null) return null;
     const { inode, link } = seen;
     this.#seen = seen;
+    this.#lookAtAddresses(tap, before, seen);
     interfaces.put(this, { home: tap.home, inode, ifindex: link.ifindex, enter: (action) => tap.enter(action) });
     const [from, to] = [this.#netns, interfaces.nameOf(inode, this.#netns)];
     this.#netns = to;
@@ -246,33 +288,70 @@ export class Vnic {
     if (isMeant) this.#identity = { ...this.#identity, mac };
   }
 
-  /** Gives the interface the MAC that was declared. */
-  restoreMac(): void {
+  /** Gives the interface the MAC and the addresses that were declared. */
+  restore(): void {
     if (this.#mac !== this.#identity.mac) this.#tap?.setMac(this.#identity.mac);
+    this.giveAddresses();
+  }
+
+  /** These from now on: {@link giveAddresses} puts them on its interface. */
+  wantAddresses(addresses: readonly string[]): void {
+    this.#identity = { ...this.#identity, addresses };
+    this.#addresses.want(addresses);
+  }
+
+  /** Its interface has its addresses, if it has an interface; what the kernel does not take is a problem of it. */
+  giveAddresses(): void {
+    if (this.#tap !== null && !this.#addresses.isNone)
+      this.#orGone(this.#tap, (tap) => this.#addresses.give(tap, true));
+  }
+
+  /** The kernel takes them away where the interface goes to another namespace, and IPv6 ones where it goes down. */
+  #lookAtAddresses(tap: Tap, before: TapState | null, { inode, link }: TapState): void {
+    if (before === null || this.#addresses.isNone) return;
+    const isBack = !before.link.isUp && link.isUp;
+    const hasIpv6 = before.link.mtu < IPV6_MTU_MIN && link.mtu >= IPV6_MTU_MIN;
+    if (before.inode !== inode || isBack || hasIpv6) this.giveAddresses();
+    else this.#orGone(tap, () => this.#addresses.look(tap));
+  }
+
+  /** An interface that goes meanwhile is seen to be gone by whoever looks next. */
+  #orGone(tap: Tap, action: (tap: Tap) => void): void {
+    try {
+      action(tap);
+    } catch (thrown) {
+      if (tap.look() !== null) throw thrown;
+    }
   }
 
   #attach(
     overlay: VnicOverlay,
     surroundings: VnicSurroundings,
     netns: string | null,
-    existing: { readonly name: string; readonly keepsMac?: boolean },
+    existing: Pick<TapOptions, 'name' | 'keepsMac' | 'adopts'> & { readonly isCommanded?: boolean },
   ): void {
+    const { isCommanded = false, ...options } = existing;
     this.#netns = netns;
-    const tap = this.#open(overlay, surroundings, { netns, ...existing });
+    const tap = this.#open(overlay, surroundings, { netns, ...options });
     try {
+      if (!this.#addresses.isNone) this.#addresses.give(tap, tap.isNew || options.keepsMac === true);
+      if (isCommanded) this.#addresses.check();
       this.#join(overlay, surroundings, tap);
     } catch (thrown) {
       this.#overlay = null;
       if (tap.isNew) tap.remove();
-      else tap.close();
+      else {
+        if (isCommanded) this.#addresses.takeBack(tap);
+        tap.close();
+      }
       throw thrown;
     }
   }
 
   #open(
     overlay: VnicOverlay,
-    { datapath, state }: VnicSurroundings,
-    at: Pick<TapOptions, 'name' | 'netns' | 'keepsMac'>,
+    { datapath, state, inheritance }: VnicSurroundings,
+    at: Pick<TapOptions, 'name' | 'netns' | 'keepsMac' | 'adopts'>,
   ): Tap {
     const { mac, temporary } = this.#identity;
     const { offload } = overlay.configuration.settings.socket;
@@ -280,6 +359,7 @@ export class Vnic {
     let given = mtu;
     const tap = openTap({
       ...{ ...at, mac, mtu, persist: !temporary, queues: datapath.workers, offload, mark: markOf(this.name, state.id) },
+      taken: inheritance.takeVnic(this.name),
       mtuOfExisting: (now) => {
         mtu = this.#mtuFrom(now, overlay);
         if (!overlay.isMtuKnown) given = this.#mtuGiven ?? now;
@@ -335,7 +415,11 @@ export class Vnic {
   #setMtu(tap: Tap, mtu: number, given: number): void {
     tap.setMtu(mtu);
     this.#mtuGiven = given;
-    if (this.#seen !== null) this.#seen = { ...this.#seen, link: { ...this.#seen.link, mtu } };
+    const before = this.#seen;
+    if (before !== null) {
+      this.#seen = { ...before, link: { ...before.link, mtu } };
+      this.#lookAtAddresses(tap, before, this.#seen);
+    }
     fitSuperFrames(tap, mtu);
   }
 
@@ -352,6 +436,7 @@ export class Vnic {
 
   #find({ vnics, state }: VnicSurroundings, search: TapSearch): FoundTap | undefined {
     const { name, mac, netns } = this.#identity;
-    return search.find({ name, mac, netns, mark: markOf(name, state.id), isOther: (other) => vnics.has(other) });
+    const isOther = (other: string) => vnics.has(other) || state.vnics.unloaded.has(other);
+    return search.find({ name, mac, netns, mark: markOf(name, state.id), isOther });
   }
 }

@@ -13,6 +13,8 @@ export class EarlyPushes implements PluginSink, PluginHealth {
   readonly answers = new Map<string, Answer | null>();
   /** IP address to its new owner. */
   #moves = new Map<string, string>();
+  /** Its list of VTEPs; null: it has none. */
+  vtepList: readonly string[] | null = null;
   readonly troubles = new Map<'plugin' | 'push', string>();
   readonly #most: number;
   /** MACs that it pushed: what it answered about the same time may be older. */
@@ -53,6 +55,10 @@ export class EarlyPushes implements PluginSink, PluginHealth {
 
   moved(ip: string, mac: string): void {
     if (this.#moves.size < MOVES_MAX || this.#moves.has(ip)) this.#moves.set(ip, mac);
+  }
+
+  vteps(ips: readonly string[]): void {
+    this.vtepList = ips;
   }
 
   /** IP address to its new owner; none of them is left here. */
@@ -108,6 +114,10 @@ export class Relay implements PluginSink, PluginHealth {
 
   moved(ip: string, mac: string): void {
     this.#sink.moved(ip, mac);
+  }
+
+  vteps(ips: readonly string[]): void {
+    this.#sink.vteps(ips);
   }
 
   degrade(part: 'plugin' | 'push', reason: string): void {

@@ -1,22 +1,18 @@
 /**
- * One instance of a search plugin, in a thread of its own, from its start to its stop. Only the slot of its overlay
+ * One instance of a search plugin, from its start to its stop. Only the slot of its overlay
  * (plugin-slot.ts) makes one, and until it serves there it can be refused without a trace.
  */
 import { setImmediate } from 'node:timers/promises';
 import { formatEndpoint, ipFamily, isMulticast } from '../../address.js';
 import { multicastNeedsInterface, pointsToItself } from '../../errors.js';
-import {
-  isOwnEndpoint,
-  isWildcard,
-  type OverlayConfiguration,
-  only,
-} from '../../overlay-properties/overlay-properties.js';
+import { isOwnEndpoint, isWildcard } from '../../overlay-properties/listen.js';
+import { type OverlayConfiguration, only } from '../../overlay-properties/overlay-properties.js';
 import type { Flood, PluginLog, Target } from '../../search/api.js';
 import type { FoundPlugin } from '../../search/find.js';
 import type { Deadlines } from '../../search/host/deadlines.js';
 import { PluginHost } from '../../search/host/host.js';
 import type { Ability } from '../../search/host/messages.js';
-import { threadAt } from '../../search/host/thread.js';
+import type { Placement } from '../../search/host/placement.js';
 import { PluginCounts, type PluginFault } from '../../search/host/types.js';
 import { EarlyPushes, Relay } from './early-pushes.js';
 import { plainQuery } from './query.js';
@@ -37,6 +33,9 @@ export interface InstanceOptions {
   readonly epoch: number;
   readonly log: PluginLog;
   readonly deadlines: Deadlines;
+  readonly placement: Placement;
+  /** Whose instance it is, where several share a thread. */
+  readonly owner: object;
   /** MACs whose pushes are kept until it serves. */
   readonly pushesMax: number;
   /** Milliseconds of the monotonic clock. */
@@ -74,7 +73,7 @@ export class PluginInstance {
   #facts: PluginFacts;
 
   constructor(options: InstanceOptions) {
-    const { found, configuration, epoch, vni, log, deadlines } = options;
+    const { found, configuration, epoch, vni, log, deadlines, placement, owner } = options;
     const { values, settings } = configuration;
     this.#options = options;
     this.found = found;
@@ -83,7 +82,7 @@ export class PluginInstance {
     this.relay = new Relay(new EarlyPushes(options.pushesMax));
     this.host = new PluginHost({
       name: found.manifest.name,
-      open: threadAt(found.location, settings.pluginMemoryMiB),
+      open: placement.open(found.location, settings.confinement, owner),
       values: only(values, found.manifest.properties),
       vni,
       family: ipFamily(settings.socket.listen.ip),

@@ -17,7 +17,8 @@ import type { PluginLog } from '../../search/api.js';
 import { type FoundPlugin, findPlugin } from '../../search/find.js';
 import type { Deadlines } from '../../search/host/deadlines.js';
 import type { PluginHost } from '../../search/host/host.js';
-import { PluginCounts, type PluginFault } from '../../search/host/types.js';
+import type { Placement } from '../../search/host/placement.js';
+import { PluginCounts, PluginFault } from '../../search/host/types.js';
 import { Backoff } from '../health/backoff.js';
 import type { Health } from '../health/health.js';
 import { isPoint, type PluginFacts, PluginInstance } from './instance.js';
@@ -30,6 +31,7 @@ export interface SlotOptions {
   readonly log: PluginLog;
   readonly health: Health;
   readonly deadlines: Deadlines;
+  readonly placement: Placement;
   /** Kept by each slot for itself: those with an instance, and those that mean to have one. They want to be ticked. */
   readonly slots: Set<PluginSlot>;
   /** MACs whose pushes are kept until an instance serves. */
@@ -135,20 +137,31 @@ export class PluginSlot {
       try {
         await this.#startOne();
       } catch (thrown) {
-        // What an outdated start has to say is of no interest: it is done again.
-        if (this.#state === starting && epoch === this.#epoch) this.#cannotStart(thrown);
+        // What an outdated start has to say is of no interest, nor that another's fault ended it: it is done again.
+        if (this.#state === starting && epoch === this.#epoch && !isShared(thrown)) this.#cannotStart(thrown);
       }
     }
   }
 
   async #startOne(): Promise<void> {
-    const { site, deadlines } = this.#options;
-    const found = this.found ?? (await findPlugin(site.wanted().search, deadlines));
+    const { site } = this.#options;
+    const found = this.found ?? (await this.#find());
     const configuration = configurationOf(found.manifest, site.wanted().configuration.given);
     // Nothing serves meanwhile: it is asked for what is known when it does.
-    const instance = await this.#prepare(found, configuration, [], (own) => this.#booked.add(own));
+    const instance = await this.#prepare(
+      found,
+      configuration,
+      () => [],
+      (own) => this.#booked.add(own),
+    );
     await this.#orRetire(instance, async () => void this.#commit(instance));
     site.started(null);
+  }
+
+  #find(): Promise<FoundPlugin> {
+    const { site, deadlines } = this.#options;
+    const { search, configuration } = site.wanted();
+    return findPlugin(search, configuration.settings.confinement.isolation, deadlines);
   }
 
   #cannotStart(thrown: unknown): void {
@@ -168,33 +181,47 @@ export class PluginSlot {
     use: (instance: PluginInstance) => Promise<T>,
   ): Promise<T> {
     const { overlay, site } = this.#options;
-    const ready = this.#prepare(found, configuration, site.knownMacs());
+    const ready = this.#prepare(found, configuration, () => site.knownMacs());
     const instance = await ready.catch((thrown: unknown) => {
       throw pluginFailed(overlay, messageOf(thrown), thrown);
     });
     return this.#orRetire(instance, () => use(instance));
   }
 
+  /** One that falls with a thread it shared is made again, beside fewer others: in the end it is alone. */
   async #prepare(
     found: FoundPlugin,
     configuration: OverlayConfiguration,
-    macs: Iterable<string | null>,
+    macs: () => Iterable<string | null>,
     made: (instance: PluginInstance) => void = () => {},
   ): Promise<PluginInstance> {
-    const { overlay, vni, log, deadlines, pushesMax, now } = this.#options;
+    const epoch = this.#epoch;
+    for (;;) {
+      const instance = this.#make(found, configuration);
+      made(instance);
+      try {
+        return await this.#orRetire(instance, async () => {
+          await instance.start();
+          await instance.warm(macs());
+          if (instance.fault !== null) throw instance.fault;
+          return instance;
+        });
+      } catch (thrown) {
+        if (!isShared(thrown) || this.#isOver || epoch !== this.#epoch) throw thrown;
+      }
+    }
+  }
+
+  #make(found: FoundPlugin, configuration: OverlayConfiguration): PluginInstance {
+    const { overlay, vni, log, deadlines, placement, pushesMax, now } = this.#options;
     const instance = new PluginInstance({
-      ...{ overlay, vni, found, configuration, epoch: this.#epoch, log, deadlines, pushesMax, now },
+      ...{ overlay, vni, found, configuration, epoch: this.#epoch, log, deadlines, placement, pushesMax, now },
+      owner: this,
       onDeath: (dead, fault) => this.#died(dead, fault),
     });
     this.#instances.add(instance);
-    made(instance);
     this.#enlist();
-    return this.#orRetire(instance, async () => {
-      await instance.start();
-      await instance.warm(macs);
-      if (instance.fault !== null) throw instance.fault;
-      return instance;
-    });
+    return instance;
   }
 
   /** Nothing is left of an instance that cannot go on, unless it serves. */
@@ -290,7 +317,7 @@ export class PluginSlot {
     }
   }
 
-  /** Time has passed: an instance whose thread loops is ended, and a start that is due begins. */
+  /** Time has passed: an instance that loops is ended, and a start that is due begins. */
   tick(nowMs: number): void {
     for (const { host } of this.#instances) host.watch(nowMs);
     if (this.#state.name === 'backing-off' && this.#backoff.isDue(nowMs)) void this.start();
@@ -310,13 +337,14 @@ export class PluginSlot {
     const restartInMs = this.#backOff(fault);
     const { deaths } = this.counts;
     this.#options.log.error('search plugin ended', { reason: fault.message, restartInMs, deaths });
+    if (restartInMs === 0) void this.start();
   }
 
-  /** Answers after how many milliseconds it is tried again. */
+  /** Answers after how many milliseconds it is tried again; 0 where it may be the fault of another. */
   #backOff(thrown: unknown): number {
     this.#become({ name: 'backing-off' });
     this.#options.health.degrade('start', messageOf(thrown));
-    return this.#backoff.failed(this.#options.now());
+    return isShared(thrown) ? 0 : this.#backoff.failed(this.#options.now());
   }
 
   #become(state: State): void {
@@ -330,4 +358,8 @@ export class PluginSlot {
     if (this.#state.name === 'absent' && this.#instances.size === 0) slots.delete(this);
     else slots.add(this);
   }
+}
+
+function isShared(thrown: unknown): boolean {
+  return thrown instanceof PluginFault && thrown.isShared;
 }

@@ -1,15 +1,23 @@
 /** A directory of small JSON files, one an object. A file is there whole or not at all, also after a power failure. */
 import { randomBytes } from 'node:crypto';
-import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { constants, statSync } from 'node:fs';
+import { access, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectory } from '../../directory.js';
 import { messageOf, stateDirUnusable, stateNotWritten } from '../../errors.js';
+import { distrust } from '../../ownership.js';
 
 const SUFFIX = '.json';
+/** Being written. */
 const TEMPORARY = '.tmp';
+/** Put away: its object is about to go. */
+const AWAY = '.deleting';
 
-/** A file as read: its object's name, and its text or why it could not be read. */
-export type StoredFile = { readonly name: string } & ({ readonly text: string } | { readonly unreadable: string });
+/** Three million static targets. What has more is no file of ours. */
+const FILE_BYTES_MAX = 1 << 28;
+
+/** A file's text, or why it cannot be read. */
+export type ReadFile = { readonly text: string } | { readonly reason: string };
 
 export class StateFiles {
   readonly #directory: string;
@@ -20,10 +28,11 @@ export class StateFiles {
 
   /** Makes the directory if need be, for root alone, and clears away what an interrupted write left. */
   static async open(directory: string): Promise<StateFiles> {
+    openDirectory(directory);
     try {
-      makeDirectory(directory, 0o700);
       for (const file of await readdir(directory)) {
-        if (file.endsWith(SUFFIX + TEMPORARY)) await rm(join(directory, file), { force: true, recursive: true });
+        // One that stays, as where nothing can be written, is in nobody's way.
+        if (file.endsWith(SUFFIX + TEMPORARY)) await discard(join(directory, file));
       }
     } catch (cause) {
       throw stateDirUnusable(directory, cause);
@@ -35,51 +44,83 @@ export class StateFiles {
     return join(this.#directory, name + SUFFIX);
   }
 
-  /** All objects, sorted by name. One after the other: a thousand files need no thousand descriptors. */
-  async readAll(): Promise<StoredFile[]> {
-    const files = (await readdir(this.#directory)).filter((file) => file.endsWith(SUFFIX)).sort();
-    const read: StoredFile[] = [];
-    for (const file of files) {
-      const name = file.slice(0, -SUFFIX.length);
-      try {
-        read.push({ name, text: await readFile(join(this.#directory, file), 'utf8') });
-      } catch (thrown) {
-        read.push({ name, unreadable: messageOf(thrown) });
-      }
-    }
-    return read;
+  /** Of all objects, sorted. */
+  names(): Promise<string[]> {
+    return this.#namesOf(SUFFIX);
+  }
+
+  /** null: there is no such file. */
+  read(name: string): Promise<ReadFile | null> {
+    return readPlain(this.path(name));
   }
 
   /** Written aside, flushed, renamed into place, and the rename flushed. */
-  async write(name: string, value: object): Promise<void> {
+  async write(name: string, text: string): Promise<void> {
     const path = this.path(name);
-    const temporary = path + TEMPORARY;
     try {
-      await writeFlushed(temporary, `${JSON.stringify(value, null, 2)}\n`);
-      await rename(temporary, path);
+      if (text.length > FILE_BYTES_MAX) throw new Error(`it would have more than ${FILE_BYTES_MAX} bytes`);
+      await replaceFile(path, text);
       await this.#flushDirectory();
     } catch (cause) {
-      await rm(temporary, { force: true }).catch(() => undefined);
       throw stateNotWritten(path, cause);
     }
   }
 
   /** It is no error when there is none. */
   async remove(name: string): Promise<void> {
-    const path = this.path(name);
+    await this.#remove(this.path(name));
+  }
+
+  /** Out of sight of {@link names}. It needs no room, so a full disk is no obstacle. No error when there is none. */
+  putAway(name: string): Promise<void> {
+    return this.#rename(this.path(name), this.path(name) + AWAY);
+  }
+
+  /** It is no error when none was put away. */
+  putBack(name: string): Promise<void> {
+    return this.#rename(this.path(name) + AWAY, this.path(name));
+  }
+
+  removeAway(name: string): Promise<void> {
+    return this.#remove(this.path(name) + AWAY);
+  }
+
+  /** Of objects that were about to go, and are not there again; what cannot be read has no text. */
+  async away(): Promise<{ readonly name: string; readonly text: string }[]> {
+    const found: { readonly name: string; readonly text: string }[] = [];
+    for (const name of await this.#namesOf(SUFFIX + AWAY)) {
+      const read = await readPlain(this.path(name) + AWAY);
+      if (await exists(this.path(name))) await discard(this.path(name) + AWAY);
+      else if (read !== null) found.push({ name, text: 'text' in read ? read.text : '' });
+    }
+    return found;
+  }
+
+  async #namesOf(suffix: string): Promise<string[]> {
+    const files = (await readdir(this.#directory)).filter((file) => file.endsWith(suffix));
+    return files.map((file) => file.slice(0, -suffix.length)).sort();
+  }
+
+  async #rename(from: string, to: string): Promise<void> {
+    try {
+      await rename(from, to);
+      await this.#flushDirectory().catch(async (thrown: unknown) => {
+        await rename(to, from);
+        throw thrown;
+      });
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return;
+      throw stateNotWritten(from, cause);
+    }
+  }
+
+  async #remove(path: string): Promise<void> {
     try {
       await rm(path, { force: true });
       await this.#flushDirectory();
     } catch (cause) {
       throw stateNotWritten(path, cause);
     }
-  }
-
-  /** Moves a file out of the way, so that it is neither read again nor lost. Answers where it is now. */
-  async moveAside(name: string, now: Date): Promise<string> {
-    const aside = `${this.path(name)}.corrupt-${now.toISOString()}`;
-    await rename(this.path(name), aside);
-    return aside;
   }
 
   async #flushDirectory(): Promise<void> {
@@ -92,27 +133,84 @@ export class StateFiles {
   }
 }
 
+/** Makes the directory if need be, for root alone. Throws when others may write to it. */
+export function openDirectory(directory: string): void {
+  try {
+    makeDirectory(directory, 0o700);
+    const reason = distrust(statSync(directory));
+    if (reason !== null) throw new Error(reason);
+  } catch (cause) {
+    throw stateDirUnusable(directory, cause);
+  }
+}
+
 /** Of a state directory, made up when it has none. Kept in its file `id`. */
 export async function stateId(directory: string): Promise<string> {
   const path = join(directory, 'id');
-  const kept = await readFile(path, 'utf8').catch(() => '');
-  if (/^[0-9a-f]{12}\n$/.test(kept)) return kept.trim();
+  const kept = await readPlain(path);
+  if (kept !== null && 'text' in kept && /^[0-9a-f]{12}\n$/.test(kept.text)) return kept.text.trim();
   const id = randomBytes(6).toString('hex');
   try {
-    await writeFlushed(path + TEMPORARY, `${id}\n`);
-    await rename(path + TEMPORARY, path);
+    await replaceFile(path, `${id}\n`);
   } catch (cause) {
     throw stateNotWritten(path, cause);
   }
   return id;
 }
 
+/**
+ * A regular file of bounded size that nobody else may write to: a FIFO would wait for a writer, a device has no end,
+ * and a link leads to what somebody else keeps.
+ */
+export async function readPlain(path: string): Promise<ReadFile | null> {
+  try {
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+    try {
+      const stat = await file.stat();
+      const reason = stat.isFile() ? distrust(stat) : 'it is no regular file';
+      if (reason !== null) return { reason };
+      if (stat.size > FILE_BYTES_MAX) return { reason: `it has more than ${FILE_BYTES_MAX} bytes` };
+      return { text: await file.readFile('utf8') };
+    } finally {
+      await file.close();
+    }
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return null;
+    return { reason: code === 'ELOOP' ? 'it is a symbolic link' : `it cannot be read: ${messageOf(thrown)}` };
+  }
+}
+
+async function replaceFile(path: string, text: string): Promise<void> {
+  const temporary = path + TEMPORARY;
+  try {
+    await rm(temporary, { force: true });
+    await writeFlushed(temporary, text);
+    await rename(temporary, path);
+  } catch (thrown) {
+    await discard(temporary);
+    throw thrown;
+  }
+}
+
 async function writeFlushed(path: string, text: string): Promise<void> {
-  const file = await open(path, 'w', 0o600);
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+  const file = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   try {
     await file.writeFile(text);
     await file.sync();
   } finally {
     await file.close();
   }
+}
+
+async function discard(path: string): Promise<void> {
+  await rm(path, { force: true }).catch(() => undefined);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }

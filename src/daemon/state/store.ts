@@ -1,53 +1,26 @@
 /**
  * What is kept over restarts: `overlays/NAME.json` and `vnics/NAME.json` under the state directory. Names are interface
- * names, so they are file names too. A file that cannot be used is moved aside and reported, one that cannot be read is
- * only reported, until its name is used again; neither is ever deleted or keeps the daemon from starting.
+ * names, so they are file names too. A file that cannot be used stays as and where it is, and its object is not loaded:
+ * known by its name, shown with the reason, and gone only when somebody deletes it.
  */
 import { join } from 'node:path';
-import { z } from 'zod';
-import { LinkName } from '../../control/protocol.js';
-import { messageOf } from '../../errors.js';
-import { VNI_MAX } from '../../overlay-properties/overlay-properties.js';
+import type { z } from 'zod';
+import { stateFileKept } from '../../errors.js';
 import type { PluginLog } from '../../search/api.js';
 import { StateFiles, stateId } from './files.js';
-
-/** Raised when the meaning of a field changes. */
-export const STATE_VERSION = 1;
-
-// Types only: what the values may be is said once, for commands and files too (src/config/rules.ts).
-
-/** A configuration file declares the object. */
-const declared = z.literal(true).optional();
-
-export const StoredOverlay = z.strictObject({
-  version: z.literal(STATE_VERSION),
-  name: LinkName,
-  vni: z.number().int().min(0).max(VNI_MAX),
-  encap: z.literal('vxlan'),
-  search: z.string(),
-  /** What the operator gave, not the defaults: those may depend on the underlay. */
-  properties: z.record(z.string(), z.string()),
-  /** Static targets. */
-  targets: z.record(z.string(), z.string()),
-  declared,
-});
-export type StoredOverlay = z.infer<typeof StoredOverlay>;
-
-export const StoredVnic = z.strictObject({
-  version: z.literal(STATE_VERSION),
-  name: LinkName,
-  overlay: LinkName,
-  mac: z.string(),
-  netns: z.string().nullable(),
-  allowAnyMac: z.boolean(),
-  /** The MTU that the interface was given last: one that is less is the operator's. */
-  mtuGiven: z.number().int().optional(),
-  declared,
-});
-export type StoredVnic = z.infer<typeof StoredVnic>;
+import { Remembered } from './remembered.js';
+import { type Facts, factsIn, parseStored, StoredOverlay, StoredVnic, textOf } from './stored.js';
 
 interface Named {
   readonly name: string;
+}
+
+/** A kept object that cannot be used. */
+export interface Unloaded extends Named, Facts {
+  /** Its path. */
+  readonly file: string;
+  /** One line. */
+  readonly reason: string;
 }
 
 /** The kept objects of one kind. */
@@ -55,8 +28,7 @@ export class Store<T extends Named> {
   readonly #files: StateFiles;
   readonly #schema: z.ZodType<T>;
   readonly #log: PluginLog;
-  /** Names whose file could not be read at the start. */
-  readonly #unread = new Set<string>();
+  readonly #unloaded = new Map<string, Unloaded>();
 
   constructor(files: StateFiles, schema: z.ZodType<T>, log: PluginLog) {
     this.#files = files;
@@ -64,46 +36,85 @@ export class Store<T extends Named> {
     this.#log = log;
   }
 
+  /** By name. */
+  get unloaded(): ReadonlyMap<string, Unloaded> {
+    return this.#unloaded;
+  }
+
   /** All that can be used, sorted by name. */
   async load(): Promise<T[]> {
+    return this.#load(await this.#files.names());
+  }
+
+  /** What could not be used, and can now. */
+  loadAgain(): Promise<T[]> {
+    return this.#load([...this.#unloaded.keys()].sort());
+  }
+
+  /** One after the other: a thousand files need no thousand descriptors. */
+  async #load(names: readonly string[]): Promise<T[]> {
     const loaded: T[] = [];
-    for (const stored of await this.#files.readAll()) {
-      const { name } = stored;
-      if ('unreadable' in stored) {
-        // Nothing is known against what is in it: it stays where it is, for the next start.
-        this.#unread.add(name);
-        this.#log.error('a state file cannot be read', { file: this.#files.path(name), reason: stored.unreadable });
+    for (const name of names) {
+      const read = await this.#files.read(name);
+      if (read === null) {
+        this.#unloaded.delete(name);
         continue;
       }
-      try {
-        const value = parseStored(this.#schema, stored.text);
-        if (value.name !== name) throw new Error(`it says it is ${value.name}`);
-        loaded.push(value);
-      } catch (thrown) {
-        await this.moveAside(name, messageOf(thrown));
+      const parsed = 'text' in read ? parseStored(this.#schema, name, read.text) : read;
+      if ('reason' in parsed) {
+        this.#reject(name, parsed.reason, 'text' in read ? factsIn(read.text) : {});
+      } else {
+        this.#unloaded.delete(name);
+        loaded.push(parsed.value);
       }
     }
     return loaded;
   }
 
-  async save(value: T): Promise<void> {
-    if (this.#unread.delete(value.name)) await this.moveAside(value.name, 'unreadable, and its name is used again');
-    await this.#files.write(value.name, value);
+  /** It was loaded, and cannot be beside what there is. */
+  reject(value: T, reason: string): void {
+    this.#reject(value.name, reason, factsIn(JSON.stringify(value)));
   }
 
-  remove(name: string): Promise<void> {
-    return this.#files.remove(name);
-  }
-
-  /** The kept object cannot be used; the log says why and where it is now. */
-  async moveAside(name: string, reason: string): Promise<void> {
+  #reject(name: string, reason: string, facts: Facts): void {
     const file = this.#files.path(name);
-    try {
-      const movedTo = await this.#files.moveAside(name, new Date());
-      this.#log.error('a state file cannot be used and was moved aside', { file, reason, movedTo });
-    } catch (thrown) {
-      this.#log.error('a state file can neither be used nor moved aside', { file, reason, also: messageOf(thrown) });
-    }
+    this.#log.error('a state file cannot be used and stays as it is', { file, reason });
+    this.#unloaded.set(name, { ...facts, name, file, reason });
+  }
+
+  /** Never over a file that could not be used. */
+  async save(value: T): Promise<void> {
+    const unloaded = this.#unloaded.get(value.name);
+    if (unloaded !== undefined) throw stateFileKept(value.name, unloaded.file);
+    await this.#files.write(value.name, textOf(value));
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#files.remove(name);
+    this.#unloaded.delete(name);
+  }
+
+  /** It is about to go, with more that is to go; after a crash in between it is among {@link leaving}. */
+  beginRemoval(name: string): Promise<void> {
+    return this.#files.putAway(name);
+  }
+
+  /** It stays after all. */
+  cancelRemoval(name: string): Promise<void> {
+    return this.#files.putBack(name);
+  }
+
+  /** All that was to go is gone. */
+  async endRemoval(name: string): Promise<void> {
+    await this.#files.removeAway(name);
+    this.#unloaded.delete(name);
+  }
+
+  /** What was to go when the daemon ended, as far as it says what it is. */
+  async leaving(): Promise<(Named & Facts)[]> {
+    const found: (Named & Facts)[] = [];
+    for (const { name, text } of await this.#files.away()) found.push({ ...factsIn(text), name });
+    return found;
   }
 }
 
@@ -112,11 +123,13 @@ export class State {
   readonly id: string;
   readonly overlays: Store<StoredOverlay>;
   readonly vnics: Store<StoredVnic>;
+  readonly remembered: Remembered;
 
-  private constructor(id: string, overlays: Store<StoredOverlay>, vnics: Store<StoredVnic>) {
+  private constructor(id: string, overlays: Store<StoredOverlay>, vnics: Store<StoredVnic>, remembered: Remembered) {
     this.id = id;
     this.overlays = overlays;
     this.vnics = vnics;
+    this.remembered = remembered;
   }
 
   static async open(directory: string, log: PluginLog): Promise<State> {
@@ -126,12 +139,7 @@ export class State {
       await stateId(directory),
       new Store(overlays, StoredOverlay, log),
       new Store(vnics, StoredVnic, log),
+      new Remembered(join(directory, 'remembered'), log),
     );
   }
-}
-
-function parseStored<T>(schema: z.ZodType<T>, text: string): T {
-  const parsed = schema.safeParse(JSON.parse(text));
-  if (parsed.success) return parsed.data;
-  throw new Error(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
 }

@@ -4,18 +4,20 @@
  * address, how long a datagram may be; and it follows what becomes of interfaces, addresses and routes.
  *
  * What it cannot do it leaves to the sockets: endpoints that are not routed by an Ethernet interface, or by one that
- * serves sockets better; multicast groups; endpoints that are new or whose route has just changed.
+ * serves sockets better; what IPsec has a say in; multicast groups; endpoints that are new or whose route has just
+ * changed.
  */
-import { type Endpoint, formatEndpoint, ipFamily } from '../../address.js';
+import { type Endpoint, formatEndpoint, ipFamily, type Listen } from '../../address.js';
 import type { EndpointIndex, Route, SocketIndex, UnderlayTapConfig } from '../../datapath/types.js';
 import { messageOf, underlayTapRefused } from '../../errors.js';
-import { isWildcard } from '../../overlay-properties/overlay-properties.js';
+import { isWildcard } from '../../overlay-properties/listen.js';
 import { interfaceFeatures, withControlSocket } from '../../system/interface.js';
 import { localAddresses, underlayInterface } from '../../system/link.js';
 import { type Link, type NetworkChange, routeTo } from '../../system/routes.js';
 import { openUnderlayTap, probeUnderlayTap, type UnderlayTap } from '../../system/underlay-tap.js';
 import type { DaemonLog } from '../log.js';
 import { EndpointPaths, type Path, type PathsDatapath } from './endpoint-paths.js';
+import { Ipsec } from './ipsec.js';
 import type { Network } from './network.js';
 
 /** `auto`: with an underlay TAP where it is to be had. */
@@ -58,6 +60,7 @@ export class Border {
   readonly #datapath: BorderDatapath;
   readonly #log: DaemonLog;
   readonly #network: Network;
+  readonly #ipsec: Ipsec | null;
   readonly #unlisten: () => void;
   readonly #listeners = new Map<SocketIndex, Endpoint>();
   /** What the TAP takes for the listeners. */
@@ -77,6 +80,7 @@ export class Border {
     this.#datapath = datapath;
     this.#log = log;
     this.#network = network;
+    this.#ipsec = tap && new Ipsec();
     this.paths = new EndpointPaths(datapath, network, log, (...path) => this.#tell(...path));
     this.#unlisten = network.listen((change) => {
       this.paths.askAll();
@@ -85,16 +89,20 @@ export class Border {
     if (tap === null) return;
     datapath.setUnderlayTap(tap);
     datapath.onUnderlayTapGone = () => this.#lost('its interface was deleted');
+    this.#sayIpsec();
   }
 
   get kind(): 'tap' | 'socket' {
     return this.#tap === null ? 'socket' : 'tap';
   }
 
-  /** Datagrams to it come by the TAP from now on, and super-frames of it leave so. */
-  listen(socket: SocketIndex, endpoint: Endpoint): void {
-    this.#listeners.set(socket, endpoint);
-    this.paths.listen(socket, endpoint);
+  /**
+   * Datagrams to it come by the TAP from now on, and super-frames of it leave so. What is for a socket that is bound to
+   * a device comes by that socket: the TAP's program knows addresses and ports alone.
+   */
+  listen(socket: SocketIndex, listen: Listen): void {
+    if (listen.device === undefined) this.#listeners.set(socket, listen);
+    this.paths.listen(socket, listen);
     this.#takeAll();
   }
 
@@ -108,6 +116,7 @@ export class Border {
   /** Time has passed: what has changed is followed. Never throws. */
   tick(nowMs: number): void {
     this.#guarded(() => {
+      if (this.#ipsec?.follow() === true) this.#followIpsec();
       if (this.#isTakenStale) this.#takeAll();
     });
     try {
@@ -118,10 +127,17 @@ export class Border {
     }
   }
 
+  /** Datagrams come by the sockets now, or by the TAP of another daemon. What leaves still leaves by this one's. */
+  receiveNothing(): void {
+    this.#listeners.clear();
+    this.#guarded(() => this.#takeAll());
+  }
+
   /** The datapath has ended, or let go of the TAP. */
   close(): void {
     this.#tap?.close();
     this.#tap = null;
+    this.#ipsec?.close();
     this.#unlisten();
     this.paths.close();
   }
@@ -157,6 +173,20 @@ export class Border {
     }
   }
 
+  /** Nothing that a new policy covers leaves by the TAP any more: all is the sockets' until each route is asked for. */
+  #followIpsec(): void {
+    this.#sayIpsec();
+    this.#isTakenStale = true;
+    for (const [index, text] of this.#told) if (text !== '') this.#datapath.setRoute(index, null);
+    this.#told.clear();
+    this.paths.askAll();
+  }
+
+  #sayIpsec(): void {
+    const policies = this.#ipsec?.count ?? 0;
+    if (policies > 0) this.#log.info('what IPsec policies cover leaves and arrives by sockets', { policies });
+  }
+
   #lookAtLinksAnew(): void {
     this.#refused.clear();
     this.#forSockets.clear();
@@ -169,7 +199,10 @@ export class Border {
     this.#isTakenStale = false;
     const wanted = new Map<string, Endpoint>();
     for (const { ip, port } of this.#listeners.values()) {
-      for (const each of addressesOf(ip)) wanted.set(formatEndpoint({ ip: each, port }), { ip: each, port });
+      for (const each of addressesOf(ip)) {
+        if (this.#ipsec?.covers('in', null, each) === true) continue;
+        wanted.set(formatEndpoint({ ip: each, port }), { ip: each, port });
+      }
     }
     for (const [key, endpoint] of this.#taken) if (!wanted.has(key)) this.#tap.unlisten(endpoint);
     for (const [key, endpoint] of wanted) {
@@ -192,9 +225,10 @@ export class Border {
   }
 
   /** Null: it is not for the TAP. */
-  #routeBy({ link, source, mtu }: Path): Route | null {
+  #routeBy({ destination, link, source, mtu }: Path): Route | null {
     const { ifindex } = link;
     if (!link.isEthernet || !this.#attach(ifindex) || this.#isForSockets(link)) return null;
+    if (this.#ipsec?.covers('out', source, destination) === true) return null;
     return { ifindex, source, mtu };
   }
 

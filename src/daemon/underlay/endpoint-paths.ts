@@ -6,9 +6,8 @@
  * said that something was too big for it, or when the kernel did not take a datagram for its length; and every second
  * while its path takes less than its route, for the kernel forgets that, by default after ten minutes.
  */
-import { type Endpoint, formatEndpoint, ipFamily, isMulticast } from '../../address.js';
+import { type Endpoint, formatEndpoint, ipFamily, isMulticast, type Listen } from '../../address.js';
 import type { EndpointIndex, PathMtu, SocketIndex } from '../../datapath/types.js';
-import { isWildcard } from '../../overlay-properties/overlay-properties.js';
 import { type Link, type Route, routeTo } from '../../system/routes.js';
 import { TooBigWatch } from '../../system/too-big-watch.js';
 import type { DaemonLog } from '../log.js';
@@ -28,6 +27,8 @@ export interface PathsDatapath {
 
 /** The way to an endpoint. */
 export interface Path {
+  /** The endpoint's address. */
+  readonly destination: string;
   readonly route: Route;
   readonly link: Link;
   /** The address it is sent from. */
@@ -57,7 +58,7 @@ export class EndpointPaths {
   readonly #log: DaemonLog;
   readonly #watch: TooBigWatch | null;
   readonly #onPath: PathListener;
-  readonly #listeners = new Map<SocketIndex, Endpoint>();
+  readonly #listeners = new Map<SocketIndex, Listen>();
   /** What the datapath was told last; absent: nothing is known. */
   readonly #told = new Map<EndpointIndex, PathMtu>();
   /** To be asked for before all others. */
@@ -81,8 +82,8 @@ export class EndpointPaths {
   }
 
   /** Where a socket sends from. */
-  listen(socket: SocketIndex, endpoint: Endpoint): void {
-    this.#listeners.set(socket, endpoint);
+  listen(socket: SocketIndex, listen: Listen): void {
+    this.#listeners.set(socket, listen);
     this.#isStale = true;
   }
 
@@ -175,14 +176,14 @@ export class EndpointPaths {
   #pathTo({ ip }: Endpoint, socket: SocketIndex): Path | null {
     const listen = this.#listeners.get(socket);
     if (listen === undefined || isMulticast(ip)) return null;
-    const from = isWildcard(listen.ip) ? null : listen.ip;
-    const route = routeTo(ip, from);
-    const source = from ?? route?.source ?? null;
+    const sender = this.#network.senderOf(listen);
+    const route = sender && routeTo(ip, sender.from, sender.by);
+    const source = sender?.from ?? route?.source ?? null;
     if (route === null || source === null || route.isLocal) return null;
     const link = this.#network.link(route.ifindex);
     if (link === null) return null;
     const mtu = Math.max(LEAST_MTU[ipFamily(ip)], Math.min(route.mtu ?? link.mtu, link.mtu));
-    return { route, link, source, mtu };
+    return { destination: ip, route, link, source, mtu };
   }
 
   #say(): void {

@@ -1,17 +1,20 @@
 /**
- * What bounds the MTU of one overlay: the interface that has the listen address, and those that the routes to its
- * endpoints leave by; the smallest counts. A listen address on a loopback interface, as in a routed fabric, bounds
- * nothing.
+ * What bounds the MTU of one overlay: the interface that has the listen address, or the one that the overlay is bound
+ * to, and those that the routes to its endpoints leave by; the smallest counts. A listen address on a loopback
+ * interface, as in a routed fabric, bounds nothing.
  *
  * Endpoints are there by the ten thousand, the interfaces they are reached by are few. So each is asked for once, some
  * at a time, and again when the kernel tells that routes have changed; MTUs are looked at of the few alone.
  */
+import type { Listen } from '../../address.js';
 import { checkMtu, defaultMtu, type Underlay } from '../../overlay-properties/mtu.js';
-import { isWildcard } from '../../overlay-properties/overlay-properties.js';
 import type { Network } from './network.js';
 
 /** Routes that are asked for at once, by all overlays together: a few milliseconds. */
 const ROUTES_AT_ONCE = 256;
+
+/** Bytes. A VRF has a larger MTU, which says nothing. */
+const IP_PACKET_MAX = 65_535;
 
 /** By which interface datagrams leave, and at most how long the route lets them be. */
 interface Way {
@@ -24,7 +27,8 @@ interface Way {
 
 export class OverlayMtu {
   readonly #network: Network;
-  readonly #listenIp: string;
+  readonly #listen: Listen;
+  readonly #onUse: (ip: string, isUsed: boolean) => void;
   /** Addresses that the overlay sends to, with the number of those that name them. */
   readonly #names = new Map<string, number>();
   readonly #wayTo = new Map<string, Way | null>();
@@ -38,9 +42,11 @@ export class OverlayMtu {
   #isStale = true;
   #underlay: Underlay | null = null;
 
-  constructor(network: Network, listenIp: string) {
+  /** `onUse`: the overlay sends to an address from now on, or no more. */
+  constructor(network: Network, listen: Listen, onUse: (ip: string, isUsed: boolean) => void = () => {}) {
     this.#network = network;
-    this.#listenIp = listenIp;
+    this.#listen = listen;
+    this.#onUse = onUse;
   }
 
   /** As it was last seen. Null: nothing has been seen yet, as with a wildcard and no endpoints. */
@@ -50,12 +56,12 @@ export class OverlayMtu {
 
   /** Of the overlay and all its VNICs, in bytes. `mtu`: what the operator wants, null: what fits. */
   of(mtu: number | null): number {
-    return mtu ?? defaultMtu(this.#underlay, this.#listenIp);
+    return mtu ?? defaultMtu(this.#underlay, this.#listen.ip);
   }
 
   /** Refuses what does not fit the underlay as it was last seen. */
   check(mtu: number | null): void {
-    checkMtu(this.of(mtu), this.#underlay, this.#listenIp);
+    checkMtu(this.of(mtu), this.#underlay, this.#listen.ip);
   }
 
   /** How many addresses the overlay sends to. */
@@ -67,7 +73,9 @@ export class OverlayMtu {
   readonly uses = (ip: string): void => {
     const names = this.#names.get(ip) ?? 0;
     this.#names.set(ip, names + 1);
-    if (names === 0) this.#unasked.add(ip);
+    if (names > 0) return;
+    this.#unasked.add(ip);
+    this.#onUse(ip, true);
   };
 
   /** One that named the address does so no more. */
@@ -77,7 +85,7 @@ export class OverlayMtu {
       this.#names.set(ip, names - 1);
       return;
     }
-    this.#names.delete(ip);
+    if (this.#names.delete(ip)) this.#onUse(ip, false);
     this.#unasked.delete(ip);
     this.#setWay(ip, null);
     this.#wayTo.delete(ip);
@@ -129,9 +137,9 @@ export class OverlayMtu {
 
   /** Answers how many times the kernel was asked. */
   #askOne(ip: string): 0 | 1 {
-    const from = isWildcard(this.#listenIp) ? null : this.#listenIp;
-    const isKnown = this.#network.knowsRoute(ip, from);
-    const route = this.#network.route(ip, from);
+    const sender = this.#network.senderOf(this.#listen);
+    const isKnown = sender === null || this.#network.knowsRoute(ip, sender);
+    const route = sender && this.#network.route(ip, sender);
     if (route === null || route.isLocal) this.#setWay(ip, null);
     else this.#setWay(ip, this.#way(route.ifindex, route.isMtuDiscovered ? null : route.mtu));
     return isKnown ? 0 : 1;
@@ -168,8 +176,10 @@ export class OverlayMtu {
   }
 
   #listening(): Underlay | null {
-    const ifindex = this.#network.interfaceOf(this.#listenIp);
-    return ifindex === null ? null : this.#bound(ifindex, null, this.#listenIp, true);
+    const { ip, device } = this.#listen;
+    const ifindex =
+      device === undefined ? this.#network.interfaceOf(ip) : (this.#network.linkNamed(device)?.ifindex ?? null);
+    return ifindex === null ? null : this.#bound(ifindex, null, ip, true);
   }
 
   #leaving({ ifindex, mtu, ips }: Way): Underlay | null {
@@ -179,7 +189,7 @@ export class OverlayMtu {
 
   #bound(ifindex: number, routeMtu: number | null, ip: string, isListenAddress: boolean): Underlay | null {
     const link = this.#network.link(ifindex);
-    if (link === null || link.isLoopback) return null;
+    if (link === null || link.isLoopback || link.mtu > IP_PACKET_MAX) return null;
     return { mtu: Math.min(routeMtu ?? link.mtu, link.mtu), interface: link.name, ip, isListenAddress };
   }
 }

@@ -2,7 +2,7 @@
  * The multicast groups that one underlay socket receives from: each is joined once, however many overlays flood to it.
  * A listener of a group is a socket of its own, beside the one that it receives for.
  */
-import { type Endpoint, formatEndpoint } from '../../address.js';
+import { type Endpoint, formatEndpoint, type Listen } from '../../address.js';
 import type { SocketConfig, SocketIndex } from '../../datapath/types.js';
 import { type MulticastListener, openMulticast, sendMulticastFrom } from '../../system/multicast.js';
 import type { Underlay } from '../../system/udp.js';
@@ -11,7 +11,9 @@ import type { Underlay } from '../../system/udp.js';
 export interface SocketDatapath {
   readonly workers: number;
   addSocket(config: SocketConfig): SocketIndex;
+  setFragmentable(index: SocketIndex, sources: SocketConfig['sources']): void;
   removeSocket(index: SocketIndex): Promise<void>;
+  replaceSocket(index: SocketIndex, config: SocketConfig): Promise<void>;
 }
 
 export interface MembershipsOptions {
@@ -19,7 +21,7 @@ export interface MembershipsOptions {
   /** The socket that sends to the groups, and whose overlays get what comes from them. */
   readonly socket: SocketIndex;
   readonly underlay: Underlay;
-  readonly localIp: string;
+  readonly listen: Pick<Listen, 'ip' | 'device'>;
   readonly acceptZeroChecksum6: boolean;
   /** Routers that a datagram to a group may cross, and one. */
   readonly hops: number;
@@ -35,12 +37,14 @@ interface Joined {
 export class MulticastMemberships {
   readonly #options: MembershipsOptions;
   readonly #joined = new Map<string, Joined>();
+  #underlay: Underlay;
   #isCoalesced = false;
   /** The worker that gets the next group. */
   #nextWorker = 0;
 
   constructor(options: MembershipsOptions) {
     this.#options = options;
+    this.#underlay = options.underlay;
   }
 
   get size(): number {
@@ -71,10 +75,21 @@ export class MulticastMemberships {
     if (hasMoved) this.#prepareSenders();
   }
 
+  /** Other sockets send from now on, bound to another interface. Throws when they cannot: then nothing has changed. */
+  sendBy(underlay: Underlay): void {
+    if (this.size > 0) this.#prepareSenders(underlay);
+    this.#underlay = underlay;
+  }
+
   /** As the listeners of the underlay. */
   setGro(on: boolean): void {
     this.#isCoalesced = on;
     for (const { listener } of this.#joined.values()) listener.setGro(on);
+  }
+
+  /** The underlay has more sockets that send. */
+  addSenders(): void {
+    if (this.size > 0) this.#prepareSenders();
   }
 
   /** The datapath has ended. */
@@ -84,8 +99,9 @@ export class MulticastMemberships {
   }
 
   #add(key: string, multicast: Endpoint): Joined {
-    const { datapath, socket, localIp, acceptZeroChecksum6 } = this.#options;
-    const listener = openMulticast({ multicast, localIp, acceptZeroChecksum6 });
+    const { datapath, socket, listen, acceptZeroChecksum6 } = this.#options;
+    const { ip: localIp, device } = listen;
+    const listener = openMulticast({ multicast, localIp, device, acceptZeroChecksum6 });
     try {
       listener.setGro(this.#isCoalesced);
       this.#prepareSenders();
@@ -110,12 +126,12 @@ export class MulticastMemberships {
     return listeners;
   }
 
-  #prepareSenders(): void {
-    const { underlay, localIp, hops } = this.#options;
-    const sources = underlay.sources
+  #prepareSenders(underlay = this.#underlay): void {
+    const { listen, hops } = this.#options;
+    const sources = [...underlay.sources, ...underlay.fragmentable]
       .flat()
       .flatMap(({ withChecksum, withoutChecksum }) => [withChecksum, withoutChecksum]);
     const fds = sources.filter((fd) => fd >= 0);
-    sendMulticastFrom(fds, localIp, hops);
+    sendMulticastFrom(fds, listen.ip, hops, listen.device);
   }
 }

@@ -2,15 +2,34 @@
  * The network that the daemon is in, as the kernel tells of it: the one watch of interfaces, addresses and routes, and
  * what is remembered of them until the kernel says that it may be otherwise. Of the namespace the daemon runs in.
  */
+import type { Listen } from '../../address.js';
+import { isWildcard } from '../../overlay-properties/listen.js';
 import { underlayInterface } from '../../system/link.js';
-import { type Link, linkAt, type NetworkChange, NetworkWatch, type Route, routeTo } from '../../system/routes.js';
+import {
+  type Link,
+  linkAt,
+  linkNamed,
+  type NetworkChange,
+  NetworkWatch,
+  type Route,
+  routeTo,
+} from '../../system/routes.js';
 
 /** Routes that are remembered: as many as the datapath has endpoints. */
 const ROUTES_MAX = 65_536;
 
+/** What the kernel is told when it is asked for a route: whose datagrams it is to be. */
+export interface Sender {
+  /** The source address; null: the route's own. */
+  readonly from: string | null;
+  /** Index of the interface that they are bound to; null: to none. */
+  readonly by: number | null;
+}
+
 export class Network {
   readonly #watch = new NetworkWatch();
   readonly #links = new Map<number, Link | null>();
+  readonly #named = new Map<string, Link | null>();
   /** Interfaces by their addresses. */
   readonly #interfaces = new Map<string, number | null>();
   readonly #routes = new Map<string, Route | null>();
@@ -49,20 +68,33 @@ export class Network {
     return remembered(this.#links, ifindex, () => linkAt(ifindex));
   }
 
+  /** An interface by its name; null: none has it. */
+  linkNamed(name: string): Link | null {
+    return remembered(this.#named, name, () => linkNamed(name));
+  }
+
   /** Index of the interface that has an address and is up; null: none. */
   interfaceOf(ip: string): number | null {
     return remembered(this.#interfaces, ip, () => underlayInterface(ip));
   }
 
   /** Whether {@link route} can answer without asking the kernel. */
-  knowsRoute(ip: string, from: string | null): boolean {
-    return this.#routes.has(`${from} ${ip}`);
+  knowsRoute(ip: string, sender: Sender): boolean {
+    return this.#routes.has(routeKey(ip, sender));
   }
 
   /** As {@link routeTo}; what path MTU discovery finds out meanwhile is not in it. */
-  route(ip: string, from: string | null): Route | null {
+  route(ip: string, sender: Sender): Route | null {
     if (this.#routes.size >= ROUTES_MAX) this.#routes.clear();
-    return remembered(this.#routes, `${from} ${ip}`, () => routeTo(ip, from));
+    return remembered(this.#routes, routeKey(ip, sender), () => routeTo(ip, sender.from, sender.by));
+  }
+
+  /** Of the socket that listens there; null: its device is not here. */
+  senderOf({ ip, device }: Listen): Sender | null {
+    const from = isWildcard(ip) ? null : ip;
+    if (device === undefined) return { from, by: null };
+    const link = this.linkNamed(device);
+    return link && { from, by: link.ifindex };
   }
 
   close(): void {
@@ -71,13 +103,17 @@ export class Network {
 
   /** The kernel withdraws the routes of an interface that goes down without a word. */
   #followLink({ kind: _, isGone, ...link }: NetworkChange & { kind: 'link' }): void {
-    if (isGone || this.#links.get(link.ifindex)?.isRunning !== link.isRunning) this.#forgetRoutes();
+    const before = this.#links.get(link.ifindex);
+    // Overlays may be bound to an interface by its name.
+    if (isGone || before?.isRunning !== link.isRunning || before.name !== link.name) this.#forgetRoutes();
     this.#links.set(link.ifindex, isGone ? null : link);
+    this.#named.clear();
     this.#linksVersion++;
   }
 
   #forgetLinks(): void {
     this.#links.clear();
+    this.#named.clear();
     this.#linksVersion++;
   }
 
@@ -86,6 +122,10 @@ export class Network {
     this.#interfaces.clear();
     this.#routesVersion++;
   }
+}
+
+function routeKey(ip: string, { from, by }: Sender): string {
+  return `${from} ${by} ${ip}`;
 }
 
 function remembered<K, V>(known: Map<K, V>, key: K, ask: () => V): V {

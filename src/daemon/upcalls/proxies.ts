@@ -77,9 +77,12 @@ export class Proxies {
   }
 
   async #finish(record: ProxyUpcall, vnic: LocalVnic): Promise<void> {
+    const { now, durations } = this.#options;
+    const askedAtMs = now();
     this.#inFlight++;
     const result = await this.#answer(record, vnic).catch((thrown: unknown) => this.#failed(thrown));
     this.#inFlight--;
+    durations.proxy.observe(now() - askedAtMs);
     this.#count(result !== null && this.#isClosed ? 'overlay_gone' : result);
   }
 

@@ -22,6 +22,11 @@ interface Recent {
   readonly answeredAtMs: number;
 }
 
+/** What the plugin said less than so long ago is not doubted. */
+const DOUBT_AFTER_MS = 1000;
+/** While so many questions are in flight, nothing is. */
+const DOUBTS_AMONG_MAX = 64;
+
 export class Upcalls {
   readonly #options: UpcallsOptions;
   readonly #proxies: Proxies;
@@ -104,6 +109,7 @@ export class Upcalls {
       recheck: (mac) => this.#ask(plainQuery(overlay.vni, mac), this.#options.now(), false, true),
     });
     for (const mac of targets.refused()) this.forget(mac);
+    this.vteps(relay.early.vtepList ?? []);
     this.#reconciler.begin(overlay.isPoint);
     relay.connect(this, overlay.health);
   }
@@ -138,6 +144,23 @@ export class Upcalls {
   moved(ip: string, mac: string): void {
     this.#reconciler?.moved(ip);
     if (!this.#isClosed) this.#proxies.announce(ip, mac);
+  }
+
+  /** The plugin lists its VTEPs. */
+  vteps(ips: readonly string[]): void {
+    if (!this.#isClosed) this.#options.vteps(ips);
+  }
+
+  /**
+   * A MAC sends from elsewhere than the plugin has said, from where nobody is known: if that is not quite new, it is
+   * asked again, and what it said stands until it has answered.
+   */
+  doubt(mac: string): void {
+    const { targets, overlay, now } = this.#options;
+    const decision = targets.decision(mac);
+    if (typeof decision?.target !== 'object' || decision.isStatic || decision.isLearned || this.#isClosed) return;
+    if (now() - decision.atMs < DOUBT_AFTER_MS || this.#questions.size >= DOUBTS_AMONG_MAX) return;
+    void this.#ask(plainQuery(overlay.vni, mac), now(), false, true);
   }
 
   /** The overlay goes: answers that are still to come count for nothing. */
@@ -176,6 +199,7 @@ export class Upcalls {
   #ended(question: Question, outcome: Outcome): Outcome {
     const { query, askedAtMs } = question;
     this.#questions.delete(query.mac);
+    if (question.hasFrames) this.#options.durations.miss.observe(this.#options.now() - askedAtMs);
     if (question.hasFrames || question.isMissedAgain) this.#remember(query, askedAtMs);
     if (outcome === 'lookup_timeout' && question.isMissedAgain && !this.#isClosed) {
       void this.#ask(query, this.#options.now(), true);

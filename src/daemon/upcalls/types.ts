@@ -5,6 +5,7 @@ import type { PluginLog, Target } from '../../search/api.js';
 import type { Askable } from '../../search/host/types.js';
 import type { Fdb, Refusal, Targets } from '../forwarding/targets.js';
 import type { Health } from '../health/health.js';
+import type { UpcallDurations } from './durations.js';
 
 /** The part of the datapath that upcalls need. */
 export interface UpcallDatapath extends Fdb {
@@ -46,6 +47,9 @@ export interface UpcallsOptions {
   readonly datapath: UpcallDatapath;
   readonly overlay: UpcallOverlay;
   readonly targets: Targets;
+  readonly durations: UpcallDurations;
+  /** Hears of every VTEP that the plugin lists. */
+  readonly vteps: (ips: readonly string[]) => void;
   /** Milliseconds of the monotonic clock. */
   readonly now: () => number;
 }

@@ -64,11 +64,32 @@ export function checkTtl(value: unknown): number | undefined {
   return value;
 }
 
-/** One of `entries()`. */
-export function checkEntry(value: unknown, family: 4 | 6): Entry {
+/** Some of `entries()`, at most so many, and whether they are the last. */
+export function checkPage(value: unknown, family: 4 | 6, most: number): { entries: Entry[]; isLast: boolean } {
+  const { entries, isLast } = Object(value) as Partial<Record<string, unknown>>;
+  if (!Array.isArray(entries) || entries.length > most) throw new Error(`${quoted(entries)} is no page of entries`);
+  return { entries: entries.map((entry: unknown) => checkEntry(entry, family)), isLast: isLast !== false };
+}
+
+function checkEntry(value: unknown, family: 4 | 6): Entry {
   const answer = checkAnswer(value, family);
   if (answer === null) throw new Error('null is no entry');
   return Object.freeze({ mac: checkMac((value as Partial<Entry>).mac), ...answer });
+}
+
+/** Most addresses of one list of VTEPs. */
+export const VTEPS_MAX = 16_384;
+
+export function checkVteps(value: unknown, family: 4 | 6): readonly string[] {
+  if (!Array.isArray(value)) throw new Error(`${quoted(value)} is no list of addresses`);
+  if (value.length > VTEPS_MAX) throw new Error(`${value.length} VTEPs: at most ${VTEPS_MAX} are taken`);
+  return Object.freeze(
+    value.map((each: unknown) => {
+      const ip = checkIp(each);
+      if (ipFamily(ip) === family) return ip;
+      throw new Error(`${ip} cannot be reached: the overlay listens on an IPv${family} address`);
+    }),
+  );
 }
 
 /** Most endpoints of one flood list. */

@@ -15,11 +15,11 @@ interface Waiting {
 
 export class Deadlines {
   readonly #waiting = new Set<Waiting>();
-  readonly #now: () => number;
+  /** Milliseconds of a monotonic clock, the one `tick` is called with. */
+  readonly now: () => number;
 
-  /** `now`: milliseconds of a monotonic clock, the one `tick` is called with. */
   constructor(now: () => number) {
-    this.#now = now;
+    this.now = now;
   }
 
   /** How many promises are being waited for. */
@@ -30,7 +30,7 @@ export class Deadlines {
   /** Settles as `work` does, or rejects with DeadlinePassed at the first tick `ms` from now. */
   within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const entry: Waiting = { atMs: this.#now() + ms, fail: () => reject(new DeadlinePassed(what, ms)) };
+      const entry: Waiting = { atMs: this.now() + ms, fail: () => reject(new DeadlinePassed(what, ms)) };
       this.#waiting.add(entry);
       work.then(resolve, reject).finally(() => this.#waiting.delete(entry));
     });

@@ -7,23 +7,15 @@
  */
 import { messageOf } from '../../errors.js';
 import type { Answer, Entry, Flood, Move, Owner, PropertyValue, Query, Target } from '../api.js';
-import {
-  checkAnswer,
-  checkEntry,
-  checkFlood,
-  checkIp,
-  checkMac,
-  checkOwner,
-  checkServer,
-  checkTarget,
-  checkTtl,
-} from './answers.js';
+import { checkAnswer, checkFlood, checkOwner, checkPage, checkServer, checkTarget } from './answers.js';
+import type { Channel, Place } from './channel.js';
 import { DeadlinePassed } from './deadlines.js';
-import type { Ability, EntriesPage, QuestionName, Questions, Said } from './messages.js';
+import { handOver, type Pushed } from './hand-over.js';
+import { LineLimit, LOG_LINES_PER_SECOND } from './line-limit.js';
+import type { Ability, QuestionName, Questions, Said } from './messages.js';
 import { MovesTold } from './moves-told.js';
-import type { Channel } from './thread.js';
 import { type Askable, type HostOptions, PluginFault } from './types.js';
-import { shown, wordsOf } from './words.js';
+import { shown, shownFields, wordsOf } from './words.js';
 
 /** A question is answered within this time, or it counts as failed. */
 export const LOOKUP_DEADLINE_MS = 3000;
@@ -49,6 +41,8 @@ export class PluginHost implements Askable {
   #abilities: ReadonlySet<string> = new Set();
   #faultsInARow = 0;
   readonly #movesTold: MovesTold;
+  /** The instance's side has half of it; what is said in its place is bounded here. */
+  readonly #lines = new LineLimit(2 * LOG_LINES_PER_SECOND);
   #hasDegraded = false;
   /** Why the instance is asked and heard no more; null while it is. */
   #end: PluginFault | null = null;
@@ -63,8 +57,12 @@ export class PluginHost implements Askable {
       said: (parcel) => {
         for (const said of parcel) this.#heard(said);
       },
-      ended: (reason) => this.#die(`search plugin ${this.name} ${reason}`, null),
+      ended: (reason, sharers) => this.#lost(reason, sharers),
     });
+  }
+
+  get place(): Place {
+    return this.#channel.place;
   }
 
   can(ability: Ability): boolean {
@@ -137,9 +135,11 @@ export class PluginHost implements Askable {
     let isLast = !this.can('entries');
     try {
       while (!isLast) {
-        const page = await this.#ask('entries', [ENTRIES_PAGE], LOOKUP_DEADLINE_MS, (value) => value as EntriesPage);
+        const page = await this.#ask('entries', [ENTRIES_PAGE], LOOKUP_DEADLINE_MS, (value) =>
+          checkPage(value, this.#options.family, ENTRIES_PAGE),
+        );
         ({ isLast } = page);
-        yield page.entries.map((entry) => this.#checked('entries', () => checkEntry(entry, this.#options.family)));
+        yield page.entries;
       }
     } finally {
       if (!isLast && this.#end === null) void this.#ask('leaveEntries', [], LOOKUP_DEADLINE_MS, nothing).catch(nothing);
@@ -225,14 +225,6 @@ export class PluginHost implements Askable {
     }
   }
 
-  #checked<T>(what: string, check: () => T): T {
-    try {
-      return check();
-    } catch (thrown) {
-      throw this.#fault(what, thrown);
-    }
-  }
-
   #fault(what: string, thrown: unknown): PluginFault {
     if (thrown instanceof PluginFault) return thrown;
     if (thrown instanceof DeadlinePassed) {
@@ -241,10 +233,15 @@ export class PluginHost implements Askable {
     return new PluginFault(`search plugin ${this.name}: ${what}: ${wordsOf(thrown)}`, false, thrown);
   }
 
-  #die(reason: string, cause: unknown): void {
+  #lost(reason: string, sharers: number): void {
+    if (sharers === 0) this.#die(`search plugin ${this.name} ${reason}`, null);
+    else this.#die(`search plugin ${this.name}: one of ${sharers} that shared a thread ${reason}`, null, true);
+  }
+
+  #die(reason: string, cause: unknown, isShared = false): void {
     if (this.#end !== null) return;
     this.#options.counts.deaths++;
-    this.#end = new PluginFault(reason, false, cause);
+    this.#end = new PluginFault(reason, false, cause, isShared);
     for (const { reject } of this.#asked.values()) reject(this.#end);
     this.#options.onDeath(this.#end);
   }
@@ -256,9 +253,11 @@ export class PluginHost implements Askable {
     else if (this.#end === null) this.#saidUnasked(said);
   }
 
-  #logged({ level, message, fields }: Extract<Said, { kind: 'log' }>): void {
-    const { log } = this.#options;
-    log[level](shown(message), typeof fields === 'object' && fields !== null ? fields : undefined);
+  #logged(line: Extract<Said, { kind: 'log' }>): void {
+    const { log, deadlines } = this.#options;
+    for (const { level, message, fields } of this.#lines.admit(line, deadlines.now())) {
+      log[level](shown(message), shownFields(fields) as object | undefined);
+    }
   }
 
   #saidUnasked(said: Exclude<Said, { kind: 'answer' | 'fault' | 'log' }>): void {
@@ -273,13 +272,10 @@ export class PluginHost implements Askable {
   }
 
   /** Nonsense degrades the overlay until something sensible is said. */
-  #pushed(said: Extract<Said, { kind: 'put' | 'withdraw' | 'moved' }>): void {
+  #pushed(said: Pushed): void {
     const { health, sink, family } = this.#options;
     try {
-      const mac = checkMac(said.mac);
-      if (said.kind === 'put') sink.put(mac, checkTarget(said.target, family), checkTtl(said.ttl));
-      else if (said.kind === 'withdraw') sink.withdraw(mac);
-      else sink.moved(checkIp(said.ip), mac);
+      handOver(said, sink, family);
       health.restore('push');
     } catch (thrown) {
       health.degrade('push', `search plugin ${this.name}: ${said.kind}: ${wordsOf(thrown)}`);

@@ -1,11 +1,12 @@
 /**
  * The instance's side of a host: loads the plugin, makes its instance, puts the host's questions to it and says what it
- * answers. Runs in the plugin's thread and touches nothing but the plugin; whatever that does wrong becomes a fault.
+ * answers. Runs where the plugin does and touches nothing but the plugin; whatever that does wrong becomes a fault.
  */
 import type { Entry, Plugin, PluginContext, PluginLog, PropertyValue, Reply, Target, Validity } from '../api.js';
 
 import { ABILITIES, type EntriesPage, type LogLevel, type Manifest, type Message, type Said } from './messages.js';
-import { wordsOf } from './words.js';
+import { plainAnswer, plainTarget, plainText, plainVteps } from './plain.js';
+import { shown, wordsOf } from './words.js';
 
 type Asked = Extract<Message, { kind: 'ask' }>;
 type Method = (...args: readonly unknown[]) => unknown;
@@ -15,7 +16,7 @@ type AnyInstance = Record<string, unknown>;
 
 export class InstanceSide {
   readonly #load: () => Reply<Plugin>;
-  readonly #say: (said: Said) => void;
+  #say: (said: Said) => void;
   readonly #abort = new AbortController();
   #instance: AnyInstance | null = null;
   #entries: AsyncIterator<Entry> | Iterator<Entry> | null = null;
@@ -29,7 +30,8 @@ export class InstanceSide {
   async ask({ id, question, args }: Asked): Promise<void> {
     try {
       const value = this.#answer(question, args);
-      this.#say({ kind: 'answer', id, value: isThenable(value) ? await value : value });
+      const answer = plainAnswer(question, isThenable(value) ? await value : value);
+      this.#say({ kind: 'answer', id, value: answer });
     } catch (thrown) {
       this.#say({ kind: 'fault', id, words: wordsOf(thrown) });
     }
@@ -44,15 +46,25 @@ export class InstanceSide {
       case 'leaveEntries':
         return this.#leaveEntries();
       case 'stop':
-        this.#abort.abort();
-        // Nobody waits for the end of the walk: one that hangs must not keep the instance from being stopped.
-        void this.#leaveEntries().catch(() => {});
-        return this.#instance === null ? undefined : this.#call('stop', args);
+        return this.#stop();
       case 'entries':
         return this.#entriesPage(args[0] as number);
       default:
         return this.#call(question, args);
     }
+  }
+
+  /** The host is gone: an instance that was not told to stop is told now. Nobody hears what it still says. */
+  leave(): void {
+    this.#say = () => {};
+    if (!this.#abort.signal.aborted) void this.ask({ kind: 'ask', id: 0, question: 'stop', args: [] });
+  }
+
+  #stop(): unknown {
+    this.#abort.abort();
+    // Nobody waits for the end of the walk: one that hangs must not keep the instance from being stopped.
+    void this.#leaveEntries().catch(() => {});
+    return this.#instance === null ? undefined : this.#call('stop', []);
   }
 
   async #describe(): Promise<Manifest> {
@@ -68,6 +80,7 @@ export class InstanceSide {
   }
 
   #make(plugin: Plugin, vni: number, values: Readonly<Record<string, PropertyValue>>): string[] {
+    if (this.#abort.signal.aborted) throw new Error('it was stopped before it was made');
     const instance: unknown = plugin.create(this.#context(vni), Object.freeze({ ...values }));
     if (typeof instance !== 'object' || instance === null) throw new Error('create() answered no object');
     this.#instance = instance as AnyInstance;
@@ -117,10 +130,12 @@ export class InstanceSide {
       vni,
       log: this.#log(),
       signal: this.#abort.signal,
-      put: (mac: string, target: Target, options?: Validity) => say({ kind: 'put', mac, target, ttl: options?.ttl }),
-      withdraw: (mac: string) => say({ kind: 'withdraw', mac }),
-      moved: (ip: string, mac: string) => say({ kind: 'moved', ip, mac }),
-      degrade: (reason: string) => say({ kind: 'degrade', reason }),
+      put: (mac: string, target: Target, options?: Validity) =>
+        say({ kind: 'put', mac: plainText(mac), target: plainTarget(target), ttl: plainText(options?.ttl) }),
+      withdraw: (mac: string) => say({ kind: 'withdraw', mac: plainText(mac) }),
+      moved: (ip: string, mac: string) => say({ kind: 'moved', ip: plainText(ip), mac: plainText(mac) }),
+      vteps: (ips: readonly string[]) => say({ kind: 'vteps', ips: plainVteps(ips) }),
+      degrade: (reason: string) => say({ kind: 'degrade', reason: shown(reason) }),
       restore: () => say({ kind: 'restore' }),
     });
   }

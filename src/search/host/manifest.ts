@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { messageOf } from '../../errors.js';
 import type { PropertySpec } from '../api.js';
 import { specProblem } from '../props.js';
+import type { Channel, OpenChannel } from './channel.js';
 import type { Deadlines } from './deadlines.js';
 import type { Manifest } from './messages.js';
-import type { Channel, OpenChannel } from './thread.js';
 
 /** A module is imported and says what it is within this time. */
 const DESCRIBE_DEADLINE_MS = 10_000;

@@ -1,6 +1,6 @@
 /**
- * What crosses between the host and the thread of a plugin instance. The host asks, the instance's side answers each
- * question once, in any order, and says things unasked in between; what it says arrives in the order it was said.
+ * What crosses between the host and a plugin instance, wherever that runs. The host asks, the instance's side answers
+ * each question once, in any order, and says things unasked in between; what it says arrives in the order it was said.
  */
 import type { PropertySpec, PropertyValue } from '../api.js';
 
@@ -57,18 +57,22 @@ export type Said =
   | { readonly kind: 'put'; readonly mac: unknown; readonly target: unknown; readonly ttl: unknown }
   | { readonly kind: 'withdraw'; readonly mac: unknown }
   | { readonly kind: 'moved'; readonly ip: unknown; readonly mac: unknown }
+  | { readonly kind: 'vteps'; readonly ips: unknown }
   | { readonly kind: 'degrade'; readonly reason: unknown }
   | { readonly kind: 'restore' }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly message: unknown; readonly fields: unknown };
 
+/** Things in one parcel: as many as may be done before something else of the daemon has its turn. */
+export const PARCEL_MAX = 256;
+
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-const SAID = new Set<unknown>(['answer', 'fault', 'put', 'withdraw', 'moved', 'degrade', 'restore', 'log']);
+const SAID = new Set<unknown>(['answer', 'fault', 'put', 'withdraw', 'moved', 'vteps', 'degrade', 'restore', 'log']);
 
-/** False of what the plugin's own code has posted to the port of its thread. */
+/** False of what the plugin's own code has said in the place of the instance's side. */
 export function isParcel(value: unknown): value is readonly Said[] {
-  return Array.isArray(value) && value.every(isSaid);
+  return Array.isArray(value) && value.length <= PARCEL_MAX && value.every(isSaid);
 }
 
 function isSaid(value: unknown): boolean {

@@ -1,16 +1,18 @@
 /** Where a plugin's module is no JavaScript. The error of a failed import does not say it. */
-import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 
 const CHECK_DEADLINE_MS = 5000;
 
 /** `PATH:LINE:COLUMN: MESSAGE`, both counted from 1; null when node finds nothing wrong in that file alone. */
-export function syntaxErrorIn(path: string): string | null {
-  const { stderr } = spawnSync(process.execPath, ['--check', '--input-type=module', '-'], {
-    input: readFileSync(path),
-    encoding: 'utf8',
-    env: {},
-    timeout: CHECK_DEADLINE_MS,
+export async function syntaxErrorIn(path: string): Promise<string | null> {
+  const text = await readFile(path);
+  const stderr = await new Promise<string>((resolve) => {
+    const options = { env: {}, timeout: CHECK_DEADLINE_MS };
+    const node = execFile(process.execPath, ['--check', '--input-type=module', '-'], options, (_error, _out, said) =>
+      resolve(said),
+    );
+    node.stdin?.on('error', () => {}).end(text);
   });
   const found = /^\[stdin\]:(\d+)\n.*\n( *)\^*\n\nSyntaxError: (.*)$/m.exec(stderr);
   if (found === null) return null;

@@ -1,25 +1,38 @@
 /**
- * The thread of one plugin instance as the host sees it: started, watched, ended. It ends by itself when the plugin
- * exits or throws outside of a question, and is ended when it loops or takes more memory than it may.
+ * A thread of plugin instances as the host sees it: started, watched, ended. Each instance has a channel of its own.
+ * The thread ends by itself when an instance exits or throws outside of a question, and is ended when it loops or takes
+ * more memory than it may, or when the last instance leaves.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { Silence } from '../../silence.js';
-import { isParcel, type Message, type PluginLocation, type Said } from './messages.js';
+import type { Channel, ChannelListener } from './channel.js';
+import { InstanceChannel } from './instance-channel.js';
+import type { PluginLocation } from './messages.js';
 import { wordsOf } from './words.js';
 
-/** What the host hands to the thread. */
+/** What the host hands to the thread when it starts. */
 export interface ThreadStart {
   readonly location: PluginLocation;
-  /** Two 32-bit words: PULSE_BEATS, PULSE_MIB. */
+  /** PULSE_WORDS 32-bit words, by the names below. */
   readonly pulse: SharedArrayBuffer;
   /** Heap and buffers that the thread may use. */
   readonly memoryMiB: number;
 }
 
+/** What it hands to it for each instance: the instance is behind `port`. */
+export interface InstanceStart {
+  /** From 1. */
+  readonly instance: number;
+  readonly port: MessagePort;
+}
+
 export const PULSE_BEATS = 0;
 /** Heap and buffers of the thread. */
 export const PULSE_MIB = 1;
+/** The instance that has been put a question and has not returned from it; 0: none. */
+export const PULSE_ASKED = 2;
+const PULSE_WORDS = 3;
 export const PULSE_EVERY_MS = 500;
 /** A thread that misses a beat does not say what it uses: it may be eating memory. */
 const UNHEARD_MS = PULSE_EVERY_MS + 200;
@@ -37,45 +50,36 @@ const FIRST_SILENCE_MAX_MS = 30_000;
 /** A thread inside a system call ends when that returns, which may be never: nobody waits for it longer than this. */
 const CLOSE_MAX_MS = 1000;
 
-/** Both ways to an instance's side. */
-export interface Channel {
-  send(message: Message): void;
-  /** To be called about ten times a second, with milliseconds of a monotonic clock. */
-  watch(nowMs: number): void;
-  /** Ends it, whatever it does. Resolves when it has ended; the listener hears nothing more. */
-  close(): Promise<void>;
+/** Who was in a thread that has ended by itself. */
+export interface Sharers {
+  readonly owners: ReadonlySet<object>;
+  /** The one whose doing it was; null: any of them may have been the cause. */
+  readonly culprit: object | null;
 }
 
-export interface ChannelListener {
-  said(parcel: readonly Said[]): void;
-  /** The other side has ended without being told to; `reason` completes "the plugin …". */
-  ended(reason: string): void;
-}
-
-export type OpenChannel = (listener: ChannelListener) => Channel;
-
-/** The channel of a new thread. `memoryMiB` bounds its heap and its buffers together. */
-export function threadAt(location: PluginLocation, memoryMiB: number): OpenChannel {
-  return (listener) => new PluginThread(location, memoryMiB, listener);
-}
-
-class PluginThread implements Channel {
+export class PluginThread {
   readonly #worker: Worker;
-  readonly #listener: ChannelListener;
   readonly #memoryMiB: number;
-  readonly #pulse = new Int32Array(new SharedArrayBuffer(8));
+  readonly #onOver: (sharers: Sharers | null) => void;
+  readonly #pulse = new Int32Array(new SharedArrayBuffer(4 * PULSE_WORDS));
+  readonly #channels = new Map<number, InstanceChannel>();
+  #nextInstance = 1;
   #beats = 0;
   readonly #silence = new Silence();
+  #watchedAtMs = Number.NaN;
   /** Memory of the process when the last beat was seen. */
   #aliveResidentMiB = 0;
   /** Why it ends, once it does. */
   #reason: string | null = null;
-  #hasEnded = false;
-  #isClosed = false;
+  #isOver = false;
 
-  constructor(location: PluginLocation, memoryMiB: number, listener: ChannelListener) {
-    this.#listener = listener;
+  /**
+   * `memoryMiB` bounds heap and buffers of all its instances together. `onOver` is called once, before any of them
+   * hears of it; with null when the last one has left.
+   */
+  constructor(location: PluginLocation, memoryMiB: number, onOver: (sharers: Sharers | null) => void) {
     this.#memoryMiB = memoryMiB;
+    this.#onOver = onOver;
     const workerData: ThreadStart = { location, memoryMiB, pulse: this.#pulse.buffer as SharedArrayBuffer };
     this.#worker = new Worker(new URL('./entry.js', import.meta.url), {
       workerData,
@@ -85,26 +89,62 @@ class PluginThread implements Channel {
     });
     // The thread logs what it prints (prints.ts). What finds its way around that is not to reach the daemon's output.
     for (const stream of [this.#worker.stdout, this.#worker.stderr]) stream.resume();
-    this.#worker.on('message', (parcel: unknown) => this.#take(parcel));
+    this.#worker.on('message', () => this.endFor("posted to its thread's port, which is the host's"));
     this.#worker.on('error', (error: NodeJS.ErrnoException) => {
       this.#reason ??= error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? this.#outOfMemory() : `threw ${wordsOf(error)}`;
     });
-    this.#worker.on('exit', (code) => this.#ended(this.#reason ?? `ended its thread with exit code ${code}`));
+    this.#worker.on('exit', (code) => this.#exited(code));
   }
 
-  send(message: Message): void {
-    this.#worker.postMessage(message);
+  /** Instances in it. */
+  get size(): number {
+    return this.#channels.size;
   }
 
+  /** Heap and buffers as it said last, of what it may use. */
+  get memoryShare(): number {
+    return Atomics.load(this.#pulse, PULSE_MIB) / this.#memoryMiB;
+  }
+
+  /** The channel of one more instance. */
+  open(owner: object, listener: ChannelListener): Channel {
+    const id = this.#nextInstance++;
+    const { port1, port2 } = new MessageChannel();
+    this.#worker.postMessage({ instance: id, port: port2 } satisfies InstanceStart, [port2]);
+    const channel = new InstanceChannel(owner, this, port1, listener);
+    this.#channels.set(id, channel);
+    return channel;
+  }
+
+  /** To be called by any of its channels; more than once at one time is harmless. */
   watch(nowMs: number): void {
-    if (this.#hasEnded) return;
+    if (this.#isOver || nowMs === this.#watchedAtMs) return;
+    this.#watchedAtMs = nowMs;
     const beats = Atomics.load(this.#pulse, PULSE_BEATS);
     const silenceMs = this.#silence.look(beats !== this.#beats, nowMs);
     if (silenceMs === 0) this.#aliveResidentMiB = residentMiB(nowMs);
     this.#beats = beats;
     if (silenceMs >= (beats === 0 ? FIRST_SILENCE_MAX_MS : SILENCE_MAX_MS)) {
-      this.#kill(`kept its thread busy for ${Math.floor(silenceMs / 1000)} s`);
-    } else if (this.#eatsMemory(nowMs, silenceMs)) this.#kill(this.#outOfMemory());
+      this.#kill(`kept its thread busy for ${Math.floor(silenceMs / 1000)} s`, this.#asked);
+    } else if (this.#eatsMemory(nowMs, silenceMs)) this.#kill(this.#outOfMemory(), null);
+  }
+
+  endFor(reason: string): void {
+    this.#kill(reason, null);
+  }
+
+  async leave(channel: InstanceChannel): Promise<void> {
+    for (const [id, each] of this.#channels) if (each === channel) this.#channels.delete(id);
+    if (this.#channels.size > 0) return;
+    if (!this.#isOver) {
+      this.#isOver = true;
+      this.#onOver(null);
+    }
+    const ended = new AbortController();
+    const tooLong = sleep(CLOSE_MAX_MS, undefined, { signal: ended.signal }).catch(() => {});
+    await Promise.race([this.#worker.terminate(), tooLong]);
+    ended.abort();
+    this.#worker.unref();
   }
 
   #eatsMemory(nowMs: number, silenceMs: number): boolean {
@@ -113,32 +153,33 @@ class PluginThread implements Channel {
     return residentMiB(nowMs) - this.#aliveResidentMiB > this.#memoryMiB + UNHEARD_MIB;
   }
 
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    await Promise.race([this.#worker.terminate(), sleep(CLOSE_MAX_MS, undefined, { ref: false })]);
+  /** The owner of the instance that has the thread to itself at this moment, by a question. */
+  get #asked(): object | null {
+    return this.#channels.get(Atomics.load(this.#pulse, PULSE_ASKED))?.owner ?? null;
   }
 
-  #take(parcel: unknown): void {
-    if (this.#isClosed || this.#hasEnded) return;
-    if (!isParcel(parcel)) {
-      this.#kill("posted to its thread's port, which is the host's");
-      return;
-    }
-    // Not before others had their turn: Node takes what comes meanwhile in the same one, up to a thousand parcels.
-    setImmediate(() => this.#worker.postMessage({ kind: 'taken' } satisfies Message));
-    this.#listener.said(parcel);
+  #exited(code: number): void {
+    if (!this.#isOver) for (const channel of this.#channels.values()) channel.drain();
+    if (this.#reason === null) this.#ended(`ended its thread with exit code ${code}`, this.#asked);
+    else this.#ended(this.#reason, null);
   }
 
-  /** It counts as ended from now on, though its thread may still be on its way. */
-  #kill(reason: string): void {
+  /** It counts as ended from now on, though it may still be on its way. */
+  #kill(reason: string, culprit: object | null): void {
+    if (this.#isOver) return;
     void this.#worker.terminate();
-    this.#ended(reason);
+    this.#ended(reason, culprit);
   }
 
-  #ended(reason: string): void {
-    if (this.#isClosed || this.#hasEnded) return;
-    this.#hasEnded = true;
-    this.#listener.ended(reason);
+  #ended(reason: string, culprit: object | null): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const channels = [...this.#channels.values()];
+    const owners = new Set(channels.map(({ owner }) => owner));
+    this.#onOver({ owners, culprit });
+    for (const channel of channels) {
+      channel.ended(reason, owners.size === 1 || channel.owner === culprit ? 0 : owners.size);
+    }
   }
 
   #outOfMemory(): string {

@@ -1,17 +1,20 @@
 /** What the host of a plugin is to the rest of the daemon: whom it may be asked, where its words go, how it fails. */
 import type { Answer, Move, Owner, PluginLog, PropertyValue, Query, Target } from '../api.js';
+import type { OpenChannel } from './channel.js';
 import type { Deadlines } from './deadlines.js';
-import type { OpenChannel } from './thread.js';
 
 /** A plugin did not do what it was asked. The message names plugin and question. */
 export class PluginFault extends Error {
   /** True: it has not answered yet, rather than answered wrongly. */
   readonly isTimeout: boolean;
+  /** True: its thread has ended, and perhaps by the fault of another that shared it. */
+  readonly isShared: boolean;
 
-  constructor(message: string, isTimeout: boolean, cause: unknown) {
+  constructor(message: string, isTimeout: boolean, cause: unknown, isShared = false) {
     super(message, { cause });
     this.name = 'PluginFault';
     this.isTimeout = isTimeout;
+    this.isShared = isShared;
   }
 }
 
@@ -20,6 +23,7 @@ export interface PluginSink {
   put(mac: string, target: Target, ttlMs: number | undefined): void;
   withdraw(mac: string): void;
   moved(ip: string, mac: string): void;
+  vteps(ips: readonly string[]): void;
 }
 
 /** What is wrong with an instance by its own word (`plugin`), or because it says nonsense unasked (`push`). */

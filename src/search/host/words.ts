@@ -5,11 +5,13 @@ import { inspect } from 'node:util';
 const SHOWN_MAX = 200;
 /** Longest JSON of what a plugin logs beside its text. */
 const FIELDS_MAX = 2000;
+/** Of a text that may be a gigabyte, no more is looked at. */
+const LOOKED_AT_MAX = 4 * SHOWN_MAX;
 
 /** Anything as short text on one line. */
 export function shown(value: unknown): string {
   const text = typeof value === 'string' ? value : inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY });
-  const line = text.replace(/\s+/g, ' ').trim();
+  const line = text.slice(0, LOOKED_AT_MAX).replace(/\s+/g, ' ').trim();
   return line.length > SHOWN_MAX ? `${line.slice(0, SHOWN_MAX)}…` : line;
 }
 

@@ -12,12 +12,12 @@ import type { Backend, Subject } from './subject.js';
 const NOTICE_MS = 10_000;
 
 /** Throws why there is no such plugin. */
-export async function find({ plugin }: Subject): Promise<FoundPlugin> {
+export async function find({ plugin, isolation = 'process' }: Subject): Promise<FoundPlugin> {
   const reference = plugin instanceof URL ? fileURLToPath(plugin) : plugin;
   const deadlines = new Deadlines(() => performance.now());
   const timer = setInterval(() => deadlines.tick(performance.now()), 100);
   try {
-    return await findPlugin(reference, deadlines);
+    return await findPlugin(reference, isolation, deadlines);
   } finally {
     clearInterval(timer);
   }

@@ -19,4 +19,6 @@ export interface Facts {
   /** Of a backend and an instance that were made to look at. */
   readonly backend: Backend;
   can(ability: Ability): boolean;
+  /** It has told of its VTEPs when it started. */
+  readonly listsVteps: boolean;
 }

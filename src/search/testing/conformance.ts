@@ -8,6 +8,7 @@ import { endingCases } from './cases-endings.js';
 import { propertyCases } from './cases-properties.js';
 import { questionCases } from './cases-questions.js';
 import { troubleCases } from './cases-trouble.js';
+import { vtepCases } from './cases-vteps.js';
 import { ConformanceError, expectWithin } from './complaint.js';
 import type { Case, Subject } from './subject.js';
 
@@ -45,9 +46,12 @@ function failing(name: string, what: string, contract: string, cause: unknown): 
 async function bodiesFor(subject: Subject, found: FoundPlugin): Promise<CaseBody[]> {
   const bench = await Bench.open(subject, found);
   try {
-    const { host } = await bench.start();
-    const facts: Facts = { subject, found, backend: bench.backend, can: (ability) => host.can(ability) };
-    return [propertyCases, questionCases, changeCases, troubleCases, endingCases].flatMap((cases) => cases(facts));
+    const { host, table } = await bench.start();
+    const listsVteps = table.vtepList !== null;
+    const facts: Facts = { subject, found, backend: bench.backend, can: (ability) => host.can(ability), listsVteps };
+    return [propertyCases, questionCases, vtepCases, changeCases, troubleCases, endingCases].flatMap((cases) =>
+      cases(facts),
+    );
   } finally {
     await bench.close();
   }

@@ -1,22 +1,23 @@
-/** An instance that runs as the daemon would run it: the real host, a real thread, a real clock. */
+/** An instance that runs as the daemon would run it: the real host, a real process or thread, a real clock. */
 import { ipFamily } from '../../address.js';
 import type { Answer, PluginLog, PropertyValue, Target } from '../api.js';
 import type { FoundPlugin } from '../find.js';
 import { Deadlines } from '../host/deadlines.js';
 import { PluginHost } from '../host/host.js';
-import { threadAt } from '../host/thread.js';
+import { type Confinement, Placement } from '../host/placement.js';
 import { PluginCounts, PluginFault, type PluginHealth } from '../host/types.js';
 import { Complaint, expectDone, expectSame } from './complaint.js';
 import { plainQuery, VNI } from './query.js';
 import type { Subject } from './subject.js';
 import { Table } from './table.js';
 
-/** As `lookup/memory` by default. */
-export const MEMORY_MIB = 1024;
+/** As an overlay has it by default. */
+const MEMORY_MIB = 1024;
 const TICK_MS = 100;
 /** Deadlines are this much longer where they are not the point: the machine may be busy. */
 const PATIENCE = 10;
 
+const placement = new Placement({ now: () => performance.now() });
 const silent: PluginLog = { debug() {}, info() {}, warn() {}, error() {} };
 
 export class Running {
@@ -33,13 +34,14 @@ export class Running {
 
   constructor(found: FoundPlugin, values: Readonly<Record<string, PropertyValue>>, subject: Subject) {
     this.#subject = subject;
+    const confinement: Confinement = { isolation: subject.isolation ?? 'process', memoryMiB: MEMORY_MIB };
     const health: PluginHealth = {
       degrade: (part, reason) => void (part === 'push' && this.#troubles.push(reason)),
       restore() {},
     };
     this.host = new PluginHost({
       name: found.manifest.name,
-      open: threadAt(found.location, MEMORY_MIB),
+      open: placement.open(found.location, confinement, this),
       values,
       vni: VNI,
       family: subject.family ?? 4,
@@ -67,7 +69,7 @@ export class Running {
     this.#patience = 1;
   }
 
-  /** Why its thread has ended; null: it has not. */
+  /** Why it has ended; null: it has not. */
   get death(): string | null {
     return this.#death;
   }
@@ -94,7 +96,7 @@ export class Running {
     return ipFamily(ip) === 4 ? this.host.arp(ip, 0) : this.host.ndp(ip, 0);
   }
 
-  /** Complains of a thread that ended by itself, and of nonsense that was pushed. */
+  /** Complains of an instance that ended by itself, and of nonsense that was pushed. */
   expectWell(): void {
     if (this.#death !== null) throw new Complaint(this.#death);
     if (this.#troubles.length > 0) throw new Complaint(this.#troubles.join('; '));

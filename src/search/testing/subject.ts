@@ -1,5 +1,6 @@
 /** What the author tells the conformance suite: where the plugin is, how to make a backend, what is true. */
 import type { Reply, Target } from '../api.js';
+import type { Isolation } from '../host/placement.js';
 
 export interface Subject {
   /** The plugin: the file's URL (`new URL('../my-plugin.js', import.meta.url)`), or what operators type after `-s`. */
@@ -7,6 +8,8 @@ export interface Subject {
   /** Makes what the plugin asks: a file, a server. Called for every case, so that none sees what another did. */
   backend(): Reply<Backend>;
 
+  /** Where it runs, as `plugin-isolation`: default `process`, as operators have it by default. */
+  readonly isolation?: Isolation;
   /** Point plugins: the one destination. */
   readonly target?: Target;
   /** Dynamic plugins: MACs and their targets. A plugin that floods unknown unicast need not know any. */

@@ -19,6 +19,8 @@ export class Table implements PluginSink {
   readonly #beliefs = new Map<string, Belief>();
   /** Pushes of a MAC so far. */
   readonly #pushes = new Map<string, number>();
+  /** What it listed last; null: nothing. */
+  vtepList: readonly string[] | null = null;
 
   put(mac: string, target: Target, ttlMs: number | undefined): void {
     this.#pushed(mac);
@@ -31,6 +33,10 @@ export class Table implements PluginSink {
   }
 
   moved(): void {}
+
+  vteps(ips: readonly string[]): void {
+    this.vtepList = ips;
+  }
 
   /** It was handed over unasked, by `entries`. */
   preloaded(mac: string, { target, ttl }: Answer): void {

@@ -2,7 +2,7 @@
  * bpf(2): programs, maps and links, each a descriptor. All of them end with their last descriptor, and so with this
  * process, however it ends: nothing is pinned.
  */
-import { check, systemError } from '../errno.js';
+import { check, EAGAIN, systemError } from '../errno.js';
 import { lastErrno, close as libcClose, pointerTo, syscallBpf } from '../libc.js';
 import { INSTRUCTION_SIZE } from './instructions.js';
 
@@ -37,6 +37,7 @@ const ELEMENT_SIZE = 32;
 const LINK_CREATE_SIZE = 32;
 const NAME_MAX = 15;
 
+const LOAD_ATTEMPTS = 5;
 /** The last line of the verifier's words is the one that says why. */
 const LOG_SIZE = 64 << 10;
 /** Any licence will do that the helpers called do not object to; none of ours is for GPL programs alone. */
@@ -54,11 +55,24 @@ export function loadTcxProgram(name: string, program: Buffer): number {
   attributes.writeBigUInt64LE(BigInt(pointerTo(LICENSE)), 16);
   attributes.write(name, 48, NAME_MAX);
   attributes.writeUInt32LE(BPF_TCX_INGRESS, 68);
-  const fd = bpf(BPF_PROG_LOAD, attributes);
+  const fd = load(attributes);
   if (fd >= 0) return fd;
   const errno = lastErrno();
   const log = verifierLog(attributes);
   throw systemError(`load BPF program ${name}${log === '' ? '' : `, which the verifier refuses: ${log}`}`, errno);
+}
+
+/**
+ * The verifier gives up with EAGAIN when it sees that the thread has a signal pending, or work of an io_uring. That is
+ * attended to on the way out of the call, so the next one is as likely to go through as any: libbpf tries as often.
+ */
+function load(attributes: Buffer): number {
+  let fd = -1;
+  for (let attempt = 0; attempt < LOAD_ATTEMPTS; attempt++) {
+    fd = bpf(BPF_PROG_LOAD, attributes);
+    if (fd >= 0 || lastErrno() !== EAGAIN) break;
+  }
+  return fd;
 }
 
 /** Loads once more, to hear why not: with a log, a program that is right would be slower to load. */
@@ -67,7 +81,7 @@ function verifierLog(attributes: Buffer): string {
   attributes.writeUInt32LE(1, 24);
   attributes.writeUInt32LE(log.length, 28);
   attributes.writeBigUInt64LE(BigInt(pointerTo(log)), 32);
-  const fd = bpf(BPF_PROG_LOAD, attributes);
+  const fd = load(attributes);
   if (fd >= 0) libcClose(fd); // the refusal was of a moment
   const text = log.toString('latin1', 0, Math.max(0, log.indexOf(0)));
   return text

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFileSync, symlinkSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import type { CreateOverlay } from '../../../src/control/protocol.js';
 import { freePort } from '../../support/ports.js';
@@ -16,6 +17,7 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
     const identity = ['mtu', 'vnetid', 'encap', 'underlay', 'underlay-mtu', 'tagged-mtu'];
     const vxlan = [
       'listen_ip',
+      'underlay_dev',
       'listen_port',
       'source_ports',
       'udp_checksum',
@@ -24,17 +26,22 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
       'ecn',
       'dscp',
       'ttl',
+      'df',
       'fragments',
       'accept_partial',
     ];
     const general = [...identity, ...vxlan.map((name) => `vxlan/${name}`), 'offload', 'vlan', 'strict-header'];
+    const source = ['source-check', 'source-allow'];
     assert.deepEqual(names, [
       ...general,
+      ...source,
       'dhcp/mtu_option',
       'ndp/mtu_option',
       'lookup/negative_ttl',
       'lookup/memory',
+      'plugin-isolation',
       'search',
+      'plugin-place',
       'files/config',
     ]);
     const [mtu, vnetid, , underlay, underlayMtu] = view.properties;
@@ -51,15 +58,18 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
       'vxlan/ecn',
       'vxlan/dscp',
       'vxlan/ttl',
+      'vxlan/df',
       'vxlan/fragments',
       'vxlan/accept_partial',
       'offload',
       'vlan',
       'strict-header',
+      ...source,
       'dhcp/mtu_option',
       'ndp/mtu_option',
       'lookup/negative_ttl',
       'lookup/memory',
+      'plugin-isolation',
     ]);
     assert.equal(view.status, 'ONLINE');
     assert.deepEqual(fixture().daemon.overlay('overlay0'), view);
@@ -86,7 +96,22 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
     'a link-local listen address': {
       change: () => ({ properties: { 'vxlan/listen_ip': 'fe80::1' } }),
       code: 'bad_listen_ip',
-      message: /fe80::1, a link-local address, which is not supported: expected a global or unique local one/,
+      message: /fe80::1, a link-local address: expected its interface too, as in fe80::1%eth0/,
+    },
+    'a zone that is another interface': {
+      change: () => ({ properties: { 'vxlan/listen_ip': 'fe80::1%lo', 'vxlan/underlay_dev': 'eth0' } }),
+      code: 'bad_listen_ip',
+      message: /fe80::1%lo, but vxlan\/underlay_dev is eth0: expected one interface/,
+    },
+    'a zone of an address that has none': {
+      change: () => ({ properties: { 'vxlan/listen_ip': '127.0.0.1%lo' } }),
+      code: 'bad_listen_ip',
+      message: /127\.0\.0\.1%lo, but fe80::\/10 alone has zones: expected 127\.0\.0\.1, and vxlan\/underlay_dev=lo/,
+    },
+    'an interface that is not here': {
+      change: () => ({ properties: { 'vxlan/underlay_dev': 'nowhere0' } }),
+      code: 'no_underlay_device',
+      message: /vxlan\/underlay_dev is nowhere0: no interface here has that name; make it, or name another/,
     },
     'the broadcast address': {
       change: () => ({ properties: { 'vxlan/listen_ip': '255.255.255.255' } }),
@@ -233,12 +258,15 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
     fixture().running.log.lines.length = 0; // the undo of the state file could not be written either, and said so
   });
 
-  it('modify-overlay on a disk that was full for a moment is taken back in the state file as well', async () => {
+  it('modify-overlay on a disk that was full for a moment is taken back in the state file as well', async (context) => {
     const { daemon, directory } = fixture();
     await daemon.createOverlay(fixture().direct());
     const file = directory.file('overlays', 'overlay0');
     const before = readFileSync(file, 'utf8');
-    symlinkSync('/dev/full', `${file}.tmp`); // goes with the first failure
+    const handle = await open('/dev/null');
+    const full = async () => assert.fail('ENOSPC');
+    context.mock.method(Object.getPrototypeOf(handle), 'sync', full, { times: 1 });
+    await handle.close();
     const properties = { 'direct/dest_ip': '127.0.0.8' };
     await assert.rejects(daemon.modifyOverlay('overlay0', { properties }), { code: 'state_not_written' });
     assert.equal(readFileSync(file, 'utf8'), before);

@@ -28,7 +28,7 @@ describe('an overlay that a file declares while a command waits for its turn', {
   };
   const declare = (name: string, vni: number, search: string) => {
     const { properties } = fixture().daemon.overlay(name);
-    const given = ['mtu', 'vxlan/listen_ip', 'vxlan/listen_port', 'direct/dest_ip'];
+    const given = ['mtu', 'vxlan/listen_ip', 'vxlan/listen_port', 'direct/dest_ip', 'plugin-isolation'];
     const kept = properties.filter((each) => given.includes(each.name)).map((each) => [each.name, each.value]);
     fixture().file.overlays[name] = { vni, search, properties: Object.fromEntries(kept) };
   };
@@ -53,7 +53,8 @@ describe('an overlay that a file declares while a command waits for its turn', {
     const { daemon } = fixture();
     const search = write('first.mjs', '');
     const started = join(fixture().directory.path, 'started');
-    await make('overlay1', 24, search);
+    // A process could not write that it has started.
+    await make('overlay1', 24, search, { 'plugin-isolation': 'thread' });
     declare('overlay1', 24, search);
     const second: ModifyOverlay = {
       search: write(

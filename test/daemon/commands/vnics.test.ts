@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { autoMac } from '../../../src/config/auto-mac.js';
 import type { CreateVnic } from '../../../src/control/protocol.js';
 import { needsRoot } from '../../support/root.js';
 import { until } from '../../support/until.js';
@@ -38,12 +40,34 @@ describe('commands on VNICs', { skip: needsRoot() }, () => {
       mtu: 1300,
       netns: fixture().netns.name,
       allowAnyMac: false,
+      addresses: [],
     };
     assert.deepEqual(view, { ...expected, temporary: false, state: 'up', declared: null });
     const link = fixture().netns.link(name);
     assert.equal(link.address, MAC);
     assert.equal(link.mtu, 1300);
     assert(link.flags.includes('UP'));
+  });
+
+  it('create-vnic with mac auto has a MAC of its own each time, and is refused where another has it', async (t) => {
+    if (!existsSync('/etc/machine-id')) return t.skip('this machine has no /etc/machine-id');
+    const { daemon } = fixture();
+    const vnic = (changes: Partial<CreateVnic>) => fixture().vnic(changes);
+    await daemon.createOverlay(fixture().overlay());
+    const request = vnic({ mac: 'auto' });
+    const { mac } = await daemon.createVnic(request);
+    assert.equal(mac, autoMac('overlay0', request.name));
+    assert.equal(fixture().netns.link(request.name).address, mac);
+    const other = await daemon.createVnic(vnic({ mac: 'auto' }));
+    assert.notEqual(other.mac, mac);
+    await daemon.deleteVnic(request.name);
+    assert.equal((await daemon.createVnic(request)).mac, mac);
+    await daemon.deleteVnic(request.name);
+    const holder = await daemon.createVnic(vnic({ mac }));
+    await assert.rejects(daemon.createVnic(request), {
+      code: 'mac_taken',
+      message: `${mac} is that of VNIC ${holder.name}: choose another`,
+    });
   });
 
   it('create-vnic refuses a MAC, a name, an overlay it cannot have', async () => {
@@ -71,6 +95,32 @@ describe('commands on VNICs', { skip: needsRoot() }, () => {
     );
   });
 
+  it('create-vnic --adopt takes a TAP that is there, with its addresses, and nothing else', async () => {
+    const { daemon, netns } = fixture();
+    await daemon.createOverlay(fixture().overlay());
+    const request = fixture().vnic({ name: 'lost0', adopt: true });
+    await assert.rejects(daemon.createVnic(request), {
+      code: 'no_such_interface',
+      message: /no interface lost0 in .* to adopt/,
+    });
+    netns.exec('ip', 'link', 'add', 'lost0', 'type', 'veth', 'peer', 'name', 'lost1');
+    await assert.rejects(daemon.createVnic(request), { code: 'interface_not_tap' });
+    netns.exec('ip', 'link', 'del', 'lost0');
+    // as another state directory's daemon has left it
+    netns.exec('ip', 'tuntap', 'add', 'lost0', 'mode', 'tap', 'vnet_hdr');
+    netns.exec('ip', 'link', 'set', 'lost0', 'alias', 'vxlane lost0 0123456789ab', 'mtu', '1280');
+    netns.exec('ip', 'addr', 'add', '10.55.55.3/24', 'dev', 'lost0');
+    const { ifindex } = netns.link('lost0');
+    await assert.rejects(daemon.createVnic({ ...request, adopt: false }), { code: 'interface_taken' });
+    const made = await daemon.createVnic(request);
+    assert.deepEqual([made.state, made.mac, made.mtu], ['up', MAC, 1280]);
+    assert.deepEqual([netns.link('lost0').ifindex, netns.link('lost0').address], [ifindex, MAC]);
+    assert.match(netns.exec('ip', '-br', 'addr', 'show', 'lost0'), /10\.55\.55\.3/);
+    assert.doesNotMatch(netns.exec('ip', 'link', 'show', 'lost0'), /0123456789ab/);
+    await daemon.deleteVnic('lost0');
+    assert.equal(netns.link('lost0'), undefined);
+  });
+
   it('two commands at once do not interleave', async () => {
     const { daemon } = fixture();
     await daemon.createOverlay(fixture().overlay());
@@ -95,7 +145,7 @@ describe('commands on VNICs', { skip: needsRoot() }, () => {
     const { daemon } = fixture();
     await daemon.createOverlay(fixture().overlay());
     const { name } = await daemon.createVnic(fixture().vnic());
-    const stats = daemon.stats(['overlay0']);
+    const stats = daemon.stats({ overlay: ['overlay0'] });
     assert.deepEqual(
       stats.overlays.map((each) => each.name),
       ['overlay0'],
@@ -104,7 +154,7 @@ describe('commands on VNICs', { skip: needsRoot() }, () => {
       stats.vnics.map((each) => each.name),
       [name],
     );
-    assert.throws(() => daemon.stats(['overlay9']), { code: 'no_such_overlay' });
+    assert.throws(() => daemon.stats({ overlay: ['overlay9'] }), { code: 'no_such_overlay' });
   });
 
   it('an interface deleted behind our back is reported, and delete-vnic still works', async () => {

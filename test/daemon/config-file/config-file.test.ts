@@ -50,7 +50,7 @@ describe('a configuration file', { skip: needsRoot() }, () => {
     const on = daemon();
     const refused = {
       code: 'declared_in_file',
-      message: `overlay0 is declared in ${on.path}:2: change it there and send the daemon SIGHUP`,
+      message: `overlay0 is declared in ${on.path}:2: change it there, then vxlane reload`,
     };
     await assert.rejects(on.daemon.modifyOverlay('overlay0', { properties: { mtu: '1290' } }), refused);
     await assert.rejects(on.daemon.deleteOverlay('overlay0'), refused);

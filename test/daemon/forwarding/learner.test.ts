@@ -138,9 +138,10 @@ describe('learning', () => {
   });
 
   it('forgets whom it heard last long ago when fewer may be learned, and may learn more again later', () => {
-    const { hear, stillHeard, pass, it, fdb, targets, now } = learner();
+    const { hear, stillHeard, pass, it, fdb, targets, now, datapath } = learner();
     for (let n = 0; n < 4; n++) {
       hear(macOf(n), PEER.ip);
+      datapath.use(macOf(n), now());
       pass(1000);
     }
     stillHeard(macOf(0));
@@ -158,5 +159,27 @@ describe('learning', () => {
     assert.equal(it.size, 2);
     hear(macOf(1), PEER.ip);
     assert.deepEqual(fdb(macOf(1)), remote(PEER));
+  });
+
+  it('a full table gives the place of a MAC that only sends to a new one, and keeps what is answered', () => {
+    const { hear, pass, it, fdb, datapath, now } = learner({ ...RULES, max: 8 });
+    for (let n = 0; n < 8; n++) hear(macOf(n), PEER.ip);
+    hear(macOf(8), OTHER_PEER.ip);
+    assert.equal(fdb(macOf(8)), undefined, 'none of them has had the time to be answered');
+    for (let n = 0; n < 8; n += 2) datapath.use(macOf(n), now());
+    pass(1000);
+    for (let n = 100; n < 200; n++) {
+      hear(macOf(n), OTHER_PEER.ip);
+      pass(300);
+    }
+    assert.deepEqual(
+      [0, 2, 4, 6].map((n) => fdb(macOf(n))),
+      Array.from({ length: 4 }, () => remote(PEER)),
+    );
+    assert.deepEqual(
+      [1, 3, 5, 7].filter((n) => fdb(macOf(n)) !== undefined),
+      [],
+    );
+    assert.equal(it.size, 8);
   });
 });

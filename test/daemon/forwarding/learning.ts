@@ -32,11 +32,13 @@ export function learner(rules: Learning | null = RULES) {
     void logged.push(`${level} ${message} ${JSON.stringify(fields)}`);
   const heardAt = new Map<string, number>();
   const cameHere: string[] = [];
+  const told: object[] = [];
   const it = new Learner({
     targets,
     heardAtMs: (mac) => heardAt.get(mac) ?? null,
     isOwn: (ip) => ip === LISTEN.ip,
     onCameHere: (mac) => void cameHere.push(mac),
+    tell: (kind, mac, change) => void told.push({ kind, mac, ...change }),
     health,
     log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
     nowMs: START_MS,
@@ -45,6 +47,7 @@ export function learner(rules: Learning | null = RULES) {
   let nowMs = START_MS;
   return {
     it,
+    told,
     datapath,
     targets,
     health,

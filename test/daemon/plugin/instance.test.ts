@@ -1,18 +1,19 @@
 /** An instance that warms up in a thread of its own, by a clock that every look moves on. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { PluginInstance } from '../../../src/daemon/plugin/instance.js';
 import { configurationOf } from '../../../src/overlay-properties/overlay-properties.js';
 import { findPlugin } from '../../../src/search/find.js';
 import { Deadlines } from '../../../src/search/host/deadlines.js';
+import { Placement } from '../../../src/search/host/placement.js';
 import { PluginCounts } from '../../../src/search/host/types.js';
+import { openDirectory } from '../../support/open-directory.js';
 import { until } from '../../support/until.js';
 import { MAC, PEER, silentLog } from '../harness.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'vxlane-instance-'));
+const directory = openDirectory('instance');
 after(() => rmSync(directory, { recursive: true }));
 
 const ASKED = '02:00:00:00:00:01';
@@ -36,11 +37,11 @@ async function instanceOf(lookMs: number, pushesMax: number): Promise<PluginInst
   writeFileSync(path, ENDLESS);
   let nowMs = 0;
   const deadlines = new Deadlines(() => 0);
-  const found = await findPlugin(path, deadlines);
+  const found = await findPlugin(path, 'thread', deadlines);
   const configuration = configurationOf(found.manifest, { 'vxlan/listen_ip': '127.0.0.1' });
   const instance = new PluginInstance({
     ...{ overlay: 'overlay0', vni: 23, found, configuration, log: silentLog, counts: new PluginCounts(), deadlines },
-    ...{ epoch: 0, pushesMax, onDeath: () => {} },
+    ...{ epoch: 0, pushesMax, onDeath: () => {}, placement: new Placement({ now: () => 0 }), owner: {} },
     now: () => (nowMs += lookMs),
   });
   after(() => instance.stop());

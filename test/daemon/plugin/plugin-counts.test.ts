@@ -23,7 +23,7 @@ describe('the counts of a search plugin', { skip: needsRoot() }, () => {
     const { daemon, running, directory } = fixture;
     const path = join(directory.path, 'moody.js');
     writeFileSync(path, PLUGIN);
-    const counts = () => daemon.stats(['overlay0']).overlays[0]!.plugin;
+    const counts = () => daemon.stats({ overlay: ['overlay0'] }).overlays[0]!.plugin;
     try {
       const { 'files/config': _, ...properties } = fixture.overlay().properties;
       await daemon.createOverlay({ ...fixture.overlay(), search: path, properties });
@@ -56,7 +56,7 @@ describe('the counts of a search plugin', { skip: needsRoot() }, () => {
     writeFileSync(path, PLUGIN);
     const candidate = join(directory.path, 'candidate.js');
     writeFileSync(candidate, PLUGIN.replace('start() {}', 'start() { process.exit(3); }'));
-    const counts = () => daemon.stats(['overlay0']).overlays[0]!.plugin;
+    const counts = () => daemon.stats({ overlay: ['overlay0'] }).overlays[0]!.plugin;
     try {
       const { 'files/config': _, ...properties } = fixture.overlay().properties;
       await daemon.createOverlay({ ...fixture.overlay(), search: path, properties });

@@ -10,6 +10,7 @@ import type { NextPlugin } from '../../../src/daemon/plugin/site.js';
 import { configurationOf, type OverlayConfiguration } from '../../../src/overlay-properties/overlay-properties.js';
 import { type FoundPlugin, findPlugin } from '../../../src/search/find.js';
 import { Deadlines } from '../../../src/search/host/deadlines.js';
+import { Placement } from '../../../src/search/host/placement.js';
 import { MAC, silentLog } from '../harness.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'vxlane-slot-'));
@@ -19,9 +20,10 @@ after(() => rmSync(directory, { recursive: true }));
 export const OLD = 5;
 export const NEW = 6;
 
-const GIVEN = { 'vxlan/listen_ip': '127.0.0.1', 'mine/port': '1' };
+/** In threads: their journal is a file, which a process may not write. */
+const GIVEN = { 'vxlan/listen_ip': '127.0.0.1', 'mine/port': '1', 'plugin-isolation': 'thread' };
 
-/** Answers 127.0.0.`place`, and its property as the port. `control` says how it starts, reloads, and when it dies. */
+/** Answers 127.0.0.`place`, and its property as the port. `control` says how it starts, reloads, and who dies. */
 const moduleText = (place: number, control: string, journal: string) => `
   import { appendFileSync, readFileSync } from 'node:fs';
   import { setTimeout as sleep } from 'node:timers/promises';
@@ -32,7 +34,7 @@ const moduleText = (place: number, control: string, journal: string) => `
     create: (context, values) => {
       let port = values['mine/port'];
       note('begins ${place}');
-      setInterval(() => { if (control().dies) { note('ends ${place}'); process.exit(1); } }, 2);
+      setInterval(() => { if ([true, port].includes(control().dies)) { note('ends ${place}'); process.exit(1); } }, 2);
       return {
         start: async () => {
           while (control().start === 'waits') await sleep(2);
@@ -61,18 +63,21 @@ export class SlotRig {
   readonly #name: string;
   #nowMs = 0;
   readonly #old: FoundPlugin;
+  readonly placement: Placement;
   readonly next: FoundPlugin;
 
-  private constructor(name: string, old: FoundPlugin, next: FoundPlugin) {
+  private constructor(name: string, old: FoundPlugin, next: FoundPlugin, port: string, placement: Placement) {
     this.#name = name;
+    this.placement = placement;
     this.#journal = `${name}.journal`;
     this.#old = old;
     this.next = next;
-    this.configuration = configurationOf(old.manifest, GIVEN);
+    this.configuration = this.given(port);
     const now = () => this.#nowMs;
     this.slot = new PluginSlot(old, {
       ...{ overlay: 'overlay0', vni: 23, log: silentLog, health: this.health, slots: this.slots, pushesMax: 16, now },
       deadlines: new Deadlines(now),
+      placement,
       site: {
         wanted: () => ({ search: this.#old.reference, configuration: this.configuration }),
         knownMacs: () => [MAC],
@@ -89,9 +94,17 @@ export class SlotRig {
       const path = `${name}-${place}.mjs`;
       writeFileSync(`${path}.control`, JSON.stringify({ start: 'succeeds' }));
       writeFileSync(path, moduleText(place, `${path}.control`, `${name}.journal`));
-      return findPlugin(path, new Deadlines(() => 0));
+      return findPlugin(path, 'thread', new Deadlines(() => 0));
     };
-    return new SlotRig(name, await find(OLD), await find(NEW));
+    return new SlotRig(name, await find(OLD), await find(NEW), '1', new Placement({ now: () => 0 }));
+  }
+
+  /** As many with the same plugins, the first of them with port 1, in threads that take `most` instances. */
+  static async several(count: number, most: number): Promise<SlotRig[]> {
+    const first = await SlotRig.make();
+    const [name, old, next] = [first.#name, first.#old, first.next];
+    const placement = new Placement({ now: () => 0, mostAt: () => most });
+    return Array.from({ length: count }, (_, at) => new SlotRig(name, old, next, String(at + 1), placement));
   }
 
   #prepare({ configuration }: NextPlugin): () => void {
@@ -102,7 +115,7 @@ export class SlotRig {
   }
 
   /** What the instances of a module do from now on. */
-  tell(place: number, what: { start: 'succeeds' | 'waits' | 'fails'; dies?: true }): void {
+  tell(place: number, what: { start: 'succeeds' | 'waits' | 'fails'; dies?: true | number }): void {
     const path = `${this.#name}-${place}.mjs.control`;
     writeFileSync(`${path}.new`, JSON.stringify(what));
     renameSync(`${path}.new`, path); // whoever reads it reads all of it

@@ -85,7 +85,7 @@ describe('swapping the search plugin', { skip: needsRoot() }, () => {
   const broken: [what: string, text: string, message: RegExp][] = [
     ['is no plugin', 'export default 7;', /cannot be used: its default export is no search plugin/],
     ['does not start', moduleText({}, 'start() { throw new Error("no backend"); }'), /start: no backend$/],
-    ['exits as it starts', moduleText({}, 'start() { process.exit(3); }'), /ended its thread with exit code 3$/],
+    ['exits as it starts', moduleText({}, 'start() { process.exit(3); }'), /ended its process with exit code 3$/],
     ['cannot say where a MAC is', moduleText({}, 'lookup() { throw new Error("empty"); }'), /lookup of .*: empty$/],
     ['tells nonsense', moduleText({}, 'entries: () => [{ mac: "x" }]'), /entries: /],
   ];
@@ -143,7 +143,8 @@ describe('swapping the search plugin', { skip: needsRoot() }, () => {
       'start: () => { writeFileSync(started, "x"); return new Promise((go) => setTimeout(go, 500)); }',
     );
     const head = `import { writeFileSync } from 'node:fs'; const started = '${started}';`;
-    const swap = daemon.modifyOverlay('overlay0', { search: write(head + slow) });
+    const properties = { 'plugin-isolation': 'thread' }; // a process could not write that it has started
+    const swap = daemon.modifyOverlay('overlay0', { search: write(head + slow), properties });
     await until(() => readFileSync(started, 'utf8') !== '');
     await daemon.modifyOverlay('overlay0', { properties: { mtu: '1280' } });
     await assert.rejects(swap, { code: 'changed_meanwhile' });
@@ -177,7 +178,7 @@ describe('swapping the search plugin', { skip: needsRoot() }, () => {
     writeFileSync(flag, 'x');
     assert.equal((await daemon.lookup('overlay0', gone)).destination, 'lookup_failed');
     const { status, details } = daemon.overlay('overlay0');
-    assert.deepEqual([status, details], ['DEGRADED', 'search plugin mine ended its thread with exit code 1']);
+    assert.deepEqual([status, details], ['DEGRADED', 'search plugin mine ended its process with exit code 1']);
     assert.deepEqual(tables(), { [same]: '127.0.0.5:4789 mine', [other]: '127.0.0.6:4789 mine' });
     running.pass(1000);
     await until(() => tables()[other] === '127.0.0.7:4789 mine');

@@ -41,9 +41,9 @@ describe('paths of endpoints', { skip: needsRoot() }, () => {
       paths.tick(nowMs);
     });
   };
-  const meet = (index: number, ip: string) => {
-    datapath.known.push([index, { ip, port: 4789 }, 1]);
-    datapath.new.push([index, { ip, port: 4789 }, 1]);
+  const meet = (index: number, ip: string, socket = 1) => {
+    datapath.known.push([index, { ip, port: 4789 }, socket]);
+    datapath.new.push([index, { ip, port: 4789 }, socket]);
     tick();
   };
 
@@ -70,6 +70,19 @@ describe('paths of endpoints', { skip: needsRoot() }, () => {
     netns.exec('ip', 'route', 'del', '192.0.2.8/32');
     tick();
     assert.equal(datapath.paths.get(2)?.mtu, 1500);
+  });
+
+  it('of a socket that is bound to an interface goes by that one', () => {
+    netns.exec('ip', 'link', 'add', 'way2', 'mtu', '1400', 'type', 'veth', 'peer', 'name', 'way3');
+    for (const name of ['way2', 'way3']) netns.exec('ip', 'link', 'set', name, 'up');
+    netns.exec('ip', 'addr', 'add', '192.0.2.1/24', 'dev', 'way2');
+    paths.listen(2, { ip: '0.0.0.0', port: 4789, device: 'way2' });
+    meet(6, '192.0.2.9', 2);
+    assert.equal(datapath.paths.get(6)?.mtu, 1400);
+    netns.exec('ip', 'link', 'delete', 'way2');
+    tick();
+    assert.equal(datapath.paths.get(6), null);
+    assert.equal(datapath.paths.get(1)?.mtu, 1500);
   });
 
   it('less than the kernel itself believes of routers is not believed', () => {

@@ -19,6 +19,7 @@ describe('the MTU of an overlay', { skip: needsRoot() }, () => {
 
   beforeEach(() => {
     netns = new TestNetns();
+    netns.exec('sysctl', '-qw', 'net.ipv6.conf.default.addr_gen_mode=1'); // else an address of IPv6 comes at any time
     for (const [name, mtu, address] of [
       ['way0', '1500', '192.0.2.1/24'],
       ['way1', '1400', '198.51.100.1/24'],
@@ -36,8 +37,9 @@ describe('the MTU of an overlay', { skip: needsRoot() }, () => {
     netns.delete();
   });
 
-  const overlay = (listenIp: string, ...remotes: string[]): OverlayMtu => {
-    const mtu = new OverlayMtu(network, listenIp);
+  const overlay = (listenIp: string, ...remotes: string[]): OverlayMtu => overlayAt({ ip: listenIp }, ...remotes);
+  const overlayAt = (listen: { ip: string; device?: string }, ...remotes: string[]): OverlayMtu => {
+    const mtu = new OverlayMtu(network, { port: 4789, ...listen });
     for (const remote of remotes) mtu.uses(remote);
     return mtu;
   };
@@ -67,6 +69,26 @@ describe('the MTU of an overlay', { skip: needsRoot() }, () => {
     assert.equal(mtu.of(null), 1350);
     assert.throws(() => mtu.check(1351), /mtu 1351 does not fit: interface way1, by which 198.51.100.9 is reached/);
     assert.equal(seen(overlay('198.51.100.1', '192.0.2.9'))?.mtu, 1400);
+  });
+
+  it('is bounded by the interface that the overlay is bound to, and by no other', () => {
+    ip('addr', 'add', '192.0.2.1/24', 'dev', 'way1');
+    for (const listenIp of ['192.0.2.1', '0.0.0.0', VTEP]) {
+      for (const way of [way0, way1]) {
+        const mtu = overlayAt({ ip: listenIp, device: way.interface }, '192.0.2.9');
+        assert.deepEqual(seen(mtu), { ...way, ip: listenIp, isListenAddress: true });
+      }
+    }
+  });
+
+  it('follows the interface of a name: another that gets it, and none', () => {
+    const mtu = overlayAt({ ip: '192.0.2.1', device: 'way0' }, '192.0.2.9');
+    assert.equal(seen(mtu)?.mtu, 1500);
+    ip('link', 'delete', 'way0');
+    assert.equal(seen(mtu)?.mtu, 1500, 'what was seen last holds');
+    ip('link', 'set', 'way1', 'down');
+    ip('link', 'set', 'way1', 'name', 'way0');
+    assert.equal(seen(mtu)?.mtu, 1400);
   });
 
   it('is bounded by the MTU that a route has', () => {
@@ -102,7 +124,7 @@ describe('the MTU of an overlay', { skip: needsRoot() }, () => {
     ip('link', 'set', 'way0', 'mtu', '1280');
     assert.equal(look(mtu), true);
     assert.equal(mtu.underlay?.mtu, 1280);
-    assert.equal(network.knowsRoute('192.0.2.9', VTEP), true, 'it was not forgotten');
+    assert.equal(network.knowsRoute('192.0.2.9', { from: VTEP, by: null }), true, 'it was not forgotten');
     assert.equal(look(mtu), false);
   });
 
@@ -148,9 +170,9 @@ describe('the MTU of an overlay', { skip: needsRoot() }, () => {
 
   it('shares what is known of a route among overlays', () => {
     look(overlay(VTEP, '192.0.2.9'));
-    assert.equal(network.knowsRoute('192.0.2.9', VTEP), true);
+    assert.equal(network.knowsRoute('192.0.2.9', { from: VTEP, by: null }), true);
     ip('route', 'add', '10.0.0.0/16', 'via', '192.0.2.254');
     inside(() => network.follow());
-    assert.equal(network.knowsRoute('192.0.2.9', VTEP), false);
+    assert.equal(network.knowsRoute('192.0.2.9', { from: VTEP, by: null }), false);
   });
 });

@@ -110,7 +110,12 @@ const MISTAKES: readonly Mistake[] = [
     ...{ found: BAD_ANSWER, says: /not an IP address in canonical text/ },
   },
   { what: 'answers a port as text', methods: answer(`port: '4789'`), found: BAD_ANSWER, says: /not a UDP port/ },
-  { what: 'answers a function', methods: answer('why: () => 1'), found: BAD_ANSWER, says: /not plain data/ },
+  {
+    what: 'answers a function',
+    methods: answer('port: () => 1'),
+    found: BAD_ANSWER,
+    says: /Function: port.*not a UDP port/,
+  },
   {
     what: 'pushes a target that is none',
     methods: `{ push: (mac) => context.put(mac, 'nowhere') }`,

@@ -7,7 +7,7 @@ export const etcdExport = defineCommand({
   name: 'etcd export',
   sentence: 'Print what etcd has as a hosts.json, or write it to a file.',
   options: ETCD_OPTIONS,
-  positionals: { file: { label: 'FILE', what: 'hosts.json', optional: true } },
+  positionals: { file: { label: 'FILE', what: 'hosts.json', completes: 'file', optional: true } },
   example: 'vxlane etcd export --endpoints http://10.0.0.1:2379 --prefix /vxlane/23/ hosts.json',
   async run(args, context) {
     const settings = etcdSettings(args, context.env);

@@ -14,7 +14,7 @@ export const etcdImport = defineCommand({
     'dry-run': { type: 'flag', help: 'write nothing; list what would be written (+ new, ~ changed, - removed)' },
     json: JSON_FLAG,
   },
-  positionals: { file: { label: 'FILE', what: 'hosts.json' } },
+  positionals: { file: { label: 'FILE', what: 'hosts.json', completes: 'file' } },
   example: 'vxlane etcd import --endpoints http://10.0.0.1:2379 --prefix /vxlane/23/ hosts.json',
   async run(args, context) {
     const settings = etcdSettings(args, context.env);

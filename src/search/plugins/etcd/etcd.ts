@@ -8,6 +8,7 @@ import type { FilesChanges } from '../files/diff.js';
 import { ipv4Key, ipv6Key, type MacKey } from '../files/keys.js';
 import { ownerOf } from '../files/table.js';
 import { changeSizes, Told } from '../files/told.js';
+import { VtepList } from '../files/vtep-list.js';
 import type { Change, Pair } from './client.js';
 import type { Audience, Follower } from './follow.js';
 import { Reader } from './reader.js';
@@ -27,6 +28,7 @@ class EtcdInstance implements DynamicInstance {
   readonly #context: PluginContext;
   readonly #values: Values;
   readonly #told: Told;
+  readonly #vteps: VtepList;
   readonly #table = new EtcdTable();
   readonly #reader: Reader;
   #follower: Follower | null = null;
@@ -40,6 +42,7 @@ class EtcdInstance implements DynamicInstance {
     this.#context = context;
     this.#values = values;
     this.#told = new Told(context);
+    this.#vteps = new VtepList(context);
     this.#reader = new Reader(String(values['etcd/prefix'] ?? ''), context.log);
   }
 
@@ -123,6 +126,7 @@ class EtcdInstance implements DynamicInstance {
   #apply(changes: ReadonlyMap<MacKey, EtcdEntry | null>): FilesChanges {
     const result = this.#table.apply(changes);
     this.#reader.warn(result.conflicts);
+    this.#vteps.tell(this.#table.vteps());
     this.#told.push(result);
     this.#tellHealth();
     return result;

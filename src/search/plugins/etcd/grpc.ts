@@ -50,7 +50,10 @@ export class GrpcConnection {
     this.#session = http2.connect(url, { ...tls, settings: { enablePush: false, initialWindowSize: WINDOW_BYTES } });
     this.#session.on('error', () => {}); // calls that go on get it, and those that begin later
     this.#session.once('close', () => this.#stopPings());
-    this.#session.once('connect', () => this.#session.setLocalWindowSize(WINDOW_BYTES));
+    this.#session.once('connect', () => {
+      // Node tells of the connection in the next tick, and it may have been closed in this one.
+      if (!this.#session.destroyed) this.#session.setLocalWindowSize(WINDOW_BYTES);
+    });
   }
 
   /** One request, one answer. */

@@ -22,6 +22,8 @@ export const NONE: readonly never[] = [];
 
 export class EtcdTable {
   readonly #entries = new Map<MacKey, EtcdEntry>();
+  /** How many entries each has. */
+  readonly #vteps = new Map<string, number>();
   readonly #revisionOf = (mac: MacKey) => this.#entries.get(mac)?.revision ?? 0;
   readonly arp = new Claims<Ipv4Key>(IPV4, this.#revisionOf);
   readonly ndp = new Claims<Ipv6Key>(IPV6, this.#revisionOf);
@@ -32,6 +34,18 @@ export class EtcdTable {
 
   get entries(): ReadonlyMap<MacKey, EtcdEntry> {
     return this.#entries;
+  }
+
+  /** Addresses of all VTEPs, as they are now. */
+  vteps(): Set<string> {
+    return new Set(this.#vteps.keys());
+  }
+
+  #countVtep({ answer: { target } }: EtcdEntry, by: 1 | -1): void {
+    if (target === 'drop') return;
+    const count = (this.#vteps.get(target.ip) ?? 0) + by;
+    if (count === 0) this.#vteps.delete(target.ip);
+    else this.#vteps.set(target.ip, count);
   }
 
   sizes(): { macs: number; ipv4: number; ipv6: number } {
@@ -55,6 +69,9 @@ export class EtcdTable {
       }
     }
     for (const [mac, after] of changes) {
+      const before = this.#entries.get(mac);
+      if (after !== null) this.#countVtep(after, 1);
+      if (before !== undefined) this.#countVtep(before, -1);
       if (after === null) this.#entries.delete(mac);
       else this.#entries.set(mac, after);
     }

@@ -6,13 +6,14 @@
 
 import { macFromNumber, macToNumber } from '../../../address.js';
 import type { Answer, DynamicInstance, DynamicPlugin, Owner, PluginContext, Query } from '../../api.js';
-import { diffTables } from './diff.js';
+import type { FilesChanges } from './diff.js';
 import { ipv4Key, ipv6Key } from './keys.js';
-import { readTable } from './read-apart.js';
-import { Report } from './report.js';
-import { answerOf, EMPTY_TABLE, type FilesTable, ownerOf, tableSizes } from './table.js';
+import type { ParseResult } from './parse.js';
+import type { Report } from './report.js';
+import { type TableReader, type TableSource, tableSource } from './source.js';
+import { answerOf, EMPTY_TABLE, type FilesTable, ownerOf, tableSizes, vtepsOf } from './table.js';
 import { changeSizes, Told } from './told.js';
-import { FileWatcher, REAL_ENVIRONMENT, type WatchEnvironment } from './watch.js';
+import { VtepList } from './vtep-list.js';
 
 const CONFIG = 'files/config';
 
@@ -31,44 +32,46 @@ export const files: DynamicPlugin = {
   create: (context, values) => new FilesInstance(context, String(values[CONFIG])),
 };
 
-export class FilesInstance implements DynamicInstance {
+export class FilesInstance implements DynamicInstance, TableReader {
   readonly #context: PluginContext;
   readonly #path: string;
-  readonly #environment: WatchEnvironment;
-  readonly #watcher: FileWatcher;
-  #table: FilesTable = EMPTY_TABLE;
   readonly #told: Told;
+  readonly #vteps: VtepList;
+  #source: TableSource | null = null;
+  #table: FilesTable = EMPTY_TABLE;
   #isDegraded = false;
   #stopped = false;
-  /** Loads run one after the other. */
-  #turn: Promise<void> = Promise.resolve();
 
-  constructor(context: PluginContext, path: string, environment: WatchEnvironment = REAL_ENVIRONMENT) {
+  constructor(context: PluginContext, path: string) {
     this.#context = context;
     this.#told = new Told(context);
+    this.#vteps = new VtepList(context);
     this.#path = path;
-    this.#environment = environment;
-    this.#watcher = new FileWatcher(path, () => this.reload(), environment);
   }
 
   /** Rejects with everything that is wrong with the file. */
   async start(): Promise<void> {
-    const problems = await this.#load();
-    if (problems !== null) throw new Error(`${CONFIG} ${this.#path}: ${problems}`);
-    this.#context.log.info('table loaded', tableSizes(this.#table));
+    if (this.#stopped) return;
     this.#context.signal.addEventListener('abort', () => this.stop(), { once: true });
-    if (!this.#stopped) this.#watcher.start();
+    this.#source = tableSource(this.#path);
+    const result = await this.#source.join(this);
+    if (this.#stopped) return;
+    if (result.table === null) throw new Error(`${CONFIG} ${this.#path}: ${result.problems}`);
+    this.#warn(result.warnings);
+    this.#table = result.table;
+    this.#vteps.tell(vtepsOf(this.#table));
+    this.#context.log.info('table loaded', tableSizes(this.#table));
   }
 
   stop(): void {
+    if (this.#stopped) return;
     this.#stopped = true;
-    this.#watcher.stop();
+    this.#source?.leave(this);
   }
 
-  /** Reads the file again, whatever its times say. */
-  reload(): Promise<void> {
-    this.#turn = this.#turn.then(() => this.#reload());
-    return this.#turn;
+  /** Whatever goes wrong is the reason of a degraded overlay. */
+  async reload(): Promise<void> {
+    await this.#source?.reload();
   }
 
   lookup(query: Query): Answer | null {
@@ -94,42 +97,33 @@ export class FilesInstance implements DynamicInstance {
     return server === undefined ? null : macFromNumber(server);
   }
 
-  /** Never rejects: whatever goes wrong is the reason of a degraded overlay. */
-  async #reload(): Promise<void> {
-    if (this.#stopped) return;
-    const problems = await this.#load().catch((thrown: unknown) => {
-      const report = new Report();
-      report.add(`failed: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
-      return report;
-    });
-    if (this.#stopped) return;
-    if (problems !== null) {
-      this.#context.log.warn('table refused', { problems: problems.lines, count: problems.count });
+  /** Swaps the table in and pushes what differs; or says what is wrong and leaves everything as it was. */
+  readAgain(result: ParseResult, changes: FilesChanges | null): void {
+    if (this.#table === EMPTY_TABLE) return; // start() takes what was read last
+    const { log } = this.#context;
+    if (result.table === null) {
+      const { problems } = result;
+      log.warn('table refused', { problems: problems.lines, count: problems.count });
       const reason = `${CONFIG} ${this.#path}: ${problems.summary()}; the table read before stays in use`;
       this.#context.degrade(reason);
-    } else if (this.#isDegraded) this.#context.restore();
-    this.#isDegraded = problems !== null;
+    } else {
+      this.#warn(result.warnings);
+      this.#table = result.table;
+      this.#vteps.tell(vtepsOf(this.#table));
+      if (changes !== null) this.#push(changes);
+      if (this.#isDegraded) this.#context.restore();
+    }
+    this.#isDegraded = result.table === null;
   }
 
-  /** Swaps the table in and pushes what differs; or answers what is wrong and leaves everything as it was. */
-  async #load(): Promise<Report | null> {
-    const state = await this.#environment.fingerprint(this.#path);
-    const result = await readTable(this.#path, this.#context.signal);
-    this.#watcher.known(state);
-    if (this.#stopped) return null;
-    if (result.table === null) return result.problems;
-    for (const warning of result.warnings.lines) this.#context.log.warn(`${this.#path}: ${warning}`);
-    const unsaid = result.warnings.count - result.warnings.lines.length;
+  #warn(warnings: Report): void {
+    for (const warning of warnings.lines) this.#context.log.warn(`${this.#path}: ${warning}`);
+    const unsaid = warnings.count - warnings.lines.length;
     if (unsaid > 0) this.#context.log.warn(`${this.#path}: and ${unsaid} more warnings`);
-    const before = this.#table;
-    this.#table = result.table;
-    if (before !== EMPTY_TABLE) this.#push(before, result.table);
-    return null;
   }
 
-  #push(before: FilesTable, after: FilesTable): void {
-    const changes = diffTables(before, after);
+  #push(changes: FilesChanges): void {
     this.#told.push(changes);
-    this.#context.log.info('table read again', { ...changeSizes(changes), ...tableSizes(after) });
+    this.#context.log.info('table read again', { ...changeSizes(changes), ...tableSizes(this.#table) });
   }
 }

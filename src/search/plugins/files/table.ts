@@ -39,6 +39,11 @@ export function ownerOf(mac: MacKey | undefined): Owner | null {
   return mac === undefined ? null : Object.freeze({ mac: macFromNumber(mac) });
 }
 
+/** Addresses of all VTEPs. */
+export function vtepsOf({ answers }: FilesTable): Set<string> {
+  return new Set(answers.flatMap(({ target }) => (target === 'drop' ? [] : [target.ip])));
+}
+
 /** The table of an instance that has not read its file. */
 export const EMPTY_TABLE: FilesTable = newTable();
 

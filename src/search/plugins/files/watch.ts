@@ -89,6 +89,11 @@ export class FileWatcher {
     this.#seen = state.text;
   }
 
+  /** Nothing has been written since this state was read. */
+  isKnown({ text }: Fingerprint): boolean {
+    return text === this.#known;
+  }
+
   #hint(): void {
     if (this.#hinted || this.#stopped) return;
     this.#hinted = true;

@@ -1,0 +1,11 @@
+// Messages for sendmmsg (mmsg engine): all of them have a msghdr.
+
+import { completeMessages } from '../output/messages';
+import * as plan from '../output/plan';
+
+// Answers how many descriptors there are: W_TX_COUNT messages and W_DELIVER_COUNT writes. 0: all is settled.
+export function prepare(): u32 {
+  const count = plan.prepare();
+  if (count > 0) completeMessages();
+  return count;
+}

@@ -1,0 +1,117 @@
+/** What clients send: in the path, as a body, behind a `?`. The server refuses what does not match, field by field. */
+import { z } from 'zod';
+import { parseMac } from '../address.js';
+import { badMac } from '../errors.js';
+import { LOG_LEVELS } from '../log-levels.js';
+
+/** Overlay and VNIC names are interface names: what the kernel's dev_valid_name takes, and no colon. */
+export const LinkName = z.string().regex(/^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,15}$/, {
+  error: (issue) => `bad link name ${JSON.stringify(issue.input)}: expected 1 to 15 of A-Z a-z 0-9 _ . -`,
+});
+
+/** Any usual spelling; what comes out is canonical. */
+export const Mac = z
+  .string()
+  .transform((text, context) => {
+    const mac = parseMac(text);
+    if (mac !== null) return mac;
+    context.addIssue(badMac(text).message);
+    return z.NEVER;
+  })
+  .describe('Any usual spelling: `de:ad:be:ef:00:01`, `DE-AD-BE-EF-0-1`, `dead.beef.0001`.');
+
+/** What stands in paths. A name that is no link name is the controller's to refuse: there is no such object. */
+export const PARAMETERS = { name: z.string().describe('Of the overlay or the VNIC.'), mac: Mac };
+
+const asTyped = z.record(z.string(), z.string());
+const temporary = z.boolean().default(false).describe('Not kept over a restart of the daemon.');
+
+export const CreateOverlay = z
+  .strictObject({
+    name: LinkName,
+    encap: z.string().describe('`vxlan`.'),
+    vni: z.int().describe('0 to 16777215.'),
+    search: z.string().describe('Name of a search plugin, absolute path of a module, or a package vxlane-plugin-….'),
+    properties: asTyped.describe('By name, as the command line has them: `"mtu": "1400"`.'),
+    temporary,
+  })
+  .meta({ id: 'CreateOverlay' });
+export type CreateOverlay = z.infer<typeof CreateOverlay>;
+
+export const ModifyOverlay = z
+  .strictObject({
+    properties: asTyped.optional(),
+    search: z.string().optional().describe('Swap the search plugin.'),
+  })
+  .meta({ id: 'ModifyOverlay' });
+export type ModifyOverlay = z.infer<typeof ModifyOverlay>;
+
+export const SetTarget = z
+  .strictObject({ destination: z.string().describe('`drop`, `IP:PORT` or `[IP6]:PORT`.') })
+  .meta({ id: 'SetTarget' });
+export type SetTarget = z.infer<typeof SetTarget>;
+
+export const SetLogLevel = z.strictObject({ level: z.enum(LOG_LEVELS) }).meta({ id: 'SetLogLevel' });
+export type SetLogLevel = z.infer<typeof SetLogLevel>;
+
+export const CreateVnic = z
+  .strictObject({
+    name: LinkName,
+    overlay: z.string(),
+    mac: z
+      .string()
+      .describe('Of one host, any usual spelling; `auto`: made of the names of overlay and VNIC, and of the machine.'),
+    netns: z
+      .string()
+      .optional()
+      .describe("Name under /run/netns, or an absolute path to a namespace file; absent: the daemon's own."),
+    allowAnyMac: z.boolean().default(false).describe('Its interface may send from any MAC, as a bridge does.'),
+    addresses: z
+      .array(z.string())
+      .optional()
+      .describe('Given to its interface, ADDRESS/LENGTH each: `10.55.55.2/24`, `fd00::2/64`.'),
+    adopt: z
+      .boolean()
+      .optional()
+      .describe('Its interface is the TAP of its name that is there, with addresses and all; nothing is made.'),
+    temporary,
+  })
+  .meta({ id: 'CreateVnic' });
+export type CreateVnic = z.infer<typeof CreateVnic>;
+
+/** Targets of a page, unless `limit` says otherwise. */
+export const TARGETS_DEFAULT = 1000;
+export const TARGETS_MAX = 10_000;
+
+/** Which page. */
+export const PageRequest = z.strictObject({
+  after: Mac.optional().describe('The page begins behind this MAC; absent: the first page.'),
+  limit: z.coerce
+    .number<number | string>({ error: `expected a whole number from 1 to ${TARGETS_MAX}` })
+    .int()
+    .min(1)
+    .max(TARGETS_MAX)
+    .default(TARGETS_DEFAULT)
+    .describe('Most targets of the page.'),
+});
+export type PageRequest = z.infer<typeof PageRequest>;
+
+const overlay = z
+  .union([z.string(), z.array(z.string())])
+  .transform((names) => [names].flat())
+  .default([])
+  .describe('Name of an overlay; may be repeated. Absent: all, and what is of no overlay.');
+
+export const StatsRequest = z.strictObject({ overlay });
+export type StatsRequest = z.infer<typeof StatsRequest>;
+
+/** Which events; one that is gone may have been of an overlay that is gone. */
+export const EventFilter = z.strictObject({
+  overlay,
+  after: z.coerce
+    .number<number | string>({ error: 'expected the id of an event' })
+    .int()
+    .optional()
+    .describe('Those that came after the event with this id; absent: all that are kept.'),
+});
+export type EventFilter = z.infer<typeof EventFilter>;

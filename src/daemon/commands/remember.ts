@@ -1,0 +1,110 @@
+/**
+ * What search plugins say is kept now and then, and at the end. A start puts it in place before the plugins start: one
+ * whose source is away costs no known destination, and one that starts is asked about each, as after a death.
+ */
+import { formatEndpoint } from '../../address.js';
+import { targetMac, targetOf } from '../../config/rules.js';
+import { messageOf } from '../../errors.js';
+import type { Targets } from '../forwarding/targets.js';
+import type { Overlay } from '../overlay/overlay.js';
+import type { Owner, RememberedTarget } from '../state/remembered.js';
+import type { State } from '../state/store.js';
+
+/** What has changed is kept this often, but no more than a hundredth of the time is spent on it. */
+export const REMEMBER_EVERY_MS = 30_000;
+const SHARE = 100;
+/** Entries that are put in place before other work has its turn. */
+const RECALLED_AT_ONCE = 1024;
+
+interface Surroundings {
+  readonly state: State;
+  readonly overlays: ReadonlyMap<string, Overlay>;
+  /** Milliseconds of the monotonic clock. */
+  readonly now: () => number;
+}
+
+export class Memory {
+  readonly #surroundings: Surroundings;
+  /** By targets, how many changes of them are kept. */
+  readonly #kept = new WeakMap<Targets, number>();
+  #dueAtMs: number;
+  #saving: Promise<void> | null = null;
+
+  constructor(surroundings: Surroundings) {
+    this.#surroundings = surroundings;
+    this.#dueAtMs = surroundings.now() + REMEMBER_EVERY_MS;
+  }
+
+  tick(nowMs: number): void {
+    if (nowMs < this.#dueAtMs || this.#saving !== null) return;
+    this.#saving = this.#saveAll().finally(() => {
+      const now = this.#surroundings.now();
+      this.#dueAtMs = now + Math.max(REMEMBER_EVERY_MS, SHARE * (now - nowMs));
+      this.#saving = null;
+    });
+  }
+
+  /** Keeps what has changed since. Never rejects. */
+  async end(): Promise<void> {
+    await this.#saving;
+    await this.#saveAll();
+  }
+
+  async #saveAll(): Promise<void> {
+    for (const overlay of this.#surroundings.overlays.values()) {
+      const targets = overlay.attachment?.targets;
+      if (targets === undefined || overlay.identity.temporary) continue;
+      const { changes } = targets;
+      if (changes === (this.#kept.get(targets) ?? 0)) continue;
+      await this.#save(overlay, targets);
+      this.#kept.set(targets, changes);
+    }
+  }
+
+  /** A failure is said, and not tried again before there is more to keep. */
+  async #save(overlay: Overlay, targets: Targets): Promise<void> {
+    const { state, overlays } = this.#surroundings;
+    const { name } = overlay;
+    try {
+      await state.remembered.save(name, ownerOf(overlay), targetsOf(targets));
+      // Deleted meanwhile.
+      if (overlays.get(name) !== overlay) await state.remembered.remove(name);
+    } catch (thrown) {
+      overlay.log.warn('what the search plugin says is not kept', { reason: messageOf(thrown) });
+    }
+  }
+
+  /** Puts what was kept in place, as far as there is room, for an overlay that was opened just now. Never rejects. */
+  async recall(overlay: Overlay): Promise<void> {
+    const { attachment, configuration, log, identity } = overlay;
+    if (attachment === null || identity.temporary) return;
+    const { targets } = attachment;
+    const kept = await this.#surroundings.state.remembered.load(overlay.name, ownerOf(overlay));
+    const { listen } = configuration.settings.socket;
+    let count = 0;
+    try {
+      for (const [mac, destination] of kept) {
+        if (!targets.hasRoom || overlay.attachment !== attachment) break;
+        targets.putStale(targetMac(mac), targetOf(destination, listen), this.#surroundings.now());
+        if (++count % RECALLED_AT_ONCE === 0) await new Promise(setImmediate);
+      }
+    } catch (thrown) {
+      log.warn('what the search plugin last said is not believed', { reason: messageOf(thrown) });
+    }
+    this.#kept.set(targets, targets.changes);
+    if (count > 0) log.info('destinations of before the restart are in place', { count });
+  }
+}
+
+function ownerOf({ identity: { vni, search } }: Overlay): Owner {
+  return { vni, search };
+}
+
+function* targetsOf(targets: Targets): Generator<RememberedTarget | null> {
+  for (const mac of targets.told()) {
+    const target = mac === null ? undefined : targets.decision(mac)?.target;
+    if (mac === null || target === undefined) yield null;
+    else if (typeof target === 'object') yield [mac, formatEndpoint(target)];
+    else yield target === 'drop' ? [mac, target] : null;
+  }
+}

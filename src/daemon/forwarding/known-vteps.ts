@@ -1,0 +1,111 @@
+/**
+ * The VTEPs that one overlay knows, and so takes datagrams from (source-check): where MACs are that the operator or the
+ * search plugin has told of, what the plugin floods or points to, its list if it has one, and what the operator allows.
+ * Where a MAC was heard does not count: whoever was let in once would stay.
+ */
+import { isMulticast } from '../../address.js';
+import type { OverlayIndex } from '../../datapath/types.js';
+import type { Health } from '../health/health.js';
+
+/** The part of the datapath that is written here. */
+export interface VtepTable {
+  putVtep(overlay: OverlayIndex, ip: string): boolean;
+  removeVtep(overlay: OverlayIndex, ip: string): void;
+}
+
+export interface KnownVtepsOptions {
+  readonly datapath: VtepTable;
+  readonly overlay: () => OverlayIndex;
+  readonly health: Health;
+  /** Called for each address that was unknown before. */
+  readonly onKnown: (ip: string) => void;
+  /** Called when {@link KnownVteps.isWhole} has become another. */
+  readonly onWhole: () => void;
+}
+
+export class KnownVteps {
+  readonly #options: KnownVtepsOptions;
+  /** How many MACs and lists name it. */
+  readonly #names = new Map<string, number>();
+  /** Those that the datapath had no room for. */
+  readonly #lost = new Set<string>();
+  #wasWhole = true;
+  readonly #lists = { pushed: new Set<string>(), own: new Set<string>(), allowed: new Set<string>() };
+
+  constructor(options: KnownVtepsOptions) {
+    this.#options = options;
+  }
+
+  has(ip: string): boolean {
+    return this.#names.has(ip);
+  }
+
+  get size(): number {
+    return this.#names.size;
+  }
+
+  /** False: some are missing in the datapath, and nobody may be refused for being unknown. */
+  get isWhole(): boolean {
+    return this.#lost.size === 0;
+  }
+
+  /** Once more for each MAC that is told to be there. */
+  readonly uses = (ip: string): void => {
+    const names = this.#names.get(ip) ?? 0;
+    this.#names.set(ip, names + 1);
+    if (names > 0) return;
+    this.#put(ip);
+    this.#options.onKnown(ip);
+  };
+
+  /** One such MAC fewer. */
+  readonly leaves = (ip: string): void => {
+    const names = this.#names.get(ip) ?? 0;
+    if (names > 1) {
+      this.#names.set(ip, names - 1);
+      return;
+    }
+    this.#names.delete(ip);
+    if (!this.#lost.delete(ip)) this.#options.datapath.removeVtep(this.#options.overlay(), ip);
+    this.#say();
+  };
+
+  /**
+   * A list is another one from now on: `pushed` by the plugin, what it floods or points to (`own`), what the operator
+   * has `allowed`. Those of the one before stay known until the answer is called.
+   */
+  list(which: 'pushed' | 'own' | 'allowed', ips: readonly string[]): () => void {
+    const before = this.#lists[which];
+    const after = new Set(ips.filter((ip) => !isMulticast(ip)));
+    for (const ip of after) if (!before.has(ip)) this.uses(ip);
+    this.#lists[which] = after;
+    return () => {
+      for (const ip of before) if (!after.has(ip)) this.leaves(ip);
+    };
+  }
+
+  /** Tries again what had no room. */
+  retry(): void {
+    for (const ip of this.#lost) this.#put(ip);
+  }
+
+  #put(ip: string): void {
+    const { datapath, overlay } = this.#options;
+    if (datapath.putVtep(overlay(), ip)) this.#lost.delete(ip);
+    else this.#lost.add(ip);
+    this.#say();
+  }
+
+  #say(): void {
+    const { health, onWhole } = this.#options;
+    const { size } = this.#lost;
+    const isChanged = this.#wasWhole !== this.isWhole;
+    this.#wasWhole = this.isWhole;
+    if (size === 0) health.restore('sources');
+    else {
+      const what = `source-check is off: there is no room for ${size} of the VTEPs that are known`;
+      health.degrade('sources', `${what}; vxlane daemon --fdb-size makes more`);
+    }
+    if (isChanged) onWhole();
+  }
+}

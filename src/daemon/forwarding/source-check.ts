@@ -1,0 +1,56 @@
+/** Who may send to one overlay from the underlay: by which rule, who is known, and who was refused. */
+import type { OverlaySettings } from '../../overlay-properties/overlay-properties.js';
+import { SOURCE_ALLOW, type SourceCheckMode, sourceCheckMode } from '../../overlay-properties/source-check.js';
+import type { Flood, PluginLog, Target } from '../../search/api.js';
+import { KnownVteps, type KnownVtepsOptions } from './known-vteps.js';
+import { Strangers } from './strangers.js';
+
+/** Where the search plugin sends frames whatever their MAC. */
+interface OwnDestinations {
+  readonly point: Target | null;
+  readonly flood: Flood | null;
+}
+
+export interface SourceCheckOptions extends Omit<KnownVtepsOptions, 'onKnown'> {
+  /** Of the overlay. */
+  readonly name: string;
+  readonly log: PluginLog;
+}
+
+export class SourceCheck {
+  readonly known: KnownVteps;
+  readonly strangers: Strangers;
+  #allowed: readonly string[] = [];
+
+  constructor({ name, log, ...options }: SourceCheckOptions) {
+    this.strangers = new Strangers(log, (ip) => {
+      return `vxlane modify-overlay -p ${SOURCE_ALLOW}=${[...this.#allowed, ip].join(',')} ${name}`;
+    });
+    this.known = new KnownVteps({ ...options, onKnown: (ip) => this.strangers.forget(ip) });
+  }
+
+  /** The rule that is kept: none where somebody who is known could not be noted. */
+  modeOf(settings: OverlaySettings, flood: Flood | null): SourceCheckMode {
+    return this.known.isWhole ? sourceCheckMode(settings, flood) : 'off';
+  }
+
+  /** These hold from now on; what was known by the ones before stays so until the answer is called. */
+  follow(settings: OverlaySettings, { point, flood }: OwnDestinations): () => void {
+    const endpoints = [...(point === null || point === 'drop' ? [] : [point]), ...(flood?.endpoints ?? [])];
+    const ends = [
+      this.known.list(
+        'own',
+        endpoints.map(({ ip }) => ip),
+      ),
+      this.known.list('allowed', settings.sourceAllow),
+    ];
+    this.#allowed = settings.sourceAllow;
+    return () => {
+      for (const end of ends) end();
+    };
+  }
+
+  tick(nowMs: number): void {
+    this.strangers.tick(nowMs);
+  }
+}

@@ -1,0 +1,3 @@
+// Internals of assembly/engine for the tests.
+
+export { arrivalOf, joinedSize, saidOf } from '../../assembly/engine/descriptors';

@@ -1,0 +1,33 @@
+/**
+ * A minute of the fuzzer: frames that are damaged, that lie, and that are as they should be but for one field. A new
+ * seed each time; a failure says how to repeat its round. The debug build runs fewer rounds, but with its asserts.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BUILDS, type Build } from '../support/core.js';
+import { CORPUS } from './corpus.js';
+import { ROUND_FRAMES, runRound } from './round.js';
+
+const SEED = Date.now() & 0x7fff_ffff;
+const ROUNDS: Record<Build, number> = { debug: 4, release: 24 };
+
+const MUST_MEET = [
+  ['encapOut', 'delivered', 'upcalled', 'upcalls', 'injected', 'copies', 'learns'],
+  ['truncated', 'oversized', 'bad_source', 'spoofed_source', 'bad_vlan', 'vlan_discarded', 'bad_vxlan_header'],
+  ['reserved_bits', 'unknown_vni', 'hairpin', 'no_such_mac', 'no_flood_list', 'lookup_timeout'],
+  ['bad_offload', 'underlay_busy', 'underlay_unreachable', 'underlay_error', 'exceeds_pmtu'],
+  ['bad_arp', 'arp_gratuitous', 'bad_ndp', 'bad_dhcp', 'no_local_port', 'ce_not_ect', 'bad_outer_checksum'],
+].flat();
+
+for (const build of BUILDS) {
+  test(`${build}: ${ROUNDS[build]} rounds of ${ROUND_FRAMES} frames, from seed ${SEED}`, (t) => {
+    const outcomes = new Set<string>();
+    const seeds = [...CORPUS, ...Array.from({ length: ROUNDS[build] }, (_, n) => SEED + n)];
+    for (const seed of seeds) {
+      for (const outcome of runRound(build, seed)) outcomes.add(outcome);
+    }
+    t.diagnostic(`outcomes met: ${[...outcomes].sort().join(' ')}`);
+    const missed = MUST_MEET.filter((name) => !outcomes.has(name));
+    assert.deepEqual(missed, [], 'a run that never meets these tests nothing');
+  });
+}

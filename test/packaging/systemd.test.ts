@@ -1,0 +1,91 @@
+/** The service under a systemd that runs: its start, reload, crash, hang and end. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { needsRoot } from '../support/root.js';
+import { SystemdHost } from './systemd-host.js';
+
+const FILE = `\
+overlays:
+  overlay0: { vni: 23, search: direct, properties: { vxlan/listen_ip: 127.0.0.1, direct/dest_ip: 127.0.0.9 } }
+vnics:
+  foo0: { overlay: overlay0, mac: de:ad:be:ef:00:01, addresses: [10.55.55.2/24] }
+`;
+const WELL = 'overlays: 1, DEGRADED: 0; VNICs: 1, down: 0';
+/** Less than the unit has, so that a test need not wait as long; more than a busy machine takes for a start. */
+const WATCHDOG_SECONDS = 15;
+const LIMIT_MS = 90_000;
+
+describe('the service under systemd', { skip: needsRoot(), timeout: 280_000 }, () => {
+  let host: SystemdHost | string;
+  before(async () => {
+    host = await SystemdHost.start();
+  });
+  after(async () => {
+    if (typeof host !== 'string') await host.end();
+  });
+
+  const here = (): SystemdHost => host as SystemdHost;
+  async function until(what: string, holds: () => boolean): Promise<void> {
+    const deadline = performance.now() + LIMIT_MS;
+    while (!holds()) {
+      if (performance.now() > deadline)
+        assert.fail(`${what}: ${here().run('systemctl status --no-pager vxlane').said}`);
+      await sleep(200);
+    }
+  }
+  const link = () => here().must('ip -o link show foo0').split(':')[0];
+  /** In this order: what was active before systemd knew that it had ended was not started again. */
+  const isBack = () => here().property('NRestarts') === '1' && here().property('ActiveState') === 'active';
+
+  test('runs, and is what the unit says', async (t) => {
+    if (typeof host === 'string') return t.skip(host);
+    const run = host;
+    run.write('/etc/vxlane/vxlane.yaml', FILE);
+
+    await t.test('systemctl start is done when the daemon is ready, and it can do all it is there for', async () => {
+      run.must('systemctl start vxlane');
+      assert.match(run.must('vxlane status'), /overlay0 +23 +direct +ONLINE +1 /);
+      assert.match(run.must('ip -br addr show foo0'), / 10\.55\.55\.2\/24 /);
+      const { capabilities } = JSON.parse(run.must('vxlane status --json')).daemon as { capabilities: string[] };
+      for (const name of ['CAP_NET_ADMIN', 'CAP_NET_RAW', 'CAP_SYS_ADMIN', 'CAP_BPF'])
+        assert.ok(capabilities.includes(name), name);
+      await until('it says how it is', () => run.property('StatusText') === WELL);
+      assert.equal(run.must('stat -c %G:%a /run/vxlane/vxlane.sock').trim(), 'vxlane:660');
+    });
+
+    await t.test('systemctl reload waits, and fails with the file', () => {
+      run.must('systemctl reload vxlane');
+      run.write('/etc/vxlane/vxlane.yaml', FILE.replace('vni: 23', 'vni: many'));
+      assert.notEqual(run.run('systemctl reload vxlane').status, 0);
+      assert.equal(run.property('ActiveState'), 'active');
+      run.write('/etc/vxlane/vxlane.yaml', FILE);
+      run.must('systemctl reload vxlane');
+    });
+
+    await t.test('is started again after a crash, with the interfaces that were there', async () => {
+      const before = link();
+      run.must(`kill -KILL ${run.property('MainPID')}`);
+      await until('it is back', isBack);
+      assert.equal(link(), before);
+      run.must('vxlane wait --for vnic foo0');
+    });
+
+    await t.test('is killed and started again when it hangs', async () => {
+      run.must('mkdir -p /etc/systemd/system/vxlane.service.d');
+      run.write('/etc/systemd/system/vxlane.service.d/soon.conf', `[Service]\nWatchdogSec=${WATCHDOG_SECONDS}\n`);
+      run.must('systemctl daemon-reload');
+      run.must('systemctl restart vxlane');
+      run.must(`kill -STOP ${run.property('MainPID')}`);
+      await until('it is back', isBack);
+      run.must('vxlane wait --for vnic foo0');
+    });
+
+    await t.test('systemctl stop is an orderly end that leaves the interfaces', () => {
+      const before = link();
+      run.must('systemctl stop vxlane');
+      assert.deepEqual([run.property('ActiveState'), run.property('Result')], ['inactive', 'success']);
+      assert.equal(link(), before);
+    });
+  });
+});
