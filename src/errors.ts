@@ -286,6 +286,12 @@ export const daemonSilent = (socket: string, seconds: number) =>
 export const daemonFailed = (socket: string, cause: unknown) =>
   new VxlaneError('daemon_failed', `talking to the vxlane daemon on ${socket} failed: ${messageOf(cause)}`, { cause });
 
+export const daemonBacklogFull = (socket: string) =>
+  new VxlaneError(
+    'daemon_failed',
+    `the vxlane daemon on ${socket} does not accept connections, and no more can wait; its log may say why, or try again later`,
+  );
+
 /** What a client hears of a bug; the daemon's log has the stack. */
 export const internalError = () =>
   new VxlaneError('internal_error', 'the daemon failed on this request (a bug); its log has the details');

@@ -1,7 +1,14 @@
 /** One HTTP request over a Unix socket, and what can go wrong with it in words. */
 import { type IncomingMessage, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { daemonAbsent, daemonFailed, daemonNotPermitted, daemonSilent, VxlaneError } from '../errors.js';
+import {
+  daemonAbsent,
+  daemonBacklogFull,
+  daemonFailed,
+  daemonNotPermitted,
+  daemonSilent,
+  VxlaneError,
+} from '../errors.js';
 
 export interface ControlRequest {
   socket: string;
@@ -35,7 +42,7 @@ interface Reply {
   readonly text: string;
 }
 
-/** Nothing was done of what was asked for. */
+/** Nothing was done of what was asked for: as the daemon answered, and as Linux does while too many wait for it (EAGAIN). */
 const BUSY = 503;
 /** Milliseconds until a daemon that is too busy is asked again: twice as long each time, up to RETRY_MOST_MS. */
 const RETRY_FIRST_MS = 20;
@@ -46,8 +53,12 @@ async function exchange(options: ControlRequest): Promise<Reply> {
   let pauseMs = RETRY_FIRST_MS;
   for (;;) {
     const leftMs = deadlineMs - performance.now();
-    const reply = await attempt(options, leftMs);
-    if (reply.status !== BUSY || leftMs < RETRY_MOST_MS) return reply;
+    const isLast = leftMs < RETRY_MOST_MS;
+    const reply = await attempt(options, leftMs).catch((error) => {
+      if (isLast || !isBacklogFull(error)) throw explain(error, options.socket);
+      return null;
+    });
+    if (reply !== null && (reply.status !== BUSY || isLast)) return reply;
     await sleep(pauseMs);
     pauseMs = Math.min(2 * pauseMs, RETRY_MOST_MS);
   }
@@ -66,12 +77,9 @@ function attempt(options: ControlRequest, leftMs: number): Promise<Reply> {
     });
     const timer = setTimeout(() => sent.destroy(daemonSilent(options.socket, options.timeoutMs / 1000)), leftMs);
     sent.once('close', () => clearTimeout(timer));
-    sent.once('error', (error) => reject(explain(error, options.socket)));
+    sent.once('error', reject);
     sent.once('response', (response) => {
-      readText(response).then(
-        (text) => resolve({ status: response.statusCode ?? 0, text }),
-        (error) => reject(explain(error, options.socket)),
-      );
+      readText(response).then((text) => resolve({ status: response.statusCode ?? 0, text }), reject);
     });
     sent.end(body ?? undefined);
   });
@@ -84,9 +92,15 @@ async function readText(response: IncomingMessage): Promise<string> {
   return parts.join('');
 }
 
+/** unix(7): connect() to a listener that has not accepted as many as it lets wait. Nothing was sent. */
+function isBacklogFull({ code }: NodeJS.ErrnoException): boolean {
+  return code === 'EAGAIN';
+}
+
 function explain(error: NodeJS.ErrnoException, socket: string): VxlaneError {
   if (error instanceof VxlaneError) return error;
   if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT' || error.code === 'ENOTDIR') return daemonAbsent(socket);
   if (error.code === 'EACCES' || error.code === 'EPERM') return daemonNotPermitted(socket);
+  if (isBacklogFull(error)) return daemonBacklogFull(socket);
   return daemonFailed(socket, error);
 }

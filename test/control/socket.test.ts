@@ -1,8 +1,9 @@
 /** The socket as a file: who may hold its path, its mode, and what a client hears when nobody answers. */
 import assert from 'node:assert/strict';
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -200,3 +201,28 @@ test('a client gives up on a daemon that is silent, and on one that hangs up', (
     await assert.rejects(createClient(rude).daemon(), { code: 'daemon_failed' });
     await new Promise((resolve) => server.close(resolve));
   }));
+
+test('a client waits for a daemon that has more connections to accept than Linux lets wait', async () => {
+  const socket = join(directory, 'full.sock');
+  const script = `require('http').createServer((_, response) => response.end('{}'))
+    .listen({ path: process.argv[1], backlog: 1 }, () => console.log('listens'))`;
+  const daemon = spawn(process.execPath, ['-e', script, socket], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const waiting: Socket[] = [];
+  try {
+    await once(daemon.stdout, 'data');
+    daemon.kill('SIGSTOP');
+    const refused = new Promise<NodeJS.ErrnoException>((resolve) => {
+      for (let n = 0; n < 8; n++) waiting.push(connect(socket).once('error', resolve));
+    });
+    assert.equal((await refused).code, 'EAGAIN');
+    const reply = sendRequest({ socket, method: 'GET', path: '/', timeoutMs: 20_000 });
+    await assert.rejects(sendRequest({ socket, method: 'GET', path: '/', timeoutMs: 300 }), {
+      message: /does not accept connections, and no more can wait/,
+    });
+    daemon.kill('SIGCONT');
+    assert.deepEqual(await reply, {});
+  } finally {
+    for (const each of waiting) each.destroy();
+    daemon.kill('SIGKILL');
+  }
+});
