@@ -13,6 +13,7 @@ import { summarise, type Turn } from './e2e/summary.js';
 import { addContenders, buildTestbed, type Entrant } from './e2e/testbed.js';
 import type { Contender, Testbed } from './e2e/tunnel.js';
 import { describe, environment } from './environment.js';
+import { progress } from './progress.js';
 import { writeFile, writeResult } from './results.js';
 
 /** Files are called so. */
@@ -90,9 +91,4 @@ async function play(testbed: Testbed, contenders: readonly Contender[], options:
     }
   }
   return turns;
-}
-
-/** A line that the next one replaces, on a terminal only. */
-function progress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
 }

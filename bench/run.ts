@@ -9,6 +9,7 @@ import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { describe, environment } from './environment.js';
+import { progress } from './progress.js';
 import { paint, printCase } from './report.js';
 import type { CaseResult } from './results.js';
 import { median, writeResult } from './results.js';
@@ -98,11 +99,6 @@ function loadFiles(): string[] {
   const text = execFileSync(process.execPath, argv, { encoding: 'utf8', timeout: TIMEOUT_MS }).trimEnd();
   say(`\n${paint.bold('How long does a files table of a million MACs take to load?')}\n${text}`);
   return text.split('\n');
-}
-
-/** A line that the next one replaces, on a terminal only. */
-function progress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
 }
 
 function runCase(file: string, timeMs: number): Promise<CaseResult> {

@@ -58,3 +58,12 @@ test('a case that does not exist is said on stderr, with those that do', () => {
   assert.deepEqual([status, stdout], [2, '']);
   assert.match(stderr, /unknown case: nonsense\n.*throughput/s);
 });
+
+test('on a terminal a line says how far it is, and is gone before the table', () => {
+  const argv = [process.execPath, VXLANE, 'bench', ...FAST, 'vxlan-build'].map((word) => `'${word}'`).join(' ');
+  const text = execFileSync('script', ['-qefc', argv, '/dev/null'], { cwd: folder, env, encoding: 'utf8' });
+  const [before, after] = text.split('\r\u001b[Krun 1 of 1, case 1 of 1: vxlan-build\r\u001b[K');
+  assert.match(before!, /^\d+ × .*\nNode /s);
+  assert.match(after!, /How long does it take to write a VXLAN header\?/);
+  for (const file of readdirSync(folder)) rmSync(join(folder, file));
+});

@@ -14,7 +14,11 @@ before(() => {
   directory = mkdtempSync(join(tmpdir(), 'vxlane-prepare-'));
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
   const build = 'mkdir -p dist build && cp src/main.ts dist/main.js && echo built >> builds';
-  const manifest = { name: 'once', version: '1.0.0', scripts: { prepare: scripts.prepare, build } };
+  const manifest = {
+    name: 'once',
+    version: '1.0.0',
+    scripts: { prepare: scripts.prepare, setup: scripts.setup, build },
+  };
   for (const name of ['packaging', 'src', 'prefix/lib']) mkdirSync(join(directory, name), { recursive: true });
   writeFileSync(join(directory, 'package.json'), JSON.stringify(manifest));
   writeFileSync(join(directory, 'packaging', 'prepare.mjs'), read('packaging/prepare.mjs'));
@@ -22,13 +26,17 @@ before(() => {
 });
 after(() => rmSync(directory, { recursive: true }));
 
+function npm(...args: string[]): void {
+  const env = { ...process.env, npm_config_prefix: join(directory, 'prefix'), npm_config_offline: 'true' };
+  execFileSync('npm', args, { cwd: directory, env, stdio: 'ignore' });
+}
+
 /** How often it was built meanwhile. */
 function builds(command: 'install' | 'link'): number {
   const log = join(directory, 'builds');
   const count = () => (existsSync(log) ? readFileSync(log, 'utf8').split('\n').length - 1 : 0);
   const earlier = count();
-  const env = { ...process.env, npm_config_prefix: join(directory, 'prefix'), npm_config_offline: 'true' };
-  execFileSync('npm', [command, '--no-audit', '--no-fund'], { cwd: directory, env, stdio: 'ignore' });
+  npm(command, '--no-audit', '--no-fund');
   return count() - earlier;
 }
 
@@ -43,4 +51,15 @@ test('a source that is another is built, and so is what somebody has touched', (
   assert.equal(builds('install'), 1);
   rmSync(join(directory, 'dist'), { recursive: true });
   assert.equal(builds('install'), 1);
+});
+
+test('setup, which demo and test begin with, leaves the lock file as it is, also where this npm would write another', () => {
+  const lock = join(directory, 'package-lock.json');
+  writeFileSync(lock, JSON.stringify({ name: 'by another npm', lockfileVersion: 3, packages: {} }));
+  const before = readFileSync(lock, 'utf8');
+  npm('run', 'setup');
+  assert.equal(readFileSync(lock, 'utf8'), before);
+  builds('install');
+  assert.notEqual(readFileSync(lock, 'utf8'), before, 'one that npm would have written anew');
+  rmSync(lock);
 });
