@@ -289,7 +289,7 @@ export const daemonFailed = (socket: string, cause: unknown) =>
 export const daemonBacklogFull = (socket: string) =>
   new VxlaneError(
     'daemon_failed',
-    `the vxlane daemon on ${socket} does not accept connections, and no more can wait; its log may say why, or try again later`,
+    `the vxlane daemon on ${socket} does not accept connections, and no more can wait: see its log, or try again`,
   );
 
 /** What a client hears of a bug; the daemon's log has the stack. */

@@ -42,7 +42,7 @@ interface Reply {
   readonly text: string;
 }
 
-/** Nothing was done of what was asked for: as the daemon answered, and as Linux does while too many wait for it (EAGAIN). */
+/** Nothing was done of what was asked for. Linux says the same, by EAGAIN, while too many wait for the daemon. */
 const BUSY = 503;
 /** Milliseconds until a daemon that is too busy is asked again: twice as long each time, up to RETRY_MOST_MS. */
 const RETRY_FIRST_MS = 20;

@@ -8,7 +8,7 @@ import { localAddresses } from '../system/link.js';
 import { needsRepair, repair } from './commands/bring-up.js';
 import { follow, letGo, letNamespaceGo, sayVnics } from './commands/follow.js';
 import { ObjectWatch } from './commands/object-watch.js';
-import { type Registry, saveVnic } from './commands/registry.js';
+import { keepVnics, type Registry } from './commands/registry.js';
 import type { ConfigFile } from './config-file/config-file.js';
 import { GuardedParts } from './guarded-parts.js';
 import type { Overlay } from './overlay/overlay.js';
@@ -131,26 +131,18 @@ export class Clockwork {
     sayVnics(this.#registry);
   }
 
-  #inTurn(action: (registry: Registry) => Promise<void>): void {
+  #inTurn(action: (registry: Registry) => Promise<void>): Promise<void> {
     const { serial, log, isEnding } = this.#registry;
-    serial
+    return serial
       .run(async () => {
         if (!isEnding()) await action(this.#registry);
       })
-      .catch((thrown: unknown) => log.error('bug while following an interface', { reason: messageOf(thrown) }));
+      .catch((thrown: unknown) => log.error('bug while following what changed', { reason: messageOf(thrown) }));
   }
 
-  /** After a restart it is to be known which MTU and MAC are the operator's. */
   async #keep(): Promise<void> {
-    const { serial, vnics, log } = this.#registry;
     this.#isKeeping = true;
-    await serial
-      .run(async () => {
-        for (const vnic of vnics.values()) if (!vnic.isKept) await saveVnic(this.#registry, vnic);
-      })
-      .catch((thrown: unknown) =>
-        log.warn('the MTU and the MAC of a VNIC are not kept', { reason: messageOf(thrown) }),
-      );
+    await this.#inTurn(keepVnics);
     this.#isKeeping = false;
   }
 

@@ -38,7 +38,7 @@ import { eventPage } from './commands/event-page.js';
 import { sayVnics } from './commands/follow.js';
 import { lookup } from './commands/lookup.js';
 import { modifyOverlay } from './commands/modify-overlay.js';
-import { byName, emptyRegistry, overlayOf, type Registry, sorted } from './commands/registry.js';
+import { byName, emptyRegistry, keepVnics, overlayOf, type Registry, sorted } from './commands/registry.js';
 import { statsView } from './commands/stats-view.js';
 import { statusView, summary } from './commands/status-view.js';
 import { deleteTarget, flushTargets, setTarget, thaw } from './commands/targets.js';
@@ -211,7 +211,10 @@ export class Daemon implements Controller {
       // Those of overlays that went in a turn before this one, and of those that were to come in one after it.
       await Promise.all([...slots].map((slot) => slot.end()));
       for (const overlay of overlays.values()) overlay.attachment?.upcalls.close();
-      if (!this.#handover.isBegun) await this.#registry.memory.end();
+      if (!this.#handover.isBegun) {
+        await keepVnics(this.#registry);
+        await this.#registry.memory.end();
+      }
       await datapath.close();
       for (const vnic of vnics.values()) vnic.close();
       sockets.closeAll();

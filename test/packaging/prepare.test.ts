@@ -53,7 +53,7 @@ test('a source that is another is built, and so is what somebody has touched', (
   assert.equal(builds('install'), 1);
 });
 
-test('setup, which demo and test begin with, leaves the lock file as it is, also where this npm would write another', () => {
+test('setup leaves the lock file as it is, also where this npm would write another', () => {
   const lock = join(directory, 'package-lock.json');
   writeFileSync(lock, JSON.stringify({ name: 'by another npm', lockfileVersion: 3, packages: {} }));
   const before = readFileSync(lock, 'utf8');

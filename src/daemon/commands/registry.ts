@@ -3,7 +3,7 @@ import { formatEndpoint, parseMac } from '../../address.js';
 import { Taken } from '../../config/rules.js';
 import type { Datapath } from '../../datapath/datapath.js';
 import type { OverlayIndex } from '../../datapath/types.js';
-import { noSuchOverlay, noSuchVnic, notLoaded, type VxlaneError } from '../../errors.js';
+import { messageOf, noSuchOverlay, noSuchVnic, notLoaded, type VxlaneError } from '../../errors.js';
 import type { OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
 import type { FoundPlugin } from '../../search/find.js';
 import { Deadlines } from '../../search/host/deadlines.js';
@@ -179,6 +179,15 @@ function stored(next: OverlaySearch | undefined): Partial<StoredOverlay> {
 export async function saveVnic(registry: Registry, vnic: Vnic): Promise<void> {
   vnic.keeps();
   if (!vnic.identity.temporary) await registry.state.vnics.save(storedVnic(registry, vnic));
+}
+
+/** Saves VNICs that are no more as they were saved: a restart is to know which MTU, MAC and addresses are ours. */
+export async function keepVnics(registry: Registry): Promise<void> {
+  try {
+    for (const vnic of registry.vnics.values()) if (!vnic.isKept) await saveVnic(registry, vnic);
+  } catch (thrown) {
+    registry.log.warn('MTU, MAC and addresses of a VNIC are not kept', { reason: messageOf(thrown) });
+  }
 }
 
 function storedOverlay({ fileOwned }: Registry, overlay: Overlay): StoredOverlay {

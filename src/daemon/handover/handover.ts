@@ -7,7 +7,7 @@
 import type { HandoverRequest, HandoverView } from '../../control/protocol.js';
 import { beingReplaced, handoverRefused } from '../../errors.js';
 import { letTake } from '../../system/descriptors.js';
-import type { Registry } from '../commands/registry.js';
+import { keepVnics, type Registry } from '../commands/registry.js';
 import type { StateClaim } from '../state/lock.js';
 
 /** The other daemon claims the state directory within this time, or has gone. */
@@ -45,6 +45,7 @@ export class Handover {
         `it has ${datapath.workers} workers, each with its own queues, and the other one ${workers}`,
       );
     }
+    await keepVnics(this.#registry);
     await memory.end();
     serial.close(beingReplaced);
     this.#state = 'begun';
