@@ -28,6 +28,7 @@ export const UPCALLS_PER_SECOND_MAX = 1000; // token bucket of one VNIC
 export const LEARNS_PER_SECOND_MAX = 2667; // of one worker, of all overlays; one alone has three quarters
 export const STRANGERS_PER_SECOND_MAX = 200; // times that the host is told of senders that are refused
 export const HELD_STRANGERS_MAX = 32; // keys, of a worker, that wait to know whether a MAC is at its sender
+export const HELD_STRANGERS_BYTES_MAX = HELD_BYTES_PER_KEY_MAX >> 1; // of those waiting for one (overlay, MAC)
 export const VNIC_FILTER_SHIFT = 40; // OVL_VNIC_FILTER has a bit for a MAC: the last 5 of its last byte say which
 export const LEARN_REPEAT_MS = 100; // the host is not told the same again before
 export const LOOKUP_DEADLINE_MS = 3000; // then held frames drop as lookup_timeout
@@ -325,6 +326,7 @@ export const OC_DECAP_FRAMES = OC_ENCAP_BYTES + 8; // u64 datagrams received for
 export const OC_DECAP_BYTES = OC_DECAP_FRAMES + 8; // u64 frame bytes received for it
 export const OC_DROPS = OC_DECAP_BYTES + 8; // u64 per Drop
 export const OC_FRAGMENTS = OC_DROPS + DROP_REASONS_MAX * 8; // u64 datagrams for it that came in fragments, and may
+export const OC_TOKENS = OC_FRAGMENTS + 8; // u32, u32: as VC_TOKENS and VC_REFILLED, of what comes from the underlay
 export const OC_SIZE = OC_FRAGMENTS + 32;
 export const W_OVERLAY_COUNTERS_SIZE = OVERLAYS_MAX * OC_SIZE;
 
@@ -625,7 +627,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 34;
+export const LAYOUT_VERSION = 35;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

@@ -31,6 +31,7 @@ import {
   HELD_FRAME_VNET,
   HELD_FRAME_VNIC,
   HELD_KEYS_MAX,
+  HELD_STRANGERS_BYTES_MAX,
   HELD_STRANGERS_MAX,
   HK_BY_SOURCE,
   HK_FREED,
@@ -51,6 +52,7 @@ import {
 } from '../layout';
 import { hash64 } from '../table/hash';
 import { overlayAt, vnicAt } from '../table/records';
+import { sockaddrIsSameHost } from '../wire/sockaddr';
 import { vnetCopy } from '../wire/virtio';
 import { dropFrames, total } from './counters';
 import { Frame } from './frame';
@@ -93,9 +95,28 @@ export function isHeld(key: u64): bool {
   return heldFrames() != 0 && load<u16>(filterOf(key)) != 0 && find(key) != NONE;
 }
 
-// Whether frames wait to know where this MAC is, which sent them.
-export function isHeldBySource(key: u64): bool {
-  return isHeld(key) && load<u32>(headerOf(find(key)), HK_BY_SOURCE) != 0;
+// Whether frames of this MAC wait that came from this struct sockaddr, whatever its port: to know whether it is there.
+export function isHeldFrom(key: u64, from: usize): bool {
+  if (!isHeld(key)) return false;
+  const slot = find(key);
+  const header = headerOf(slot);
+  if (load<u32>(header, HK_BY_SOURCE) == 0) return false;
+  for (let at = load<u32>(header, HK_RELEASED); at < load<u32>(header, HK_USED); at = heldAfter(slot, at)) {
+    if (sockaddrIsSameHost(arenaOf(slot) + at + HELD_FRAME_FROM, from)) return true;
+  }
+  return false;
+}
+
+// Where in a slot's arena the frame after the one at `at` begins.
+@inline
+export function heldAfter(slot: u32, at: u32): u32 {
+  return at + heldSize(load<u32>(arenaOf(slot) + at, HELD_FRAME_LEN));
+}
+
+// Bytes that a frame of `len` takes.
+@inline
+function heldSize(len: u32): u32 {
+  return (HELD_FRAME + len + 7) & ~7;
 }
 
 function find(key: u64): u32 {
@@ -121,7 +142,7 @@ function holdOf(frame: Frame, key: u64, overlay: u32, vnic: u32, from: usize): D
   if (!hasBytes(overlay, frame.len)) return Drop.hold_full;
   if (known != NONE) return append(known, frame, vnic, from) ? Drop.none : Drop.hold_full;
   const slot = findFree(overlay, from != 0);
-  if (slot == NONE || !upcallAllowed(vnic)) return Drop.upcall_limited;
+  if (slot == NONE || !upcallAllowed(overlay, vnic)) return Drop.upcall_limited;
   if (!upcallMiss(key & 0xffff_ffff_ffff, frame, overlay, vnic)) return Drop.upcall_ring_full;
   open(slot, key);
   append(slot, frame, vnic, from);
@@ -147,24 +168,35 @@ function bytesOf(overlay: u32): u32 {
   return sum;
 }
 
-// A slot for a key of the overlay, if it may have one more. Strangers send what they like, and take few.
+// A slot for a key of the overlay, if it may have one more. Strangers send what they like: they take few, and those of
+// one overlay leave some of these to others.
 function findFree(overlay: u32, isBySource: bool): u32 {
   let found = NONE;
   let free: u32 = 0;
   let own: u32 = 0;
   let bySource: u32 = 0;
+  let ownBySource: u32 = 0;
   for (let slot: u32 = 0; slot < <u32>HELD_KEYS_MAX; slot++) {
     const key = load<u64>(keyAt(slot));
-    if (<u32>(key >> 48) == overlay) own++;
     if (key != 0) {
-      bySource += load<u32>(headerOf(slot), HK_BY_SOURCE);
+      const waits = load<u32>(headerOf(slot), HK_BY_SOURCE);
+      bySource += waits;
+      if (<u32>(key >> 48) != overlay) continue;
+      own++;
+      ownBySource += waits;
       continue;
     }
     free++;
     if (found == NONE && load<u32>(headerOf(slot), HK_FREED) != currentPass()) found = slot;
   }
-  if (isBySource && bySource >= <u32>HELD_STRANGERS_MAX) return NONE;
+  if (isBySource && !isShared(ownBySource, bySource, HELD_STRANGERS_MAX)) return NONE;
   return own < free * SHARE ? found : NONE;
+}
+
+// Whether an overlay that has `own` of the `all` that are taken may take one more.
+@inline
+function isShared(own: u32, all: u32, most: u32): bool {
+  return all < most && own < (most - all) * SHARE;
 }
 
 function open(slot: u32, key: u64): void {
@@ -183,8 +215,8 @@ function append(slot: u32, frame: Frame, vnic: u32, from: usize): bool {
   const header = headerOf(slot);
   const len = frame.len;
   const used = load<u32>(header, HK_USED);
-  const size: u32 = (HELD_FRAME + len + 7) & ~7;
-  if (used + size > <u32>HELD_BYTES_PER_KEY_MAX) return false;
+  const size = heldSize(len);
+  if (used + size > <u32>(from == 0 ? HELD_BYTES_PER_KEY_MAX : HELD_STRANGERS_BYTES_MAX)) return false;
   const held = arenaOf(slot) + used;
   store<u32>(held, len, HELD_FRAME_LEN);
   store<u32>(held, vnic, HELD_FRAME_VNIC);
@@ -234,12 +266,11 @@ export function abandonHeld(): void {
     const key = load<u64>(keyAt(slot));
     if (key == 0) continue;
     const header = headerOf(slot);
-    for (let at = load<u32>(header, HK_RELEASED); at < load<u32>(header, HK_USED); ) {
+    for (let at = load<u32>(header, HK_RELEASED); at < load<u32>(header, HK_USED); at = heldAfter(slot, at)) {
       const held = arenaOf(slot) + at;
       const frames = load<u32>(held, HELD_FRAME_FRAMES);
       const vnic = isSenderThere(held) ? load<u32>(held, HELD_FRAME_VNIC) : 0;
       dropFrames(Drop.worker_restarted, overlayOf(slot, key), vnic, frames);
-      at += (HELD_FRAME + load<u32>(held, HELD_FRAME_LEN) + 7) & ~7;
     }
     freeSlot(slot, key);
   }

@@ -25,7 +25,7 @@ import { decapHeld } from './decap';
 import { flood, floodsUnknown } from './flood';
 import { forward } from './forward';
 import { Frame, takeFrame } from './frame';
-import { arenaOf, freeSlot, headerOf, heldFrames, isSenderThere, keyAt, overlayOf } from './hold';
+import { arenaOf, freeSlot, headerOf, heldAfter, heldFrames, isSenderThere, keyAt, overlayOf } from './hold';
 import { outHasRoom } from './output';
 import { refusedHeld } from './source-check';
 import { nowMs } from './worker';
@@ -41,7 +41,7 @@ function release(slot: u32, key: u64, overlay: u32, value: u32): bool {
     if (!outHasRoom()) return false;
     const held = arena + at;
     const len = load<u32>(held, HELD_FRAME_LEN);
-    at += (HELD_FRAME + len + 7) & ~7;
+    at = heldAfter(slot, at);
     store<u32>(header, at, HK_RELEASED); // first: after a trap, a frame that has met its fate is not dropped again
     const frame = takeHeld(held, len);
     total(C_HELD, -(<u64>frame.frames));

@@ -1,8 +1,9 @@
 // Who may send to an overlay from the underlay. Whoever can reach its port can forge every address inside.
 //
 //  1. a VNIC's own MAC never comes from there, whatever the overlay says: it is a loop or a lie
-//  2. OVL_FLAG_CHECK_VTEP  the outer source address is a VTEP that the overlay knows (table/vteps.ts). Who passed last
-//                          is remembered, so that a run of datagrams of one sender costs one search
+//  2. OVL_FLAG_CHECK_VTEP  the outer source address is a VTEP that the overlay knows (table/vteps.ts), or the source
+//                          MAC was told to be there, which the host notes a moment later. Who passed last is
+//                          remembered, so that a run of datagrams of one sender costs one search
 //  3. OVL_FLAG_CHECK_FDB   and the source MAC lives there: the FDB says so, or nothing of it where nobody can be asked
 //
 // Where a plugin can be asked of a MAC that nothing is known of, the frame waits for the answer (hold.ts): that is how
@@ -13,6 +14,7 @@
 import {
   Drop,
   EP_SOCKADDR,
+  FDB_FLAG_LEARNED,
   FdbKind,
   LEARN_REPEAT_MS,
   OVL_FLAGS,
@@ -28,7 +30,7 @@ import {
   W_STRANGERS,
   W_STRANGER_TOKENS,
 } from '../layout';
-import { fdbIndex, fdbKey, fdbKind, fdbPeek } from '../table/fdb';
+import { fdbFlags, fdbIndex, fdbKey, fdbKind, fdbPeek } from '../table/fdb';
 import { hash64 } from '../table/hash';
 import { endpointAt, overlayAt, vnicAt } from '../table/records';
 import { vtepHash, vtepIsKnown } from '../table/vteps';
@@ -45,7 +47,7 @@ import { takeToken } from './bucket';
 import { drop } from './counters';
 import { floodsUnknown } from './flood';
 import { Frame } from './frame';
-import { holdSource, isHeldBySource } from './hold';
+import { holdSource, isHeldFrom } from './hold';
 import { upcallStranger } from './upcall';
 import { nowMs, w } from './worker';
 
@@ -88,7 +90,7 @@ export function admit(frame: Frame, overlay: u32, from: usize): bool {
   const source = ethSrc(frame.start);
   if (isMulticast(source) || source == 0) return true; // it is refused for that, whoever sent it
   const key = fdbKey(overlay, source);
-  if (isHeldBySource(key)) return !waits(frame, key, overlay, from);
+  if (isHeldFrom(key, from)) return !waits(frame, key, overlay, from);
   const value = <u32>fdbPeek(key);
   const reason = sockaddrCheck(from) ? refusal(overlay, from, value) : Drop.source_unknown;
   if (reason == Drop.none) {
@@ -111,15 +113,23 @@ function remember(from: usize): void {
 function refusal(overlay: u32, from: usize, value: u32): Drop {
   const hash = vtepHash(from);
   const isKnown = vtepIsKnown(overlay, hash);
-  if (!(checks & OVL_FLAG_CHECK_FDB)) return isKnown ? Drop.none : Drop.source_unknown;
-  if (livesAt(value, hash)) return Drop.none;
+  const looksForMac = (checks & OVL_FLAG_CHECK_FDB) != 0;
+  if (isKnown && !looksForMac) return Drop.none;
+  if (livesAt(value, hash)) return isKnown || isTold(value) ? Drop.none : Drop.source_unknown;
+  if (!looksForMac || fdbKind(value) == FdbKind.drop) return Drop.source_unknown;
   if (value == 0) return isKnown && !asks(overlay) ? Drop.none : Drop.source_unknown;
-  return fdbKind(value) == FdbKind.drop ? Drop.source_unknown : Drop.source_elsewhere;
+  return Drop.source_elsewhere;
 }
 
 @inline
 function livesAt(value: u32, hash: u64): bool {
   return fdbKind(value) == FdbKind.remote && vtepHash(endpointAt(fdbIndex(value)) + EP_SOCKADDR) == hash;
+}
+
+// By the plugin or the operator. What was learned makes nobody known, or whoever was let in once would stay.
+@inline
+function isTold(value: u32): bool {
+  return (fdbFlags(value) & FDB_FLAG_LEARNED) == 0;
 }
 
 // Whether somebody can be asked where a MAC is.
@@ -143,8 +153,7 @@ function waits(frame: Frame, key: u64, overlay: u32, from: usize): bool {
 export function refusedHeld(frame: Frame, overlay: u32, from: usize, value: u32): Drop {
   const before = checks;
   checks = load<u32>(overlayAt(overlay), OVL_FLAGS) & CHECKS;
-  const isFine = checks == 0 || livesAt(value, vtepHash(from));
-  const reason = isFine ? Drop.none : refusal(overlay, from, value);
+  const reason = checks == 0 ? Drop.none : refusal(overlay, from, value);
   checks = before;
   if (reason == Drop.none) return Drop.none;
   refuse(frame, fdbKey(overlay, ethSrc(frame.start)), overlay, from);

@@ -8,6 +8,7 @@ import {
   C_UPCALLS,
   Drop,
   EP_SOCKADDR_MAX,
+  OC_TOKENS,
   OVL_INCARNATION,
   REC_ENDPOINT,
   REC_ETHERTYPE,
@@ -36,13 +37,15 @@ import { overlayAt } from '../table/records';
 import { ethDst, ethSrc } from '../wire/ethernet';
 import { innerEtherType, VLAN_TOWER, vlanDepth, vlanId } from '../wire/vlan';
 import { takeToken } from './bucket';
-import { total, vnicCounters } from './counters';
+import { overlayCounters, total, vnicCounters } from './counters';
 import { Frame } from './frame';
 import { w } from './worker';
 
-// Whether the VNIC may cause one more upcall now (token bucket); takes the token. VNIC 0 is the underlay.
-export function upcallAllowed(vnic: u32): bool {
-  return takeToken(vnicCounters(vnic) + VC_TOKENS, UPCALLS_PER_SECOND_MAX);
+// Whether the VNIC may cause one more upcall now (token bucket); takes the token. VNIC 0 is the underlay, which has a
+// bucket in each overlay: who sends to one takes nothing from the others.
+export function upcallAllowed(overlay: u32, vnic: u32): bool {
+  const bucket = vnic == 0 ? overlayCounters(overlay) + OC_TOKENS : vnicCounters(vnic) + VC_TOKENS;
+  return takeToken(bucket, UPCALLS_PER_SECOND_MAX);
 }
 
 // Asks the host where `mac` is. False when the ring is full.
@@ -56,7 +59,7 @@ export function upcallMiss(mac: u64, frame: Frame, overlay: u32, vnic: u32): boo
 
 // Hands a whole frame to a proxy. Answers Drop.none, or why it could not.
 export function upcallFrame(type: Upcall, frame: Frame, overlay: u32, vnic: u32): Drop {
-  if (!upcallAllowed(vnic)) return Drop.upcall_limited;
+  if (!upcallAllowed(overlay, vnic)) return Drop.upcall_limited;
   const record = describe(type, ethDst(frame.start), frame, overlay, vnic, frame.len);
   if (record == 0) return Drop.upcall_ring_full;
   memory.copy(record + REC_FRAME, frame.start, frame.len);

@@ -35,6 +35,12 @@ export function sockaddrLow(sockaddr: usize): u64 {
 }
 
 // Its family and IPv4 address, without the port; of an IPv6 address, family and flow.
+/** Whether two have the same IP address, whatever their ports. */
+@inline
+export function sockaddrIsSameHost(a: usize, b: usize): bool {
+  return sockaddrHigh(a) == sockaddrHigh(b) && sockaddrLow(a) == sockaddrLow(b);
+}
+
 @inline
 export function sockaddrStart(sockaddr: usize): u64 {
   return load<u64>(sockaddr) & WITHOUT_PORT;

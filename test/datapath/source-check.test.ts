@@ -1,52 +1,13 @@
-// Who may send to an overlay: known VTEPs, MACs that live where they send from, senders that the plugin is asked about,
-// and a VNIC's own MAC never; against a slow twin.
+// Who may send to an overlay: known VTEPs, MACs that live where they send from, and a VNIC's own MAC never; against a
+// slow twin. Who is asked about is in source-check-asked.test.ts.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { HELD_STRANGERS_MAX, LEARN_REPEAT_MS, LOOKUP_DEADLINE_MS } from '../../assembly/layout.js';
-import type { OverlayConfig, UpcallRecord } from '../../src/datapath/types.js';
-import { BUILDS, type Build, Core, type Output, OVERLAY } from '../support/core.js';
+import { LEARN_REPEAT_MS } from '../../assembly/layout.js';
+import { BUILDS, Core, OVERLAY } from '../support/core.js';
 import { BROADCAST, datagram, frame } from '../support/frames.js';
-
-const HERE = '02:00:00:00:00:0a';
-const FAR = '02:00:00:00:00:0c';
-const VTEP = '10.0.0.1';
-const OTHER = '10.0.0.2';
-const STRANGER = '10.0.0.9';
-const PORT = 4789;
-
-interface Checked {
-  readonly core: Core;
-  readonly overlay: number;
-  /** Frames of `mac` come from `ip`, one datagram each. */
-  send(mac: string, ip: string, to?: string, count?: number): Output[];
-  know(...ips: string[]): void;
-}
-
-function setUp(build: Build, config: Partial<OverlayConfig> = {}): Checked {
-  const core = new Core(build);
-  const overlay = core.overlay({ sourceCheck: 'vtep', lookup: false, ...config });
-  core.vnic(overlay, HERE);
-  return {
-    core,
-    overlay,
-    send: (mac, ip, to = HERE, count = 1) =>
-      core.decap(
-        Array.from({ length: count }, () => datagram(OVERLAY.vni, frame(to, mac))),
-        { from: ip },
-      ),
-    know: (...ips) => {
-      for (const ip of ips) assert.ok(core.fdb.putVtep(overlay, ip, core.nowMs));
-    },
-  };
-}
-
-const lastByte = (output: Output): number | undefined => ('vnic' in output ? output.frame.at(-1) : undefined);
-const strangers = (records: readonly UpcallRecord[]) =>
-  records.flatMap((record) =>
-    record.kind === 'stranger' ? [`${record.frames} of ${record.mac} at ${record.ip}`] : [],
-  );
+import { FAR, HERE, lastByte, OTHER, PORT, STRANGER, setUp, strangers, VTEP } from './source-checked.js';
 
 for (const build of BUILDS) {
   describe(`source check in the ${build} build`, () => {
@@ -141,58 +102,25 @@ for (const build of BUILDS) {
       assert.deepEqual(core.counters.drops(), { source_elsewhere: 2, source_unknown: 1 });
     });
 
-    it('an unknown sender waits for the plugin: admitted in order if the MAC is there, else dropped', () => {
-      const { core, overlay, send } = setUp(build, { lookup: true });
-      const payload = (n: number) => datagram(OVERLAY.vni, frame(HERE, FAR, { payload: Buffer.alloc(46, n) }));
-      assert.deepEqual(core.decap([payload(1), payload(2)], { from: VTEP }), []);
-      const asked = core.upcalls();
-      assert.deepEqual([asked.length, asked[0]?.kind], [1, 'miss']);
-      assert.equal((asked[0] as { mac: string }).mac, FAR);
-      core.checkBooks();
-      core.remote(overlay, FAR, { ip: VTEP, port: PORT });
-      core.fdb.putVtep(overlay, VTEP, core.nowMs);
-      assert.deepEqual(core.decap([payload(3)], { from: VTEP }), [], 'behind those that wait');
-      assert.deepEqual(core.turn().map(lastByte), [1, 2, 3]);
-      assert.equal(send(FAR, VTEP).length, 1);
-      const liar = '02:00:00:00:00:0e';
-      assert.equal(send(liar, STRANGER).length, 0);
-      core.remote(overlay, liar, { ip: VTEP, port: PORT });
-      assert.deepEqual(core.turn(), []);
-      assert.deepEqual(strangers(core.upcalls()), [`1 of ${liar} at ${STRANGER}`]);
-      assert.deepEqual(core.counters.drops(), { source_unknown: 1 });
-      core.checkBooks();
-    });
-
-    it('the plugin knows no such MAC, or says nothing: dropped; and few wait at once', () => {
-      const { core, overlay, send } = setUp(build, { lookup: true });
-      send(FAR, STRANGER);
-      core.put(overlay, FAR, { kind: 'drop', reason: 'no_such_mac' });
-      assert.deepEqual(core.turn(), []);
-      assert.equal(core.counters.drops().source_unknown, 1);
-      for (let n = 0; n < 100; n++) send(`02:00:00:00:02:${n.toString(16).padStart(2, '0')}`, STRANGER);
-      assert.equal(core.counters.totals().held, HELD_STRANGERS_MAX);
-      assert.equal(core.counters.drops().upcall_limited, 100 - HELD_STRANGERS_MAX);
-      core.nowMs += LOOKUP_DEADLINE_MS;
-      core.turn();
-      assert.equal(core.counters.drops().lookup_timeout, HELD_STRANGERS_MAX);
-      core.checkBooks();
-    });
-
-    it('what a VNIC waits for and what the same MAC sends meanwhile wait together, each for its own', () => {
-      const { core, overlay, send } = setUp(build, { lookup: true });
-      const vnic = core.vnic(overlay, '02:00:00:00:00:0b');
-      core.encap(vnic, [frame(FAR, '02:00:00:00:00:0b')]);
-      send(FAR, VTEP);
-      assert.equal(core.upcalls().length, 1, 'one question');
-      core.remote(overlay, FAR, { ip: VTEP, port: PORT });
-      assert.deepEqual(
-        core
-          .turn()
-          .map((output) => 'vnic' in output)
-          .sort(),
-        [false, true],
-      );
-      core.checkBooks();
+    it('where a MAC was learned does not make its sender known', () => {
+      const flood = { endpoints: [{ ip: VTEP, port: PORT }], unknown: true };
+      for (const sourceCheck of ['vtep', 'fdb'] as const) {
+        const { core, overlay, send, know } = setUp(build, { sourceCheck, flood, learn: true });
+        know(VTEP);
+        assert.ok(
+          core.fdb.put(
+            overlay,
+            FAR,
+            { kind: 'remote', endpoint: { ip: VTEP, port: PORT } },
+            { isLearned: true },
+            core.nowMs,
+          ),
+        );
+        assert.equal(send(FAR, VTEP).length, 1, sourceCheck);
+        core.fdb.removeVtep(overlay, VTEP);
+        assert.equal(send(FAR, VTEP).length, 0, `${sourceCheck}: it is known no more`);
+        assert.deepEqual(core.counters.drops(), { source_unknown: 1 });
+      }
     });
 
     it('any order of knowing, forgetting and sending: what comes through is what a Set says', () => {
@@ -223,7 +151,7 @@ for (const build of BUILDS) {
           } else {
             const place = places.get(step.mac);
             const isThere = place === undefined ? known.has(step.ip) : place === step.ip;
-            const isAdmitted = { off: true, vtep: known.has(step.ip), fdb: isThere }[sourceCheck];
+            const isAdmitted = { off: true, vtep: known.has(step.ip) || place === step.ip, fdb: isThere }[sourceCheck];
             assert.equal(send(step.mac, step.ip).length, isAdmitted ? 1 : 0, `${step.mac} from ${step.ip}`);
           }
         }
