@@ -63,12 +63,13 @@ export const tapsImpossible = (vnics: number, obstacles: readonly string[]) =>
     `the interfaces of ${vnics} VNIC${vnics === 1 ? '' : 's'} cannot be made: ${obstacles.join('; ')}`,
   );
 
-export const tunNotPermitted = (name: string, netns: string | null) =>
+/** `obstacles`: what is known to stand against it, a phrase each. */
+export const tunNotPermitted = (name: string, netns: string | null, obstacles: readonly string[]) =>
   refused(
     'tun_not_permitted',
     `interface ${name}${inNetns(netns)}`,
     'EPERM',
-    'creating or attaching a TAP needs root (CAP_NET_ADMIN)',
+    obstacles.join('; ') || 'creating or attaching a TAP needs root (CAP_NET_ADMIN)',
   );
 
 export const interfaceNameInvalid = (name: string) =>
@@ -120,6 +121,10 @@ export const underlayTapRefused = (reason: string) =>
   new VxlaneError('underlay_tap_refused', `--underlay tap: ${reason}; --underlay auto falls back to sockets`);
 export const cpuRefused = (cpu: number, allowed: readonly number[]) =>
   new VxlaneError('cpu_refused', `--cpus ${cpu}: this process may run on processors ${allowed.join(', ')}`);
+export const noSuchUser = (user: string) =>
+  new VxlaneError('no_such_user', `no such user: ${user}; --user wants one of "getent passwd", or a number`);
+export const userNotToBeHad = (user: string, reason: string) =>
+  new VxlaneError('user_refused', `--user ${user}: ${reason}`);
 export const noSuchGroup = (group: string) =>
   new VxlaneError('no_such_group', `no such group: ${group}; --group wants one of "getent group", or a number`);
 export const socketDiffers = (listen: string, property: string, ours: string, theirs: string) =>
@@ -637,6 +642,9 @@ export const intervalBad = (text: string) =>
 
 export const cpusBad = (text: string) =>
   usage('cpus_bad', `bad processors ${JSON.stringify(text)}: expected numbers and ranges, as in 0,2-5`);
+
+export const capabilitiesBad = (text: string, known: readonly string[]) =>
+  usage('capabilities_bad', `bad capabilities ${JSON.stringify(text)}: expected some of ${known.join(',')}`);
 
 export const macBad = (text: string) => usage('mac_bad', badMac(text).message);
 

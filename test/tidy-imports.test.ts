@@ -222,6 +222,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'src/daemon/events': ['src/control/events'],
   'src/daemon/health': ['src/search/api'],
   'src/daemon/guarded-parts': ['src/daemon/log'],
+  'src/daemon/user': ['src/directory', 'src/errors', 'src/system'],
   'src/daemon/socket-groups': ['src/control', 'src/system'],
   'src/daemon/log': ['src/search/api'],
   'src/daemon/service-manager': ['src/daemon/log', 'src/system'],
@@ -231,7 +232,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'src/cli': ['src/control'],
   'src/cli/completion': ['src/cli/command', 'src/control/request', 'src/search', 'src/overlay-properties'],
   'src/cli/commands/etcd': ['src/cli', 'src/search/plugins'],
-  'src/cli/commands/daemon': ['src/cli', 'src/daemon/main'],
+  'src/cli/commands/daemon': ['src/cli', 'src/daemon/main', 'src/daemon/user'],
   'src/cli/commands/demo': ['src/cli', 'src/demo/demo'],
   'src/main': ['src/cli'],
 };

@@ -1,6 +1,6 @@
 /** Whose members may use the control socket, and for what. */
 import type { Access } from '../control/access.js';
-import { gidOf } from '../system/group.js';
+import { gidOf } from '../system/accounts.js';
 import { peerOf } from '../system/peer.js';
 
 export class SocketGroups {

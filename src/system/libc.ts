@@ -6,8 +6,8 @@
  *  * a small structure is built in a Buffer and goes as `void *`: koffi hands over the Buffer's own bytes, not a copy,
  *    so what the kernel writes is there afterwards.
  *
- * `ioctl` and `open` are variadic in C. They are bound with a fixed list of integer arguments, which the System V
- * calling conventions of x86-64 and arm64 Linux pass in the same registers.
+ * `fcntl`, `ioctl` and `open` are variadic in C. They are bound with a fixed list of integer arguments, which the
+ * System V calling conventions of x86-64 and arm64 Linux pass in the same registers.
  *
  * Every call is synchronous and runs on the calling thread: namespaces and errno belong to the thread.
  */
@@ -148,12 +148,26 @@ export const setns: Call<[fd: number, type: number]> = library.func('setns', 'in
 /** Ends every thread of the process, whatever it is doing. */
 export const exitProcess: (status: number) => void = library.func('_exit', 'void', ['int']);
 export const flock: Call<[fd: number, operation: number]> = library.func('flock', 'int', ['int', 'int']);
-/** Answers errno itself. `found` gets the address of `entry`, or 0 when there is no such group. */
-export const getgrnamR: Call<[name: string, entry: Uint8Array, text: Uint8Array, length: number, found: Uint8Array]> =
-  library.func('getgrnam_r', 'int', ['str', 'void *', 'void *', 'size_t', 'void *']);
+/** Answers errno itself. `found` gets the address of `entry`, or 0 when there is no such account. */
+export type FindAccount = Call<[name: string, entry: Uint8Array, text: Uint8Array, length: number, found: Uint8Array]>;
+const findAccount = (name: string): FindAccount =>
+  library.func(name, 'int', ['str', 'void *', 'void *', 'size_t', 'void *']);
+export const getgrnamR = findAccount('getgrnam_r');
+export const getpwnamR = findAccount('getpwnam_r');
+export const fcntl: Call<[fd: number, operation: number, value: number]> = library.func('fcntl', 'int', [
+  'int',
+  'int',
+  'int',
+]);
+/** Becomes another program, with the same process id and environment; comes back only when it cannot. */
+export const execv: (path: string, argv: readonly (string | null)[]) => number = library.func('execv', 'int', [
+  'str',
+  'const char **',
+]);
 export const strerror: Call<[errno: number], string> = library.func('strerror', 'str', ['int']);
 
 // ---- constants of the kernel's interface, the same on every Linux this runs on ------------------------------------
+export const F_SETFD = 2;
 export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;

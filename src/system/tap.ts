@@ -20,6 +20,7 @@ import {
 import { close as libcClose } from './libc.js';
 import { withNetns } from './netns.js';
 import { setNoQueue, tapQueuesHeld } from './rtnetlink.js';
+import { tapObstacles } from './tap-access.js';
 import { setMark, tapNamed } from './tap-links.js';
 import { isMark } from './tap-search.js';
 import {
@@ -122,7 +123,7 @@ function openQueue({ name, netns }: TapOptions): number {
   if (fd >= 0) return fd;
   const errno = -fd;
   if (errno === ENOENT || errno === ENODEV || errno === ENXIO) throw tunMissing();
-  if (errno === EPERM || errno === EACCES) throw tunNotPermitted(name, netns);
+  if (errno === EPERM || errno === EACCES) throw tunNotPermitted(name, netns, tapObstacles());
   throw systemError(`open ${TUN_DEVICE}`, errno);
 }
 
@@ -130,7 +131,7 @@ function openQueue({ name, netns }: TapOptions): number {
 function attached(answer: number, { name, netns }: TapOptions, existed: boolean): void {
   if (answer === 0) return;
   if (answer === -EBUSY) throw interfaceBusy(name, netns, tapHolder(name));
-  if (answer === -EPERM) throw tunNotPermitted(name, netns);
+  if (answer === -EPERM) throw tunNotPermitted(name, netns, tapObstacles());
   throw systemError(`${existed ? 'attach to' : 'create'} TAP ${name}`, -answer);
 }
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { needsRoot } from '../support/root.js';
+import { read } from '../support/tree.js';
 import { SystemdHost } from './systemd-host.js';
 
 const FILE = `\
@@ -78,6 +79,22 @@ describe('the service under systemd', { skip: needsRoot(), timeout: 280_000 }, (
       run.must('systemctl restart vxlane');
       run.must(`kill -STOP ${run.property('MainPID')}`);
       await until('it is back', isBack);
+      run.must('vxlane wait --for vnic foo0');
+    });
+
+    await t.test('runs as a user of its own, by the drop-in of docs/packages.md', async () => {
+      const dropIn = /```ini\n(\[Service\]\nUser=.*?)```/s.exec(read('docs/packages.md'))![1]!;
+      run.must('systemctl stop vxlane');
+      run.must('useradd --system --no-create-home vxlane-daemon --gid vxlane');
+      run.must('chmod 0666 /dev/net/tun'); // as udev has it on hosts
+      run.must('chgrp vxlane /etc/vxlane/vxlane.yaml');
+      run.must('chmod 0640 /etc/vxlane/vxlane.yaml');
+      run.write('/etc/systemd/system/vxlane.service.d/user.conf', dropIn);
+      run.must('systemctl daemon-reload');
+      run.must('systemctl start vxlane');
+      assert.match(run.must(`ps -o user:20= -p ${run.property('MainPID')}`), /^vxlane-daemon/);
+      const { capabilities } = JSON.parse(run.must('vxlane status --json')).daemon as { capabilities: string[] };
+      assert.deepEqual(capabilities, ['CAP_NET_ADMIN', 'CAP_NET_RAW', 'CAP_BPF']);
       run.must('vxlane wait --for vnic foo0');
     });
 

@@ -28,7 +28,7 @@ describe('without privileges', { skip: needsRoot() }, () => {
        try { openTap({ ...wanted, queues: 1, offload: 'off' }); }
        catch (error) { console.log(error.message); }`,
     );
-    assert.equal(output, 'interface vxt0: creating or attaching a TAP needs root (CAP_NET_ADMIN) (EPERM)');
+    assert.equal(output, 'interface vxt0: this process lacks CAP_NET_ADMIN (EPERM)');
   });
 
   it('the underlay socket takes the buffers it can get', () => {

@@ -75,6 +75,18 @@ export const daemon = defineCommand({
       default: 0,
       help: 'microseconds a worker spins before it sleeps',
     },
+    user: {
+      type: 'text',
+      what: 'user',
+      value: 'USER',
+      help: 'name or number of the user that the daemon becomes, with few capabilities, when root starts it',
+    },
+    capabilities: {
+      type: 'text',
+      what: 'capabilities',
+      value: 'LIST',
+      help: 'with --user: what it keeps; by default net_admin,net_raw,bpf. sys_admin is for VNICs in namespaces',
+    },
     group: {
       type: 'text',
       what: 'group',
@@ -110,6 +122,13 @@ export const daemon = defineCommand({
   positionals: {},
   example: 'vxlane daemon --fdb-size 1048576',
   async run(args, { socket, print }) {
+    if (args.capabilities !== undefined && args.user === undefined) throw optionMissing('user', '--user USER');
+    if (args.user !== undefined) {
+      // Before what the daemon is made of is loaded: that is done again by what this process becomes.
+      const { becomeUser, parseCapabilities } = await import('../../daemon/user.js');
+      const capabilities = args.capabilities === undefined ? null : parseCapabilities(args.capabilities);
+      becomeUser(args.user, capabilities, { stateDir: args['state-dir'], socket });
+    }
     if (args.deep && !args.check) throw optionMissing('check', '--check --deep --config FILE');
     const { checkConfiguration, runDaemon } = await import('../../daemon/main.js');
     if (args.check) {

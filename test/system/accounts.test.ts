@@ -1,8 +1,8 @@
-/** Groups by name and by number, as `getent group` has them. */
+/** Users and groups by name and by number, as `getent` has them. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
-import { gidOf } from '../../src/system/group.js';
+import { gidOf, userOf } from '../../src/system/accounts.js';
 
 test('every group of this host is found by its name', () => {
   const groups = execFileSync('getent', ['group'], { encoding: 'utf8' }).trim().split('\n');
@@ -22,5 +22,25 @@ test('what is neither is refused, and so is the number that would change nothing
   for (const group of ['no-such-group', '', '-1', '0x10', '4294967295', '99999999999']) {
     const message = `no such group: ${group}; --group wants one of "getent group", or a number`;
     assert.throws(() => gidOf(group), { code: 'no_such_group', message });
+  }
+});
+
+test('every user of this host is found by its name, with its first group', () => {
+  const users = execFileSync('getent', ['passwd'], { encoding: 'utf8' }).trim().split('\n');
+  assert.ok(users.length > 0);
+  for (const line of users) {
+    const [name, , uid, gid] = line.split(':');
+    assert.deepEqual(userOf(name as string), { uid: Number(uid), gid: Number(gid), isNamed: true }, line);
+  }
+});
+
+test('a number needs no user of that number', () => {
+  assert.deepEqual(userOf('54321'), { uid: 54321, gid: 54321, isNamed: false });
+});
+
+test('a user that is neither is refused', () => {
+  for (const user of ['no-such-user', '', '-1', '4294967295']) {
+    const message = `no such user: ${user}; --user wants one of "getent passwd", or a number`;
+    assert.throws(() => userOf(user), { code: 'no_such_user', message });
   }
 });
