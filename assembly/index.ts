@@ -1,6 +1,8 @@
 // THE exports. A worker's instance uses start and the engine; the host's own instance, over the same memory, uses
 // start, the tables and the rings. MAC addresses cross as two halves: 16 high bits and 32 low bits.
 
+import { captureStart, wantedOf } from './datapath/capture';
+import { wantedBy } from './datapath/capture-filter';
 import { bookLost } from './datapath/counters';
 import { abandonHeld, heldFrames } from './datapath/hold';
 import { replicationStart } from './datapath/replicate';
@@ -10,7 +12,10 @@ import { receiveStart } from './engine/mmsg/receive';
 import { outputStart } from './engine/output/plan';
 import { abandonCompletions } from './engine/uring/uring';
 import {
+  CAPTURE_CAPACITY,
+  Drop,
   FdbKind,
+  HDR_CAPTURE_FRAME,
   HDR_SOCKADDR,
   HDR_STAMP,
   LAYOUT_STAMP,
@@ -19,7 +24,7 @@ import {
   W_INJECT_RING,
   W_UPCALL_RING,
 } from './layout';
-import { ringAbort, ringRelease } from './ring/spsc';
+import { ringAbort, ringReadIn, ringRelease } from './ring/spsc';
 import { fdbAttach, fdbClock, fdbKey } from './table/fdb';
 import * as table from './table/fdb-write';
 import * as routes from './table/routes';
@@ -54,6 +59,7 @@ export function startWorker(index: u32): void {
   // those records are not read again, as one of them may be what trapped.
   ringAbort(w() + W_UPCALL_RING);
   ringRelease(w() + W_INJECT_RING);
+  captureStart();
   abandonHeld();
   replicationStart();
   abandonCompletions();
@@ -142,4 +148,14 @@ export function fdbLastUse(slot: u32): u32 {
 // The same, when a frame last came from where the slot's entry leads, 0: not since it was written.
 export function fdbLastHeard(slot: u32): u32 {
   return table.fdbLastHeard(slot);
+}
+
+// The next record of a capture ring, 0 when there is none.
+export function captureRead(ring: usize): usize {
+  return ringReadIn(ring, CAPTURE_CAPACITY);
+}
+
+// Which captures want a frame of `len` bytes, which the host has written to HDR_CAPTURE_FRAME and dropped.
+export function captureWanted(len: u32, overlay: u32, vnic: u32, reason: u32): u32 {
+  return wantedOf(wantedBy(HDR_CAPTURE_FRAME, len, overlay), vnic, 0, 0, <Drop>reason);
 }

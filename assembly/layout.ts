@@ -35,6 +35,7 @@ export const LOOKUP_DEADLINE_MS = 3000; // then held frames drop as lookup_timeo
 export const TOO_BIG_PER_SECOND_MAX = 100; // ICMP answers to frames that do not fit their path: of one VNIC
 export const PROXY_FRAME_MAX = 2048; // a frame handed to a proxy is never larger
 export const FRAME_MAX = 9216; // inner Ethernet frame without FCS: MTU 8900 + headers + two tags, and room to spare
+export const CAPTURES_MAX = 8; // clients that frames are mirrored for at a time
 export const VXLAN_HLEN = 8; // bytes of the VXLAN header, RFC 7348 section 5
 export const HEADROOM = 64; // bytes free before every frame; the VXLAN header is built there
 export const VNET_SIZE = 10; // bytes of struct virtio_net_hdr, which a TAP puts before a frame
@@ -125,6 +126,24 @@ export enum Inject {
   flood,
 }
 
+// Record types of the capture ring (worker to host): where a frame was when it was mirrored.
+export enum Capture {
+  pad,
+  from_vnic,
+  to_underlay,
+  from_underlay,
+  to_vnic,
+  dropped, // after it had waited, or was to be copied: it went nowhere
+}
+
+// What became of a frame that came from a VNIC or the underlay; also Drop, beside this.
+export enum Verdict {
+  none,
+  listed, // it leaves, for CAP_OUTPUTS destinations
+  held, // it waits for an answer
+  upcalled, // the host has it
+}
+
 // Whether a worker has to be woken (W_SLEEP), see src/datapath/wakes.ts.
 export enum Sleep {
   awake, // it looks before it sleeps
@@ -152,6 +171,7 @@ export const HASH_KEYS_SIZE = 32;
 export const HDR_CONFIG_GENERATION = HDR_STAMP + CACHE_LINE; // u32, raised when sockets or VNICs change (host)
 export const HDR_STOP = HDR_CONFIG_GENERATION + 4; // u32, 1 asks every worker to end (host)
 export const HDR_TRAP = HDR_STOP + 4; // u32, 1 makes the next worker of the debug build trap (host)
+export const HDR_CAPTURES = HDR_TRAP + 4; // u32, bit n: capture n is on; nothing is mirrored while it is 0 (host)
 export const HDR_FDB_VERSION = HDR_CONFIG_GENERATION + CACHE_LINE; // u32, raised before a way changes keys (host)
 export const HDR_FDB_COUNT = HDR_FDB_VERSION + 4; // u32 live entries (host)
 export const HDR_FDB_VTEPS = HDR_FDB_COUNT + 4; // u32 known VTEPs of overlays, which are no entries (host)
@@ -161,6 +181,18 @@ export const PATHS_MAX = 128; // buckets that a search for room looks at
 // u32 bucket, u32 how it was come by: see fdb-write.ts (host)
 export const HDR_PATHS = HDR_VICTIMS + VICTIMS_MAX * 8;
 export const HDR_SOCKADDR = HDR_PATHS + PATHS_MAX * 8; // 28 bytes sockaddr of the VTEP that is written (host)
+// what each capture wants, written before its bit is set (host)
+export const HDR_CAPTURE_FILTERS = HDR_SOCKADDR + 32; // CAPTURES_MAX of them
+export const CF_OVERLAY = 0; // u32, 0: of any, and of none
+export const CF_OVERLAY_INCARNATION = CF_OVERLAY + 4; // u32
+export const CF_VNIC = CF_OVERLAY_INCARNATION + 4; // u32 a VNIC that sends or gets it, 0: any
+export const CF_VNIC_INCARNATION = CF_VNIC + 4; // u32
+export const CF_MAC = CF_VNIC_INCARNATION + 4; // u64 source or destination, 0: any
+export const CF_ADDRESS = CF_MAC + 8; // 16 bytes: source or destination inside, IPv4 as ::ffff:a.b.c.d; zero: any
+export const CF_REASONS = CF_ADDRESS + 16; // u64 bit per Drop: only what is dropped for one of them; 0: everything
+export const CF_SNAPLEN = CF_REASONS + 8; // u32 bytes of a frame that it wants
+export const CF_SIZE = 64;
+export const HDR_CAPTURE_FRAME = HDR_CAPTURE_FILTERS + CAPTURES_MAX * CF_SIZE; // a frame that the host drops (host)
 export const HDR_SIZE = 8192;
 
 // ---- VNI index: open addressing, slot = VNI + 1 in the low, overlay index in the high 32 bits (host) ------------
@@ -438,7 +470,8 @@ export const OUT_NEXT = OUT_SETTLED + 4; // u32 where the entry is that leaves w
 export const OUT_JOINED = OUT_NEXT + 4; // u32 1: it leaves with an earlier entry
 export const OUT_PAYLOAD = OUT_JOINED + 4; // u32 where the part starts that a joined entry adds
 export const OUT_PAYLOAD_LEN = OUT_PAYLOAD + 4; // u32 bytes of that part
-export const OUT_VNET = OUT_PAYLOAD_LEN + 4 + 2; // 10 bytes struct virtio_net_hdr: what it leaves to its receiver
+export const OUT_DROPPED = OUT_PAYLOAD_LEN + 4; // u16 Drop: why it, or some of it, was lost; see accounting.ts
+export const OUT_VNET = OUT_DROPPED + 2; // 10 bytes struct virtio_net_hdr: what it leaves to its receiver
 export const OUT_SIZE = 64;
 
 // I/O descriptors of the mmsg engine, in the kernel's own layout (64-bit Linux)
@@ -609,7 +642,32 @@ export const QUEUE_NEXT = QUEUE_LARGE + 2; // u16 the queue that has its turn af
 export const QUEUE_SIZE = 16;
 export const W_REPLICA_SMALL = W_REPLICA_QUEUES + (VNICS_MAX + OVERLAYS_MAX) * QUEUE_SIZE;
 export const W_REPLICA_LARGE = W_REPLICA_SMALL + REPLICA_SMALL_MAX * REPLICA_SMALL_SIZE;
-export const W_SIZE = (W_REPLICA_LARGE + REPLICA_LARGE_MAX * REPLICA_LARGE_SIZE + KERNEL_PAGE + -1) & -KERNEL_PAGE;
+// frames that are mirrored for captures: see datapath/capture.ts
+export const CAPTURE_CAPACITY = 1 << 22; // bytes of the ring, a power of two
+// u32 per capture: frames that did not fit the ring, since the start
+export const W_CAPTURE_LOST = W_REPLICA_LARGE + REPLICA_LARGE_MAX * REPLICA_LARGE_SIZE;
+export const W_CAPTURE_RING = W_CAPTURE_LOST + CACHE_LINE; // worker to host
+export const CAP_WANTED = REC_TYPE + 4; // u32 bit per capture that wants it
+export const CAP_REASON = CAP_WANTED + 4; // u32 Drop
+export const CAP_TIME = CAP_REASON + 4; // u64 nanoseconds of the monotonic clock
+export const CAP_OVERLAY = CAP_TIME + 8; // u32, 0: none
+export const CAP_OVERLAY_INCARNATION = CAP_OVERLAY + 4; // u32
+export const CAP_VNIC = CAP_OVERLAY_INCARNATION + 4; // u32 who gets it (to_vnic) or sent it, 0: the underlay
+export const CAP_VNIC_INCARNATION = CAP_VNIC + 4; // u32
+export const CAP_HEADER = CAP_VNIC_INCARNATION + 4; // u64 the VXLAN header as it stands on the wire
+export const CAP_SOCKADDR = CAP_HEADER + 8; // 28 bytes sockaddr of the VTEP it comes from or goes to; 0: not known
+export const CAP_SOURCE = CAP_SOCKADDR + 32; // u32 socket * SOURCES_MAX + which of its source ports
+export const CAP_MARK = CAP_SOURCE + 4; // u32 MARK_* of what leaves, or what arrival() said
+export const CAP_FRAMES = CAP_MARK + 4; // u32 frames it is on the wire
+export const CAP_LEN = CAP_FRAMES + 4; // u32 bytes of it
+export const CAP_BYTES = CAP_LEN + 4; // u32 of those, the ones that are here
+export const CAP_VERDICT = CAP_BYTES + 4; // u32 Verdict
+export const CAP_OUTPUTS = CAP_VERDICT + 4; // u32 where to it was listed, 0: nowhere
+export const CAP_TO_VNIC = CAP_OUTPUTS + 4; // u32 the first of these, 0: ...
+export const CAP_TO_SOCKADDR = CAP_TO_VNIC + 4; // 28 bytes ... sockaddr of that endpoint
+export const CAP_DATA = CAP_TO_SOCKADDR + 32; // the frame
+export const W_CAPTURE_END = W_CAPTURE_RING + RING_DATA + CAPTURE_CAPACITY;
+export const W_SIZE = (W_CAPTURE_END + KERNEL_PAGE + -1) & -KERNEL_PAGE;
 
 // ---- FDB: bucketized cuckoo hashing; the place is in HDR_FDB_BASE ---------------------------------------------------
 // A key may stand in any way of two buckets, which its hash names. How it is read and written: table/fdb.ts.
@@ -627,7 +685,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 35;
+export const LAYOUT_VERSION = 36;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

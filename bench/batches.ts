@@ -72,6 +72,7 @@ export const RECEIVED = RX_MAX;
 export const RUN_BATCHES = 256;
 
 export interface Batches {
+  readonly views: Views;
   readonly worker: DatapathExports;
   readonly socket: number;
   /** The VNIC that sends in the encap bench. */
@@ -146,6 +147,7 @@ export function prepareBatches(shape: Shape = {}): Batches {
   const nextVnics = (): number => nextKeys() % DRAWN_VNICS_COUNT;
   const counter = (offset: number): bigint => views.u64[(WORKERS_BASE + W_COUNTERS + offset) >> 3]!;
   return {
+    views,
     worker,
     socket,
     vnic: vnics[0]!,

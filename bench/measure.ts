@@ -14,6 +14,8 @@ export interface Row {
   run(): void;
   /** Index of the row that does the same without what is asked about; it is subtracted. Default: the first row. */
   readonly baseline?: number;
+  /** Index of the row whose time this one's is divided by. */
+  readonly ratioTo?: number;
   /** Bytes one operation works on: the answer is then also a rate. */
   readonly bytes?: number;
 }
@@ -49,7 +51,8 @@ export async function measure(question: Question): Promise<void> {
   const rows = question.rows.map((row, index): RowResult => {
     const baseline = row.baseline ?? 0;
     const net = baseline === index ? null : times[index]!.median - times[baseline]!.median;
-    return { name: row.name, ...times[index]!, net, bytes: row.bytes ?? null };
+    const ratio = row.ratioTo === undefined ? {} : { ratio: times[index]!.median / times[row.ratioTo]!.median };
+    return { name: row.name, ...times[index]!, net, bytes: row.bytes ?? null, ...ratio };
   });
   const { operation, setting, isRate = false } = question;
   const result: CaseResult = { question: question.question, operation, setting, isRate, rows };

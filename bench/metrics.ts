@@ -38,7 +38,10 @@ for (let vni = 1; vni <= overlays; vni++) {
   await daemon.createOverlay({ name, encap: 'vxlan', vni, search: 'direct', temporary: true, properties });
 }
 // Indexes of the datapath begin at 1.
-for (let index = 1; index <= overlays; index++) for (const reason of REASONS) datapath.countDrop(index, reason);
+const record = { kind: 'arp', overlay: 0, vnic: 0, sourceMac: '', vlan: 0, frame: new Uint8Array(0) } as const;
+for (let index = 1; index <= overlays; index++) {
+  for (const reason of REASONS) datapath.countDrop(index, reason, record);
+}
 
 /** Of this thread: on a machine that does other things as well it says more than the clock. */
 const cpuMs = (): number =>

@@ -11,7 +11,7 @@ export interface RowResult {
   /** Median without the median of the baseline row; null for a baseline. */
   readonly net: number | null;
   readonly bytes: number | null;
-  /** To the row before, where that is what is asked for. */
+  /** To another row, mostly the one before, where that is what is asked for. */
   readonly ratio?: number | null;
   readonly samples: number;
   /** Half the distance of the slowest to the fastest process, as a part of the median; only over several processes. */

@@ -240,6 +240,9 @@ export const httpUnusable = (address: string, cause: unknown) =>
 export const tooManyConnections = (open: number) =>
   new VxlaneError('too_many_connections', `the daemon serves ${open} connections already, all it can; try again later`);
 
+export const tooManyCaptures = (most: number) =>
+  new VxlaneError('too_many_captures', `${most} captures run already, all that may; end one, or try again later`);
+
 export const tooManyStreams = (open: number) =>
   new VxlaneError('too_many_streams', `${open} clients follow events already, all that may; try again later`);
 

@@ -36,6 +36,7 @@ import {
   W_OVERLAY_COUNTERS,
   W_VNIC_COUNTERS,
 } from '../layout';
+import { captureDropped, isCapturing } from './capture';
 import { Frame } from './frame';
 import { w } from './worker';
 
@@ -65,8 +66,8 @@ function isExpected(reason: Drop): bool {
 }
 
 // The fate of a frame that goes nowhere. `vnic` is its sender, 0 when it came from the underlay.
-@inline
 export function drop(frame: Frame, reason: Drop, overlay: u32, vnic: u32): void {
+  if (isCapturing()) captureDropped(frame, reason, overlay, vnic);
   dropFrames(reason, overlay, vnic, frame.frames);
 }
 

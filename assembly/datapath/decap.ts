@@ -53,6 +53,7 @@ import {
   noteUnknownVni,
   overlayCounters,
 } from './counters';
+import { captureReceived, captureVerdict, isCapturing } from './capture';
 import { refusedTags, stripTags } from './encap';
 import { floodsUnknown } from './flood';
 import { forward } from './forward';
@@ -108,6 +109,14 @@ export function decapOffloaded(datagram: usize, len: u32, vnet: usize, socket: u
 
 // Its VXLAN header stands before it.
 function decapTaken(frame: Frame, truncated: bool, socket: u32, from: usize): bool {
+  const captures = isCapturing();
+  if (captures) captureReceived(frame, socket, from, arrival());
+  decide(frame, truncated, socket, from);
+  if (captures) captureVerdict(frame);
+  return true;
+}
+
+function decide(frame: Frame, truncated: bool, socket: u32, from: usize): bool {
   if (!ethCheck(frame.len)) return dropped(frame, Drop.truncated, 0);
   if (truncated) return dropped(frame, Drop.oversized, 0);
   const datagram = frame.start - VXLAN_HLEN;

@@ -47,6 +47,7 @@ import { ethCheck, ethDst, ethSrc, isMulticast } from '../wire/ethernet';
 import { stripTag, VLAN_HLEN, VLAN_TOWER, VLAN_TRUNCATED } from '../wire/vlan';
 import { vnetShift } from '../wire/virtio';
 import { isAnnouncement } from './announce';
+import { captureSent, captureVerdict, isCapturing } from './capture';
 import { Class, classify } from './classify';
 import { countCopy, countEncapIn, drop } from './counters';
 import { flood, floodsUnknown, hasFloodList } from './flood';
@@ -71,12 +72,15 @@ export function encapReads(vnic: u32, from: u32, count: u32): u32 {
   lookUp(overlay, from, count);
   const first = readAt(from);
   const end = readAt(count);
+  const captures = isCapturing();
   let frames: u32 = 0;
   let bytes: u32 = 0;
   let read = first;
   for (; read < end && outHasRoom(); read += LOOKUP_SIZE) {
     const frame = frameOf(load<u32>(read, READ_AT), load<u32>(read, READ_LEN));
+    if (captures) captureSent(frame, overlay, vnic);
     encapFrame(frame, load<u64>(read, LOOKUP_KEY), load<u32>(read, LOOKUP_VALUE), sender, policy, overlay, vnic);
+    if (captures) captureVerdict(frame);
     frames += frame.frames;
     bytes += frame.bytes;
   }

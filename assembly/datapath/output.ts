@@ -82,7 +82,7 @@ function append(frame: Frame, overlay: u32, sender: u32): usize {
   store<u32>(out, frame.frames, OUT_FRAMES);
   store<u32>(out, frame.bytes, OUT_BYTES);
   v128.store(out, i64x2.splat(0), OUT_SETTLED); // and OUT_NEXT, OUT_JOINED, OUT_PAYLOAD
-  store<u32>(out, 0, OUT_PAYLOAD_LEN);
+  store<u64>(out, 0, OUT_PAYLOAD_LEN); // and OUT_DROPPED, and what vnetCopy writes
   vnetCopy(out + OUT_VNET, frame.vnet);
   return out;
 }

@@ -23,7 +23,8 @@ import { countDecapIn, drop, expectDatagrams, expectFrames } from '../datapath/c
 import { decapOffloaded } from '../datapath/decap';
 import { encapReads } from '../datapath/encap';
 import { takeComplete } from '../datapath/frame';
-import { arriveWith } from '../datapath/arrival';
+import { arrival, arriveWith } from '../datapath/arrival';
+import { captureReceived, captureVerdict, isCapturing } from '../datapath/capture';
 import { outHasRoom } from '../datapath/output';
 import { readAt } from '../datapath/reads';
 import { w } from '../datapath/worker';
@@ -95,25 +96,31 @@ function decapRead(at: usize, len: u32): bool {
   const datagram = frame + udp + UDP_HLEN;
   const length = udpLength(frame + udp) - UDP_HLEN;
   const socket = socketOf(udpDstPort(frame + udp));
-  if (socket == 0) return refused(datagram, length, Drop.unknown_vni);
-  const from = w() + W_TUNNEL_NAME;
   arriveWith(isIpv4() ? ipv4Tos(frame + ETH_HLEN) : ipv6TrafficClass(frame + ETH_HLEN));
+  if (socket == 0) return refused(datagram, length, Drop.unknown_vni, 0);
+  const from = w() + W_TUNNEL_NAME;
   if (!tunnelVnetIsTunnel(at) && vnetGsoType(at) == VNET_GSO_UDP_L4) {
     if (!isResumed()) expectDatagrams(datagramsOf(length, vnetGsoSize(at)));
     return decapMessage(datagram, length, vnetGsoSize(at), false, socket, from);
   }
-  if (!isVerified(at, frame, socket)) return refused(datagram, length, Drop.bad_outer_checksum);
+  if (!isVerified(at, frame, socket)) {
+    return refused(datagram, length, Drop.bad_outer_checksum, socket);
+  }
   tunnelVnetInner(at, at, udp + UDP_HLEN + VXLAN_HLEN);
   if (!vnetIsClear(at)) return decapOffloaded(datagram, length, at, socket, from);
   expectDatagrams(1);
   return decapMessage(datagram, length, 0, false, socket, from);
 }
 
-function refused(datagram: usize, len: u32, reason: Drop): bool {
-  const frame = takeComplete(datagram, len);
+// Its sender is at W_TUNNEL_NAME.
+function refused(datagram: usize, len: u32, reason: Drop, socket: u32): bool {
+  const frame = takeComplete(datagram + VXLAN_HLEN, max(len, VXLAN_HLEN) - VXLAN_HLEN);
   expectDatagrams(1);
   countDecapIn(frame, 1, len);
+  const captures = isCapturing();
+  if (captures) captureReceived(frame, socket, w() + W_TUNNEL_NAME, arrival());
   drop(frame, reason, 0, 0);
+  if (captures) captureVerdict(frame);
   return true;
 }
 

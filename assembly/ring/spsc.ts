@@ -17,7 +17,6 @@ import {
 } from '../layout';
 
 const PAD: u32 = 0;
-const OFFSET_MASK: u32 = RING_CAPACITY - 1;
 
 @inline
 function align8(size: u32): u32 {
@@ -26,18 +25,24 @@ function align8(size: u32): u32 {
 
 // Room for a record of `size` bytes, its REC_SIZE and REC_TYPE written; 0 when the ring is full.
 export function ringReserve(ring: usize, type: u32, size: u32): usize {
-  assert(size <= <u32>(RING_CAPACITY / 4));
+  return ringReserveIn(ring, RING_CAPACITY, type, size);
+}
+
+// The same in a ring of `capacity` bytes, a power of two.
+@inline
+export function ringReserveIn(ring: usize, capacity: u32, type: u32, size: u32): usize {
+  assert(size <= capacity / 4);
   const whole = align8(size);
   let at = load<u32>(ring, RING_RESERVED);
-  const untilEnd = <u32>RING_CAPACITY - (at & OFFSET_MASK);
+  const untilEnd = capacity - (at & (capacity - 1));
   const padding: u32 = untilEnd < whole ? untilEnd : 0;
-  const free = <u32>RING_CAPACITY - (at - atomic.load<u32>(ring, RING_TAIL));
+  const free = capacity - (at - atomic.load<u32>(ring, RING_TAIL));
   if (free < padding + whole) return 0;
   if (padding > 0) {
-    writeHeader(ring + RING_DATA + (at & OFFSET_MASK), PAD, padding);
+    writeHeader(ring + RING_DATA + (at & (capacity - 1)), PAD, padding);
     at += padding;
   }
-  const record = ring + RING_DATA + (at & OFFSET_MASK);
+  const record = ring + RING_DATA + (at & (capacity - 1));
   writeHeader(record, type, whole);
   store<u32>(ring, at + whole, RING_RESERVED);
   return record;
@@ -65,10 +70,16 @@ export function ringUsed(ring: usize): u32 {
 
 // The next published record, 0 when there is none.
 export function ringRead(ring: usize): usize {
+  return ringReadIn(ring, RING_CAPACITY);
+}
+
+// The same of a ring of `capacity` bytes.
+@inline
+export function ringReadIn(ring: usize, capacity: u32): usize {
   while (true) {
     const at = load<u32>(ring, RING_READ);
     if (at == atomic.load<u32>(ring, RING_HEAD)) return 0;
-    const record = ring + RING_DATA + (at & OFFSET_MASK);
+    const record = ring + RING_DATA + (at & (capacity - 1));
     store<u32>(ring, at + load<u32>(record, REC_SIZE), RING_READ);
     if (load<u32>(record, REC_TYPE) != PAD) return record;
   }

@@ -91,7 +91,7 @@ export class Clockwork {
       else if (record.kind === 'learn') attachment?.flooding.learner.heard(record.mac, record.ip, now());
       else if (record.kind === 'stranger') attachment?.refused(record, now());
       else if (attachment) attachment.upcalls.handle(record);
-      else if (record.kind !== 'miss') datapath.countDrop(0, 'overlay_gone');
+      else if (record.kind !== 'miss') datapath.countDrop(0, 'overlay_gone', record);
     } catch (thrown) {
       log.error('bug while handling an upcall', { stack: thrown instanceof Error ? thrown.stack : thrown });
     }

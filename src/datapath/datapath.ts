@@ -15,6 +15,8 @@ import {
 import { type Endpoint, formatEndpoint } from '../address.js';
 import { fdbFull, tableFull } from '../errors.js';
 import { errnoName } from '../system/errno.js';
+import type { CapturedFrame, CaptureFilter, OpenCapture } from './capture-types.js';
+import { Captures } from './captures.js';
 import { Counters, type WorkerCounter } from './counters.js';
 import { Destinations } from './destinations.js';
 import { Endpoints, type Interned } from './endpoints.js';
@@ -33,6 +35,7 @@ import type {
   OverlayCounters,
   OverlayIndex,
   PathMtu,
+  ProxyUpcall,
   Route,
   SocketConfig,
   SocketIndex,
@@ -99,6 +102,7 @@ export class Datapath {
   readonly #rings: Rings[];
   readonly #workers: Workers;
   readonly #destinations: Destinations;
+  readonly #captures: Captures;
   readonly #log: DatapathOptions['log'];
   #underlayMac = '';
   readonly #vnis = new Map<OverlayIndex, number>();
@@ -145,6 +149,7 @@ export class Datapath {
       fdb: this.#fdb,
       quiesce: () => this.#workers.quiesce(),
     });
+    this.#captures = new Captures(this.#datapath, this.#views, options.workers, () => this.#workers.quiesce());
     for (const rings of this.#rings) void rings.readAll((record) => this.onUpcall(record));
   }
 
@@ -387,8 +392,20 @@ export class Datapath {
     return injected;
   }
 
-  countDrop(overlay: OverlayIndex, reason: DropReason): void {
+  /** `record`: the frame, which a VNIC had sent. */
+  countDrop(overlay: OverlayIndex, reason: DropReason, record: ProxyUpcall): void {
     this.#counters.countDrop(overlay, reason);
+    this.#captures.dropped(overlay, record.vnic, record.frame, reason, process.hrtime.bigint());
+  }
+
+  /** Frames as they pass, from now on; see {@link Captures.open}. */
+  capture(filter: CaptureFilter, onFrame: (frame: CapturedFrame) => void): OpenCapture {
+    return this.#captures.open(filter, onFrame);
+  }
+
+  /** Captures that are open. */
+  get captureCount(): number {
+    return this.#captures.count;
   }
 
   countAnswered(): void {
@@ -474,6 +491,7 @@ export class Datapath {
   /** Stops the workers. The descriptors of sockets and TAPs stay open: they are the caller's. */
   async close(): Promise<void> {
     for (const rings of this.#rings) rings.close();
+    this.#captures.stop();
     await this.#workers.stop();
   }
 }

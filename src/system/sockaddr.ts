@@ -29,6 +29,11 @@ export function sockaddrOf(endpoint: Endpoint, scope = 0): Uint8Array {
   return address;
 }
 
+/** Address, canonical, and port of a `struct sockaddr_in` or `sockaddr_in6`. */
+export function endpointOfSockaddr(sockaddr: Uint8Array): Endpoint {
+  return { ip: ipOfSockaddr(sockaddr), port: (sockaddr[PORT]! << 8) | sockaddr[PORT + 1]! };
+}
+
 /** The canonical address in a `struct sockaddr_in` or `sockaddr_in6`. */
 export function ipOfSockaddr(sockaddr: Uint8Array): string {
   const isIpv4 = sockaddr[0] === AF_INET; // the low byte of the family; the high one is 0

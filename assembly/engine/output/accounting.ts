@@ -14,6 +14,7 @@ import {
   OC_ENCAP_BYTES,
   OC_ENCAP_FRAMES,
   OUT_BYTES,
+  OUT_DROPPED,
   OUT_ENDPOINT,
   OUT_FRAMES,
   OUT_MARK,
@@ -112,11 +113,10 @@ function dropMessage(message: usize, reason: Drop): void {
   const frames = load<u32>(message, TX_FRAMES);
   let out = <usize>load<u32>(message, TX_OUT);
   const head = out;
-  if (load<u32>(head, OUT_NEXT) == 0) {
-    dropFrames(reason, load<u16>(out, OUT_OVERLAY), load<u32>(out, OUT_SENDER), frames);
-  } else {
+  if (load<u32>(head, OUT_NEXT) == 0) lose(out, reason, frames);
+  else {
     for (let left = frames; left > 0; left--) {
-      dropFrames(reason, load<u16>(out, OUT_OVERLAY), load<u32>(out, OUT_SENDER), 1);
+      lose(out, reason, 1);
       out = load<u32>(out, OUT_NEXT);
     }
   }
@@ -124,6 +124,12 @@ function dropMessage(message: usize, reason: Drop): void {
   if (reason != Drop.exceeds_pmtu) return;
   sawTooLong();
   upcallTooLong(load<u32>(head, OUT_ENDPOINT));
+}
+
+// `frames` of an entry go nowhere.
+function lose(out: usize, reason: Drop, frames: u32): void {
+  store<u16>(out, <u16>reason, OUT_DROPPED);
+  dropFrames(reason, load<u16>(out, OUT_OVERLAY), load<u32>(out, OUT_SENDER), frames);
 }
 
 // The kernel has taken every message; with `failures`, TX_RESULT has what it refused one with (uring engine).
@@ -211,7 +217,7 @@ function settleTunnel(out: usize, result: i32): void {
     countEndpoint(load<u32>(out, OUT_ENDPOINT), frames, bytes);
     return countSent(load<u16>(out, OUT_OVERLAY), frames, bytes);
   }
-  dropFrames(dropOfErrno(-result), load<u16>(out, OUT_OVERLAY), load<u32>(out, OUT_SENDER), frames);
+  lose(out, dropOfErrno(-result), frames);
 }
 
 @inline
@@ -224,7 +230,7 @@ function settleDelivery(out: usize, isLost: bool): void {
 @inline
 function settle(out: usize, settled: u32, frames: u32, bytes: u32, isLost: bool): void {
   store<u32>(out, settled, OUT_SETTLED);
-  if (isLost) return dropFrames(Drop.tap_error, load<u16>(out, OUT_OVERLAY), load<u32>(out, OUT_SENDER), frames);
+  if (isLost) return lose(out, Drop.tap_error, frames);
   deliveredFrames += frames;
   deliveredBytes += bytes;
   const counters = vnicCounters(load<u32>(out, OUT_VNIC));

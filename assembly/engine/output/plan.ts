@@ -21,6 +21,7 @@ import {
   W_OUT_PLANNED,
 } from '../../layout';
 import { coalesce, coalesceBegin, coalesceEnd } from './gro-list';
+import { isCapturing } from '../../datapath/capture';
 import { kindsOf } from '../../offload/gro';
 import { outAt, outForget, outIsPlain } from '../../datapath/output';
 import { w } from '../../datapath/worker';
@@ -28,6 +29,7 @@ import { VNET_GSO_NONE, vnetGsoType } from '../../wire/virtio';
 import { deliveriesBegin, deliveriesEnd, emitDelivery } from './tap-writes';
 import { settleDoubt } from './doubt';
 import { chain, chainClose, chainsBegin, chainsStart } from './gso-chains';
+import { mirrorList } from './mirror';
 import { emitTunnel, isTunnel, planTunnel, tunnelIsWanted, tunnelStart } from './tunnel-writes';
 import { emitChain, emitLone, emitSegments, maySegment, messagesBegin, messagesEnd, messagesStart } from './messages';
 
@@ -58,7 +60,10 @@ export function prepare(): u32 {
   while (out < end && emitEntry(out)) out += OUT_SIZE;
   store<u32>(w() + W_OUT_EMITTED, load<u32>(w() + W_OUT_EMITTED) + <u32>(out - first) / OUT_SIZE);
   const emitted = messagesEnd() + deliveriesEnd();
-  if (emitted == 0) forgetList();
+  if (emitted == 0) {
+    if (isCapturing()) mirrorList(count);
+    forgetList();
+  }
   return emitted;
 }
 

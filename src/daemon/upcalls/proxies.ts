@@ -36,8 +36,8 @@ export class Proxies {
 
   handle(record: ProxyUpcall): void {
     const vnic = this.#options.overlay.vnics.get(record.vnic);
-    if (vnic === undefined) this.#count('overlay_gone');
-    else if (this.#inFlight >= PROXY_QUESTIONS_MAX) this.#count('upcall_limited');
+    if (vnic === undefined) this.#count('overlay_gone', record);
+    else if (this.#inFlight >= PROXY_QUESTIONS_MAX) this.#count('upcall_limited', record);
     else void this.#finish(record, vnic);
   }
 
@@ -83,7 +83,7 @@ export class Proxies {
     const result = await this.#answer(record, vnic).catch((thrown: unknown) => this.#failed(thrown));
     this.#inFlight--;
     durations.proxy.observe(now() - askedAtMs);
-    this.#count(result !== null && this.#isClosed ? 'overlay_gone' : result);
+    this.#count(result !== null && this.#isClosed ? 'overlay_gone' : result, record);
   }
 
   #answer(record: ProxyUpcall, vnic: LocalVnic): Promise<Result> {
@@ -199,10 +199,10 @@ export class Proxies {
     return thrown.isTimeout ? 'lookup_timeout' : 'lookup_failed';
   }
 
-  #count(result: Result): void {
+  #count(result: Result, record: ProxyUpcall): void {
     const { datapath, overlay } = this.#options;
     if (result === null) datapath.countAnswered();
     // the index of an overlay that is gone may be another's by now
-    else datapath.countDrop(this.#isClosed ? 0 : overlay.index, result);
+    else datapath.countDrop(this.#isClosed ? 0 : overlay.index, result, record);
   }
 }

@@ -1,5 +1,5 @@
 /** What questions and proxies need of their surroundings. */
-import type { DropReason, OverlayIndex, VnicIndex } from '../../datapath/types.js';
+import type { DropReason, OverlayIndex, ProxyUpcall, VnicIndex } from '../../datapath/types.js';
 import type { MtuOption } from '../../proxy/dhcp-mtu.js';
 import type { PluginLog, Target } from '../../search/api.js';
 import type { Askable } from '../../search/host/types.js';
@@ -12,7 +12,7 @@ export interface UpcallDatapath extends Fdb {
   deliver(vnic: VnicIndex, frame: Uint8Array): boolean;
   encap(vnic: VnicIndex, frame: Uint8Array): boolean;
   flood(vnic: VnicIndex, frame: Uint8Array): boolean;
-  countDrop(overlay: OverlayIndex, reason: DropReason): void;
+  countDrop(overlay: OverlayIndex, reason: DropReason, record: ProxyUpcall): void;
   countAnswered(): void;
 }
 
