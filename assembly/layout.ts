@@ -90,6 +90,13 @@ export enum Drop {
   source_local,
   source_unknown,
   source_elsewhere,
+  spoofed_lladdr,
+  spoofed_ip,
+  spoofed_dhcp,
+  rogue_dhcp,
+  rogue_ra,
+  restricted_type,
+  bad_headers,
 }
 // Bits of the reasons that say nothing of trouble: what hosts send unasked, and nobody misses where nothing is flooded.
 export const DROPS_EXPECTED = (1 << Drop.host_chatter) | (1 << Drop.arp_gratuitous) | (1 << Drop.owner_answers);
@@ -258,13 +265,32 @@ export const VNIC_OVERLAY = VNIC_MAC + 8; // u32 overlay index
 export const VNIC_FLAGS = VNIC_OVERLAY + 4; // u32 VNIC_FLAG_*, 0 = slot is free
 export const VNIC_NEXT = VNIC_FLAGS + 4; // u32 next VNIC of the same overlay, 0 ends the list
 export const VNIC_INCARNATION = VNIC_NEXT + 4; // u32 as OVL_INCARNATION
+export const VNIC_PROTECTION = VNIC_INCARNATION + 4; // u32 where its protection in force is; 0: it never had one
 export const VNIC_SIZE = 64;
 export const VNIC_FLAG_LIVE = 1;
 export const VNIC_FLAG_ANY_MAC = 2;
+export const VNIC_FLAG_PROTECTED = 4; // its frames are looked at, see datapath/protect.ts
 export const VNICS_SIZE = VNICS_MAX * VNIC_SIZE;
 
+// ---- link protection: what frames of a VNIC may say (all written by host) -------------------------------------------
+// Two a VNIC: one in force, which is not written, and one to write the next into.
+export const PROTECTIONS_BASE = VNICS_BASE + VNICS_SIZE;
+export const ALLOWED_MAX = 32; // prefixes of each family
+export const PROT_FLAGS = 0; // u32 PROTECT_*
+export const PROT_IPV4_COUNT = PROT_FLAGS + 4; // u32
+export const PROT_IPV6_COUNT = PROT_IPV4_COUNT + 4; // u32
+export const PROT_IPV4 = CACHE_LINE; // u32 network and u32 mask of each prefix, as numbers
+export const PROT_IPV6 = PROT_IPV4 + ALLOWED_MAX * 8; // u64[2] network and u64[2] mask of each, high and low
+export const PROT_SIZE = PROT_IPV6 + ALLOWED_MAX * 32;
+export const PROTECTIONS_SIZE = 2 * VNICS_MAX * PROT_SIZE;
+export const PROTECT_MAC = 1;
+export const PROTECT_IP = 2;
+export const PROTECT_DHCP = 4;
+export const PROTECT_RA = 8;
+export const PROTECT_RESTRICTED = 16;
+
 // ---- underlay sockets (all written by host) -------------------------------------------------------------------------
-export const SOCKETS_BASE = VNICS_BASE + VNICS_SIZE;
+export const SOCKETS_BASE = PROTECTIONS_BASE + PROTECTIONS_SIZE;
 export const SOCK_LIVE = 0; // u32, 0 = slot is free
 export const SOCK_SOURCES = SOCK_LIVE + 4; // u32 source ports it sends from, up to SOURCES_MAX; 0: it only receives
 export const SOCK_OWNER = SOCK_SOURCES + 4; // u32 the socket to whose overlays belongs what arrives here, mostly itself
@@ -685,7 +711,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 36;
+export const LAYOUT_VERSION = 37;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

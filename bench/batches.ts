@@ -33,6 +33,7 @@ import type { Views } from '../src/datapath/memory.js';
 import { compileModule, type DatapathExports, instantiate } from '../src/datapath/module.js';
 import { Tables } from '../src/datapath/tables.js';
 import type { OverlayConfig } from '../src/datapath/types.js';
+import { PROTECTIONS } from '../src/link-protection.js';
 import { DEFAULT_OUTER } from '../src/outer-header.js';
 import { sockaddrOf } from '../src/system/sockaddr.js';
 import { RECEIVE_HLEN, RECEIVE_PAYLOAD_LEN, Ring } from './ring.js';
@@ -52,6 +53,8 @@ const DRAWN = SCRATCH + (16 << 20);
 const DRAWN_COUNT = 1 << 20;
 const DRAWN_VNICS_COUNT = 1 << 19;
 const SENDERS = DRAWN + DRAWN_COUNT * KEY_SIZE;
+const ETHERNET_HLEN = 14; // bytes
+const ALLOWED = ['10.0.0.1/32', '10.0.0.2/32', 'fd00::/64', '10.0.0.3/32'];
 const NOT_A_DESCRIPTOR = -1; // nothing is sent
 /** Where the frames of a batch stand, one behind the other as the module asks for them. */
 const TAP_FRAMES = WORKERS_BASE + W_TAP_BUFFER + CACHE_LINE;
@@ -114,6 +117,8 @@ export interface Shape {
   readonly endpoints?: number;
   /** Bytes of a frame. */
   readonly frameLen?: number;
+  /** Frames are UDP in IPv4, of a VNIC with all link protection there is, or with none. Else nothing is inside. */
+  readonly udp?: 'protected' | 'unprotected';
 }
 
 /** Frames from the TAP go to MACs behind remote endpoints, those of datagrams to those of 64 VNICs of this host. */
@@ -129,12 +134,13 @@ export function prepareBatches(shape: Shape = {}): Batches {
   host.startHost();
   const worker = instantiate(module, memory);
   worker.startWorker(0);
-  const { overlay, socket, vnics, floodingVnic, learn } = fillTables(testbed, host);
+  const { overlay, socket, vnics, floodingVnic, learn } = fillTables(testbed, host, shape);
   expect(Boolean(loops.fill(KEYS, overlay, entries - VNICS, endpoints)), true, 'the FDB takes every entry');
   loops.draw(KEYS, entries - VNICS, DRAWN, DRAWN_COUNT);
   loops.draw(VNIC_KEYS, VNICS, DRAWN_VNICS, DRAWN_VNICS_COUNT);
   loops.draw(KEYS, entries - VNICS, SENDERS, DRAWN_COUNT);
   shapeSlots(testbed, tapStride, VXLAN_HLEN + frameLen);
+  if (shape.udp !== undefined) putUdp(views, frameLen);
   let turn = 0;
   let ring: Ring | null = null;
   const kernel = (): Ring => {
@@ -189,7 +195,7 @@ export function prepareBatches(shape: Shape = {}): Batches {
 }
 
 /** One overlay on one socket, 256 endpoints, 64 VNICs with their static entries; and one that floods. */
-function fillTables({ views }: Testbed, host: DatapathExports) {
+function fillTables({ views }: Testbed, host: DatapathExports, { udp }: Shape) {
   const tables = new Tables(views, 1);
   const endpoints = new Endpoints(views, () => {});
   for (let index = 0; index < ENDPOINTS; index++) endpoints.intern({ ip: `10.0.0.${index}`, port: 4789 }, 1);
@@ -218,10 +224,25 @@ function fillTables({ views }: Testbed, host: DatapathExports) {
   });
   const mac = macOfVnic(0);
   const floodingVnic = tables.addVnic({ overlay: flat, fds: [NOT_A_DESCRIPTOR], mac, allowAnyMac: false });
+  if (udp === 'protected') tables.setVnicProtection(vnics[0]!, { kinds: PROTECTIONS, allowed: ALLOWED });
   return { overlay, socket, vnics, floodingVnic, learn };
 }
 
 const macOfVnic = (index: number): string => `02:00:00:00:00:${index.toString(16).padStart(2, '0')}`;
+
+/** Into the slots of the uring engine. */
+function putUdp({ u8 }: Views, frameLen: number): void {
+  const places = Array.from({ length: BATCH }, (_, slot) => TAP_SLOTS_AT + slot * TAP_READ_MAX + VNET_SIZE);
+  for (const place of places) u8.set(udpHeaders(frameLen), place + ETHERNET_HLEN);
+}
+
+/** IPv4 and UDP headers, from the last of the addresses that the VNIC may use. */
+function udpHeaders(frameLen: number): number[] {
+  const total = frameLen - ETHERNET_HLEN;
+  const be16 = (value: number) => [value >> 8, value & 0xff];
+  const ipv4 = [0x45, 0, ...be16(total), 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 3, 10, 0, 0, 9];
+  return [...ipv4, 0xc0, 0, 0, 53, ...be16(total - 20), 0, 0];
+}
 
 /** A frame is from the MAC with that last byte, and IPv4 by its EtherType. */
 function sourceOf({ u8 }: Views, frame: number, last: number): void {

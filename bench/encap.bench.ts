@@ -7,6 +7,11 @@ const SHAPES = [64_000, 1_000_000].flatMap((entries) =>
   [1, 256].flatMap((endpoints) => [64, 1414].map((frameLen) => ({ entries, endpoints, frameLen }))),
 );
 
+/** What link protection costs: the same frames without and with it. */
+const GUARDED = (['unprotected', 'protected'] as const).map((udp) => ({
+  ...{ entries: 64_000, endpoints: 256, frameLen: 64, udp },
+}));
+
 /** A datapath with frames of one shape. */
 class Encap {
   readonly #batches: Batches;
@@ -20,8 +25,9 @@ class Encap {
   }
 
   get name(): string {
-    const { entries, endpoints, frameLen } = this.#shape;
-    return `${entries === 64_000 ? '64 k' : '1 M'} entries, ${endpoints} endpoints, ${frameLen} bytes`;
+    const { entries, endpoints, frameLen, udp } = this.#shape;
+    const inside = udp === undefined ? '' : `, UDP, ${udp}`;
+    return `${entries === 64_000 ? '64 k' : '1 M'} entries, ${endpoints} endpoints, ${frameLen} bytes${inside}`;
   }
 
   /** The mmsg engine: what the loop of a worker does with a batch, but for the system calls. */
@@ -104,7 +110,7 @@ function row(name: string, step: () => void, baseline: number, copies = 1): Row 
 
 // The engines have datapaths of their own: each is then called by one of the two, as in a daemon.
 const mmsg = new Encap({ entries: 64_000, endpoints: 256, frameLen: 64 });
-const uring = SHAPES.map((shape) => new Encap(shape));
+const uring = [...SHAPES, ...GUARDED].map((shape) => new Encap(shape));
 const steps: Row[] = [
   row('mmsg: writing the destinations (baseline)', () => mmsg.next(), 0),
   row('  telling of the reads (tapTook, a call a frame)', () => mmsg.read(), 0),

@@ -512,6 +512,40 @@ export const anyMacTaken = (overlay: string, holder: string) =>
     `${holder} takes any MAC on overlay ${overlay} already: only one VNIC of an overlay may`,
   );
 
+export const badProtection = (name: string, known: readonly string[]) =>
+  new VxlaneError('bad_protection', `unknown protection ${JSON.stringify(name)}: expected some of ${known.join(', ')}`);
+
+export const badAllowedIp = (text: string, problem: string) =>
+  new VxlaneError('bad_protection', `bad allowed address ${JSON.stringify(text)}: ${problem}`);
+
+export const macNospoofOfAnyMac = (vnic: string) =>
+  new VxlaneError('bad_protection', `mac-nospoof and any MAC exclude each other: choose one for VNIC ${vnic}`);
+
+export const ipNospoofAlone = (vnic: string) =>
+  new VxlaneError(
+    'bad_protection',
+    `ip-nospoof would let no address of VNIC ${vnic} through: give it addresses, or allowed-ips`,
+  );
+
+export const allowedIpsUnused = (vnic: string) =>
+  new VxlaneError(
+    'bad_protection',
+    `allowed-ips of VNIC ${vnic} are of no use without protection ip-nospoof: give both, or none`,
+  );
+
+export const allowedIpsFull = (vnic: string, family: number, count: number, max: number) =>
+  new VxlaneError(
+    'bad_protection',
+    `VNIC ${vnic} would be allowed ${count} IPv${family} addresses and prefixes: expected at most ${max}`,
+  );
+
+/** `protection` keeps a VNIC at its MAC. */
+export const macIsProtected = (mac: string) =>
+  new VxlaneError('mac_protected', `protection=mac-nospoof keeps it at ${mac} (vxlane reload gives that back)`);
+
+export const nothingToModifyOfVnic = (vnic: string) =>
+  new VxlaneError('bad_modify', `nothing to modify on VNIC ${vnic}: expected protection or allowed-ips`);
+
 export const badVnicAddress = (text: string, problem: string) =>
   new VxlaneError('bad_address', `bad address ${JSON.stringify(text)}: ${problem}`);
 

@@ -51,6 +51,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'src/nearest-names': [],
   'src/table': [],
   'src/outer-header': [],
+  'src/link-protection': ['src/address', 'src/errors'],
   'src/event-kinds': [],
   'src/version': [],
   'src/directory': [],
@@ -248,6 +249,7 @@ const LEAVES = [
   'src/nearest-names',
   'src/table',
   'src/outer-header',
+  'src/link-protection',
 ];
 const SYSTEM_ONLY = /from '(koffi|node:ffi)'/;
 

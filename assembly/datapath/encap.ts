@@ -8,10 +8,11 @@
 //  2. size       a virtio_net_hdr that tells the truth, a whole Ethernet header, and no more than FRAME_MAX per segment
 //  3. source     a unicast address, the VNIC's own unless it carries any MAC; then that may have moved here (learn.ts)
 //  4. tags       at most two; the overlay's VLAN policy
-//  5. multicast  its checksum made good; a router advertisement goes to the host, which may change it for everybody;
+//  5. protection what a protected VNIC's frames may say (protect.ts)
+//  6. multicast  its checksum made good; a router advertisement goes to the host, which may change it for everybody;
 //                copies to every other local VNIC (replicate.ts), then the overlay's rules once: point, proxy, or the
 //                flood list
-//  6. unicast    as the FDB says: remote, local or drop; nothing there: the point, the flood list, or hold and ask
+//  7. unicast    as the FDB says: remote, local or drop; nothing there: the point, the flood list, or hold and ask
 //
 // A frame ends in exactly one of: output list, drop counter, hold, upcall ring.
 
@@ -37,6 +38,7 @@ import {
   VNIC_FLAGS,
   VNIC_FLAG_ANY_MAC,
   VNIC_FLAG_LIVE,
+  VNIC_FLAG_PROTECTED,
   VNIC_MAC,
   VNIC_OVERLAY,
   VlanPolicy,
@@ -56,6 +58,7 @@ import { completeFrame, countSegments, Frame, isSuperFrame, takeFrame } from './
 import { hold, isHeld } from './hold';
 import { learnHere } from './learn';
 import { outDeliver, outEncap, outHasRoom } from './output';
+import { protect } from './protect';
 import { readAt } from './reads';
 import { replicate } from './replicate';
 import { isRouterAdvertisement } from './router';
@@ -119,7 +122,7 @@ function encapFrame(frame: Frame, key: u64, value: u32, sender: usize, policy: u
   route(frame, key, value, overlay, vnic);
 }
 
-// Steps 2 to 4: why a frame goes nowhere.
+// Steps 2 to 5: why a frame goes nowhere.
 @inline
 function refusal(frame: Frame, source: u64, isOwn: bool, policy: u32, sender: usize): Drop {
   const flags = load<u32>(sender, VNIC_FLAGS);
@@ -132,10 +135,14 @@ function refusal(frame: Frame, source: u64, isOwn: bool, policy: u32, sender: us
     if (isMulticast(source) || source == 0) return Drop.bad_source;
     if (!(flags & VNIC_FLAG_ANY_MAC)) return Drop.spoofed_source;
   }
-  return refusedTags(frame.depth, policy);
+  if (frame.depth != 0) {
+    const refused = refusedTagged(frame.depth, policy);
+    if (refused != Drop.none) return refused;
+  }
+  return flags & VNIC_FLAG_PROTECTED ? protect(frame, sender) : Drop.none;
 }
 
-// Steps 5 and 6: where a frame goes whose header has been checked. The DHCP proxy's frames enter here as well.
+// Steps 6 and 7: where a frame goes whose header has been checked. The DHCP proxy's frames enter here as well.
 @inline
 export function route(frame: Frame, key: u64, value: u32, overlay: u32, vnic: u32): void {
   const isLive = (load<u32>(overlayAt(overlay), OVL_FLAGS) & OVL_FLAG_LIVE) != 0;

@@ -18,7 +18,8 @@ import {
 } from '../wire/virtio';
 import { completeChecksum } from '../offload/checksum-offload';
 import { Segmentation, segmentOpen } from '../offload/gso';
-import { vlanDepth } from '../wire/vlan';
+import { ETH_HLEN } from '../wire/ethernet';
+import { VLAN_HLEN, vlanDepth } from '../wire/vlan';
 import { w } from './worker';
 
 /** A record in a worker's area: nobody makes one with `new`. */
@@ -68,10 +69,18 @@ export function segmentation(): Segmentation {
   return changetype<Segmentation>(w() + W_GSO);
 }
 
-/** Counts the frames that a super-frame is. False: its header does not describe it, and it counts as one frame. */
+/**
+ * Counts the frames that a super-frame is. False: its header does not describe it, and it counts as one frame; or it
+ * has a checksum made before layer 3, which would rewrite addresses that have been looked at.
+ */
 @inline
 export function countSegments(frame: Frame): bool {
-  return vnetIsPlain(frame.vnet) || !isSuperFrame(frame) || countOpened(frame);
+  return vnetIsPlain(frame.vnet) || (isSuperFrame(frame) ? countOpened(frame) : isBehindL2(frame));
+}
+
+function isBehindL2(frame: Frame): bool {
+  if (!(vnetFlags(frame.vnet) & VNET_NEEDS_CSUM)) return true;
+  return vnetCsumStart(frame.vnet) >= ETH_HLEN + <u32>max(frame.depth, 0) * VLAN_HLEN;
 }
 
 function countOpened(frame: Frame): bool {

@@ -22,6 +22,8 @@ import { IPPROTO_ICMPV6, ipv6IsMulticast, ipv6PseudoSum } from './ipv6';
 const TYPE: usize = 0;
 const CODE: usize = TYPE + 1;
 const CHECKSUM: usize = CODE + 1;
+/** Where the checksum field is, in bytes from the start of the message. */
+export const ICMPV6_CHECKSUM: u32 = <u32>CHECKSUM;
 /** Bytes that every ICMPv6 message has. */
 export const ICMPV6_HLEN: u32 = <u32>CHECKSUM + 2;
 const ND_FLAGS: usize = CHECKSUM + 2;
@@ -33,6 +35,8 @@ const OPTION_DATA: usize = OPTION_LEN + 1;
 const OPTION_UNIT: u32 = 8;
 /** Bytes of a router advertisement without options. */
 const RA_HLEN: u32 = <u32>CHECKSUM + 2 + 12;
+/** Bytes of a router solicitation without options. */
+const RS_HLEN: u32 = <u32>CHECKSUM + 2 + 4;
 /** Bytes of a link-layer address option on Ethernet. */
 export const ND_OPTION_LLADDR_LEN: u32 = OPTION_UNIT;
 
@@ -41,6 +45,7 @@ const INFORMATIONAL: u32 = 128; // the first type that reports no error
 const REDIRECT: u32 = 137;
 /** Bytes of "packet too big" before what it quotes. */
 export const ICMPV6_TOO_BIG_HLEN: u32 = ICMPV6_HLEN + 4;
+const ROUTER_SOLICITATION: u32 = 133;
 export const ROUTER_ADVERTISEMENT: u32 = 134;
 export const NEIGHBOUR_SOLICITATION: u32 = 135;
 export const NEIGHBOUR_ADVERTISEMENT: u32 = 136;
@@ -107,6 +112,36 @@ export function ndCheck(message: usize, len: u32): bool {
 /** The same of RFC 4861 6.1.2, of a router advertisement. */
 export function raCheck(message: usize, len: u32): bool {
   return len >= RA_HLEN && icmpv6Code(message) == 0 && optionsCheck(message, RA_HLEN, len);
+}
+
+/** Whether a type is one of solicitations and advertisements, of routers and of neighbours (RFC 4861 4.1 to 4.4). */
+@inline
+export function ndIsDiscovery(type: u32): bool {
+  return type >= ROUTER_SOLICITATION && type <= NEIGHBOUR_ADVERTISEMENT;
+}
+
+function headerLength(message: usize): u32 {
+  const type = icmpv6Type(message);
+  if (type == ROUTER_SOLICITATION) return RS_HLEN;
+  return type == ROUTER_ADVERTISEMENT ? RA_HLEN : ND_HLEN;
+}
+
+/** Whether one of those is long enough for its type, and has options that end where its `len` bytes end. */
+export function ndOptionsCheck(message: usize, len: u32): bool {
+  const header = headerLength(message);
+  return len >= header && optionsCheck(message, header, len);
+}
+
+/** Whether the link-layer addresses in the options of one that passed `ndOptionsCheck` are all this one. */
+export function ndLladdrsAre(message: usize, len: u32, mac: u64): bool {
+  for (let at = headerLength(message); at < len; ) {
+    const option = message + at;
+    const type = <u32>load<u8>(option);
+    const isLladdr = type == ND_OPTION_SOURCE_LLADDR || type == ND_OPTION_TARGET_LLADDR;
+    if (isLladdr && ndOptionMac(option) != mac) return false;
+    at += <u32>load<u8>(option, OPTION_LEN) * OPTION_UNIT;
+  }
+  return true;
 }
 
 function optionsCheck(message: usize, start: u32, len: u32): bool {

@@ -29,9 +29,9 @@ export const IPV6_HLEN: u32 = <u32>DESTINATION + 16;
 const SAME_FIRST: u64 = 0xffff_0000_ffff_ffff; // the first eight bytes, as memory has them, without payload length
 
 export const IPPROTO_HOPOPTS: u32 = 0;
-const IPPROTO_ROUTING: u32 = 43;
-const IPPROTO_FRAGMENT: u32 = 44;
-const IPPROTO_AH: u32 = 51;
+export const IPPROTO_ROUTING: u32 = 43;
+export const IPPROTO_FRAGMENT: u32 = 44;
+export const IPPROTO_AH: u32 = 51;
 export const IPPROTO_ICMPV6: u32 = 58;
 export const IPPROTO_DSTOPTS: u32 = 60;
 const EXTENSION_LENGTH: usize = 1; // of an options or a routing header: units of 8 bytes, the first not counted
@@ -181,7 +181,8 @@ function isExtension(next: u32): bool {
   return isCommon || next == IPPROTO_FRAGMENT || next == IPPROTO_AH;
 }
 
-function extensionLength(header: usize, kind: u32): u32 {
+/** Bytes of an extension header, or of what has the format of RFC 6564. */
+export function extensionLength(header: usize, kind: u32): u32 {
   if (kind == IPPROTO_FRAGMENT) return 8;
   const units = <u32>load<u8>(header, EXTENSION_LENGTH);
   return kind == IPPROTO_AH ? (units + 2) << 2 : (units + 1) << 3;

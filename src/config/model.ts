@@ -1,4 +1,5 @@
 /** Overlays and VNICs as plain data: what a file declares, and what there is. */
+import type { LinkProtection } from '../link-protection.js';
 import type { OverlayConfiguration } from '../overlay-properties/overlay-properties.js';
 import type { Target } from '../search/api.js';
 
@@ -15,7 +16,7 @@ export interface OverlayModel {
   readonly temporary?: boolean;
 }
 
-export interface VnicModel {
+export interface VnicModel extends LinkProtection {
   readonly name: string;
   readonly overlay: string;
   readonly mac: string;

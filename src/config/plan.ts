@@ -17,8 +17,8 @@ export type Step<O extends OverlayModel = OverlayModel> =
   /** Declared no more, or made anew `because` of what changed: then its VNICs leave it, and their interfaces stay. */
   | { readonly do: 'remove-overlay'; readonly name: string; readonly because: readonly string[] }
   | OverlayChange<O>
-  /** Its addresses are others. */
-  | { readonly do: 'change-vnic'; readonly vnic: VnicModel }
+  /** Of what may change while it is there, `because` are others. */
+  | { readonly do: 'change-vnic'; readonly vnic: VnicModel; readonly because: readonly string[] }
   | { readonly do: 'add-overlay'; readonly overlay: O }
   | { readonly do: 'add-vnic'; readonly vnic: VnicModel };
 
@@ -34,6 +34,9 @@ export interface OverlayChange<O extends OverlayModel = OverlayModel> {
   readonly put: ReadonlyMap<string, Target>;
   readonly forget: readonly string[];
 }
+
+/** Keys of a VNIC that change while frames flow. */
+const CHANGEABLE: ReadonlySet<string> = new Set(['addresses', 'protection', 'allowed_ips']);
 
 /** The properties of a search plugin; none when there is no such plugin. */
 export type SpecsOf = (search: string) => readonly PropertySpec[];
@@ -56,8 +59,9 @@ export function plan<O extends OverlayModel>(from: Model, to: Model<O>, specsOf:
     const because = vnic === undefined ? [] : vnicDifference(before, vnic);
     if (vnic !== undefined && because.length === 0) continue;
     const isSameInterface = vnic !== undefined && before.mac === vnic.mac && before.netns === vnic.netns;
-    if (isSameInterface && because.includes('addresses')) vnicsChange.push({ do: 'change-vnic', vnic });
-    if (because.length === 1 && because[0] === 'addresses') continue;
+    const changes = because.filter((key) => CHANGEABLE.has(key));
+    if (isSameInterface && changes.length > 0) vnicsChange.push({ do: 'change-vnic', vnic, because: changes });
+    if (vnic !== undefined && because.length === changes.length) continue;
     if (vnic !== undefined) returning.push(vnic);
     vnicsGo.push({ do: isSameInterface ? 'detach-vnic' : 'remove-vnic', name: before.name, because });
   }
@@ -122,6 +126,11 @@ export function vnicDifference(from: VnicModel, to: VnicModel): string[] {
     const field = key as keyof typeof keys;
     return from[field] === to[field] ? [] : [name as string];
   });
-  const textOf = ({ addresses }: VnicModel) => addresses.toSorted().join();
-  return textOf(from) === textOf(to) ? differing : [...differing, 'addresses'];
+  const lists = { addresses: 'addresses', protection: 'protection', allowedIps: 'allowed_ips' } as const;
+  const textOf = (list: readonly string[]) => list.toSorted().join();
+  const others = Object.entries(lists).flatMap(([key, name]) => {
+    const field = key as keyof typeof lists;
+    return textOf(from[field]) === textOf(to[field]) ? [] : [name as string];
+  });
+  return [...differing, ...others];
 }

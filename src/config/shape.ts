@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { LinkName } from '../control/protocol.js';
+import { PROTECTIONS } from '../link-protection.js';
 import { nearestNames } from '../nearest-names.js';
 import { ENCAPS, VNI_MAX } from '../overlay-properties/overlay-properties.js';
 import type { Path, Problems } from './problems.js';
@@ -14,6 +15,8 @@ const expecting = (words: string) => ({ error: () => words });
 
 const A_MAPPING = expecting('a mapping');
 const AN_ADDRESS = expecting('ADDRESS/LENGTH, as 10.55.55.2/24 or fd00::2/64');
+const A_PROTECTION = expecting(PROTECTIONS.join(', '));
+const AN_ALLOWED_IP = expecting('ADDRESS or ADDRESS/LENGTH, as 10.55.55.2 or fd00::/64');
 const A_VNI = expecting(`a whole number from 0 to ${VNI_MAX}`);
 
 const OverlayShape = z.strictObject(
@@ -62,6 +65,14 @@ const VnicShape = z.strictObject(
       .array(z.string(AN_ADDRESS), expecting('a list of ADDRESS/LENGTH, as [10.55.55.2/24, fd00::2/64]'))
       .nullish()
       .describe('addresses of the interface, each with the length of its prefix: 10.55.55.2/24, fd00::2/64'),
+    protection: z
+      .array(z.enum(PROTECTIONS, A_PROTECTION), expecting(`a list of ${PROTECTIONS.join(', ')}`))
+      .nullish()
+      .describe('link protection: what its frames may not pretend (docs/link-protection.md)'),
+    allowed_ips: z
+      .array(z.string(AN_ALLOWED_IP), expecting('a list of ADDRESS or ADDRESS/LENGTH, as [10.55.55.2, fd00::/64]'))
+      .nullish()
+      .describe('what ip-nospoof lets it send from, beside its addresses: 10.55.55.2, 10.66.0.0/16'),
   },
   A_MAPPING,
 );

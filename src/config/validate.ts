@@ -2,6 +2,7 @@
  * A configuration file, from its text to what it declares: all or nothing, and everything that is wrong with it at
  * once. What the commands would refuse before they do anything is refused here too.
  */
+import { allowedIps, checkProtection, type LinkProtection, protections } from '../link-protection.js';
 import { isolationIn } from '../overlay-properties/overlay-properties.js';
 import type { Manifest } from '../search/host/messages.js';
 import type { Isolation } from '../search/host/placement.js';
@@ -102,7 +103,30 @@ function readVnic(
   }
   const addresses = readAddresses(root, problems, name, texts ?? []);
   if (overlay === undefined || mac === null || allowAnyMac === undefined || !('netns' in content)) return null;
-  return problems.count > before ? null : { name, overlay, mac, netns: netns ?? null, allowAnyMac, addresses };
+  if (problems.count > before) return null;
+  const vnic = { name, overlay, mac, netns: netns ?? null, allowAnyMac, addresses };
+  return withProtection(root, problems, vnic, content);
+}
+
+/** null, and a problem, where it would protect from nothing, or let nothing through. */
+function withProtection(
+  root: Value,
+  problems: Problems,
+  vnic: Omit<VnicModel, keyof LinkProtection>,
+  { protection: names, allowed_ips: texts }: Partial<VnicContent>,
+): VnicModel | null {
+  const at = (key: string) => ['vnics', vnic.name, key];
+  const allowed = (texts ?? []).flatMap((text, index) => {
+    const path = [...at('allowed_ips'), String(index)];
+    return trying(problems, placeOf(root, path), path, () => allowedIps([text])) ?? [];
+  });
+  const path = at(texts == null ? 'protection' : 'allowed_ips');
+  const before = problems.count;
+  const whole = { ...vnic, protection: protections(names ?? []), allowedIps: allowedIps(allowed) };
+  if (allowed.length === (texts ?? []).length) {
+    trying(problems, placeOf(root, path), path, () => checkProtection(whole));
+  }
+  return problems.count > before ? null : whole;
 }
 
 /** Every wrong one is told, at its own place. */

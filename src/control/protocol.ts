@@ -15,6 +15,7 @@ import {
   CreateVnic,
   EventFilter,
   ModifyOverlay,
+  ModifyVnic,
   PageRequest,
   SetLogLevel,
   SetTarget,
@@ -78,6 +79,7 @@ export const SCHEMAS = {
   lookup: { reply: LookupView },
   vnics: { reply: z.array(VnicView) },
   createVnic: { body: CreateVnic, reply: VnicView },
+  modifyVnic: { body: ModifyVnic, reply: VnicView },
   deleteVnic: { reply: null },
 } as const satisfies { [Name in RouteName]: SchemasOf<Name> };
 

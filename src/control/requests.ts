@@ -54,6 +54,19 @@ export type SetTarget = z.infer<typeof SetTarget>;
 export const SetLogLevel = z.strictObject({ level: z.enum(LOG_LEVELS) }).meta({ id: 'SetLogLevel' });
 export type SetLogLevel = z.infer<typeof SetLogLevel>;
 
+const protection = z
+  .array(z.string())
+  .describe('Link protection, some of `mac-nospoof`, `ip-nospoof`, `dhcp-nospoof`, `ra-guard`, `restricted`.');
+const allowedIps = z
+  .array(z.string())
+  .describe('What `ip-nospoof` lets it send from beside its addresses, ADDRESS or ADDRESS/LENGTH each.');
+
+export const ModifyVnic = z
+  .strictObject({ protection: protection.optional(), allowedIps: allowedIps.optional() })
+  .meta({ id: 'ModifyVnic' })
+  .describe('What is absent stays as it is.');
+export type ModifyVnic = z.infer<typeof ModifyVnic>;
+
 export const CreateVnic = z
   .strictObject({
     name: LinkName,
@@ -70,6 +83,8 @@ export const CreateVnic = z
       .array(z.string())
       .optional()
       .describe('Given to its interface, ADDRESS/LENGTH each: `10.55.55.2/24`, `fd00::2/64`.'),
+    protection: protection.optional(),
+    allowedIps: allowedIps.optional(),
     adopt: z
       .boolean()
       .optional()

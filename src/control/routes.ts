@@ -192,10 +192,18 @@ export const ROUTES = {
       'any_mac_taken',
       'bad_address',
       'address_taken',
+      'bad_protection',
       'interface_taken',
       'no_such_interface',
       'netns_missing',
     ],
+  },
+  modifyVnic: {
+    ...CHANGE,
+    method: 'PATCH',
+    path: '/v1/vnics/:name',
+    summary: 'Change the link protection of a VNIC while frames flow.',
+    refuses: ['bad_modify', 'bad_protection', 'no_such_vnic', 'declared_in_file'],
   },
   deleteVnic: {
     ...SILENT,

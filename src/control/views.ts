@@ -126,6 +126,8 @@ export const VnicView = z
     addresses: z
       .array(z.string())
       .describe('What it was given, ADDRESS/LENGTH each; what other tools put on its interface is not there.'),
+    protection: z.array(z.string()).describe('Link protection; empty: none.'),
+    allowedIps: z.array(z.string()).describe('What `ip-nospoof` lets it send from, beside its addresses.'),
     temporary: z.boolean(),
     state: z
       .string()

@@ -14,6 +14,7 @@ import type {
   HandoverView,
   LookupView,
   ModifyOverlay,
+  ModifyVnic,
   MoveView,
   OverlayView,
   PageRequest,
@@ -44,7 +45,7 @@ import { statusView, summary } from './commands/status-view.js';
 import { deleteTarget, flushTargets, setTarget, thaw } from './commands/targets.js';
 import { unloadedOverlays, unloadedVnics } from './commands/unloaded.js';
 import { moveViews, overlayView, targetPage, vnicView } from './commands/views.js';
-import { createVnic, deleteVnic } from './commands/vnics.js';
+import { createVnic, deleteVnic, modifyVnic } from './commands/vnics.js';
 import { release } from './config-file/apply.js';
 import type { ConfigFile } from './config-file/config-file.js';
 import type { EventLog } from './events/event-log.js';
@@ -303,6 +304,10 @@ export class Daemon implements Controller {
 
   createVnic(request: CreateVnic): Promise<VnicView> {
     return this.#registry.serial.run(async () => this.#vnicView(await createVnic(this.#registry, request)));
+  }
+
+  modifyVnic(name: string, request: ModifyVnic): Promise<VnicView> {
+    return this.#change(name, async () => this.#vnicView(await modifyVnic(this.#registry, name, request)));
   }
 
   deleteVnic(name: string): Promise<void> {

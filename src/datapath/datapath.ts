@@ -46,6 +46,7 @@ import type {
   VnicConfig,
   VnicCounters,
   VnicIndex,
+  VnicProtection,
 } from './types.js';
 import type { WorkerNotice } from './worker.js';
 import { type ThreadView, Workers } from './workers.js';
@@ -306,6 +307,12 @@ export class Datapath {
     this.#fdb.remove(overlay, before);
     this.#vnics.set(index, { overlay, mac });
     this.#workers.wake();
+  }
+
+  /** From now on; resolves when frames that were read before have been judged by the former. */
+  async setVnicProtection(index: VnicIndex, protection: VnicProtection): Promise<void> {
+    this.#tables.setVnicProtection(index, protection);
+    await this.#workers.quiesce();
   }
 
   async removeVnic(index: VnicIndex): Promise<void> {

@@ -47,6 +47,13 @@ export const DROP_TEXT: Readonly<Record<Reason, string>> = {
   source_local: 'came from the underlay with the MAC of a VNIC here: a loop, or forged',
   source_unknown: 'its sender is no VTEP that the overlay knows (see source-check)',
   source_elsewhere: 'its source MAC is not at the VTEP that sent it, and the overlay has source-check=fdb',
+  spoofed_lladdr: "ARP or neighbour discovery names a MAC that is not the VNIC's (protection=mac-nospoof)",
+  spoofed_ip: 'an address that the VNIC may not use: source, ARP sender or ND target (protection=ip-nospoof)',
+  spoofed_dhcp: 'DHCP request that is not about the VNIC itself, or cannot be read (protection=dhcp-nospoof)',
+  rogue_dhcp: 'what DHCP servers and relays send (protection=dhcp-nospoof)',
+  rogue_ra: 'router advertisement (protection=ra-guard)',
+  restricted_type: 'neither IPv4, IPv6 nor ARP (protection=restricted)',
+  bad_headers: 'unreadable for link protection: cut off, or a first fragment without all headers (RFC 7112)',
   worker_restarted: 'was under way in a datapath worker that was restarted',
 };
 

@@ -29,6 +29,7 @@ import {
   VlanPolicy,
   VNIC_FLAG_ANY_MAC,
   VNIC_FLAG_LIVE,
+  VNIC_FLAG_PROTECTED,
   VNIC_FLAGS,
   VNIC_INCARNATION,
   VNIC_MAC,
@@ -51,6 +52,7 @@ import { Indexes } from './indexes.js';
 import { macWord } from './mac.js';
 import type { Views } from './memory.js';
 import { copiedMark, filterBit, overlayFlags, ownMark } from './overlay-words.js';
+import { writeProtection } from './protections.js';
 import { NO_FD, Reading, UNDERLAY_TAP_FDS } from './reading.js';
 import { writeNames, writePorts } from './socket-names.js';
 import type {
@@ -61,9 +63,11 @@ import type {
   UnderlayTapConfig,
   VnicConfig,
   VnicIndex,
+  VnicProtection,
 } from './types.js';
 
 const ETHERNET_HEADER = 14; // bytes
+const UNPROTECTED: VnicProtection = { kinds: [], allowed: [] };
 
 const overlayAt = (index: OverlayIndex): number => (OVERLAYS_BASE + index * OVL_SIZE) >> 2;
 const vnicAt = (index: VnicIndex): number => (VNICS_BASE + index * VNIC_SIZE) >> 2;
@@ -227,11 +231,19 @@ export class Tables {
     }
     this.#set(overlay, OVL_VNIC_FILTER, this.#get(overlay, OVL_VNIC_FILTER) | filterBit(macWord(config.mac)));
     this.#set(record, VNIC_NEXT, this.#get(overlay, OVL_FIRST_VNIC));
-    this.#set(record, VNIC_FLAGS, VNIC_FLAG_LIVE | (config.allowAnyMac ? VNIC_FLAG_ANY_MAC : 0));
+    const isProtected = writeProtection(this.#views, index, config.protection ?? UNPROTECTED);
+    this.#set(record, VNIC_FLAGS, VNIC_FLAG_LIVE | (config.allowAnyMac ? VNIC_FLAG_ANY_MAC : 0) | isProtected);
     this.#set(overlay, OVL_FIRST_VNIC, index);
     if (config.allowAnyMac) this.#set(overlay, OVL_ANY_MAC_VNIC, index);
     this.#changed();
     return index;
+  }
+
+  /** Not again before no worker can still read the one before. */
+  setVnicProtection(index: VnicIndex, protection: VnicProtection): void {
+    const record = vnicAt(index);
+    const isProtected = writeProtection(this.#views, index, protection);
+    this.#set(record, VNIC_FLAGS, (this.#get(record, VNIC_FLAGS) & ~VNIC_FLAG_PROTECTED) | isProtected);
   }
 
   /** In one store: no worker sees half of it. */

@@ -1,5 +1,6 @@
 /** What the other rooms know of the datapath: plain data in, plain data out. Indexes are opaque small integers. */
 import type { Endpoint } from '../address.js';
+import type { Protection } from '../link-protection.js';
 import type { OuterHeader } from '../outer-header.js';
 
 /** A slot of a table in the shared memory; 0 is never one. */
@@ -124,6 +125,16 @@ export interface VnicConfig {
   readonly fds: readonly number[];
   readonly mac: string;
   readonly allowAnyMac: boolean;
+  /** Default: none. */
+  readonly protection?: VnicProtection;
+}
+
+/** What frames of a VNIC may say of who sent them; what they may not say is dropped where they come from. */
+export interface VnicProtection {
+  /** None: nobody looks. */
+  readonly kinds: readonly Protection[];
+  /** For `ip-nospoof`: canonical `ADDRESS/LENGTH`, at most 32 of each family. */
+  readonly allowed: readonly string[];
 }
 
 /** What an FDB entry says. */

@@ -1,6 +1,7 @@
 /** What each command asks of the daemon, and how it reports a refusal. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import type { VnicView } from '../../src/control/protocol.js';
 import { type Harness, startHarness } from '../control/harness.js';
 import { type Run, vxlaneAt } from './vxlane.js';
 
@@ -155,7 +156,7 @@ describe('VNICs, lookups, refusals', { concurrency: 3 }, () => {
     await create('vnics0');
     const typed =
       'create-vnic -m 001122334455 -l vnics0 -n zlan --allow-any-mac -t --json ' +
-      '-a 10.0.0.1/8,fd00::2/64 -a 10.0.0.3/8 bridge0';
+      '-a 10.0.0.1/8,fd00::2/64 -a 10.0.0.3/8 --protection ra-guard,ip-nospoof --allowed-ips 10.0.0.0/8 bridge0';
     const { status, stdout } = await vxlane(...typed.split(' '));
     assert.equal(status, 0);
     const made = harness.controller.vnicsByName.get('bridge0');
@@ -169,10 +170,32 @@ describe('VNICs, lookups, refusals', { concurrency: 3 }, () => {
       netns: 'zlan',
       allowAnyMac: true,
       addresses: ['10.0.0.1/8', 'fd00::2/64', '10.0.0.3/8'],
+      protection: ['ra-guard', 'ip-nospoof'],
+      allowedIps: ['10.0.0.0/8'],
       temporary: true,
       state: 'up',
       declared: null,
     });
+  });
+
+  test('modify-vnic changes what it is given, and none empties a list', async () => {
+    await create('vnics1');
+    await vxlane(...'create-vnic -m 001122334456 -l vnics1 -a 10.0.0.1/8 --protection restricted guarded0'.split(' '));
+    const lists = () => {
+      const { protection, allowedIps } = harness.controller.vnicsByName.get('guarded0') as VnicView;
+      return [protection, allowedIps];
+    };
+    const modify = async (options: string) => vxlane('modify-vnic', ...options.split(' '), 'guarded0');
+    const { status, stdout } = await modify(
+      '--protection ip-nospoof --protection ra-guard --allowed-ips fd00::/64 --json',
+    );
+    assert.equal(status, 0);
+    assert.deepEqual(JSON.parse(stdout), harness.controller.vnicsByName.get('guarded0'));
+    assert.deepEqual(lists(), [['ip-nospoof', 'ra-guard'], ['fd00::/64']]);
+    await modify('--allowed-ips none');
+    assert.deepEqual(lists(), [['ip-nospoof', 'ra-guard'], []]);
+    await modify('--protection none');
+    assert.deepEqual(lists(), [[], []]);
   });
 
   test('lookup says in a sentence what happens and who says so', async () => {

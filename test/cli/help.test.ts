@@ -39,6 +39,10 @@ Options:
   -a, --address        ADDR/LEN: address of the interface, as 10.55.55.2/24; repeatable, or with
                        commas between
       --allow-any-mac  let other MACs send through it: a bridge with virtual machines behind
+      --protection     KIND: link protection: mac-nospoof, ip-nospoof, dhcp-nospoof, ra-guard,
+                       restricted; repeatable, or with commas between
+      --allowed-ips    ADDR[/LEN]: what ip-nospoof allows beside the addresses of -a; repeatable, or
+                       with commas between
       --adopt          take the TAP of that name that is there, with its addresses, and make none
   -t, --temporary      do not keep it over a restart of the daemon
       --json           print JSON

@@ -1,6 +1,7 @@
 /** Random models that are right: names, VNIs and MACs from small pools, so that they move between objects. */
 import fc from 'fast-check';
 import type { Model, OverlayModel, VnicModel } from '../../src/config/model.js';
+import { PROTECTIONS } from '../../src/link-protection.js';
 import type { Target } from '../../src/search/api.js';
 
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f'];
@@ -53,8 +54,18 @@ function vnic(name: string, overlays: readonly string[]): fc.Arbitrary<VnicModel
     netns: fc.constantFrom(null, 'blue'),
     allowAnyMac: fc.boolean(),
     addresses: fc.subarray(ADDRESSES.map((address) => `${address}${name.charCodeAt(0)}/24`)),
+    // with ip-nospoof there is always something to allow
+    protection: fc.subarray(PROTECTIONS.filter((each) => each !== 'ip-nospoof')),
+    allowedIps: fc.subarray(['10.9.0.0/16', 'fd09::1']),
   };
-  return fc.record(fields, { noNullPrototype: true });
+  return fc.record(fields, { noNullPrototype: true }).map((each) => ({
+    ...each,
+    protection: PROTECTIONS.filter((kind) =>
+      kind === 'ip-nospoof'
+        ? each.allowedIps.length > 0
+        : each.protection.includes(kind) && !(kind === 'mac-nospoof' && each.allowAnyMac),
+    ),
+  }));
 }
 
 /** Names of overlays and VNICs apart, each VNI once, each MAC once an overlay. */

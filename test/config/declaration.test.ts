@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { type DeclaredOverlay, NOTHING } from '../../src/config/model.js';
 import { referenceOf } from '../../src/config/overlay.js';
+import { UNPROTECTED } from '../../src/link-protection.js';
 import type { Target } from '../../src/search/api.js';
 import { OVERLAY, read } from './reading.js';
 
@@ -39,6 +40,7 @@ describe('what is there', () => {
       netns: null,
       allowAnyMac: true,
       addresses: [],
+      ...UNPROTECTED,
     };
     const there = { made: { ...model(wire), vnics: new Map([['v', vnic]]) }, declared: NOTHING };
     const by = (kind: string, name: string) => `${kind} ${name} (made by a command)`;
@@ -64,6 +66,7 @@ describe('what is there', () => {
       netns: null,
       allowAnyMac: false,
       addresses: [],
+      ...UNPROTECTED,
     };
     const there = { made: { ...NOTHING, vnics: new Map([['v', vnic]]) }, declared: model(same) };
     assert.deepEqual(problems('overlays: {}\n', there), [
@@ -81,6 +84,7 @@ describe('what is there', () => {
       netns: null,
       allowAnyMac: false,
       addresses: [],
+      ...UNPROTECTED,
     };
     const there = { made: { ...NOTHING, vnics: new Map([['v', vnic]]) }, declared: model(same) };
     const wrong = OVERLAY.replace('vxlan/listen_ip: 10.0.0.1', 'vxlan/listen_ip: 10.0.0.1, mtu: large');
@@ -132,6 +136,7 @@ vnics:
       netns: null,
       allowAnyMac: false,
       addresses: [],
+      ...UNPROTECTED,
     });
     assert.deepEqual(declaration.vnics.get('w'), {
       name: 'w',
@@ -140,6 +145,7 @@ vnics:
       netns: 'blue',
       allowAnyMac: true,
       addresses: [],
+      ...UNPROTECTED,
     });
     assert.deepEqual(
       [...declaration.lines],

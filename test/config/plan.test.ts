@@ -35,8 +35,8 @@ class ModelDaemon {
         this.vnics.delete(step.name);
         return;
       case 'change-vnic': {
-        const { name, addresses } = step.vnic;
-        const vnic = { ...this.#vnic(name), addresses };
+        const { name, addresses, protection, allowedIps } = step.vnic;
+        const vnic = { ...this.#vnic(name), addresses, protection, allowedIps };
         this.vnics.set(name, vnic);
         this.addresses.set(interfaceOf(vnic), addresses);
         return;

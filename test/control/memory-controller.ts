@@ -12,6 +12,7 @@ import type {
   HandoverView,
   LookupView,
   ModifyOverlay,
+  ModifyVnic,
   MoveView,
   OverlayView,
   PageRequest,
@@ -214,14 +215,24 @@ export class MemoryController implements Controller, Probes {
   }
 
   async createVnic(request: CreateVnic): Promise<VnicView> {
-    const { name, overlay, netns = null, allowAnyMac, addresses = [], temporary } = request;
+    const { name, overlay, netns = null, allowAnyMac, temporary } = request;
+    const { addresses = [], protection = [], allowedIps = [] } = request;
+    const lists = { addresses, protection, allowedIps };
     this.#find(overlay);
     const mac = parseMac(request.mac);
     if (mac === null) throw badMac(request.mac);
     const shown = { interface: name, mtu: 1450, state: 'up', declared: null };
-    const vnic = { name, overlay, mac, netns, allowAnyMac, addresses, temporary, ...shown };
+    const vnic = { name, overlay, mac, netns, allowAnyMac, ...lists, temporary, ...shown };
     this.vnicsByName.set(name, vnic);
     return vnic;
+  }
+
+  async modifyVnic(name: string, { protection, allowedIps }: ModifyVnic): Promise<VnicView> {
+    const vnic = this.vnicsByName.get(name);
+    if (vnic === undefined) throw noSuchVnic(name);
+    const changed = { protection: protection ?? vnic.protection, allowedIps: allowedIps ?? vnic.allowedIps };
+    this.vnicsByName.set(name, { ...vnic, ...changed });
+    return { ...vnic, ...changed };
   }
 
   async deleteVnic(name: string): Promise<void> {

@@ -104,6 +104,9 @@ test('VNICs are created, listed and deleted', async () => {
     ['de:ad:be:ef:00:01', 'zlan', false, false],
   );
   assert.deepEqual(await client.vnics(), [vnic]);
+  const { protection } = await client.modifyVnic('foo0', { protection: ['ra-guard'] });
+  assert.deepEqual(protection, ['ra-guard']);
+  await assert.rejects(client.modifyVnic('foo1', { protection: [] }), { code: 'no_such_vnic' });
   await assert.rejects(client.deleteOverlay('vnics0'), { message: 'overlay vnics0 has VNICs: foo0' });
   await client.deleteVnic('foo0');
   assert.deepEqual(await client.vnics(), []);

@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { PROTECTIONS } from '../../src/link-protection.js';
 import { Core } from '../support/core.js';
 import { countExecuted } from '../support/executed.js';
 import { datagram, frame } from '../support/frames.js';
@@ -44,6 +45,22 @@ for (const [name, endpoints, payload, bound] of encap) {
     assert.ok(count <= bound, `${count.toFixed(0)} instructions a frame`);
   });
 }
+
+const UDP = Buffer.from('4500002e00004000401100000a0000030a000009c0000035001a0000'.padEnd(92, '0'), 'hex');
+const ALLOWED = ['10.0.0.1/32', '10.0.0.2/32', 'fd00::/64', '10.0.0.3/32'];
+
+test('link protection costs a VNIC that has it at most 190 instructions a frame of UDP', (t) => {
+  const { core, vnic } = setUp(64);
+  const frames = FAR.map((mac) => frame(mac, A, { etherType: 0x0800, payload: UDP }));
+  const count = () => perFrame(core, () => core.encap(vnic, frames));
+  const without = count();
+  core.tables.setVnicProtection(vnic, { kinds: PROTECTIONS, allowed: ALLOWED });
+  const price = count() - without;
+  t.diagnostic(`${without.toFixed(0)} instructions a frame, and ${price.toFixed(0)} for protection`);
+  assert.ok(price > 0 && price <= 190, `${price.toFixed(0)} instructions a frame`);
+  core.tables.setVnicProtection(vnic, { kinds: [], allowed: [] });
+  assert.equal(count(), without, 'nothing of it stays');
+});
 
 const decap: [name: string, payload: Buffer, bound: number][] = [
   ['decap, small datagrams', Buffer.alloc(46), 435],

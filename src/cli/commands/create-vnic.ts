@@ -2,6 +2,7 @@ import { parseMac } from '../../address.js';
 import { macBad } from '../../errors.js';
 import { defineCommand, JSON_FLAG } from '../command.js';
 import { printJson } from '../output.js';
+import { ALLOWED_IPS, listOf, PROTECTION } from '../vnic-options.js';
 
 export const createVnic = defineCommand({
   name: 'create-vnic',
@@ -41,6 +42,8 @@ export const createVnic = defineCommand({
       help: 'address of the interface, as 10.55.55.2/24; repeatable, or with commas between',
     },
     'allow-any-mac': { type: 'flag', help: 'let other MACs send through it: a bridge with virtual machines behind' },
+    protection: PROTECTION,
+    'allowed-ips': ALLOWED_IPS,
     adopt: { type: 'flag', help: 'take the TAP of that name that is there, with its addresses, and make none' },
     temporary: { type: 'flag', aliases: ['t'], help: 'do not keep it over a restart of the daemon' },
     json: JSON_FLAG,
@@ -56,7 +59,9 @@ export const createVnic = defineCommand({
       mac,
       netns: args.netns,
       allowAnyMac: args['allow-any-mac'],
-      addresses: args.address.flatMap((list) => list.split(',')),
+      addresses: listOf(args.address),
+      protection: listOf(args.protection),
+      allowedIps: listOf(args['allowed-ips']),
       adopt: args.adopt,
       temporary: args.temporary,
     });

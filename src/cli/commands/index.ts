@@ -12,6 +12,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   'show-overlay': async () => (await import('./show-overlay.js')).showOverlay,
   'delete-overlay': async () => (await import('./delete-overlay.js')).deleteOverlay,
   'create-vnic': async () => (await import('./create-vnic.js')).createVnic,
+  'modify-vnic': async () => (await import('./modify-vnic.js')).modifyVnic,
   'delete-vnic': async () => (await import('./delete-vnic.js')).deleteVnic,
   'show-vnic': async () => (await import('./show-vnic.js')).showVnic,
   'show-stats': async () => (await import('./show-stats.js')).showStats,

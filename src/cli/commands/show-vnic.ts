@@ -17,6 +17,8 @@ const COLUMNS: readonly Column<VnicView>[] = [
   { title: 'STATE', value: ({ state }) => state, tint: ({ state }) => (state === 'up' ? 'good' : 'bad') },
   { title: 'INTERFACE', value: ({ interface: name }) => name ?? '', isExtra: true },
   { title: 'ANYMAC', value: ({ allowAnyMac }) => yesNo(allowAnyMac), isExtra: true },
+  { title: 'PROTECTION', value: ({ protection }) => protection.join(','), isExtra: true },
+  { title: 'ALLOWEDIPS', value: ({ allowedIps }) => allowedIps.join(','), isExtra: true },
   { title: 'TEMPORARY', value: ({ temporary }) => yesNo(temporary), isExtra: true },
   { title: 'DECLARED', value: ({ declared }) => declared ?? '', isExtra: true },
 ];

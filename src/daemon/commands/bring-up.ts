@@ -5,6 +5,7 @@
 import { checkTakesTargets, refuse, Taken, targetMac, targetOf, vnicMac } from '../../config/rules.js';
 import { vnicAddresses } from '../../config/vnic-address.js';
 import { messageOf, overlayNotUp, tapsImpossible } from '../../errors.js';
+import { checkProtection } from '../../link-protection.js';
 import { configurationOf } from '../../overlay-properties/overlay-properties.js';
 import { builtInPlugin } from '../../search/find.js';
 import { tapObstacles } from '../../system/tap-access.js';
@@ -13,7 +14,7 @@ import type { Overlay } from '../overlay/overlay.js';
 import { Vnic } from '../overlay/vnic.js';
 import type { StoredOverlay, StoredVnic } from '../state/stored.js';
 import { newOverlay, overlayMissing, type Registry, sorted, takenIn, vnicsOn } from './registry.js';
-import { finishRemovals } from './vnics.js';
+import { finishRemovals, protectionOf } from './vnics.js';
 
 /**
  * What was kept is there, and nothing of it is up yet. Never throws for what a file says: its object is not loaded,
@@ -54,8 +55,9 @@ function restoreVnic({ state, vnics, fileOwned }: Registry, stored: StoredVnic, 
   try {
     const { version: _, declared: __, mtuGiven = null, addressesPut, ...kept } = stored;
     const addresses = vnicAddresses(stored.addresses ?? []);
-    const identity = { ...kept, mac: vnicMac(stored.mac), addresses };
+    const identity = { ...kept, mac: vnicMac(stored.mac), addresses, ...protectionOf(stored) };
     refuse(taken.vnic(identity));
+    checkProtection(identity);
     taken.addVnic(identity);
     const life = { mtuGiven, addressesPut: addressesPut ?? addresses };
     vnics.set(stored.name, new Vnic({ ...identity, temporary: false }, life));

@@ -3,7 +3,7 @@
  * gone is let go. Each of these runs in a turn.
  */
 import { refuse, vnicMac } from '../../config/rules.js';
-import { messageOf } from '../../errors.js';
+import { macIsProtected, messageOf } from '../../errors.js';
 import type { Vnic } from '../overlay/vnic.js';
 import { reattach } from './bring-up.js';
 import { type Registry, takenIn } from './registry.js';
@@ -31,6 +31,7 @@ function followMac(registry: Registry, vnic: Vnic): void {
     return;
   }
   try {
+    if (vnic.keepsItsMac) throw macIsProtected(from);
     refuse(takenIn(registry, vnic).vnic({ ...vnic.identity, mac: vnicMac(mac) }));
     vnic.takeMac(mac, !fileOwned.has(vnic.name), registry);
     vnic.macRefusal = '';

@@ -4,6 +4,7 @@ import { Taken } from '../../config/rules.js';
 import type { Datapath } from '../../datapath/datapath.js';
 import type { OverlayIndex } from '../../datapath/types.js';
 import { messageOf, noSuchOverlay, noSuchVnic, notLoaded, type VxlaneError } from '../../errors.js';
+import { UNPROTECTED } from '../../link-protection.js';
 import type { OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
 import type { FoundPlugin } from '../../search/find.js';
 import { Deadlines } from '../../search/host/deadlines.js';
@@ -124,7 +125,7 @@ function addUnloaded(taken: Taken, { overlays, vnics }: State): void {
     const holder = `VNIC ${name}, which is not loaded (${file})`;
     const mac = parseMac(text);
     if (overlay === undefined || mac === null) taken.addName(name, holder);
-    else taken.addVnic({ name, overlay, mac, netns, allowAnyMac, addresses }, holder);
+    else taken.addVnic({ ...UNPROTECTED, name, overlay, mac, netns, allowAnyMac, addresses }, holder);
   }
 }
 
@@ -211,11 +212,11 @@ function storedOverlay({ fileOwned }: Registry, overlay: Overlay): StoredOverlay
 function storedVnic({ fileOwned }: Registry, vnic: Vnic): StoredVnic {
   const { name, overlay, mac, netns, allowAnyMac } = vnic.identity;
   const given = vnic.mtuGiven === null ? {} : { mtuGiven: vnic.mtuGiven };
-  const addresses = storedAddresses(vnic);
   return {
     ...{ version: 1, name, overlay, mac, netns, allowAnyMac },
     ...given,
-    ...addresses,
+    ...storedAddresses(vnic),
+    ...storedProtection(vnic),
     ...fileOwned.stored(name),
   };
 }
@@ -225,4 +226,8 @@ function storedAddresses({ identity, addressesPut }: Vnic): Partial<StoredVnic> 
   if (addresses.length + addressesPut.length === 0) return {};
   const isAll = addresses.toSorted().join() === addressesPut.join();
   return { version: 2, addresses, ...(isAll ? {} : { addressesPut: [...addressesPut] }) };
+}
+
+function storedProtection({ identity: { protection, allowedIps } }: Vnic): Partial<StoredVnic> {
+  return protection.length === 0 ? {} : { version: 3, protection: [...protection], allowedIps: [...allowedIps] };
 }

@@ -24,9 +24,11 @@ export function unloadedStatuses({ overlays }: State): OverlayStatus[] {
 
 export function unloadedVnics({ vnics }: State): VnicView[] {
   return [...vnics.unloaded.values()].map((unloaded) => {
-    const { name, overlay = '', mac = '', netns = null, allowAnyMac = false, addresses = [] } = unloaded;
+    const { name, overlay = '', mac = '', netns = null, allowAnyMac = false } = unloaded;
+    const { addresses = [], protection = [], allowedIps = [] } = unloaded;
+    const lists = { addresses, protection, allowedIps };
     const nothing = { interface: null, mtu: 0, temporary: false, declared: null };
-    return { name, overlay, mac, netns, allowAnyMac, addresses, state: whyOf(unloaded), ...nothing };
+    return { name, overlay, mac, netns, allowAnyMac, ...lists, state: whyOf(unloaded), ...nothing };
   });
 }
 

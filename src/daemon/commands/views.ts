@@ -121,7 +121,7 @@ function readOnly(name: string, value: string | null, possible: string): Propert
 }
 
 export function vnicView(vnic: Vnic, overlay: Overlay | undefined, declared: string | null): VnicView {
-  const { name, allowAnyMac, addresses, temporary } = vnic.identity;
+  const { name, allowAnyMac, addresses, protection, allowedIps, temporary } = vnic.identity;
   return {
     name,
     overlay: vnic.identity.overlay,
@@ -131,6 +131,8 @@ export function vnicView(vnic: Vnic, overlay: Overlay | undefined, declared: str
     netns: vnic.netns,
     allowAnyMac,
     addresses: [...addresses],
+    protection: [...protection],
+    allowedIps: [...allowedIps],
     temporary,
     state: vnic.problem === '' ? 'up' : vnic.problem,
     declared,

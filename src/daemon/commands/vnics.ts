@@ -2,10 +2,11 @@
 import { parseMac } from '../../address.js';
 import { refuse, wantedMac } from '../../config/rules.js';
 import { vnicAddresses } from '../../config/vnic-address.js';
-import type { CreateVnic } from '../../control/protocol.js';
-import { interfaceStays, messageOf, overlayNotUp } from '../../errors.js';
+import type { CreateVnic, ModifyVnic } from '../../control/protocol.js';
+import { interfaceStays, messageOf, nothingToModifyOfVnic, overlayNotUp } from '../../errors.js';
+import { allowedIps, checkProtection, type LinkProtection, protections, UNPROTECTED } from '../../link-protection.js';
 import type { Overlay } from '../overlay/overlay.js';
-import { Vnic } from '../overlay/vnic.js';
+import { Vnic, type VnicChange } from '../overlay/vnic.js';
 import type { Facts } from '../state/stored.js';
 import { overlayOf, type Registry, saveVnic, takenIn, vnicOf } from './registry.js';
 import { allOrNothing } from './undo.js';
@@ -34,8 +35,10 @@ function checkedVnic(registry: Registry, overlay: Overlay, request: CreateVnic):
     netns,
     allowAnyMac,
     addresses: vnicAddresses(request.addresses ?? []),
+    ...protectionOf(request),
   };
   refuse(takenIn(registry).vnic(identity));
+  checkProtection(identity);
   if (overlay.attachment === null) throw overlayNotUp(overlay.name, overlay.health.details);
   // Kept over a restart without its overlay, a VNIC could only fail.
   const temporary = request.temporary || overlay.identity.temporary;
@@ -45,18 +48,42 @@ function checkedVnic(registry: Registry, overlay: Overlay, request: CreateVnic):
   return vnic;
 }
 
-/** These are its addresses from now on. What was put on its interface before goes, what others put there stays. */
-export async function changeAddresses(registry: Registry, name: string, addresses: readonly string[]): Promise<void> {
+/** What is asked for, in canonical text. */
+export function protectionOf(asked: {
+  readonly protection?: readonly string[] | undefined;
+  readonly allowedIps?: readonly string[] | undefined;
+}): LinkProtection {
+  return { protection: protections(asked.protection ?? []), allowedIps: allowedIps(asked.allowedIps ?? []) };
+}
+
+/** What is asked for of its protection; the rest stays. */
+export async function modifyVnic(registry: Registry, name: string, request: ModifyVnic): Promise<Vnic> {
   const vnic = vnicOf(registry, name);
-  const before = vnic.identity.addresses;
-  vnic.wantAddresses(addresses);
+  if (request.protection === undefined && request.allowedIps === undefined) throw nothingToModifyOfVnic(name);
+  const { addresses, ...before } = vnic.identity;
+  await changeVnic(registry, name, { addresses, ...protectionOf({ ...before, ...request }) });
+  const { protection, allowedIps } = vnic.identity;
+  registry.log.info('VNIC modified', { vnic: name, protection, allowedIps });
+  return vnic;
+}
+
+/**
+ * These are its addresses and its protection from now on. Of addresses, what was put on its interface before goes, what
+ * others put there stays.
+ */
+export async function changeVnic(registry: Registry, name: string, to: VnicChange): Promise<void> {
+  const vnic = vnicOf(registry, name);
+  const before = vnic.identity;
+  checkProtection({ ...before, ...to });
+  vnic.change(to);
   try {
     // Kept first: whatever happens then, a restart knows what is ours.
     await saveVnic(registry, vnic);
   } catch (thrown) {
-    vnic.wantAddresses(before);
+    vnic.change(before);
     throw thrown;
   }
+  await vnic.protect(registry);
   vnic.giveAddresses();
 }
 
@@ -103,7 +130,7 @@ export async function finishRemovals(registry: Registry): Promise<void> {
 /** A VNIC of which no more is known than what is left of its file; by its name alone its mark can be told. */
 function leftOver({ name, overlay = '', mac: text = '', netns = null }: Facts & { readonly name: string }): Vnic {
   const mac = parseMac(text) ?? '';
-  return new Vnic({ name, overlay, mac, netns, allowAnyMac: false, addresses: [], temporary: false });
+  return new Vnic({ ...UNPROTECTED, name, overlay, mac, netns, allowAnyMac: false, addresses: [], temporary: false });
 }
 
 async function removeInterface(registry: Registry, vnic: Vnic): Promise<void> {

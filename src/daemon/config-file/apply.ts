@@ -159,7 +159,7 @@ function phraseOf(step: Step): string {
     case 'detach-vnic':
       return `joined anew (${step.because.join(', ')})`;
     case 'change-vnic':
-      return 'changed (addresses)';
+      return `changed (${step.because.join(', ')})`;
     case 'change-overlay': {
       const targets = step.put.size + step.forget.length > 0 ? ['targets'] : [];
       return `changed (${[...step.swap, ...step.properties, ...targets].join(', ')})`;

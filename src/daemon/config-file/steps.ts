@@ -20,7 +20,7 @@ import {
   vnicsOn,
 } from '../commands/registry.js';
 import { forget, put } from '../commands/targets.js';
-import { changeAddresses, deleteVnic } from '../commands/vnics.js';
+import { changeVnic, deleteVnic } from '../commands/vnics.js';
 import { Vnic } from '../overlay/vnic.js';
 
 /** By the reference that an overlay has for its plugin. */
@@ -38,7 +38,7 @@ export async function takeStep(
       registry.fileOwned.delete(step.name);
       return [];
     case 'change-vnic':
-      await changeAddresses(registry, step.vnic.name, step.vnic.addresses);
+      await changeVnic(registry, step.vnic.name, step.vnic);
       return [];
     case 'detach-vnic': {
       const vnic = vnicOf(registry, step.name);

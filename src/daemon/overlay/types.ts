@@ -1,6 +1,7 @@
 /** What an overlay is told of its surroundings, and what others may hold of it. */
 import type { Datapath } from '../../datapath/datapath.js';
 import type { OverlayIndex } from '../../datapath/types.js';
+import type { LinkProtection } from '../../link-protection.js';
 import type { OverlayConfiguration, SocketSettings } from '../../overlay-properties/overlay-properties.js';
 import type { Deadlines } from '../../search/host/deadlines.js';
 import type { Placement } from '../../search/host/placement.js';
@@ -42,7 +43,7 @@ export interface OverlayIdentity {
   readonly temporary: boolean;
 }
 
-export interface VnicIdentity {
+export interface VnicIdentity extends LinkProtection {
   readonly name: string;
   /** Name of its overlay. */
   readonly overlay: string;

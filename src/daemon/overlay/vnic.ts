@@ -4,7 +4,9 @@
  * overlay is not there exists all the same and says why in `problem`.
  */
 import type { Datapath } from '../../datapath/datapath.js';
+import type { VnicProtection } from '../../datapath/types.js';
 import { interfaceTaken, nothingToAdopt } from '../../errors.js';
+import { allowedPrefixes, type LinkProtection } from '../../link-protection.js';
 import { MTU_DEFAULT } from '../../overlay-properties/mtu.js';
 import { interfaceExists, withControlSocket } from '../../system/interface.js';
 import { withNetns } from '../../system/netns.js';
@@ -33,6 +35,9 @@ export interface VnicSurroundings {
   /** Milliseconds of the monotonic clock. */
   readonly now: () => number;
 }
+
+/** What of a VNIC may change while frames flow. */
+export type VnicChange = LinkProtection & Pick<VnicIdentity, 'addresses'>;
 
 export class Vnic {
   readonly backoff = new Backoff();
@@ -288,16 +293,28 @@ export class Vnic {
     if (isMeant) this.#identity = { ...this.#identity, mac };
   }
 
+  /** Frames of another MAC never pass, so it does not follow its interface to one. */
+  get keepsItsMac(): boolean {
+    return this.#identity.protection.includes('mac-nospoof');
+  }
+
   /** Gives the interface the MAC and the addresses that were declared. */
   restore(): void {
-    if (this.#mac !== this.#identity.mac) this.#tap?.setMac(this.#identity.mac);
+    const isForeign = this.keepsItsMac && this.foreignMac !== null;
+    if (isForeign || this.#mac !== this.#identity.mac) this.#tap?.setMac(this.#identity.mac);
     this.giveAddresses();
   }
 
-  /** These from now on: {@link giveAddresses} puts them on its interface. */
-  wantAddresses(addresses: readonly string[]): void {
-    this.#identity = { ...this.#identity, addresses };
+  /** These from now on: {@link protect} tells the datapath, {@link giveAddresses} puts addresses on its interface. */
+  change({ addresses, protection, allowedIps }: VnicChange): void {
+    this.#identity = { ...this.#identity, addresses, protection, allowedIps };
     this.#addresses.want(addresses);
+  }
+
+  /** Its frames are judged by its protection. Resolves when none is by the former. */
+  async protect({ datapath }: Pick<VnicSurroundings, 'datapath'>): Promise<void> {
+    const index = this.index;
+    if (index !== null) await datapath.setVnicProtection(index, protectionOf(this.#identity));
   }
 
   /** Its interface has its addresses, if it has an interface; what the kernel does not take is a problem of it. */
@@ -357,8 +374,18 @@ export class Vnic {
     const { offload } = overlay.configuration.settings.socket;
     let { mtu } = overlay;
     let given = mtu;
+    const keepsMac = at.keepsMac === true && !this.keepsItsMac;
     const tap = openTap({
-      ...{ ...at, mac, mtu, persist: !temporary, queues: datapath.workers, offload, mark: markOf(this.name, state.id) },
+      ...{
+        ...at,
+        keepsMac,
+        mac,
+        mtu,
+        persist: !temporary,
+        queues: datapath.workers,
+        offload,
+        mark: markOf(this.name, state.id),
+      },
       taken: inheritance.takeVnic(this.name),
       mtuOfExisting: (now) => {
         mtu = this.#mtuFrom(now, overlay);
@@ -384,7 +411,10 @@ export class Vnic {
     const { datapath, now } = surroundings;
     const { name, mac, allowAnyMac } = this.#identity;
     const { index: overlayIndex } = overlay.attached();
-    const index = datapath.addVnic({ overlay: overlayIndex, fds: tap.fds, mac, allowAnyMac });
+    const index = datapath.addVnic({
+      ...{ overlay: overlayIndex, fds: tap.fds, mac, allowAnyMac },
+      protection: protectionOf(this.#identity),
+    });
     this.#attached = {
       index,
       mac,
@@ -439,4 +469,9 @@ export class Vnic {
     const isOther = (other: string) => vnics.has(other) || state.vnics.unloaded.has(other);
     return search.find({ name, mac, netns, mark: markOf(name, state.id), isOther });
   }
+}
+
+function protectionOf(identity: VnicIdentity): VnicProtection {
+  const { protection: kinds } = identity;
+  return { kinds, allowed: kinds.includes('ip-nospoof') ? allowedPrefixes(identity) : [] };
 }

@@ -8,10 +8,10 @@ import { VNI_MAX } from '../../overlay-properties/overlay-properties.js';
 /**
  * Raised when a field comes or goes, or its meaning changes; the oldest that can be read is 1. A file says the least
  * version that has all its fields, so that after a downgrade only what needs the newer one is not loaded:
- * 2: VNICs have addresses.
+ * 2: VNICs have addresses; 3: VNICs have link protection.
  */
-export const STATE_VERSION = 2;
-const version = z.literal([1, 2]);
+export const STATE_VERSION = 3;
+const version = z.literal([1, 2, 3]);
 
 // Types only: what the values may be is said once, for commands and files too (src/config/rules.ts).
 
@@ -45,6 +45,9 @@ export const StoredVnic = z.strictObject({
   addresses: z.array(z.string()).optional(),
   /** Those of the VNIC's that are, or may be, on the interface; absent: all that are given. */
   addressesPut: z.array(z.string()).optional(),
+  /** Link protection; absent: none. */
+  protection: z.array(z.string()).optional(),
+  allowedIps: z.array(z.string()).optional(),
   declared,
 });
 export type StoredVnic = z.infer<typeof StoredVnic>;
@@ -60,6 +63,8 @@ const Facts = z
     netns: z.string().nullish().catch(undefined),
     allowAnyMac: z.boolean().optional().catch(undefined),
     addresses: z.array(z.string()).optional().catch(undefined),
+    protection: z.array(z.string()).optional().catch(undefined),
+    allowedIps: z.array(z.string()).optional().catch(undefined),
   })
   .catch({});
 export type Facts = z.infer<typeof Facts>;
@@ -80,7 +85,7 @@ export function parseStored<T extends { readonly name: string }>(
     const { version } = content;
     if (typeof version === 'number' && version > STATE_VERSION) {
       throw new Error(
-        `it is of version ${version}, and this vxlane reads versions 1 and ${STATE_VERSION}: upgrade vxlane`,
+        `it is of version ${version}, and this vxlane reads versions 1 to ${STATE_VERSION}: upgrade vxlane`,
       );
     }
     // Whoever edits a file takes it out, and says so by that.

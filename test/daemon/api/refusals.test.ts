@@ -23,6 +23,10 @@ type Provoked = {
 const vnic = (rig: ApiRig, changes: object) =>
   rig.client.createVnic({ name: uniqueName('v'), overlay: 'overlay0', mac: MAC, netns: rig.netns.name, ...changes });
 
+/** The VNIC that no file declares. */
+const commanded = async ({ client }: ApiRig) =>
+  (await client.vnics()).find(({ declared }) => declared === null)?.name ?? '';
+
 /** Over `overlay0` with one VNIC that takes any MAC and one static target, and `point0`. */
 const PROVOKED: Provoked = {
   daemon: {},
@@ -132,9 +136,16 @@ const PROVOKED: Provoked = {
     any_mac_taken: (rig) => vnic(rig, { mac: OTHER_MAC, allowAnyMac: true }),
     bad_address: (rig) => vnic(rig, { mac: OTHER_MAC, addresses: ['10.55.55.0/24'] }),
     address_taken: (rig) => vnic(rig, { name: 'other0', mac: OTHER_MAC, addresses: ['10.55.55.2/24'] }),
+    bad_protection: (rig) => vnic(rig, { mac: OTHER_MAC, protection: ['ip-nospoof'] }),
     interface_taken: (rig) => vnic(rig, { name: 'lo', mac: OTHER_MAC }),
     no_such_interface: (rig) => vnic(rig, { mac: OTHER_MAC, adopt: true }),
     netns_missing: (rig) => vnic(rig, { mac: OTHER_MAC, netns: 'nix' }),
+  },
+  modifyVnic: {
+    bad_modify: async (rig) => rig.client.modifyVnic(await commanded(rig), {}),
+    bad_protection: async (rig) => rig.client.modifyVnic(await commanded(rig), { protection: ['arp-nospoof'] }),
+    no_such_vnic: ({ client }) => client.modifyVnic('nix', { protection: [] }),
+    declared_in_file: ({ client, declaredVnic }) => client.modifyVnic(declaredVnic, { protection: [] }),
   },
   deleteVnic: {
     no_such_vnic: ({ client }) => client.deleteVnic('nix'),

@@ -56,6 +56,7 @@ describe('the control API', { skip: needsRoot() }, () => {
     await client.flushTargets('overlay0');
     await client.overlays();
     await client.overlay('overlay0');
+    await client.modifyVnic(vnic.name, { protection: ['ip-nospoof'], allowedIps: ['10.55.55.0/24'] });
     await client.vnics();
   });
 

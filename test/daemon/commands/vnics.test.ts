@@ -41,6 +41,8 @@ describe('commands on VNICs', { skip: needsRoot() }, () => {
       netns: fixture().netns.name,
       allowAnyMac: false,
       addresses: [],
+      protection: [],
+      allowedIps: [],
     };
     assert.deepEqual(view, { ...expected, temporary: false, state: 'up', declared: null });
     const link = fixture().netns.link(name);
