@@ -1,7 +1,7 @@
 /** Frames that were real once: captured ones, damaged in one of several ways, and bytes that mean nothing. */
 import { withTags } from '../support/bytes.js';
+import { Random } from '../support/random.js';
 import * as golden from '../wire/frames.js';
-import { Random } from './random.js';
 
 const captured = Object.values(golden).filter((value) => value instanceof Uint8Array);
 

@@ -2,6 +2,8 @@
  * Frames that hang together: super-frames as a kernel makes them and runs of segments that may be joined, whole or with
  * one field wrong. Whoever checks all fields but one falls here and nowhere else.
  */
+
+import type { Random } from '../support/random.js';
 import {
   ACK,
   buildFrame,
@@ -13,7 +15,6 @@ import {
   type Vnet,
   vnetOf,
 } from '../support/super-frames.js';
-import type { Random } from './random.js';
 
 export interface Offloaded {
   readonly frame: Uint8Array;

@@ -10,13 +10,13 @@ import { macFromNumber } from '../../src/address.js';
 import type { FdbTarget, UpcallRecord } from '../../src/datapath/types.js';
 import { type Build, Core } from '../support/core.js';
 import { datagram } from '../support/frames.js';
+import { Random } from '../support/random.js';
 import { concat } from '../support/super-frames.js';
 import { outer, tunnelVnet } from '../support/underlay-frames.js';
 import { Canaries } from './canaries.js';
 import { anyVnet, damagedFrame } from './damage.js';
 import { flow, segments, superFrame } from './flows.js';
 import { proxied } from './proxies.js';
-import { Random } from './random.js';
 
 const BATCH = 64;
 const BATCHES = 1000;

@@ -1,4 +1,4 @@
-/** Chance that can be had again: everything in a round of the fuzzer follows from one seed. */
+/** Chance that can be had again: everything in a run of the fuzzer or of chaos follows from one seed. */
 
 export class Random {
   #state: number;
