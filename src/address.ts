@@ -1,6 +1,7 @@
 /**
  * MAC addresses, IP addresses and underlay endpoints: text in, one canonical form out. A leaf: any room may import it.
  */
+import { isIPv4, isIPv6, SocketAddress } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 /** `ip:port` of a VTEP on the underlay. `ip` is canonical text (dotted IPv4, or compressed lower-case IPv6). */
@@ -58,9 +59,14 @@ export function isMulticastMac(mac: string): boolean {
 
 /** Canonical text of an IPv4 or IPv6 address, or null. IPv4 must have four parts; zones are refused. */
 export function parseIp(text: string): string | null {
-  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text).toString();
-  if (!text.includes(':') || text.includes('%') || !ipaddr.IPv6.isValid(text)) return null;
-  const address = ipaddr.IPv6.parse(text);
+  if (isIPv4(text)) return text; // by Node's readers: those of ipaddr.js take ten times as long
+  if (text.includes('%') || !isIPv6(text)) return null;
+  const { address } = new SocketAddress({ address: text, family: 'ipv6' });
+  return address.includes('.') ? withoutDots(ipaddr.IPv6.parse(text)) : address;
+}
+
+/** Canonical text of an IPv6 address that has an IPv4 address in it. */
+function withoutDots(address: ipaddr.IPv6): string {
   return address.isIPv4MappedAddress() ? address.toIPv4Address().toString() : address.toRFC5952String();
 }
 
@@ -71,7 +77,7 @@ export function ipFamily(ip: string): 4 | 6 {
 
 /** True for a group of hosts: 224.0.0.0/4, ff00::/8. `ip` must be canonical. */
 export function isMulticast(ip: string): boolean {
-  return ipaddr.parse(ip).range() === 'multicast';
+  return ipFamily(ip) === 6 ? /^ff..:/.test(ip) : /^2(2[4-9]|3\d)\./.test(ip);
 }
 
 /** True for fe80::/10, whose addresses mean something on one link alone. `ip` must be canonical. */

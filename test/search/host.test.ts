@@ -95,6 +95,16 @@ describe('a search plugin', () => {
     assert.deepEqual(said, [`put ${MAC}`]);
   });
 
+  it('starts with the last list of VTEPs that it told before', async () => {
+    const plugin = pluginOf({
+      start() {
+        for (const last of [1, 2, 3]) plugin.context().vteps?.([`10.0.0.${last}`]);
+      },
+    });
+    const { said } = await started(plugin);
+    assert.deepEqual(said, ['vteps 10.0.0.1', 'vteps 10.0.0.3']);
+  });
+
   it('gets frozen values and a frozen context, and nothing else', async () => {
     let seen: unknown;
     let context: PluginContext | undefined;

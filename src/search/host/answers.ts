@@ -2,12 +2,10 @@
  * What a plugin hands over, checked: only canonical, sensible, plain data goes on. Each check answers a fresh value or
  * throws an Error that says what is wrong with it.
  */
-import ipaddr from 'ipaddr.js';
-import { ipFamily, isMulticastMac, parseIp, parseMac } from '../../address.js';
+import { ipFamily, isMulticast, isMulticastMac, parseIp, parseMac } from '../../address.js';
 import type { Answer, Endpoint, Entry, Flood, Learning, MovePolicy, Owner, Target } from '../api.js';
 import { shown } from './words.js';
 
-const NO_HOST = new Set(['unspecified', 'broadcast', 'multicast']);
 const TTL_MAX_MS = 365 * 86_400_000;
 
 /** A canonical unicast MAC. */
@@ -21,7 +19,8 @@ export function checkMac(value: unknown): string {
 
 /** True for a canonical IP address that can be one host's: no group, no placeholder. */
 export function isHostAddress(ip: string): boolean {
-  return !NO_HOST.has(ipaddr.parse(ip).range());
+  const isPlaceholder = ip === '::' || ip.startsWith('0.') || ip === '255.255.255.255';
+  return !isPlaceholder && !isMulticast(ip);
 }
 
 /** A canonical IP address of one host. */
@@ -110,7 +109,7 @@ export function checkFlood(value: unknown, family: 4 | 6): Flood {
 
 /** A group may be flooded to, but no placeholder. */
 function checkFloodIp(value: unknown): string {
-  const isGroup = typeof value === 'string' && parseIp(value) === value && ipaddr.parse(value).range() === 'multicast';
+  const isGroup = typeof value === 'string' && parseIp(value) === value && isMulticast(value);
   return isGroup ? value : checkIp(value);
 }
 

@@ -15,6 +15,7 @@ import { LineLimit, LOG_LINES_PER_SECOND } from './line-limit.js';
 import type { Ability, QuestionName, Questions, Said } from './messages.js';
 import { MovesTold } from './moves-told.js';
 import { type Askable, type HostOptions, PluginFault } from './types.js';
+import { VtepLists } from './vtep-lists.js';
 import { shown, shownFields, wordsOf } from './words.js';
 
 /** A question is answered within this time, or it counts as failed. */
@@ -43,6 +44,7 @@ export class PluginHost implements Askable {
   readonly #movesTold: MovesTold;
   /** The instance's side has half of it; what is said in its place is bounded here. */
   readonly #lines = new LineLimit(2 * LOG_LINES_PER_SECOND);
+  readonly #vtepLists = new VtepLists((ips) => this.#pushed({ kind: 'vteps', ips }));
   #hasDegraded = false;
   /** Why the instance is asked and heard no more; null while it is. */
   #end: PluginFault | null = null;
@@ -79,6 +81,7 @@ export class PluginHost implements Askable {
       (value) => new Set(value as string[]),
     );
     await this.#ask('start', [], START_DEADLINE_MS, nothing);
+    this.#vtepLists.flush(this.#options.deadlines.now()); // it serves by the last one that it told before
   }
 
   /** Ends the instance; what it still says is ignored. Never rejects: a plugin that cannot stop is logged. */
@@ -109,6 +112,7 @@ export class PluginHost implements Askable {
   /** Time has passed: an instance whose thread loops is ended. */
   watch(nowMs: number): void {
     if (this.#end === null) this.#channel.watch(nowMs);
+    if (this.#end === null) this.#vtepLists.look(nowMs);
   }
 
   reload(): Promise<void> {
@@ -268,7 +272,8 @@ export class PluginHost implements Askable {
     } else if (said.kind === 'restore') {
       this.#hasDegraded = false;
       health.restore('plugin');
-    } else this.#pushed(said);
+    } else if (said.kind === 'vteps') this.#vtepLists.told(said.ips, this.#options.deadlines.now());
+    else this.#pushed(said);
   }
 
   /** Nonsense degrades the overlay until something sensible is said. */
