@@ -123,6 +123,11 @@ export function fdbPurge(overlay: u32, vnic: u32, from: u32, to: u32): void {
   table.fdbPurge(overlay, vnic, from, to);
 }
 
+// How many more VTEPs overlays may know.
+export function vtepRoom(): u32 {
+  return table.fdbVtepRoom();
+}
+
 // The overlay knows the VTEP whose address the host has written to HDR_SOCKADDR. False: there is no room.
 export function vtepPut(overlay: u32, nowMs: f64): bool {
   const hash = vtepHash(HDR_SOCKADDR);

@@ -86,9 +86,14 @@ export function fdbPut(key: u64, kind: FdbKind, flags: u32, target: u32): bool {
 function makeRoom(key: u64): bool {
   const entries = load<u32>(HDR_FDB_COUNT);
   const limit = load<u32>(HDR_FDB_LIMIT);
-  if (isVtepKey(key)) return load<u32>(HDR_FDB_VTEPS) < limit / 2 + VTEPS_LEAST;
+  if (isVtepKey(key)) return fdbVtepRoom() > 0;
   if (entries + SLICES >= limit) lookOn();
   return entries < limit || evict();
+}
+
+// How many more known VTEPs there may be.
+export function fdbVtepRoom(): u32 {
+  return load<u32>(HDR_FDB_LIMIT) / 2 + VTEPS_LEAST - load<u32>(HDR_FDB_VTEPS);
 }
 
 // Writes an entry to an empty slot.

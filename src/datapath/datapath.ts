@@ -340,6 +340,11 @@ export class Datapath {
     return this.#fdb.remove(overlay, mac);
   }
 
+  /** How many more VTEPs overlays may know, all together. */
+  get vtepRoom(): number {
+    return this.#fdb.vtepRoom;
+  }
+
   /** The overlay knows the VTEP at `ip`, see {@link OverlayConfig.sourceCheck}. False: there is no room for more. */
   putVtep(overlay: OverlayIndex, ip: string): boolean {
     return this.#fdb.putVtep(overlay, ip, this.nowMs());

@@ -67,6 +67,11 @@ export class Fdb {
     return this.#views.u32[HDR_FDB_VTEPS >> 2]!;
   }
 
+  /** How many more there may be, of all overlays together. */
+  get vtepRoom(): number {
+    return this.#datapath.vtepRoom() >>> 0;
+  }
+
   /** The overlay knows the VTEP at `ip` from now on. False: there is no room for more. */
   putVtep(overlay: OverlayIndex, ip: string, nowMs: number): boolean {
     this.#writeSockaddr(ip);

@@ -5,10 +5,11 @@ import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { withNetns } from '../../src/system/netns.js';
 import { needsEtcd } from '../support/etcd.js';
+import { BROADCAST, datagram, frame } from '../support/frames.js';
 import { SvpServer } from '../support/svp-server.js';
 import { ENDPOINT, PREFIX, STORE, Store } from './etcd-store.js';
 import { buildSourceLab, INNER, reaching, type SourceLab, UNDERLAY, untilReaching, VNI } from './source-lab.js';
-import { drops, labTest, mac, pingAll } from './support.js';
+import { drops, eventually, labTest, mac, pingAll } from './support.js';
 import '../support/each-engine.js';
 
 /** The peer's requests come through, all of them, and are answered; the stranger's are not, and it is named. */
@@ -184,6 +185,22 @@ labTest('svp: a peer that sends first is asked about, and loses nothing; a stran
   } finally {
     await server.close();
   }
+});
+
+labTest('a program of this host does not send in its name', async ({ lab }) => {
+  const file = join(lab.dir, 'hosts.json');
+  const [own, at] = UNDERLAY[4];
+  writeFileSync(file, JSON.stringify({ [mac(1)]: { ip: own }, [mac(2)]: { ip: at }, [mac(3)]: { ip: own } }));
+  const source = await buildSourceLab(lab, 4, 'files', [`files/config=${file}`]);
+  const { ours, peer } = source;
+  await ours.vxlane('lookup', 'ov0', mac(3));
+  const bytes = datagram(VNI, frame(BROADCAST, mac(2))).toString('base64');
+  const program = `process.setuid(65534); const socket = require('node:dgram').createSocket('udp4');
+    socket.send(Buffer.from('${bytes}', 'base64'), 4789, '${own}', () => socket.close())`;
+  await ours.exec(process.execPath, '-e', program);
+  await eventually('it is refused', async () => (await drops(ours, 'source_unknown')) === 1);
+  assert.match(await ours.vxlane('status'), new RegExp(`has dropped 1 frames? of ${own.replaceAll('.', '\\.')}`));
+  assert.equal(await reaching(source, peer), 3);
 });
 
 if (needsEtcd() === false) {

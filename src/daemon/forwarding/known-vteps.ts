@@ -11,7 +11,12 @@ import type { Health } from '../health/health.js';
 export interface VtepTable {
   putVtep(overlay: OverlayIndex, ip: string): boolean;
   removeVtep(overlay: OverlayIndex, ip: string): void;
+  /** How many more there may be, of all overlays together. */
+  readonly vtepRoom: number;
 }
+
+/** No overlay takes more of the room than so many times what is left: those of others find some, whatever one lists. */
+const SHARE = 3;
 
 export interface KnownVtepsOptions {
   readonly datapath: VtepTable;
@@ -91,7 +96,9 @@ export class KnownVteps {
 
   #put(ip: string): void {
     const { datapath, overlay } = this.#options;
-    if (datapath.putVtep(overlay(), ip)) this.#lost.delete(ip);
+    const noted = this.#names.size - this.#lost.size - (this.#lost.has(ip) ? 0 : 1);
+    const isAllowed = noted < (datapath.vtepRoom - 1) * SHARE;
+    if (isAllowed && datapath.putVtep(overlay(), ip)) this.#lost.delete(ip);
     else this.#lost.add(ip);
     this.#say();
   }

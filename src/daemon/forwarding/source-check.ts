@@ -1,7 +1,10 @@
 /** Who may send to one overlay from the underlay: by which rule, who is known, and who was refused. */
+import type { Listen } from '../../address.js';
+import { isOwnEndpoint, isWildcard } from '../../overlay-properties/listen.js';
 import type { OverlaySettings } from '../../overlay-properties/overlay-properties.js';
 import { SOURCE_ALLOW, type SourceCheckMode, sourceCheckMode } from '../../overlay-properties/source-check.js';
 import type { Flood, PluginLog, Target } from '../../search/api.js';
+import { localAddresses } from '../../system/link.js';
 import { KnownVteps, type KnownVtepsOptions } from './known-vteps.js';
 import { Strangers } from './strangers.js';
 
@@ -14,15 +17,18 @@ interface OwnDestinations {
 export interface SourceCheckOptions extends Omit<KnownVtepsOptions, 'onKnown'> {
   /** Of the overlay. */
   readonly name: string;
+  readonly listen: Listen;
   readonly log: PluginLog;
 }
 
 export class SourceCheck {
   readonly known: KnownVteps;
   readonly strangers: Strangers;
+  readonly #listen: Listen;
   #allowed: readonly string[] = [];
 
-  constructor({ name, log, ...options }: SourceCheckOptions) {
+  constructor({ name, listen, log, ...options }: SourceCheckOptions) {
+    this.#listen = listen;
     this.strangers = new Strangers(log, (ip) => {
       return `vxlane modify-overlay -p ${SOURCE_ALLOW}=${[...this.#allowed, ip].join(',')} ${name}`;
     });
@@ -40,7 +46,7 @@ export class SourceCheck {
     const ends = [
       this.known.list(
         'own',
-        endpoints.map(({ ip }) => ip),
+        endpoints.filter((endpoint) => !isOwnEndpoint(this.#listen, endpoint)).map(({ ip }) => ip),
       ),
       this.known.list('allowed', settings.sourceAllow),
     ];
@@ -48,6 +54,16 @@ export class SourceCheck {
     return () => {
       for (const end of ends) end();
     };
+  }
+
+  /** The plugin's list. This host is no VTEP that sends to itself: a program here could, in its name. */
+  pushed(ips: readonly string[]): void {
+    const { ip, device } = this.#listen;
+    const own = isWildcard(ip) ? localAddresses(device) : new Set([ip]);
+    this.known.list(
+      'pushed',
+      ips.filter((each) => !own.has(each)),
+    )();
   }
 
   tick(nowMs: number): void {

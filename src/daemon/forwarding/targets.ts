@@ -74,10 +74,6 @@ function isTold({ target, isStatic, isLearned }: Decision): boolean {
   return !isStatic && !isLearned && !isRefusal(target);
 }
 
-function ipOf(decision: Decision | null | undefined): string | null {
-  return typeof decision?.target === 'object' ? decision.target.ip : null;
-}
-
 function isSame(a: Decision, b: Decision): boolean {
   if (a.isStatic !== b.isStatic || a.isLearned !== b.isLearned) return false;
   if (typeof a.target === 'string' || typeof b.target === 'string') return a.target === b.target;
@@ -204,8 +200,6 @@ export class Targets {
   forget(mac: string): void {
     const wasLearned = this.isLearned(mac);
     this.#decide(mac, null);
-    this.#own.delete(mac);
-    this.#refused.delete(mac);
     this.#expiry.delete(mac);
     if (wasLearned) this.onUnlearned(mac);
   }
@@ -245,26 +239,33 @@ export class Targets {
     const wasLearned = before?.isLearned === true;
     this.#expiry.delete(mac);
     this.#decide(mac, decision);
-    this.#classify(mac, decision.target);
     if (wasLearned && !decision.isLearned) this.onUnlearned(mac);
     this.#sweep();
     return true;
   }
 
-  #classify(mac: string, target: Decision['target']): void {
-    if (target === 'here' || (typeof target === 'object' && this.#options.isOwn(target))) this.#own.add(mac);
+  /** `target`: null when nothing is said of the MAC any more. */
+  #classify(mac: string, target: Decision['target'] | null): void {
+    if (target === 'here' || (typeof target === 'object' && target && this.#options.isOwn(target))) this.#own.add(mac);
     else this.#own.delete(mac);
-    if (isRefusal(target)) this.#refused.add(mac);
+    if (target !== null && isRefusal(target)) this.#refused.add(mac);
     else this.#refused.delete(mac);
+  }
+
+  /** The underlay address behind which the MAC is decided to be: null when that is nowhere, or here. */
+  #remoteIp(mac: string): string | null {
+    const target = this.#decisions.get(mac)?.target;
+    return typeof target === 'object' && !this.#own.has(mac) ? target.ip : null;
   }
 
   #decide(mac: string, decision: Decision | null): void {
     const former = this.#decisions.get(mac);
-    const before = ipOf(former);
+    const before = this.#remoteIp(mac);
     if (isNews(former, decision)) this.#changes++;
     if (decision === null) this.#decisions.delete(mac);
     else this.#decisions.set(mac, decision);
-    const after = ipOf(decision);
+    this.#classify(mac, decision?.target ?? null);
+    const after = this.#remoteIp(mac);
     const [wasLearned, isLearned] = [former?.isLearned === true, decision?.isLearned === true];
     if (before === after && wasLearned === isLearned) return;
     if (after !== null) this.onUsed(after, isLearned);

@@ -95,7 +95,8 @@ export class Attachment {
     const { listen } = overlay.configuration.settings.socket;
     const nowMs = now();
     this.sources = new SourceCheck({
-      ...{ name: overlay.name, datapath, overlay: () => this.index, health, log, onWhole: () => this.#configure() },
+      ...{ name: overlay.name, listen, datapath, overlay: () => this.index, health, log },
+      onWhole: () => this.#configure(),
     });
     this.index = datapath.addOverlay(this.#configOf(overlay.plugin.facts, overlay.configuration, NO_FLOOD));
     this.sources.follow(overlay.configuration.settings, overlay.plugin.facts);
@@ -114,7 +115,7 @@ export class Attachment {
     };
     this.upcalls = new Upcalls({
       ...{ datapath, overlay: this.#forUpcalls(), targets: this.targets, durations, now },
-      vteps: (ips) => this.sources.known.list('pushed', ips)(),
+      vteps: (ips) => this.sources.pushed(ips),
     });
     this.flooding = new Flooding({
       ...{ overlay: overlay.name, listen, memberships: socket.memberships, targets: this.targets, health, log, nowMs },
