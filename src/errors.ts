@@ -240,6 +240,40 @@ export const httpUnusable = (address: string, cause: unknown) =>
 export const tooManyConnections = (open: number) =>
   new VxlaneError('too_many_connections', `the daemon serves ${open} connections already, all it can; try again later`);
 
+export const noSuchCapture = (id: string) =>
+  new VxlaneError('no_such_capture', `no such capture: ${id}; it may have ended`);
+
+/** `near`: names like it. */
+export const unknownReason = (text: string, near: readonly string[]) =>
+  new VxlaneError(
+    'bad_reason',
+    `bad drop reason ${JSON.stringify(text)}: ` +
+      (near.length > 0
+        ? `do you mean ${near.join(' or ')}?`
+        : 'vxlane show-stats names those there were, docs/metrics.md all'),
+  );
+
+export const badCaptureIp = (text: string) =>
+  new VxlaneError('bad_ip', `bad IP address ${JSON.stringify(text)}: expected one of IPv4 or IPv6, without a length`);
+
+/** Nothing of it passes the datapath. */
+export const overlayDetached = (name: string) =>
+  new VxlaneError(
+    'overlay_not_up',
+    `overlay ${name} is not up, and has no frames: vxlane show-overlay ${name} says why`,
+  );
+
+export const vnicDetached = (name: string) =>
+  new VxlaneError('vnic_not_up', `VNIC ${name} is not up, and has no frames: vxlane status says why`);
+
+export const captureToTerminal = () =>
+  new VxlaneError('output_is_terminal', 'a capture is not for a terminal: pipe it, name a file, or leave -w out', {
+    exitCode: 2,
+  });
+
+export const captureUnwritable = (file: string, cause: unknown) =>
+  new VxlaneError('capture_unwritable', `cannot write the capture to ${file}: ${messageOf(cause)}`);
+
 export const tooManyCaptures = (most: number) =>
   new VxlaneError('too_many_captures', `${most} captures run already, all that may; end one, or try again later`);
 

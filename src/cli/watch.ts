@@ -8,6 +8,13 @@ export function onInterrupt(): AbortSignal {
   return controller.signal;
 }
 
+/** The same of SIGTERM as well. */
+export function onEndSignals(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort());
+  return controller.signal;
+}
+
 /** Runs `action` now and then every `intervalMs` after it ended, until `signal` is aborted. */
 export async function repeat(intervalMs: number, signal: AbortSignal, action: () => Promise<void>): Promise<void> {
   while (!signal.aborted) {

@@ -2,6 +2,7 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import { noSuchRoute } from '../errors.js';
 import { type AccessOf, guardAccess } from './access.js';
+import { addCaptureStream, CAPTURES_PATH, type CaptureFeed } from './capture-stream.js';
 import { limitConnections, REQUEST_TIMEOUT_MS, refuseUnparsed } from './connections.js';
 import { addRoutes } from './dispatch.js';
 import { addEventStream, type EventFeed, STREAM_PATH } from './event-stream.js';
@@ -16,12 +17,14 @@ export interface AppOptions {
   readonly controller: Controller;
   readonly probes: Probes;
   readonly events: EventFeed;
+  /** Absent: frames are not to be had here. */
+  readonly captures?: CaptureFeed;
   readonly log: { error(message: string, fields?: object): void };
 }
 
 /** Listens nowhere yet. `isServed`: which routes there are; absent: all. */
 export function createApp(
-  { controller, probes, events, log, accessOf }: AppOptions,
+  { controller, probes, events, captures, log, accessOf }: AppOptions,
   isServed: (route: Route) => boolean = () => true,
 ): FastifyInstance {
   const app = fastify({
@@ -41,6 +44,7 @@ export function createApp(
     throw noSuchRoute(request.method, request.url, [
       ...routes,
       ...[STREAM_PATH, ...PROBE_PATHS].map((path) => `GET ${path}`),
+      ...(captures === undefined ? [] : [`POST ${CAPTURES_PATH}`]),
     ]);
   });
   app.setErrorHandler(async (thrown, request, reply) => {
@@ -55,6 +59,7 @@ export function createApp(
   addRoutes(app, controller, served);
   addProbes(app, probes);
   addEventStream(app, events);
+  if (captures !== undefined) addCaptureStream(app, captures);
   return app;
 }
 

@@ -1,6 +1,7 @@
 /** The control API as an OpenAPI 3.1 document: routes.ts with the schemas of protocol.ts. */
 import { z } from 'zod';
-import { PARAMETERS, RefusalView, SCHEMAS } from './protocol.js';
+import { CAPTURE_HEADER, CAPTURES_PATH, PCAPNG } from './capture-stream.js';
+import { CaptureRequest, PARAMETERS, RefusalView, SCHEMAS } from './protocol.js';
 import { statusOf } from './refusal.js';
 import { ROUTES, type Route, type RouteName } from './routes.js';
 
@@ -14,6 +15,8 @@ export function openApiDocument(): Json {
     const path = ROUTES[name].path.replaceAll(/:(\w+)/g, '{$1}');
     paths[path] = { ...paths[path], [ROUTES[name].method.toLowerCase()]: operationOf(name, schemas) };
   }
+  paths[CAPTURES_PATH] = { post: captureOperation(schemas) };
+  paths[`${CAPTURES_PATH}/{id}`] = { delete: endCaptureOperation() };
   const refused = responseOf('Refused; `code` says why.', schemas.reference(RefusalView, 'output'));
   return {
     openapi: '3.1.0',
@@ -44,7 +47,44 @@ function operationOf(name: RouteName, schemas: Components): Json {
     ...(body === undefined
       ? {}
       : { requestBody: { required: true, ...jsonContent(schemas.reference(body, 'input')) } }),
-    responses: { [route.status]: done, ...refusalsOf(route), default: { $ref: '#/components/responses/refused' } },
+    responses: {
+      [route.status]: done,
+      ...refusalsOf(route.refuses),
+      default: { $ref: '#/components/responses/refused' },
+    },
+  };
+}
+
+/** Not one of the routes: what it answers goes on for as long as its client likes. */
+function captureOperation(schemas: Components): Json {
+  const refuses = ['bad_ip', 'bad_reason', 'no_such_overlay', 'no_such_vnic', 'too_many_captures', 'vnic_not_up'];
+  return {
+    operationId: 'capture',
+    summary: 'Frames as they pass, as a pcapng file that goes on until its client leaves or ends it.',
+    requestBody: { required: true, ...jsonContent(schemas.reference(CaptureRequest, 'input')) },
+    responses: {
+      200: {
+        description: 'It has begun.',
+        headers: { [CAPTURE_HEADER]: { description: 'Its id, to end it by.', schema: { type: 'string' } } },
+        content: { [PCAPNG]: { schema: { type: 'string', format: 'binary' } } },
+      },
+      ...refusalsOf(refuses),
+      default: { $ref: '#/components/responses/refused' },
+    },
+  };
+}
+
+function endCaptureOperation(): Json {
+  const description = 'Of the capture.';
+  return {
+    operationId: 'endCapture',
+    summary: 'End a capture: its statistics are written, and its file ends.',
+    parameters: [{ name: 'id', in: 'path', required: true, description, schema: { type: 'string' } }],
+    responses: {
+      204: { description: 'Done.' },
+      ...refusalsOf(['no_such_capture']),
+      default: { $ref: '#/components/responses/refused' },
+    },
   };
 }
 
@@ -63,7 +103,7 @@ function queryParameters(shape: z.ZodRawShape, schemas: Components): Json[] {
 }
 
 /** By status, which codes a client may meet. */
-function refusalsOf({ refuses }: Route): Json {
+function refusalsOf(refuses: readonly string[]): Json {
   const codes = ['bad_request', 'not_permitted', ...refuses];
   return Object.fromEntries(
     [...new Set(codes.map(statusOf))].map((status) => {

@@ -97,7 +97,8 @@ function isBacklogFull({ code }: NodeJS.ErrnoException): boolean {
   return code === 'EAGAIN';
 }
 
-function explain(error: NodeJS.ErrnoException, socket: string): VxlaneError {
+/** What went wrong with a request, in words. */
+export function explain(error: NodeJS.ErrnoException, socket: string): VxlaneError {
   if (error instanceof VxlaneError) return error;
   if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT' || error.code === 'ENOTDIR') return daemonAbsent(socket);
   if (error.code === 'EACCES' || error.code === 'EPERM') return daemonNotPermitted(socket);

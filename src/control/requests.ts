@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { parseMac } from '../address.js';
 import { badMac } from '../errors.js';
 import { LOG_LEVELS } from '../log-levels.js';
+import { SNAP_LENGTH_MAX, SNAP_LENGTH_MIN } from './snap-length.js';
 
 /** Overlay and VNIC names are interface names: what the kernel's dev_valid_name takes, and no colon. */
 export const LinkName = z.string().regex(/^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,15}$/, {
@@ -130,3 +131,23 @@ export const EventFilter = z.strictObject({
     .describe('Those that came after the event with this id; absent: all that are kept.'),
 });
 export type EventFilter = z.infer<typeof EventFilter>;
+
+/** What a capture has; all that is said has to be so. */
+export const CaptureRequest = z
+  .strictObject({
+    overlay: z.string().optional().describe('Frames of this overlay.'),
+    vnic: z.string().optional().describe('Frames that this VNIC sends or gets.'),
+    mac: Mac.optional().describe('Source or destination.'),
+    ip: z.string().optional().describe('Of the packet inside, or what ARP or neighbour discovery ask for.'),
+    dropped: z.boolean().default(false).describe('Only what is dropped.'),
+    reasons: z.array(z.string()).default([]).describe('Only what is dropped for one of these reasons.'),
+    snapLength: z
+      .int()
+      .min(SNAP_LENGTH_MIN)
+      .max(SNAP_LENGTH_MAX)
+      .default(SNAP_LENGTH_MAX)
+      .describe('Bytes of a packet that are kept, outer headers included.'),
+    count: z.int().min(1).optional().describe('The capture ends after so many packets.'),
+  })
+  .meta({ id: 'CaptureRequest' });
+export type CaptureRequest = z.infer<typeof CaptureRequest>;

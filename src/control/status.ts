@@ -40,6 +40,7 @@ export const DaemonView = z
     fdbSize: count,
     fdbEntries: count,
     workerRestarts: count,
+    captures: count.describe('Clients that capture frames now.'),
     logLevel: z.enum(LOG_LEVELS).describe('The least level that is logged.'),
     uptimeSeconds: seconds,
     configuration: ConfigurationView.nullable().describe('null: the daemon was started without a configuration file.'),

@@ -31,6 +31,7 @@ import type { Datapath } from '../datapath/datapath.js';
 import { daemonEnding } from '../errors.js';
 import { plugins } from '../search/registry.js';
 import { version } from '../version.js';
+import { CaptureService } from './capture/service.js';
 import { Clockwork } from './clockwork.js';
 import { checkTaps, load, loadAgain, pluginsStarted, repair } from './commands/bring-up.js';
 import { createOverlay, deleteOverlay } from './commands/create-overlay.js';
@@ -90,6 +91,8 @@ const START_PATIENCE_MS = 10_000;
 export class Daemon implements Controller {
   readonly probes: DaemonProbes;
   readonly eventLog: EventLog;
+  /** Frames as they pass, for those who may have them. */
+  readonly captures: CaptureService;
   readonly #registry: Registry;
   readonly #startedAtMs: number;
   readonly #configFile: ConfigFile | null;
@@ -114,6 +117,7 @@ export class Daemon implements Controller {
     this.#onReload = options.onReload ?? (() => () => {});
     this.#clockwork = new Clockwork(this.#registry, configFile);
     this.eventLog = this.#registry.events;
+    this.captures = new CaptureService(this.#registry);
     this.eventLog.tell('daemon_started', { object: 'daemon', new: version() });
     this.probes = new DaemonProbes(this.#registry, () => this.daemon());
   }

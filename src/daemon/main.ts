@@ -154,7 +154,10 @@ async function run(options: RunOptions, prepared: Prepared): Promise<void> {
     const served = { controller: daemon, probes: daemon.probes, events: daemon.eventLog, log };
     const { gid, isOpen } = groups;
     const accessOf = (fd: number) => groups.accessOf(fd);
-    const server = await startControlServer({ socket: options.socket, gid, isOpen, accessOf, ...served });
+    const server = await startControlServer({
+      ...{ socket: options.socket, gid, isOpen, accessOf, captures: daemon.captures },
+      ...served,
+    });
     if (http !== null) listener = new HttpListener(http, served, log, () => datapath.nowMs());
     await listener?.open();
     manager.ready();

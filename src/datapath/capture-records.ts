@@ -120,15 +120,15 @@ export class CaptureRecords {
     return index === 0 || now === incarnation ? index : null;
   }
 
-  #socket(source: number, isSource: boolean): { socket: SocketIndex; local: Endpoint } {
+  #socket(source: number, isSent: boolean): { socket: SocketIndex; listen: Endpoint; sourcePort: number | null } {
     const { u8, u16, u32 } = this.#views;
     const socket = Math.floor(source / SOURCES_MAX);
     const record = SOCKETS_BASE + socket * SOCK_SIZE;
     const bytes = u8.slice(record + SOCK_ADDRESS, record + SOCK_ADDRESS + 16);
     const isIpv4 = bytes[10] === 0xff && bytes.subarray(0, 10).every((byte) => byte === 0);
     const ports = (record + SOCK_SOURCE_PORTS) >> 1;
-    const port = isSource ? u16[ports + (source % SOURCES_MAX)]! : u32[(record + SOCK_PORT) >> 2]!;
-    return { socket, local: { ip: ipFromBytes(isIpv4 ? bytes.subarray(12) : bytes), port } };
+    const listen = { ip: ipFromBytes(isIpv4 ? bytes.subarray(12) : bytes), port: u32[(record + SOCK_PORT) >> 2]! };
+    return { socket, listen, sourcePort: isSent ? u16[ports + (source % SOURCES_MAX)]! : null };
   }
 
   #peer(sockaddr: number): Endpoint | null {

@@ -55,8 +55,10 @@ export interface CapturedFrame {
 export interface CapturedUnderlay {
   /** 0: none is known. */
   readonly socket: SocketIndex;
-  /** Where that listens; the port of what leaves is the one that it leaves by. */
-  readonly local: Endpoint;
+  /** Where that listens. */
+  readonly listen: Endpoint;
+  /** The port that it leaves by; null: it came. */
+  readonly sourcePort: number | null;
   /** The other VTEP; null: not known. */
   readonly peer: Endpoint | null;
   readonly tos: number;

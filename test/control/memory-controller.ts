@@ -86,6 +86,7 @@ export class MemoryController implements Controller, Probes {
       fdbSize: 65536,
       fdbEntries: 0,
       workerRestarts: 0,
+      captures: 0,
       logLevel: this.logLevel,
       uptimeSeconds: 1,
       configuration: this.configuration,

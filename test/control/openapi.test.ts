@@ -38,6 +38,8 @@ test('it has every route by its method, path and parameters, and what replies ma
   const expected = Object.entries(ROUTES).map(([name, { method, path }]) => {
     return [name, method.toLowerCase(), path.replace(':name', '{name}').replace(':mac', '{mac}')];
   });
+  // A stream is none of the table.
+  expected.push(['capture', 'post', '/v1/captures'], ['endCapture', 'delete', '/v1/captures/{id}']);
   assert.deepEqual(operations.sort(), expected.sort());
   const { get } = document.paths['/v1/overlays/{name}/targets'];
   assert.deepEqual(

@@ -23,9 +23,9 @@ for (const build of BUILDS) {
         ['to_underlay', a, null, 'none', 0, null],
       ]);
       for (const each of seen) assert.deepEqual([each.copy, each.length, each.overlay], [sent, sent.length, overlay]);
-      const { peer, local, socket, vxlanHeader, ttl } = seen[1]!.underlay;
+      const { peer, listen, sourcePort, socket, vxlanHeader, ttl } = seen[1]!.underlay;
       assert.deepEqual(peer, { ip: PEER, port: 4789 });
-      assert.deepEqual([local, socket, ttl], [{ ip: '192.0.2.1', port: 50_001 }, 1, 64]);
+      assert.deepEqual([listen, sourcePort, socket, ttl], [{ ip: '192.0.2.1', port: 4789 }, 50_001, 1, 64]);
       assert.deepEqual(Buffer.from(vxlanHeader), datagram(23, Buffer.alloc(0)));
       assert.equal(seen[1]!.timeNs, 1_000_000_000_000n);
     });
@@ -39,7 +39,7 @@ for (const build of BUILDS) {
         ['to_vnic', testbed.a, null, 'none', 0, null],
       ]);
       assert.deepEqual(seen[0]!.underlay.peer, { ip: PEER, port: 50_000 });
-      assert.deepEqual([seen[0]!.underlay.tos, seen[0]!.underlay.local.port], [3, 4789]);
+      assert.deepEqual([seen[0]!.underlay.tos, seen[0]!.underlay.sourcePort], [3, null]);
       for (const each of seen) assert.deepEqual(each.copy, inner);
     });
 

@@ -17,6 +17,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   'show-vnic': async () => (await import('./show-vnic.js')).showVnic,
   'show-stats': async () => (await import('./show-stats.js')).showStats,
   events: async () => (await import('./events.js')).events,
+  capture: async () => (await import('./capture.js')).capture,
   'show-config': async () => (await import('./show-config.js')).showConfig,
   'log-level': async () => (await import('./log-level.js')).logLevel,
   'etcd import': async () => (await import('./etcd/import.js')).etcdImport,

@@ -27,6 +27,7 @@ export function daemonView(
     fdbSize: datapath.fdbSize,
     fdbEntries: datapath.fdbCount,
     workerRestarts: datapath.workerRestarts,
+    captures: datapath.captureCount,
     logLevel: log.level,
     uptimeSeconds: Math.floor((now() - startedAtMs) / 1000),
     configuration,
