@@ -50,6 +50,7 @@ export const ROUTES = {
   },
   endHandover: {
     ...SILENT,
+    patience: 5,
     method: 'POST',
     path: '/v1/handover/end',
     summary: 'The other daemon carries all frames: this one ends when it has sent what it had.',

@@ -72,16 +72,20 @@ export class Handover {
     return learned;
   }
 
-  /** The other one carries all frames. */
+  /** The other one carries all frames. It may have said so long ago, if this one was kept from running. */
   end(): void {
-    if (this.#state !== 'begun') throw handoverRefused('no other daemon has begun to take over');
+    if (this.#state === 'begun' && this.#isAlone()) this.#goOn();
+    if (this.#state === 'none') throw handoverRefused('no other daemon is taking over');
     this.#state = 'ended';
     this.#end();
   }
 
   /** Time has passed. A daemon that has ended holds no lock. */
   tick(nowMs: number): void {
-    if (this.#state !== 'begun' || nowMs < this.#lookAtMs || !this.#isAlone()) return;
+    if (this.#state === 'begun' && nowMs >= this.#lookAtMs && this.#isAlone()) this.#goOn();
+  }
+
+  #goOn(): void {
     const { serial, log } = this.#registry;
     this.#state = 'none';
     serial.open();

@@ -2,21 +2,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, createClient, VxlaneError } from '../../control/client.js';
 import { claimSocketPath } from '../../control/socket-file.js';
+import { messageOf } from '../../errors.js';
 import { Inheritance } from '../inheritance.js';
 import type { DaemonLog } from '../log.js';
 
-/** In which it lets go of the path of the control socket, once it has been told that all is carried. */
-const LET_GO_MAX_MS = 5000;
+/** It is said so often that it has not let go of the path of the control socket. */
+const SAY_EVERY_MS = 5000;
 const LOOK_EVERY_MS = 5;
+/** It has ended, or did not answer. */
+const NO_ANSWER = new Set(['daemon_absent', 'daemon_failed', 'daemon_silent']);
 
 export class Predecessor {
   readonly inheritance: Inheritance;
   readonly #client: Client;
   readonly #socket: string;
+  readonly #log: DaemonLog;
+  /** It knows that this daemon carries all frames, or has ended. */
+  #isTold = false;
 
-  private constructor(client: Client, socket: string, inheritance: Inheritance) {
+  private constructor(client: Client, socket: string, inheritance: Inheritance, log: DaemonLog) {
     this.#client = client;
     this.#socket = socket;
+    this.#log = log;
     this.inheritance = inheritance;
   }
 
@@ -36,21 +43,44 @@ export class Predecessor {
     }
     const handed = await client.handover({ pid: process.pid, workers });
     log.info('taking over', { pid: handed.pid, socket });
-    return new Predecessor(client, socket, new Inheritance(handed));
+    return new Predecessor(client, socket, new Inheritance(handed), log);
   }
 
-  /** This daemon carries all frames. Resolves when the path of the control socket is free. */
+  /**
+   * This daemon carries all frames. Resolves when the path of the control socket is free, however long that takes: to
+   * end now would leave nobody who carries them. Throws only when the other one goes on.
+   */
   async end(): Promise<void> {
-    await this.#client.endHandover();
-    const endMs = performance.now() + LET_GO_MAX_MS;
-    for (;;) {
-      try {
-        await claimSocketPath(this.#socket);
-        return;
-      } catch (thrown) {
-        if (performance.now() > endMs) throw thrown;
-        await sleep(LOOK_EVERY_MS);
+    for (let sayAtMs = performance.now() + SAY_EVERY_MS; ; ) {
+      const reason = await this.#holdsBy();
+      if (reason === null) return;
+      if (performance.now() >= sayAtMs) {
+        this.#log.warn('the daemon before this one has not let go of the control socket', { reason });
+        sayAtMs = performance.now() + SAY_EVERY_MS;
       }
+      await sleep(LOOK_EVERY_MS);
+    }
+  }
+
+  /** Why the path is not free yet; null: it is. */
+  async #holdsBy(): Promise<string | null> {
+    try {
+      if (!this.#isTold) await this.#tell();
+      await claimSocketPath(this.#socket);
+      return null;
+    } catch (thrown) {
+      if (thrown instanceof VxlaneError && thrown.code === 'handover_refused') throw thrown;
+      return messageOf(thrown);
+    }
+  }
+
+  /** One that was killed has no need to know. One that did not answer is told again. */
+  async #tell(): Promise<void> {
+    try {
+      await this.#client.endHandover();
+      this.#isTold = true;
+    } catch (thrown) {
+      if (!(thrown instanceof VxlaneError) || !NO_ANSWER.has(thrown.code)) throw thrown;
     }
   }
 }
