@@ -97,6 +97,8 @@ export enum Drop {
   rogue_ra,
   restricted_type,
   bad_headers,
+  rate_limited,
+  storm_limited,
 }
 // Bits of the reasons that say nothing of trouble: what hosts send unasked, and nobody misses where nothing is flooded.
 export const DROPS_EXPECTED = (1 << Drop.host_chatter) | (1 << Drop.arp_gratuitous) | (1 << Drop.owner_answers);
@@ -270,6 +272,8 @@ export const VNIC_SIZE = 64;
 export const VNIC_FLAG_LIVE = 1;
 export const VNIC_FLAG_ANY_MAC = 2;
 export const VNIC_FLAG_PROTECTED = 4; // its frames are looked at, see datapath/protect.ts
+export const VNIC_FLAG_LIMITED = 8; // they are counted against limits, see datapath/rate-limit.ts
+export const VNIC_FLAG_GUARDED = VNIC_FLAG_PROTECTED + VNIC_FLAG_LIMITED;
 export const VNICS_SIZE = VNICS_MAX * VNIC_SIZE;
 
 // ---- link protection: what frames of a VNIC may say (all written by host) -------------------------------------------
@@ -289,8 +293,21 @@ export const PROTECT_DHCP = 4;
 export const PROTECT_RA = 8;
 export const PROTECT_RESTRICTED = 16;
 
+// ---- rate limits of VNICs: three buckets each, see datapath/rate-limit.ts -------------------------------------------
+export const LIMITS_BASE = PROTECTIONS_BASE + PROTECTIONS_SIZE;
+export const LIMIT_COST = 0; // u64 what one byte, frame or group frame costs, BUCKET_FRACTION; 0: no limit (host)
+export const LIMIT_DEPTH = LIMIT_COST + 8; // u64 what may be had at once, in sixteenths of a nanosecond (host)
+export const LIMIT_FULL_AT = LIMIT_DEPTH + 8; // u64 when it is full again, likewise (any worker, by compare and swap)
+export const LIMIT_SIZE = 32;
+export const LIMIT_BYTES = 0; // the buckets of a VNIC
+export const LIMIT_FRAMES = LIMIT_BYTES + LIMIT_SIZE;
+export const LIMIT_GROUP_FRAMES = LIMIT_FRAMES + LIMIT_SIZE;
+export const VNIC_LIMITS_SIZE = 2 * CACHE_LINE;
+export const LIMITS_SIZE = VNICS_MAX * VNIC_LIMITS_SIZE;
+export const BUCKET_FRACTION = 16; // bits of a cost behind the point
+
 // ---- underlay sockets (all written by host) -------------------------------------------------------------------------
-export const SOCKETS_BASE = PROTECTIONS_BASE + PROTECTIONS_SIZE;
+export const SOCKETS_BASE = LIMITS_BASE + LIMITS_SIZE;
 export const SOCK_LIVE = 0; // u32, 0 = slot is free
 export const SOCK_SOURCES = SOCK_LIVE + 4; // u32 source ports it sends from, up to SOURCES_MAX; 0: it only receives
 export const SOCK_OWNER = SOCK_SOURCES + 4; // u32 the socket to whose overlays belongs what arrives here, mostly itself
@@ -711,7 +728,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 37;
+export const LAYOUT_VERSION = 38;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

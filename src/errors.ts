@@ -573,12 +573,18 @@ export const allowedIpsFull = (vnic: string, family: number, count: number, max:
     `VNIC ${vnic} would be allowed ${count} IPv${family} addresses and prefixes: expected at most ${max}`,
   );
 
+export const badRateLimit = (limit: string, value: number, min: number, max: number) =>
+  new VxlaneError(
+    'bad_rate_limit',
+    `bad ${limit}${Number.isNaN(value) ? '' : ` ${value}`}: expected a whole number from ${min} to ${max}, or as 100M`,
+  );
+
 /** `protection` keeps a VNIC at its MAC. */
 export const macIsProtected = (mac: string) =>
   new VxlaneError('mac_protected', `protection=mac-nospoof keeps it at ${mac} (vxlane reload gives that back)`);
 
 export const nothingToModifyOfVnic = (vnic: string) =>
-  new VxlaneError('bad_modify', `nothing to modify on VNIC ${vnic}: expected protection or allowed-ips`);
+  new VxlaneError('bad_modify', `nothing to modify on VNIC ${vnic}: expected protection, allowed-ips or a limit`);
 
 export const badVnicAddress = (text: string, problem: string) =>
   new VxlaneError('bad_address', `bad address ${JSON.stringify(text)}: ${problem}`);

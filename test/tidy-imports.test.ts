@@ -52,6 +52,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'src/table': [],
   'src/outer-header': [],
   'src/link-protection': ['src/address', 'src/errors'],
+  'src/rate-limits': ['src/errors'],
   'src/event-kinds': [],
   'src/version': [],
   'src/directory': [],
@@ -260,6 +261,7 @@ const LEAVES = [
   'src/table',
   'src/outer-header',
   'src/link-protection',
+  'src/rate-limits',
 ];
 const SYSTEM_ONLY = /from '(koffi|node:ffi)'/;
 

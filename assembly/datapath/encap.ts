@@ -9,10 +9,11 @@
 //  3. source     a unicast address, the VNIC's own unless it carries any MAC; then that may have moved here (learn.ts)
 //  4. tags       at most two; the overlay's VLAN policy
 //  5. protection what a protected VNIC's frames may say (protect.ts)
-//  6. multicast  its checksum made good; a router advertisement goes to the host, which may change it for everybody;
+//  6. limits     what its VNIC may send (rate-limit.ts)
+//  7. multicast  its checksum made good; a router advertisement goes to the host, which may change it for everybody;
 //                copies to every other local VNIC (replicate.ts), then the overlay's rules once: point, proxy, or the
 //                flood list
-//  7. unicast    as the FDB says: remote, local or drop; nothing there: the point, the flood list, or hold and ask
+//  8. unicast    as the FDB says: remote, local or drop; nothing there: the point, the flood list, or hold and ask
 //
 // A frame ends in exactly one of: output list, drop counter, hold, upcall ring.
 
@@ -37,6 +38,8 @@ import {
   VNET_SIZE,
   VNIC_FLAGS,
   VNIC_FLAG_ANY_MAC,
+  VNIC_FLAG_GUARDED,
+  VNIC_FLAG_LIMITED,
   VNIC_FLAG_LIVE,
   VNIC_FLAG_PROTECTED,
   VNIC_MAC,
@@ -59,6 +62,7 @@ import { hold, isHeld } from './hold';
 import { learnHere } from './learn';
 import { outDeliver, outEncap, outHasRoom } from './output';
 import { protect } from './protect';
+import { limit } from './rate-limit';
 import { readAt } from './reads';
 import { replicate } from './replicate';
 import { isRouterAdvertisement } from './router';
@@ -115,16 +119,16 @@ function frameOf(at: usize, len: u32): Frame {
 function encapFrame(frame: Frame, key: u64, value: u32, sender: usize, policy: u32, overlay: u32, vnic: u32): void {
   const source = ethSrc(frame.start);
   const isOwn = source == load<u64>(sender, VNIC_MAC);
-  const refused = refusal(frame, source, isOwn, policy, sender);
+  const refused = refusal(frame, source, isOwn, policy, sender, vnic);
   if (refused != Drop.none) return drop(frame, refused, overlay, vnic);
   if (!isOwn) learnHere(overlay, source, vnic);
   if (policy == VlanPolicy.strip && frame.depth > 0) vnetShift(frame.vnet, stripTags(frame));
   route(frame, key, value, overlay, vnic);
 }
 
-// Steps 2 to 5: why a frame goes nowhere.
+// Steps 2 to 6: why a frame goes nowhere.
 @inline
-function refusal(frame: Frame, source: u64, isOwn: bool, policy: u32, sender: usize): Drop {
+function refusal(frame: Frame, source: u64, isOwn: bool, policy: u32, sender: usize, vnic: u32): Drop {
   const flags = load<u32>(sender, VNIC_FLAGS);
   const isDescribed = countSegments(frame);
   if (!(flags & VNIC_FLAG_LIVE)) return Drop.overlay_gone;
@@ -139,10 +143,17 @@ function refusal(frame: Frame, source: u64, isOwn: bool, policy: u32, sender: us
     const refused = refusedTagged(frame.depth, policy);
     if (refused != Drop.none) return refused;
   }
-  return flags & VNIC_FLAG_PROTECTED ? protect(frame, sender) : Drop.none;
+  return flags & VNIC_FLAG_GUARDED ? guard(frame, sender, flags, vnic) : Drop.none;
 }
 
-// Steps 6 and 7: where a frame goes whose header has been checked. The DHCP proxy's frames enter here as well.
+// Steps 5 and 6. What is refused for what it says is not counted against a limit.
+function guard(frame: Frame, sender: usize, flags: u32, vnic: u32): Drop {
+  const refused = flags & VNIC_FLAG_PROTECTED ? protect(frame, sender) : Drop.none;
+  if (refused != Drop.none || !(flags & VNIC_FLAG_LIMITED)) return refused;
+  return limit(frame, vnic);
+}
+
+// Steps 7 and 8: where a frame goes whose header has been checked. The DHCP proxy's frames enter here as well.
 @inline
 export function route(frame: Frame, key: u64, value: u32, overlay: u32, vnic: u32): void {
   const isLive = (load<u32>(overlayAt(overlay), OVL_FLAGS) & OVL_FLAG_LIVE) != 0;

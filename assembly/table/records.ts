@@ -8,6 +8,7 @@ import {
   FLOOD_BASE,
   FLOOD_LISTS_MAX,
   FLOOD_LIST_SIZE,
+  LIMITS_BASE,
   OVERLAYS_BASE,
   OVERLAYS_MAX,
   OVL_SIZE,
@@ -16,6 +17,7 @@ import {
   SOCK_SIZE,
   VNICS_BASE,
   VNICS_MAX,
+  VNIC_LIMITS_SIZE,
   VNIC_SIZE,
 } from '../layout';
 
@@ -29,6 +31,13 @@ export function overlayAt(index: u32): usize {
 export function vnicAt(index: u32): usize {
   assert(index < <u32>VNICS_MAX);
   return <usize>VNICS_BASE + <usize>index * VNIC_SIZE;
+}
+
+// The buckets of a VNIC.
+@inline
+export function limitsAt(index: u32): usize {
+  assert(index < <u32>VNICS_MAX);
+  return <usize>LIMITS_BASE + <usize>index * VNIC_LIMITS_SIZE;
 }
 
 @inline

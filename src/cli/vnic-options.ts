@@ -1,5 +1,6 @@
 /** Options of VNICs that several commands take. */
 import { PROTECTIONS } from '../link-protection.js';
+import { type RateLimit, type RateLimits, rateLimit } from '../rate-limits.js';
 
 export const PROTECTION = {
   type: 'list',
@@ -15,6 +16,26 @@ export const ALLOWED_IPS = {
   value: 'ADDR[/LEN]',
   help: 'what ip-nospoof allows beside the addresses of -a; repeatable, or with commas between',
 } as const;
+
+/** What it may send a second. */
+export const RATES = {
+  'rate-bps': limit('rate', 'BITS', 'bits of frames that it may send a second, as 100M; none: no limit'),
+  'rate-pps': limit('rate', 'FRAMES', 'frames that it may send a second, as 20k; none: no limit'),
+  'storm-pps': limit('rate', 'FRAMES', 'broadcast and multicast frames that it may send a second; none: no limit'),
+} as const;
+
+function limit(what: string, value: string, help: string) {
+  return { type: 'text', what, value, completes: ['none'], help } as const;
+}
+
+/** What is absent was not given. */
+export function limitsOf(args: { readonly [name in keyof typeof RATES]: string | undefined }): Partial<RateLimits> {
+  const given = { rateBps: args['rate-bps'], ratePps: args['rate-pps'], stormPps: args['storm-pps'] };
+  const entries = Object.entries(given) as [RateLimit, string | undefined][];
+  return Object.fromEntries(
+    entries.flatMap(([name, text]) => (text === undefined ? [] : [[name, rateLimit(name, text)]])),
+  );
+}
 
 /** What a list option was given, repeated or with commas between. */
 export function listOf(given: readonly string[]): string[] {

@@ -1,6 +1,7 @@
 /** Overlays and VNICs as plain data: what a file declares, and what there is. */
 import type { LinkProtection } from '../link-protection.js';
 import type { OverlayConfiguration } from '../overlay-properties/overlay-properties.js';
+import type { RateLimits } from '../rate-limits.js';
 import type { Target } from '../search/api.js';
 
 export interface OverlayModel {
@@ -16,7 +17,7 @@ export interface OverlayModel {
   readonly temporary?: boolean;
 }
 
-export interface VnicModel extends LinkProtection {
+export interface VnicModel extends LinkProtection, RateLimits {
   readonly name: string;
   readonly overlay: string;
   readonly mac: string;

@@ -36,7 +36,10 @@ export interface OverlayChange<O extends OverlayModel = OverlayModel> {
 }
 
 /** Keys of a VNIC that change while frames flow. */
-const CHANGEABLE: ReadonlySet<string> = new Set(['addresses', 'protection', 'allowed_ips']);
+const CHANGEABLE: ReadonlySet<string> = new Set([
+  ...['addresses', 'protection', 'allowed_ips'],
+  ...['rate_bps', 'rate_pps', 'storm_pps'],
+]);
 
 /** The properties of a search plugin; none when there is no such plugin. */
 export type SpecsOf = (search: string) => readonly PropertySpec[];
@@ -132,5 +135,10 @@ export function vnicDifference(from: VnicModel, to: VnicModel): string[] {
     const field = key as keyof typeof lists;
     return textOf(from[field]) === textOf(to[field]) ? [] : [name as string];
   });
-  return [...differing, ...others];
+  const limits = { rateBps: 'rate_bps', ratePps: 'rate_pps', stormPps: 'storm_pps' } as const;
+  const limited = Object.entries(limits).flatMap(([key, name]) => {
+    const field = key as keyof typeof limits;
+    return from[field] === to[field] ? [] : [name as string];
+  });
+  return [...differing, ...others, ...limited];
 }

@@ -45,6 +45,12 @@ const OverlayShape = z.strictObject(
   A_MAPPING,
 );
 
+const limit = (what: string) =>
+  z
+    .union([z.number(), z.string()], expecting('a number, as 1500 or 100M'))
+    .nullish()
+    .describe(`${what}, as 1500, 20k or 100M (docs/rate-limits.md); else there is no limit`);
+
 const VnicShape = z.strictObject(
   {
     overlay: z
@@ -73,6 +79,9 @@ const VnicShape = z.strictObject(
       .array(z.string(AN_ALLOWED_IP), expecting('a list of ADDRESS or ADDRESS/LENGTH, as [10.55.55.2, fd00::/64]'))
       .nullish()
       .describe('what ip-nospoof lets it send from, beside its addresses: 10.55.55.2, 10.66.0.0/16'),
+    rate_bps: limit('bits of frames that it may send a second'),
+    rate_pps: limit('frames that it may send a second'),
+    storm_pps: limit('broadcast and multicast frames that it may send a second'),
   },
   A_MAPPING,
 );

@@ -4,6 +4,7 @@
  */
 import { allowedIps, checkProtection, type LinkProtection, protections } from '../link-protection.js';
 import { isolationIn } from '../overlay-properties/overlay-properties.js';
+import { type RateLimit, type RateLimits, rateLimit, UNLIMITED } from '../rate-limits.js';
 import type { Manifest } from '../search/host/messages.js';
 import type { Isolation } from '../search/host/placement.js';
 import { Claims, type There } from './claims.js';
@@ -105,7 +106,23 @@ function readVnic(
   if (overlay === undefined || mac === null || allowAnyMac === undefined || !('netns' in content)) return null;
   if (problems.count > before) return null;
   const vnic = { name, overlay, mac, netns: netns ?? null, allowAnyMac, addresses };
-  return withProtection(root, problems, vnic, content);
+  const limits = readLimits(root, problems, name, content);
+  return limits === null ? null : withProtection(root, problems, { ...vnic, ...limits }, content);
+}
+
+const LIMIT_KEYS = { rateBps: 'rate_bps', ratePps: 'rate_pps', stormPps: 'storm_pps' } as const;
+
+/** null, and problems, when one is wrong. */
+function readLimits(root: Value, problems: Problems, name: string, content: Partial<VnicContent>): RateLimits | null {
+  const before = problems.count;
+  const found: { [L in RateLimit]: number | null } = { ...UNLIMITED };
+  for (const [field, key] of Object.entries(LIMIT_KEYS) as [RateLimit, (typeof LIMIT_KEYS)[RateLimit]][]) {
+    const given = content[key];
+    const path = ['vnics', name, key];
+    if (given == null) continue;
+    found[field] = trying(problems, placeOf(root, path), path, () => rateLimit(field, String(given)));
+  }
+  return problems.count > before ? null : found;
 }
 
 /** null, and a problem, where it would protect from nothing, or let nothing through. */

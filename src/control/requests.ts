@@ -62,8 +62,15 @@ const allowedIps = z
   .array(z.string())
   .describe('What `ip-nospoof` lets it send from beside its addresses, ADDRESS or ADDRESS/LENGTH each.');
 
+const limit = (what: string) => z.number().nullable().describe(`${what} that it may send a second; null: no limit.`);
+const limits = {
+  rateBps: limit('Bits of frames').optional(),
+  ratePps: limit('Frames').optional(),
+  stormPps: limit('Broadcast and multicast frames').optional(),
+};
+
 export const ModifyVnic = z
-  .strictObject({ protection: protection.optional(), allowedIps: allowedIps.optional() })
+  .strictObject({ protection: protection.optional(), allowedIps: allowedIps.optional(), ...limits })
   .meta({ id: 'ModifyVnic' })
   .describe('What is absent stays as it is.');
 export type ModifyVnic = z.infer<typeof ModifyVnic>;
@@ -86,6 +93,7 @@ export const CreateVnic = z
       .describe('Given to its interface, ADDRESS/LENGTH each: `10.55.55.2/24`, `fd00::2/64`.'),
     protection: protection.optional(),
     allowedIps: allowedIps.optional(),
+    ...limits,
     adopt: z
       .boolean()
       .optional()

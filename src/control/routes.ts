@@ -194,6 +194,7 @@ export const ROUTES = {
       'bad_address',
       'address_taken',
       'bad_protection',
+      'bad_rate_limit',
       'interface_taken',
       'no_such_interface',
       'netns_missing',
@@ -203,8 +204,8 @@ export const ROUTES = {
     ...CHANGE,
     method: 'PATCH',
     path: '/v1/vnics/:name',
-    summary: 'Change the link protection of a VNIC while frames flow.',
-    refuses: ['bad_modify', 'bad_protection', 'no_such_vnic', 'declared_in_file'],
+    summary: 'Change the link protection and the rate limits of a VNIC while frames flow.',
+    refuses: ['bad_modify', 'bad_protection', 'bad_rate_limit', 'no_such_vnic', 'declared_in_file'],
   },
   deleteVnic: {
     ...SILENT,

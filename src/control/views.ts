@@ -128,6 +128,9 @@ export const VnicView = z
       .describe('What it was given, ADDRESS/LENGTH each; what other tools put on its interface is not there.'),
     protection: z.array(z.string()).describe('Link protection; empty: none.'),
     allowedIps: z.array(z.string()).describe('What `ip-nospoof` lets it send from, beside its addresses.'),
+    rateBps: z.number().nullable().describe('Bits of frames that it may send a second; null: no limit.'),
+    ratePps: z.number().nullable().describe('Frames that it may send a second; null: no limit.'),
+    stormPps: z.number().nullable().describe('Broadcast and multicast frames that it may; null: no limit.'),
     temporary: z.boolean(),
     state: z
       .string()

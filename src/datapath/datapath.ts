@@ -14,6 +14,7 @@ import {
 } from '../../assembly/layout.js';
 import { type Endpoint, formatEndpoint } from '../address.js';
 import { fdbFull, tableFull } from '../errors.js';
+import type { RateLimits } from '../rate-limits.js';
 import { errnoName } from '../system/errno.js';
 import type { CapturedFrame, CaptureFilter, OpenCapture } from './capture-types.js';
 import { Captures } from './captures.js';
@@ -313,6 +314,11 @@ export class Datapath {
   async setVnicProtection(index: VnicIndex, protection: VnicProtection): Promise<void> {
     this.#tables.setVnicProtection(index, protection);
     await this.#workers.quiesce();
+  }
+
+  /** From now on; the buckets are full then. */
+  setVnicLimits(index: VnicIndex, limits: RateLimits): void {
+    this.#tables.setVnicLimits(index, limits);
   }
 
   async removeVnic(index: VnicIndex): Promise<void> {

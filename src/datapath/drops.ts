@@ -54,6 +54,8 @@ export const DROP_TEXT: Readonly<Record<Reason, string>> = {
   rogue_ra: 'router advertisement (protection=ra-guard)',
   restricted_type: 'neither IPv4, IPv6 nor ARP (protection=restricted)',
   bad_headers: 'unreadable for link protection: cut off, or a first fragment without all headers (RFC 7112)',
+  rate_limited: 'more than its VNIC may send (rate-bps, rate-pps)',
+  storm_limited: 'more broadcast and multicast than its VNIC may send (storm-pps)',
   worker_restarted: 'was under way in a datapath worker that was restarted',
 };
 

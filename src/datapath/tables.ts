@@ -28,6 +28,7 @@ import {
   UNDERLAY_TAP,
   VlanPolicy,
   VNIC_FLAG_ANY_MAC,
+  VNIC_FLAG_LIMITED,
   VNIC_FLAG_LIVE,
   VNIC_FLAG_PROTECTED,
   VNIC_FLAGS,
@@ -47,8 +48,10 @@ import {
   WORKERS_BASE,
 } from '../../assembly/layout.js';
 import { tableFull } from '../errors.js';
+import { type RateLimits, UNLIMITED } from '../rate-limits.js';
 import type { FloodList } from './flood-lists.js';
 import { Indexes } from './indexes.js';
+import { writeLimits } from './limits.js';
 import { macWord } from './mac.js';
 import type { Views } from './memory.js';
 import { copiedMark, filterBit, overlayFlags, ownMark } from './overlay-words.js';
@@ -232,7 +235,9 @@ export class Tables {
     this.#set(overlay, OVL_VNIC_FILTER, this.#get(overlay, OVL_VNIC_FILTER) | filterBit(macWord(config.mac)));
     this.#set(record, VNIC_NEXT, this.#get(overlay, OVL_FIRST_VNIC));
     const isProtected = writeProtection(this.#views, index, config.protection ?? UNPROTECTED);
-    this.#set(record, VNIC_FLAGS, VNIC_FLAG_LIVE | (config.allowAnyMac ? VNIC_FLAG_ANY_MAC : 0) | isProtected);
+    const isLimited = writeLimits(this.#views, index, config.limits ?? UNLIMITED);
+    const isAnyMac = config.allowAnyMac ? VNIC_FLAG_ANY_MAC : 0;
+    this.#set(record, VNIC_FLAGS, VNIC_FLAG_LIVE | isAnyMac | isProtected | isLimited);
     this.#set(overlay, OVL_FIRST_VNIC, index);
     if (config.allowAnyMac) this.#set(overlay, OVL_ANY_MAC_VNIC, index);
     this.#changed();
@@ -241,9 +246,16 @@ export class Tables {
 
   /** Not again before no worker can still read the one before. */
   setVnicProtection(index: VnicIndex, protection: VnicProtection): void {
+    this.#setVnicFlag(index, VNIC_FLAG_PROTECTED, writeProtection(this.#views, index, protection));
+  }
+
+  setVnicLimits(index: VnicIndex, limits: RateLimits): void {
+    this.#setVnicFlag(index, VNIC_FLAG_LIMITED, writeLimits(this.#views, index, limits));
+  }
+
+  #setVnicFlag(index: VnicIndex, flag: number, value: number): void {
     const record = vnicAt(index);
-    const isProtected = writeProtection(this.#views, index, protection);
-    this.#set(record, VNIC_FLAGS, (this.#get(record, VNIC_FLAGS) & ~VNIC_FLAG_PROTECTED) | isProtected);
+    this.#set(record, VNIC_FLAGS, (this.#get(record, VNIC_FLAGS) & ~flag) | value);
   }
 
   /** In one store: no worker sees half of it. */

@@ -2,6 +2,7 @@
 import type { Endpoint } from '../address.js';
 import type { Protection } from '../link-protection.js';
 import type { OuterHeader } from '../outer-header.js';
+import type { RateLimits } from '../rate-limits.js';
 
 /** A slot of a table in the shared memory; 0 is never one. */
 export type OverlayIndex = number;
@@ -127,6 +128,8 @@ export interface VnicConfig {
   readonly allowAnyMac: boolean;
   /** Default: none. */
   readonly protection?: VnicProtection;
+  /** Default: none. */
+  readonly limits?: RateLimits;
 }
 
 /** What frames of a VNIC may say of who sent them; what they may not say is dropped where they come from. */

@@ -156,7 +156,8 @@ describe('VNICs, lookups, refusals', { concurrency: 3 }, () => {
     await create('vnics0');
     const typed =
       'create-vnic -m 001122334455 -l vnics0 -n zlan --allow-any-mac -t --json ' +
-      '-a 10.0.0.1/8,fd00::2/64 -a 10.0.0.3/8 --protection ra-guard,ip-nospoof --allowed-ips 10.0.0.0/8 bridge0';
+      '-a 10.0.0.1/8,fd00::2/64 -a 10.0.0.3/8 --protection ra-guard,ip-nospoof --allowed-ips 10.0.0.0/8 ' +
+      '--rate-bps 2.5G bridge0';
     const { status, stdout } = await vxlane(...typed.split(' '));
     assert.equal(status, 0);
     const made = harness.controller.vnicsByName.get('bridge0');
@@ -172,6 +173,7 @@ describe('VNICs, lookups, refusals', { concurrency: 3 }, () => {
       addresses: ['10.0.0.1/8', 'fd00::2/64', '10.0.0.3/8'],
       protection: ['ra-guard', 'ip-nospoof'],
       allowedIps: ['10.0.0.0/8'],
+      ...{ rateBps: 2.5e9, ratePps: null, stormPps: null },
       temporary: true,
       state: 'up',
       declared: null,
@@ -196,6 +198,16 @@ describe('VNICs, lookups, refusals', { concurrency: 3 }, () => {
     assert.deepEqual(lists(), [['ip-nospoof', 'ra-guard'], []]);
     await modify('--protection none');
     assert.deepEqual(lists(), [[], []]);
+    const limits = () => {
+      const { rateBps, ratePps, stormPps } = harness.controller.vnicsByName.get('guarded0') as VnicView;
+      return [rateBps, ratePps, stormPps];
+    };
+    await modify('--rate-pps 20k --storm-pps 50');
+    await modify('--storm-pps none');
+    assert.deepEqual(limits(), [null, 20_000, null]);
+    const { status: refused, stderr } = await modify('--rate-bps fast');
+    assert.equal(refused, 1);
+    assert.match(stderr, /bad rateBps: expected a whole number/);
   });
 
   test('lookup says in a sentence what happens and who says so', async () => {

@@ -43,6 +43,10 @@ Options:
                        restricted; repeatable, or with commas between
       --allowed-ips    ADDR[/LEN]: what ip-nospoof allows beside the addresses of -a; repeatable, or
                        with commas between
+      --rate-bps       BITS: bits of frames that it may send a second, as 100M; none: no limit
+      --rate-pps       FRAMES: frames that it may send a second, as 20k; none: no limit
+      --storm-pps      FRAMES: broadcast and multicast frames that it may send a second; none: no
+                       limit
       --adopt          take the TAP of that name that is there, with its addresses, and make none
   -t, --temporary      do not keep it over a restart of the daemon
       --json           print JSON

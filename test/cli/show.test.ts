@@ -95,9 +95,9 @@ const CASES: [typed: string[], stdout: string][] = [
   [
     ['show-vnic', '-o', 'all', 'br0'],
     'LINK  OVER      MACADDRESS          MTU  NETNS  ADDRESSES  STATE              INTERFACE  ANYMAC  PROTECTION  ' +
-      'ALLOWEDIPS  TEMPORARY  DECLARED\n' +
+      'ALLOWEDIPS  RATEBPS  RATEPPS  STORMPPS  TEMPORARY  DECLARED\n' +
       'br0   overlay1  de:ad:be:ef:00:09  1450  z      --         interface is gone  br0        yes     --          ' +
-      '--          no         --\n',
+      '--               --       --        --  no         --\n',
   ],
   [['show-overlay', '-t', '--parsable', '-o', 'TARGET,DESTINATION,AGE,IDLE', 'overlay0'], PARSABLE_TARGETS],
   [

@@ -56,6 +56,9 @@ function vnic(name: string, overlays: readonly string[]): fc.Arbitrary<VnicModel
     addresses: fc.subarray(ADDRESSES.map((address) => `${address}${name.charCodeAt(0)}/24`)),
     // with ip-nospoof there is always something to allow
     protection: fc.subarray(PROTECTIONS.filter((each) => each !== 'ip-nospoof')),
+    rateBps: fc.constantFrom(null, 8000),
+    ratePps: fc.constantFrom(null, 5),
+    stormPps: fc.constant(null),
     allowedIps: fc.subarray(['10.9.0.0/16', 'fd09::1']),
   };
   return fc.record(fields, { noNullPrototype: true }).map((each) => ({

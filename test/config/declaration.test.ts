@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import { type DeclaredOverlay, NOTHING } from '../../src/config/model.js';
 import { referenceOf } from '../../src/config/overlay.js';
 import { UNPROTECTED } from '../../src/link-protection.js';
+import { UNLIMITED } from '../../src/rate-limits.js';
 import type { Target } from '../../src/search/api.js';
 import { OVERLAY, read } from './reading.js';
 
@@ -41,6 +42,7 @@ describe('what is there', () => {
       allowAnyMac: true,
       addresses: [],
       ...UNPROTECTED,
+      ...UNLIMITED,
     };
     const there = { made: { ...model(wire), vnics: new Map([['v', vnic]]) }, declared: NOTHING };
     const by = (kind: string, name: string) => `${kind} ${name} (made by a command)`;
@@ -67,6 +69,7 @@ describe('what is there', () => {
       allowAnyMac: false,
       addresses: [],
       ...UNPROTECTED,
+      ...UNLIMITED,
     };
     const there = { made: { ...NOTHING, vnics: new Map([['v', vnic]]) }, declared: model(same) };
     assert.deepEqual(problems('overlays: {}\n', there), [
@@ -85,6 +88,7 @@ describe('what is there', () => {
       allowAnyMac: false,
       addresses: [],
       ...UNPROTECTED,
+      ...UNLIMITED,
     };
     const there = { made: { ...NOTHING, vnics: new Map([['v', vnic]]) }, declared: model(same) };
     const wrong = OVERLAY.replace('vxlan/listen_ip: 10.0.0.1', 'vxlan/listen_ip: 10.0.0.1, mtu: large');
@@ -137,6 +141,7 @@ vnics:
       allowAnyMac: false,
       addresses: [],
       ...UNPROTECTED,
+      ...UNLIMITED,
     });
     assert.deepEqual(declaration.vnics.get('w'), {
       name: 'w',
@@ -146,6 +151,7 @@ vnics:
       allowAnyMac: true,
       addresses: [],
       ...UNPROTECTED,
+      ...UNLIMITED,
     });
     assert.deepEqual(
       [...declaration.lines],

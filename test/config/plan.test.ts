@@ -35,8 +35,9 @@ class ModelDaemon {
         this.vnics.delete(step.name);
         return;
       case 'change-vnic': {
-        const { name, addresses, protection, allowedIps } = step.vnic;
-        const vnic = { ...this.#vnic(name), addresses, protection, allowedIps };
+        const { name, overlay: _, allowAnyMac: __, ...changed } = step.vnic;
+        const vnic = { ...this.#vnic(name), ...changed };
+        const { addresses } = vnic;
         this.vnics.set(name, vnic);
         this.addresses.set(interfaceOf(vnic), addresses);
         return;

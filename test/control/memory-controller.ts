@@ -218,7 +218,8 @@ export class MemoryController implements Controller, Probes {
   async createVnic(request: CreateVnic): Promise<VnicView> {
     const { name, overlay, netns = null, allowAnyMac, temporary } = request;
     const { addresses = [], protection = [], allowedIps = [] } = request;
-    const lists = { addresses, protection, allowedIps };
+    const { rateBps = null, ratePps = null, stormPps = null } = request;
+    const lists = { addresses, protection, allowedIps, rateBps, ratePps, stormPps };
     this.#find(overlay);
     const mac = parseMac(request.mac);
     if (mac === null) throw badMac(request.mac);
@@ -228,12 +229,13 @@ export class MemoryController implements Controller, Probes {
     return vnic;
   }
 
-  async modifyVnic(name: string, { protection, allowedIps }: ModifyVnic): Promise<VnicView> {
+  async modifyVnic(name: string, request: ModifyVnic): Promise<VnicView> {
     const vnic = this.vnicsByName.get(name);
     if (vnic === undefined) throw noSuchVnic(name);
-    const changed = { protection: protection ?? vnic.protection, allowedIps: allowedIps ?? vnic.allowedIps };
-    this.vnicsByName.set(name, { ...vnic, ...changed });
-    return { ...vnic, ...changed };
+    const given = Object.entries(request).filter(([, value]) => value !== undefined);
+    const changed = { ...vnic, ...Object.fromEntries(given) };
+    this.vnicsByName.set(name, changed);
+    return changed;
   }
 
   async deleteVnic(name: string): Promise<void> {

@@ -2,7 +2,7 @@ import { parseMac } from '../../address.js';
 import { macBad } from '../../errors.js';
 import { defineCommand, JSON_FLAG } from '../command.js';
 import { printJson } from '../output.js';
-import { ALLOWED_IPS, listOf, PROTECTION } from '../vnic-options.js';
+import { ALLOWED_IPS, limitsOf, listOf, PROTECTION, RATES } from '../vnic-options.js';
 
 export const createVnic = defineCommand({
   name: 'create-vnic',
@@ -44,6 +44,7 @@ export const createVnic = defineCommand({
     'allow-any-mac': { type: 'flag', help: 'let other MACs send through it: a bridge with virtual machines behind' },
     protection: PROTECTION,
     'allowed-ips': ALLOWED_IPS,
+    ...RATES,
     adopt: { type: 'flag', help: 'take the TAP of that name that is there, with its addresses, and make none' },
     temporary: { type: 'flag', aliases: ['t'], help: 'do not keep it over a restart of the daemon' },
     json: JSON_FLAG,
@@ -62,6 +63,7 @@ export const createVnic = defineCommand({
       addresses: listOf(args.address),
       protection: listOf(args.protection),
       allowedIps: listOf(args['allowed-ips']),
+      ...limitsOf(args),
       adopt: args.adopt,
       temporary: args.temporary,
     });

@@ -1,16 +1,17 @@
 import { defineCommand, JSON_FLAG } from '../command.js';
 import { printJson } from '../output.js';
-import { ALLOWED_IPS, listOf, PROTECTION } from '../vnic-options.js';
+import { ALLOWED_IPS, limitsOf, listOf, PROTECTION, RATES } from '../vnic-options.js';
 
 /** The word for an empty list. */
 const NONE = 'none';
 
 export const modifyVnic = defineCommand({
   name: 'modify-vnic',
-  sentence: 'Change the link protection of a VNIC while frames flow.',
+  sentence: 'Change the link protection and the rate limits of a VNIC while frames flow.',
   options: {
     protection: { ...PROTECTION, completes: [...PROTECTION.completes, NONE], help: `${PROTECTION.help}; or none` },
     'allowed-ips': { ...ALLOWED_IPS, completes: [NONE], help: `${ALLOWED_IPS.help}; or none` },
+    ...RATES,
     json: JSON_FLAG,
   },
   positionals: { name: { label: 'NAME', what: 'VNIC name', completes: 'vnic' } },
@@ -19,6 +20,7 @@ export const modifyVnic = defineCommand({
     const modified = await context.client.modifyVnic(args.name, {
       protection: changeOf(args.protection),
       allowedIps: changeOf(args['allowed-ips']),
+      ...limitsOf(args),
     });
     if (args.json) printJson(context, modified);
     return 0;

@@ -7,6 +7,9 @@ import { selectNamed } from '../select.js';
 
 const yesNo = (value: boolean): string => (value ? 'yes' : 'no');
 
+/** Empty: no limit. */
+const limitText = (limit: number | null): string => (limit === null ? '' : String(limit));
+
 const COLUMNS: readonly Column<VnicView>[] = [
   { title: 'LINK', value: ({ name }) => name },
   { title: 'OVER', value: ({ overlay }) => overlay },
@@ -19,6 +22,9 @@ const COLUMNS: readonly Column<VnicView>[] = [
   { title: 'ANYMAC', value: ({ allowAnyMac }) => yesNo(allowAnyMac), isExtra: true },
   { title: 'PROTECTION', value: ({ protection }) => protection.join(','), isExtra: true },
   { title: 'ALLOWEDIPS', value: ({ allowedIps }) => allowedIps.join(','), isExtra: true },
+  { title: 'RATEBPS', value: ({ rateBps }) => limitText(rateBps), isNumber: true, isExtra: true },
+  { title: 'RATEPPS', value: ({ ratePps }) => limitText(ratePps), isNumber: true, isExtra: true },
+  { title: 'STORMPPS', value: ({ stormPps }) => limitText(stormPps), isNumber: true, isExtra: true },
   { title: 'TEMPORARY', value: ({ temporary }) => yesNo(temporary), isExtra: true },
   { title: 'DECLARED', value: ({ declared }) => declared ?? '', isExtra: true },
 ];
@@ -26,7 +32,8 @@ const COLUMNS: readonly Column<VnicView>[] = [
 export const showVnic = defineCommand({
   name: 'show-vnic',
   sentence:
-    'Show VNICs: LINK OVER MACADDRESS MTU NETNS ADDRESSES STATE (and INTERFACE, ANYMAC, TEMPORARY, DECLARED by -o).',
+    'Show VNICs: LINK OVER MACADDRESS MTU NETNS ADDRESSES STATE (and INTERFACE, ANYMAC, PROTECTION, ALLOWEDIPS, ' +
+    'RATEBPS, RATEPPS, STORMPPS, TEMPORARY, DECLARED by -o).',
   options: OUTPUT,
   positionals: { names: { label: 'NAME', what: 'VNIC name', completes: 'vnic', rest: true } },
   example: 'vxlane show-vnic -o link,macaddress',

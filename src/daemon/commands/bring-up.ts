@@ -7,6 +7,7 @@ import { vnicAddresses } from '../../config/vnic-address.js';
 import { messageOf, overlayNotUp, tapsImpossible } from '../../errors.js';
 import { checkProtection } from '../../link-protection.js';
 import { configurationOf } from '../../overlay-properties/overlay-properties.js';
+import { checkLimits } from '../../rate-limits.js';
 import { builtInPlugin } from '../../search/find.js';
 import { tapObstacles } from '../../system/tap-access.js';
 import { TapSearch } from '../../system/tap-search.js';
@@ -55,7 +56,7 @@ function restoreVnic({ state, vnics, fileOwned }: Registry, stored: StoredVnic, 
   try {
     const { version: _, declared: __, mtuGiven = null, addressesPut, ...kept } = stored;
     const addresses = vnicAddresses(stored.addresses ?? []);
-    const identity = { ...kept, mac: vnicMac(stored.mac), addresses, ...protectionOf(stored) };
+    const identity = { ...kept, mac: vnicMac(stored.mac), addresses, ...protectionOf(stored), ...checkLimits(stored) };
     refuse(taken.vnic(identity));
     checkProtection(identity);
     taken.addVnic(identity);

@@ -6,6 +6,7 @@ import type { OverlayIndex } from '../../datapath/types.js';
 import { messageOf, noSuchOverlay, noSuchVnic, notLoaded, type VxlaneError } from '../../errors.js';
 import { UNPROTECTED } from '../../link-protection.js';
 import type { OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
+import { isUnlimited, UNLIMITED } from '../../rate-limits.js';
 import type { FoundPlugin } from '../../search/find.js';
 import { Deadlines } from '../../search/host/deadlines.js';
 import { Placement } from '../../search/host/placement.js';
@@ -125,7 +126,7 @@ function addUnloaded(taken: Taken, { overlays, vnics }: State): void {
     const holder = `VNIC ${name}, which is not loaded (${file})`;
     const mac = parseMac(text);
     if (overlay === undefined || mac === null) taken.addName(name, holder);
-    else taken.addVnic({ ...UNPROTECTED, name, overlay, mac, netns, allowAnyMac, addresses }, holder);
+    else taken.addVnic({ ...UNPROTECTED, ...UNLIMITED, name, overlay, mac, netns, allowAnyMac, addresses }, holder);
   }
 }
 
@@ -217,6 +218,7 @@ function storedVnic({ fileOwned }: Registry, vnic: Vnic): StoredVnic {
     ...given,
     ...storedAddresses(vnic),
     ...storedProtection(vnic),
+    ...storedLimits(vnic),
     ...fileOwned.stored(name),
   };
 }
@@ -230,4 +232,9 @@ function storedAddresses({ identity, addressesPut }: Vnic): Partial<StoredVnic> 
 
 function storedProtection({ identity: { protection, allowedIps } }: Vnic): Partial<StoredVnic> {
   return protection.length === 0 ? {} : { version: 3, protection: [...protection], allowedIps: [...allowedIps] };
+}
+
+function storedLimits({ identity }: Vnic): Partial<StoredVnic> {
+  const { rateBps, ratePps, stormPps } = identity;
+  return isUnlimited(identity) ? {} : { version: 3, rateBps, ratePps, stormPps };
 }

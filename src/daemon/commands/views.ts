@@ -122,6 +122,7 @@ function readOnly(name: string, value: string | null, possible: string): Propert
 
 export function vnicView(vnic: Vnic, overlay: Overlay | undefined, declared: string | null): VnicView {
   const { name, allowAnyMac, addresses, protection, allowedIps, temporary } = vnic.identity;
+  const { rateBps, ratePps, stormPps } = vnic.identity;
   return {
     name,
     overlay: vnic.identity.overlay,
@@ -133,6 +134,7 @@ export function vnicView(vnic: Vnic, overlay: Overlay | undefined, declared: str
     addresses: [...addresses],
     protection: [...protection],
     allowedIps: [...allowedIps],
+    ...{ rateBps, ratePps, stormPps },
     temporary,
     state: vnic.problem === '' ? 'up' : vnic.problem,
     declared,

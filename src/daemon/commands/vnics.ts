@@ -5,6 +5,7 @@ import { vnicAddresses } from '../../config/vnic-address.js';
 import type { CreateVnic, ModifyVnic } from '../../control/protocol.js';
 import { interfaceStays, messageOf, nothingToModifyOfVnic, overlayNotUp } from '../../errors.js';
 import { allowedIps, checkProtection, type LinkProtection, protections, UNPROTECTED } from '../../link-protection.js';
+import { checkLimits, UNLIMITED } from '../../rate-limits.js';
 import type { Overlay } from '../overlay/overlay.js';
 import { Vnic, type VnicChange } from '../overlay/vnic.js';
 import type { Facts } from '../state/stored.js';
@@ -36,6 +37,7 @@ function checkedVnic(registry: Registry, overlay: Overlay, request: CreateVnic):
     allowAnyMac,
     addresses: vnicAddresses(request.addresses ?? []),
     ...protectionOf(request),
+    ...checkLimits(request),
   };
   refuse(takenIn(registry).vnic(identity));
   checkProtection(identity);
@@ -56,20 +58,21 @@ export function protectionOf(asked: {
   return { protection: protections(asked.protection ?? []), allowedIps: allowedIps(asked.allowedIps ?? []) };
 }
 
-/** What is asked for of its protection; the rest stays. */
+/** What is asked for of its protection and limits; the rest stays. */
 export async function modifyVnic(registry: Registry, name: string, request: ModifyVnic): Promise<Vnic> {
   const vnic = vnicOf(registry, name);
-  if (request.protection === undefined && request.allowedIps === undefined) throw nothingToModifyOfVnic(name);
+  if (Object.values(request).every((value) => value === undefined)) throw nothingToModifyOfVnic(name);
   const { addresses, ...before } = vnic.identity;
-  await changeVnic(registry, name, { addresses, ...protectionOf({ ...before, ...request }) });
-  const { protection, allowedIps } = vnic.identity;
-  registry.log.info('VNIC modified', { vnic: name, protection, allowedIps });
+  const asked = { ...before, ...request };
+  await changeVnic(registry, name, { addresses, ...protectionOf(asked), ...checkLimits(asked) });
+  const { protection, allowedIps, rateBps, ratePps, stormPps } = vnic.identity;
+  registry.log.info('VNIC modified', { vnic: name, protection, allowedIps, rateBps, ratePps, stormPps });
   return vnic;
 }
 
 /**
- * These are its addresses and its protection from now on. Of addresses, what was put on its interface before goes, what
- * others put there stays.
+ * These are its addresses, protection and limits from now on. Of addresses, what was put on its interface before goes,
+ * what others put there stays.
  */
 export async function changeVnic(registry: Registry, name: string, to: VnicChange): Promise<void> {
   const vnic = vnicOf(registry, name);
@@ -83,7 +86,7 @@ export async function changeVnic(registry: Registry, name: string, to: VnicChang
     vnic.change(before);
     throw thrown;
   }
-  await vnic.protect(registry);
+  await vnic.guard(registry);
   vnic.giveAddresses();
 }
 
@@ -130,7 +133,17 @@ export async function finishRemovals(registry: Registry): Promise<void> {
 /** A VNIC of which no more is known than what is left of its file; by its name alone its mark can be told. */
 function leftOver({ name, overlay = '', mac: text = '', netns = null }: Facts & { readonly name: string }): Vnic {
   const mac = parseMac(text) ?? '';
-  return new Vnic({ ...UNPROTECTED, name, overlay, mac, netns, allowAnyMac: false, addresses: [], temporary: false });
+  return new Vnic({
+    ...UNPROTECTED,
+    ...UNLIMITED,
+    name,
+    overlay,
+    mac,
+    netns,
+    allowAnyMac: false,
+    addresses: [],
+    temporary: false,
+  });
 }
 
 async function removeInterface(registry: Registry, vnic: Vnic): Promise<void> {

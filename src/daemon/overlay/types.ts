@@ -3,6 +3,7 @@ import type { Datapath } from '../../datapath/datapath.js';
 import type { OverlayIndex } from '../../datapath/types.js';
 import type { LinkProtection } from '../../link-protection.js';
 import type { OverlayConfiguration, SocketSettings } from '../../overlay-properties/overlay-properties.js';
+import type { RateLimits } from '../../rate-limits.js';
 import type { Deadlines } from '../../search/host/deadlines.js';
 import type { Placement } from '../../search/host/placement.js';
 import type { Tell } from '../events/event-log.js';
@@ -43,7 +44,7 @@ export interface OverlayIdentity {
   readonly temporary: boolean;
 }
 
-export interface VnicIdentity extends LinkProtection {
+export interface VnicIdentity extends LinkProtection, RateLimits {
   readonly name: string;
   /** Name of its overlay. */
   readonly overlay: string;

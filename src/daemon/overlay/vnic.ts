@@ -8,6 +8,7 @@ import type { VnicProtection } from '../../datapath/types.js';
 import { interfaceTaken, nothingToAdopt } from '../../errors.js';
 import { allowedPrefixes, type LinkProtection } from '../../link-protection.js';
 import { MTU_DEFAULT } from '../../overlay-properties/mtu.js';
+import type { RateLimits } from '../../rate-limits.js';
 import { interfaceExists, withControlSocket } from '../../system/interface.js';
 import { withNetns } from '../../system/netns.js';
 import { openTap, type Tap, type TapOptions, type TapState } from '../../system/tap.js';
@@ -37,7 +38,7 @@ export interface VnicSurroundings {
 }
 
 /** What of a VNIC may change while frames flow. */
-export type VnicChange = LinkProtection & Pick<VnicIdentity, 'addresses'>;
+export type VnicChange = LinkProtection & RateLimits & Pick<VnicIdentity, 'addresses'>;
 
 export class Vnic {
   readonly backoff = new Backoff();
@@ -305,16 +306,18 @@ export class Vnic {
     this.giveAddresses();
   }
 
-  /** These from now on: {@link protect} tells the datapath, {@link giveAddresses} puts addresses on its interface. */
-  change({ addresses, protection, allowedIps }: VnicChange): void {
-    this.#identity = { ...this.#identity, addresses, protection, allowedIps };
+  /** These from now on: {@link guard} tells the datapath, {@link giveAddresses} puts addresses on its interface. */
+  change({ addresses, protection, allowedIps, rateBps, ratePps, stormPps }: VnicChange): void {
+    this.#identity = { ...this.#identity, addresses, protection, allowedIps, rateBps, ratePps, stormPps };
     this.#addresses.want(addresses);
   }
 
-  /** Its frames are judged by its protection. Resolves when none is by the former. */
-  async protect({ datapath }: Pick<VnicSurroundings, 'datapath'>): Promise<void> {
+  /** Its frames are judged by its protection and limits. Resolves when none is by the former ones. */
+  async guard({ datapath }: Pick<VnicSurroundings, 'datapath'>): Promise<void> {
     const index = this.index;
-    if (index !== null) await datapath.setVnicProtection(index, protectionOf(this.#identity));
+    if (index === null) return;
+    datapath.setVnicLimits(index, this.#identity);
+    await datapath.setVnicProtection(index, protectionOf(this.#identity));
   }
 
   /** Its interface has its addresses, if it has an interface; what the kernel does not take is a problem of it. */
@@ -414,6 +417,7 @@ export class Vnic {
     const index = datapath.addVnic({
       ...{ overlay: overlayIndex, fds: tap.fds, mac, allowAnyMac },
       protection: protectionOf(this.#identity),
+      limits: this.#identity,
     });
     this.#attached = {
       index,

@@ -8,7 +8,7 @@ import { VNI_MAX } from '../../overlay-properties/overlay-properties.js';
 /**
  * Raised when a field comes or goes, or its meaning changes; the oldest that can be read is 1. A file says the least
  * version that has all its fields, so that after a downgrade only what needs the newer one is not loaded:
- * 2: VNICs have addresses; 3: VNICs have link protection.
+ * 2: VNICs have addresses; 3: VNICs have link protection, and rate limits.
  */
 export const STATE_VERSION = 3;
 const version = z.literal([1, 2, 3]);
@@ -48,6 +48,10 @@ export const StoredVnic = z.strictObject({
   /** Link protection; absent: none. */
   protection: z.array(z.string()).optional(),
   allowedIps: z.array(z.string()).optional(),
+  /** Rate limits; null, or absent: none. */
+  rateBps: z.number().nullish(),
+  ratePps: z.number().nullish(),
+  stormPps: z.number().nullish(),
   declared,
 });
 export type StoredVnic = z.infer<typeof StoredVnic>;

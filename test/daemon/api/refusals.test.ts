@@ -137,6 +137,7 @@ const PROVOKED: Provoked = {
     bad_address: (rig) => vnic(rig, { mac: OTHER_MAC, addresses: ['10.55.55.0/24'] }),
     address_taken: (rig) => vnic(rig, { name: 'other0', mac: OTHER_MAC, addresses: ['10.55.55.2/24'] }),
     bad_protection: (rig) => vnic(rig, { mac: OTHER_MAC, protection: ['ip-nospoof'] }),
+    bad_rate_limit: (rig) => vnic(rig, { mac: OTHER_MAC, rateBps: 1 }),
     interface_taken: (rig) => vnic(rig, { name: 'lo', mac: OTHER_MAC }),
     no_such_interface: (rig) => vnic(rig, { mac: OTHER_MAC, adopt: true }),
     netns_missing: (rig) => vnic(rig, { mac: OTHER_MAC, netns: 'nix' }),
@@ -144,6 +145,7 @@ const PROVOKED: Provoked = {
   modifyVnic: {
     bad_modify: async (rig) => rig.client.modifyVnic(await commanded(rig), {}),
     bad_protection: async (rig) => rig.client.modifyVnic(await commanded(rig), { protection: ['arp-nospoof'] }),
+    bad_rate_limit: async (rig) => rig.client.modifyVnic(await commanded(rig), { stormPps: 0.5 }),
     no_such_vnic: ({ client }) => client.modifyVnic('nix', { protection: [] }),
     declared_in_file: ({ client, declaredVnic }) => client.modifyVnic(declaredVnic, { protection: [] }),
   },

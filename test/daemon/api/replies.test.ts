@@ -56,7 +56,10 @@ describe('the control API', { skip: needsRoot() }, () => {
     await client.flushTargets('overlay0');
     await client.overlays();
     await client.overlay('overlay0');
-    await client.modifyVnic(vnic.name, { protection: ['ip-nospoof'], allowedIps: ['10.55.55.0/24'] });
+    await client.modifyVnic(vnic.name, {
+      ...{ protection: ['ip-nospoof'], allowedIps: ['10.55.55.0/24'] },
+      ...{ rateBps: 1e9, ratePps: 1e6, stormPps: 1e3 },
+    });
     await client.vnics();
   });
 

@@ -29,6 +29,20 @@ describe('link protection', { skip: needsRoot() }, () => {
     assert.deepEqual([stored(name).protection, stored(name).allowedIps], [undefined, undefined]);
   });
 
+  it('and rate limits are kept likewise, and refused out of their ranges', async () => {
+    const { daemon } = fixture();
+    const { name } = await made({ rateBps: 100e6, stormPps: 50 });
+    const { version, rateBps, ratePps, stormPps } = stored(name);
+    assert.deepEqual([version, rateBps, ratePps, stormPps], [3, 100e6, null, 50]);
+    await daemon.modifyVnic(name, { rateBps: null, ratePps: 7 });
+    assert.deepEqual([view(name)?.rateBps, view(name)?.ratePps, view(name)?.stormPps], [null, 7, 50]);
+    for (const request of [{ rateBps: 7999 }, { ratePps: 0 }, { stormPps: 1.5 }, { ratePps: 1e10 }]) {
+      await assert.rejects(daemon.modifyVnic(name, request), { code: 'bad_rate_limit' });
+    }
+    await daemon.modifyVnic(name, { ratePps: null, stormPps: null });
+    assert.equal(stored(name).version, 1);
+  });
+
   it('changes by what modify-vnic is given alone, and not at all when that is refused or cannot be kept', async () => {
     const { daemon } = fixture();
     const { name } = await made({ protection: ['ip-nospoof'], allowedIps: ['10.0.0.1'] });

@@ -43,6 +43,7 @@ describe('commands on VNICs', { skip: needsRoot() }, () => {
       addresses: [],
       protection: [],
       allowedIps: [],
+      ...{ rateBps: null, ratePps: null, stormPps: null },
     };
     assert.deepEqual(view, { ...expected, temporary: false, state: 'up', declared: null });
     const link = fixture().netns.link(name);
