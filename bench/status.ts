@@ -1,5 +1,6 @@
 /**
- * How long does the daemon take to start, and `vxlane status` to answer, with how many overlays?
+ * How long does the daemon take to start, and `vxlane status` to answer, with how many overlays, and what do they cost
+ * where nothing happens?
  *
  *   npm run bench:status -- [COUNT...]
  *
@@ -8,11 +9,12 @@
  * machine from a slow program.
  */
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { createClient } from '../src/control/client.js';
+import { type Client, createClient } from '../src/control/client.js';
 import type { Host } from '../src/demo/host.js';
 import { Lab } from '../src/demo/lab.js';
 import { textTable } from '../src/table.js';
@@ -23,6 +25,9 @@ const MAIN = fileURLToPath(new URL('../src/main.js', import.meta.url));
 const RUNS = 10;
 const STARTS = 3;
 const READY_MS = 120_000;
+/** After a start, milliseconds: V8 compiles and collects. */
+const SETTLE_MS = 3000;
+const IDLE_MS = 5000;
 
 /** Milliseconds, one a run. */
 interface Times {
@@ -34,6 +39,12 @@ interface Row {
   readonly overlays: number;
   /** Until the control socket answers, by which time all of them are restored. */
   readonly startMs: number[];
+  /** Until all of them are ONLINE, counted from the same moment. */
+  readonly onlineMs: number[];
+  /** Resident memory of the daemon after that, MiB. */
+  readonly residentMiB: number;
+  /** Of a processor, while nothing happens. */
+  readonly idleShare: number;
   /** A request of the same kind, without a process for it. */
   readonly answerMs: number[];
   readonly status: Times;
@@ -83,18 +94,49 @@ async function measure(count: number): Promise<Row> {
     const host = await lab.addHost('one', { addresses: ['10.88.88.1/24'] });
     host.readyTimeoutMs = READY_MS;
     await withOverlays(host, count);
+    const client = createClient(host.socket);
     const startMs: number[] = [];
+    const onlineMs: number[] = [];
     for (let start = 0; start < STARTS; start++) {
       await host.stopDaemon('SIGKILL');
-      startMs.push(await timed(() => host.startDaemon()));
+      const ms = await timed(() => host.startDaemon());
+      startMs.push(ms);
+      onlineMs.push(ms + (await timed(() => allOnline(client))));
     }
-    const client = createClient(host.socket);
+    const { residentMiB, idleShare } = await atRest(host.daemonPid!);
     const answerMs: number[] = [];
     for (let round = 0; round < RUNS; round++) answerMs.push(await timed(() => client.status()));
-    return { overlays: count, startMs, answerMs, status: runs(MAIN, '--socket', host.socket, 'status') };
+    const cost = { residentMiB, idleShare };
+    return {
+      overlays: count,
+      startMs,
+      onlineMs,
+      ...cost,
+      answerMs,
+      status: runs(MAIN, '--socket', host.socket, 'status'),
+    };
   } finally {
     await lab.close();
   }
+}
+
+async function allOnline(client: Client): Promise<void> {
+  while ((await client.status()).overlays.some(({ status }) => status !== 'ONLINE')) await sleep(20);
+}
+
+/** What a process weighs, and how busy it is for IDLE_MS. */
+async function atRest(pid: number): Promise<{ residentMiB: number; idleShare: number }> {
+  const [, residentKiB] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))!;
+  await sleep(SETTLE_MS);
+  const before = processorMs(pid);
+  await sleep(IDLE_MS);
+  return { residentMiB: Number(residentKiB) / 1024, idleShare: (processorMs(pid) - before) / IDLE_MS };
+}
+
+/** User and system time of all threads; proc(5): after the name, which may have anything in it, in ticks of 10 ms. */
+function processorMs(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 const shown = (times: readonly number[]) => `${median(times).toFixed(0)} (${Math.max(...times).toFixed(0)})`;
@@ -105,12 +147,12 @@ const node = runs('-e', '0');
 const cli = runs(MAIN, '--version');
 const rows: Row[] = [];
 for (const count of counts) rows.push(await measure(count));
-const table = rows.map(({ overlays, startMs, answerMs, status }) => {
-  return [String(overlays), shown(startMs), shown(answerMs), shown(status.wallMs), shown(status.processorMs)];
+const table = rows.map(({ overlays, startMs, onlineMs, answerMs, status, residentMiB, idleShare }) => {
+  const times = [startMs, onlineMs, answerMs, status.wallMs, status.processorMs].map(shown);
+  return [String(overlays), ...times, residentMiB.toFixed(0), `${(100 * idleShare).toFixed(1)} %`];
 });
-console.log(
-  textTable(['overlays', 'start: median (longest), ms', 'answer', 'vxlane status', 'its processor time'], table, 0),
-);
+const heading = ['start: median (longest), ms', 'all ONLINE', 'answer', 'vxlane status', 'its processor time'];
+console.log(textTable(['overlays', ...heading, 'RSS, MiB', 'idle, of a processor'], table, 0));
 for (const [what, { wallMs, processorMs }] of [['node', node] as const, ['vxlane --version', cli] as const]) {
   console.log(`${what}: ${shown(wallMs)} ms, processor time ${shown(processorMs)} ms`);
 }

@@ -74,7 +74,7 @@ function runTests(files: readonly string[], engine: Engine, failures: string): P
     ['spec', 'stdout'],
     [join(BUILT, 'support', 'failures.js'), failures],
   ].flatMap(([name, to]) => [`--test-reporter=${name}`, `--test-reporter-destination=${to}`]);
-  const options = ['--test', ...reporters, '--test-concurrency=2', `--test-timeout=${TIMEOUT_MS}`];
+  const options = ['--test', ...reporters, '--test-concurrency=3', `--test-timeout=${TIMEOUT_MS}`];
   const child = spawn(process.execPath, [...options, ...files], { cwd: ROOT, stdio: 'inherit', env });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt(child, signal));
   return new Promise((resolve, reject) => {

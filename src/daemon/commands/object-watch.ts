@@ -26,8 +26,8 @@ type Watched = Pick<Registry, 'overlays' | 'vnics' | 'events'>;
 
 export class ObjectWatch {
   readonly #registry: Watched;
-  #overlays = new Map<string, SeenOverlay>();
-  #vnics = new Map<string, SeenVnic>();
+  readonly #overlays = new Map<string, SeenOverlay>();
+  readonly #vnics = new Map<string, SeenVnic>();
 
   constructor(registry: Watched) {
     this.#registry = registry;
@@ -39,27 +39,38 @@ export class ObjectWatch {
     for (const overlay of overlays.values()) {
       this.#overlays.set(overlay.name, { ...seenOverlay(overlay), status: 'ONLINE', isServing: false, deaths: 0 });
     }
-    for (const vnic of vnics.values()) this.#vnics.set(vnic.name, { ...seenVnic(vnic), status: 'up' });
+    for (const vnic of vnics.values()) this.#vnics.set(vnic.name, { vnic, mac: vnic.mac, status: 'up' });
   }
 
-  /** To be called often, and before somebody reads. */
+  /** To be called often, and before somebody reads. Of a thousand overlays, next to none is another than before. */
   look(): void {
-    const { tell } = this.#registry.events;
-    const [overlaysBefore, vnicsBefore] = [this.#overlays, this.#vnics];
-    this.#overlays = new Map();
-    this.#vnics = new Map();
-    for (const vnic of this.#registry.vnics.values()) this.#vnics.set(vnic.name, seenVnic(vnic));
-    for (const overlay of this.#registry.overlays.values()) this.#overlays.set(overlay.name, seenOverlay(overlay));
-    for (const [name, { vnic, mac }] of vnicsBefore) {
-      const about = { object: `vnic ${name}`, overlay: vnic.identity.overlay };
-      if (this.#vnics.get(name)?.vnic !== vnic) tell('vnic_deleted', { ...about, old: mac });
+    const { overlays, vnics, events } = this.#registry;
+    const { tell } = events;
+    for (const [name, { vnic, mac }] of this.#vnics) {
+      if (vnics.get(name) === vnic) continue;
+      tell('vnic_deleted', { object: `vnic ${name}`, overlay: vnic.identity.overlay, old: mac });
+      this.#vnics.delete(name);
     }
-    for (const [name, { overlay, search }] of overlaysBefore) {
-      const about = { object: `overlay ${name}`, overlay: name };
-      if (this.#overlays.get(name)?.overlay !== overlay) tell('overlay_deleted', { ...about, old: search });
+    for (const [name, { overlay, search }] of this.#overlays) {
+      if (overlays.get(name) === overlay) continue;
+      tell('overlay_deleted', { object: `overlay ${name}`, overlay: name, old: search });
+      this.#overlays.delete(name);
     }
-    for (const [name, seen] of this.#overlays) tellOverlay(tell, overlaysBefore.get(name), seen);
-    for (const [name, seen] of this.#vnics) tellVnic(tell, vnicsBefore.get(name), seen);
+    for (const overlay of overlays.values()) {
+      const known = this.#overlays.get(overlay.name);
+      if (known !== undefined && isAsSeen(overlay, known)) continue;
+      const now = seenOverlay(overlay);
+      this.#overlays.set(overlay.name, now);
+      tellOverlay(tell, known, now);
+    }
+    for (const vnic of vnics.values()) {
+      const known = this.#vnics.get(vnic.name);
+      const status = statusOf(vnic);
+      if (known?.mac === vnic.mac && known.status === status) continue;
+      const now = { vnic, mac: vnic.mac, status };
+      this.#vnics.set(vnic.name, now);
+      tellVnic(tell, known, now);
+    }
   }
 }
 
@@ -67,20 +78,30 @@ function seenOverlay(overlay: Overlay): SeenOverlay {
   const { health, identity, state, plugin, configuration } = overlay;
   return {
     ...{ overlay, status: health.status, search: identity.search, isServing: state === 'serving' },
-    deaths: plugin.counts.deaths,
+    deaths: plugin.deaths,
     given: configuration.given,
   };
 }
 
-function seenVnic(vnic: Vnic): SeenVnic {
-  const status = vnic.isDown ? 'down' : vnic.problem === '' ? 'up' : 'odd';
-  return { vnic, mac: vnic.mac, status };
+function isAsSeen({ health, identity, state, plugin, configuration }: Overlay, seen: SeenOverlay): boolean {
+  return (
+    health.status === seen.status &&
+    identity.search === seen.search &&
+    (state === 'serving') === seen.isServing &&
+    plugin.deaths === seen.deaths &&
+    configuration.given === seen.given
+  );
+}
+
+function statusOf(vnic: Vnic): SeenVnic['status'] {
+  if (vnic.isDown) return 'down';
+  return vnic.problem === '' ? 'up' : 'odd';
 }
 
 function tellOverlay(tell: Tell, known: SeenOverlay | undefined, now: SeenOverlay): void {
   const { overlay, search, status } = now;
   const about = { object: `overlay ${overlay.name}`, overlay: overlay.name };
-  const isNew = known?.overlay !== overlay;
+  const isNew = known === undefined;
   if (isNew) tell('overlay_created', { ...about, new: search });
   const before = isNew ? { ...now, status: 'ONLINE', isServing: false, deaths: 0 } : known;
   const names = Object.keys({ ...before.given, ...now.given }).filter((each) => before.given[each] !== now.given[each]);
@@ -94,7 +115,7 @@ function tellOverlay(tell: Tell, known: SeenOverlay | undefined, now: SeenOverla
 
 function tellVnic(tell: Tell, known: SeenVnic | undefined, { vnic, mac, status }: SeenVnic): void {
   const about = { object: `vnic ${vnic.name}`, overlay: vnic.identity.overlay };
-  const isNew = known?.vnic !== vnic;
+  const isNew = known === undefined;
   if (isNew) tell('vnic_created', { ...about, new: mac });
   const before = isNew ? { mac, status: 'up' } : known;
   if (before.mac !== mac) tell('vnic_mac', { ...about, old: before.mac, new: mac });
