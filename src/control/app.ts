@@ -1,7 +1,7 @@
 /** What every server of the API has in common: its routes, limits, and how it refuses. */
 import fastify, { type FastifyInstance } from 'fastify';
 import { noSuchRoute } from '../errors.js';
-import { type AccessOf, guardAccess } from './access.js';
+import { type AccessOf, accessBehind, guardAccess } from './access.js';
 import { addCaptureStream, CAPTURES_PATH, type CaptureFeed } from './capture-stream.js';
 import { limitConnections, REQUEST_TIMEOUT_MS, refuseUnparsed } from './connections.js';
 import { addRoutes } from './dispatch.js';
@@ -35,8 +35,9 @@ export function createApp(
     // A name too long is the controller's to refuse, by its own text.
     routerOptions: { maxParamLength: 4096 },
   });
-  limitConnections(app.server);
-  if (accessOf !== undefined) guardAccess(app, accessOf);
+  const behind = accessOf === undefined ? null : accessBehind(accessOf);
+  limitConnections(app.server, behind ?? (() => 'all'));
+  if (behind !== null) guardAccess(app, behind);
   readEveryBodyAsJson(app);
   const served = (Object.keys(ROUTES) as RouteName[]).filter((name) => isServed(ROUTES[name]));
   app.setNotFoundHandler(async (request) => {

@@ -5,10 +5,22 @@
 import { closeSync, openSync } from 'node:fs';
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { badRequest, messageOf, requestTooSlow, tooManyConnections, type VxlaneError } from '../errors.js';
+import {
+  badRequest,
+  messageOf,
+  notPermitted,
+  requestTooSlow,
+  tooManyConnections,
+  type VxlaneError,
+} from '../errors.js';
+import type { AccessBehind } from './access.js';
 
 /** More are never at work at once: an operator, a supervisor, a few scrapers. */
 export const CONNECTIONS_MAX = 64;
+/** Of those, kept for clients that may change something: members of --read-group cannot keep an operator out. */
+const KEPT_FOR_OPERATORS = 16;
+/** Connections that were turned away, and stay open until their clients have read why. */
+const TURNED_AWAY_MAX = 64;
 /** Milliseconds that a request may take to arrive whole, counted from the connection or the reply before it. */
 export const REQUEST_TIMEOUT_MS = 10_000;
 /** Milliseconds in which a client may send its request, or read its reply, before it has to give way. */
@@ -27,9 +39,10 @@ interface Busy {
 /**
  * Makes room when a connection comes while {@link CONNECTIONS_MAX} are open or descriptors run short: those go that
  * have had no request at work for a while, the one that has waited longest first, then those that do not read a reply
- * that is ready. Where there are none the new one is refused, and nothing that it asks for is done.
+ * that is ready. Where there are none the new one is refused, and nothing that it asks for is done. So is one of a
+ * client that may do nothing: it takes no place of others.
  */
-export function limitConnections(server: Server): void {
+export function limitConnections(server: Server, accessBehind: AccessBehind): void {
   const waiting = new Map<Socket, number>(); // since when, in that order
   const atWork = new Map<Socket, Busy>();
 
@@ -40,20 +53,27 @@ export function limitConnections(server: Server): void {
     }
   }
   const open = () => atWork.size + waiting.size;
-  const hasRoom = () => open() < ALWAYS_SERVED || (open() < CONNECTIONS_MAX && hasDescriptors());
+  const hasRoom = (most: number) => open() < ALWAYS_SERVED || (open() < most && hasDescriptors());
+  const turnAway = turningAway();
 
   // What is refused must not reach Node's own listener, which would serve it.
   const serve = server.listeners('connection');
   server.removeAllListeners('connection');
   server.on('connection', (socket: Socket) => {
+    const access = accessBehind(socket);
+    if (access === 'none') {
+      turnAway(socket, '403 Forbidden', notPermitted(false));
+      return;
+    }
+    const most = access === 'all' ? CONNECTIONS_MAX : CONNECTIONS_MAX - KEPT_FOR_OPERATORS;
     for (const other of dispensable(performance.now())) {
-      if (hasRoom()) break;
+      if (hasRoom(most)) break;
       waiting.delete(other);
       atWork.delete(other);
       other.destroy();
     }
-    if (!hasRoom()) {
-      turnAway(socket, open());
+    if (!hasRoom(most)) {
+      turnAway(socket, '503 Service Unavailable', tooManyConnections(open()));
       return;
     }
     waiting.set(socket, performance.now());
@@ -77,16 +97,23 @@ export function limitConnections(server: Server): void {
 }
 
 /** Whoever is still writing its request would not find the reply if the connection were closed at once. */
-function turnAway(socket: Socket, open: number): void {
-  socket.on('error', () => {});
-  refuse(socket, '503 Service Unavailable', tooManyConnections(open));
-  if (!hasDescriptors()) {
-    socket.destroySoon();
-    return;
-  }
-  socket.resume();
-  const timer = setTimeout(() => socket.destroy(), GRACE_MS);
-  socket.once('close', () => clearTimeout(timer));
+function turningAway(): (socket: Socket, status: string, why: VxlaneError) => void {
+  let open = 0;
+  return (socket, status, why) => {
+    socket.on('error', () => {});
+    refuse(socket, status, why);
+    if (open >= TURNED_AWAY_MAX || !hasDescriptors()) {
+      socket.destroySoon();
+      return;
+    }
+    open++;
+    socket.resume();
+    const timer = setTimeout(() => socket.destroy(), GRACE_MS);
+    socket.once('close', () => {
+      open--;
+      clearTimeout(timer);
+    });
+  };
 }
 
 function hasDescriptors(): boolean {

@@ -1,9 +1,9 @@
 /** A real control server on a real Unix socket, over a MemoryController. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Client, createClient } from '../../src/control/client.js';
-import { startControlServer } from '../../src/control/server.js';
+import { type ControlServerOptions, startControlServer } from '../../src/control/server.js';
 import { MemoryController } from './memory-controller.js';
 
 export interface Harness extends AsyncDisposable {
@@ -16,13 +16,16 @@ export interface Harness extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-export async function startHarness(): Promise<Harness> {
+/** `access`: who may use it; absent: this user alone, for everything. */
+export async function startHarness(access: Pick<ControlServerOptions, 'accessOf' | 'isOpen'> = {}): Promise<Harness> {
   const directory = mkdtempSync(join(tmpdir(), 'vxlane-control-'));
+  chmodSync(directory, 0o755);
   const socket = join(directory, 'run', 'vxlane.sock');
   const controller = new MemoryController();
   const logged: Harness['logged'] = [];
   const log = { error: (message: string, fields?: object) => void logged.push({ message, fields }) };
-  const server = await startControlServer({ socket, controller, probes: controller, events: controller.eventLog, log });
+  const given = { socket, controller, probes: controller, events: controller.eventLog, log };
+  const server = await startControlServer({ ...given, ...access });
   const close = async () => {
     await server.close();
     rmSync(directory, { recursive: true });
