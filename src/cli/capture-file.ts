@@ -7,7 +7,7 @@ import { captureUnwritable } from '../errors.js';
 const FILE_MODE = 0o600;
 export const STDOUT = '-';
 
-/** Throws when it cannot be written, before anything is captured. */
+/** Throws when it cannot be written. */
 export async function openCaptureFile(path: string): Promise<WriteStream> {
   const file =
     path === STDOUT

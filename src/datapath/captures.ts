@@ -4,6 +4,7 @@
  * nobody wakes, while no capture is open.
  */
 import {
+  CAP_DATA,
   CAPTURES_MAX,
   CF_ADDRESS,
   CF_MAC,
@@ -41,8 +42,8 @@ import type { Views } from './memory.js';
 import type { DatapathExports } from './module.js';
 import type { DropReason, OverlayIndex, VnicIndex } from './types.js';
 
-/** Bytes of frames that are read at a stretch; then the event loop has its turn. */
-const READ_AT_ONCE = 1 << 18;
+/** Bytes of records that are read at a stretch; then the event loop has its turn, which answers upcalls. */
+const READ_AT_ONCE = 1 << 16;
 
 export class Captures {
   readonly #datapath: DatapathExports;
@@ -155,14 +156,14 @@ export class Captures {
     }
   }
 
-  /** Hands over what is in a ring, up to `most` bytes and a frame. Whether there may be more. */
+  /** Hands over what is in a ring, up to `most` bytes and a record. Whether there may be more. */
   #read(ring: number, most: number): boolean {
     let bytes = 0;
     while (bytes < most) {
       const record = this.#datapath.captureRead(ring) >>> 0;
       if (record === 0) break;
       const frame = this.#records.decode(record);
-      bytes += frame.bytes.length;
+      bytes += CAP_DATA + frame.bytes.length;
       this.#hand(this.#records.wanted(record), frame);
     }
     this.#datapath.ringRelease(ring);

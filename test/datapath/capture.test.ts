@@ -151,6 +151,18 @@ for (const build of BUILDS) {
       );
     });
 
+    test('a worker that is restarted goes on mirroring', async () => {
+      const { core, captures, a } = new Testbed(build);
+      const points: string[] = [];
+      const capture = captures.open(ALL, ({ point, reason }) => void points.push(`${point} ${reason}`));
+      core.place([frame(FAR, A)]);
+      core.module.encapBatch(a, 0); // listed, and never sent
+      core.module.startWorker(0);
+      core.encap(a, [frame(FAR, A)]);
+      await capture.close();
+      assert.deepEqual(points, ['from_vnic null', 'from_vnic null', 'to_underlay null']);
+    });
+
     test(`${CAPTURES_MAX} at a time, and a place that is left is free; off, nothing is mirrored`, async () => {
       const { core, captures, a } = new Testbed(build);
       const open = Array.from({ length: CAPTURES_MAX }, () => captures.open(ALL, () => {}));

@@ -20,7 +20,13 @@ for (const [family, border] of [
 ] as const) {
   labTest(`IPv${family}, border ${border}: each frame at each point, with its verdict`, async ({ lab, step }) => {
     const [own, at] = UNDERLAY[family];
-    const source = await buildSourceLab(lab, family, 'direct', [`direct/dest_ip=${at}`], ['--underlay', border]);
+    const source = await buildSourceLab(
+      lab,
+      family,
+      'direct',
+      [`direct/dest_ip=${at}`],
+      ['--underlay', border, '--workers', '2'],
+    );
     const { ours, peer } = source;
 
     await step('echo requests and replies, in a file', async () => {
@@ -209,6 +215,14 @@ labTest('a client that is killed, stopped, or one too many', async ({ lab, step 
       ['vxlane: 8 captures run already, all that may; end one, or try again later\n', 1],
     );
     for (const captured of captures) await captured.stop();
+    assert.equal(await open(ours), 0);
+  });
+
+  await step('another daemon takes over: the file ends well, and the next one captures', async () => {
+    const captured = await Captured.start(ours);
+    await ours.replaceDaemon();
+    const { code, stderr } = await captured.running.done;
+    assert.equal(code, 0, stderr);
     assert.equal(await open(ours), 0);
   });
 

@@ -17,6 +17,7 @@ import { Canaries } from './canaries.js';
 import { anyVnet, damagedFrame } from './damage.js';
 import { flow, segments, superFrame } from './flows.js';
 import { proxied } from './proxies.js';
+import { Watcher } from './watcher.js';
 
 const BATCH = 64;
 const BATCHES = 1000;
@@ -59,6 +60,7 @@ class Round {
   readonly #random: Random;
   readonly #overlays: number[];
   readonly #vnics: number[];
+  readonly #watcher: Watcher;
 
   /** What follows is the same for the same seed, but for the FDB's hash keys. */
   constructor(build: Build, seed: number) {
@@ -93,6 +95,7 @@ class Round {
     this.#vnics = this.#overlays.flatMap((overlay) =>
       [0, 1, 2].map((n) => this.#core.vnic(overlay, MACS[n]!, n === 2)),
     );
+    this.#watcher = new Watcher(this.#core, seed, this.#overlays[0]!, this.#vnics[0]!, MACS[5]!);
     // Half of all hosts have an underlay TAP.
     if (this.#random.oneIn(2)) this.#core.tables.setUnderlayTap({ fds: [99], mac: TAP_MAC });
   }
@@ -100,6 +103,7 @@ class Round {
   run(): void {
     for (let batch = 0; batch < BATCHES; batch++) {
       this.#arrive();
+      this.#watcher.read();
       this.#host();
     }
     this.#settle();
@@ -254,6 +258,7 @@ class Round {
       this.#core.nowMs += 10_000;
       this.#core.turn();
     }
+    this.#watcher.stop();
     this.#core.checkBooks();
     this.#canaries.check();
     const { held, heldBytes } = this.#core.counters.totals();

@@ -70,10 +70,10 @@ export const capture = defineCommand({
     const mac = macText === undefined ? undefined : parseMac(macText);
     if (mac === null) throw macBad(macText!);
     if (write === STDOUT && context.isTerminal) throw captureToTerminal();
-    const file = write === undefined ? null : await openCaptureFile(write);
     const { overlay, vnic, ip, dropped, reason: reasons, snaplen: snapLength, count } = args;
     const asked = { overlay, vnic, mac, ip, dropped, reasons, snapLength, count };
     const followed = await followCapture(context.socket, asked);
+    const file = write === undefined ? null : await openOrEnd(write, followed);
     const tally = await follow(followed, file, (packet) =>
       context.print(json ? jsonOf(packet) : lineOf(packet, context)),
     );
@@ -81,6 +81,16 @@ export const capture = defineCommand({
     return 0;
   },
 });
+
+/** Not before the daemon has agreed: a file that is there is written over. */
+async function openOrEnd(path: string, { end }: FollowedCapture): Promise<WriteStream> {
+  try {
+    return await openCaptureFile(path);
+  } catch (thrown) {
+    await end();
+    throw thrown;
+  }
+}
 
 /** Until the capture ends, by itself or by a signal; answers what there was, in a sentence. */
 async function follow(
