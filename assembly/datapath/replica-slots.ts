@@ -19,10 +19,8 @@ import {
   W_REPLICA_POOLS,
   W_REPLICA_SMALL,
 } from '../layout';
+import { SHARE } from './share';
 import { currentPass, w } from './worker';
-
-// A sender has fewer frames waiting than so many times what is free: three quarters if it is alone.
-const SHARE: u32 = 3;
 
 @inline
 export function isSmall(slot: u32): bool {
@@ -41,7 +39,8 @@ export function slotAt(slot: u32): usize {
   return w() + W_REPLICA_LARGE + <usize>(slot - 1 - REPLICA_SMALL_MAX) * REPLICA_LARGE_SIZE;
 }
 
-// A slot for a frame of `len` bytes, of a sender that has so many of each kind already. 0: it may not have one more.
+// A slot for a frame of `len` bytes, of a sender that has so many of each kind already: fewer than SHARE times what is
+// free. 0: it may not have one more.
 export function slotTake(len: u32, ownSmall: u32, ownLarge: u32): u32 {
   if (len > <u32>(REPLICA_LARGE_SIZE - REPLICA_FRAME)) return 0;
   const small = len <= <u32>(REPLICA_SMALL_SIZE - REPLICA_FRAME);

@@ -4,7 +4,7 @@
 
 import { nowMs } from './worker';
 
-// The same holds for frames and questions that wait, see hold.ts.
+// The same holds for frames and questions that wait (hold.ts), and for frames that are to be copied (replica-slots.ts).
 export const SHARE: u32 = 3;
 
 const SECOND: usize = 0;

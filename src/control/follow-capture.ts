@@ -1,7 +1,7 @@
 /** The other side of /v1/captures: the bytes of a capture as they come, and its orderly end. Loads no package. */
-import { type IncomingMessage, request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { daemonFailed, VxlaneError } from '../errors.js';
-import { explain, sendRequest } from './request.js';
+import { openStream, sendRequest } from './request.js';
 import type { CaptureRequest } from './requests.js';
 
 const PATIENCE_MS = 10_000;
@@ -15,8 +15,8 @@ export interface FollowedCapture {
 
 /** Throws a VxlaneError when the daemon refuses, or none answers. */
 export async function followCapture(socket: string, asked: Partial<CaptureRequest>): Promise<FollowedCapture> {
-  const response = await connect(socket, JSON.stringify(asked));
-  if (response.statusCode !== 200) throw await refusalOf(socket, response);
+  const path = '/v1/captures';
+  const response = await openStream({ socket, method: 'POST', path, body: asked, timeoutMs: PATIENCE_MS });
   const id = String(response.headers['vxlane-capture']);
   return {
     bytes: bytesOf(socket, response),
@@ -36,20 +36,4 @@ async function* bytesOf(socket: string, response: IncomingMessage): AsyncGenerat
   } catch (thrown) {
     throw daemonFailed(socket, thrown);
   }
-}
-
-function connect(socketPath: string, body: string): Promise<IncomingMessage> {
-  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
-  return new Promise((resolve, reject) => {
-    const sent = request({ socketPath, method: 'POST', path: '/v1/captures', agent: false, headers }, resolve);
-    sent.on('error', (error) => reject(explain(error, socketPath)));
-    sent.end(body);
-  });
-}
-
-async function refusalOf(socket: string, response: IncomingMessage): Promise<VxlaneError> {
-  let text = '';
-  for await (const part of response.setEncoding('utf8')) text += part;
-  const { error } = JSON.parse(text) as { error?: { code: string; message: string } };
-  return error === undefined ? daemonFailed(socket, text) : new VxlaneError(error.code, error.message);
 }

@@ -1,7 +1,9 @@
 /** The other side of /v1/events/stream: events as they happen, over the control socket. Loads no package. */
-import { type IncomingMessage, request } from 'node:http';
-import { daemonAbsent, daemonFailed, VxlaneError } from '../errors.js';
+import { daemonFailed, VxlaneError } from '../errors.js';
 import type { EventView } from './events.js';
+import { openStream } from './request.js';
+
+const PATIENCE_MS = 10_000;
 
 /** What the stream says of itself. */
 export interface StreamWord {
@@ -16,10 +18,10 @@ export async function* followEvents(
 ): AsyncGenerator<EventView | StreamWord, void> {
   const query = new URLSearchParams(overlays.map((name): [string, string] => ['overlay', name]));
   query.set('after', String(after));
-  const response = await connect(socket, `/v1/events/stream?${query}`, signal);
-  if (response.statusCode !== 200) throw await refusalOf(socket, response);
+  const path = `/v1/events/stream?${query}`;
   let rest = '';
   try {
+    const response = await openStream({ socket, method: 'GET', path, timeoutMs: PATIENCE_MS, signal });
     for await (const part of response.setEncoding('utf8')) {
       const blocks = (rest + part).split('\n\n');
       rest = blocks.pop()!;
@@ -31,26 +33,9 @@ export async function* followEvents(
     }
   } catch (thrown) {
     if (signal.aborted) return;
-    throw daemonFailed(socket, thrown);
+    throw thrown instanceof VxlaneError ? thrown : daemonFailed(socket, thrown);
   }
   if (!signal.aborted) throw daemonFailed(socket, 'the stream of events ended');
-}
-
-function connect(socketPath: string, path: string, signal: AbortSignal): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const sent = request({ socketPath, path, agent: false, signal }, resolve);
-    sent.on('error', (error: NodeJS.ErrnoException) => {
-      reject(error.code === 'ENOENT' || error.code === 'ECONNREFUSED' ? daemonAbsent(socketPath) : error);
-    });
-    sent.end();
-  });
-}
-
-async function refusalOf(socket: string, response: IncomingMessage): Promise<VxlaneError> {
-  let text = '';
-  for await (const part of response.setEncoding('utf8')) text += part;
-  const { error } = JSON.parse(text) as { error?: { code: string; message: string } };
-  return error === undefined ? daemonFailed(socket, text) : new VxlaneError(error.code, error.message);
 }
 
 /** null: a sign of life. */

@@ -16,31 +16,51 @@ export interface ControlRequest {
   path: string;
   /** Sent as JSON. */
   body?: unknown;
+  /** Until the reply has come; of a stream, until it begins. */
   timeoutMs: number;
+  signal?: AbortSignal;
 }
 
 /** The parsed reply (undefined when it has no body). A refusal of the daemon is thrown with its own code and text. */
 export async function sendRequest(options: ControlRequest): Promise<unknown> {
-  const { status, text } = await exchange(options);
+  const { status, text } = await exchange(options, false);
   if (status === 204) return undefined;
-  let reply: unknown;
-  try {
-    reply = JSON.parse(text);
-  } catch (cause) {
-    throw daemonFailed(options.socket, cause);
-  }
+  const reply = parsed(options.socket, text);
   if (status >= 200 && status < 300) return reply;
+  throw refusalIn(options.socket, status, reply);
+}
+
+/** A reply that goes on for as long as both like, as soon as it has begun. Refusals are thrown likewise. */
+export async function openStream(options: ControlRequest): Promise<IncomingMessage> {
+  const { status, text, response } = await exchange(options, true);
+  if (status === OK) return response;
+  throw refusalIn(options.socket, status, parsed(options.socket, text));
+}
+
+function parsed(socket: string, text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    throw daemonFailed(socket, cause);
+  }
+}
+
+function refusalIn(socket: string, status: number, reply: unknown): VxlaneError {
   const { error } = reply as { error?: { code?: unknown; message?: unknown } };
   if (typeof error?.code === 'string' && typeof error.message === 'string') {
-    throw new VxlaneError(error.code, error.message);
+    return new VxlaneError(error.code, error.message);
   }
-  throw daemonFailed(options.socket, `HTTP status ${status}`);
+  return daemonFailed(socket, `HTTP status ${status}`);
 }
 
 interface Reply {
   readonly status: number;
+  /** Nothing of a stream. */
   readonly text: string;
+  readonly response: IncomingMessage;
 }
+
+const OK = 200;
 
 /** Nothing was done of what was asked for. Linux says the same, by EAGAIN, while too many wait for the daemon. */
 const BUSY = 503;
@@ -48,13 +68,13 @@ const BUSY = 503;
 const RETRY_FIRST_MS = 20;
 const RETRY_MOST_MS = 200;
 
-async function exchange(options: ControlRequest): Promise<Reply> {
+async function exchange(options: ControlRequest, isStream: boolean): Promise<Reply> {
   const deadlineMs = performance.now() + options.timeoutMs;
   let pauseMs = RETRY_FIRST_MS;
   for (;;) {
     const leftMs = deadlineMs - performance.now();
     const isLast = leftMs < RETRY_MOST_MS;
-    const reply = await attempt(options, leftMs).catch((error) => {
+    const reply = await attempt(options, isStream, leftMs).catch((error) => {
       if (isLast || !isBacklogFull(error)) throw explain(error, options.socket);
       return null;
     });
@@ -64,7 +84,7 @@ async function exchange(options: ControlRequest): Promise<Reply> {
   }
 }
 
-function attempt(options: ControlRequest, leftMs: number): Promise<Reply> {
+function attempt(options: ControlRequest, isStream: boolean, leftMs: number): Promise<Reply> {
   const body = options.body === undefined ? null : JSON.stringify(options.body);
   return new Promise((resolve, reject) => {
     const sent = request({
@@ -74,12 +94,17 @@ function attempt(options: ControlRequest, leftMs: number): Promise<Reply> {
       headers: body === null ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
       // A command makes one request or few; a kept connection would only delay its exit.
       agent: false,
+      ...(options.signal && { signal: options.signal }),
     });
     const timer = setTimeout(() => sent.destroy(daemonSilent(options.socket, options.timeoutMs / 1000)), leftMs);
     sent.once('close', () => clearTimeout(timer));
-    sent.once('error', reject);
+    sent.on('error', reject);
     sent.once('response', (response) => {
-      readText(response).then((text) => resolve({ status: response.statusCode ?? 0, text }), reject);
+      const status = response.statusCode ?? 0;
+      if (isStream && status === OK) {
+        clearTimeout(timer);
+        resolve({ status, text: '', response });
+      } else readText(response).then((text) => resolve({ status, text, response }), reject);
     });
     sent.end(body ?? undefined);
   });
@@ -98,7 +123,7 @@ function isBacklogFull({ code }: NodeJS.ErrnoException): boolean {
 }
 
 /** What went wrong with a request, in words. */
-export function explain(error: NodeJS.ErrnoException, socket: string): VxlaneError {
+function explain(error: NodeJS.ErrnoException, socket: string): VxlaneError {
   if (error instanceof VxlaneError) return error;
   if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT' || error.code === 'ENOTDIR') return daemonAbsent(socket);
   if (error.code === 'EACCES' || error.code === 'EPERM') return daemonNotPermitted(socket);

@@ -46,42 +46,46 @@ describe('the control socket', { skip: needsRoot() }, () => {
     );
   }
 
-  /** What a member of these groups gets, the first its own: the codes of a look, of a change, and of a capture. */
+  /** What a member of these groups gets, the first its own: codes of a look, a change, a capture, and of events. */
   async function codesFor(uid: number, ...gids: number[]): Promise<string[]> {
     const module = new URL('../../src/control/client.js', import.meta.url);
     const capturing = new URL('../../src/control/follow-capture.js', import.meta.url);
+    const following = new URL('../../src/control/follow-events.js', import.meta.url);
     const script =
       `process.setgroups(${JSON.stringify(gids.slice(1))}); process.setgid(${gids[0]}); process.setuid(${uid});` +
       `const { createClient } = await import(${JSON.stringify(module)});` +
       `const { followCapture } = await import(${JSON.stringify(capturing)});` +
+      `const { followEvents } = await import(${JSON.stringify(following)});` +
       `const client = createClient(${JSON.stringify(socket)});` +
       `const code = (asked) => asked.then(() => 'ok', ({ code }) => code);` +
       `const capture = followCapture(${JSON.stringify(socket)}, {}).then(({ end }) => end());` +
-      `const asked = [client.status(), client.setLogLevel({ level: 'info' }), capture];` +
+      `const { signal } = new AbortController();` +
+      `const events = followEvents(${JSON.stringify(socket)}, { overlays: [], after: 0, signal }).next();` +
+      `const asked = [client.status(), client.setLogLevel({ level: 'info' }), capture, events];` +
       `console.log(JSON.stringify(await Promise.all(asked.map(code)))); process.exit();`;
     const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
     return JSON.parse(stdout) as string[];
   }
 
-  const REFUSED = ['not_permitted', 'not_permitted', 'not_permitted'];
+  const REFUSED = Array(4).fill('not_permitted');
 
   it('is for root and the group that was named, also where the file would let others in', async () => {
     await started('--group', String(FULL));
     assert.equal((statSync(socket).mode & 0o777).toString(8), '660');
-    assert.deepEqual(await codesFor(0, 0), ['ok', 'ok', 'ok']);
-    assert.deepEqual(await codesFor(NOBODY, FULL), ['ok', 'ok', 'ok']);
-    assert.deepEqual(await codesFor(NOBODY, OTHER, FULL), ['ok', 'ok', 'ok']);
-    assert.deepEqual(await codesFor(NOBODY, OTHER), Array(3).fill('daemon_not_permitted'));
+    assert.deepEqual(await codesFor(0, 0), ['ok', 'ok', 'ok', 'ok']);
+    assert.deepEqual(await codesFor(NOBODY, FULL), ['ok', 'ok', 'ok', 'ok']);
+    assert.deepEqual(await codesFor(NOBODY, OTHER, FULL), ['ok', 'ok', 'ok', 'ok']);
+    assert.deepEqual(await codesFor(NOBODY, OTHER), Array(4).fill('daemon_not_permitted'));
     chmodSync(socket, 0o666);
     assert.deepEqual(await codesFor(NOBODY, OTHER), REFUSED);
   });
 
   it('lets members of --read-group look, and change nothing', async () => {
     await started('--group', String(FULL), '--read-group', String(READ));
-    assert.deepEqual(await codesFor(NOBODY, READ), ['ok', 'not_permitted', 'not_permitted']);
-    assert.deepEqual(await codesFor(NOBODY, OTHER, READ), ['ok', 'not_permitted', 'not_permitted']);
-    assert.deepEqual(await codesFor(NOBODY, READ, FULL), ['ok', 'ok', 'ok']);
-    assert.deepEqual(await codesFor(0, 0), ['ok', 'ok', 'ok']);
+    assert.deepEqual(await codesFor(NOBODY, READ), ['ok', 'not_permitted', 'not_permitted', 'ok']);
+    assert.deepEqual(await codesFor(NOBODY, OTHER, READ), ['ok', 'not_permitted', 'not_permitted', 'ok']);
+    assert.deepEqual(await codesFor(NOBODY, READ, FULL), ['ok', 'ok', 'ok', 'ok']);
+    assert.deepEqual(await codesFor(0, 0), ['ok', 'ok', 'ok', 'ok']);
     assert.deepEqual(await codesFor(NOBODY, OTHER), REFUSED);
   });
 });
