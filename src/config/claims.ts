@@ -8,7 +8,7 @@ import type { Model, OverlayModel, VnicModel } from './model.js';
 import { type ReadOverlay, type Source, trying } from './overlay.js';
 import { overlayDifference, vnicDifference } from './plan.js';
 import type { Path } from './problems.js';
-import { type Refusal, Taken } from './rules.js';
+import { type Refusal, TakenTable } from './rules.js';
 import { keyPlaceOf, placeOf } from './yaml.js';
 
 /** What there is already. */
@@ -28,7 +28,7 @@ export interface Names {
 export class Claims {
   readonly #source: Source;
   readonly #there: There;
-  readonly #taken = new Taken();
+  readonly #taken = new TakenTable();
   /** By listening endpoint and device, what its first overlay wants of it. */
   readonly #sockets = new Map<string, { readonly values: readonly string[]; readonly holder: string }>();
 

@@ -97,20 +97,94 @@ export function refuse(refusals: readonly Refusal[]): void {
   if (first !== undefined) throw first.error;
 }
 
-type ClaimingVnic = Omit<VnicModel, 'temporary'>;
+export type ClaimingVnic = Omit<VnicModel, 'temporary'>;
 
 /** Where `ip netns` keeps namespaces: a path there is another spelling of the name. */
 const NETNS_PATH = /^\/(?:var\/)?run\/netns\//;
 
+type AddressPlace = Pick<VnicModel, 'overlay' | 'netns'>;
+
 /** Link-local ones mean something on one link alone (RFC 4007 section 6), and each overlay is one. */
-function addressClaim({ overlay, netns }: ClaimingVnic, address: string): string {
+function addressClaim({ overlay, netns }: AddressPlace, address: string): string {
   const ip = ipOf(address);
   const place = netns?.replace(NETNS_PATH, '') ?? '';
   return `address ${place} ${isLinkLocal6(ip) ? overlay : ''} ${ip}`;
 }
 
-/** Who has what only one may have: a name, a VNI, a MAC on an overlay, the right to any MAC there, an address. */
-export class Taken {
+/** Whether a VNIC's address is also one of another VNIC's. */
+export function hasAddress(
+  other: AddressPlace & Pick<VnicModel, 'addresses'>,
+  vnic: AddressPlace,
+  address: string,
+): boolean {
+  const ip = ipOf(address);
+  const twin = other.addresses.find((each) => ipOf(each) === ip);
+  return twin !== undefined && addressClaim(other, twin) === addressClaim(vnic, address);
+}
+
+/**
+ * Who has what only one may have: a name, a VNI, a MAC on an overlay, the right to any MAC there, an address. Each
+ * question answers the holder as a refusal names it, undefined when there is none.
+ */
+export abstract class Taken {
+  abstract ofName(name: string): string | undefined;
+  abstract ofVni(vni: number): string | undefined;
+  abstract ofMac(overlay: string, mac: string): string | undefined;
+  abstract ofAnyMac(overlay: string): string | undefined;
+  /** `vnic`: whose address it is to be. */
+  abstract ofAddress(vnic: AddressPlace, address: string): string | undefined;
+  /** Whether the MAC has a static target on the overlay: then it is no VNIC's. */
+  abstract isTarget(overlay: string, mac: string): boolean;
+
+  /** Why an overlay cannot be beside what there is. */
+  overlay({ name, vni }: Pick<OverlayModel, 'name' | 'vni'>): Refusal[] {
+    return [
+      ...refusal('name', this.ofName(name), (holder) => nameTaken(name, holder)),
+      ...refusal('vni', this.ofVni(vni), (holder) => vniTaken(vni, holder)),
+    ];
+  }
+
+  /** Why a VNIC cannot. */
+  vnic(vnic: ClaimingVnic): Refusal[] {
+    const { name, overlay, mac, allowAnyMac, addresses } = vnic;
+    const anyMac = allowAnyMac ? this.ofAnyMac(overlay) : undefined;
+    return [
+      ...refusal('name', this.ofName(name), (holder) => nameTaken(name, holder)),
+      ...refusal('mac', this.ofMac(overlay, mac), (holder) => macTaken(mac, holder)),
+      ...(this.isTarget(overlay, mac) ? [{ field: 'mac', error: macIsTarget(mac, overlay) } as const] : []),
+      ...refusal('allow_any_mac', anyMac, (holder) => anyMacTaken(overlay, holder)),
+      ...addresses.flatMap((address, index) =>
+        refusal('addresses', this.ofAddress(vnic, address), (holder) => addressTaken(address, holder)).map((each) => ({
+          ...each,
+          index,
+        })),
+      ),
+    ];
+  }
+
+  /** Throws when the MAC is that of a VNIC, which says itself where it is. */
+  checkTargetMac(overlay: string, mac: string): void {
+    const holder = this.ofMac(overlay, mac);
+    if (holder !== undefined) throw targetIsVnic(mac, holder);
+  }
+
+  /** Throws when frames to the target would come back to the overlay, and no VNIC there takes them. */
+  checkTarget(overlay: string, target: Target, listen: Listen): void {
+    if (target === 'drop' || this.ofAnyMac(overlay) !== undefined || !isOwnEndpoint(listen, target)) return;
+    throw pointsToItself(overlay, formatEndpoint(target));
+  }
+}
+
+function refusal(
+  field: Refusal['field'],
+  holder: string | undefined,
+  errorOf: (holder: string) => VxlaneError,
+): Refusal[] {
+  return holder === undefined ? [] : [{ field, error: errorOf(holder) }];
+}
+
+/** Objects one after the other, each of which takes what it has from those after it. */
+export class TakenTable extends Taken {
   /** By what is taken, who has it. The first keeps it. */
   readonly #holders = new Map<string, string>();
   /** By name of the overlay. */
@@ -127,7 +201,7 @@ export class Taken {
     this.#add(`name ${name}`, holder);
   }
 
-  /** Static targets of an overlay: their MACs are no VNIC's. */
+  /** Static targets of an overlay. */
   addTargets(overlay: string, targets: OverlayModel['targets']): void {
     this.#targets.set(overlay, targets);
   }
@@ -140,51 +214,31 @@ export class Taken {
     for (const address of addresses) this.#add(addressClaim(vnic, address), holder);
   }
 
-  /** Why an overlay cannot be beside what there is. */
-  overlay({ name, vni }: Pick<OverlayModel, 'name' | 'vni'>): Refusal[] {
-    return [
-      ...this.#refusal('name', `name ${name}`, (holder) => nameTaken(name, holder)),
-      ...this.#refusal('vni', `vni ${vni}`, (holder) => vniTaken(vni, holder)),
-    ];
+  ofName(name: string): string | undefined {
+    return this.#holders.get(`name ${name}`);
   }
 
-  /** Why a VNIC cannot. */
-  vnic(vnic: ClaimingVnic): Refusal[] {
-    const { name, overlay, mac, allowAnyMac, addresses } = vnic;
-    const isTarget = this.#targets.get(overlay)?.has(mac) === true;
-    return [
-      ...this.#refusal('name', `name ${name}`, (holder) => nameTaken(name, holder)),
-      ...this.#refusal('mac', `mac ${overlay} ${mac}`, (holder) => macTaken(mac, holder)),
-      ...(isTarget ? [{ field: 'mac', error: macIsTarget(mac, overlay) } as const] : []),
-      ...(allowAnyMac
-        ? this.#refusal('allow_any_mac', `any ${overlay}`, (holder) => anyMacTaken(overlay, holder))
-        : []),
-      ...addresses.flatMap((address, index) =>
-        this.#refusal('addresses', addressClaim(vnic, address), (holder) => addressTaken(address, holder)).map(
-          (refusal) => ({ ...refusal, index }),
-        ),
-      ),
-    ];
+  ofVni(vni: number): string | undefined {
+    return this.#holders.get(`vni ${vni}`);
   }
 
-  /** Throws when the MAC is that of a VNIC, which says itself where it is. */
-  checkTargetMac(overlay: string, mac: string): void {
-    const holder = this.#holders.get(`mac ${overlay} ${mac}`);
-    if (holder !== undefined) throw targetIsVnic(mac, holder);
+  ofMac(overlay: string, mac: string): string | undefined {
+    return this.#holders.get(`mac ${overlay} ${mac}`);
   }
 
-  /** Throws when frames to the target would come back to the overlay, and no VNIC there takes them. */
-  checkTarget(overlay: string, target: Target, listen: Listen): void {
-    if (target === 'drop' || this.#holders.has(`any ${overlay}`) || !isOwnEndpoint(listen, target)) return;
-    throw pointsToItself(overlay, formatEndpoint(target));
+  ofAnyMac(overlay: string): string | undefined {
+    return this.#holders.get(`any ${overlay}`);
+  }
+
+  ofAddress(vnic: AddressPlace, address: string): string | undefined {
+    return this.#holders.get(addressClaim(vnic, address));
+  }
+
+  isTarget(overlay: string, mac: string): boolean {
+    return this.#targets.get(overlay)?.has(mac) === true;
   }
 
   #add(what: string, holder: string): void {
     if (!this.#holders.has(what)) this.#holders.set(what, holder);
-  }
-
-  #refusal(field: Refusal['field'], what: string, errorOf: (holder: string) => VxlaneError): Refusal[] {
-    const holder = this.#holders.get(what);
-    return holder === undefined ? [] : [{ field, error: errorOf(holder) }];
   }
 }

@@ -2,7 +2,7 @@
  * After a restart: what was kept is there again. What cannot be yet (an address that is not up, a namespace that is not
  * there, a plugin whose source is gone) is there with its reason, and is tried again: with back-off, and on SIGHUP.
  */
-import { checkTakesTargets, refuse, Taken, targetMac, targetOf, vnicMac } from '../../config/rules.js';
+import { checkTakesTargets, refuse, type Taken, TakenTable, targetMac, targetOf, vnicMac } from '../../config/rules.js';
 import { vnicAddresses } from '../../config/vnic-address.js';
 import { messageOf, overlayNotUp, tapsImpossible } from '../../errors.js';
 import { checkProtection } from '../../link-protection.js';
@@ -14,7 +14,8 @@ import { TapSearch } from '../../system/tap-search.js';
 import type { Overlay } from '../overlay/overlay.js';
 import { Vnic } from '../overlay/vnic.js';
 import type { StoredOverlay, StoredVnic } from '../state/stored.js';
-import { newOverlay, overlayMissing, type Registry, sorted, takenIn, vnicsOn } from './registry.js';
+import { newOverlay, overlayMissing, type Registry, sorted, vnicsOn } from './registry.js';
+import { takenIn } from './taken.js';
 import { finishRemovals, protectionOf } from './vnics.js';
 
 /**
@@ -24,9 +25,17 @@ import { finishRemovals, protectionOf } from './vnics.js';
 export async function load(registry: Registry): Promise<void> {
   const { overlays, vnics } = registry.state;
   await finishRemovals(registry);
-  const taken = new Taken();
-  for (const stored of await overlays.load()) restoreOverlay(registry, stored, taken);
-  for (const stored of await vnics.load()) restoreVnic(registry, stored, taken);
+  const taken = new TakenTable();
+  for (const stored of await overlays.load()) {
+    const overlay = restoreOverlay(registry, stored, taken);
+    if (overlay === null) continue;
+    taken.addOverlay(overlay.identity);
+    taken.addTargets(overlay.name, overlay.statics);
+  }
+  for (const stored of await vnics.load()) {
+    const vnic = restoreVnic(registry, stored, taken);
+    if (vnic !== null) taken.addVnic(vnic.identity);
+  }
 }
 
 /** Somebody may have mended the files of what was not loaded. In a turn of its own, if there is anything to do. */
@@ -39,32 +48,35 @@ export async function loadAgain(registry: Registry): Promise<void> {
   });
 }
 
-function restoreOverlay(registry: Registry, stored: StoredOverlay, taken: Taken): void {
+/** null: it is not loaded. */
+function restoreOverlay(registry: Registry, stored: StoredOverlay, taken: Taken): Overlay | null {
   try {
     refuse(taken.overlay(stored));
     const overlay = restoredOverlay(registry, stored);
-    taken.addOverlay(stored);
-    taken.addTargets(stored.name, overlay.statics);
     registry.overlays.set(stored.name, overlay);
     registry.fileOwned.restore(stored);
+    return overlay;
   } catch (thrown) {
     registry.state.overlays.reject(stored, messageOf(thrown));
+    return null;
   }
 }
 
-function restoreVnic({ state, vnics, fileOwned }: Registry, stored: StoredVnic, taken: Taken): void {
+function restoreVnic({ state, vnics, fileOwned }: Registry, stored: StoredVnic, taken: Taken): Vnic | null {
   try {
     const { version: _, declared: __, mtuGiven = null, addressesPut, ...kept } = stored;
     const addresses = vnicAddresses(stored.addresses ?? []);
     const identity = { ...kept, mac: vnicMac(stored.mac), addresses, ...protectionOf(stored), ...checkLimits(stored) };
     refuse(taken.vnic(identity));
     checkProtection(identity);
-    taken.addVnic(identity);
     const life = { mtuGiven, addressesPut: addressesPut ?? addresses };
-    vnics.set(stored.name, new Vnic({ ...identity, temporary: false }, life));
+    const vnic = new Vnic({ ...identity, temporary: false }, life);
+    vnics.set(stored.name, vnic);
     fileOwned.restore(stored);
+    return vnic;
   } catch (thrown) {
     state.vnics.reject(stored, messageOf(thrown));
+    return null;
   }
 }
 

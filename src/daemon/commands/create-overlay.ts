@@ -8,7 +8,8 @@ import type { Overlay } from '../overlay/overlay.js';
 import type { OverlayIdentity } from '../overlay/types.js';
 import type { PluginInstance } from '../plugin/instance.js';
 import { reattachVnics } from './bring-up.js';
-import { newOverlay, overlayOf, type Registry, saveOverlay, takenIn, vnicsOn } from './registry.js';
+import { newOverlay, overlayOf, type Registry, saveOverlay, vnicsOn } from './registry.js';
+import { takenIn } from './taken.js';
 import { allOrNothing } from './undo.js';
 
 export async function createOverlay(registry: Registry, request: CreateOverlay): Promise<Overlay> {

@@ -6,7 +6,8 @@ import { refuse, vnicMac } from '../../config/rules.js';
 import { macIsProtected, messageOf } from '../../errors.js';
 import type { Vnic } from '../overlay/vnic.js';
 import { reattach } from './bring-up.js';
-import { type Registry, takenIn } from './registry.js';
+import type { Registry } from './registry.js';
+import { takenIn } from './taken.js';
 import { whyOf } from './unloaded.js';
 
 /** A health line names so many VNICs that are down. */

@@ -1,12 +1,10 @@
 /** Everything the daemon has, in one place: what commands read and change, one command at a time. */
-import { formatEndpoint, parseMac } from '../../address.js';
-import { Taken } from '../../config/rules.js';
+import { formatEndpoint } from '../../address.js';
 import type { Datapath } from '../../datapath/datapath.js';
 import type { OverlayIndex } from '../../datapath/types.js';
 import { messageOf, noSuchOverlay, noSuchVnic, notLoaded, type VxlaneError } from '../../errors.js';
-import { UNPROTECTED } from '../../link-protection.js';
 import type { OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
-import { isUnlimited, UNLIMITED } from '../../rate-limits.js';
+import { isUnlimited } from '../../rate-limits.js';
 import type { FoundPlugin } from '../../search/find.js';
 import { Deadlines } from '../../search/host/deadlines.js';
 import { Placement } from '../../search/host/placement.js';
@@ -101,33 +99,6 @@ export function emptyRegistry(
     vnics: new Map(),
     fileOwned: new FileOwned(),
   };
-}
-
-/** Who has what only one object may have, also those that are not loaded. `but`: a VNIC that asks for itself. */
-export function takenIn({ overlays, vnics, state }: Registry, but: Vnic | null = null): Taken {
-  const taken = new Taken();
-  for (const { identity, statics } of overlays.values()) {
-    taken.addOverlay(identity);
-    taken.addTargets(identity.name, statics);
-  }
-  for (const vnic of vnics.values()) if (vnic !== but) taken.addVnic({ ...vnic.identity, mac: vnic.mac });
-  addUnloaded(taken, state);
-  return taken;
-}
-
-function addUnloaded(taken: Taken, { overlays, vnics }: State): void {
-  for (const { name, file, vni } of overlays.unloaded.values()) {
-    const holder = `overlay ${name}, which is not loaded (${file})`;
-    if (vni === undefined) taken.addName(name, holder);
-    else taken.addOverlay({ name, vni }, holder);
-  }
-  for (const { name, file, overlay, mac: text = '', netns = null, ...rest } of vnics.unloaded.values()) {
-    const { allowAnyMac = false, addresses = [] } = rest;
-    const holder = `VNIC ${name}, which is not loaded (${file})`;
-    const mac = parseMac(text);
-    if (overlay === undefined || mac === null) taken.addName(name, holder);
-    else taken.addVnic({ ...UNPROTECTED, ...UNLIMITED, name, overlay, mac, netns, allowAnyMac, addresses }, holder);
-  }
 }
 
 export function overlayOf(registry: Registry, name: string): Overlay {

@@ -4,7 +4,8 @@ import { checkTakesTargets, targetMac, targetOf } from '../../config/rules.js';
 import { noSuchTarget, notFrozen } from '../../errors.js';
 import type { Target } from '../../search/api.js';
 import type { Overlay } from '../overlay/overlay.js';
-import { overlayOf, type Registry, saveOverlay, takenIn } from './registry.js';
+import { overlayOf, type Registry, saveOverlay } from './registry.js';
+import { takenIn } from './taken.js';
 import { allOrNothing } from './undo.js';
 
 /** Entries: a few milliseconds of a large table. */

@@ -9,7 +9,8 @@ import { checkLimits, UNLIMITED } from '../../rate-limits.js';
 import type { Overlay } from '../overlay/overlay.js';
 import { Vnic, type VnicChange } from '../overlay/vnic.js';
 import type { Facts } from '../state/stored.js';
-import { overlayOf, type Registry, saveVnic, takenIn, vnicOf } from './registry.js';
+import { overlayOf, type Registry, saveVnic, vnicOf } from './registry.js';
+import { takenIn } from './taken.js';
 import { allOrNothing } from './undo.js';
 
 export function createVnic(registry: Registry, request: CreateVnic): Promise<Vnic> {

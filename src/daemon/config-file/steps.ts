@@ -9,16 +9,8 @@ import type { Target } from '../../search/api.js';
 import type { FoundPlugin } from '../../search/find.js';
 import { deleteOverlay } from '../commands/create-overlay.js';
 import { changeAndKeep, swapTo } from '../commands/modify-overlay.js';
-import {
-  newOverlay,
-  overlayOf,
-  type Registry,
-  saveOverlay,
-  saveVnic,
-  takenIn,
-  vnicOf,
-  vnicsOn,
-} from '../commands/registry.js';
+import { newOverlay, overlayOf, type Registry, saveOverlay, saveVnic, vnicOf, vnicsOn } from '../commands/registry.js';
+import { takenIn } from '../commands/taken.js';
 import { forget, put } from '../commands/targets.js';
 import { changeVnic, deleteVnic } from '../commands/vnics.js';
 import { Vnic } from '../overlay/vnic.js';

@@ -1,0 +1,88 @@
+/**
+ * Who has what only one object may have, of all that the daemon has, also of what is not loaded. Answered by what the
+ * registry has at the time: nothing is built for a question, of which a reload asks one for each of its VNICs.
+ */
+import { parseMac } from '../../address.js';
+import { type ClaimingVnic, hasAddress, Taken, TakenTable } from '../../config/rules.js';
+import { UNPROTECTED } from '../../link-protection.js';
+import { UNLIMITED } from '../../rate-limits.js';
+import type { Vnic } from '../overlay/vnic.js';
+import type { State } from '../state/store.js';
+import type { Registry } from './registry.js';
+
+class TakenInRegistry extends Taken {
+  readonly #registry: Registry;
+  readonly #but: Vnic | null;
+  readonly #unloaded: TakenTable;
+
+  constructor(registry: Registry, but: Vnic | null) {
+    super();
+    this.#registry = registry;
+    this.#but = but;
+    this.#unloaded = takenByUnloaded(registry.state);
+  }
+
+  ofName(name: string): string | undefined {
+    if (this.#registry.overlays.has(name)) return `overlay ${name}`;
+    const vnic = this.#registry.vnics.get(name);
+    return this.#holder(vnic === this.#but ? undefined : vnic) ?? this.#unloaded.ofName(name);
+  }
+
+  ofVni(vni: number): string | undefined {
+    for (const { identity } of this.#registry.overlays.values()) {
+      if (identity.vni === vni) return `overlay ${identity.name}`;
+    }
+    return this.#unloaded.ofVni(vni);
+  }
+
+  ofMac(overlay: string, mac: string): string | undefined {
+    const vnic = this.#find((each) => each.mac === mac && each.identity.overlay === overlay);
+    return this.#holder(vnic) ?? this.#unloaded.ofMac(overlay, mac);
+  }
+
+  ofAnyMac(overlay: string): string | undefined {
+    const vnic = this.#find(({ identity }) => identity.allowAnyMac && identity.overlay === overlay);
+    return this.#holder(vnic) ?? this.#unloaded.ofAnyMac(overlay);
+  }
+
+  ofAddress(asking: ClaimingVnic, address: string): string | undefined {
+    const vnic = this.#find(({ identity }) => hasAddress(identity, asking, address));
+    return this.#holder(vnic) ?? this.#unloaded.ofAddress(asking, address);
+  }
+
+  isTarget(overlay: string, mac: string): boolean {
+    return this.#registry.overlays.get(overlay)?.statics.has(mac) === true;
+  }
+
+  #find(isIt: (vnic: Vnic) => boolean): Vnic | undefined {
+    for (const vnic of this.#registry.vnics.values()) if (vnic !== this.#but && isIt(vnic)) return vnic;
+    return undefined;
+  }
+
+  #holder(vnic: Vnic | undefined): string | undefined {
+    return vnic && `VNIC ${vnic.name}`;
+  }
+}
+
+/** As it is at the time of each question. `but`: a VNIC that asks for itself. */
+export function takenIn(registry: Registry, but: Vnic | null = null): Taken {
+  return new TakenInRegistry(registry, but);
+}
+
+/** What the files of what is not loaded say. */
+function takenByUnloaded({ overlays, vnics }: State): TakenTable {
+  const taken = new TakenTable();
+  for (const { name, file, vni } of overlays.unloaded.values()) {
+    const holder = `overlay ${name}, which is not loaded (${file})`;
+    if (vni === undefined) taken.addName(name, holder);
+    else taken.addOverlay({ name, vni }, holder);
+  }
+  for (const { name, file, overlay, mac: text = '', netns = null, ...rest } of vnics.unloaded.values()) {
+    const { allowAnyMac = false, addresses = [] } = rest;
+    const holder = `VNIC ${name}, which is not loaded (${file})`;
+    const mac = parseMac(text);
+    if (overlay === undefined || mac === null) taken.addName(name, holder);
+    else taken.addVnic({ ...UNPROTECTED, ...UNLIMITED, name, overlay, mac, netns, allowAnyMac, addresses }, holder);
+  }
+  return taken;
+}
