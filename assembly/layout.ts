@@ -485,6 +485,7 @@ export const EMIT_MAX = 448; // messages, and writes, that are made ready togeth
 export const COPIES_MAX = 128; // of broadcast and multicast frames to VNICs, that a turn makes
 export const OUT_FRAME_MAX = COPIES_MAX + FLOOD_MAX; // entries that one frame makes at most
 export const OUT_MAX = VNICS_MAX + OUT_FRAME_MAX; // a pass stops taking frames when fewer than OUT_FRAME_MAX are left
+export const SEGMENTS_LISTED_MAX = 2048; // frames that listed super-frames make before the list is full
 export const RUNS_MAX = 8; // flows that are coalesced side by side
 export const RUN_SIZE = 64; // one of them while its frames are joined, see engine/output/gro-flows.ts
 export const W_RUNS = W_HELD_ARENAS + W_HELD_ARENAS_SIZE; // RUNS_MAX of them
@@ -728,7 +729,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 38;
+export const LAYOUT_VERSION = 39;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

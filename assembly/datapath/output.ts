@@ -28,6 +28,7 @@ import {
   OUT_VNIC,
   OVL_HEADER,
   OVL_SOCKET,
+  SEGMENTS_LISTED_MAX,
   SOCK_SOURCES,
   SOURCES_MAX,
   VXLAN_HLEN,
@@ -44,14 +45,32 @@ import { outerMark } from './mark';
 import { fitsPath, pathFrameMax, tooBigAnswer } from './too-big';
 import { w } from './worker';
 
-// Whether one more frame may be taken: even a broadcast to every VNIC and a whole flood list fits.
+const ROOM: u32 = OUT_MAX - OUT_FRAME_MAX;
+
+let room: u32 = ROOM; // entries that the list may have before one more frame is taken
+let segments: u32 = 0; // frames that super-frames for the underlay among them will be cut into
+
+// Whether one more frame may be taken: even a broadcast to every VNIC and a whole flood list fits. What is listed is
+// sent before anything else happens, so super-frames of many segments fill the list by what they are cut into.
 @inline
 export function outHasRoom(): bool {
-  return load<u32>(w(), W_OUT_COUNT) + OUT_FRAME_MAX <= <u32>OUT_MAX;
+  return load<u32>(w(), W_OUT_COUNT) <= room;
+}
+
+// Whether it is those that have filled it.
+export function outIsHeavy(): bool {
+  return room == 0;
+}
+
+function addSegments(count: u32): void {
+  segments += count;
+  if (segments >= <u32>SEGMENTS_LISTED_MAX) room = 0;
 }
 
 // The list is empty again.
 export function outForget(): void {
+  room = ROOM;
+  segments = 0;
   store<u32>(w() + W_OUT_COUNT, 0);
   store<u32>(w() + W_OUT_SUPER, 0);
 }
@@ -106,6 +125,7 @@ export function outFlood(frame: Frame, overlay: u32, list: usize, sender: u32): 
   const count = load<u32>(list, FLOOD_COUNT);
   assert(count > 0 && count <= <u32>FLOOD_MAX);
   if (!isReady(frame)) return drop(frame, Drop.bad_offload, overlay, sender);
+  if (isSuperFrame(frame)) addSegments(frame.frames * (count - 1));
   const record = overlayAt(overlay);
   const source = sourceOf(frame, load<u32>(record, OVL_SOCKET));
   const mark = outerMark(frame, record);
@@ -125,7 +145,10 @@ function isReady(frame: Frame): bool {
 }
 
 function makeReady(frame: Frame): bool {
-  if (isSuperFrame(frame)) store<u32>(w(), 1, W_OUT_SUPER);
+  if (isSuperFrame(frame)) {
+    store<u32>(w(), 1, W_OUT_SUPER);
+    addSegments(frame.frames);
+  }
   return completeFrame(frame);
 }
 

@@ -2,7 +2,7 @@
 // read. The kernel reads and writes them while a system call runs on this very thread (SINGLE_ISSUER, DEFER_TASKRUN),
 // so there is no race, and what is written for every frame is written by plain stores.
 
-import { CQ_ENTRIES, CQE_SIZE, SQ_ENTRIES, SQE_SIZE } from '../layout';
+import { CQ_ENTRIES, CQE_SIZE, SQ_ENTRIES, SQE_SIZE, TAP_SLOTS } from '../layout';
 
 // struct io_uring_sqe
 const OPCODE: usize = 0; // u8, and u8 of flags
@@ -21,6 +21,8 @@ const END: usize = 48; // 16 bytes that nothing here uses
 const CQE_USER_DATA: usize = 0; // u64
 const CQE_RESULT: usize = 8; // i32
 const CQE_FLAGS: usize = 12; // u32
+
+export const CQ_DEFERRED_MAX: u32 = 2 * TAP_SLOTS; // more than there can be of one TAP
 
 export const IORING_OP_WRITEV: u8 = 2;
 export const IORING_OP_POLL_ADD: u8 = 6;
@@ -175,6 +177,23 @@ export function completionAt(position: u32): usize {
 @inline
 export function cqAdvance(count: u32): void {
   store<u32>(cqHead, load<u32>(cqHead) + count);
+}
+
+// Puts the completions of `user` behind all others, both in their order. `scratch`: room for CQ_DEFERRED_MAX of them;
+// what is beyond stays where it is. They are the worker's own as long as they have not been given back.
+export function cqDefer(user: u64, scratch: usize): void {
+  const first = cqFirst();
+  const end = first + cqWaiting();
+  let deferred: u32 = 0;
+  let kept = first;
+  for (let at = first; at != end; at++) {
+    const cqe = completionAt(at);
+    if (cqeUser(cqe) == user && deferred < CQ_DEFERRED_MAX) memory.copy(scratch + deferred++ * CQE_SIZE, cqe, CQE_SIZE);
+    else memory.copy(completionAt(kept++), cqe, CQE_SIZE);
+  }
+  for (let index: u32 = 0; index < deferred; index++) {
+    memory.copy(completionAt(kept + index), scratch + index * CQE_SIZE, CQE_SIZE);
+  }
 }
 
 @inline

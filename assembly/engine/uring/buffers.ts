@@ -1,7 +1,8 @@
 // The buffers of the uring engine: two pools, one for reads of TAPs and one for datagrams. The kernel takes buffers in
 // the order in which they were given, so the more it has, the more memory a stream of super-frames walks through; the
 // fewer, the fewer small frames one turn can take. So the number follows the traffic: many while frames are small, few
-// while they are large, and those used last are given first.
+// while they are large, and those used last are given first. A super-frame is as large as the work that it makes: one
+// of a thousand tiny segments would else come in a turn with 63 others, and everybody would wait for all of them.
 //
 // A pool's record: how many slots the kernel was given, and the numbers of the free ones, a stack, and of those that it
 // has filled since, in order, which are in use until what they hold has been sent.
@@ -27,7 +28,7 @@ const FEW: u32 = 4;
 const LARGE: u32 = 8192; // bytes; a mean above it makes the traffic large
 
 const GIVEN: usize = 0; // u32 slots that the kernel has, and those in use
-const BYTES: usize = GIVEN + 4; // u32 that were read into those in use
+const BYTES: usize = GIVEN + 4; // u32 of work in those in use
 const FREE_COUNT: usize = BYTES + 4; // u32
 const USED_COUNT: usize = FREE_COUNT + 4; // u32
 const FREE: usize = CACHE_LINE; // u16[TAP_SLOTS]

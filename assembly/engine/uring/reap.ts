@@ -3,12 +3,16 @@
 
 import {
   BATCH_MAX,
+  C_DECAP_IN,
+  C_DECAP_IN_BYTES,
+  C_ENCAP_IN,
+  C_ENCAP_IN_BYTES,
   CONTROL_SIZE,
   RECVMSG_HLEN,
-  READ_LEN,
   RX_MAX,
   RX_NAME_SIZE,
   UNDERLAY_TAP,
+  W_COUNTERS,
   W_IN_HAND,
   W_REFUSED_ERRNO,
   W_REFUSED_SOCKET,
@@ -21,6 +25,7 @@ import { w } from '../../datapath/worker';
 import {
   completionAt,
   cqAdvance,
+  cqDefer,
   bufferOf,
   cqeFlags,
   cqeResult,
@@ -30,6 +35,7 @@ import {
   IORING_CQE_F_BUFFER,
   IORING_CQE_F_MORE,
 } from '../../ring/uring';
+import { outIsHeavy } from '../../datapath/output';
 import { decapAhead, decapLooksAhead } from '../../datapath/decap';
 import { socketOwner } from '../../table/records';
 import { EAGAIN, ENOBUFS } from '../output/errno';
@@ -44,6 +50,9 @@ export const URING_MORE: u32 = 1; // not to wait: there is more to do at once
 export const URING_VNIC_GONE: u32 = 2; // W_VNIC_GONE says which
 export const URING_SOCKET_REFUSED: u32 = 4; // W_REFUSED_SOCKET says which
 
+// Bytes that the kernel sends in the time that it needs for a datagram. A read is one frame, unless it is a
+// super-frame: that has the difference.
+const WORK_OF_FRAME: u32 = 1024;
 const RECEIVED_HLEN: usize = RECVMSG_HLEN + RX_NAME_SIZE + CONTROL_SIZE; // before a datagram in its slot
 const MSG_TRUNC: u32 = 0x20;
 const EINTR: i32 = 4;
@@ -90,7 +99,8 @@ function lookAhead(): void {
 }
 
 // Reads of one TAP that completed one behind the other are a batch. The underlay's are taken one by one, because each
-// may be many datagrams.
+// may be many datagrams. A VNIC whose super-frames have filled the output list by what they are cut into has had its
+// share of the turn: what else it has sent goes behind what others have, so that VNICs take turns.
 function takeRun(user: u64): bool {
   const tap = <u32>user;
   const most: u32 = tap == UNDERLAY_TAP ? 1 : min(cqWaiting(), <u32>BATCH_MAX);
@@ -98,33 +108,40 @@ function takeRun(user: u64): bool {
   let used = tapSlotsNext();
   let read = readAt(0);
   let count: u32 = 0;
-  let bytes: u32 = 0;
   while (count < most) {
     const cqe = completionAt(first + count);
     const flags = cqeFlags(cqe);
     if (cqeUser(cqe) != user || !(flags & IORING_CQE_F_BUFFER)) break;
-    const len = <u32>max(cqeResult(cqe), 0);
     const slot = bufferOf(flags);
     used = slotPut(used, slot);
-    read = readPut(read, tapSlot(slot), len);
-    bytes += len;
+    read = readPut(read, tapSlot(slot), <u32>max(cqeResult(cqe), 0));
     count++;
     if (!(flags & IORING_CQE_F_MORE)) break;
   }
   store<u32>(w(), count, W_IN_HAND);
+  const before = workIn();
   const taken = takeReads(tap, 0, count);
-  for (let index = taken; index < count; index++) bytes -= load<u32>(readAt(index), READ_LEN);
-  tapSlotsUsed(taken, bytes);
+  tapSlotsUsed(taken, workIn() - before - taken * WORK_OF_FRAME);
   store<u32>(w(), 0, W_IN_HAND);
   if (taken < count) {
     cqAdvance(taken);
     expectFrames(0); // what stays is counted when it is taken
+    if (taken > 0 && outIsHeavy()) cqDefer(user, readAt(0));
     return false;
   }
   const last = completionAt(first + max(count, 1) - 1);
   if (!(cqeFlags(last) & IORING_CQE_F_MORE)) ended(Request.read, tap, -cqeResult(last));
   cqAdvance(max(count, 1));
   return true;
+}
+
+// The work that has come so far, in bytes, modulo 2^32: what it is on the wire, and what each frame costs beside.
+@inline
+function workIn(): u32 {
+  const totals = w() + W_COUNTERS;
+  const frames = <u32>(load<u64>(totals, C_ENCAP_IN) + load<u64>(totals, C_DECAP_IN));
+  const bytes = <u32>(load<u64>(totals, C_ENCAP_IN_BYTES) + load<u64>(totals, C_DECAP_IN_BYTES));
+  return bytes + frames * WORK_OF_FRAME;
 }
 
 // Messages of one socket that completed one behind the other. One that is not taken, for want of room in the output
