@@ -7,6 +7,7 @@ import type { Engine } from '../datapath/loop.js';
 import { cpuRefused, optionMissing, uringRefused, VxlaneError } from '../errors.js';
 import { Deadlines } from '../search/host/deadlines.js';
 import { allowedCpus } from '../system/affinity.js';
+import { keepDescriptors } from '../system/descriptors.js';
 import { exitProcess } from '../system/libc.js';
 import { probeUring } from '../system/uring.js';
 import { version } from '../version.js';
@@ -74,6 +75,7 @@ export async function runDaemon(options: RunOptions): Promise<void> {
   for (const signal of IGNORED_SIGNALS) process.on(signal, () => {});
   // Node would wait for every thread, also for one that never comes back from a system call.
   process.on('exit', exitProcess);
+  keepDescriptors();
   const log = await createLog(process.env.VXLANE_LOG_LEVEL);
   dieOfBugs(log);
   const configFile = options.config === undefined ? null : await configFileOf(options.config);
@@ -180,6 +182,7 @@ async function run(options: RunOptions, prepared: Prepared): Promise<void> {
  * throws everything that is wrong.
  */
 export async function checkConfiguration(file: string, isDeep: boolean): Promise<{ overlays: number; vnics: number }> {
+  keepDescriptors();
   const { overlays, vnics } = await check(await configFileOf(file), isDeep);
   return { overlays: overlays.size, vnics: vnics.size };
 }

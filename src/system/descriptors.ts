@@ -1,10 +1,17 @@
-/** Descriptors of another process, as duplicates: both then hold the same TAP queue or socket (pidfd_getfd(2)). */
+/**
+ * Descriptors of another process, as duplicates: both then hold the same TAP queue or socket (pidfd_getfd(2)). And what
+ * other programs are not to have of this one.
+ */
 import { check } from './errno.js';
-import { close, prctl, syscallPidfd } from './libc.js';
+import { close, prctl, syscallCloseRange, syscallPidfd } from './libc.js';
 
 const SYS_PIDFD_OPEN = 434;
 const SYS_PIDFD_GETFD = 438; // since Linux 5.6
 const PR_SET_PTRACER = 0x59616d61;
+const SYS_CLOSE_RANGE = 436; // since Linux 5.9
+const CLOSE_RANGE_CLOEXEC = 4; // since Linux 5.11
+const FIRST_UNNAMED = 3;
+const LAST = 0xffff_ffff;
 
 /**
  * Duplicates of descriptors that the process has, close-on-exec, in the same order. All or none: throws where the
@@ -31,4 +38,12 @@ export function takeDescriptors(pid: number, descriptors: readonly number[]): nu
  */
 export function letTake(pid: number): void {
   prctl(PR_SET_PTRACER, pid);
+}
+
+/**
+ * Programs that are started from now on inherit nothing of what whoever has started this process had open, as a lock or
+ * a file of root's. Before Linux 5.11 it does nothing.
+ */
+export function keepDescriptors(): void {
+  syscallCloseRange(SYS_CLOSE_RANGE, FIRST_UNNAMED, LAST, CLOSE_RANGE_CLOEXEC);
 }

@@ -141,6 +141,12 @@ export const syscallPidfd: Call<[call: number, first: number, second: number, fl
   'int64_t',
   ['long', 'int', 'int', 'uint'],
 );
+/** close_range: glibc before 2.34 has no name for it. */
+export const syscallCloseRange: Call<[call: number, first: number, last: number, flags: number]> = library.func(
+  'syscall',
+  'int64_t',
+  ['long', 'uint', 'uint', 'uint'],
+);
 export const prctl: Call<[option: number, value: number]> = library.func('prctl', 'int', ['int', 'ulong']);
 export const schedYield: Call<[]> = library.func('sched_yield', 'int', []);
 export const eventfd: Call<[initial: number, flags: number]> = library.func('eventfd', 'int', ['uint', 'int']);
