@@ -1,6 +1,7 @@
 /**
  * How long do create-vnic and delete-vnic take, with how many VNICs on the host, with IPv6 in their namespace and
- * without? And what of that does the kernel take for the same interface, where no daemon is?
+ * without, and how long until a daemon that was killed has all of them again? What of the first two does the kernel take
+ * for the same interface, where no daemon is?
  *
  *   npm run bench:vnics -- [COUNT...]
  *
@@ -11,6 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { macFromNumber } from '../src/address.js';
 import { type Client, createClient } from '../src/control/client.js';
+import type { Host } from '../src/demo/host.js';
 import { Lab } from '../src/demo/lab.js';
 import { openTap, type Tap } from '../src/system/tap.js';
 import { textTable } from '../src/table.js';
@@ -33,6 +35,8 @@ interface Row {
   readonly vnics: number;
   readonly createMs: number[];
   readonly deleteMs: number[];
+  /** Killed, and started again until all are up; null: there is no daemon. */
+  readonly restartMs: number | null;
 }
 
 const { positionals } = parseArgs({ allowPositionals: true });
@@ -47,15 +51,23 @@ async function timed(action: () => Promise<unknown>): Promise<number> {
 interface Interfaces {
   create(number: number): Promise<number>;
   delete(number: number): Promise<number>;
+  restart(): Promise<number | null>;
 }
 
-function byDaemon(client: Client): Interfaces {
+function byDaemon(client: Client, host: Host): Interfaces {
   return {
     create: (number) => {
       const [name, mac] = [`v${number}`, macFromNumber(FIRST_MAC + number)];
       return timed(() => client.createVnic({ name, mac, overlay: OVERLAY, allowAnyMac: false, temporary: false }));
     },
     delete: (number) => timed(() => client.deleteVnic(`v${number}`)),
+    restart: async () => {
+      await host.stopDaemon('SIGKILL');
+      return timed(async () => {
+        await host.startDaemon('--workers', '1');
+        while ((await client.vnics()).some(({ state }) => state !== 'up')) await sleep(20);
+      });
+    },
   };
 }
 
@@ -68,6 +80,7 @@ function byKernel(netns: string): Interfaces {
         taps.set(number, openTap({ name: `v${number}`, mac: macFromNumber(FIRST_MAC + number), ...rest }));
       }),
     delete: (number) => timed(async () => taps.get(number)!.remove()),
+    restart: async () => null,
   };
 }
 
@@ -82,7 +95,7 @@ async function started(lab: Lab, hasIpv6: boolean, maker: Maker): Promise<Interf
   const client = createClient(host.socket);
   const properties = { 'vxlan/listen_ip': '10.88.88.1', 'direct/dest_ip': '10.88.88.2' };
   await client.createOverlay({ name: OVERLAY, encap: 'vxlan', vni: 23, search: 'direct', properties });
-  return byDaemon(client);
+  return byDaemon(client, host);
 }
 
 async function measure(hasIpv6: boolean, maker: Maker): Promise<Row[]> {
@@ -95,11 +108,12 @@ async function measure(hasIpv6: boolean, maker: Maker): Promise<Row[]> {
       const createMs: number[] = [];
       for (; made < count; made++) createMs.push(await interfaces.create(made));
       await sleep(SETTLED_MS);
+      const restartMs = await interfaces.restart();
       const oldest = Array.from({ length: Math.min(count, SAMPLE) }, (_, at) => at);
       const deleteMs: number[] = [];
       for (const number of oldest) deleteMs.push(await interfaces.delete(number));
       for (const number of oldest) await interfaces.create(number);
-      const row = { maker, ipv6: hasIpv6, vnics: count, createMs: createMs.slice(-SAMPLE), deleteMs };
+      const row = { maker, ipv6: hasIpv6, vnics: count, createMs: createMs.slice(-SAMPLE), deleteMs, restartMs };
       console.log(textOf(row).join('  '));
       rows.push(row);
     }
@@ -111,8 +125,8 @@ async function measure(hasIpv6: boolean, maker: Maker): Promise<Row[]> {
 
 const shown = (times: readonly number[]) => `${median(times).toFixed(1)} (${Math.max(...times).toFixed(1)})`;
 
-function textOf({ maker, ipv6, vnics, createMs, deleteMs }: Row): string[] {
-  return [maker, ipv6 ? 'on' : 'off', String(vnics), shown(createMs), shown(deleteMs)];
+function textOf({ maker, ipv6, vnics, createMs, deleteMs, restartMs }: Row): string[] {
+  return [maker, ipv6 ? 'on' : 'off', String(vnics), shown(createMs), shown(deleteMs), restartMs?.toFixed(0) ?? ''];
 }
 
 const where = environment();
@@ -121,6 +135,6 @@ const rows: Row[] = [];
 for (const hasIpv6 of [false, true]) {
   rows.push(...(await measure(hasIpv6, 'kernel')), ...(await measure(hasIpv6, 'vxlane')));
 }
-const titles = ['by', 'IPv6', 'VNICs', 'create-vnic: median (longest), ms', 'delete-vnic: the same'];
+const titles = ['by', 'IPv6', 'VNICs', 'create-vnic: median (longest), ms', 'delete-vnic: the same', 'restart, ms'];
 console.log(textTable(titles, rows.map(textOf), 2));
 console.log(writeResult('vnics', where.date, { ...where, rows }));
