@@ -1,7 +1,7 @@
 /**
  * How long do create-vnic and delete-vnic take, with how many VNICs on the host, with IPv6 in their namespace and
- * without, and how long until a daemon that was killed has all of them again? What of the first two does the kernel take
- * for the same interface, where no daemon is?
+ * without, and how long until a daemon that was killed has all of them again? What of the first two does the kernel
+ * take for the same interface, where no daemon is?
  *
  *   npm run bench:vnics -- [COUNT...]
  *

@@ -512,6 +512,15 @@ export const overlayChangedMeanwhile = (overlay: string) =>
 export const beingReplaced = () =>
   new VxlaneError('being_replaced', 'another daemon is taking the place of this one: try again in a moment');
 
+export const successorFailed = (reason: string) =>
+  new VxlaneError(
+    'successor_failed',
+    `the daemon that was to take over has ended (${reason}), its log says why; this one goes on`,
+  );
+
+export const notReplaced = (pid: number, before: number) =>
+  new VxlaneError('not_replaced', `the new daemon (pid ${pid}) did not take over from pid ${before}; see their log`);
+
 export const handoverRefused = (reason: string) =>
   new VxlaneError('handover_refused', `this daemon does not hand over: ${reason}`);
 

@@ -4,6 +4,11 @@ import { LinkName } from './requests.js';
 
 const Descriptors = z.array(z.int().min(0)).describe('Numbers in the process that answers.');
 
+export const SuccessorView = z
+  .strictObject({ pid: z.int().describe('Of the daemon that takes over.') })
+  .meta({ id: 'SuccessorView' });
+export type SuccessorView = z.infer<typeof SuccessorView>;
+
 export const HandoverRequest = z
   .strictObject({
     pid: z.int().min(1).describe('Of the process that asks: it may take descriptors of the daemon from then on.'),

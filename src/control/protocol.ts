@@ -9,7 +9,7 @@
  */
 import { z } from 'zod';
 import { EventPage } from './events.js';
-import { HandoverRequest, HandoverView } from './handover.js';
+import { HandoverRequest, HandoverView, SuccessorView } from './handover.js';
 import {
   CreateOverlay,
   CreateVnic,
@@ -60,6 +60,7 @@ export const SCHEMAS = {
   daemon: { reply: DaemonView },
   status: { reply: StatusView },
   reload: { reply: StatusView },
+  replace: { reply: SuccessorView },
   handover: { body: HandoverRequest, reply: HandoverView },
   endHandover: { reply: null },
   setLogLevel: { body: SetLogLevel, reply: null },

@@ -41,6 +41,13 @@ export const ROUTES = {
     summary: 'Read the configuration file and whatever plugins read again, as SIGHUP does; answers when that is over.',
     refuses: [],
   },
+  replace: {
+    ...CHANGE,
+    method: 'POST',
+    path: '/v1/replace',
+    summary: 'Start the daemon that is installed now; answers when that one begins to take the place of this one.',
+    refuses: ['successor_failed'],
+  },
   handover: {
     ...CHANGE,
     method: 'POST',

@@ -23,12 +23,13 @@ import type {
   StatsRequest,
   StatsView,
   StatusView,
+  SuccessorView,
   TargetPage,
   VnicView,
 } from '../control/protocol.js';
 import { TARGETS_DEFAULT } from '../control/protocol.js';
 import type { Datapath } from '../datapath/datapath.js';
-import { daemonEnding } from '../errors.js';
+import { beingReplaced, daemonEnding, successorFailed } from '../errors.js';
 import { plugins } from '../search/registry.js';
 import { version } from '../version.js';
 import { CaptureService } from './capture/service.js';
@@ -51,6 +52,7 @@ import { release } from './config-file/apply.js';
 import type { ConfigFile } from './config-file/config-file.js';
 import type { EventLog } from './events/event-log.js';
 import { Handover, recallLearned } from './handover/handover.js';
+import { startSuccessor } from './handover/successor.js';
 import { Inheritance } from './inheritance.js';
 import type { DaemonLog } from './log.js';
 import type { Overlay } from './overlay/overlay.js';
@@ -83,7 +85,7 @@ export interface DaemonOptions {
   readonly inheritance?: Inheritance;
 }
 
-const UNCLAIMED: StateClaim = { release() {}, again: () => true };
+const UNCLAIMED: StateClaim = { release() {}, again: () => false };
 
 /** A start and a reload wait this long for plugins that start slowly. */
 const START_PATIENCE_MS = 10_000;
@@ -162,8 +164,17 @@ export class Daemon implements Controller {
     this.#handover.end();
   }
 
-  /** Resolves when another daemon has taken the place of this one, which then is to {@link drain} and to stop. */
-  get replaced(): Promise<void> {
+  /** Resolves when the daemon that is installed now has begun to take the place of this one. */
+  async replace(): Promise<SuccessorView> {
+    if (this.#handover.isBegun) throw beingReplaced();
+    const { pid, ended } = await startSuccessor();
+    const how = await Promise.race([this.#handover.begunBy(pid), ended]);
+    if (how !== undefined) throw successorFailed(how);
+    return { pid };
+  }
+
+  /** Resolves with the pid of who has taken the place of this one, which then is to {@link drain} and to stop. */
+  get replaced(): Promise<number> {
     return this.#handover.ended;
   }
 

@@ -164,11 +164,14 @@ async function run(options: RunOptions, prepared: Prepared): Promise<void> {
     await listener?.open();
     manager.ready();
     log.info('ready', { version: version(), socket: options.socket, engine: datapath.engine, workers });
-    const signal = await Promise.race([signals.ended, daemon.replaced]);
-    if (signal === undefined) log.info('ending: another daemon carries all frames');
-    else log.info('ending', { signal });
+    const end = await Promise.race([signals.ended, daemon.replaced]);
+    if (typeof end === 'number') {
+      log.info('ending: another daemon carries all frames', { pid: end });
+      // Before that one is ready, which it is when the socket is free: nobody but the service is heard.
+      manager.succeededBy(end);
+    } else log.info('ending', { signal: end });
     await Promise.all([server.close(), listener?.close()]);
-    if (signal === undefined) await daemon.drain();
+    if (typeof end === 'number') await daemon.drain();
   } finally {
     await daemon.stop();
     clearInterval(timer);

@@ -28,7 +28,7 @@ export class ServiceManager {
   /** null: the manager has no watchdog for this process. */
   readonly #beatEveryMs: number | null;
   readonly #unsent = new Map<'state' | 'status' | 'watchdog', string>();
-  #state: 'starting' | 'ready' | 'stopping' = 'starting';
+  #state: 'starting' | 'ready' | 'stopping' | 'succeeded' = 'starting';
   #reloads = 0;
   #status = '';
   #statusAtMs = Number.NEGATIVE_INFINITY;
@@ -58,6 +58,14 @@ export class ServiceManager {
     };
   }
 
+  /** The service is another process from now on, and that one speaks for it. */
+  succeededBy(pid: number): void {
+    this.#state = 'succeeded';
+    this.#unsent.clear();
+    this.#unsent.set('state', `MAINPID=${pid}`);
+    this.#flush();
+  }
+
   stopping(): void {
     this.#state = 'stopping';
     this.#sayState();
@@ -66,12 +74,7 @@ export class ServiceManager {
   /** Time has passed, and the main thread is alive. `status` is asked now and then for the line of today. */
   tick(status: () => string): void {
     if (this.#link === null) return;
-    const nowMs = this.#now();
-    if (this.#beatEveryMs !== null && nowMs - this.#beatAtMs >= this.#beatEveryMs) {
-      this.#beatAtMs = nowMs;
-      this.#unsent.set('watchdog', 'WATCHDOG=1');
-    }
-    if (nowMs - this.#statusAtMs >= STATUS_EVERY_MS) this.#sayStatus(status(), nowMs);
+    if (this.#state !== 'succeeded') this.#sayThatItLives(status);
     this.#flush();
   }
 
@@ -79,9 +82,18 @@ export class ServiceManager {
     this.#link?.close();
   }
 
+  #sayThatItLives(status: () => string): void {
+    const nowMs = this.#now();
+    if (this.#beatEveryMs !== null && nowMs - this.#beatAtMs >= this.#beatEveryMs) {
+      this.#beatAtMs = nowMs;
+      this.#unsent.set('watchdog', 'WATCHDOG=1');
+    }
+    if (nowMs - this.#statusAtMs >= STATUS_EVERY_MS) this.#sayStatus(status(), nowMs);
+  }
+
   #sayState(): void {
     // A restored overlay may be reloaded before the socket answers: only what is ready can be reloading.
-    if (this.#state === 'starting') return;
+    if (this.#state === 'starting' || this.#state === 'succeeded') return;
     const reloading = `RELOADING=1\nMONOTONIC_USEC=${Math.round(this.#now() * 1000)}`;
     const ready = this.#reloads > 0 ? reloading : 'READY=1';
     this.#unsent.set('state', this.#state === 'stopping' ? 'STOPPING=1' : ready);

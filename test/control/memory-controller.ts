@@ -22,6 +22,7 @@ import type {
   StatsRequest,
   StatsView,
   StatusView,
+  SuccessorView,
   TargetPage,
   TargetView,
   VnicView,
@@ -95,6 +96,10 @@ export class MemoryController implements Controller, Probes {
 
   status(): StatusView {
     return { daemon: this.daemon(), ...this.statusView };
+  }
+
+  async replace(): Promise<SuccessorView> {
+    return { pid: process.pid };
   }
 
   handover(): HandoverView {

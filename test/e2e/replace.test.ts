@@ -38,6 +38,21 @@ labTest('no frame is lost', async ({ lab, step, note }) => {
     note(await losesNothing(kernels, INNER.ours[0], ours, [['--underlay', 'socket'], []]));
   });
 
+  await step('vxlane replace has the daemon see to it', async () => {
+    const { pid } = await daemonOf(ours);
+    const argv = ['ping', '-n', '-q', '-i', '0.001', '-c', String(PINGS), '-W', '3', INNER.ours[0]];
+    const pings = kernels.spawn(argv, { timeoutMs: 60_000 });
+    const said = await ours.vxlane('replace');
+    const now = await daemonOf(ours);
+    assert.notEqual(now.pid, pid);
+    assert.match(said, new RegExp(`^vxlane \\S+ \\(pid ${pid}\\) is replaced by vxlane \\S+ \\(pid ${now.pid}\\)\\n$`));
+    const { stdout } = await pings.done;
+    assert.match(stdout, / 0% packet loss/);
+    process.kill(now.pid, 'SIGTERM');
+    await eventually('it has ended', async () => (await ours.tryVxlane('status')).code === 4);
+    await ours.startDaemon();
+  });
+
   await step('a TCP stream each way goes on', async () => {
     for (const extra of [[], ['--reverse']]) {
       const stream = iperf(ours, kernels, INNER.kernels[0], '--time', '4', ...extra);

@@ -82,6 +82,22 @@ describe('the service under systemd', { skip: needsRoot(), timeout: 280_000 }, (
       run.must('vxlane wait --for vnic foo0');
     });
 
+    await t.test('is another process after vxlane replace, watched and ended as the one before', async () => {
+      const before = run.property('MainPID');
+      const said = run.must('vxlane replace');
+      await until('the new one is the service', () => run.property('MainPID') !== before);
+      const now = run.property('MainPID');
+      assert.ok(said.includes(`(pid ${before}) is replaced by`) && said.includes(`(pid ${now})`), said);
+      assert.deepEqual([run.property('ActiveState'), run.property('SubState')], ['active', 'running']);
+      await sleep(1.5 * WATCHDOG_SECONDS * 1000);
+      assert.equal(run.property('MainPID'), now, 'the watchdog hears it');
+      await until('it says how it is', () => run.property('StatusText') === WELL);
+      run.must(`kill -KILL ${now}`);
+      await until('it is started again', () => run.property('MainPID') !== now && run.property('MainPID') !== '0');
+      await until('it is back', () => run.property('ActiveState') === 'active');
+      run.must('vxlane wait --for vnic foo0');
+    });
+
     await t.test('runs as a user of its own, by the drop-in of docs/packages.md', async () => {
       const dropIn = /```ini\n(\[Service\]\nUser=.*?)```/s.exec(read('docs/packages.md'))![1]!;
       run.must('systemctl stop vxlane');

@@ -6,6 +6,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   status: async () => (await import('./status.js')).status,
   list: async () => (await import('./list.js')).list,
   reload: async () => (await import('./reload.js')).reload,
+  replace: async () => (await import('./replace.js')).replace,
   wait: async () => (await import('./wait.js')).wait,
   'create-overlay': async () => (await import('./create-overlay.js')).createOverlay,
   'modify-overlay': async () => (await import('./modify-overlay.js')).modifyOverlay,

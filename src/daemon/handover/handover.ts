@@ -16,13 +16,15 @@ const CLAIM_WITHIN_MS = 5000;
 const LEARNED_MAX = 65_536;
 
 export class Handover {
-  /** Resolves when the other daemon carries all frames. */
-  readonly ended: Promise<void>;
+  /** Resolves when the other daemon, of this pid, carries all frames. */
+  readonly ended: Promise<number>;
   readonly #registry: Registry;
   readonly #claim: StateClaim;
   #state: 'none' | 'begun' | 'ended' = 'none';
+  #pid = 0;
   #lookAtMs = 0;
-  #end = () => {};
+  #onBegun = (_: number) => {};
+  #end = (_: number) => {};
 
   constructor(registry: Registry, claim: StateClaim) {
     this.#registry = registry;
@@ -37,6 +39,16 @@ export class Handover {
     return this.#state !== 'none';
   }
 
+  /** Resolves when the daemon of this pid, and no other, begins to take over. */
+  begunBy(pid: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onBegun = (other) => {
+        if (other === pid) resolve();
+      };
+      if (this.isBegun) this.#onBegun(this.#pid);
+    });
+  }
+
   /** To be run as a command: afterwards there are none, until {@link tick} finds the other one gone. */
   async begin({ pid, workers }: HandoverRequest): Promise<HandoverView> {
     const { datapath, serial, sockets, vnics, memory, log, now } = this.#registry;
@@ -49,6 +61,7 @@ export class Handover {
     await memory.end();
     serial.close(beingReplaced);
     this.#state = 'begun';
+    this.#pid = pid;
     this.#lookAtMs = now() + CLAIM_WITHIN_MS;
     this.#claim.release();
     letTake(pid);
@@ -58,6 +71,7 @@ export class Handover {
       ...{ options, listeners: [...listeners], ports: [...ports] },
       sources: sources.map((worker) => [...worker]),
     }));
+    this.#onBegun(pid);
     return { pid: process.pid, sockets: opened, vnics: Object.fromEntries(queues), learned: this.#learned() };
   }
 
@@ -77,7 +91,7 @@ export class Handover {
     if (this.#state === 'begun' && this.#isAlone()) this.#goOn();
     if (this.#state === 'none') throw handoverRefused('no other daemon is taking over');
     this.#state = 'ended';
-    this.#end();
+    this.#end(this.#pid);
   }
 
   /** Time has passed. A daemon that has ended holds no lock. */

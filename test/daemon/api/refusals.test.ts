@@ -32,6 +32,15 @@ const PROVOKED: Provoked = {
   daemon: {},
   status: {},
   reload: {},
+  replace: {
+    successor_failed: async ({ client, directory }) => {
+      const command = process.argv;
+      process.argv = [process.execPath, join(directory.path, 'no-such-program.js')];
+      await client.replace().finally(() => {
+        process.argv = command;
+      });
+    },
+  },
   handover: { handover_refused: ({ client }) => client.handover({ pid: process.pid, workers: 16 }) },
   endHandover: { handover_refused: ({ client }) => client.endHandover() },
   setLogLevel: {},
