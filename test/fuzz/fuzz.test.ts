@@ -16,6 +16,7 @@ const MUST_MEET = [
   ['truncated', 'oversized', 'bad_source', 'spoofed_source', 'bad_vlan', 'vlan_discarded', 'bad_vxlan_header'],
   ['reserved_bits', 'unknown_vni', 'hairpin', 'no_such_mac', 'no_flood_list', 'lookup_timeout'],
   ['bad_offload', 'underlay_busy', 'underlay_unreachable', 'underlay_error', 'exceeds_pmtu'],
+  ['spoofed_ip', 'restricted_type', 'bad_headers', 'rate_limited'],
   ['bad_arp', 'arp_gratuitous', 'bad_ndp', 'bad_dhcp', 'no_local_port', 'ce_not_ect', 'bad_outer_checksum'],
 ].flat();
 

@@ -8,6 +8,7 @@ import { constants } from 'node:os';
 import { Inject } from '../../assembly/layout.js';
 import { macFromNumber } from '../../src/address.js';
 import type { FdbTarget, UpcallRecord } from '../../src/datapath/types.js';
+import { PROTECTIONS } from '../../src/link-protection.js';
 import { type Build, Core } from '../support/core.js';
 import { datagram } from '../support/frames.js';
 import { Random } from '../support/random.js';
@@ -209,9 +210,22 @@ class Round {
     const endpoint = this.#random.below(20);
     core.endpoints.setPathMtu(endpoint, this.#random.oneIn(2) ? null : { mtu, isLowered: true });
     if (this.#random.oneIn(4)) this.#reroute();
+    if (this.#random.oneIn(8)) this.#guard();
     if (this.#random.oneIn(20)) core.setOverlay(this.#overlays[4]!, flooding(this.#random.below(6)));
     core.nowMs += this.#random.below(40);
     core.turn();
+  }
+
+  /** A VNIC is protected from now on, or limited, or, mostly, is neither. */
+  #guard(): void {
+    const vnic = this.#random.pick(this.#vnics);
+    const some = this.#random.oneIn(3);
+    const kinds = PROTECTIONS.filter(() => some && this.#random.oneIn(2));
+    this.#core.tables.setVnicProtection(vnic, { kinds, allowed: ['10.0.0.0/8', 'fd00::/16', 'fe80::/10'] });
+    const limited = this.#random.oneIn(6);
+    const limit = (most: number) => (limited && this.#random.oneIn(2) ? 1 + this.#random.below(most) : null);
+    const limits = { rateBps: limit(1e8), ratePps: limit(10_000), stormPps: limit(1000) };
+    this.#core.tables.setVnicLimits(vnic, limits);
   }
 
   /** Some endpoints are reached by the underlay TAP from now on, the others by the sockets. */
