@@ -160,7 +160,7 @@ export function captureRead(ring: usize): usize {
   return ringReadIn(ring, CAPTURE_CAPACITY);
 }
 
-// Which captures want a frame of `len` bytes, which the host has written to HDR_CAPTURE_FRAME and dropped.
-export function captureWanted(len: u32, overlay: u32, vnic: u32, reason: u32): u32 {
-  return wantedOf(wantedBy(HDR_CAPTURE_FRAME, len, overlay), vnic, 0, 0, <Drop>reason);
+// Which captures of `on` want a frame of `len` bytes, which the host has written to HDR_CAPTURE_FRAME and dropped.
+export function captureWanted(on: u32, len: u32, overlay: u32, vnic: u32, reason: u32): u32 {
+  return wantedOf(wantedBy(on, HDR_CAPTURE_FRAME, len, overlay), vnic, 0, 0, <Drop>reason);
 }

@@ -180,7 +180,6 @@ export const HASH_KEYS_SIZE = 32;
 export const HDR_CONFIG_GENERATION = HDR_STAMP + CACHE_LINE; // u32, raised when sockets or VNICs change (host)
 export const HDR_STOP = HDR_CONFIG_GENERATION + 4; // u32, 1 asks every worker to end (host)
 export const HDR_TRAP = HDR_STOP + 4; // u32, 1 makes the next worker of the debug build trap (host)
-export const HDR_CAPTURES = HDR_TRAP + 4; // u32, bit n: capture n is on; nothing is mirrored while it is 0 (host)
 export const HDR_FDB_VERSION = HDR_CONFIG_GENERATION + CACHE_LINE; // u32, raised before a way changes keys (host)
 export const HDR_FDB_COUNT = HDR_FDB_VERSION + 4; // u32 live entries (host)
 export const HDR_FDB_VTEPS = HDR_FDB_COUNT + 4; // u32 known VTEPs of overlays, which are no entries (host)
@@ -191,7 +190,8 @@ export const PATHS_MAX = 128; // buckets that a search for room looks at
 export const HDR_PATHS = HDR_VICTIMS + VICTIMS_MAX * 8;
 export const HDR_SOCKADDR = HDR_PATHS + PATHS_MAX * 8; // 28 bytes sockaddr of the VTEP that is written (host)
 // what each capture wants, written before its bit is set (host)
-export const HDR_CAPTURE_FILTERS = HDR_SOCKADDR + 32; // CAPTURES_MAX of them
+export const CAPTURE_FILTERS = CAPTURES_MAX + 1; // the last is that of a trace, see src/datapath/tracer.ts
+export const HDR_CAPTURE_FILTERS = HDR_SOCKADDR + 32; // CAPTURE_FILTERS of them
 export const CF_OVERLAY = 0; // u32, 0: of any, and of none
 export const CF_OVERLAY_INCARNATION = CF_OVERLAY + 4; // u32
 export const CF_VNIC = CF_OVERLAY_INCARNATION + 4; // u32 a VNIC that sends or gets it, 0: any
@@ -201,7 +201,7 @@ export const CF_ADDRESS = CF_MAC + 8; // 16 bytes: source or destination inside,
 export const CF_REASONS = CF_ADDRESS + 16; // u64 bit per Drop: only what is dropped for one of them; 0: everything
 export const CF_SNAPLEN = CF_REASONS + 8; // u32 bytes of a frame that it wants
 export const CF_SIZE = 64;
-export const HDR_CAPTURE_FRAME = HDR_CAPTURE_FILTERS + CAPTURES_MAX * CF_SIZE; // a frame that the host drops (host)
+export const HDR_CAPTURE_FRAME = HDR_CAPTURE_FILTERS + CAPTURE_FILTERS * CF_SIZE; // a frame that the host drops (host)
 export const HDR_SIZE = 8192;
 
 // ---- VNI index: open addressing, slot = VNI + 1 in the low, overlay index in the high 32 bits (host) ------------
@@ -356,6 +356,7 @@ export const W_GSO_SOCKET = W_GSO_REFUSED + 4; // u32 on which socket
 export const W_FRAMES_LEFT = W_GSO_SOCKET + 4; // u32 frames read from a TAP, not taken yet
 export const W_DATAGRAMS_LEFT = W_FRAMES_LEFT + 4; // u32 datagrams received, not taken yet
 export const W_NO_VNET = W_DATAGRAMS_LEFT + 4; // 10 bytes virtio_net_hdr of a complete frame (fixed)
+export const W_CAPTURES = W_NO_VNET + 12; // u32, bit n: frames are mirrored for capture n; 0: for none (host)
 export const W_CLOCK = W_CONFIG_SEEN + CACHE_LINE; // struct timespec: the monotonic time that a pass works with
 export const W_HOLD_TIMEOUT = W_CLOCK + 16; // struct timespec: how long to wait while frames are held
 export const W_NO_WAIT = W_HOLD_TIMEOUT + 16; // struct timespec of zero: only look
@@ -729,7 +730,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 39;
+export const LAYOUT_VERSION = 40;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

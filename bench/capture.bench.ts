@@ -3,12 +3,12 @@ import {
   CF_MAC,
   CF_SNAPLEN,
   HDR_CAPTURE_FILTERS,
-  HDR_CAPTURES,
   RING_HEAD,
   RING_READ,
   RING_TAIL,
   W_CAPTURE_LOST,
   W_CAPTURE_RING,
+  W_CAPTURES,
   WORKERS_BASE,
 } from '../assembly/layout.js';
 import { BATCH, prepareBatches, RUN_BATCHES } from './batches.js';
@@ -38,7 +38,7 @@ function carry(reads: boolean): void {
 
 function row(name: string, isOn: boolean, mac: number, snapLength: number, reads = true): Row {
   const run = (): void => {
-    views.u32[HDR_CAPTURES >> 2] = isOn ? 1 : 0;
+    views.u32[(WORKERS_BASE + W_CAPTURES) >> 2] = isOn ? 1 : 0;
     views.u64[(HDR_CAPTURE_FILTERS + CF_MAC) >> 3] = BigInt(mac);
     views.u32[(HDR_CAPTURE_FILTERS + CF_SNAPLEN) >> 2] = snapLength;
     for (let batch = 0; batch < RUN_BATCHES; batch++) carry(reads);

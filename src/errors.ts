@@ -266,6 +266,9 @@ export const overlayDetached = (name: string) =>
 export const vnicDetached = (name: string) =>
   new VxlaneError('vnic_not_up', `VNIC ${name} is not up, and has no frames: vxlane status says why`);
 
+/** `what`: what of it, and what would be right. */
+export const badTrace = (what: string) => new VxlaneError('bad_trace', `bad trace: ${what}`);
+
 export const captureToTerminal = () =>
   new VxlaneError('output_is_terminal', 'a capture is not for a terminal: pipe it, name a file, or leave -w out', {
     exitCode: 2,

@@ -106,6 +106,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'src/system',
   ],
   'src/daemon/daemon': [
+    'src/daemon/trace',
     'src/daemon/capture',
     'src/daemon/clockwork',
     'src/daemon/events',
@@ -121,6 +122,17 @@ const ROOMS: Record<string, readonly string[]> = {
     'src/control/protocol',
     'src/datapath/datapath',
     'src/search/registry',
+  ],
+  'src/daemon/trace': [
+    'src/daemon/capture',
+    'src/daemon/commands',
+    'src/daemon/forwarding/targets',
+    'src/daemon/overlay',
+    'src/daemon/plugin',
+    'src/control/protocol',
+    'src/datapath',
+    'src/proxy',
+    'src/search',
   ],
   'src/daemon/capture': [
     'src/daemon/commands',

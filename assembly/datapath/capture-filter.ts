@@ -1,7 +1,7 @@
 // Which captures want a frame (the records at HDR_CAPTURE_FILTERS): what can be said of it before its way is known.
 
 import {
-  CAPTURES_MAX,
+  CAPTURE_FILTERS,
   CF_ADDRESS,
   CF_MAC,
   CF_OVERLAY,
@@ -10,7 +10,6 @@ import {
   CF_SIZE,
   CF_SNAPLEN,
   Drop,
-  HDR_CAPTURES,
   HDR_CAPTURE_FILTERS,
   OVL_INCARNATION,
 } from '../layout';
@@ -46,11 +45,10 @@ export function filterAt(capture: u32): usize {
   return <usize>HDR_CAPTURE_FILTERS + <usize>capture * CF_SIZE;
 }
 
-/** Those that want a frame of `len` bytes of the overlay (0: of none), if they want it whatever becomes of it. */
-export function wantedBy(start: usize, len: u32, overlay: u32): u32 {
-  const on = atomic.load<u32>(HDR_CAPTURES);
+/** Those of `on` that want a frame of `len` bytes of an overlay (0: of none), if they want it whatever its way is. */
+export function wantedBy(on: u32, start: usize, len: u32, overlay: u32): u32 {
   let wanted: u32 = 0;
-  for (let capture: u32 = 0; capture < <u32>CAPTURES_MAX; capture++) {
+  for (let capture: u32 = 0; capture < <u32>CAPTURE_FILTERS; capture++) {
     const isWanted = ((on >> capture) & 1) != 0 && wants(filterAt(capture), start, len, overlay);
     wanted |= <u32>isWanted << capture;
   }
@@ -82,7 +80,7 @@ export function wantsFate(capture: u32, reason: Drop): bool {
 /** Bytes of a frame that one of these captures wants at most. */
 export function snapLength(wanted: u32): u32 {
   let most: u32 = 0;
-  for (let capture: u32 = 0; capture < <u32>CAPTURES_MAX; capture++) {
+  for (let capture: u32 = 0; capture < <u32>CAPTURE_FILTERS; capture++) {
     if ((wanted >> capture) & 1) most = max(most, load<u32>(filterAt(capture), CF_SNAPLEN));
   }
   return most;

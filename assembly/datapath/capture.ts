@@ -10,7 +10,7 @@
 // A full ring costs a frame no time: it is not mirrored, which is counted for the captures that wanted it.
 
 import {
-  CAPTURES_MAX,
+  CAPTURE_FILTERS,
   CAPTURE_CAPACITY,
   CAP_BYTES,
   CAP_DATA,
@@ -39,7 +39,6 @@ import {
   Drop,
   EP_SOCKADDR,
   EP_SOCKADDR_MAX,
-  HDR_CAPTURES,
   OUT_ENDPOINT,
   OUT_SIZE,
   OUT_VNIC,
@@ -52,6 +51,7 @@ import {
   VNIC_INCARNATION,
   VXLAN_HLEN,
   Verdict,
+  W_CAPTURES,
   W_CAPTURE_LOST,
   W_CAPTURE_RING,
   W_CLOCK,
@@ -77,9 +77,15 @@ let listed: u32 = 0; // entries of the output list before it came,
 let held: u64 = 0; // frames held,
 let upcalled: u64 = 0; // and frames that the host has had
 
+/** A bit for each that this worker mirrors for. */
+@inline
+export function captures(): u32 {
+  return load<u32>(w(), W_CAPTURES);
+}
+
 @inline
 export function isCapturing(): bool {
-  return load<u32>(HDR_CAPTURES) != 0;
+  return captures() != 0;
 }
 
 // A new instance takes over this worker's memory: what was reserved never was.
@@ -116,7 +122,7 @@ function open(point: Capture, frame: Frame, overlay: u32, vnic: u32): void {
   listed = load<u32>(w(), W_OUT_COUNT);
   held = load<u64>(w() + W_COUNTERS, C_HELD);
   upcalled = load<u64>(w() + W_COUNTERS, C_UPCALLED);
-  wanted = wantedBy(frame.start, frame.len, overlay);
+  wanted = wantedBy(captures(), frame.start, frame.len, overlay);
   record = wanted == 0 ? 0 : write(point, frame, overlay, vnic);
 }
 
@@ -154,7 +160,7 @@ export function captureDropped(frame: Frame, why: Drop, overlay: u32, vnic: u32)
     if (reason == Drop.none) reason = why;
     return;
   }
-  const by = wantedOf(wantedBy(frame.start, frame.len, overlay), vnic, 0, 0, why);
+  const by = wantedOf(wantedBy(captures(), frame.start, frame.len, overlay), vnic, 0, 0, why);
   if (by == 0) return;
   const dropped = write(Capture.dropped, frame, overlay, vnic);
   if (dropped == 0) return captureLost(by);
@@ -167,7 +173,7 @@ export function captureDropped(frame: Frame, why: Drop, overlay: u32, vnic: u32)
  */
 export function wantedOf(by: u32, vnic: u32, first: u32, end: u32, why: Drop): u32 {
   let left = by;
-  for (let capture: u32 = 0; capture < <u32>CAPTURES_MAX; capture++) {
+  for (let capture: u32 = 0; capture < <u32>CAPTURE_FILTERS; capture++) {
     if (!((by >> capture) & 1)) continue;
     if (!wantsFate(capture, why) || !wantsVnic(capture, vnic, first, end)) left &= ~(<u32>1 << capture);
   }
@@ -189,7 +195,7 @@ function wantsVnic(capture: u32, vnic: u32, first: u32, end: u32): bool {
 
 // A record of a frame that stands in one piece; 0: there is no room.
 function write(point: Capture, frame: Frame, overlay: u32, vnic: u32): usize {
-  const bytes = min(frame.len, snapLength(atomic.load<u32>(HDR_CAPTURES)));
+  const bytes = min(frame.len, snapLength(captures()));
   const at = captureReserve(point, bytes, overlay, vnic);
   if (at == 0) return 0;
   store<u32>(at, frame.frames, CAP_FRAMES);
@@ -227,7 +233,7 @@ export function capturePublish(at: usize, by: u32, why: Drop): void {
 
 /** A frame that these wanted was not mirrored. */
 export function captureLost(by: u32): void {
-  for (let capture: u32 = 0; capture < <u32>CAPTURES_MAX; capture++) {
+  for (let capture: u32 = 0; capture < <u32>CAPTURE_FILTERS; capture++) {
     const count = w() + W_CAPTURE_LOST + (<usize>capture << 2);
     store<u32>(count, load<u32>(count) + ((by >> capture) & 1));
   }

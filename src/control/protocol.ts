@@ -20,11 +20,12 @@ import {
   SetLogLevel,
   SetTarget,
   StatsRequest,
+  TraceRequest,
 } from './requests.js';
 import type { ROUTES, RouteName } from './routes.js';
 import { StatsView } from './stats.js';
 import { DaemonView, StatusView } from './status.js';
-import { LookupView, MoveView, OverlayView, TargetPage, VnicView } from './views.js';
+import { LookupView, MoveView, OverlayView, TargetPage, TraceView, VnicView } from './views.js';
 
 export { DEFAULT_SOCKET } from './default-socket.js';
 export type * from './events.js';
@@ -78,6 +79,7 @@ export const SCHEMAS = {
   moves: { reply: z.array(MoveView) },
   thaw: { reply: null },
   lookup: { reply: LookupView },
+  trace: { body: TraceRequest, reply: TraceView },
   vnics: { reply: z.array(VnicView) },
   createVnic: { body: CreateVnic, reply: VnicView },
   modifyVnic: { body: ModifyVnic, reply: VnicView },

@@ -140,6 +140,20 @@ export const EventFilter = z.strictObject({
 });
 export type EventFilter = z.infer<typeof EventFilter>;
 
+/** One of `frame` and what follows; the frame that is traced is made of it. */
+export const TraceRequest = z
+  .strictObject({
+    from: z.string().describe('Name of a VNIC of the overlay, or IP address of a VTEP, which needs a `frame`.'),
+    frame: z.string().optional().describe('A whole Ethernet frame without FCS, in hexadecimal digits.'),
+    arp: z.string().optional().describe('Who has this IPv4 address?'),
+    ns: z.string().optional().describe('Who has this IPv6 address?'),
+    ping: z.string().optional().describe('An echo request to this address, which the search plugin has to know.'),
+    dhcp: z.boolean().optional().describe('A DHCPv4 discovery.'),
+    to: Mac.optional().describe('A frame of no protocol to this MAC.'),
+  })
+  .meta({ id: 'TraceRequest' });
+export type TraceRequest = z.infer<typeof TraceRequest>;
+
 /** What a capture has; all that is said has to be so. */
 export const CaptureRequest = z
   .strictObject({

@@ -185,6 +185,15 @@ export const ROUTES = {
     summary: 'Ask where a frame to a MAC goes, as the datapath would.',
     refuses: ['no_such_overlay', 'overlay_not_up', 'not_loaded'],
   },
+  // It changes nothing, but a search plugin may be asked.
+  trace: {
+    method: 'POST',
+    status: 200,
+    patience: 10,
+    path: '/v1/overlays/:name/trace',
+    summary: 'What would become of a frame, decision by decision; nothing is sent, learned or counted.',
+    refuses: ['bad_trace', 'no_such_overlay', 'overlay_not_up', 'not_loaded'],
+  },
   vnics: { ...READ, path: '/v1/vnics', summary: 'All VNICs, by name.', refuses: [] },
   createVnic: {
     ...CREATE,

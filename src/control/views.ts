@@ -109,6 +109,18 @@ export const LookupView = z
   .meta({ id: 'LookupView' });
 export type LookupView = z.infer<typeof LookupView>;
 
+export const TraceView = z
+  .strictObject({
+    overlay: z.string(),
+    from: z.string().describe('`vnic NAME`, or `VTEP IP`.'),
+    frame: z.string().describe('The frame that was traced, in hexadecimal digits.'),
+    steps: z.array(z.strictObject({ step: z.string(), says: z.string() })).describe('What was decided, in that order.'),
+    end: z.string().describe('What becomes of it.'),
+    reason: z.string().nullable().describe('Why it is dropped; null: it is not.'),
+  })
+  .meta({ id: 'TraceView' });
+export type TraceView = z.infer<typeof TraceView>;
+
 export const VnicView = z
   .strictObject({
     name: z.string(),

@@ -25,6 +25,8 @@ import type {
   StatusView,
   SuccessorView,
   TargetPage,
+  TraceRequest,
+  TraceView,
   VnicView,
 } from '../control/protocol.js';
 import { TARGETS_DEFAULT } from '../control/protocol.js';
@@ -60,6 +62,7 @@ import type { Vnic } from './overlay/vnic.js';
 import { DaemonProbes } from './probes.js';
 import type { StateClaim } from './state/lock.js';
 import type { State } from './state/store.js';
+import { trace } from './trace/trace.js';
 import { type Border, openBorder } from './underlay/border.js';
 import { Network } from './underlay/network.js';
 
@@ -310,6 +313,11 @@ export class Daemon implements Controller {
   /** Does not wait for commands: it asks as a frame would. */
   async lookup(name: string, mac: string): Promise<LookupView> {
     return lookup(overlayOf(this.#registry, name), mac);
+  }
+
+  /** Likewise. */
+  trace(name: string, request: TraceRequest): Promise<TraceView> {
+    return trace(this.#registry, name, request);
   }
 
   vnics(): VnicView[] {

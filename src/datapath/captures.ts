@@ -18,7 +18,6 @@ import {
   Drop,
   HDR_CAPTURE_FILTERS,
   HDR_CAPTURE_FRAME,
-  HDR_CAPTURES,
   OVERLAYS_BASE,
   OVL_INCARNATION,
   OVL_SIZE,
@@ -30,6 +29,7 @@ import {
   VNICS_BASE,
   W_CAPTURE_LOST,
   W_CAPTURE_RING,
+  W_CAPTURES,
   W_SIZE,
   WORKERS_BASE,
 } from '../../assembly/layout.js';
@@ -80,7 +80,7 @@ export class Captures {
     this.#write(HDR_CAPTURE_FILTERS + slot * CF_SIZE, filter);
     if (this.#open.size === 0) this.#startReading();
     this.#open.set(slot, onFrame);
-    Atomics.or(this.#views.u32, HDR_CAPTURES >> 2, 1 << slot);
+    this.#mirror();
     const before = this.#lost(slot);
     let after: number | null = null;
     return {
@@ -90,6 +90,19 @@ export class Captures {
         after ??= this.#lost(slot);
       },
     };
+  }
+
+  /** A bit for each that is open. */
+  get #on(): number {
+    const slots = [...this.#open.keys()].filter((slot) => !this.#closing.has(slot));
+    return slots.reduce((bits, slot) => bits | (1 << slot), 0);
+  }
+
+  /** Tells the workers. */
+  #mirror(): void {
+    for (const worker of this.#rings.keys()) {
+      Atomics.store(this.#views.u32, (WORKERS_BASE + worker * W_SIZE + W_CAPTURES) >> 2, this.#on);
+    }
   }
 
   #write(at: number, { overlay, vnic, mac, ip, reasons, snapLength }: CaptureFilter): void {
@@ -125,7 +138,7 @@ export class Captures {
   async #close(slot: number): Promise<void> {
     if (!this.#open.has(slot) || this.#closing.has(slot)) return;
     this.#closing.add(slot);
-    Atomics.and(this.#views.u32, HDR_CAPTURES >> 2, ~(1 << slot));
+    this.#mirror();
     await this.#quiesce();
     for (const ring of this.#rings) this.#read(ring, Number.POSITIVE_INFINITY);
     this.#open.delete(slot);
@@ -139,7 +152,7 @@ export class Captures {
   dropped(overlay: OverlayIndex, vnic: VnicIndex, frame: Uint8Array, reason: DropReason, timeNs: bigint): void {
     if (this.#open.size === 0 || frame.length > PROXY_FRAME_MAX) return;
     this.#views.u8.set(frame, HDR_CAPTURE_FRAME);
-    const wanted = this.#datapath.captureWanted(frame.length, overlay, vnic, Drop[reason]) >>> 0;
+    const wanted = this.#datapath.captureWanted(this.#on, frame.length, overlay, vnic, Drop[reason]) >>> 0;
     if (wanted !== 0) this.#hand(wanted, this.#records.dropped(overlay, vnic, frame, reason, timeNs));
   }
 

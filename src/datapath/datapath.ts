@@ -27,6 +27,7 @@ import { createMemory, type Views, viewsOf } from './memory.js';
 import { compileModule, type DatapathExports, instantiate } from './module.js';
 import { RING_BYTES, Rings } from './rings.js';
 import { Tables } from './tables.js';
+import { type Trace, Tracer, type TraceSource } from './tracer.js';
 import type {
   DropReason,
   EndpointIndex,
@@ -105,6 +106,7 @@ export class Datapath {
   readonly #workers: Workers;
   readonly #destinations: Destinations;
   readonly #captures: Captures;
+  readonly #tracer: Tracer;
   readonly #log: DatapathOptions['log'];
   #underlayMac = '';
   readonly #vnis = new Map<OverlayIndex, number>();
@@ -152,6 +154,7 @@ export class Datapath {
       quiesce: () => this.#workers.quiesce(),
     });
     this.#captures = new Captures(this.#datapath, this.#views, options.workers, () => this.#workers.quiesce());
+    this.#tracer = new Tracer(module, memory, this.#views, options.workers);
     for (const rings of this.#rings) void rings.readAll((record) => this.onUpcall(record));
   }
 
@@ -419,6 +422,13 @@ export class Datapath {
   /** Frames as they pass, from now on; see {@link Captures.open}. */
   capture(filter: CaptureFilter, onFrame: (frame: CapturedFrame) => void): OpenCapture {
     return this.#captures.open(filter, onFrame);
+  }
+
+  /** What would become of a frame: nothing is sent, learned, counted or asked. */
+  trace(overlay: OverlayIndex, from: { vnic: VnicIndex } | { ip: string }, frame: Uint8Array): Trace {
+    const source: TraceSource =
+      'vnic' in from ? from : { ...from, socket: this.#tables.socketOf(overlay), vni: this.#vnis.get(overlay)! };
+    return this.#tracer.trace(overlay, source, frame, process.hrtime.bigint());
   }
 
   /** Captures that are open. */

@@ -58,7 +58,7 @@ function bucketsFor(fdbSize: number): number {
  */
 export function createMemory(workers: number, fdbSize: number): WebAssembly.Memory {
   const buckets = bucketsFor(fdbSize);
-  const fdbBase = WORKERS_BASE + workers * W_SIZE;
+  const fdbBase = WORKERS_BASE + (workers + 1) * W_SIZE; // the last area is that of traces
   const size = fdbBase + buckets * (FDB_BUCKET_SIZE + FDB_WAYS * 2 * FDB_STAMP_SIZE);
   const pages = Math.ceil(size / PAGE_SIZE);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });

@@ -25,6 +25,8 @@ import type {
   SuccessorView,
   TargetPage,
   TargetView,
+  TraceRequest,
+  TraceView,
   VnicView,
 } from '../../src/control/protocol.js';
 import { TARGETS_DEFAULT } from '../../src/control/protocol.js';
@@ -214,6 +216,11 @@ export class MemoryController implements Controller, Probes {
       source: known?.source ?? (isLocal ? 'vnic' : 'files'),
       cached: known !== undefined || isLocal,
     };
+  }
+
+  trace(name: string, { from, frame = '' }: TraceRequest): TraceView {
+    this.#find(name);
+    return { overlay: name, from, frame, steps: [{ step: 'frame', says: 'seen' }], end: 'goes nowhere', reason: null };
   }
 
   vnics(): VnicView[] {

@@ -27,7 +27,7 @@ import {
   OUT_SOURCE,
   OUT_VNIC,
 } from '../../layout';
-import { captureLost, capturePublish, captureReserve, wantedOf } from '../../datapath/capture';
+import { captureLost, capturePublish, captureReserve, captures, wantedOf } from '../../datapath/capture';
 import { snapLength, wantedBy } from '../../datapath/capture-filter';
 import { outAt } from '../../datapath/output';
 import { endpointAt } from '../../table/records';
@@ -43,7 +43,7 @@ export function mirrorList(count: u32): void {
 
 @inline
 function wantedEntry(out: usize, index: u32): u32 {
-  const by = wantedBy(load<u32>(out, OUT_FRAME), load<u32>(out, OUT_LEN), load<u16>(out, OUT_OVERLAY));
+  const by = wantedBy(captures(), load<u32>(out, OUT_FRAME), load<u32>(out, OUT_LEN), load<u16>(out, OUT_OVERLAY));
   return by == 0 ? 0 : wantedOf(by, load<u32>(out, OUT_SENDER), index, index + 1, <Drop>load<u16>(out, OUT_DROPPED));
 }
 

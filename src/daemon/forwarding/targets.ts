@@ -274,10 +274,11 @@ export class Targets {
 
   #store(mac: string, { target, isStatic, isLearned }: Decision): boolean {
     const { fdb, overlay } = this.#options;
-    return fdb.fdbPut(overlay, mac, this.#resolve(target), isLearned ? { isLearned } : { isStatic });
+    return fdb.fdbPut(overlay, mac, this.resolve(target), isLearned ? { isLearned } : { isStatic });
   }
 
-  #resolve(target: Decision['target']): FdbTarget {
+  /** What the FDB says of a MAC with that target. */
+  resolve(target: Decision['target']): FdbTarget {
     if (target === 'drop') return { kind: 'drop', reason: 'drop_entry' };
     if (isRefusal(target)) return { kind: 'drop', reason: target };
     if (target !== 'here' && !this.#options.isOwn(target)) return { kind: 'remote', endpoint: target };

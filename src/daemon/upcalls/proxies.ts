@@ -12,7 +12,7 @@ import { withMtuOption } from '../../proxy/dhcp-mtu.js';
 import { ndpQuestion, neighbourAdvertisement, unsolicitedAdvertisement } from '../../proxy/ndp.js';
 import { withRouterMtu } from '../../proxy/router-mtu.js';
 import { type Askable, PluginFault } from '../../search/host/types.js';
-import type { LocalVnic, UpcallsOptions } from './types.js';
+import type { LocalVnic, ProxiesOptions } from './types.js';
 
 /** Questions of proxies that may be in flight, per overlay. */
 export const PROXY_QUESTIONS_MAX = 256;
@@ -23,14 +23,14 @@ const SAY_LOST_EVERY_MS = 1000;
 type Result = DropReason | null;
 
 export class Proxies {
-  readonly #options: UpcallsOptions;
+  readonly #options: ProxiesOptions;
   #inFlight = 0;
   /** Announcements since the log last spoke of them. */
   #lost = 0;
   #saidLostAtMs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
 
-  constructor(options: UpcallsOptions) {
+  constructor(options: ProxiesOptions) {
     this.#options = options;
   }
 

@@ -4,15 +4,17 @@
  *
  * One question in flight per MAC. What overtakes its answer and what a failure costs is in question.ts.
  */
-import type { FrameUpcall, MissUpcall } from '../../datapath/types.js';
+import type { FrameUpcall, MissUpcall, ProxyUpcall } from '../../datapath/types.js';
 import type { Query, Target } from '../../search/api.js';
 import { LOOKUP_DEADLINE_MS } from '../../search/host/host.js';
+import { type Askable, PluginFault } from '../../search/host/types.js';
 import { LEAST_LIFE_MS, type Refusal } from '../forwarding/targets.js';
 import type { Relay } from '../plugin/early-pushes.js';
 import { plainQuery, queryOf } from '../plugin/query.js';
 import { Reconciler } from '../plugin/reconcile.js';
 import { Proxies } from './proxies.js';
 import { type Asker, Question } from './question.js';
+import { type Rehearsal, rehearse } from './rehearsal.js';
 import type { Outcome, UpcallsOptions } from './types.js';
 
 /** A question that was answered just now: a worker may not have seen the entry yet, and hold frames for it. */
@@ -53,6 +55,18 @@ export class Upcalls {
     if (record.kind !== 'miss') this.#proxies.handle(record);
     else if (this.#options.targets.entry(record.mac) === null) this.#miss(record);
     else this.#remember(queryOf(record, this.#options.overlay.vni), this.#options.now());
+  }
+
+  /** Asks the plugin outright, and keeps nothing of the answer. */
+  async consult<T>(question: (plugin: Askable) => Promise<T>): Promise<T> {
+    const { plugin } = this.#options.overlay;
+    if (plugin === null) throw new PluginFault('the search plugin is not running', false, null);
+    return question(plugin);
+  }
+
+  /** What a proxy would make of a frame. */
+  rehearse(record: ProxyUpcall): Promise<Rehearsal> {
+    return rehearse(record, this.#options);
   }
 
   #miss(record: MissUpcall): void {

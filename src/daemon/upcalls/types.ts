@@ -54,5 +54,10 @@ export interface UpcallsOptions {
   readonly now: () => number;
 }
 
+/** What proxies need of that. */
+export interface ProxiesOptions extends Omit<UpcallsOptions, 'datapath'> {
+  readonly datapath: Pick<UpcallDatapath, 'deliver' | 'encap' | 'flood' | 'countDrop' | 'countAnswered'>;
+}
+
 /** What became of a question: a target, or why there is none. */
 export type Outcome = Target | Refusal | 'lookup_timeout';

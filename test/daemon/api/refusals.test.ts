@@ -134,6 +134,12 @@ const PROVOKED: Provoked = {
     overlay_not_up: ({ client }) => client.lookup('down0', MAC),
     not_loaded: ({ client }) => client.lookup('unloaded0', MAC),
   },
+  trace: {
+    bad_trace: ({ client }) => client.trace('overlay0', { from: 'nix', arp: '10.0.0.1' }),
+    no_such_overlay: ({ client }) => client.trace('nix', { from: '10.0.0.1', frame: '00' }),
+    overlay_not_up: ({ client }) => client.trace('down0', { from: '10.0.0.1', frame: '00' }),
+    not_loaded: ({ client }) => client.trace('unloaded0', { from: '10.0.0.1', frame: '00' }),
+  },
   vnics: {},
   createVnic: {
     bad_mac: (rig) => vnic(rig, { mac: 'x' }),

@@ -43,6 +43,8 @@ describe('the control API', { skip: needsRoot() }, () => {
     assert.equal((await client.lookup('overlay0', FAR_MAC)).destination, '127.0.0.9:4789');
     assert.equal((await client.lookup('overlay0', MAC)).verdict, 'local');
     assert.equal((await client.lookup('overlay0', '02:00:00:00:00:99')).verdict, 'drop');
+    const traced = await client.trace('overlay0', { from: vnic.name, to: '02:00:00:00:00:01' });
+    assert.deepEqual([traced.reason, traced.from], ['drop_entry', `vnic ${vnic.name}`]);
     netns.exec('ip', 'addr', 'add', '10.55.55.2/24', 'dev', vnic.name);
     netns.exec('ip', 'neigh', 'add', '10.55.55.3', 'lladdr', FAR_MAC, 'dev', vnic.name);
     assert.throws(() => netns.exec('ping', '-c', '2', '-i', '0.01', '-W', '0.1', '10.55.55.3'), 'nobody answers');
