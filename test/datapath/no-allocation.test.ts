@@ -16,6 +16,7 @@ import { Core } from '../support/core.js';
 import { ENGINE } from '../support/engine.js';
 import { datagram, frame } from '../support/frames.js';
 import { TestNetns } from '../support/netns.js';
+import { freePort } from '../support/ports.js';
 import { needsRoot } from '../support/root.js';
 import { PLAIN_TAP } from '../support/tap.js';
 import { PLAIN_UDP } from '../support/udp.js';
@@ -30,7 +31,7 @@ const MANY_FRAMES = 110_000;
 const BYTES_PER_FRAME_MAX = 4;
 const MACS = ['02:00:00:00:00:0a', '02:00:00:00:00:0b'] as const;
 const FAR = '02:00:00:00:00:0c';
-const PORT = 14789;
+const PORT = freePort();
 
 // Sends frames through the TAP's kernel end, in bursts that the queue of the TAP holds.
 const sender = (frames: number): string => `
