@@ -12,6 +12,9 @@ const GRACE_MS = 20_000;
 const SENDER = fileURLToPath(new URL('udp-sender.js', import.meta.url));
 const RECEIVER = fileURLToPath(new URL('udp-receiver.js', import.meta.url));
 
+type Pair = Pick<Testbed, 'left' | 'right'>;
+type To = Pick<Tunnel, 'right' | 'daemons'>;
+
 interface Offered extends Trial {
   /** While the sender sent. */
   readonly cpu: CpuTime;
@@ -26,8 +29,8 @@ export function highestRate(testbed: Testbed, tunnel: Tunnel, payload: number, t
 
 /** `rate` frames a second for so long. */
 export function steadyRate(
-  testbed: Testbed,
-  tunnel: Tunnel,
+  testbed: Pair,
+  tunnel: To,
   payload: number,
   rate: number,
   seconds: number,
@@ -35,7 +38,7 @@ export function steadyRate(
   return withReceiver(testbed, (receiver) => trial(testbed, tunnel, receiver, payload, rate, seconds));
 }
 
-async function withReceiver<T>(testbed: Testbed, action: (receiver: Running) => Promise<T>): Promise<T> {
+async function withReceiver<T>(testbed: Pair, action: (receiver: Running) => Promise<T>): Promise<T> {
   const receiver = testbed.right.spawn([process.execPath, RECEIVER, PORT]);
   try {
     await receiver.printed(/^idle 0$/m);
@@ -46,8 +49,8 @@ async function withReceiver<T>(testbed: Testbed, action: (receiver: Running) => 
 }
 
 async function trial(
-  testbed: Testbed,
-  tunnel: Tunnel,
+  testbed: Pair,
+  tunnel: To,
   receiver: Running,
   payload: number,
   rate: number,

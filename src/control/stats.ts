@@ -78,7 +78,7 @@ export const StatsView = z
   .strictObject({
     totals: byName.describe(
       'Frame books of the whole daemon: ' +
-        'in + copies + injected + tooBigAnswers = out + delivered + drops + held + upcalled.',
+        'in + earlyDropped + copies + injected + tooBigAnswers = out + delivered + drops + held + upcalled.',
     ),
     drops: z
       .array(DropStats)

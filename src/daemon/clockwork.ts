@@ -51,10 +51,12 @@ export class Clockwork {
 
   /** Time has passed. Never throws. */
   tick(): void {
-    const { now, datapath, deadlines, slots, overlays, border, meter, memory, events, isEnding } = this.#registry;
+    const { now, datapath, deadlines, slots, overlays, border, earlyDrop, meter, memory, events, isEnding } =
+      this.#registry;
     const nowMs = now();
     const parts = this.#parts;
     parts.run('workers', () => datapath.watch(nowMs));
+    parts.run('early drop', () => earlyDrop?.tick(nowMs));
     parts.run('rates', () => meter.tick(nowMs, datapath, overlays.values(), events.tell));
     parts.run('deadlines', () => deadlines.tick(nowMs));
     parts.run('network', () => this.#followNetwork(nowMs));

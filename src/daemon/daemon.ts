@@ -64,6 +64,7 @@ import type { StateClaim } from './state/lock.js';
 import type { State } from './state/store.js';
 import { trace } from './trace/trace.js';
 import { type Border, openBorder } from './underlay/border.js';
+import type { EarlyDrop } from './underlay/early-drop.js';
 import { Network } from './underlay/network.js';
 
 export interface DaemonOptions {
@@ -74,6 +75,8 @@ export interface DaemonOptions {
   readonly network?: Network;
   /** Sockets alone by default. */
   readonly border?: Border;
+  /** None by default. */
+  readonly earlyDrop?: EarlyDrop | null;
   /** Milliseconds of the monotonic clock; the datapath's by default. */
   readonly now?: () => number;
   /** Why the engine is not the faster one; '' when it is. */
@@ -112,9 +115,10 @@ export class Daemon implements Controller {
     const { datapath, state, log, now = () => datapath.nowMs(), configFile = null } = options;
     const network = options.network ?? new Network();
     const border = options.border ?? openBorder('socket', datapath, network, log);
+    const earlyDrop = options.earlyDrop ?? null;
     const inheritance = options.inheritance ?? new Inheritance(null);
     const isEnding = () => this.#isEnding || this.#handover.isBegun;
-    this.#registry = emptyRegistry({ datapath, network, border, state, log, now, isEnding, inheritance });
+    this.#registry = emptyRegistry({ datapath, network, border, earlyDrop, state, log, now, isEnding, inheritance });
     this.#handover = new Handover(this.#registry, options.claim ?? UNCLAIMED);
     this.#startedAtMs = now();
     this.#configFile = configFile;
@@ -220,7 +224,7 @@ export class Daemon implements Controller {
    */
   stop(): Promise<void> {
     this.#isEnding = true;
-    const { datapath, deadlines, serial, sockets, border, network, interfaces, overlays, vnics, slots } =
+    const { datapath, deadlines, serial, sockets, border, earlyDrop, network, interfaces, overlays, vnics, slots } =
       this.#registry;
     deadlines.passAll();
     serial.open(); // it may be closed for a handover
@@ -237,7 +241,7 @@ export class Daemon implements Controller {
       await datapath.close();
       for (const vnic of vnics.values()) vnic.close();
       sockets.closeAll();
-      for (const each of [border, network, interfaces]) each.close();
+      for (const each of [border, earlyDrop, network, interfaces]) each?.close();
     });
   }
 

@@ -22,6 +22,7 @@ import { SocketGroups } from './socket-groups.js';
 import { claimStateDir, type StateClaim } from './state/lock.js';
 import { State } from './state/store.js';
 import { type BorderKind, openBorder } from './underlay/border.js';
+import { EarlyDrop } from './underlay/early-drop.js';
 import { Network } from './underlay/network.js';
 
 export interface RunOptions {
@@ -118,7 +119,8 @@ async function run(options: RunOptions, prepared: Prepared): Promise<void> {
   const isPaused = predecessor !== null;
   const datapath = await Datapath.start({ fdbSize, workers, busyPollUs, cpus, engine, isPaused, log });
   const network = new Network();
-  const border = openBorder(options.underlay, datapath, network, log);
+  const earlyDrop = EarlyDrop.open(datapath, !isPaused, log);
+  const border = openBorder(options.underlay, datapath, network, log, earlyDrop);
   const manager = new ServiceManager(process.env, log, () => datapath.nowMs());
   let listener: HttpListener | null = null;
   const onReload = () => {
@@ -126,7 +128,7 @@ async function run(options: RunOptions, prepared: Prepared): Promise<void> {
     return manager.reloading();
   };
   const inheritance = predecessor?.inheritance;
-  const surroundings = { datapath, network, border, state, claim, log };
+  const surroundings = { datapath, network, border, earlyDrop, state, claim, log };
   const daemon = new Daemon({
     ...surroundings,
     configFile,
@@ -153,6 +155,7 @@ async function run(options: RunOptions, prepared: Prepared): Promise<void> {
     const { startControlServer } = await import('../control/server.js');
     if (isPaused) datapath.startReading();
     await predecessor?.end();
+    if (isPaused) earlyDrop?.start();
     const served = { controller: daemon, probes: daemon.probes, events: daemon.eventLog, log };
     const { gid, isOpen } = groups;
     const accessOf = (fd: number) => groups.accessOf(fd);

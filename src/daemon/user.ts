@@ -12,7 +12,7 @@ import { CAPABILITY_NAMES, effectiveCapabilities, shortName } from '../system/ca
 import { check, systemError } from '../system/errno.js';
 import { execv, F_SETFD, fcntl, lastErrno } from '../system/libc.js';
 
-/** VNICs and sockets; what routers say of path MTUs; the underlay TAP. */
+/** VNICs and sockets; what routers say of path MTUs; the underlay TAP and early drop. */
 const KEPT = ['net_admin', 'net_raw', 'bpf'];
 
 const SETPRIV = '/usr/bin/setpriv';

@@ -90,6 +90,10 @@ export class Counters {
   readonly #workers: number;
   readonly #zeros = new Map<number, Float64Array>();
   readonly #hostDrops = new Map<number, number>(); // overlay << 8 | reason: frames the host dropped
+  /** Overlay << 8 | reason: datagrams that were dropped before a worker could read them. */
+  readonly #earlyDrops = new Map<number, number>();
+  #earlyDropped = 0;
+  #earlyDroppedBytes = 0;
   #answered = 0;
 
   constructor(views: Views, workers: number) {
@@ -128,10 +132,8 @@ export class Counters {
 
   restartOverlay(index: number): void {
     this.#restart(W_OVERLAY_COUNTERS + index * OC_SIZE, OC_SIZE);
-    for (const key of [...this.#hostDrops.keys()].filter((key) => key >> 8 === index)) {
-      this.#hostDrops.set(key & 0xff, (this.#hostDrops.get(key & 0xff) ?? 0) + this.#hostDrops.get(key)!);
-      this.#hostDrops.delete(key);
-    }
+    forgetOverlay(this.#hostDrops, index);
+    forgetOverlay(this.#earlyDrops, index);
   }
 
   restartVnic(index: number): void {
@@ -148,6 +150,14 @@ export class Counters {
     this.#hostDrops.set(key, (this.#hostDrops.get(key) ?? 0) + 1);
   }
 
+  /** So many datagrams were dropped before a worker could read them. `overlay`: 0, none. */
+  countEarlyDrops(overlay: number, reason: DropReason, datagrams: number, bytes: number): void {
+    const key = (overlay << 8) | Drop[reason];
+    this.#earlyDrops.set(key, (this.#earlyDrops.get(key) ?? 0) + datagrams);
+    this.#earlyDropped += datagrams;
+    this.#earlyDroppedBytes += bytes;
+  }
+
   /** The host answered or redirected a frame that was handed to it for a proxy. */
   countAnswered(): void {
     this.#answered++;
@@ -155,13 +165,15 @@ export class Counters {
 
   /**
    * Frames, bytes and upcalls of the whole datapath. Two books balance, give or take what is under way:
-   * encapIn + decapIn + injected + copies + tooBigAnswers = encapOut + delivered + dropped + held + upcalled, and
-   * upcalled = answered + proxyDropped.
+   * encapIn + decapIn + earlyDropped + injected + copies + tooBigAnswers = encapOut + delivered + dropped + held +
+   * upcalled, and upcalled = answered + proxyDropped.
    */
   totals(): Record<string, number> {
     const totals: Record<string, number> = {};
     for (const [name, offset] of Object.entries(TOTALS)) totals[name] = this.#sum(W_COUNTERS + offset);
-    totals.dropped = this.#workerDrops().reduce((sum, frames) => sum + frames, 0);
+    totals.earlyDropped = this.#earlyDropped;
+    totals.earlyDroppedBytes = this.#earlyDroppedBytes;
+    totals.dropped = this.#workerDrops().reduce((sum, frames) => sum + frames, this.#earlyDropped);
     totals.answered = this.#answered;
     totals.proxyDropped = [...this.#hostDrops.values()].reduce((sum, count) => sum + count, 0);
     return totals;
@@ -184,7 +196,7 @@ export class Counters {
   drops(): Partial<Record<DropReason, number>> {
     const drops: Partial<Record<DropReason, number>> = {};
     const counts = this.#workerDrops();
-    for (const [key, frames] of this.#hostDrops) counts[key & 0xff]! += frames;
+    for (const [key, frames] of [...this.#hostDrops, ...this.#earlyDrops]) counts[key & 0xff]! += frames;
     for (const reason of REASONS) {
       const count = counts[Drop[reason]]!;
       if (count > 0) drops[reason] = count;
@@ -208,8 +220,9 @@ export class Counters {
     const block = W_OVERLAY_COUNTERS + index * OC_SIZE;
     const drops: Partial<Record<DropReason, number>> = {};
     for (const reason of REASONS) {
-      const host = this.#hostDrops.get((index << 8) | Drop[reason]) ?? 0;
-      const count = this.#since(block, OC_DROPS + Drop[reason] * 8) + host;
+      const key = (index << 8) | Drop[reason];
+      const elsewhere = (this.#hostDrops.get(key) ?? 0) + (this.#earlyDrops.get(key) ?? 0);
+      const count = this.#since(block, OC_DROPS + Drop[reason] * 8) + elsewhere;
       if (count > 0) drops[reason] = count;
     }
     return {
@@ -236,5 +249,13 @@ export class Counters {
 
   #traffic(block: number, frames: number, bytes: number): TrafficCount {
     return { frames: this.#since(block, frames), bytes: this.#since(block, bytes) };
+  }
+}
+
+/** What was counted of an overlay is nobody's from now on: another has its index. */
+function forgetOverlay(counts: Map<number, number>, index: number): void {
+  for (const [key, frames] of [...counts].filter(([each]) => each >> 8 === index)) {
+    counts.set(key & 0xff, (counts.get(key & 0xff) ?? 0) + frames);
+    counts.delete(key);
   }
 }

@@ -8,6 +8,7 @@ import {
   Inject,
   LOOKUP_DEADLINE_MS,
   OVERLAYS_MAX,
+  SOCKETS_MAX,
   W_REPLICAS,
   W_SIZE,
   WORKERS_BASE,
@@ -33,6 +34,7 @@ import type {
   EndpointIndex,
   FdbEntry,
   FdbTarget,
+  IntakeObserver,
   OverlayConfig,
   OverlayCounters,
   OverlayIndex,
@@ -87,6 +89,9 @@ export interface WorkerView extends ThreadView {
 export class Datapath {
   readonly engine: Engine;
   readonly fdbSize: number;
+  /** Indexes are below these. */
+  readonly overlaysMax = OVERLAYS_MAX;
+  readonly socketsMax = SOCKETS_MAX;
   /** Called for every upcall; assign it before the first VNIC is added. */
   onUpcall: (record: UpcallRecord) => void = () => {};
   /** Called when a VNIC's interface was deleted behind our back. */
@@ -95,6 +100,9 @@ export class Datapath {
   onUnderlayTapGone: () => void = () => {};
   /** Called when a worker's thread had to be replaced. */
   onWorkerRestart: (worker: number, reason: string) => void = () => {};
+
+  /** Assign it before the first overlay is added. */
+  intake: IntakeObserver | null = null;
 
   readonly #views: Views;
   readonly #datapath: DatapathExports;
@@ -265,6 +273,7 @@ export class Datapath {
     }
     this.#destinations.sweepIfLow();
     this.#counters.restartOverlay(index);
+    this.intake?.putOverlay(index, config);
     this.#datapath.vniPut(config.vni, index);
     this.#vnis.set(index, config.vni);
     return index;
@@ -274,13 +283,17 @@ export class Datapath {
   prepareOverlay(index: OverlayIndex, config: OverlayConfig): () => void {
     const commit = this.#destinations.prepare(index, config);
     return () => {
+      const isOpen = (config.sourceCheck ?? 'off') === 'off';
+      if (isOpen) this.intake?.putOverlay(index, config);
       commit();
+      if (!isOpen) this.intake?.putOverlay(index, config);
       this.#workers.wake();
     };
   }
 
   async removeOverlay(index: OverlayIndex): Promise<void> {
     this.#datapath.vniRemove(this.#vnis.get(index)!);
+    this.intake?.removeOverlay(index);
     this.#vnis.delete(index);
     this.#tables.removeOverlay(index);
     await this.#fdb.purge(index);
@@ -356,11 +369,15 @@ export class Datapath {
 
   /** The overlay knows the VTEP at `ip`, see {@link OverlayConfig.sourceCheck}. False: there is no room for more. */
   putVtep(overlay: OverlayIndex, ip: string): boolean {
-    return this.#fdb.putVtep(overlay, ip, this.nowMs());
+    this.intake?.putVtep(overlay, ip);
+    const isKnown = this.#fdb.putVtep(overlay, ip, this.nowMs());
+    if (!isKnown) this.intake?.removeVtep(overlay, ip);
+    return isKnown;
   }
 
   removeVtep(overlay: OverlayIndex, ip: string): void {
     this.#fdb.removeVtep(overlay, ip);
+    this.intake?.removeVtep(overlay, ip);
   }
 
   fdbGet(overlay: OverlayIndex, mac: string): FdbEntry | null {
@@ -434,6 +451,11 @@ export class Datapath {
   /** Captures that are open. */
   get captureCount(): number {
     return this.#captures.count;
+  }
+
+  /** {@link Counters.countEarlyDrops} */
+  countEarlyDrops(overlay: OverlayIndex | 0, reason: DropReason, datagrams: number, bytes: number): void {
+    this.#counters.countEarlyDrops(overlay, reason, datagrams, bytes);
   }
 
   countAnswered(): void {

@@ -56,6 +56,17 @@ export interface OverlayConfig {
   readonly coalesceUdp: boolean;
 }
 
+/**
+ * Who is told which datagrams the datapath takes: before it takes more, and after it takes fewer. So whoever drops the
+ * others sooner drops nothing that would have been taken.
+ */
+export interface IntakeObserver {
+  putOverlay(index: OverlayIndex, config: OverlayConfig): void;
+  removeOverlay(index: OverlayIndex): void;
+  putVtep(overlay: OverlayIndex, ip: string): void;
+  removeVtep(overlay: OverlayIndex, ip: string): void;
+}
+
 /** The descriptors of an underlay socket: the caller's, closed only after removeSocket or replaceSocket resolved. */
 export interface SocketConfig {
   /** Where each worker receives; -1, or none: it does not. */

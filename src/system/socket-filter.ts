@@ -3,13 +3,15 @@
  * `struct sock_filter { u16 code; u8 jt, jf; u32 k }`, a jump counts instructions to skip.
  */
 import { ipBytes } from '../address.js';
-import { check } from './errno.js';
-import { pointerTo, setsockopt } from './libc.js';
+import { check, ENOENT } from './errno.js';
+import { lastErrno, pointerTo, setsockopt } from './libc.js';
 
 type Instruction = readonly [code: number, jumpTrue: number, jumpFalse: number, k: number];
 
 const SOL_SOCKET = 1;
 const SO_ATTACH_FILTER = 26;
+const SO_DETACH_FILTER = 27;
+const SO_ATTACH_BPF = 50; // since Linux 3.19
 const SO_ATTACH_REUSEPORT_CBPF = 51; // since Linux 4.5
 const INSTRUCTION_SIZE = 8;
 
@@ -78,6 +80,23 @@ export function receiveAmongFirst(fd: number, count: number, family: 4 | 6): voi
 /** From now on the socket receives only what the filter keeps; it replaces an earlier one. */
 export function attachFilter(fd: number, instructions: readonly Instruction[]): void {
   attach(fd, SO_ATTACH_FILTER, instructions);
+}
+
+/** The same with a program of eBPF, which the socket holds from now on. */
+export function attachProgram(fd: number, program: number): void {
+  check('attach a program to a socket', setsockopt(fd, SOL_SOCKET, SO_ATTACH_BPF, int(program), 4));
+}
+
+/** It receives everything again. Harmless where there is no filter. */
+export function detachFilter(fd: number): void {
+  const answer = setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, int(0), 4);
+  if (answer < 0 && lastErrno() !== ENOENT) check('take a filter from a socket', answer);
+}
+
+function int(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32LE(value);
+  return bytes;
 }
 
 function attach(fd: number, option: number, instructions: readonly Instruction[]): void {

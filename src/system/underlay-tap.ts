@@ -10,6 +10,7 @@ import { messageOf, SystemError } from '../errors.js';
 import { attachTcxIngress, BpfMap, loadTcxProgram } from './bpf/bpf.js';
 import { assemble } from './bpf/instructions.js';
 import { fromWire, LISTENER_KEY_SIZE, LISTENER_VALUE_SIZE, listenerKey, toWire } from './bpf/programs.js';
+import type { EarlyDropTables } from './early-drop.js';
 import { EPERM, systemError } from './errno.js';
 import { interfaceIndex, interfaceMac, setInterfaceUp, withControlSocket } from './interface.js';
 import { close as libcClose } from './libc.js';
@@ -42,8 +43,11 @@ export interface UnderlayTap {
   readonly ifindex: number;
   /** The destination MAC of what is written to it. */
   readonly mac: string;
-  /** From now on datagrams to this (canonical, unicast) address and port come here, by the interfaces that count. */
-  listen(endpoint: Endpoint): void;
+  /**
+   * From now on datagrams to this (canonical, unicast) address and port come here, by the interfaces that count, and in
+   * place of this socket.
+   */
+  listen(endpoint: Endpoint, socket: number): void;
   /** They go to the socket again. */
   unlisten(endpoint: Endpoint): void;
   /** An Ethernet interface by which datagrams may come. One that is gone has taken its program along: detach it too. */
@@ -53,8 +57,8 @@ export interface UnderlayTap {
   close(): void;
 }
 
-/** In the thread's namespace. Throws a {@link SystemError}, or {@link TooOld}. */
-export function openUnderlayTap(queues: number): UnderlayTap {
+/** In the thread's namespace. Throws a {@link SystemError}, or {@link TooOld}. What `earlyDrop` drops does not come. */
+export function openUnderlayTap(queues: number, earlyDrop: EarlyDropTables | null = null): UnderlayTap {
   const opened: number[] = [];
   const keep = (fd: number): number => {
     opened.push(fd);
@@ -72,7 +76,8 @@ export function openUnderlayTap(queues: number): UnderlayTap {
       valueSize: LISTENER_VALUE_SIZE,
       entries: LISTENERS_MAX,
     });
-    const program = keep(loadTcxProgram('vxlane_from_wire', assemble(fromWire(keep(listeners.fd)))));
+    const takes = assemble(fromWire(keep(listeners.fd), earlyDrop));
+    const program = keep(loadTcxProgram('vxlane_from_wire', takes));
     return new OpenUnderlayTap({ fds, name, ifindex, mac }, listeners, program, closeAll);
   } catch (thrown) {
     closeAll();
@@ -131,9 +136,10 @@ class OpenUnderlayTap implements UnderlayTap {
     this.#closeAll = closeAll;
   }
 
-  listen(endpoint: Endpoint): void {
+  listen(endpoint: Endpoint, socket: number): void {
     const value = Buffer.alloc(LISTENER_VALUE_SIZE);
-    value.writeUInt32LE(this.ifindex);
+    value.writeUInt32LE(this.ifindex, 0);
+    value.writeUInt32LE(socket, 4);
     this.#listeners.put(listenerKey(endpoint), value);
   }
 

@@ -8,24 +8,35 @@ import {
   add,
   and,
   assemble,
+  atomicAdd,
   call,
   copy,
   exit,
   FP,
   jump,
   jumpIfEqual,
+  jumpIfLess,
+  jumpIfSame,
   jumpUnlessEqual,
+  jumpUnlessLess,
+  jumpUnlessSame,
   type Line,
   label,
   load,
   loadMap,
+  multiply,
   R0,
   R1,
   R2,
   R3,
   R6,
+  R7,
+  R9,
   set,
+  shiftRight,
   store,
+  storeRegister,
+  xor,
 } from '../../src/system/bpf/instructions.js';
 import { fromWire, listenerKey, toWire } from '../../src/system/bpf/programs.js';
 import { closeFd } from '../../src/system/syscalls.js';
@@ -46,6 +57,12 @@ describe('the assembler of eBPF', () => {
     assert.equal(hex(load('u64', R2, FP, -8)), '79a2f8ff00000000');
     assert.equal(hex(store('u32', FP, -36, 0xffff_0000)), '620adcff0000ffff');
     assert.equal(hex(store('u16', FP, -8, 0)), '6a0af8ff00000000');
+    assert.equal(hex(storeRegister('u32', FP, -60, R1)), '631ac4ff00000000');
+    assert.equal(hex(atomicAdd(R0, 8, R7)), 'db70080000000000');
+    assert.equal(
+      hex(xor(R1, R2), multiply(R1, 7), shiftRight(R1, 54)),
+      'af21000000000000270100000700000077010000' + '36000000',
+    );
     assert.equal(hex(call(23)), '8500000017000000');
     assert.equal(hex(exit()), '9500000000000000');
     assert.equal(hex(...loadMap(R1, 7)), '18110000070000000000000000000000');
@@ -65,6 +82,12 @@ describe('the assembler of eBPF', () => {
     assert.deepEqual([bytes.length, bytes.readInt16LE(2)], [6 * 8, 4]);
     assert.deepEqual([bytes.readUInt8(24), bytes.readInt16LE(26), bytes.readInt32LE(28)], [0x55, -4, 2]);
     assert.deepEqual([bytes.readUInt8(32), bytes.readInt16LE(34)], [0x05, 0]);
+  });
+
+  it('compares without a sign, and two registers', () => {
+    const jumps = [jumpIfLess(R9, 22, 'end'), jumpUnlessLess(R1, 256, 'end'), jumpIfSame(R1, R7, 'end')];
+    const program = hex(...jumps, jumpUnlessSame(R1, R7, 'end'), label('end'), exit());
+    assert.equal(program, 'a5090300160000003501020000010000' + '1d710100000000005d71000000000000' + '9500000000000000');
   });
 
   it('refuses a label that is missing, or there twice', () => {
@@ -151,6 +174,21 @@ describe('the verifier of this kernel', { skip: needsRoot() }, () => {
       sender.kill();
       process.off('SIGUSR2', count);
     }
+  });
+
+  it('and an array is read by element, and from its start by one call', () => {
+    const array = new BpfMap('array', { keySize: 4, valueSize: 8, entries: 3, type: 'array' });
+    const key = (n: number) => Buffer.from([n, 0, 0, 0]);
+    array.put(key(1), Buffer.from('0102030405060708', 'hex'));
+    assert.equal(array.get(key(1)).toString('hex'), '0102030405060708');
+    for (const count of [2, 3]) {
+      assert.equal(
+        array.first(count).toString('hex'),
+        `00000000000000000102030405060708${'0'.repeat(16 * (count - 2))}`,
+      );
+    }
+    assert.throws(() => array.get(key(3)), { errnoName: 'ENOENT' });
+    closeFd(array.fd);
   });
 
   it('and its maps say what they do not take', () => {

@@ -141,7 +141,7 @@ export class UnderlayHost {
     this.tap = this.inside(() => openUnderlayTap(1));
     this.ours = new Frames(this.tap.fds[0]!, TUNNEL_VNET);
     this.inside(() => this.tap.attach(this.ifindex('nic0')));
-    for (const ip of [OURS[4], OURS[6]]) this.tap.listen({ ip, port: PORT });
+    for (const ip of [OURS[4], OURS[6]]) this.tap.listen({ ip, port: PORT }, 1);
     this.socket = { 4: this.listen(OURS[4], PORT), 6: this.listen(OURS[6], PORT) };
   }
 

@@ -93,7 +93,7 @@ describe('the underlay TAP and others', { skip: needsRoot() }, () => {
     const two = host.inside(() => openUnderlayTap(2));
     host.inside(() => host.tap.detach(host.ifindex('nic0')));
     host.inside(() => two.attach(host.ifindex('nic0')));
-    two.listen({ ip: OURS[4], port: PORT });
+    two.listen({ ip: OURS[4], port: PORT }, 1);
     const queues = two.fds.map((fd) => new Frames(fd, TUNNEL_VNET));
     const sources = Array.from({ length: 32 }, (_, index) => 50_000 + index);
     for (const port of sources) host.wire.write(buildFrame(flow(4, { ports: [port, PORT] }), PAYLOAD));

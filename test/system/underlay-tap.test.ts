@@ -178,7 +178,7 @@ describe('the underlay TAP', { skip: needsRoot() }, () => {
     host.stackHas(host.socket[4]);
     host.wire.write(buildFrame(flow(6), PAYLOAD));
     host.ours.await();
-    host.tap.listen({ ip: OURS[4], port: PORT });
+    host.tap.listen({ ip: OURS[4], port: PORT }, 1);
     host.wire.write(datagram);
     host.ours.await();
     host.inside(() => host.tap.detach(host.ifindex('nic0')));

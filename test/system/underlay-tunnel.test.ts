@@ -93,7 +93,7 @@ class End {
 
   listen(isOn: boolean): void {
     for (const ip of [...OUTER[4], ...OUTER[6]]) {
-      if (isOn) this.tap.listen({ ip, port: PORT });
+      if (isOn) this.tap.listen({ ip, port: PORT }, 1);
       else this.tap.unlisten({ ip, port: PORT });
     }
   }
@@ -270,7 +270,7 @@ describe('super-frames inside a tunnel', { skip: needsRoot() }, () => {
     });
 
     it('one that it sends comes whole', () => {
-      ours.tap.listen({ ip: OUTER[4][0], port: PORT });
+      ours.tap.listen({ ip: OUTER[4][0], port: PORT }, 1);
       const payload = payloadOf(40_000, 10);
       assert.equal(sendOne(socket, INNER[0], 40_000, Buffer.from(payload), 1200), 1);
       const got = ours.frames.readBoth();

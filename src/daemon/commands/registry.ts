@@ -19,6 +19,7 @@ import type { PluginSlot } from '../plugin/plugin-slot.js';
 import type { State } from '../state/store.js';
 import type { StoredOverlay, StoredVnic } from '../state/stored.js';
 import type { Border } from '../underlay/border.js';
+import type { EarlyDrop } from '../underlay/early-drop.js';
 import type { Network } from '../underlay/network.js';
 import { Sockets } from '../underlay/sockets.js';
 import { Durations, type UpcallDurations } from '../upcalls/durations.js';
@@ -32,6 +33,8 @@ export interface Registry {
   readonly sockets: Sockets;
   readonly network: Network;
   readonly border: Border;
+  /** Null: this process may not, and the datapath decides everything. */
+  readonly earlyDrop: EarlyDrop | null;
   /** What happens to the interfaces of VNICs. */
   readonly interfaces: InterfaceWatch<Vnic>;
   readonly deadlines: Deadlines;
@@ -79,7 +82,10 @@ export function newOverlay(
 
 /** What a daemon starts with. */
 export function emptyRegistry(
-  given: Pick<Registry, 'datapath' | 'network' | 'border' | 'state' | 'log' | 'now' | 'isEnding' | 'inheritance'>,
+  given: Pick<
+    Registry,
+    'datapath' | 'network' | 'border' | 'earlyDrop' | 'state' | 'log' | 'now' | 'isEnding' | 'inheritance'
+  >,
 ): Registry {
   const overlays = new Map<string, Overlay>();
   return {
@@ -90,7 +96,7 @@ export function emptyRegistry(
     meter: new TrafficMeter(given.now()),
     events: new EventLog(),
     durations: { miss: new Durations(), proxy: new Durations() },
-    sockets: new Sockets(given.datapath, given.network, given.border, given.inheritance),
+    sockets: new Sockets(given.datapath, given.network, given.border, given.inheritance, given.earlyDrop),
     serial: new Serial(),
     slots: new Set(),
     interfaces: new InterfaceWatch(),

@@ -16,6 +16,7 @@ import { localAddresses, underlayInterface } from '../../system/link.js';
 import { type Link, type NetworkChange, routeTo } from '../../system/routes.js';
 import { openUnderlayTap, probeUnderlayTap, type UnderlayTap } from '../../system/underlay-tap.js';
 import type { DaemonLog } from '../log.js';
+import type { EarlyDrop } from './early-drop.js';
 import { EndpointPaths, type Path, type PathsDatapath } from './endpoint-paths.js';
 import { Ipsec } from './ipsec.js';
 import type { Network } from './network.js';
@@ -36,12 +37,24 @@ export interface BorderDatapath extends PathsDatapath {
 const CUTS_TUNNELS = 'tx-udp_tnl-segmentation';
 const CUTS_DATAGRAMS = 'tx-udp-segmentation';
 
-/** Throws where a TAP was asked for by name and is not to be had. */
-export function openBorder(wanted: BorderKind, datapath: BorderDatapath, network: Network, log: DaemonLog): Border {
+/** What the TAP takes in place of a socket. */
+interface Taken {
+  readonly endpoint: Endpoint;
+  readonly socket: SocketIndex;
+}
+
+/** Throws where a TAP was asked for by name and is not to be had. What `earlyDrop` drops does not come by the TAP. */
+export function openBorder(
+  wanted: BorderKind,
+  datapath: BorderDatapath,
+  network: Network,
+  log: DaemonLog,
+  earlyDrop: EarlyDrop | null = null,
+): Border {
   if (wanted === 'socket') return new Border(null, 'sockets were asked for', datapath, network, log);
   const probe = probeUnderlayTap();
   if (probe.ok) {
-    const tap = openUnderlayTap(datapath.workers);
+    const tap = openUnderlayTap(datapath.workers, earlyDrop?.tables ?? null);
     log.info('super-frames leave and arrive by an underlay TAP, which netfilter rules here do not see', {
       interface: tap.name,
     });
@@ -64,7 +77,7 @@ export class Border {
   readonly #unlisten: () => void;
   readonly #listeners = new Map<SocketIndex, Endpoint>();
   /** What the TAP takes for the listeners. */
-  #taken = new Map<string, Endpoint>();
+  #taken = new Map<string, Taken>();
   #isTakenStale = false;
   /** Whether the sockets serve an interface better, of those that endpoints are reached by. */
   readonly #forSockets = new Map<number, boolean>();
@@ -197,16 +210,16 @@ export class Border {
   #takeAll(): void {
     if (this.#tap === null) return;
     this.#isTakenStale = false;
-    const wanted = new Map<string, Endpoint>();
-    for (const { ip, port } of this.#listeners.values()) {
+    const wanted = new Map<string, Taken>();
+    for (const [socket, { ip, port }] of this.#listeners) {
       for (const each of addressesOf(ip)) {
         if (this.#ipsec?.covers('in', null, each) === true) continue;
-        wanted.set(formatEndpoint({ ip: each, port }), { ip: each, port });
+        wanted.set(`${formatEndpoint({ ip: each, port })} ${socket}`, { endpoint: { ip: each, port }, socket });
       }
     }
-    for (const [key, endpoint] of this.#taken) if (!wanted.has(key)) this.#tap.unlisten(endpoint);
-    for (const [key, endpoint] of wanted) {
-      if (!this.#taken.has(key)) this.#tap.listen(endpoint);
+    for (const [key, { endpoint }] of this.#taken) if (!wanted.has(key)) this.#tap.unlisten(endpoint);
+    for (const [key, { endpoint, socket }] of wanted) {
+      if (!this.#taken.has(key)) this.#tap.listen(endpoint, socket);
       const ifindex = underlayInterface(endpoint.ip);
       if (ifindex !== null) this.#attach(ifindex);
     }

@@ -6,6 +6,7 @@ import { formatListen, ipFamily, type Listen } from '../../address.js';
 import type { SocketConfig, SocketIndex, SocketNames } from '../../datapath/types.js';
 import { messageOf, socketDiffers } from '../../errors.js';
 import type { SOCKET_PROPERTIES, SocketSettings } from '../../overlay-properties/overlay-properties.js';
+import { detachFilter } from '../../system/socket-filter.js';
 import {
   type OpenedUnderlay,
   openUnderlay,
@@ -16,6 +17,7 @@ import {
 import { type ReceiveQueue, receiveQueue } from '../../system/udp-socket.js';
 import type { Border } from './border.js';
 import { UnderlayDevice } from './device.js';
+import type { EarlyDrop } from './early-drop.js';
 import { MulticastMemberships, type SocketDatapath } from './multicast.js';
 import type { Network } from './network.js';
 
@@ -56,16 +58,19 @@ export class Sockets {
   readonly #datapath: SocketDatapath;
   readonly #network: Network;
   readonly #border: Border | null;
+  readonly #earlyDrop: EarlyDrop | null;
   readonly #inherited: InheritedSockets;
   readonly #open = new Map<string, Shared>();
 
-  /** `border`: told of every socket. `inherited`: those that need not be opened. */
+  /** `border`, `earlyDrop`: told of every socket. `inherited`: those that need not be opened. */
   constructor(
     datapath: SocketDatapath,
     network: Network,
     border: Border | null = null,
     inherited: InheritedSockets = NOTHING_INHERITED,
+    earlyDrop: EarlyDrop | null = null,
   ) {
+    this.#earlyDrop = earlyDrop;
     this.#inherited = inherited;
     this.#datapath = datapath;
     this.#network = network;
@@ -74,10 +79,12 @@ export class Sockets {
 
   /** Of every listening socket, where the kernel says. */
   queues(): ListenerQueue[] {
-    return [...this.#open].flatMap(([listen, { udp }]) =>
+    return [...this.#open].flatMap(([listen, { udp, index }]) =>
       udp.listeners.flatMap((fd, worker) => {
         const queue = receiveQueue(fd);
-        return queue === null ? [] : [{ listen, worker, ...queue }];
+        if (queue === null) return [];
+        const drops = this.#earlyDrop?.otherDrops(index, worker, queue.drops) ?? queue.drops;
+        return [{ listen, worker, ...queue, drops }];
       }),
     );
   }
@@ -124,6 +131,7 @@ export class Sockets {
     if (shared.users.size > 0) return;
     this.#open.delete(key);
     this.#border?.unlisten(shared.index);
+    this.#earlyDrop?.unlisten(shared.index);
     await this.#datapath.removeSocket(shared.index);
     shared.udp.close();
   }
@@ -156,6 +164,7 @@ export class Sockets {
     }
     device.opened(ifindex);
     receiveJoined(shared);
+    this.#earlyDrop?.listen(index, shared.udp.listeners, ipFamily(settings.listen.ip));
     await this.#datapath.replaceSocket(index, configOf(shared.udp, settings));
     before.close();
   }
@@ -176,6 +185,7 @@ export class Sockets {
     try {
       const index = this.#datapath.addSocket(configOf(udp, settings));
       this.#border?.listen(index, listen);
+      this.#earlyDrop?.listen(index, udp.listeners, ipFamily(listen.ip));
       const memberships = this.#membershipsOf(udp, index, settings);
       const shared = { udp, device, index, settings, memberships, users: new Map() };
       this.#open.set(key, shared);
@@ -188,7 +198,10 @@ export class Sockets {
 
   #openUdp(settings: SocketSettings): Underlay {
     const options = this.#optionsOf(settings);
-    return openUnderlay(options, this.#inherited.takeSocket(JSON.stringify(options)));
+    const udp = openUnderlay(options, this.#inherited.takeSocket(JSON.stringify(options)));
+    // One that was inherited may still have the early drop of the daemon before.
+    if (this.#earlyDrop === null) for (const fd of udp.listeners) detachFilter(fd);
+    return udp;
   }
 
   #optionsOf({ listen, sourcePorts, checksum, acceptZeroChecksum6 }: SocketSettings): UnderlayOptions {

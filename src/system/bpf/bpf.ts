@@ -2,7 +2,7 @@
  * bpf(2): programs, maps and links, each a descriptor. All of them end with their last descriptor, and so with this
  * process, however it ends: nothing is pinned.
  */
-import { check, EAGAIN, systemError } from '../errno.js';
+import { check, EAGAIN, ENOENT, systemError } from '../errno.js';
 import { lastErrno, close as libcClose, pointerTo, syscallBpf } from '../libc.js';
 import { INSTRUCTION_SIZE } from './instructions.js';
 
@@ -10,13 +10,17 @@ import { INSTRUCTION_SIZE } from './instructions.js';
 const SYS_BPF = ({ x64: 321, arm64: 280 } as Readonly<Record<string, number>>)[process.arch];
 
 const BPF_MAP_CREATE = 0;
+const BPF_MAP_LOOKUP_ELEM = 1;
 const BPF_MAP_UPDATE_ELEM = 2;
 const BPF_MAP_DELETE_ELEM = 3;
 const BPF_PROG_LOAD = 5;
+const BPF_MAP_LOOKUP_BATCH = 24; // since Linux 5.6
 const BPF_LINK_CREATE = 28;
 
 const BPF_MAP_TYPE_HASH = 1;
+const BPF_MAP_TYPE_ARRAY = 2;
 const BPF_F_NO_PREALLOC = 1;
+const BPF_PROG_TYPE_SOCKET_FILTER = 1;
 const BPF_PROG_TYPE_SCHED_CLS = 3;
 const BPF_TCX_INGRESS = 46; // since Linux 6.6
 
@@ -29,11 +33,14 @@ const BPF_TCX_INGRESS = 46; // since Linux 6.6
 //                      | map type | key size | value size | max entries | flags | inner fd  | numa node | name |
 //  BPF_MAP_*_ELEM       0        8     16       24
 //                      | map fd | key | value  | flags |     key, value: pointers
+//  BPF_MAP_LOOKUP_BATCH  0          8           16     24       32      36       40              48
+//                       | in batch | out batch | keys | values | count | map fd | element flags | flags |
 //  BPF_LINK_CREATE      0              4                8             12      15
 //                      | program fd   | target ifindex | attach type | flags |
 const PROG_LOAD_SIZE = 72;
 const MAP_CREATE_SIZE = 44;
 const ELEMENT_SIZE = 32;
+const BATCH_SIZE = 56;
 const LINK_CREATE_SIZE = 32;
 const NAME_MAX = 15;
 
@@ -48,13 +55,22 @@ const LICENSE = Buffer.from('MIT\0');
  * of the error. `name`: at most 15 letters, for `bpftool prog`.
  */
 export function loadTcxProgram(name: string, program: Buffer): number {
+  return loadProgram(name, program, BPF_PROG_TYPE_SCHED_CLS, BPF_TCX_INGRESS);
+}
+
+/** The same of a program for what a socket receives. */
+export function loadSocketProgram(name: string, program: Buffer): number {
+  return loadProgram(name, program, BPF_PROG_TYPE_SOCKET_FILTER, 0);
+}
+
+function loadProgram(name: string, program: Buffer, type: number, attachType: number): number {
   const attributes = Buffer.alloc(PROG_LOAD_SIZE);
-  attributes.writeUInt32LE(BPF_PROG_TYPE_SCHED_CLS, 0);
+  attributes.writeUInt32LE(type, 0);
   attributes.writeUInt32LE(program.length / INSTRUCTION_SIZE, 4);
   attributes.writeBigUInt64LE(BigInt(pointerTo(program)), 8);
   attributes.writeBigUInt64LE(BigInt(pointerTo(LICENSE)), 16);
   attributes.write(name, 48, NAME_MAX);
-  attributes.writeUInt32LE(BPF_TCX_INGRESS, 68);
+  attributes.writeUInt32LE(attachType, 68);
   const fd = load(attributes);
   if (fd >= 0) return fd;
   const errno = lastErrno();
@@ -99,19 +115,30 @@ export function attachTcxIngress(program: number, ifindex: number): number {
   return check(`attach a BPF program to interface ${ifindex}`, bpf(BPF_LINK_CREATE, attributes));
 }
 
-/** A hash table that programs read; memory is taken by what is in it. */
+export interface BpfMapOptions {
+  /** Bytes; those of an array are 4, a number below `entries` in host byte order. */
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly entries: number;
+  /** `hash`: memory is taken by what is in it. `whole-hash`, `array`: all of it at once, so that no put is refused. */
+  readonly type?: 'hash' | 'whole-hash' | 'array';
+}
+
+/** A table that programs read, and may write. */
 export class BpfMap {
   /** For the creator to close. */
   readonly fd: number;
   readonly #keySize: number;
   readonly #valueSize: number;
 
-  /** Sizes in bytes. `name`: at most 15 letters, for `bpftool map`. */
-  constructor(name: string, { keySize, valueSize, entries }: { keySize: number; valueSize: number; entries: number }) {
+  /** `name`: at most 15 letters, for `bpftool map`. */
+  constructor(name: string, { keySize, valueSize, entries, type = 'hash' }: BpfMapOptions) {
     this.#keySize = keySize;
     this.#valueSize = valueSize;
     const attributes = Buffer.alloc(MAP_CREATE_SIZE);
-    for (const [index, word] of [BPF_MAP_TYPE_HASH, keySize, valueSize, entries, BPF_F_NO_PREALLOC].entries()) {
+    const kind = type === 'array' ? BPF_MAP_TYPE_ARRAY : BPF_MAP_TYPE_HASH;
+    const flags = type === 'hash' ? BPF_F_NO_PREALLOC : 0;
+    for (const [index, word] of [kind, keySize, valueSize, entries, flags].entries()) {
       attributes.writeUInt32LE(word, index * 4);
     }
     attributes.write(name, 28, NAME_MAX);
@@ -126,6 +153,29 @@ export class BpfMap {
   /** It throws when the key is not there. */
   delete(key: Buffer): void {
     check('delete from a BPF map', this.#element(BPF_MAP_DELETE_ELEM, key, null));
+  }
+
+  /** The value at a key. It throws when the key is not there. */
+  get(key: Buffer): Buffer {
+    const value = Buffer.alloc(this.#valueSize);
+    check('read a BPF map', this.#element(BPF_MAP_LOOKUP_ELEM, key, value));
+    return value;
+  }
+
+  /** The values of the first `count` elements of an array, one behind the other; by one call. */
+  first(count: number): Buffer {
+    const values = Buffer.alloc(count * this.#valueSize);
+    const keys = Buffer.alloc(count * this.#keySize);
+    const out = Buffer.alloc(this.#keySize);
+    const attributes = Buffer.alloc(BATCH_SIZE);
+    attributes.writeBigUInt64LE(BigInt(pointerTo(out)), 8);
+    attributes.writeBigUInt64LE(BigInt(pointerTo(keys)), 16);
+    attributes.writeBigUInt64LE(BigInt(pointerTo(values)), 24);
+    attributes.writeUInt32LE(count, 32);
+    attributes.writeUInt32LE(this.fd, 36);
+    const isEnd = bpf(BPF_MAP_LOOKUP_BATCH, attributes) < 0 && lastErrno() === ENOENT;
+    if (!isEnd && attributes.readUInt32LE(32) !== count) check('read a BPF map', -1);
+    return values;
   }
 
   #element(command: number, key: Buffer, value: Buffer | null): number {

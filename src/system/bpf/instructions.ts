@@ -13,7 +13,11 @@ export const R1 = 1;
 export const R2 = 2;
 export const R3 = 3;
 export const R4 = 4;
+export const R5 = 5;
 export const R6 = 6;
+export const R7 = 7;
+export const R8 = 8;
+export const R9 = 9;
 /** The end of the stack of 512 bytes, which is used downward from here. */
 export const FP = 10;
 
@@ -42,6 +46,7 @@ const BPF_PSEUDO_MAP_FD = 1;
 const WIDTHS: Readonly<Record<Width, number>> = { u32: 0x00, u16: 0x08, u8: 0x10, u64: 0x18 };
 const LDX = 0x61;
 const ST = 0x62;
+const STX = 0x63;
 
 const instruction = (code: number, dst: Register, src: number, offset: number, imm: number): Instruction => ({
   code,
@@ -58,12 +63,23 @@ export const copy = (dst: Register, src: Register): Instruction => instruction(0
 export const set = (dst: Register, imm: number): Instruction => instruction(0xb7, dst, 0, 0, imm);
 export const add = (dst: Register, imm: number): Instruction => instruction(0x07, dst, 0, 0, imm);
 export const and = (dst: Register, imm: number): Instruction => instruction(0x57, dst, 0, 0, imm);
+/** `dst` = `dst` xor `src`. */
+export const xor = (dst: Register, src: Register): Instruction => instruction(0xaf, dst, src, 0, 0);
+export const multiply = (dst: Register, imm: number): Instruction => instruction(0x27, dst, 0, 0, imm);
+/** Zeroes come in from above. */
+export const shiftRight = (dst: Register, bits: number): Instruction => instruction(0x77, dst, 0, 0, bits);
 /** `dst` = what stands at `base` + `offset`, its upper bits zero. */
 export const load = (width: Width, dst: Register, base: Register, offset: number): Instruction =>
   instruction(LDX | WIDTHS[width], dst, base, offset, 0);
 /** Stores a number at `base` + `offset`. */
 export const store = (width: Width, base: Register, offset: number, imm: number): Instruction =>
   instruction(ST | WIDTHS[width], base, 0, offset, imm);
+/** Stores a register at `base` + `offset`. */
+export const storeRegister = (width: Width, base: Register, offset: number, src: Register): Instruction =>
+  instruction(STX | WIDTHS[width], base, src, offset, 0);
+/** Adds a register to the u64 at `base` + `offset`, whatever other processors do there. */
+export const atomicAdd = (base: Register, offset: number, src: Register): Instruction =>
+  instruction(0xdb, base, src, offset, 0);
 export const jump = (to: string): Instruction => ({ ...instruction(0x05, 0, 0, 0, 0), to });
 export const jumpIfEqual = (dst: Register, imm: number, to: string): Instruction => ({
   ...instruction(0x15, dst, 0, 0, imm),
@@ -71,6 +87,24 @@ export const jumpIfEqual = (dst: Register, imm: number, to: string): Instruction
 });
 export const jumpUnlessEqual = (dst: Register, imm: number, to: string): Instruction => ({
   ...instruction(0x55, dst, 0, 0, imm),
+  to,
+});
+/** Unsigned. */
+export const jumpIfLess = (dst: Register, imm: number, to: string): Instruction => ({
+  ...instruction(0xa5, dst, 0, 0, imm),
+  to,
+});
+/** Unsigned. */
+export const jumpUnlessLess = (dst: Register, imm: number, to: string): Instruction => ({
+  ...instruction(0x35, dst, 0, 0, imm),
+  to,
+});
+export const jumpIfSame = (dst: Register, src: Register, to: string): Instruction => ({
+  ...instruction(0x1d, dst, src, 0, 0),
+  to,
+});
+export const jumpUnlessSame = (dst: Register, src: Register, to: string): Instruction => ({
+  ...instruction(0x5d, dst, src, 0, 0),
   to,
 });
 /** Calls a function of the kernel by its number in linux/bpf.h: arguments in r1 to r5, the answer in r0. */

@@ -7,6 +7,8 @@
 
 import type { Endpoint } from '../../address.js';
 import { ipBytes, ipFamily } from '../../address.js';
+import { onInterface } from './early-drop.js';
+import type { EarlyDropTables } from './early-drop-tables.js';
 import {
   add,
   and,
@@ -27,8 +29,11 @@ import {
   R3,
   R4,
   R6,
+  R7,
+  R8,
   set,
   store,
+  storeRegister,
 } from './instructions.js';
 
 // helpers
@@ -83,8 +88,8 @@ export const toWire: readonly Line[] = [
 //                          | IPv6 address, or the   | zero | port |     as on the wire
 //                          | IPv4 one as ::ffff:…   |      |      |
 export const LISTENER_KEY_SIZE = 20;
-/** The interface index of the TAP, u32, host byte order. */
-export const LISTENER_VALUE_SIZE = 4;
+/** The interface index of the TAP and the index of the socket, u32, host byte order. */
+export const LISTENER_VALUE_SIZE = 8;
 
 /** The key under which a listener is found. */
 export function listenerKey({ ip, port }: Endpoint): Buffer {
@@ -110,6 +115,8 @@ const IPV6_HLEN = 40;
 const IPV6_NEXT_HEADER = IP + 6;
 const IPV6_DESTINATION = IP + 24;
 const IPV6_SRC_PORT = IP + 40;
+/** The interface index of the TAP; below is the early drop's. */
+const TAP = -88;
 
 const readIp = (length: number): Line[] => [
   copy(R1, R6),
@@ -127,10 +134,11 @@ const isNot = (width: 'u8' | 'u16', offset: number, value: number): Line[] => [
 ];
 
 /**
- * `listeners`: descriptor of a {@link BpfMap} from {@link listenerKey} to the TAP. For the stack, and so for the
- * listener's socket, are fragments, options and extension headers, tagged frames, and frames for another MAC.
+ * `listeners`: descriptor of a {@link BpfMap} from {@link listenerKey} to the TAP and the listener's socket. For the
+ * stack, and so for the listener's own queue, are fragments, options and extension headers, tagged frames, and frames
+ * for another MAC. What `earlyDrop` drops is for nobody.
  */
-export const fromWire = (listeners: number): readonly Line[] => [
+export const fromWire = (listeners: number, earlyDrop: EarlyDropTables | null = null): readonly Line[] => [
   copy(R6, R1),
   load('u32', R1, R6, SKB_PKT_TYPE),
   jumpUnlessEqual(R1, PACKET_HOST, 'next'),
@@ -143,6 +151,7 @@ export const fromWire = (listeners: number): readonly Line[] => [
   ...readIp(IPV6_HLEN),
   ...isNot('u8', IPV6_NEXT_HEADER, IPPROTO_UDP),
   store('u16', FP, IPV6_SRC_PORT, 0),
+  set(R8, IPV6_HLEN),
   copy(R2, FP),
   add(R2, IPV6_DESTINATION),
   jump('look up'),
@@ -158,6 +167,7 @@ export const fromWire = (listeners: number): readonly Line[] => [
   store('u32', FP, IPV4_PREFIX + 4, 0),
   store('u32', FP, IPV4_PREFIX + 8, MAPPED),
   store('u16', FP, IPV4_SRC_PORT, 0),
+  set(R8, IPV4_HLEN),
   copy(R2, FP),
   add(R2, IPV4_PREFIX),
 
@@ -166,6 +176,11 @@ export const fromWire = (listeners: number): readonly Line[] => [
   call(MAP_LOOKUP_ELEM),
   jumpIfEqual(R0, 0, 'next'),
   load('u32', R1, R0, 0),
+  storeRegister('u32', FP, TAP, R1),
+  ...(earlyDrop === null
+    ? []
+    : [load('u32', R7, R0, 4), ...onInterface(earlyDrop), set(R0, TCX_DROP), exit(), label('keep')]),
+  load('u32', R1, FP, TAP),
   set(R2, 0),
   call(REDIRECT),
   exit(),

@@ -1,0 +1,174 @@
+/**
+ * Early drop (`bpf/early-drop.ts`): its tables, and the program at each listener of a UDP socket. All ends with its
+ * descriptors, and a program with the socket it is attached to.
+ */
+import { randomInt } from 'node:crypto';
+import { BpfMap, loadSocketProgram } from './bpf/bpf.js';
+import { onListener } from './bpf/early-drop.js';
+import {
+  CHECKS_SENDER,
+  type EarlyDropTables,
+  IS_STRICT,
+  PAUSE_KEY,
+  SLOT_BYTES,
+  SLOT_DATAGRAMS,
+  SLOT_SIZE,
+  Slots,
+  VNI_KEY_SIZE,
+  VNI_VALUE_SIZE,
+  VTEP_KEY_SIZE,
+  VTEP_VALUE_SIZE,
+  vniKey,
+  vtepKey,
+} from './bpf/early-drop-tables.js';
+import { assemble } from './bpf/instructions.js';
+import { close as libcClose } from './libc.js';
+import { attachProgram } from './socket-filter.js';
+
+export type { EarlyDropTables } from './bpf/early-drop-tables.js';
+export { NOBODYS_RULES, OVERLAY_RULES } from './bpf/early-drop-tables.js';
+
+export interface EarlyDropSizes {
+  /** Numbers of listeners are below this, ... */
+  readonly listeners: number;
+  /** ... indexes of overlays below this, from 1 on. */
+  readonly overlays: number;
+  /** Most known VTEPs of all overlays together. */
+  readonly vteps: number;
+}
+
+export interface VniRules {
+  readonly overlay: number;
+  readonly socket: number;
+  /** A sender has to be a known VTEP. */
+  readonly checksSender: boolean;
+  /** Reserved bits of the header have to be zero. */
+  readonly isStrict: boolean;
+}
+
+/** What was dropped. */
+export interface EarlyDropped {
+  readonly datagrams: number;
+  /** Behind the UDP headers. */
+  readonly bytes: number;
+}
+
+type Rule = Parameters<Slots['rule']>[1];
+
+export class EarlyDropKernel {
+  readonly tables: EarlyDropTables;
+  readonly #vnis: BpfMap;
+  readonly #vteps: BpfMap;
+  readonly #slots: BpfMap;
+  #opened: number[] = [];
+
+  /** Throws a {@link SystemError}, as where this process may not use eBPF. */
+  constructor({ listeners, overlays, vteps }: EarlyDropSizes) {
+    const places = new Slots(listeners, overlays);
+    try {
+      const vniSizes = { keySize: VNI_KEY_SIZE, valueSize: VNI_VALUE_SIZE };
+      this.#vnis = this.#open('vxlane_vnis', { ...vniSizes, entries: overlays, type: 'whole-hash' });
+      this.#vteps = this.#open('vxlane_vteps', { keySize: VTEP_KEY_SIZE, valueSize: VTEP_VALUE_SIZE, entries: vteps });
+      this.#slots = this.#open('vxlane_slots', {
+        ...{ keySize: 4, valueSize: SLOT_SIZE, entries: places.count, type: 'array' },
+      });
+      const maps = { vnis: this.#vnis.fd, vteps: this.#vteps.fd, slots: this.#slots.fd };
+      this.tables = { ...maps, places, spread: randomInt(2 ** 30) * 2 + 1 };
+      libcClose(this.#load(4, 0, 0));
+    } catch (thrown) {
+      this.close();
+      throw thrown;
+    }
+  }
+
+  #open(...options: ConstructorParameters<typeof BpfMap>): BpfMap {
+    const map = new BpfMap(...options);
+    this.#opened.push(map.fd);
+    return map;
+  }
+
+  /** Never fails for want of room. */
+  putVni(vni: number, { overlay, socket, checksSender, isStrict }: VniRules): void {
+    const value = Buffer.alloc(VNI_VALUE_SIZE);
+    value.writeUInt32LE(this.#firstOf(overlay), 0);
+    value.writeUInt32LE(socket, 4);
+    value.writeUInt32LE((checksSender ? CHECKS_SENDER : 0) | (isStrict ? IS_STRICT : 0), 8);
+    this.#vnis.put(vniKey(vni), value);
+  }
+
+  /** Everything passes, until {@link resume}. */
+  pause(): void {
+    this.#vnis.put(key(PAUSE_KEY), Buffer.alloc(VNI_VALUE_SIZE));
+  }
+
+  resume(): void {
+    this.#vnis.delete(key(PAUSE_KEY));
+  }
+
+  deleteVni(vni: number): void {
+    this.#vnis.delete(vniKey(vni));
+  }
+
+  /** Throws where there is no room. */
+  putVtep(overlay: number, ip: string): void {
+    this.#vteps.put(vtepKey(this.#firstOf(overlay), ip), Buffer.alloc(VTEP_VALUE_SIZE));
+  }
+
+  deleteVtep(overlay: number, ip: string): void {
+    this.#vteps.delete(vtepKey(this.#firstOf(overlay), ip));
+  }
+
+  #firstOf(overlay: number): number {
+    return this.tables.places.rule(overlay, 'source_unknown');
+  }
+
+  /** From now on at a listener, which counts from 0, in place of a filter that it has. */
+  attach(fd: number, { family, socket, number }: { family: 4 | 6; socket: number; number: number }): void {
+    const slot = this.tables.places.listener(number);
+    this.#slots.put(key(slot), Buffer.alloc(SLOT_SIZE));
+    const program = this.#load(family, socket, slot);
+    try {
+      attachProgram(fd, program);
+    } finally {
+      libcClose(program); // the socket holds it
+    }
+  }
+
+  #load(family: 4 | 6, socket: number, slot: number): number {
+    return loadSocketProgram('vxlane_early', assemble(onListener(this.tables, family, socket, slot)));
+  }
+
+  /** Of all listeners and interfaces. */
+  total(): EarlyDropped {
+    return dropped(this.#slots.get(key(this.tables.places.all)), 0);
+  }
+
+  atListener(number: number): EarlyDropped {
+    return dropped(this.#slots.get(key(this.tables.places.listener(number))), 0);
+  }
+
+  /** By an overlay and a rule, of the overlays below `overlays`; 0: what belongs to none. */
+  byRule(overlays: number): (overlay: number, rule: Rule) => EarlyDropped {
+    const { places } = this.tables;
+    const slots = this.#slots.first(places.rule(overlays, 'source_unknown'));
+    return (overlay, rule) => dropped(slots, places.rule(overlay, rule) * SLOT_SIZE);
+  }
+
+  /** Listeners keep their programs, and those the tables. Closing twice is harmless. */
+  close(): void {
+    for (const fd of this.#opened.splice(0)) libcClose(fd);
+  }
+}
+
+function key(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}
+
+function dropped(slots: Buffer, at: number): EarlyDropped {
+  return {
+    datagrams: Number(slots.readBigUInt64LE(at + SLOT_DATAGRAMS)),
+    bytes: Number(slots.readBigUInt64LE(at + SLOT_BYTES)),
+  };
+}
