@@ -505,6 +505,7 @@ export const OUT_LEN = OUT_FRAME + 4; // u32 bytes of frame
 export const OUT_ENDPOINT = OUT_LEN + 4; // u32 endpoint to send it to, or 0: it goes to a VNIC
 export const OUT_OVERLAY = OUT_ENDPOINT + 4; // u16
 export const OUT_SOURCE = OUT_OVERLAY + 2; // u16 socket * SOURCES_MAX + which of its source ports
+export const OUT_ROOM = OUT_SOURCE; // u16 of one to a VNIC, 1: the bytes before its frame are free for OUT_VNET
 export const OUT_VNIC = OUT_SOURCE + 2; // u32 that VNIC
 export const OUT_MARK = OUT_VNIC; // u32 of one to an endpoint: what its outer header says, MARK_*
 export const OUT_SENDER = OUT_VNIC + 4; // u32 VNIC that sent it, 0: the underlay or a proxy
@@ -589,7 +590,7 @@ export const W_DELIVER_IOV = W_DELIVER_COUNT + CACHE_LINE; // iovec[DELIVER_IOV_
 export const DELIVER_FD = 0; // i32 the TAP of a write
 export const DELIVER_OUT = DELIVER_FD + 4; // u32 where its first entry of W_OUT is
 export const DELIVER_FIRST = DELIVER_OUT + 4; // u32 where its first iovec is
-export const DELIVER_VECTORS = DELIVER_FIRST + 4; // u32 how many there are
+export const DELIVER_VECTORS = DELIVER_FIRST + 4; // u32 how many there are; 1: see engine/output/tap-writes.ts
 export const DELIVER_RESULT = DELIVER_VECTORS + 4; // i32 what writev answered
 export const DELIVER_SIZE = 32;
 export const W_DELIVER = W_DELIVER_IOV + DELIVER_IOV_MAX * IOVEC_SIZE; // EMIT_MAX of them
@@ -650,6 +651,11 @@ export const STRANGER_SLOTS = 64;
 export const STRANGER_SIZE = 32;
 export const W_STRANGERS = (W_TOO_BIG + TOO_BIG_MAX * TOO_BIG_SIZE + CACHE_LINE + -1) & -CACHE_LINE;
 export const W_STRANGER_TOKENS = W_STRANGERS + STRANGER_SLOTS * STRANGER_SIZE; // u32, u32: as VC_TOKENS
+// senders that were admitted of late
+export const ADMITTED_BITS = 4;
+export const ADMITTED_SLOTS = 1 << ADMITTED_BITS;
+export const ADMITTED_SIZE = 32;
+export const W_ADMITTED = W_STRANGER_TOKENS + CACHE_LINE; // ADMITTED_SLOTS of them
 // broadcast and multicast frames that wait to be copied to VNICs: see datapath/replicate.ts
 export const REPLICA_SMALL_MAX = 1024; // slots for frames that wait, numbered from 1
 export const REPLICA_SMALL_SIZE = 2048;
@@ -668,7 +674,7 @@ export const REPLICA_FRAMES = REPLICA_LEN + 4; // u32 frames it is on the wire
 export const REPLICA_BYTES = REPLICA_FRAMES + 4; // u32 bytes of those
 export const REPLICA_VNET = REPLICA_BYTES + 4; // its struct virtio_net_hdr
 export const REPLICA_FRAME = CACHE_LINE; // the frame
-export const W_REPLICAS = W_STRANGER_TOKENS + CACHE_LINE; // u32 how many wait
+export const W_REPLICAS = W_ADMITTED + ADMITTED_SLOTS * ADMITTED_SIZE; // u32 how many wait
 export const W_REPLICA_TURN = W_REPLICAS + 4; // u32 the queue whose turn has just been; the next is its REPLICAS_NEXT
 export const W_COPIES_LEFT = W_REPLICA_TURN + 4; // u32 copies that the turn may still make
 export const W_REPLICA_POOLS = W_COPIES_LEFT + 4; // that of small slots, then that of large ones
@@ -730,7 +736,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 40;
+export const LAYOUT_VERSION = 41;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

@@ -174,13 +174,13 @@ export function prepareBatches(shape: Shape = {}): Batches {
     },
     forgetReads: () => kernel().forget(BATCH, 0),
     completeReceives: (senders) => {
-      loops.addressFrames(INNER_OF_RING, RX_SLOT_SIZE, RECEIVED, DRAWN_VNICS, nextVnics());
+      loops.addressDatagrams(INNER_OF_RING, RX_SLOT_SIZE, RECEIVED, DRAWN_VNICS, nextVnics(), VNI);
       if (senders === 'drawn') loops.nameSenders(INNER_OF_RING, RX_SLOT_SIZE, RECEIVED, SENDERS, nextKeys());
       kernel().receive(socket, RECEIVED, RECEIVE_HLEN + VXLAN_HLEN + frameLen);
     },
     forgetReceives: () => kernel().forget(0, RECEIVED),
     turn: () => void kernel().turn(),
-    nextDatagrams: () => loops.addressFrames(INNER, RX_SLOT_SIZE, RECEIVED, DRAWN_VNICS, nextVnics()),
+    nextDatagrams: () => loops.addressDatagrams(INNER, RX_SLOT_SIZE, RECEIVED, DRAWN_VNICS, nextVnics(), VNI),
     forget: () => {
       views.u32[OUT_COUNT] = 0;
       views.u32[OUT_PLANNED] = 0;

@@ -106,11 +106,11 @@ export function expectFrames(count: u32): void {
   store<u32>(w(), count, W_FRAMES_LEFT);
 }
 
-// The frame came in `received` datagrams, which are `bytes` with the headers of every frame it stands for.
+// What came in `received` datagrams is so many frames, which are `bytes` with the headers of every one.
 @inline
-export function countDecapIn(frame: Frame, received: u32, bytes: u32): void {
+export function countDecapIn(received: u32, frames: u32, bytes: u32): void {
   store<u32>(w(), load<u32>(w(), W_DATAGRAMS_LEFT) - received, W_DATAGRAMS_LEFT);
-  total(C_DECAP_IN, frame.frames);
+  total(C_DECAP_IN, frames);
   total(C_DECAP_IN_BYTES, bytes);
 }
 

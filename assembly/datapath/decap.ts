@@ -14,29 +14,13 @@
 // Nothing that came from the underlay goes back to it.
 
 import {
-  Drop,
-  FRAME_MAX,
-  OC_DECAP_BYTES,
-  OC_DECAP_FRAMES,
-  OVL_ANY_MAC_VNIC,
-  OVL_FIRST_VNIC,
-  OVL_FLAGS,
-  OVL_FLAG_ACCEPT_PARTIAL,
-  OVL_FLAG_LEARN,
-  OVL_FLAG_LIVE,
-  OVL_FLAG_LOOKUP,
-  OVL_FLAG_RETURNS,
-  OVL_FLAG_STRICT_HEADER,
-  OVL_FRAME_MAX,
-  OVL_SOCKET,
-  OVL_VLAN,
-  VNIC_NEXT,
-  VXLAN_HLEN,
-  VlanPolicy,
+  Drop, FRAME_MAX, FdbKind, OC_DECAP_BYTES, OC_DECAP_FRAMES, OVL_ANY_MAC_VNIC, OVL_FIRST_VNIC, OVL_FLAGS,
+  OVL_FLAG_ACCEPT_PARTIAL, OVL_FLAG_LEARN, OVL_FLAG_LIVE, OVL_FLAG_LOOKUP, OVL_FLAG_RETURNS, OVL_FLAG_STRICT_HEADER,
+  OVL_FRAME_MAX, OVL_SOCKET, OVL_VLAN, VNIC_NEXT, VXLAN_HLEN, VlanPolicy,
 } from '../layout';
 import { SuperFrame } from '../offload/gro';
 import { describeSuperFrame } from '../offload/partial';
-import { EMPTY, fdbFind, fdbKey, fdbTouch } from '../table/fdb';
+import { EMPTY, fdbFind, fdbIndex, fdbKey, fdbKind, fdbTouch } from '../table/fdb';
 import { overlayAt, vnicAt } from '../table/records';
 import { overlayOfVni } from '../table/vnis';
 import { ETH_HLEN, ethCheck, ethDst, ethSrc, isMulticast } from '../wire/ethernet';
@@ -58,9 +42,10 @@ import { refusedTags, stripTags } from './encap';
 import { floodsUnknown } from './flood';
 import { forward } from './forward';
 import { countSegments, Frame, isSuperFrame, segmentation, takeComplete, takeFrame } from './frame';
-import { hold, isHeld } from './hold';
+import { heldFrames, hold, isHeld } from './hold';
 import { learn } from './learn';
-import { outDeliver, outHasRoom } from './output';
+import { isOrdinaryReceived } from './ordinary';
+import { outDeliver, outDeliverComplete, outHasRoom } from './output';
 import { groVnet, groWireBytes } from './gro-message';
 import { replicate } from './replicate';
 import { admit, checkSources, isAdmitted, isFromVnic } from './source-check';
@@ -72,19 +57,43 @@ const LEARNS: u32 = OVL_FLAG_LEARN | OVL_FLAG_RETURNS; // an overlay with one of
 let overlay: u32 = 0; // 0: there is none
 let header: u64 = 0;
 let owner: u32 = 0; // its socket
+let longest: u32 = ETH_HLEN; // bytes of a frame without tags that its MTU allows
 let pass: u32 = 0;
 let lastKey: u64 = EMPTY; // what the FDB was last asked for in this pass, and its answer: frames of a flow come in runs
 let lastValue: u32 = 0;
 let touched: u32 = 0; // no compiler may leave out what is added here
 
 // `socket` is the one whose overlays listen where the datagram came in; `from` the struct sockaddr of its sender, of
-// EP_SOCKADDR_MAX bytes. False: there was no room in the output list; call again with the same datagram after it was
-// sent.
-export function decapDatagram(datagram: usize, len: u32, truncated: bool, socket: u32, from: usize): bool {
+// EP_SOCKADDR_MAX bytes. `isFirst`: nobody needs what stands before the datagram. False: there was no room in the
+// output list; call again with the same datagram after it was sent.
+export function decapDatagram(datagram: usize, len: u32, isCut: bool, socket: u32, from: usize, isFirst: bool): bool {
   if (!outHasRoom()) return false;
-  const frame = takeComplete(datagram + VXLAN_HLEN, max(len, VXLAN_HLEN) - VXLAN_HLEN);
-  countDecapIn(frame, 1, len);
-  return decapTaken(frame, truncated, socket, from);
+  countDecapIn(1, 1, len);
+  const size = max(len, VXLAN_HLEN) - VXLAN_HLEN;
+  if (isOfLast(datagram, socket) & !isCut & !isCapturing()) {
+    if (deliverOrdinary(datagram + VXLAN_HLEN, size, from, isFirst)) return true;
+  }
+  return decapTaken(takeComplete(datagram + VXLAN_HLEN, size), isCut, socket, from);
+}
+
+// All steps of most frames, in the overlay of the last: one that is neither too short nor too long, without a tag, as
+// it was sent, from a sender that is admitted, of a MAC that is no VNIC's, to that of a VNIC, while no frame is held.
+// False: the steps have to be taken one by one, and nothing has been done.
+@inline
+function deliverOrdinary(frame: usize, len: u32, from: usize, isFirst: bool): bool {
+  const source = ethSrc(frame);
+  const key = fdbKey(overlay, ethDst(frame));
+  if (!isOrdinaryReceived(frame, len, key, source, longest) | (arrival() != 0)) return false;
+  if (!isAdmitted(from)) return false;
+  const record = overlayAt(overlay);
+  if (isFromVnic(record, overlay, source)) return false;
+  if (heldFrames() != 0) return false;
+  const value = lookUp(key);
+  if (fdbKind(value) != FdbKind.local) return false;
+  if (load<u32>(record, OVL_FLAGS) & LEARNS) learn(overlay, source, from);
+  count(1, len, overlay);
+  outDeliverComplete(frame, len, overlay, fdbIndex(value), isFirst);
+  return true;
 }
 
 // The same of the `received` datagrams that became a super-frame behind one VXLAN header. There must be room in the
@@ -92,7 +101,7 @@ export function decapDatagram(datagram: usize, len: u32, truncated: bool, socket
 export function decapJoined(datagram: usize, joined: SuperFrame, received: u32, socket: u32, from: usize): void {
   const len = <u32>joined.headers + joined.bytes;
   const frame = takeFrame(datagram + VXLAN_HLEN, len, groVnet(), joined.frames, groWireBytes(joined));
-  countDecapIn(frame, received, frame.bytes + frame.frames * VXLAN_HLEN);
+  countDecapIn(received, frame.frames, frame.bytes + frame.frames * VXLAN_HLEN);
   decapTaken(frame, false, socket, from);
 }
 
@@ -103,7 +112,7 @@ export function decapOffloaded(datagram: usize, len: u32, vnet: usize, socket: u
   const frame = takeFrame(datagram + VXLAN_HLEN, size, vnet, 1, size);
   const isDescribed = countSegments(frame);
   expectDatagrams(frame.frames);
-  countDecapIn(frame, frame.frames, frame.bytes + frame.frames * VXLAN_HLEN);
+  countDecapIn(frame.frames, frame.frames, frame.bytes + frame.frames * VXLAN_HLEN);
   return isDescribed ? decapTaken(frame, false, socket, from) : dropped(frame, Drop.bad_offload, 0);
 }
 
@@ -147,7 +156,7 @@ export function decapAhead(datagram: usize): void {
 // Step 2, of a datagram whose header is the last one's, byte by byte.
 @inline
 function isOfLast(datagram: usize, socket: u32): bool {
-  return vxlanHeader(datagram) == header && socket == owner && pass == currentPass();
+  return (vxlanHeader(datagram) == header) & (socket == owner) & (pass == currentPass());
 }
 
 // Step 2. False: the frame was dropped.
@@ -166,6 +175,7 @@ function findOverlay(frame: Frame, datagram: usize, socket: u32, from: usize): b
   overlay = found;
   header = vxlanHeader(datagram);
   owner = socket;
+  longest = max(load<u32>(record, OVL_FRAME_MAX), ETH_HLEN);
   lastKey = EMPTY;
   pass = currentPass();
   checkSources(flags);
@@ -230,7 +240,7 @@ function takeWhole(frame: Frame, overlay: u32): bool {
 function multicast(frame: Frame, overlay: u32): bool {
   const first = load<u32>(overlayAt(overlay), OVL_FIRST_VNIC);
   if (first == 0) return dropped(frame, Drop.no_local_port, overlay);
-  count(frame, overlay);
+  count(frame.frames, frame.bytes, overlay);
   outDeliver(frame, overlay, first, 0);
   if (load<u32>(vnicAt(first), VNIC_NEXT) != 0) replicate(frame, overlay, 0, first);
   return true;
@@ -239,7 +249,7 @@ function multicast(frame: Frame, overlay: u32): bool {
 @inline
 function unicast(frame: Frame, overlay: u32): bool {
   const key = fdbKey(overlay, ethDst(frame.start));
-  count(frame, overlay);
+  count(frame.frames, frame.bytes, overlay);
   const value = isHeld(key) ? 0 : lookUp(key); // behind those that wait, even if the answer has just come
   if (value == 0) return miss(frame, key, overlay);
   forward(frame, overlay, 0, value);
@@ -271,7 +281,9 @@ function miss(frame: Frame, key: u64, overlay: u32): bool {
 }
 
 // As they came: a super-frame counts its datagrams.
-function count(frame: Frame, overlay: u32): void {
-  bump(overlayCounters(overlay), OC_DECAP_FRAMES, frame.frames);
-  bump(overlayCounters(overlay), OC_DECAP_BYTES, frame.bytes);
+@inline
+function count(frames: u32, bytes: u32, overlay: u32): void {
+  const counters = overlayCounters(overlay);
+  bump(counters, OC_DECAP_FRAMES, frames);
+  bump(counters, OC_DECAP_BYTES, bytes);
 }

@@ -20,6 +20,7 @@
 import {
   Drop,
   FRAME_MAX,
+  FdbKind,
   LOOKUP_KEY,
   LOOKUP_SIZE,
   LOOKUP_VALUE,
@@ -46,7 +47,7 @@ import {
   VNIC_OVERLAY,
   VlanPolicy,
 } from '../layout';
-import { fdbAsk, fdbFindBatch, fdbKey } from '../table/fdb';
+import { fdbAsk, fdbFindBatch, fdbIndex, fdbKey, fdbKind } from '../table/fdb';
 import { overlayAt, vnicAt } from '../table/records';
 import { ethCheck, ethDst, ethSrc, isMulticast } from '../wire/ethernet';
 import { stripTag, VLAN_HLEN, VLAN_TOWER, VLAN_TRUNCATED } from '../wire/vlan';
@@ -57,10 +58,11 @@ import { Class, classify } from './classify';
 import { countCopy, countEncapIn, drop } from './counters';
 import { flood, floodsUnknown, hasFloodList } from './flood';
 import { forward } from './forward';
-import { completeFrame, countSegments, Frame, isSuperFrame, takeFrame } from './frame';
-import { hold, isHeld } from './hold';
+import { completeFrame, countSegments, Frame, isSuperFrame, takeFrame, takeUntagged } from './frame';
+import { heldFrames, hold, isHeld } from './hold';
 import { learnHere } from './learn';
-import { outDeliver, outEncap, outHasRoom } from './output';
+import { isOrdinaryRead, ordinarySource } from './ordinary';
+import { outDeliver, outEncap, outHasRoom, outOrdinary, outTemplate } from './output';
 import { protect } from './protect';
 import { limit } from './rate-limit';
 import { readAt } from './reads';
@@ -76,20 +78,38 @@ export function encapReads(vnic: u32, from: u32, count: u32): u32 {
   const sender = vnicAt(vnic);
   const overlay = load<u32>(sender, VNIC_OVERLAY);
   const policy = load<u32>(overlayAt(overlay), OVL_VLAN);
+  const captures = isCapturing();
+  const own = ordinarySource(sender, overlay, captures);
+  const template = outTemplate(overlay);
+  const record = overlayAt(overlay);
   lookUp(overlay, from, count);
   const first = readAt(from);
   const end = readAt(count);
-  const captures = isCapturing();
   let frames: u32 = 0;
   let bytes: u32 = 0;
   let read = first;
   for (; read < end && outHasRoom(); read += LOOKUP_SIZE) {
-    const frame = frameOf(load<u32>(read, READ_AT), load<u32>(read, READ_LEN));
-    if (captures) captureSent(frame, overlay, vnic);
-    encapFrame(frame, load<u64>(read, LOOKUP_KEY), load<u32>(read, LOOKUP_VALUE), sender, policy, overlay, vnic);
-    if (captures) captureVerdict(frame);
-    frames += frame.frames;
-    bytes += frame.bytes;
+    const at = <usize>load<u32>(read, READ_AT);
+    const len = load<u32>(read, READ_LEN);
+    const key = load<u64>(read, LOOKUP_KEY);
+    const value = load<u32>(read, LOOKUP_VALUE);
+    if (isOrdinaryRead(at, len, key, own)) {
+      const start = at + VNET_SIZE;
+      const size = len - VNET_SIZE;
+      frames++;
+      bytes += size;
+      if ((fdbKind(value) == FdbKind.remote) & (template != 0) & (heldFrames() == 0)) {
+        if (outOrdinary(start, size, template, record, fdbIndex(value), vnic)) continue;
+      }
+      unicast(takeUntagged(start, size, at), key, value, overlay, vnic);
+    } else {
+      const frame = frameOf(at, len);
+      if (captures) captureSent(frame, overlay, vnic);
+      encapFrame(frame, key, value, sender, policy, overlay, vnic);
+      if (captures) captureVerdict(frame);
+      frames += frame.frames;
+      bytes += frame.bytes;
+    }
   }
   const taken = <u32>(read - first) / LOOKUP_SIZE;
   countEncapIn(taken, frames, bytes, vnic);
@@ -235,7 +255,12 @@ export function toPoint(frame: Frame, overlay: u32, vnic: u32): void {
 
 @inline
 function unicast(frame: Frame, key: u64, value: u32, overlay: u32, vnic: u32): void {
-  // behind those that wait, even if the answer has just come
+  if ((value != 0) & (heldFrames() == 0)) forward(frame, overlay, vnic, value);
+  else unicastBehind(frame, key, value, overlay, vnic);
+}
+
+// The same where frames wait, or nothing is known: behind those that wait, even if the answer has just come.
+function unicastBehind(frame: Frame, key: u64, value: u32, overlay: u32, vnic: u32): void {
   if (value == 0 || isHeld(key)) miss(frame, key, overlay, vnic);
   else forward(frame, overlay, vnic, value);
 }

@@ -2,7 +2,7 @@
 // the overlay says, and what the overlay copies from the IP header inside: ECN (RFC 6040 section 4.1), DSCP, TTL, and
 // whether it may be fragmented.
 
-import { MARK_FRAGMENT, MARK_TTL_SHIFT, OVL_MARK, OVL_MARK_COPIED } from '../layout';
+import { MARK_FRAGMENT, MARK_TOS, MARK_TTL_SHIFT, OVL_MARK, OVL_MARK_COPIED } from '../layout';
 import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, ethIs } from '../wire/ethernet';
 import { IPV4_HLEN, ipv4Check, ipv4HasDf, ipv4Tos, ipv4Ttl } from '../wire/ipv4';
 import { ipv6Check, ipv6HopLimit, ipv6TrafficClass } from '../wire/ipv6';
@@ -17,13 +17,21 @@ export function outerMark(frame: Frame, overlay: usize): u32 {
   return copied == 0 ? own : own | innerMark(frame, copied);
 }
 
-// Of what is copied, what a frame's own IP header says. Most often that is an untagged one of IPv4 which says 0, and
-// then it has not to be looked at any closer.
+// Of what is copied, what a frame's own IP header says.
 @inline
 function innerMark(frame: Frame, copied: u32): u32 {
-  const packet = frame.start + ETH_HLEN;
-  const isUntagged4 = ethIs(frame.start, ETH_P_IP) && frame.len >= ETH_HLEN + IPV4_HLEN;
-  return isUntagged4 && (ipv4Mark(packet) & copied) == 0 ? 0 : closerMark(frame, copied);
+  return saysNothing(frame.start, frame.len, copied) ? 0 : closerMark(frame, copied);
+}
+
+// Whether that is 0, as far as one look tells: most often it is an untagged one whose TOS or traffic class says 0, and
+// no more is copied.
+@inline
+export function saysNothing(frame: usize, len: u32, copied: u32): bool {
+  const packet = frame + ETH_HLEN;
+  const isIpv4 = ethIs(frame, ETH_P_IP) & (len >= ETH_HLEN + IPV4_HLEN);
+  if (isIpv4) return ((ipv4Tos(packet) | ~MARK_TOS) & copied) == 0;
+  if (!ethIs(frame, ETH_P_IPV6) || !ipv6Check(packet, len - ETH_HLEN)) return false;
+  return ((ipv6TrafficClass(packet) | ~MARK_TOS) & copied) == 0;
 }
 
 // IPv6 is as IPv4 with DF (RFC 8200 section 5); of what is not IP all is 0, and it may be fragmented.

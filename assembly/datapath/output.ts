@@ -20,6 +20,7 @@ import {
   OUT_MAX,
   OUT_OVERLAY,
   OUT_PAYLOAD_LEN,
+  OUT_ROOM,
   OUT_SENDER,
   OUT_SETTLED,
   OUT_SIZE,
@@ -27,6 +28,8 @@ import {
   OUT_VNET,
   OUT_VNIC,
   OVL_HEADER,
+  OVL_MARK,
+  OVL_MARK_COPIED,
   OVL_SOCKET,
   SEGMENTS_LISTED_MAX,
   SOCK_SOURCES,
@@ -41,7 +44,7 @@ import { vnetCopy, vnetIsPlain } from '../wire/virtio';
 import { countCopy, drop } from './counters';
 import { flowHash } from './flow';
 import { completeFrame, Frame, isSuperFrame } from './frame';
-import { outerMark } from './mark';
+import { outerMark, saysNothing } from './mark';
 import { fitsPath, pathFrameMax, tooBigAnswer } from './too-big';
 import { w } from './worker';
 
@@ -81,29 +84,69 @@ export function outAt(index: u32): usize {
   return w() + W_OUT + <usize>index * OUT_SIZE;
 }
 
-// Whether an entry for an endpoint is one frame without a mark, which leaves alone and has not left.
+// Whether nothing was planned for an entry, and nothing of it has left.
+@inline
+export function outIsAlone(out: usize): bool {
+  return !v128.any_true(v128.load(out, OUT_SETTLED)); // and OUT_NEXT, OUT_JOINED, OUT_PAYLOAD
+}
+
+// The same of one for an endpoint that is a single frame without a mark.
 @inline
 export function outIsPlain(out: usize): bool {
-  if (load<u32>(out, OUT_MARK) != 0 || !vnetIsPlain(out + OUT_VNET)) return false;
-  return !v128.any_true(v128.load(out, OUT_SETTLED)); // and OUT_NEXT, OUT_JOINED, OUT_PAYLOAD
+  return outIsAlone(out) & (load<u32>(out, OUT_MARK) == 0) & vnetIsPlain(out + OUT_VNET);
 }
 
 @inline
 function append(frame: Frame, overlay: u32, sender: u32): usize {
+  const out = appendComplete(frame.start, frame.len, frame.frames, frame.bytes, overlay, sender);
+  if (!vnetIsPlain(frame.vnet)) vnetCopy(out + OUT_VNET, frame.vnet);
+  return out;
+}
+
+// An entry that leaves nothing to its receiver. `overlay` may have OUT_SOURCE in its high half.
+@inline
+function appendComplete(start: usize, len: u32, frames: u32, bytes: u32, overlay: u32, sender: u32): usize {
   const count = load<u32>(w(), W_OUT_COUNT);
   assert(count < <u32>OUT_MAX);
   store<u32>(w(), count + 1, W_OUT_COUNT);
   const out = outAt(count);
-  store<u32>(out, <u32>frame.start, OUT_FRAME);
-  store<u32>(out, frame.len, OUT_LEN);
-  store<u16>(out, <u16>overlay, OUT_OVERLAY);
+  store<u32>(out, <u32>start, OUT_FRAME);
+  store<u32>(out, len, OUT_LEN);
+  store<u32>(out, overlay, OUT_OVERLAY); // and OUT_SOURCE
   store<u32>(out, sender, OUT_SENDER);
-  store<u32>(out, frame.frames, OUT_FRAMES);
-  store<u32>(out, frame.bytes, OUT_BYTES);
+  store<u32>(out, frames, OUT_FRAMES);
+  store<u32>(out, bytes, OUT_BYTES);
   v128.store(out, i64x2.splat(0), OUT_SETTLED); // and OUT_NEXT, OUT_JOINED, OUT_PAYLOAD
-  store<u64>(out, 0, OUT_PAYLOAD_LEN); // and OUT_DROPPED, and what vnetCopy writes
-  vnetCopy(out + OUT_VNET, frame.vnet);
+  v128.store(out, i64x2.splat(0), OUT_PAYLOAD_LEN); // and OUT_DROPPED, OUT_VNET
   return out;
+}
+
+// What the entries of an overlay's datagrams have in common, OUT_OVERLAY and OUT_SOURCE; 0: source ports differ by
+// flow.
+@inline
+export function outTemplate(overlay: u32): u32 {
+  const socket = load<u32>(overlayAt(overlay), OVL_SOCKET);
+  return load<u32>(socketAt(socket), SOCK_SOURCES) == 1 ? overlay | (firstSource(socket) << 16) : 0;
+}
+
+// The same as outEncap of most frames: complete, without tags, within its path, with nothing that the outer header
+// would copy. `record` is the overlay's. False: outEncap has to look at it.
+@inline
+export function outOrdinary(
+  start: usize,
+  len: u32,
+  template: u32,
+  record: usize,
+  endpoint: u32,
+  sender: u32,
+): bool {
+  if (len > pathFrameMax(endpoint)) return false;
+  if (!saysNothing(start, len, load<u32>(record, OVL_MARK_COPIED))) return false;
+  const out = appendComplete(start, len, 1, len, template, sender);
+  store<u32>(out, endpoint, OUT_ENDPOINT);
+  store<u32>(out, load<u32>(record, OVL_MARK), OUT_MARK);
+  store<u64>(start - VXLAN_HLEN, load<u64>(record, OVL_HEADER));
+  return true;
 }
 
 // The frame goes to an endpoint of the underlay; its VXLAN header, ready in the overlay's record, is written here, over
@@ -111,8 +154,12 @@ function append(frame: Frame, overlay: u32, sender: u32): usize {
 @inline
 export function outEncap(frame: Frame, overlay: u32, endpoint: u32, sender: u32): void {
   assert(endpoint != 0);
-  if (frame.len > pathFrameMax(endpoint) && refuseTooBig(frame, overlay, endpoint, sender)) return;
-  if (!isReady(frame)) return drop(frame, Drop.bad_offload, overlay, sender);
+  if (frame.len > pathFrameMax(endpoint)) {
+    if (refuseTooBig(frame, overlay, endpoint, sender)) return;
+  }
+  if (!vnetIsPlain(frame.vnet)) {
+    if (!makeReady(frame)) return drop(frame, Drop.bad_offload, overlay, sender);
+  }
   const record = overlayAt(overlay);
   const source = sourceOf(frame, load<u32>(record, OVL_SOCKET));
   appendRemote(frame, overlay, endpoint, sender, source, outerMark(frame, record));
@@ -124,7 +171,7 @@ export function outEncap(frame: Frame, overlay: u32, endpoint: u32, sender: u32)
 export function outFlood(frame: Frame, overlay: u32, list: usize, sender: u32): void {
   const count = load<u32>(list, FLOOD_COUNT);
   assert(count > 0 && count <= <u32>FLOOD_MAX);
-  if (!isReady(frame)) return drop(frame, Drop.bad_offload, overlay, sender);
+  if (!vnetIsPlain(frame.vnet) && !makeReady(frame)) return drop(frame, Drop.bad_offload, overlay, sender);
   if (isSuperFrame(frame)) addSegments(frame.frames * (count - 1));
   const record = overlayAt(overlay);
   const source = sourceOf(frame, load<u32>(record, OVL_SOCKET));
@@ -138,12 +185,8 @@ export function outFlood(frame: Frame, overlay: u32, list: usize, sender: u32): 
   store<u64>(frame.start - VXLAN_HLEN, load<u64>(record, OVL_HEADER));
 }
 
-// Whether the frame is what its virtio_net_hdr says, and its checksum made, if that may not be left to whoever cuts it.
-@inline
-function isReady(frame: Frame): bool {
-  return vnetIsPlain(frame.vnet) || makeReady(frame);
-}
-
+// Whether the frame is what its virtio_net_hdr says, which is not plain, and its checksum made, if that may not be left
+// to whoever cuts it.
 function makeReady(frame: Frame): bool {
   if (isSuperFrame(frame)) {
     store<u32>(w(), 1, W_OUT_SUPER);
@@ -174,8 +217,13 @@ function refuseTooBig(frame: Frame, overlay: u32, endpoint: u32, sender: u32): b
 @inline
 function sourceOf(frame: Frame, socket: u32): u32 {
   const sources = load<u32>(socketAt(socket), SOCK_SOURCES);
-  const first = socket * SOURCES_MAX;
+  const first = firstSource(socket);
   return sources == 1 ? first : first + <u32>((<u64>flowHash(frame.start, frame.len, frame.depth) * sources) >> 32);
+}
+
+@inline
+function firstSource(socket: u32): u32 {
+  return socket * SOURCES_MAX;
 }
 
 // The frame goes to a VNIC of this host.
@@ -184,4 +232,13 @@ export function outDeliver(frame: Frame, overlay: u32, vnic: u32, sender: u32): 
   const out = append(frame, overlay, sender);
   store<u32>(out, 0, OUT_ENDPOINT);
   store<u32>(out, vnic, OUT_VNIC);
+}
+
+// The same of a complete frame from the underlay. `hasRoom`: nobody needs the VNET_SIZE bytes before it any more.
+@inline
+export function outDeliverComplete(start: usize, len: u32, overlay: u32, vnic: u32, hasRoom: bool): void {
+  const out = appendComplete(start, len, 1, len, overlay, 0);
+  store<u32>(out, 0, OUT_ENDPOINT);
+  store<u32>(out, vnic, OUT_VNIC);
+  store<u16>(out, <u16>hasRoom, OUT_ROOM);
 }

@@ -2,8 +2,8 @@
 //
 //  1. a VNIC's own MAC never comes from there, whatever the overlay says: it is a loop or a lie
 //  2. OVL_FLAG_CHECK_VTEP  the outer source address is a VTEP that the overlay knows (table/vteps.ts), or the source
-//                          MAC was told to be there, which the host notes a moment later. Who passed last is
-//                          remembered, so that a run of datagrams of one sender costs one search
+//                          MAC was told to be there, which the host notes a moment later. Who passed is
+//                          remembered, so that senders whose datagrams come together cost a search each
 //  3. OVL_FLAG_CHECK_FDB   and the source MAC lives there: the FDB says so, or nothing of it where nobody can be asked
 //
 // Where a plugin can be asked of a MAC that nothing is known of, the frame waits for the answer (hold.ts): that is how
@@ -12,6 +12,8 @@
 // The host is told of those that are refused: of each MAC and address every LEARN_REPEAT_MS, and how many frames.
 
 import {
+  ADMITTED_BITS,
+  ADMITTED_SIZE,
   Drop,
   EP_SOCKADDR,
   FDB_FLAG_LEARNED,
@@ -27,6 +29,7 @@ import {
   STRANGER_SLOTS,
   VNIC_FILTER_SHIFT,
   VNIC_MAC,
+  W_ADMITTED,
   W_STRANGERS,
   W_STRANGER_TOKENS,
 } from '../layout';
@@ -49,7 +52,7 @@ import { floodsUnknown } from './flood';
 import { Frame } from './frame';
 import { holdSource, isHeldFrom } from './hold';
 import { upcallStranger } from './upcall';
-import { nowMs, w } from './worker';
+import { currentPass, nowMs, w } from './worker';
 
 const CHECKS: u32 = OVL_FLAG_CHECK_VTEP | OVL_FLAG_CHECK_FDB;
 
@@ -60,10 +63,19 @@ const LOW: usize = HIGH + 8; // u64
 const AT: usize = LOW + 8; // u32 low bits of the millisecond when the host was told
 const FRAMES: usize = AT + 4; // u32 it has not been told of
 
+// A record of a sender that was admitted, where its address says, whatever was there before.
+const ADMITTED_HIGH: usize = 0; // u64 the address
+const ADMITTED_LOW: usize = ADMITTED_HIGH + 8; // u64
+const ADMITTED_CALL: usize = ADMITTED_LOW + 8; // u32 `call` at that time
+const MULTIPLIER: u64 = 0x9e3779b97f4a7c15; // 2^64 over the golden ratio: neighbours are far apart
+
 let checks: u32 = 0; // of the overlay in hand
 let start: u64 = 0; // the sender that was admitted last, 0: there is none. Its family and IPv4 address, ...
 let high: u64 = 0; // ... or IPv6 address
 let low: u64 = 0;
+let call: u32 = 0; // how often checkSources was called: who was admitted before that has to be looked up again
+let other: u64 = 0; // the FDB key that step 1 looked up last, of no VNIC, and in which pass: frames come in runs
+let pass: u32 = 0;
 
 // The next datagrams are of an overlay with these flags. To be called once a pass at least: the host may have changed
 // what it knows.
@@ -71,12 +83,13 @@ let low: u64 = 0;
 export function checkSources(flags: u32): void {
   checks = flags & CHECKS;
   start = 0;
+  call++;
 }
 
-// Nearly always true: nobody looks, or the sender is the last one.
+// Nearly always true: nobody looks, or the sender is the last one, or was admitted just before.
 @inline
 export function isAdmitted(from: usize): bool {
-  return checks == 0 || isLast(from);
+  return checks == 0 || isLast(from) || isRemembered(from);
 }
 
 @inline
@@ -107,6 +120,28 @@ function remember(from: usize): void {
   start = sockaddrStart(from);
   high = sockaddrHigh(from);
   low = sockaddrLow(from);
+  const record = admittedAt(low);
+  store<u64>(record, high, ADMITTED_HIGH);
+  store<u64>(record, low, ADMITTED_LOW);
+  store<u32>(record, call, ADMITTED_CALL);
+}
+
+// Whether it was admitted; then it is the last one.
+function isRemembered(from: usize): bool {
+  const itsHigh = sockaddrHigh(from);
+  const itsLow = sockaddrLow(from);
+  const record = admittedAt(itsLow);
+  if (load<u32>(record, ADMITTED_CALL) != call) return false;
+  if (load<u64>(record, ADMITTED_HIGH) != itsHigh || load<u64>(record, ADMITTED_LOW) != itsLow) return false;
+  start = sockaddrStart(from);
+  high = itsHigh;
+  low = itsLow;
+  return true;
+}
+
+@inline
+function admittedAt(itsLow: u64): usize {
+  return w() + W_ADMITTED + <usize>((itsLow * MULTIPLIER) >> (64 - ADMITTED_BITS)) * ADMITTED_SIZE;
 }
 
 // Why a frame is not admitted, whose source MAC has this value in the FDB.
@@ -184,10 +219,19 @@ function refuse(frame: Frame, key: u64, overlay: u32, from: usize): void {
 @inline
 export function isFromVnic(record: usize, overlay: u32, source: u64): bool {
   const filter = load<u32>(record, OVL_VNIC_FILTER) >> <u32>(source >> VNIC_FILTER_SHIFT); // modulo 32
-  return (filter & 1) != 0 && isVnics(overlay, source);
+  return (filter & 1) != 0 && !isOfOther(fdbKey(overlay, source)) && isVnics(overlay, source);
+}
+
+@inline
+function isOfOther(key: u64): bool {
+  return key == other && pass == currentPass();
 }
 
 function isVnics(overlay: u32, source: u64): bool {
-  const value = <u32>fdbPeek(fdbKey(overlay, source));
-  return fdbKind(value) == FdbKind.local && load<u64>(vnicAt(fdbIndex(value)), VNIC_MAC) == source;
+  const key = fdbKey(overlay, source);
+  const value = <u32>fdbPeek(key);
+  if (fdbKind(value) == FdbKind.local && load<u64>(vnicAt(fdbIndex(value)), VNIC_MAC) == source) return true;
+  other = key;
+  pass = currentPass();
+  return false;
 }

@@ -31,7 +31,7 @@ export function isResumed(): bool {
 // False: there was no room in the output list; what was taken is not taken again by the next call.
 @inline
 export function decapMessage(at: usize, len: u32, joined: u32, isCut: bool, socket: u32, from: usize): bool {
-  if (joined == 0 || len <= joined) return decapDatagram(at, len, isCut, socket, from);
+  if (joined == 0 || len <= joined) return decapDatagram(at, len, isCut, socket, from, true);
   return decapDatagrams(at, len, joined, isCut, socket, from);
 }
 
@@ -46,7 +46,7 @@ function decapDatagrams(at: usize, len: u32, size: u32, isCut: bool, socket: u32
     const rest = len - taken;
     const count = isCut ? 1 : joinDatagrams(groMessage(), at + taken, rest, size);
     if (count > 1) decapJoined(at + taken, groMessage(), count, socket, from);
-    else decapDatagram(at + taken, min(size, rest), isCut && rest <= size, socket, from);
+    else decapDatagram(at + taken, min(size, rest), isCut && rest <= size, socket, from, taken == 0);
     taken += count * size;
   } while (taken < len);
   taken = 0;

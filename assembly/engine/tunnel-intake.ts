@@ -116,7 +116,7 @@ function decapRead(at: usize, len: u32): bool {
 function refused(datagram: usize, len: u32, reason: Drop, socket: u32): bool {
   const frame = takeComplete(datagram + VXLAN_HLEN, max(len, VXLAN_HLEN) - VXLAN_HLEN);
   expectDatagrams(1);
-  countDecapIn(frame, 1, len);
+  countDecapIn(1, 1, len);
   const captures = isCapturing();
   if (captures) captureReceived(frame, socket, w() + W_TUNNEL_NAME, arrival());
   drop(frame, reason, 0, 0);

@@ -14,8 +14,7 @@ const LENGTH: usize = 24; // u32
 const OP_FLAGS: usize = 28; // u32
 const USER_DATA: usize = 32; // u64
 const BUFFER_GROUP: usize = 40; // u16
-const ADDRESS_LENGTH: usize = 44; // u16
-const END: usize = 48; // 16 bytes that nothing here uses
+const ADDRESS_LENGTH: usize = 44; // u16; what follows nothing here uses, and it stays zero
 
 // struct io_uring_cqe
 const CQE_USER_DATA: usize = 0; // u64
@@ -29,6 +28,7 @@ export const IORING_OP_POLL_ADD: u8 = 6;
 export const IORING_OP_SENDMSG: u8 = 9;
 export const IORING_OP_RECVMSG: u8 = 10;
 export const IORING_OP_ASYNC_CANCEL: u8 = 14;
+export const IORING_OP_WRITE: u8 = 23;
 export const IORING_OP_SEND: u8 = 26;
 export const IORING_OP_READ_MULTISHOT: u8 = 49;
 export const IOSQE_BUFFER_SELECT: u8 = 1 << 5;
@@ -62,6 +62,7 @@ export function uringAttach(
   cqTail = cqTailAt;
   cqes = cqesAt;
 }
+
 
 // Submissions that may be queued before the kernel takes some.
 @inline
@@ -121,7 +122,6 @@ export function sqePut(
   sqeAddress(sqe, address, length);
   store<u64>(sqe, user, USER_DATA);
   store<u64>(sqe, 0, BUFFER_GROUP); // and ADDRESS_LENGTH
-  v128.store(sqe, i64x2.splat(0), END);
 }
 
 // The bytes of the address at `offset`, of a SEND.

@@ -81,10 +81,13 @@ export function ethSetType(frame: usize, etherType: u32): void {
   store16be(frame, ETHER_TYPE, etherType);
 }
 
-/** Whether the I/G bit is set, the first on the wire: a multicast address, of which broadcast is one. */
+/** The I/G bit of an address, the first on the wire. */
+export const MULTICAST: u64 = 1;
+
+/** Whether the I/G bit is set: a multicast address, of which broadcast is one. */
 @inline
 export function isMulticast(mac: u64): bool {
-  return (mac & 1) != 0;
+  return (mac & MULTICAST) != 0;
 }
 
 /**

@@ -34,9 +34,14 @@ export function isVlanTag(etherType: u32): bool {
 @inline
 export function vlanDepth(frame: usize, len: u32): i32 {
   if (len < ETH_HLEN) return VLAN_TRUNCATED;
+  return vlanHas(frame) ? taggedDepth(frame, len) : 0;
+}
+
+/** Whether a frame that has an Ethernet header carries a tag. */
+@inline
+export function vlanHas(frame: usize): bool {
   const tpid = <u32>load<u16>(frame, TAG); // in memory's order: every frame passes here
-  if (tpid != TPID_8021Q && tpid != TPID_8021AD) return 0;
-  return taggedDepth(frame, len);
+  return (tpid == TPID_8021Q) | (tpid == TPID_8021AD);
 }
 
 /** The rare rest of `vlanDepth`, kept out of line: the frame has a tag. */

@@ -29,9 +29,9 @@ const ONE: u32 = 0x10000; // of those datagrams
 
 const MULTIPLIER: u64 = 0x9e3779b97f4a7c15; // 2^64 over the golden ratio: neighbours are far apart
 const LIST_SHIFT: u32 = 16; // an endpoint has so many bits, and 16 free ones above them
-const LISTS_MAX: u64 = 0xffff;
+const LISTS_MAX: u64 = 0xffff << LIST_SHIFT;
 
-let list: u64 = 0; // never that of a record of zeros
+let list: u64 = 0; // in the bits that it has of a key; never that of a record of zeros
 
 // Forgets what an instance before this one had chained.
 export function chainsStart(): void {
@@ -41,7 +41,7 @@ export function chainsStart(): void {
 
 export function chainsBegin(): void {
   if (list == LISTS_MAX) chainsStart();
-  list++;
+  list += 1 << LIST_SHIFT;
 }
 
 // Chains an entry to the ones before that it can leave with.
@@ -49,9 +49,12 @@ export function chainsBegin(): void {
 export function chain(out: usize): void {
   const by = load<u64>(out, OUT_ENDPOINT); // and OUT_OVERLAY, which has counters of its own, and OUT_SOURCE
   const chain = chainOf(by);
+  const key = keyOf(by);
   const len = load<u32>(out, OUT_LEN);
-  if (load<u64>(chain, KEY) == keyOf(by) && joins(chain, out, len)) return;
-  store<u64>(chain, keyOf(by), KEY);
+  if (load<u64>(chain, KEY) == key) {
+    if (joins(chain, out, len)) return;
+  }
+  store<u64>(chain, key, KEY);
   store<u32>(chain, <u32>out, TAIL);
   store<u32>(chain, ONE + len + VXLAN_HLEN, SIZE);
 }
@@ -86,5 +89,5 @@ function chainOf(by: u64): usize {
 
 @inline
 function keyOf(by: u64): u64 {
-  return by | (list << LIST_SHIFT);
+  return by | list;
 }

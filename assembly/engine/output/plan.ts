@@ -23,10 +23,10 @@ import {
 import { coalesce, coalesceBegin, coalesceEnd } from './gro-list';
 import { isCapturing } from '../../datapath/capture';
 import { kindsOf } from '../../offload/gro';
-import { outAt, outForget, outIsPlain } from '../../datapath/output';
+import { outAt, outForget, outIsAlone, outIsPlain } from '../../datapath/output';
 import { w } from '../../datapath/worker';
 import { VNET_GSO_NONE, vnetGsoType } from '../../wire/virtio';
-import { deliveriesBegin, deliveriesEnd, emitDelivery } from './tap-writes';
+import { deliveriesBegin, deliveriesEnd, emitAlone, emitDelivery } from './tap-writes';
 import { settleDoubt } from './doubt';
 import { chain, chainClose, chainsBegin, chainsStart } from './gso-chains';
 import { mirrorList } from './mirror';
@@ -102,9 +102,13 @@ function isSuper(out: usize): bool {
 // Whether the next entry may follow.
 @inline
 function emitEntry(out: usize): bool {
-  if (load<u32>(out, OUT_JOINED)) return true;
-  if (load<u32>(out, OUT_ENDPOINT) == 0) return isSettled(out) || emitDelivery(out);
+  if (load<u32>(out, OUT_ENDPOINT) == 0) return outIsAlone(out) ? emitAlone(out) : emitRun(out);
   return outIsPlain(out) ? emitLone(out) : emitOther(out);
+}
+
+@inline
+function isJoined(out: usize): bool {
+  return load<u32>(out, OUT_JOINED) != 0;
 }
 
 @inline
@@ -112,9 +116,14 @@ function isSettled(out: usize): bool {
   return load<u32>(out, OUT_SETTLED) == load<u32>(out, OUT_FRAMES);
 }
 
+// What is more than one frame to a VNIC, or less.
+function emitRun(out: usize): bool {
+  return isJoined(out) || isSettled(out) || emitDelivery(out);
+}
+
 // What is more than one datagram to an endpoint, or less.
 function emitOther(out: usize): bool {
-  if (isSettled(out)) return true;
+  if (isJoined(out) || isSettled(out)) return true;
   if (isTunnel(out)) return emitTunnel(out);
   return isSuper(out) ? emitSegments(out) : emitChain(out);
 }

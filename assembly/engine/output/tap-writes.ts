@@ -1,6 +1,9 @@
 // Entries of the output list for VNICs, as gathering writes to TAPs: the virtio_net_hdr of the entry, the frame, and
 // the payloads of the frames that were joined to it (gro-list.ts). A super-frame whose VNIC takes none is cut: a write
 // for each of its frames, which are made in the arena of messages.ts.
+//
+// A frame that goes alone, and before which there is room for its virtio_net_hdr, goes in one piece: that is written
+// there, and the iovec is left to the engine that needs one.
 
 import {
   DELIVER_FD,
@@ -18,6 +21,7 @@ import {
   OUT_NEXT,
   OUT_PAYLOAD,
   OUT_PAYLOAD_LEN,
+  OUT_ROOM,
   OUT_SETTLED,
   OUT_VNET,
   OUT_VNIC,
@@ -35,7 +39,7 @@ import { w } from '../../datapath/worker';
 import { KIND_TCP, KIND_UDP } from '../../offload/flow-of';
 import { segmentOpen, segmentWrite } from '../../offload/gso';
 import { UDP_CHECKSUM } from '../../wire/udp';
-import { vnetCsumOffset } from '../../wire/virtio';
+import { vnetCopy, vnetCsumOffset } from '../../wire/virtio';
 import { iovec } from '../descriptors';
 import { reserve } from './messages';
 
@@ -93,22 +97,74 @@ function push(base: usize, len: u32): void {
   vector += IOVEC_SIZE;
 }
 
-// The run that starts with this entry, as one write. False: no room.
+// An entry that nothing was joined to, as one write. False: no room.
 @inline
+export function emitAlone(out: usize): bool {
+  if (!hasRoom()) return false;
+  const first = vector;
+  if (load<u16>(out, OUT_ROOM)) {
+    vnetCopy(wholeFrame(out), out + OUT_VNET);
+    vector = first + IOVEC_SIZE;
+  } else {
+    pushFrame(out, load<u32>(out, OUT_LEN));
+  }
+  list(out, writeFd(out), first);
+  return true;
+}
+
+// Where the virtio_net_hdr and the frame behind it stand, of an entry with OUT_ROOM.
+@inline
+export function wholeFrame(out: usize): usize {
+  return <usize>load<u32>(out, OUT_FRAME) - VNET_SIZE;
+}
+
+/** Bytes of both. */
+@inline
+export function wholeLength(out: usize): u32 {
+  return load<u32>(out, OUT_LEN) + VNET_SIZE;
+}
+
+// The run that starts with this entry, as one write. False: no room.
 export function emitDelivery(out: usize): bool {
   if (isCut(out)) return emitCut(out);
   if (!hasRoom()) return false;
   const first = vector;
   const trimmed = load<u32>(out, OUT_PAYLOAD_LEN); // a run's first frame, without padding at its end
-  iovec(first, out + OUT_VNET, VNET_SIZE);
-  iovec(first + IOVEC_SIZE, load<u32>(out, OUT_FRAME), trimmed == 0 ? load<u32>(out, OUT_LEN) : trimmed);
-  vector = first + 2 * IOVEC_SIZE;
-  if (load<u32>(out, OUT_NEXT) != 0 && !pushJoined(load<u32>(out, OUT_NEXT))) {
+  pushFrame(out, trimmed == 0 ? load<u32>(out, OUT_LEN) : trimmed);
+  if (!pushJoined(load<u32>(out, OUT_NEXT))) {
     vector = first;
     return false;
   }
-  list(out, load<i32>(w() + W_VNIC_WRITE_FDS + ((<usize>load<u32>(out, OUT_VNIC)) << 2)), first);
+  list(out, writeFd(out), first);
   return true;
+}
+
+@inline
+function pushFrame(out: usize, len: u32): void {
+  push(out + OUT_VNET, VNET_SIZE);
+  push(load<u32>(out, OUT_FRAME), len);
+}
+
+// Makes an iovec for each write of one piece.
+export function completeDeliveries(): void {
+  const count = load<u32>(w() + W_DELIVER_COUNT);
+  for (let index: u32 = 0; index < count; index++) {
+    const delivery = deliveryAt(index);
+    const out = <usize>load<u32>(delivery, DELIVER_OUT);
+    if (isWhole(delivery)) iovec(load<u32>(delivery, DELIVER_FIRST), wholeFrame(out), wholeLength(out));
+  }
+}
+
+// Whether a write is of one piece.
+@inline
+export function isWhole(delivery: usize): bool {
+  return load<u32>(delivery, DELIVER_VECTORS) == 1;
+}
+
+// Where an entry's VNIC is written to.
+@inline
+function writeFd(out: usize): i32 {
+  return load<i32>(w() + W_VNIC_WRITE_FDS + ((<usize>load<u32>(out, OUT_VNIC)) << 2));
 }
 
 // The payloads of the frames that were joined to a run's first, from this entry on.
@@ -134,7 +190,7 @@ export function isCut(out: usize): bool {
 
 // Its frames that are not settled yet. False: no room for all of them.
 function emitCut(out: usize): bool {
-  const fd = load<i32>(w() + W_VNIC_WRITE_FDS + ((<usize>load<u32>(out, OUT_VNIC)) << 2));
+  const fd = writeFd(out);
   const gso = segmentation();
   segmentOpen(gso, load<u32>(out, OUT_FRAME), load<u32>(out, OUT_LEN), out + OUT_VNET);
   const size = gso.headers + gso.payload;

@@ -111,7 +111,7 @@ function takeRun(user: u64): bool {
   while (count < most) {
     const cqe = completionAt(first + count);
     const flags = cqeFlags(cqe);
-    if (cqeUser(cqe) != user || !(flags & IORING_CQE_F_BUFFER)) break;
+    if ((cqeUser(cqe) != user) | !(flags & IORING_CQE_F_BUFFER)) break;
     const slot = bufferOf(flags);
     used = slotPut(used, slot);
     read = readPut(read, tapSlot(slot), <u32>max(cqeResult(cqe), 0));

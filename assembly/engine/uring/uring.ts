@@ -1,5 +1,5 @@
 // The uring engine: standing multishot requests bring frames and datagrams, and what the datapath listed goes out as
-// SENDMSG and WRITEV. A turn is one system call and one call of `uringTurn`, in this order:
+// SEND, SENDMSG, WRITE and WRITEV. A turn is one system call and one call of `uringTurn`, in this order:
 //
 //  1. settle    results of what was submitted last time (only failures have completions), slots given back
 //  2. adopt     requests follow the tables (multishot.ts)
@@ -14,6 +14,7 @@ import {
   CQ_ENTRIES,
   DELIVER_FD,
   DELIVER_FIRST,
+  DELIVER_OUT,
   DELIVER_RESULT,
   DELIVER_VECTORS,
   EMIT_MAX,
@@ -56,6 +57,7 @@ import {
   IORING_CQE_F_BUFFER,
   IORING_OP_SEND,
   IORING_OP_SENDMSG,
+  IORING_OP_WRITE,
   IORING_OP_WRITEV,
   IOSQE_CQE_SKIP_SUCCESS,
   NO_OFFSET,
@@ -75,7 +77,7 @@ import { address } from '../descriptors';
 import { turn } from '../turn';
 import { headerAt, isLone, messageAt } from '../output/messages';
 import { prepare } from '../output/plan';
-import { deliveryAt } from '../output/tap-writes';
+import { deliveryAt, isWhole, wholeFrame, wholeLength } from '../output/tap-writes';
 import { slotsRelease, slotsStart } from './buffers';
 import { reap, URING_MORE } from './reap';
 
@@ -200,11 +202,17 @@ function submitMessage(sqe: usize, index: u32): void {
 @inline
 function submitDelivery(sqe: usize, index: u32): void {
   const delivery = deliveryAt(index);
-  const vectors = address(load<u32>(delivery, DELIVER_FIRST));
-  const count = load<u32>(delivery, DELIVER_VECTORS);
   const fd = load<i32>(delivery, DELIVER_FD);
   const user = userOf(Request.write, index);
-  sqePut(sqe, IORING_OP_WRITEV, IOSQE_CQE_SKIP_SUCCESS, fd, NO_OFFSET, vectors, count, user);
+  if (isWhole(delivery)) {
+    const out = <usize>load<u32>(delivery, DELIVER_OUT);
+    const whole = address(wholeFrame(out));
+    sqePut(sqe, IORING_OP_WRITE, IOSQE_CQE_SKIP_SUCCESS, fd, NO_OFFSET, whole, wholeLength(out), user);
+  } else {
+    const vectors = address(load<u32>(delivery, DELIVER_FIRST));
+    const count = load<u32>(delivery, DELIVER_VECTORS);
+    sqePut(sqe, IORING_OP_WRITEV, IOSQE_CQE_SKIP_SUCCESS, fd, NO_OFFSET, vectors, count, user);
+  }
   sqeOpFlags(sqe, 0);
 }
 
