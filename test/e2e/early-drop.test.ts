@@ -178,6 +178,7 @@ for (const [family, border] of [
       await createOverlay(ours, source.addresses[0], 'direct', given);
       await ours.vxlane('create-vnic', '-m', mac(1), '-l', 'ov0', 'v0');
       await ours.exec('ip', 'addr', 'add', `${INNER[0]}/24`, 'dev', 'v0');
+      await ours.exec('ip', 'neigh', 'replace', INNER[1], 'lladdr', mac(2), 'dev', 'v0', 'nud', 'permanent');
       await passes(source, peer, BROKEN.source_unknown);
     });
   });
