@@ -11,6 +11,9 @@ import { ROUND_FRAMES, runRound } from './round.js';
 const SEED = Date.now() & 0x7fff_ffff;
 const ROUNDS: Record<Build, number> = { debug: 4, release: 24 };
 
+/** Only one round in five has VNICs with rate limits; this one has. */
+const LIMITED_SEED = 2;
+
 const MUST_MEET = [
   ['encapOut', 'delivered', 'upcalled', 'upcalls', 'injected', 'copies', 'learns'],
   ['truncated', 'oversized', 'bad_source', 'spoofed_source', 'bad_vlan', 'vlan_discarded', 'bad_vxlan_header'],
@@ -23,7 +26,7 @@ const MUST_MEET = [
 for (const build of BUILDS) {
   test(`${build}: ${ROUNDS[build]} rounds of ${ROUND_FRAMES} frames, from seed ${SEED}`, (t) => {
     const outcomes = new Set<string>();
-    const seeds = [...CORPUS, ...Array.from({ length: ROUNDS[build] }, (_, n) => SEED + n)];
+    const seeds = [...CORPUS, LIMITED_SEED, ...Array.from({ length: ROUNDS[build] }, (_, n) => SEED + n)];
     for (const seed of seeds) {
       for (const outcome of runRound(build, seed)) outcomes.add(outcome);
     }
