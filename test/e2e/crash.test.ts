@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { STATE_VERSION } from '../../src/daemon/state/stored.js';
 import { type Host, type Lab, type LabTest, labTest, mac, pingAll } from './support.js';
 import '../support/each-engine.js';
 
 const STATIC = '02:00:00:00:00:99';
+const NEWER = STATE_VERSION + 1;
 
 interface Setup {
   one: Host;
@@ -90,12 +92,13 @@ async function unusable({ one, vm1, vm2 }: Setup): Promise<void> {
   await one.stopDaemon();
   const [overlay, vnic] = [join(one.dir, 'state/overlays/ov0.json'), join(one.dir, 'state/vnics/v1.json')];
   const before = readFileSync(overlay, 'utf8');
-  const newer = JSON.stringify({ ...JSON.parse(before), version: 3, colour: 'red' });
+  const newer = JSON.stringify({ ...JSON.parse(before), version: NEWER, colour: 'red' });
   const torn = readFileSync(vnic, 'utf8').slice(0, 40);
   writeFileSync(overlay, newer);
   writeFileSync(vnic, torn);
   await one.startDaemon();
-  const tooNew = `not loaded: ${overlay}: it is of version 3, and this vxlane reads versions 1 and 2: upgrade vxlane`;
+  const reads = `this vxlane reads versions 1 to ${STATE_VERSION}`;
+  const tooNew = `not loaded: ${overlay}: it is of version ${NEWER}, and ${reads}: upgrade vxlane`;
   const isTorn = `not loaded: ${vnic}: it is no JSON, or cut off: `;
   const said = async (status: number, ...command: string[]) => {
     const { code, stdout, stderr } = await one.tryVxlane(...command);
