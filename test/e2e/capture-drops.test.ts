@@ -175,6 +175,9 @@ labTest('each reason, in the capture as often as in the books', async ({ lab, st
     await untilDropped('vlan_discarded', 'source_elsewhere', 'outer_fragment');
   });
   await step('a plugin that does not answer, or fails; too much that waits for it', async () => {
+    // Alone: a plugin that leaves several questions unanswered is given up, which is another reason.
+    await sendFrames(ours, 'v1', [frame('02:00:00:00:00:cc', VNIC)]);
+    await untilDropped('lookup_timeout');
     await sendFrames(ours, 'v1', [frame('02:00:00:00:00:bb', VNIC)]);
     await sendFrames(ours, 'v1', Array(120).fill(frame('02:00:00:00:00:aa', VNIC, { payload: Buffer.alloc(1200) })));
     const many = Array.from({ length: 250 }, (_, n) => `02:00:00:00:ee:${n.toString(16).padStart(2, '0')}`);
@@ -183,7 +186,7 @@ labTest('each reason, in the capture as often as in the books', async ({ lab, st
       'v1',
       many.map((mac) => frame(mac, VNIC)),
     );
-    await untilDropped('lookup_failed', 'hold_full', 'upcall_limited', 'lookup_timeout');
+    await untilDropped('lookup_failed', 'hold_full', 'upcall_limited');
   });
   await step('an interface that is down', async () => {
     await ours.vxlane('modify-overlay', '-p', 'source-check=vtep', 'ov0');
