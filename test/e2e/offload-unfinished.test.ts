@@ -15,9 +15,8 @@ const probe = probeUnderlayTap();
 /** What one UDP_SEGMENT send of the kernel's side is cut into; the last one is shorter. */
 const SEGMENT = 1000;
 
-/** But for what came before there was a VNIC: the other end announces itself. */
-/** What a host that is ready sooner sends before the overlay is here is of no interest. */
-const NOT_LOST = ['no_local_port', 'unknown_vni'];
+/** A host that is ready sooner announces itself before the overlay, its search plugin or its VNIC is here. */
+const NOT_LOST = ['unknown_vni', 'source_unknown', 'no_local_port'];
 
 async function noDrops(host: Host): Promise<void> {
   const { drops } = await host.vxlaneJson<{ drops: { reason: string }[] }>('show-stats');
