@@ -10,6 +10,9 @@ import { leavesNoDescriptor } from './descriptors.js';
 import { sendOne } from './messages.js';
 
 const ENDPOINT = { ip: '127.0.0.1', port: freePort() };
+/** VXLAN headers of these VNIs, 60 bytes of a frame behind each. */
+const joined = (...vnis: number[]) =>
+  Buffer.concat(vnis.map((vni) => Buffer.concat([Buffer.from([8, 0, 0, 0, 0, 0, vni, 0]), Buffer.alloc(60)])));
 /** More than may pass while the sending lasts. */
 const MANY = 4000;
 
@@ -40,5 +43,29 @@ describe('the program of early drop', { skip: needsRoot() }, () => {
       kernel.close();
       close();
     });
+  });
+
+  it('drops what the kernel has joined only if all of it is of no VNI', () => {
+    const kernel = new EarlyDropKernel({ listeners: 2, overlays: 4, vteps: 4 });
+    const listen = { ip: '127.0.0.1', port: freePort() };
+    const { listeners, setGro, close } = openUnderlay({ listen, ...PLAIN_UDP });
+    const fd = listeners[0]!;
+    assert.ok(setGro(true));
+    kernel.putVni(7, { overlay: 1, socket: 1, checksSender: false, isStrict: false });
+    kernel.attach(fd, { family: 4, socket: 1, number: 1 });
+    const droppedOf = (...vnis: number[]) => {
+      const before = kernel.total().datagrams;
+      const payload = joined(...vnis);
+      for (let sent = 0; sent < MANY; sent++) assert.equal(sendOne(fd, listen.ip, listen.port, payload, 68), 1);
+      return kernel.total().datagrams - before;
+    };
+    const dropped = droppedOf(8, 8, 8);
+    assert.ok(dropped > 0 && dropped % 3 === 0, `${dropped}`);
+    assert.equal(droppedOf(8, 7), 0);
+    assert.equal(droppedOf(8, 8, 8, 8, 7), 0);
+    const longest = droppedOf(...Array(64).fill(8));
+    assert.ok(longest > 0 && longest % 64 === 0, `${longest}`);
+    kernel.close();
+    close();
   });
 });

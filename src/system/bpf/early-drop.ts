@@ -62,6 +62,7 @@ import {
   storeRegister,
   xor,
 } from './instructions.js';
+import { keepUnlessAlike, SKB_GSO_SEGS } from './joined.js';
 
 // helpers
 const MAP_LOOKUP_ELEM = 1;
@@ -72,7 +73,6 @@ const FROM_IP_HEADER = 1; // BPF_HDR_START_NET
 
 // struct __sk_buff
 const SKB_LEN = 0;
-const SKB_GSO_SEGS = 164; // since Linux 5.1
 
 const UDP_HLEN = 8;
 const VXLAN_HLEN = 8;
@@ -96,6 +96,8 @@ const SLOT_KEY = -64;
 const VTEP_KEY = -84;
 const ADDRESS = VTEP_KEY + 4; // a multiple of 8
 const IPV4_ADDRESS = ADDRESS + 12;
+const NEXT_VXLAN = -96;
+const VXLAN_AT = -100; // u32 where the VXLAN header is, in bytes from the context's start
 const MAPPED = 0xffff_0000; // of ::ffff:0:0/96: 00 00 ff ff
 
 const lookUp = (map: number, key: number): Line[] => [
@@ -121,6 +123,7 @@ const readAddress = (family: 4 | 6): Line[] => [
 
 /** From where r2 says. Too short a datagram leaves zeroes. */
 const readVxlan: readonly Line[] = [
+  storeRegister('u32', FP, VXLAN_AT, R2),
   copy(R1, R6),
   copy(R3, FP),
   add(R3, VXLAN),
@@ -230,6 +233,7 @@ const decide = (tables: EarlyDropTables, listener: number | null): Line[] => [
   label('refuse'),
   ...spare(tables),
   label('drop'),
+  ...keepUnlessAlike({ length: R9, header: VXLAN, headerAt: VXLAN_AT, next: NEXT_VXLAN }),
   ...count(tables.slots, listener),
   label('dropped'),
 ];

@@ -63,9 +63,13 @@ export const copy = (dst: Register, src: Register): Instruction => instruction(0
 export const set = (dst: Register, imm: number): Instruction => instruction(0xb7, dst, 0, 0, imm);
 export const add = (dst: Register, imm: number): Instruction => instruction(0x07, dst, 0, 0, imm);
 export const and = (dst: Register, imm: number): Instruction => instruction(0x57, dst, 0, 0, imm);
+/** `dst` = `dst` + `src`. */
+export const addRegister = (dst: Register, src: Register): Instruction => instruction(0x0f, dst, src, 0, 0);
 /** `dst` = `dst` xor `src`. */
 export const xor = (dst: Register, src: Register): Instruction => instruction(0xaf, dst, src, 0, 0);
 export const multiply = (dst: Register, imm: number): Instruction => instruction(0x27, dst, 0, 0, imm);
+/** `dst` = `dst` * `src`. */
+export const multiplyBy = (dst: Register, src: Register): Instruction => instruction(0x2f, dst, src, 0, 0);
 /** Zeroes come in from above. */
 export const shiftRight = (dst: Register, bits: number): Instruction => instruction(0x77, dst, 0, 0, bits);
 /** `dst` = what stands at `base` + `offset`, its upper bits zero. */
@@ -97,6 +101,11 @@ export const jumpIfLess = (dst: Register, imm: number, to: string): Instruction 
 /** Unsigned. */
 export const jumpUnlessLess = (dst: Register, imm: number, to: string): Instruction => ({
   ...instruction(0x35, dst, 0, 0, imm),
+  to,
+});
+/** Unsigned: if `dst` > `src`. */
+export const jumpIfMore = (dst: Register, src: Register, to: string): Instruction => ({
+  ...instruction(0x2d, dst, src, 0, 0),
   to,
 });
 export const jumpIfSame = (dst: Register, src: Register, to: string): Instruction => ({

@@ -1,0 +1,74 @@
+/**
+ * What the kernel has joined is datagrams of one flow, whatever is in them: a VTEP sends those of all its overlays by
+ * the same few ports. Who looks at the first VXLAN header has looked at all only if they are alike.
+ */
+import {
+  add,
+  addRegister,
+  call,
+  copy,
+  FP,
+  jumpIfLess,
+  jumpIfMore,
+  jumpUnlessLess,
+  jumpUnlessSame,
+  type Line,
+  label,
+  load,
+  multiplyBy,
+  R1,
+  R2,
+  R3,
+  R4,
+  R6,
+  R7,
+  type Register,
+  set,
+  storeRegister,
+} from './instructions.js';
+
+const SKB_LOAD_BYTES = 26;
+const VXLAN_HLEN = 8;
+
+// struct __sk_buff
+export const SKB_GSO_SEGS = 164; // since Linux 5.1; 0: nothing was joined
+const SKB_GSO_SIZE = 176; // since Linux 5.7
+
+/** Of one message: UDP_MAX_SEGMENTS of a sender on this host; what a network card brings is at most 64. */
+const JOINED_MAX = 128;
+
+/** Where on the stack: the first header, u32 where that is from the start of the context, and room for another. */
+interface Stack {
+  readonly header: number;
+  readonly headerAt: number;
+  readonly next: number;
+}
+
+/**
+ * Jumps to 'keep' unless all VXLAN headers are the same. `length`: bytes behind the UDP header. r6 is the context; r7
+ * is used. A super-frame behind one VXLAN header is longer than its segments are together, most often.
+ */
+export const keepUnlessAlike = ({ length, header, headerAt, next }: Stack & { length: Register }): Line[] => [
+  load('u32', R7, R6, SKB_GSO_SEGS),
+  load('u32', R1, R6, SKB_GSO_SIZE),
+  multiplyBy(R1, R7),
+  jumpIfMore(length, R1, 'alike'),
+  ...Array.from({ length: JOINED_MAX - 1 }).flatMap(() => [
+    jumpIfLess(R7, 2, 'alike'),
+    add(R7, -1),
+    load('u32', R2, FP, headerAt),
+    load('u32', R1, R6, SKB_GSO_SIZE),
+    addRegister(R2, R1),
+    storeRegister('u32', FP, headerAt, R2),
+    copy(R1, R6),
+    copy(R3, FP),
+    add(R3, next),
+    set(R4, VXLAN_HLEN),
+    call(SKB_LOAD_BYTES),
+    load('u64', R1, FP, next),
+    load('u64', R2, FP, header),
+    jumpUnlessSame(R1, R2, 'keep'),
+  ]),
+  jumpUnlessLess(R7, 2, 'keep'),
+  label('alike'),
+];
