@@ -10,6 +10,7 @@
 // A full ring costs a frame no time: it is not mirrored, which is counted for the captures that wanted it.
 
 import {
+  CAPTURES_MAX,
   CAPTURE_FILTERS,
   CAPTURE_CAPACITY,
   CAP_BYTES,
@@ -86,6 +87,12 @@ export function captures(): u32 {
 @inline
 export function isCapturing(): bool {
   return captures() != 0;
+}
+
+/** Whether the frames are those of a trace (src/datapath/tracer.ts), which go nowhere. */
+@inline
+export function isTracing(): bool {
+  return captures() >> CAPTURES_MAX != 0;
 }
 
 // A new instance takes over this worker's memory: what was reserved never was.

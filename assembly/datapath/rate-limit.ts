@@ -11,14 +11,16 @@ import {
 } from '../layout';
 import { limitsAt } from '../table/records';
 import { ethDst, isMulticast } from '../wire/ethernet';
+import { isTracing } from './capture';
 import { Frame } from './frame';
 import { w } from './worker';
 
 const SECOND: u64 = 1_000_000_000;
 const UNIT_SHIFT: u64 = 4; // sixteenths
 
-/** Why a frame of the VNIC is too much now. If it is not, it is counted. */
+/** Why a frame of the VNIC is too much now. If it is not, it is counted. That of a trace is neither. */
 export function limit(frame: Frame, vnic: u32): Drop {
+  if (isTracing()) return Drop.none;
   const buckets = limitsAt(vnic);
   const isGroup = isMulticast(ethDst(frame.start));
   const now = (load<u64>(w(), W_CLOCK) * SECOND + load<u64>(w(), W_CLOCK + 8)) << UNIT_SHIFT;

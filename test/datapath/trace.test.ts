@@ -27,7 +27,8 @@ import {
 import type { CapturedFrame } from '../../src/datapath/capture-types.js';
 import { Captures } from '../../src/datapath/captures.js';
 import { Tracer } from '../../src/datapath/tracer.js';
-import { BUILDS, Core } from '../support/core.js';
+import { UNLIMITED } from '../../src/rate-limits.js';
+import { BUILDS, type Build, Core } from '../support/core.js';
 import { arp, BROADCAST, datagram, frame } from '../support/frames.js';
 import { A, ALL, B, FAR, NOBODY, PEER } from './capture-testbed.js';
 
@@ -73,8 +74,7 @@ for (const build of BUILDS) {
           core.remote(index, FAR, { ip: PEER, port: 4789 });
           core.put(index, NOBODY, { kind: 'drop', reason: 'no_such_mac' });
           core.fdb.putVtep(index, PEER, core.nowMs);
-          const wasm = new WebAssembly.Module(readFileSync(new URL(`../../../build/${build}.wasm`, import.meta.url)));
-          const tracer = new Tracer(wasm, core.memory, core.views, 1);
+          const tracer = new Tracer(wasmOf(build), core.memory, core.views, 1);
           const captures = new Captures(core.module, core.views, 1, async () => {});
           for (const { from, source, destination, tags, etherType, size } of all) {
             const payload = Buffer.concat([arp(1, source, '10.1.0.1', '10.1.0.9'), Buffer.alloc(size)]).subarray(
@@ -103,8 +103,27 @@ for (const build of BUILDS) {
         { numRuns: FRAMES / 25 },
       );
     });
+
+    test('a VNIC that has sent all that it may is traced as before, and may send no less', () => {
+      const core = new Core(build);
+      const index = core.overlay({ lookup: false });
+      const vnic = core.vnic(index, A);
+      core.remote(index, FAR, { ip: PEER, port: 4789 });
+      core.tables.setVnicLimits(vnic, { ...UNLIMITED, ratePps: 1 });
+      const tracer = new Tracer(wasmOf(build), core.memory, core.views, 1);
+      const sent = frame(FAR, A);
+      const left = 256; // may come at once
+      const [before] = tracer.trace(index, { vnic }, sent, BigInt(core.nowMs) * 1_000_000n).frames;
+      assert.equal(core.encap(vnic, Array(left + 1).fill(sent)).length, left);
+      assert.deepEqual(core.counters.drops(), { rate_limited: 1 });
+      const [after] = tracer.trace(index, { vnic }, sent, BigInt(core.nowMs) * 1_000_000n).frames;
+      assert.deepEqual([before!.verdict, after!.verdict], ['listed', 'listed']);
+    });
   });
 }
+
+const wasmOf = (build: Build) =>
+  new WebAssembly.Module(readFileSync(new URL(`../../../build/${build}.wasm`, import.meta.url)));
 
 /** Of what a frame changes: the FDB with its stamps, and the worker's books, ring and notes. */
 function digest({ views }: Core): string {
