@@ -6,6 +6,7 @@ import { wantedBy } from './datapath/capture-filter';
 import { bookLost } from './datapath/counters';
 import { abandonHeld, heldFrames } from './datapath/hold';
 import { replicationStart } from './datapath/replicate';
+import { sourceCheckStart } from './datapath/source-check';
 import { beginPass, w, workerAttach } from './datapath/worker';
 import { intakeStart } from './engine/intake';
 import { receiveStart } from './engine/mmsg/receive';
@@ -61,6 +62,7 @@ export function startWorker(index: u32): void {
   ringRelease(w() + W_INJECT_RING);
   captureStart();
   abandonHeld();
+  sourceCheckStart();
   replicationStart();
   abandonCompletions();
   bookLost();

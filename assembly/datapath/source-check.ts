@@ -14,6 +14,7 @@
 import {
   ADMITTED_BITS,
   ADMITTED_SIZE,
+  ADMITTED_SLOTS,
   Drop,
   EP_SOCKADDR,
   FDB_FLAG_LEARNED,
@@ -76,6 +77,11 @@ let low: u64 = 0;
 let call: u32 = 0; // how often checkSources was called: who was admitted before that has to be looked up again
 let other: u64 = 0; // the FDB key that step 1 looked up last, of no VNIC, and in which pass: frames come in runs
 let pass: u32 = 0;
+
+// A new instance takes over this worker's memory, and counts its calls anew: those that are noted are not its own.
+export function sourceCheckStart(): void {
+  memory.fill(w() + W_ADMITTED, 0, ADMITTED_SLOTS * ADMITTED_SIZE);
+}
 
 // The next datagrams are of an overlay with these flags. To be called once a pass at least: the host may have changed
 // what it knows.

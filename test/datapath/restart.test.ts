@@ -1,6 +1,7 @@
 // A worker's instance that starts again over the memory of one that trapped: nothing twice, nothing uncounted.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import {
   FLOOD_LIST_SIZE,
@@ -14,8 +15,9 @@ import {
   W_HELD_ARENAS,
   WORKERS_BASE,
 } from '../../assembly/layout.js';
+import { instantiate } from '../../src/datapath/module.js';
 import { BUILDS, type Build, Core } from '../support/core.js';
-import { frame } from '../support/frames.js';
+import { datagram, frame } from '../support/frames.js';
 
 const A = 'de:ad:be:ef:00:00';
 const FAR = 'de:ad:be:ef:00:02';
@@ -91,5 +93,21 @@ for (const build of BUILDS) {
     assert.deepEqual(core.counters.drops(), { drop_entry: 2, worker_restarted: 1 });
     core.checkBooks();
     assert.deepEqual(core.turn(), []);
+  });
+
+  test(`${build}: who was let in before is looked for anew, as another overlay may ask now`, () => {
+    const core = new Core(build);
+    const [first, second] = [23, 24].map((vni) => core.overlay({ vni, sourceCheck: 'vtep', lookup: false }));
+    for (const overlay of [first!, second!]) core.vnic(overlay, A);
+    core.fdb.putVtep(first!, '10.0.0.1', core.nowMs);
+    const receive = (vni: number) => core.decap([datagram(vni, frame(A, FAR))], { from: '10.0.0.1' });
+    assert.equal(receive(23).length, 1);
+    const file = readFileSync(new URL(`../../../build/${build}.wasm`, import.meta.url));
+    const module = instantiate(new WebAssembly.Module(file), core.memory);
+    module.startWorker(0);
+    Object.assign(core, { module });
+    assert.deepEqual(receive(24), []);
+    assert.deepEqual(core.counters.drops(), { source_unknown: 1 });
+    core.checkBooks();
   });
 }
