@@ -63,7 +63,6 @@ export function uringAttach(
   cqes = cqesAt;
 }
 
-
 // Submissions that may be queued before the kernel takes some.
 @inline
 export function sqRoom(): u32 {

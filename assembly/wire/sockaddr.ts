@@ -34,13 +34,13 @@ export function sockaddrLow(sockaddr: usize): u64 {
   return load<u64>(sockaddr, IPV6_ADDRESS + 8);
 }
 
-// Its family and IPv4 address, without the port; of an IPv6 address, family and flow.
 /** Whether two have the same IP address, whatever their ports. */
 @inline
 export function sockaddrIsSameHost(a: usize, b: usize): bool {
   return sockaddrHigh(a) == sockaddrHigh(b) && sockaddrLow(a) == sockaddrLow(b);
 }
 
+// Its family and IPv4 address, without the port; of an IPv6 address, family and flow.
 @inline
 export function sockaddrStart(sockaddr: usize): u64 {
   return load<u64>(sockaddr) & WITHOUT_PORT;
