@@ -31,7 +31,7 @@ import type {
 } from '../control/protocol.js';
 import { TARGETS_DEFAULT } from '../control/protocol.js';
 import type { Datapath } from '../datapath/datapath.js';
-import { beingReplaced, daemonEnding, successorFailed } from '../errors.js';
+import { daemonEnding } from '../errors.js';
 import { plugins } from '../search/registry.js';
 import { version } from '../version.js';
 import { CaptureService } from './capture/service.js';
@@ -54,7 +54,7 @@ import { release } from './config-file/apply.js';
 import type { ConfigFile } from './config-file/config-file.js';
 import type { EventLog } from './events/event-log.js';
 import { Handover, recallLearned } from './handover/handover.js';
-import { startSuccessor } from './handover/successor.js';
+import { Successor } from './handover/successor.js';
 import { Inheritance } from './inheritance.js';
 import type { DaemonLog } from './log.js';
 import type { Overlay } from './overlay/overlay.js';
@@ -106,6 +106,7 @@ export class Daemon implements Controller {
   readonly #configFile: ConfigFile | null;
   readonly #clockwork: Clockwork;
   readonly #handover: Handover;
+  readonly #successor: Successor;
   readonly #engineReason: string;
   readonly #onReload: () => () => void;
   #isEnding = false;
@@ -120,6 +121,7 @@ export class Daemon implements Controller {
     const isEnding = () => this.#isEnding || this.#handover.isBegun;
     this.#registry = emptyRegistry({ datapath, network, border, earlyDrop, state, log, now, isEnding, inheritance });
     this.#handover = new Handover(this.#registry, options.claim ?? UNCLAIMED);
+    this.#successor = new Successor(this.#handover, this.#registry);
     this.#startedAtMs = now();
     this.#configFile = configFile;
     this.#engineReason = options.engineReason ?? '';
@@ -173,11 +175,7 @@ export class Daemon implements Controller {
 
   /** Resolves when the daemon that is installed now has begun to take the place of this one. */
   async replace(): Promise<SuccessorView> {
-    if (this.#handover.isBegun) throw beingReplaced();
-    const { pid, ended } = await startSuccessor();
-    const how = await Promise.race([this.#handover.begunBy(pid), ended]);
-    if (how !== undefined) throw successorFailed(how);
-    return { pid };
+    return { pid: await this.#successor.start() };
   }
 
   /** Resolves with the pid of who has taken the place of this one, which then is to {@link drain} and to stop. */

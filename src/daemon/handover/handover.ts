@@ -12,6 +12,8 @@ import type { StateClaim } from '../state/lock.js';
 
 /** The other daemon claims the state directory within this time, or has gone. */
 const CLAIM_WITHIN_MS = 5000;
+/** pid_namespaces(7): with it the kernel ends every process of its namespace. */
+const INIT = 1;
 /** Learned MACs that are handed over, of all overlays: a few megabytes of text. The others are learned anew. */
 const LEARNED_MAX = 65_536;
 
@@ -39,6 +41,13 @@ export class Handover {
     return this.#state !== 'none';
   }
 
+  /** Throws when no other daemon can begin now. */
+  check(): void {
+    if (this.isBegun) throw beingReplaced();
+    if (process.pid === INIT)
+      throw handoverRefused('it is process 1 of its container, which ends with it: start one of the new version');
+  }
+
   /** Resolves when the daemon of this pid, and no other, begins to take over. */
   begunBy(pid: number): Promise<void> {
     return new Promise((resolve) => {
@@ -52,6 +61,7 @@ export class Handover {
   /** To be run as a command: afterwards there are none, until {@link tick} finds the other one gone. */
   async begin({ pid, workers }: HandoverRequest): Promise<HandoverView> {
     const { datapath, serial, sockets, vnics, memory, log, now } = this.#registry;
+    this.check();
     if (workers !== datapath.workers) {
       throw handoverRefused(
         `it has ${datapath.workers} workers, each with its own queues, and the other one ${workers}`,
