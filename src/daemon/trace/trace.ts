@@ -10,8 +10,8 @@ import { DROP_TEXT } from '../../datapath/drops.js';
 import type { Trace } from '../../datapath/tracer.js';
 import type { DropReason, MissUpcall, ProxyUpcall } from '../../datapath/types.js';
 import { badTrace, messageOf } from '../../errors.js';
-import type { Target } from '../../search/api.js';
-import type { Askable } from '../../search/host/types.js';
+import type { Owner, Target } from '../../search/api.js';
+import { type Askable, PluginFault } from '../../search/host/types.js';
 import { Names } from '../capture/names.js';
 import { overlayOf, type Registry } from '../commands/registry.js';
 import { cachedLookupView } from '../commands/views.js';
@@ -105,13 +105,23 @@ class Tracing {
     const ip = parseIp(text);
     if (ip === null) throw badTrace(`not an IP address: ${text}`);
     const isIpv4 = !ip.includes(':');
-    const owner = await this.#asked((plugin) => (isIpv4 ? plugin.arp(ip, 0) : plugin.ndp(ip, 0)));
+    const owner = await this.#ownerOf(ip);
     if (owner === null) throw badTrace(`the search plugin does not know who has ${ip}: trace --arp, --ns or --to MAC`);
     const own = vnic.identity.addresses
       .map((each) => each.split('/')[0]!)
       .find((each) => each.includes(':') !== isIpv4);
     this.#steps.push({ step: 'address', says: `${ip} is at ${owner.mac}: search plugin ${this.#plugin()} says so` });
     return echo(vnic.mac, own ?? (isIpv4 ? '0.0.0.0' : '::'), owner.mac, ip);
+  }
+
+  /** null: the plugin knows nobody. */
+  async #ownerOf(ip: string): Promise<Owner | null> {
+    try {
+      return await this.#asked((plugin) => (ip.includes(':') ? plugin.ndp(ip, 0) : plugin.arp(ip, 0)));
+    } catch (thrown) {
+      if (!(thrown instanceof PluginFault)) throw thrown;
+      throw badTrace(`nobody says who has ${ip}, trace --to MAC: ${thrown.message}`);
+    }
   }
 
   #plugin(): string {
