@@ -26,12 +26,13 @@ export function parseCapabilities(text: string): string[] {
 
 /**
  * Comes back when this process is who it is to be. `user`: name or number. `capabilities`: what it keeps, null: as much
- * of {@link KEPT} as this process has. Throws when it cannot be, with what would be right.
+ * of {@link KEPT} as this process has. `paths`: whose directories are made for that user; null: it needs none. Throws
+ * when it cannot be, with what would be right.
  */
 export function becomeUser(
   user: string,
   capabilities: readonly string[] | null,
-  { stateDir, socket }: { readonly stateDir: string; readonly socket: string },
+  paths: { readonly stateDir: string; readonly socket: string } | null,
 ): void {
   const wanted = userOf(user);
   if (wanted.uid === 0) throw userNotToBeHad(user, 'root may do everything; name a user of its own');
@@ -41,21 +42,34 @@ export function becomeUser(
   const here = effectiveCapabilities().map(shortName);
   const missing = capabilities?.find((name) => !here.includes(name));
   if (missing !== undefined) throw userNotToBeHad(user, `--capabilities: this process lacks ${missing} itself`);
-  const directories = [
-    { path: stateDir, mode: 0o700 },
-    { path: dirname(socket), mode: 0o755 },
-  ].filter(({ path }) => !isTheirs(path, user, wanted));
-  for (const { path, mode } of directories) make(path, mode, wanted);
+  const needed = paths === null ? [] : directoriesOf(paths);
+  const absent = needed.filter((each) => !isTheirs(each, user, wanted));
+  for (const { path, mode } of absent) make(path, mode, wanted);
   become(wanted, capabilities ?? KEPT.filter((name) => here.includes(name)));
 }
 
+interface Directory {
+  /** By which it may be another. */
+  readonly option: string;
+  readonly path: string;
+  readonly mode: number;
+}
+
+function directoriesOf({ stateDir, socket }: { readonly stateDir: string; readonly socket: string }): Directory[] {
+  return [
+    { option: '--state-dir', path: stateDir, mode: 0o700 },
+    { option: '--socket', path: dirname(socket), mode: 0o755 },
+  ];
+}
+
 /** False: it is missing. Throws when it is there and somebody else's: it is the operator's to give. */
-function isTheirs(directory: string, user: string, { uid, gid }: User): boolean {
-  const there = statSync(directory, { throwIfNoEntry: false });
+function isTheirs({ option, path }: Directory, user: string, { uid, gid }: User): boolean {
+  const there = statSync(path, { throwIfNoEntry: false });
   if (there === undefined) return false;
   const isEverybodys = (there.mode & 0o1002) === 0o1002;
   if (there.uid === uid || isEverybodys) return true;
-  throw userNotToBeHad(user, `${directory} belongs to user ${there.uid}: chown -R ${uid}:${gid} ${directory}`);
+  const mend = `chown -R ${uid}:${gid} ${path} if it is vxlane's alone, else give another ${option}`;
+  throw userNotToBeHad(user, `${path} belongs to user ${there.uid}: ${mend}`);
 }
 
 function make(directory: string, mode: number, { uid, gid }: User): void {

@@ -2,7 +2,17 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -45,7 +55,8 @@ describe('--user', { skip: needsRoot() }, () => {
   const socket = () => join(directory, 'run', 'vxlane.sock');
 
   function start(user: string, ...more: string[]): { child: ChildProcess; said: () => string } {
-    const options = ['--socket', socket(), '--state-dir', stateDir(), '--user', user, ...more];
+    const unless = (option: string, value: string) => (more.includes(option) ? [] : [option, value]);
+    const options = [...unless('--socket', socket()), ...unless('--state-dir', stateDir()), '--user', user, ...more];
     const argv = [process.execPath, VXLANE, 'daemon', ...options];
     const tun = ['unshare', '-m', 'sh', '-c', WITH_TUN, join(directory, 'dev')];
     const child = spawn('ip', ['netns', 'exec', netns.name, ...tun, ...argv], { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -115,10 +126,21 @@ describe('--user', { skip: needsRoot() }, () => {
     }
   });
 
+  it('makes nothing to check a configuration', async () => {
+    const config = join(directory, 'vxlane.yaml');
+    writeFileSync(config, 'overlays: {}\n', { mode: 0o644 });
+    const own = join(directory, 'unmade');
+    const { child, said } = start(String(USER), '--check', '--config', config, '--state-dir', own);
+    await once(child, 'close');
+    assert.match(said(), /is right: overlays: 0/);
+    assert.equal(existsSync(own), false);
+  });
+
   const refusals: [reason: RegExp, user: string, ...more: string[]][] = [
     [/no such user: no-such-user; --user wants one of "getent passwd", or a number/, 'no-such-user'],
     [/--user root: root may do everything; name a user of its own/, 'root'],
     [/--user 54322: \S+\/lib\/vxlane belongs to user 54321: chown -R 54322:54322 \S+\/lib\/vxlane/, '54322'],
+    [/: \/etc belongs to user 0: chown .* alone, else give another --socket$/m, '54321', '--socket', '/etc/x.sock'],
     [
       /bad capabilities "net_admin,everything": expected some of chown,/,
       '54321',

@@ -127,7 +127,7 @@ export const daemon = defineCommand({
       // Before what the daemon is made of is loaded: that is done again by what this process becomes.
       const { becomeUser, parseCapabilities } = await import('../../daemon/user.js');
       const capabilities = args.capabilities === undefined ? null : parseCapabilities(args.capabilities);
-      becomeUser(args.user, capabilities, { stateDir: args['state-dir'], socket });
+      becomeUser(args.user, capabilities, args.check ? null : { stateDir: args['state-dir'], socket });
     }
     if (args.deep && !args.check) throw optionMissing('check', '--check --deep --config FILE');
     const { checkConfiguration, runDaemon } = await import('../../daemon/main.js');
