@@ -21,7 +21,8 @@ describe('what cannot be loaded', { skip: needsRoot() }, () => {
     fixture = new Fixture();
     await fixture.start();
     await fixture.daemon.createOverlay(fixture.overlay());
-    vnic = (await fixture.daemon.createVnic(fixture.vnic())).name;
+    const guarded = { ratePps: 1000, protection: ['restricted'] };
+    vnic = (await fixture.daemon.createVnic(fixture.vnic(guarded))).name;
   });
   afterEach(() => fixture.end());
 
@@ -58,6 +59,7 @@ describe('what cannot be loaded', { skip: needsRoot() }, () => {
     assert.deepEqual(fixture.daemon.overlay('overlay0'), overlay);
     const [shown] = fixture.daemon.vnics();
     assert.deepEqual([shown?.mac, shown?.overlay, shown?.state], [MAC, 'overlay0', why('vnics', vnic)]);
+    assert.deepEqual([shown?.rateBps, shown?.ratePps, shown?.protection], [null, 1000, ['restricted']]);
     const status = fixture.daemon.status();
     assert.deepEqual([status.overlays[0]?.state, status.overlays[0]?.details], ['unloaded', overlay?.details]);
     assert.deepEqual(

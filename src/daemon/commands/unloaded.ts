@@ -1,6 +1,5 @@
 /** What is shown of objects that are kept and not loaded: that, why, and what their files say that can be read. */
 import type { OverlayStatus, OverlayView, PropertyView, VnicView } from '../../control/protocol.js';
-import { UNLIMITED } from '../../rate-limits.js';
 import type { State, Unloaded } from '../state/store.js';
 
 export function unloadedOverlays({ overlays }: State): OverlayView[] {
@@ -27,9 +26,10 @@ export function unloadedVnics({ vnics }: State): VnicView[] {
   return [...vnics.unloaded.values()].map((unloaded) => {
     const { name, overlay = '', mac = '', netns = null, allowAnyMac = false } = unloaded;
     const { addresses = [], protection = [], allowedIps = [] } = unloaded;
-    const lists = { addresses, protection, allowedIps, ...UNLIMITED };
+    const { rateBps = null, ratePps = null, stormPps = null } = unloaded;
+    const changeable = { addresses, protection, allowedIps, rateBps, ratePps, stormPps };
     const nothing = { interface: null, mtu: 0, temporary: false, declared: null };
-    return { name, overlay, mac, netns, allowAnyMac, ...lists, state: whyOf(unloaded), ...nothing };
+    return { name, overlay, mac, netns, allowAnyMac, ...changeable, state: whyOf(unloaded), ...nothing };
   });
 }
 

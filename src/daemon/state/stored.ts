@@ -69,6 +69,9 @@ const Facts = z
     addresses: z.array(z.string()).optional().catch(undefined),
     protection: z.array(z.string()).optional().catch(undefined),
     allowedIps: z.array(z.string()).optional().catch(undefined),
+    rateBps: z.number().nullish().catch(undefined),
+    ratePps: z.number().nullish().catch(undefined),
+    stormPps: z.number().nullish().catch(undefined),
   })
   .catch({});
 export type Facts = z.infer<typeof Facts>;
