@@ -57,7 +57,10 @@ function operationOf(name: RouteName, schemas: Components): Json {
 
 /** Not one of the routes: what it answers goes on for as long as its client likes. */
 function captureOperation(schemas: Components): Json {
-  const refuses = ['bad_ip', 'bad_reason', 'no_such_overlay', 'no_such_vnic', 'too_many_captures', 'vnic_not_up'];
+  const refuses = [
+    ...['bad_ip', 'bad_reason', 'no_such_overlay', 'not_loaded', 'overlay_not_up'],
+    ...['no_such_vnic', 'vnic_not_up', 'too_many_captures'],
+  ];
   return {
     operationId: 'capture',
     summary: 'Frames as they pass, as a pcapng file that goes on until its client leaves or ends it.',

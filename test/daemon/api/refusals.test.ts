@@ -4,6 +4,8 @@ import { createSocket } from 'node:dgram';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { followCapture } from '../../../src/control/follow-capture.js';
+import type { CaptureRequest } from '../../../src/control/protocol.js';
 import { sendRequest } from '../../../src/control/request.js';
 import { ROUTES, type RouteName } from '../../../src/control/routes.js';
 import { uniqueName } from '../../support/netns.js';
@@ -170,6 +172,18 @@ const PROVOKED: Provoked = {
   },
 };
 
+/** Of what may be captured. */
+const CAPTURES: Record<string, Partial<CaptureRequest>> = {
+  bad_ip: { ip: '10.0.0.0/8' },
+  bad_reason: { reasons: ['nix'] },
+  no_such_overlay: { overlay: 'nix' },
+  not_loaded: { overlay: 'unloaded0' },
+  overlay_not_up: { overlay: 'down0' },
+  no_such_vnic: { vnic: 'nix' },
+};
+
+const statusOf = (code: string) => (code.startsWith('bad_') ? 400 : code.startsWith('no_such_') ? 404 : 409);
+
 /** As a client sees it that knows of no codes. */
 async function statusOfRaw(socket: string, method: string, path: string): Promise<number> {
   const { request } = await import('node:http');
@@ -198,6 +212,14 @@ describe('refusals of the control API', { skip: needsRoot() }, () => {
   });
   after(() => rig.end());
 
+  const { responses } = document.paths['/v1/captures'].post;
+  for (const [code, asked] of Object.entries(CAPTURES)) {
+    it(`capture: ${code}`, async () => {
+      await assert.rejects(followCapture(rig.socket, asked), { code });
+      assert.match(responses[statusOf(code)].description, new RegExp(`\`${code}\``));
+    });
+  }
+
   for (const [name, cases] of Object.entries(PROVOKED) as [RouteName, Provoked[RouteName]][]) {
     const { method, path } = ROUTES[name];
     const documented = document.paths[path.replaceAll(/:(\w+)/g, '{$1}')][method.toLowerCase()].responses;
@@ -215,8 +237,7 @@ describe('refusals of the control API', { skip: needsRoot() }, () => {
     for (const [code, provoke] of Object.entries(cases) as [string, (rig: ApiRig) => Promise<unknown>][]) {
       it(`${name}: ${code}`, async () => {
         await assert.rejects(provoke(rig), { code });
-        const status = code.startsWith('bad_') ? 400 : code.startsWith('no_such_') ? 404 : 409;
-        assert.match(documented[status].description, new RegExp(`\`${code}\``));
+        assert.match(documented[statusOf(code)].description, new RegExp(`\`${code}\``));
       });
     }
   }

@@ -84,6 +84,7 @@ export class ApiRig {
       controller: daemon,
       probes: daemon.probes,
       events: daemon.eventLog,
+      captures: daemon.captures,
       log,
     });
     this.#end = async () => {
