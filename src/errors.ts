@@ -585,11 +585,9 @@ export const allowedIpsFull = (vnic: string, family: number, count: number, max:
     `VNIC ${vnic} would be allowed ${count} IPv${family} addresses and prefixes: expected at most ${max}`,
   );
 
-export const badRateLimit = (limit: string, value: number, min: number, max: number) =>
-  new VxlaneError(
-    'bad_rate_limit',
-    `bad ${limit}${Number.isNaN(value) ? '' : ` ${value}`}: expected a whole number from ${min} to ${max}, or as 100M`,
-  );
+/** `given`: as it was said. */
+export const badRateLimit = (limit: string, given: string, min: number, max: number) =>
+  new VxlaneError('bad_rate_limit', `bad ${limit} ${given}: expected a whole number from ${min} to ${max}, or as 100M`);
 
 /** `protection` keeps a VNIC at its MAC. */
 export const macIsProtected = (mac: string) =>

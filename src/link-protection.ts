@@ -16,7 +16,7 @@ export const PROTECTIONS = ['mac-nospoof', 'ip-nospoof', 'dhcp-nospoof', 'ra-gua
 export type Protection = (typeof PROTECTIONS)[number];
 
 /** Allowed prefixes of one address family; what the datapath has room for. */
-export const ALLOWED_IPS_MAX = 32;
+const ALLOWED_IPS_MAX = 32;
 
 export interface LinkProtection {
   /** In the order of {@link PROTECTIONS}; none: the VNIC is not protected. */

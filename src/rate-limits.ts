@@ -15,7 +15,7 @@ export type RateLimit = keyof RateLimits;
 export const UNLIMITED: RateLimits = { rateBps: null, ratePps: null, stormPps: null };
 
 /** Inclusive. */
-export const LIMIT_RANGES: Readonly<Record<RateLimit, readonly [min: number, max: number]>> = {
+const LIMIT_RANGES: Readonly<Record<RateLimit, readonly [min: number, max: number]>> = {
   rateBps: [8000, 1e12],
   ratePps: [1, 1e9],
   stormPps: [1, 1e9],
@@ -29,13 +29,14 @@ export function rateLimit(limit: RateLimit, text: string): number | null {
   const [, digits = '', factor = ''] = /^(\d{1,15}(?:\.\d{1,9})?)([kMGT]?)$/.exec(text) ?? [];
   const value = Number(digits || Number.NaN) * FACTORS[factor]!;
   const whole = Math.round(value);
-  return checkedLimit(limit, Math.abs(value - whole) < 1e-3 ? whole : value); // 1.1k is no float that is whole
+  const isWhole = Math.abs(value - whole) < 1e-3; // 1.1k is no float that is whole
+  return checkedLimit(limit, isWhole ? whole : value, JSON.stringify(text));
 }
 
-/** Throws when it is not in the range of that limit. */
-export function checkedLimit(limit: RateLimit, value: number): number {
+/** Throws when it is not in the range of that limit. `given`: as it was said. */
+function checkedLimit(limit: RateLimit, value: number, given: string): number {
   const [min, max] = LIMIT_RANGES[limit];
-  if (!Number.isInteger(value) || value < min || value > max) throw badRateLimit(limit, value, min, max);
+  if (!Number.isInteger(value) || value < min || value > max) throw badRateLimit(limit, given, min, max);
   return value;
 }
 
@@ -43,7 +44,7 @@ export function checkedLimit(limit: RateLimit, value: number): number {
 export function checkLimits(limits: { readonly [L in RateLimit]?: number | null | undefined }): RateLimits {
   const checked = (limit: RateLimit) => {
     const value = limits[limit] ?? null;
-    return value === null ? null : checkedLimit(limit, value);
+    return value === null ? null : checkedLimit(limit, value, String(value));
   };
   return { rateBps: checked('rateBps'), ratePps: checked('ratePps'), stormPps: checked('stormPps') };
 }

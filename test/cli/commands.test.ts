@@ -207,7 +207,7 @@ describe('VNICs, lookups, refusals', { concurrency: 3 }, () => {
     assert.deepEqual(limits(), [null, 20_000, null]);
     const { status: refused, stderr } = await modify('--rate-bps fast');
     assert.equal(refused, 1);
-    assert.match(stderr, /bad rateBps: expected a whole number/);
+    assert.match(stderr, /bad rateBps "fast": expected a whole number/);
   });
 
   test('lookup says in a sentence what happens and who says so', async () => {
