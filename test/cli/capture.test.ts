@@ -23,6 +23,12 @@ test('bytes are not for a terminal', async () => {
   assert.match(said, /^vxlane: a capture is not for a terminal: pipe it, name a file, or leave -w out/);
 });
 
+test('a file has no lines of JSON', async () => {
+  const { status, said } = await typed('--json', '-w', '/nowhere/x.pcapng');
+  assert.equal(status, 2);
+  assert.match(said, /options --json and -w\/--write exclude each other: give one of them/);
+});
+
 test('without a daemon it says so, and leaves a file as it is', async () => {
   const directory = openDirectory('capture');
   const file = join(directory, 'x.pcapng');

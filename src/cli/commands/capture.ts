@@ -2,7 +2,7 @@ import type { WriteStream } from 'node:fs';
 import { parseMac } from '../../address.js';
 import { type FollowedCapture, followCapture } from '../../control/follow-capture.js';
 import { SNAP_LENGTH_MAX, SNAP_LENGTH_MIN } from '../../control/snap-length.js';
-import { captureToTerminal, macBad } from '../../errors.js';
+import { captureToTerminal, macBad, optionsExclusive } from '../../errors.js';
 import { type Packet, PcapngReader } from '../../pcapng/read.js';
 import { CaptureFile, openCaptureFile, STDOUT } from '../capture-file.js';
 import { jsonOf, lineOf } from '../capture-lines.js';
@@ -69,6 +69,7 @@ export const capture = defineCommand({
   async run({ write, json, mac: macText, ...args }, context) {
     const mac = macText === undefined ? undefined : parseMac(macText);
     if (mac === null) throw macBad(macText!);
+    if (json && write !== undefined) throw optionsExclusive(['--json', '-w/--write']);
     if (write === STDOUT && context.isTerminal) throw captureToTerminal();
     const { overlay, vnic, ip, dropped, reason: reasons, snaplen: snapLength, count } = args;
     const asked = { overlay, vnic, mac, ip, dropped, reasons, snapLength, count };
