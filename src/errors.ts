@@ -337,6 +337,12 @@ export const daemonBacklogFull = (socket: string) =>
     `the vxlane daemon on ${socket} does not accept connections, and no more can wait: see its log, or try again`,
   );
 
+export const daemonTurnsAway = (socket: string) =>
+  new VxlaneError(
+    'daemon_failed',
+    `the vxlane daemon on ${socket} closes connections before it reads a request: see its log, or try again`,
+  );
+
 /** What a client hears of a bug; the daemon's log has the stack. */
 export const internalError = () =>
   new VxlaneError('internal_error', 'the daemon failed on this request (a bug); its log has the details');

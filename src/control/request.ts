@@ -7,6 +7,7 @@ import {
   daemonFailed,
   daemonNotPermitted,
   daemonSilent,
+  daemonTurnsAway,
   VxlaneError,
 } from '../errors.js';
 
@@ -75,7 +76,7 @@ async function exchange(options: ControlRequest, isStream: boolean): Promise<Rep
     const leftMs = deadlineMs - performance.now();
     const isLast = leftMs < RETRY_MOST_MS;
     const reply = await attempt(options, isStream, leftMs).catch((error) => {
-      if (isLast || !isBacklogFull(error)) throw explain(error, options.socket);
+      if (isLast || !isUnread(error)) throw explain(error, options.socket);
       return null;
     });
     if (reply !== null && (reply.status !== BUSY || isLast)) return reply;
@@ -117,9 +118,23 @@ async function readText(response: IncomingMessage): Promise<string> {
   return parts.join('');
 }
 
-/** unix(7): connect() to a listener that has not accepted as many as it lets wait. Nothing was sent. */
+/** The daemon has not read the request whole, so it has done nothing of it. */
+function isUnread(error: NodeJS.ErrnoException): boolean {
+  return isBacklogFull(error) || isTurnedAway(error);
+}
+
+/** unix(7): connect() to a listener that has not accepted as many as it lets wait. */
 function isBacklogFull({ code }: NodeJS.ErrnoException): boolean {
   return code === 'EAGAIN';
+}
+
+/**
+ * unix(7): the other end closed the connection before the request was written (EPIPE), or before it was read
+ * (ECONNRESET). A daemon that serves as many as it can does so, and what it said first may be lost with the connection.
+ * Where Node itself found that no reply came, which may be in the middle of a command, no system call is named.
+ */
+function isTurnedAway({ code, syscall }: NodeJS.ErrnoException): boolean {
+  return code === 'EPIPE' || (code === 'ECONNRESET' && syscall !== undefined);
 }
 
 /** What went wrong with a request, in words. */
@@ -128,5 +143,6 @@ function explain(error: NodeJS.ErrnoException, socket: string): VxlaneError {
   if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT' || error.code === 'ENOTDIR') return daemonAbsent(socket);
   if (error.code === 'EACCES' || error.code === 'EPERM') return daemonNotPermitted(socket);
   if (isBacklogFull(error)) return daemonBacklogFull(socket);
+  if (isTurnedAway(error)) return daemonTurnsAway(socket);
   return daemonFailed(socket, error);
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -224,5 +225,30 @@ test('a client waits for a daemon that has more connections to accept than Linux
   } finally {
     for (const each of waiting) each.destroy();
     daemon.kill('SIGKILL');
+  }
+});
+
+test('a client tries again where the daemon closes the connection before it has read the request', async () => {
+  const socket = join(directory, 'closing.sock');
+  let left = 4;
+  const server = createServer((connection) => {
+    if (left > 0) {
+      left--;
+      connection.destroy();
+    } else http.emit('connection', connection);
+  });
+  const http = createHttpServer((_, response) => response.end('{}'));
+  await new Promise<void>((resolve) => server.listen(socket, resolve));
+  try {
+    const body = { filling: 'x'.repeat(1 << 20) };
+    assert.deepEqual(await sendRequest({ socket, method: 'POST', path: '/', body, timeoutMs: 20_000 }), {});
+    assert.equal(left, 0);
+    left = Infinity;
+    await assert.rejects(sendRequest({ socket, method: 'POST', path: '/', body, timeoutMs: 300 }), {
+      code: 'daemon_failed',
+      message: /closes connections before it reads a request/,
+    });
+  } finally {
+    server.close();
   }
 });
