@@ -39,7 +39,7 @@ async function addEnd(lab: Lab, n: number): Promise<End> {
   const device = uniqueName('wg');
   const wireguard = host.spawn(['wireguard-go', '-f', device], { timeoutMs: 200_000 });
   await eventually(`${device} can be configured`, async () => {
-    assert.ok(!wireguard.ended, 'wireguard-go has ended');
+    if (wireguard.ended) assert.fail(`wireguard-go has ended: ${JSON.stringify(await wireguard.done)}`);
     return (await host.try(['wg', 'show', device])).code === 0;
   });
   const secret = await host.exec('wg', 'genkey');
