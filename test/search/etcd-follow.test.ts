@@ -1,8 +1,8 @@
 // How the plugin `etcd` follows its cluster where a real etcd cannot be brought to fail at the right moment.
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { GrpcConnection } from '../../src/search/grpc/connection.js';
 import { type Audience, Follower } from '../../src/search/plugins/etcd/follow.js';
-import { GrpcConnection } from '../../src/search/plugins/etcd/grpc.js';
 import { type SettingName, settingsOf } from '../../src/search/plugins/etcd/settings.js';
 import { FakeEtcd } from './etcd-fake.js';
 import { eventually } from './etcd-instance.js';

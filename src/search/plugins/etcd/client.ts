@@ -2,11 +2,12 @@
  * A connection to one member of an etcd cluster: ask, write, watch. It never connects again by itself, so that whoever
  * uses it knows at which revision it went. Import it only where etcd is used: it loads protobuf.js.
  */
-import { type Call, GrpcConnection, GrpcError, type Metadata, Status, TooLong } from './grpc.js';
+import { type Call, GrpcConnection, GrpcError, type Metadata, Status, TooLong } from '../../grpc/connection.js';
+import type { Method } from '../../grpc/messages.js';
+import { readTlsFiles } from '../../grpc/tls.js';
 import {
   AUTHENTICATE,
   type Header,
-  type Method,
   RANGE,
   type RangeRequest,
   type RequestOp,
@@ -14,7 +15,7 @@ import {
   WATCH,
   type WatchResponse,
 } from './rpc.js';
-import { type EtcdEndpoint, type EtcdSettings, readTlsFiles } from './settings.js';
+import type { EtcdEndpoint, EtcdSettings } from './settings.js';
 
 /** For the first answer of a member; the host waits for `start` much longer. */
 const CONNECT_MS = 3000;

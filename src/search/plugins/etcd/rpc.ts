@@ -1,21 +1,8 @@
 /**
  * The part of etcd's gRPC interface (v3, etcd ≥ 3.4) that is used here: names, types and field numbers are those of
- * etcd's `rpc.proto`, `kv.proto`, `auth.proto`, in the JSON form that protobuf.js takes for a .proto file. Fields that
- * are not named are skipped when they arrive.
+ * etcd's `rpc.proto`, `kv.proto`, `auth.proto`.
  */
-import protobuf from 'protobufjs';
-
-/** Field number, type, and `[]` behind the type of a repeated one. */
-type Fields = Readonly<Record<string, readonly [id: number, type: string]>>;
-
-function message(fields: Fields, oneofs: Readonly<Record<string, string[]>> = {}) {
-  const described = Object.entries(fields).map(([name, [id, type]]) => {
-    const [single, repeated] = type.split('[');
-    return [name, { id, type: single, ...(repeated === undefined ? {} : { rule: 'repeated' }) }];
-  });
-  const groups = Object.entries(oneofs).map(([name, oneof]) => [name, { oneof }]);
-  return { fields: Object.fromEntries(described), oneofs: Object.fromEntries(groups) };
-}
+import { Interface, message } from '../../grpc/messages.js';
 
 const HEADER = [1, 'ResponseHeader'] as const;
 
@@ -126,30 +113,16 @@ export type WatchRequest =
     }
   | { readonly progress_request: Readonly<Record<string, never>> };
 
-/** A method with its messages. */
-export interface Method<Request, Response> {
-  readonly path: string;
-  encode(request: Request): Uint8Array;
-  decode(bytes: Uint8Array): Response;
-}
+const ETCD = new Interface('etcdserverpb.', MESSAGES);
 
-const ROOT = protobuf.Root.fromJSON({ nested: MESSAGES } as protobuf.INamespace).resolveAll();
-const PLAIN: protobuf.IConversionOptions = { longs: Number, enums: String, defaults: true, arrays: true };
-
-function method<Request extends object, Response>(path: string, request: string, response: string) {
-  const [requestType, responseType] = [ROOT.lookupType(request), ROOT.lookupType(response)];
-  return {
-    path: `/etcdserverpb.${path}`,
-    encode: (value: Request) => requestType.encode(value).finish(),
-    decode: (bytes: Uint8Array) => responseType.toObject(responseType.decode(bytes), PLAIN) as Response,
-  };
-}
-
-export const RANGE = method<RangeRequest, RangeResponse>('KV/Range', 'RangeRequest', 'RangeResponse');
-export const TXN = method<{ readonly success: readonly RequestOp[] }, object>('KV/Txn', 'TxnRequest', 'TxnResponse');
-export const WATCH = method<WatchRequest, WatchResponse>('Watch/Watch', 'WatchRequest', 'WatchResponse');
-export const AUTHENTICATE = method<{ readonly name: string; readonly password: string }, { readonly token: string }>(
-  'Auth/Authenticate',
-  'AuthenticateRequest',
-  'AuthenticateResponse',
+export const RANGE = ETCD.method<RangeRequest, RangeResponse>('KV/Range', 'RangeRequest', 'RangeResponse');
+export const TXN = ETCD.method<{ readonly success: readonly RequestOp[] }, object>(
+  'KV/Txn',
+  'TxnRequest',
+  'TxnResponse',
 );
+export const WATCH = ETCD.method<WatchRequest, WatchResponse>('Watch/Watch', 'WatchRequest', 'WatchResponse');
+export const AUTHENTICATE = ETCD.method<
+  { readonly name: string; readonly password: string },
+  { readonly token: string }
+>('Auth/Authenticate', 'AuthenticateRequest', 'AuthenticateResponse');

@@ -1,7 +1,6 @@
 /** How to reach etcd and where to look in it: the one table of properties, and what their values must be together. */
-import { readFileSync } from 'node:fs';
-import { messageOf } from '../../../errors.js';
 import type { PropertySpec, PropertyValue } from '../../api.js';
+import type { TlsFiles } from '../../grpc/tls.js';
 
 export const DEFAULT_PREFIX = '/vxlane/';
 
@@ -34,13 +33,6 @@ export interface EtcdEndpoint {
   /** As the operator reads it: `https://10.0.0.1:2379`. */
   readonly text: string;
   readonly isTls: boolean;
-}
-
-/** Paths of PEM files; undefined: none, or the authorities that Node.js brings. */
-export interface TlsFiles {
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
 }
 
 export interface EtcdSettings {
@@ -99,17 +91,4 @@ function endpointOf(text: string): EtcdEndpoint | null {
   const [, scheme, port] = /^(https?):\/\/(?:\[[0-9a-f:.]+\]|[\w.-]+):(\d{1,5})\/?$/i.exec(text) ?? [];
   if (scheme === undefined || Number(port) < 1 || Number(port) > 65535) return null;
   return { text: text.replace(/\/$/, ''), isTls: scheme.toLowerCase() === 'https' };
-}
-
-/** The contents of the files, read anew for every connection, so that renewed certificates are found. */
-export function readTlsFiles(files: TlsFiles): Partial<Record<keyof TlsFiles, Buffer>> {
-  return Object.fromEntries(Object.entries(files).map(([name, path]) => [name, readPem(path)]));
-}
-
-function readPem(path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (thrown) {
-    throw new Error(`cannot read ${path}: ${messageOf(thrown)}`);
-  }
 }

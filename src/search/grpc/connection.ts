@@ -1,5 +1,5 @@
 /**
- * gRPC over HTTP/2, as much of it as a client of etcd needs: one connection, calls with one answer, calls with many.
+ * gRPC over HTTP/2, as much of it as the search plugins need: one connection, calls with one answer, calls with many.
  * The wire format is https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md. A connection is never made again
  * behind the caller's back, and all of it, the socket too, is gone after `close`, in whatever state it was.
  */
