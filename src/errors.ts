@@ -761,6 +761,9 @@ export const moduleWithoutPath = (text: string) =>
 export const optionsExclusive = (options: readonly string[]) =>
   usage('options_exclusive', `options ${options.join(' and ')} exclude each other: give one of them`);
 
+export const optionWithout = (option: string, needed: string) =>
+  usage('option_without', `option ${option} is for ${needed}: give both, or neither`);
+
 export const modificationMissing = () =>
   usage(
     'nothing_to_modify',

@@ -1,5 +1,9 @@
 /** Doing something again and again until Ctrl-C. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { intervalBad } from '../errors.js';
+
+/** An interval as it is typed. */
+export const SECONDS = /^\d+(\.\d+)?$/;
 
 /** Aborted by the first SIGINT, which then does not kill the process; a second one does. */
 export function onInterrupt(): AbortSignal {
@@ -19,10 +23,22 @@ export function onEndSignals(): AbortSignal {
 export async function repeat(intervalMs: number, signal: AbortSignal, action: () => Promise<void>): Promise<void> {
   while (!signal.aborted) {
     await action();
-    try {
-      await sleep(intervalMs, undefined, { signal });
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    }
+    await pause(intervalMs, signal);
   }
+}
+
+/** Resolves after `ms`, or as soon as `signal` is aborted. */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+/** Milliseconds from seconds as they were typed. */
+export function intervalMs(seconds: string): number {
+  const number = SECONDS.test(seconds) ? Number(seconds) : Number.NaN;
+  if (!(number >= 0.1 && number <= 86_400)) throw intervalBad(seconds);
+  return number * 1000;
 }

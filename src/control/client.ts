@@ -4,7 +4,7 @@
  */
 import { DEFAULT_SOCKET } from './default-socket.js';
 import type { Calls, TargetView } from './protocol.js';
-import { sendRequest } from './request.js';
+import { type ControlRequest, sendRequest } from './request.js';
 import { ROUTES, type Route, type RouteName } from './routes.js';
 
 export { VxlaneError } from '../errors.js';
@@ -19,23 +19,26 @@ export interface Client extends Calls {
   targetPages(name: string): AsyncGenerator<TargetView[], void>;
 }
 
-/** `socket`: path of the daemon's control socket. Nothing is sent, and nothing kept open, but by the methods. */
-export function createClient(socket: string = DEFAULT_SOCKET): Client {
+/**
+ * `socket`: path of the daemon's control socket. Nothing is sent, and nothing kept open, but by the methods. `signal`:
+ * when it is aborted, requests under way are given up, and fail.
+ */
+export function createClient(socket: string = DEFAULT_SOCKET, signal?: AbortSignal): Client {
   const calls = Object.fromEntries(
-    Object.entries(ROUTES).map(([name, route]) => [name, methodOf(socket, route)]),
+    Object.entries(ROUTES).map(([name, route]) => [name, methodOf({ socket, ...(signal && { signal }) }, route)]),
   ) as Record<RouteName, unknown> as Calls;
   return { ...calls, targetPages: (name) => targetPages(calls, name) };
 }
 
 /** Takes what stands in the path, in its order, and then the body or the query. */
-function methodOf(socket: string, { method, path, patience }: Route) {
+function methodOf(to: Pick<ControlRequest, 'socket' | 'signal'>, { method, path, patience }: Route) {
   return (...args: unknown[]): Promise<unknown> => {
     const rest = [...args];
     const filled = path.replaceAll(/:\w+/g, () => encodeURIComponent(String(rest.shift())));
     const [sent] = rest;
     const timeoutMs = patience * 1000;
-    if (method !== 'GET') return sendRequest({ socket, method, path: filled, body: sent, timeoutMs });
-    return sendRequest({ socket, method, path: filled + queryOf(sent), timeoutMs });
+    if (method !== 'GET') return sendRequest({ ...to, method, path: filled, body: sent, timeoutMs });
+    return sendRequest({ ...to, method, path: filled + queryOf(sent), timeoutMs });
   };
 }
 

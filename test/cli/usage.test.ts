@@ -106,6 +106,12 @@ const USAGE: [typed: string[], message: string][] = [
   [['show-stats', '--watch=abc'], 'bad interval "abc": expected seconds from 0.1 to 86400'],
   [['modify-overlay', '--search', 'csv.mjs', 'overlay0'], 'bad search plugin "csv.mjs": did you mean ./csv.mjs?'],
   [['show-stats', '--watch=0'], 'bad interval "0": expected seconds from 0.1 to 86400'],
+  [['top', '--interval', '1s'], 'bad interval "1s": expected seconds from 0.1 to 86400'],
+  [['top', '--json'], 'option --json is for --once: give both, or neither'],
+  [
+    ['top', '--view', 'drops', '--sort', 'tx/s'],
+    'unknown field "tx/s": expected some of DROPPED,FRAMES/S,TOTAL,BECAUSE',
+  ],
   [['show-stats', '--watch', '1', '--watch', '2'], 'option --watch was given twice'],
 
   [['daemon', '--workers', '0'], 'bad number of workers "0": expected a whole number from 1 to 16'],

@@ -17,6 +17,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   'delete-vnic': async () => (await import('./delete-vnic.js')).deleteVnic,
   'show-vnic': async () => (await import('./show-vnic.js')).showVnic,
   'show-stats': async () => (await import('./show-stats.js')).showStats,
+  top: async () => (await import('./top.js')).top,
   events: async () => (await import('./events.js')).events,
   capture: async () => (await import('./capture.js')).capture,
   'show-config': async () => (await import('./show-config.js')).showConfig,
