@@ -46,7 +46,7 @@ function hostOf(location: PluginLocation, isolation: Isolation = 'thread'): Plug
     health: { degrade: (_part, reason) => console.error(reason), restore() {} },
     counts: new PluginCounts(),
     deadlines: new Deadlines(() => performance.now()),
-    sink: { put() {}, withdraw() {}, moved() {}, vteps() {} },
+    sink: { put() {}, withdraw() {}, moved() {}, vteps() {}, floodChanged() {} },
     onDeath: ({ message }) => console.error(message),
   });
 }

@@ -226,11 +226,11 @@ export class Daemon implements Controller {
       this.#registry;
     deadlines.passAll();
     serial.open(); // it may be closed for a handover
-    const ended = Promise.all([...overlays.values()].map((overlay) => overlay.plugin.end()));
+    const ended = Promise.all([...overlays.values()].map((overlay) => overlay.plugin.end('to_resume')));
     return serial.run(async () => {
       await ended;
       // Those of overlays that went in a turn before this one, and of those that were to come in one after it.
-      await Promise.all([...slots].map((slot) => slot.end()));
+      await Promise.all([...slots].map((slot) => slot.end('to_resume')));
       for (const overlay of overlays.values()) overlay.attachment?.upcalls.close();
       if (!this.#handover.isBegun) {
         await keepVnics(this.#registry);

@@ -83,6 +83,20 @@ export interface Flood {
   readonly unknown?: boolean;
   /** Learn where MACs are from what arrives (RFC 7348 section 4.1); without it nothing is learned. */
   readonly learn?: Learning;
+  /**
+   * Requests for addresses of which `arp` and `ndp` know no owner are flooded, as are the others that nobody proxies
+   * (RFC 9161); without it they drop as `arp_unknown` and `ndp_unknown`. An addition: hosts before it ignore it.
+   */
+  readonly unknownOwners?: boolean;
+  /** Learn which MACs are behind the VNIC of this host that carries any, and nothing else. An addition likewise. */
+  readonly here?: LocalLearning;
+}
+
+export interface LocalLearning {
+  /** Milliseconds without a frame from a MAC after which it is forgotten. */
+  readonly ageing: number;
+  /** Most MACs that are learned in this overlay. */
+  readonly max: number;
 }
 
 export interface Learning {
@@ -123,6 +137,19 @@ export interface Move {
   readonly ip: string | null;
 }
 
+/** A MAC that is on this host: a VNIC's, or one behind a VNIC that carries any. */
+export interface Local {
+  readonly mac: string;
+  /** Its addresses, as far as they are known: those that its VNIC was given, and those that it asked others from. */
+  readonly ips: readonly string[];
+}
+
+/**
+ * Why an instance is stopped. `for_good`: its plugin has no more to do with the overlay, so whatever it told others of
+ * this host is to be taken back. `to_resume`: another instance of it goes on, beside this one or after a restart.
+ */
+export type Ending = 'for_good' | 'to_resume';
+
 export type Reply<T> = T | Promise<T>;
 
 export interface PluginLog {
@@ -136,6 +163,11 @@ export interface PluginLog {
 export interface PluginContext {
   /** VXLAN network identifier of the overlay, 0..16777215. */
   readonly vni: number;
+  /**
+   * Where the overlay listens: its VTEP, or with 0.0.0.0 or :: every address of this host. An addition: hosts before it
+   * have none.
+   */
+  readonly listen?: Endpoint;
   /** Carries the overlay's and the plugin's name. */
   readonly log: PluginLog;
   /** Aborted when the instance is to stop. */
@@ -153,6 +185,8 @@ export interface PluginContext {
    * An addition: hosts before it have none, so call `context.vteps?.(…)`.
    */
   vteps?(ips: readonly string[]): void;
+  /** `flood` has another answer now: it is asked again soon. An addition: call `context.floodChanged?.()`. */
+  floodChanged?(): void;
   /** The plugin cannot do its work; `reason` is one line for the operator. Known destinations keep forwarding. */
   degrade(reason: string): void;
   /** It can again. */
@@ -162,7 +196,8 @@ export interface PluginContext {
 interface InstanceBase {
   /** Resolves when lookups may be asked. A rejection refuses the overlay with the error's message. */
   start(): Reply<void>;
-  stop(): Reply<void>;
+  /** Of hosts before `ending` there is none. */
+  stop(ending?: Ending): Reply<void>;
   /** Re-read whatever the plugin reads (the daemon got SIGHUP). Optional. */
   reload?(): Reply<void>;
   /** Properties that are `mutable` changed; already validated. Only what changed. Optional. */
@@ -191,7 +226,7 @@ export interface DynamicInstance extends InstanceBase {
    */
   entries?(): Iterable<Entry> | AsyncIterable<Entry>;
   /** Where broadcast, multicast and perhaps unknown unicast go. Without it they drop as `no_flood_list`. Asked after
-   *  `start`, `change` and `reload`. */
+   *  `start`, `change`, `reload` and {@link PluginContext.floodChanged}. */
   flood?(): Reply<Flood>;
   /**
    * A hint, for plugins that can tell a directory, or ask it again. The host has done what it can: frames of this host
@@ -199,6 +234,14 @@ export interface DynamicInstance extends InstanceBase {
    * left out.
    */
   moved?(move: Move): Reply<void>;
+  /**
+   * A MAC is on this host now, or has other addresses: for plugins that tell others where it is. When an instance comes
+   * to serve it is told of all there are. Of several words on one MAC some may be left out, never the last; what it
+   * rejects is not told again. Without it, nothing is said. An addition, with `localRemoved`.
+   */
+  localAdded?(local: Local): Reply<void>;
+  /** A MAC is here no more: its VNIC was deleted, it was silent for long, or it was seen elsewhere. */
+  localRemoved?(mac: string): Reply<void>;
 }
 
 interface PluginBase {

@@ -53,6 +53,10 @@ export interface Harness {
   serve(host: PluginHost): void;
   readonly vnics: Map<number, LocalVnic>;
   readonly context: PluginContext;
+  /** Addresses that MACs were heard to use: `MAC IP`. */
+  readonly heard: readonly string[];
+  /** Times that the plugin said that it floods elsewhere. */
+  readonly floodChanges: () => number;
   /** Why instances were given up. */
   readonly deaths: readonly string[];
   /** Lets everything ready happen, moves the clock and tells everyone. */
@@ -64,6 +68,7 @@ export interface HarnessOptions {
   anyMacVnic?: number | null;
   fdbSize?: number;
   hasPlugin?: boolean;
+  floodsUnknownOwners?: boolean;
 }
 
 export async function harness(parts: Partial<DynamicInstance>, options: HarnessOptions = {}): Promise<Harness> {
@@ -88,6 +93,7 @@ export async function harness(parts: Partial<DynamicInstance>, options: HarnessO
     withdraw: (mac: string) => void upcalls.withdraw(mac),
     moved: (ip: string, mac: string) => upcalls.moved(ip, mac),
     vteps: (ips: readonly string[]) => upcalls.vteps(ips),
+    floodChanged: () => upcalls.floodChanged(),
   };
   const deaths: string[] = [];
   const vteps: (readonly string[])[] = [];
@@ -110,14 +116,24 @@ export async function harness(parts: Partial<DynamicInstance>, options: HarnessO
     starting: null,
     isPoint: false,
     negativeTtlMs: NEGATIVE_TTL_MS,
+    floodsUnknownOwners: options.floodsUnknownOwners ?? false,
     mtu: 1450,
     dhcpMtuOption: 'missing' as const,
     ndpMtuOption: 'missing' as const,
     vnics,
   };
   const durations = { miss: new Durations(), proxy: new Durations() };
-  const upcalls = new Upcalls({ datapath, overlay, targets, durations, now, vteps: (ips) => void vteps.push(ips) });
+  const heard: string[] = [];
+  let floodChanges = 0;
+  const upcalls = new Upcalls({
+    ...{ datapath, overlay, targets, durations, now },
+    vteps: (ips) => void vteps.push(ips),
+    floodChanged: () => void floodChanges++,
+    heardAddress: (mac, ip) => void heard.push(`${mac} ${ip}`),
+  });
   return {
+    heard,
+    floodChanges: () => floodChanges,
     datapath,
     health,
     targets,

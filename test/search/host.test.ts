@@ -21,6 +21,7 @@ function hostOf(plugin: DynamicPlugin, values: Record<string, PropertyValue> = {
     withdraw: (mac: string) => void said.push(`withdraw ${mac}`),
     moved: (ip: string) => void said.push(`moved ${ip}`),
     vteps: (ips: readonly string[]) => void said.push(`vteps ${ips.join(' ')}`),
+    floodChanged: () => void said.push('flood changed'),
   };
   const warnings: string[] = [];
   const deaths: string[] = [];
@@ -118,7 +119,7 @@ describe('a search plugin', () => {
     await started(plugin, { 'small/size': 3 });
     assert.deepEqual(seen, { 'small/size': 3 });
     assert(Object.isFrozen(seen) && Object.isFrozen(context));
-    const names = ['vni', 'log', 'signal', 'put', 'withdraw', 'moved', 'vteps', 'degrade', 'restore'];
+    const names = ['vni', 'log', 'signal', 'put', 'withdraw', 'moved', 'vteps', 'floodChanged', 'degrade', 'restore'];
     assert.deepEqual(Object.keys(context as object), names);
   });
 

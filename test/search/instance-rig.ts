@@ -43,7 +43,7 @@ export async function hostOf(path: string, isolation: Isolation) {
   const host = new PluginHost({
     name: found.manifest.name,
     open: new Placement({ now: () => 0 }).open(found.location, { isolation, memoryMiB: MEMORY_MIB }, {}),
-    ...{ values: {}, vni: 23, family: 4, deadlines, counts },
+    ...{ values: {}, vni: 23, listen: { ip: '10.88.88.69', port: 4789 }, family: 4, deadlines, counts },
     log: {
       ...silentLog,
       info: (message: string) => void printed.push(message),
@@ -56,6 +56,7 @@ export async function hostOf(path: string, isolation: Isolation) {
       withdraw: (mac) => void said.push(`withdraw ${mac}`),
       moved() {},
       vteps() {},
+      floodChanged: () => void said.push('flood changed'),
     },
     onDeath: ({ message }) => died(message),
   });

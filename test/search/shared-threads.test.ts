@@ -74,7 +74,7 @@ class Testbed {
       ...{ values: { does, journal }, vni: 23, family: 4, deadlines: this.#deadlines, counts },
       log: { ...silentLog, info: (line) => void lines.push(line), warn: (line) => void lines.push(line) },
       health: { degrade() {}, restore() {} },
-      sink: { put() {}, withdraw() {}, moved() {}, vteps() {} },
+      sink: { put() {}, withdraw() {}, moved() {}, vteps() {}, floodChanged() {} },
       onDeath: died,
     });
     this.#hosts.add(host);

@@ -67,7 +67,7 @@ async function startOf(
     health: { degrade: (part, reason) => degraded.set(part, reason), restore: (part) => degraded.delete(part) },
     counts: new PluginCounts(),
     deadlines,
-    sink: { put() {}, withdraw() {}, moved() {}, vteps() {} },
+    sink: { put() {}, withdraw() {}, moved() {}, vteps() {}, floodChanged() {} },
     onDeath: () => {},
   });
   try {

@@ -21,6 +21,7 @@ export interface FloodingOptions {
   /** See {@link LearnerOptions}. */
   readonly heardAtMs: (mac: string) => number | null;
   readonly onCameHere: (mac: string) => void;
+  readonly onHere: (mac: string, isHere: boolean) => void;
   readonly tell: TellMac;
   readonly health: Health;
   readonly log: PluginLog;
@@ -36,26 +37,29 @@ export class Flooding {
   readonly #joined = new Map<string, Endpoint>();
 
   constructor(options: FloodingOptions) {
-    const { listen, targets, heardAtMs, onCameHere, tell, health, log, nowMs } = options;
+    const { listen, targets, heardAtMs, onCameHere, onHere, tell, health, log, nowMs } = options;
     this.#options = options;
     this.#local = isWildcard(listen.ip) ? localAddresses(listen.device) : new Set([listen.ip]);
     const isOwn = (ip: string) => this.#local.has(ip);
-    this.learner = new Learner({ targets, heardAtMs, isOwn, onCameHere, tell, health, log, nowMs });
+    this.learner = new Learner({ targets, heardAtMs, isOwn, onCameHere, onHere, tell, health, log, nowMs });
   }
 
   /** What the datapath is to be told of `flood`. Our own endpoint is left out: one list can serve all hosts. */
   configOf(flood: Flood | null): Pick<OverlayConfig, 'flood' | 'learn'> {
     if (flood === null) return { flood: null, learn: false };
-    const { endpoints, unknown, learn } = flood;
+    const { endpoints, unknown, learn, here } = flood;
     const others = endpoints.filter((endpoint) => !this.#isOwn(endpoint));
-    return { flood: { endpoints: others, unknown: unknown ?? false }, learn: learn !== undefined };
+    return {
+      flood: { endpoints: others, unknown: unknown ?? false },
+      learn: learn !== undefined || here !== undefined,
+    };
   }
 
   /** The plugin's word. A group that cannot be joined is the overlay's health, and is tried again by {@link watch}. */
   follow(flood: Flood | null): void {
     if (flood === this.#flood) return;
     this.#flood = flood;
-    this.learner.configure(flood?.learn ?? null);
+    this.learner.configure(flood?.learn ?? null, flood?.here ?? null);
     const wanted = new Set(this.#wantedMulticasts().map(formatEndpoint));
     for (const [key, multicast] of this.#joined) if (!wanted.has(key)) this.#leave(key, multicast);
     this.#join();

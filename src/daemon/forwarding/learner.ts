@@ -10,7 +10,7 @@
  * anew at most once in the ageing time.
  */
 import { isMulticastMac } from '../../address.js';
-import type { Learning, PluginLog } from '../../search/api.js';
+import type { Learning, LocalLearning, PluginLog } from '../../search/api.js';
 import type { Health } from '../health/health.js';
 import { Expiry } from './expiry.js';
 import { DEFAULT_MOVES, FlapGuard, type Mover } from './flap-guard.js';
@@ -44,6 +44,8 @@ export interface LearnerOptions {
   readonly isOwn: (ip: string) => boolean;
   /** Called for a MAC that was known elsewhere, and is behind a VNIC here now. */
   readonly onCameHere: (mac: string) => void;
+  /** Called for a MAC that is learned to be behind a VNIC here, and when it is so no longer. */
+  readonly onHere: (mac: string, isHere: boolean) => void;
   readonly tell: TellMac;
   readonly health: Health;
   readonly log: PluginLog;
@@ -57,11 +59,15 @@ function noNews() {
 export class Learner {
   readonly #options: LearnerOptions;
   readonly #learned = new Set<string>();
+  /** Those of them that are behind a VNIC here. */
+  readonly #here = new Set<string>();
   /** Where the search for room goes on. */
   #sweeper: Iterator<string, undefined> = this.#learned.keys();
   readonly #expiry: Expiry;
   readonly #flapGuard: FlapGuard;
   #learning: Learning | null = null;
+  /** Without that: what is behind a VNIC here is learned all the same. */
+  #locally: LocalLearning | null = null;
   #refusedAtMs = Number.NEGATIVE_INFINITY;
   /** Said in the next line of the log. */
   #news = noNews();
@@ -81,12 +87,15 @@ export class Learner {
 
   /**
    * From now on by these rules; null: nothing is learned any more, and what was is forgotten. Of more MACs than may be,
-   * those that were silent for the longest are.
+   * those that were silent for the longest are. `locally`: without `learning`, MACs behind VNICs here are learned.
    */
-  configure(learning: Learning | null): void {
+  configure(learning: Learning | null, locally: LocalLearning | null = null): void {
     const before = this.#learning;
+    const isAsBefore = before === null && learning === null && this.#locally?.ageing === locally?.ageing;
     this.#learning = learning;
+    this.#locally = locally;
     this.#flapGuard.configure(learning?.moves ?? DEFAULT_MOVES);
+    if (isAsBefore) return;
     if (learning === null || before?.port !== learning.port) this.#forgetAll();
     else {
       if (before.ageing !== learning.ageing) this.#rearmAll(learning.ageing);
@@ -112,7 +121,8 @@ export class Learner {
     if (this.#learned.has(mac)) {
       if (before !== null && isSamePlace(before, heardAt) && targets.hasEntry(mac)) return; // two workers told of it
     } else if (this.#learning === null) {
-      if (before === null || before === 'here') return; // the plugin is asked about all that it has not spoken of
+      if (before === 'here') return;
+      if (this.#locally !== null ? this.#isFull(this.#locally, nowMs) : before === null) return;
     } else if (this.#isFull(this.#learning, nowMs)) return;
     const where = this.#afterMove(mac, before, heardAt, nowMs);
     if (where === null) return;
@@ -121,6 +131,7 @@ export class Learner {
         if (before === null) this.#options.tell('mac_learned', mac, { new: placeText(where) });
         else if (!isSamePlace(before, where)) this.#moved(mac, before, where);
         this.#learned.add(mac);
+        this.#setHere(mac, where === 'here');
         this.#expiry.set(mac, nowMs + this.#ageing);
         this.#restoreRoom();
         if (where === 'here' && before !== null && before !== 'here') onCameHere(mac);
@@ -192,7 +203,7 @@ export class Learner {
   }
 
   get #ageing(): number {
-    return this.#learning?.ageing ?? AGEING_MS;
+    return (this.#learning ?? this.#locally)?.ageing ?? AGEING_MS;
   }
 
   #lastHeardMs(mac: string): number {
@@ -200,7 +211,7 @@ export class Learner {
     return Math.max(heardAtMs(mac) ?? 0, targets.decision(mac)?.atMs ?? 0);
   }
 
-  #isFull({ max }: Learning, nowMs: number): boolean {
+  #isFull({ max }: LocalLearning, nowMs: number): boolean {
     if (this.#learned.size < max) return false;
     this.#refusedAtMs = nowMs;
     if (this.#makeRoom(nowMs)) return false;
@@ -251,8 +262,9 @@ export class Learner {
   #sayHealth(nowMs: number): void {
     const { health } = this.#options;
     const reasons: string[] = [];
-    if (this.#learning !== null && nowMs - this.#refusedAtMs < FULL_FOR_MS) {
-      reasons.push(`${this.#learning.max} MACs are learned, the most that may be: frames to others are flooded`);
+    const { max } = this.#learning ?? this.#locally ?? {};
+    if (max !== undefined && nowMs - this.#refusedAtMs < FULL_FOR_MS) {
+      reasons.push(`${max} MACs are learned, the most that may be: frames to others are flooded`);
     }
     const { duplicates, isFreezing } = this.#flapGuard;
     if (duplicates.size > 0) {
@@ -285,7 +297,11 @@ export class Learner {
     const { log } = this.#options;
     const { refused, moves, lastMove, duplicates, frozen } = this.#news;
     if (refused + moves + duplicates.length + frozen.length === 0) return;
-    if (refused > 0) log.warn('MACs were not learned: as many as may be are', { refused, max: this.#learning?.max });
+    if (refused > 0)
+      log.warn('MACs were not learned: as many as may be are', {
+        refused,
+        max: (this.#learning ?? this.#locally)?.max,
+      });
     if (moves > 0) log.info('MACs moved', { moves, ...lastMove });
     if (duplicates.length > 0) log.warn('MACs move too often', { count: duplicates.length, mac: duplicates[0] });
     if (frozen.length > 0) log.warn('MACs move too often and are frozen', { count: frozen.length, mac: frozen[0] });
@@ -296,8 +312,16 @@ export class Learner {
   /** It is known by other means now, or not at all. */
   #forget(mac: string): void {
     this.#learned.delete(mac);
+    this.#setHere(mac, false);
     this.#expiry.delete(mac);
     this.#flapGuard.forget(mac);
+  }
+
+  #setHere(mac: string, isHere: boolean): void {
+    if (this.#here.has(mac) === isHere) return;
+    if (isHere) this.#here.add(mac);
+    else this.#here.delete(mac);
+    this.#options.onHere(mac, isHere);
   }
 
   #forgetAll(): void {

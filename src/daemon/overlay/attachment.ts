@@ -8,8 +8,10 @@ import { messageOf } from '../../errors.js';
 import { isOwnEndpoint } from '../../overlay-properties/listen.js';
 import type { OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
 import type { Target } from '../../search/api.js';
+import { isHostAddress } from '../../search/host/answers.js';
 import type { Tell } from '../events/event-log.js';
 import { Flooding } from '../forwarding/flooding.js';
+import { Locals } from '../forwarding/locals.js';
 import { SourceCheck } from '../forwarding/source-check.js';
 import { type PutStatic, StaticTargets } from '../forwarding/static-targets.js';
 import { Targets } from '../forwarding/targets.js';
@@ -64,6 +66,7 @@ export class Attachment {
   readonly upcalls: Upcalls;
   readonly flooding: Flooding;
   readonly sources: SourceCheck;
+  readonly locals: Locals;
   readonly vnics = new Map<VnicIndex, AttachedVnic>();
   readonly #overlay: OverlayFacts;
   readonly #options: AttachmentOptions;
@@ -94,6 +97,7 @@ export class Attachment {
     const { datapath, durations, tell, now } = options;
     const { listen } = overlay.configuration.settings.socket;
     const nowMs = now();
+    this.locals = new Locals((mac, local) => overlay.plugin.host?.local(mac, local));
     this.sources = new SourceCheck({
       ...{ name: overlay.name, listen, datapath, overlay: () => this.index, health, log },
       onWhole: () => this.#configure(),
@@ -116,12 +120,15 @@ export class Attachment {
     this.upcalls = new Upcalls({
       ...{ datapath, overlay: this.#forUpcalls(), targets: this.targets, durations, now },
       vteps: (ips) => this.sources.pushed(ips),
+      floodChanged: () => void overlay.plugin.floodChanged(),
+      heardAddress: (mac, ip) => this.#heardAddress(mac, ip),
     });
     this.flooding = new Flooding({
       ...{ overlay: overlay.name, listen, memberships: socket.memberships, targets: this.targets, health, log, nowMs },
       tell: (kind, mac, change) => tell(kind, { object: `mac ${mac}`, overlay: overlay.name, ...change }),
       heardAtMs: (mac) => datapath.fdbHeardAtMs(this.index, mac),
       onCameHere: (mac) => this.upcalls.cameHere(mac),
+      onHere: (mac, isHere) => (isHere ? this.locals.learned(mac) : this.locals.unlearned(mac)),
     });
     this.#listenAddress = new ListenAddress(health);
     this.#listenAddress.opened(overlay.isListenLocal);
@@ -146,6 +153,9 @@ export class Attachment {
       },
       get isPoint() {
         return plugin.isPoint;
+      },
+      get floodsUnknownOwners() {
+        return plugin.facts.flood?.unknownOwners === true;
       },
       get mtu() {
         return overlay.mtu;
@@ -176,8 +186,19 @@ export class Attachment {
       this.flooding.follow(facts.flood);
       if (!isFilledFirst && relay !== null) this.upcalls.serve(relay);
       settle();
+      if (relay !== null) this.#tellLocals();
       this.#forgetStrangers(configuration, facts);
     };
+  }
+
+  /** Another instance serves. */
+  #tellLocals(): void {
+    const { host } = this.#overlay.plugin;
+    for (const local of this.locals) host?.local(local.mac, local);
+  }
+
+  #heardAddress(mac: string, ip: string): void {
+    if (isHostAddress(ip)) this.locals.heard(mac, ip);
   }
 
   /** Who may send no more has nothing to say of where MACs are; where anybody may, nobody was refused. */
@@ -261,12 +282,18 @@ export class Attachment {
     this.vnics.set(vnic.index, vnic);
     this.#configure();
     if (vnic.allowAnyMac) this.targets.redirectOwn();
+    this.locals.hasVnic(vnic.mac, vnic.addresses());
+  }
+
+  addressesChanged(vnic: AttachedVnic): void {
+    this.locals.hasVnic(vnic.mac, vnic.addresses());
   }
 
   /** A VNIC that the datapath still has. */
   removeVnic(vnic: AttachedVnic): void {
     this.vnics.delete(vnic.index);
     this.#unfit.delete(vnic);
+    this.locals.vnicLeft(vnic.mac);
     if (!vnic.allowAnyMac) return;
     this.flooding.learner.forgetHere();
     this.targets.redirectOwn();

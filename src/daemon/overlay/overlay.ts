@@ -257,7 +257,7 @@ export class Overlay implements VnicOverlay {
 
   /** Closes everything, whatever of it is open. No VNICs may be left. */
   async takeDown(): Promise<void> {
-    await this.plugin.end();
+    await this.plugin.end('for_good');
     const attachment = this.#attachment;
     if (attachment === null) return;
     this.#attachment = null;
@@ -271,6 +271,10 @@ export class Overlay implements VnicOverlay {
 
   removeVnic(vnic: AttachedVnic): void {
     this.#attachment?.removeVnic(vnic);
+  }
+
+  addressesChanged(vnic: AttachedVnic): void {
+    this.#attachment?.addressesChanged(vnic);
   }
 
   tick(nowMs: number): void {

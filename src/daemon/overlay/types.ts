@@ -63,6 +63,8 @@ export interface VnicIdentity extends LinkProtection, RateLimits {
 export interface AttachedVnic extends LocalVnic {
   readonly name: string;
   readonly allowAnyMac: boolean;
+  /** Given to its interface, as they are at the time: each canonical `ADDRESS/LENGTH`. */
+  addresses(): readonly string[];
   readonly attachedAtMs: number;
   /** UDP super-frames may be written to it. */
   readonly takesUdpSuperFrames: boolean;
@@ -86,4 +88,6 @@ export interface VnicOverlay {
   attached(): { readonly index: OverlayIndex };
   addVnic(vnic: AttachedVnic): void;
   removeVnic(vnic: AttachedVnic): void;
+  /** It was given other addresses. */
+  addressesChanged(vnic: AttachedVnic): void;
 }

@@ -310,6 +310,7 @@ export class Vnic {
   change({ addresses, protection, allowedIps, rateBps, ratePps, stormPps }: VnicChange): void {
     this.#identity = { ...this.#identity, addresses, protection, allowedIps, rateBps, ratePps, stormPps };
     this.#addresses.want(addresses);
+    if (this.#attached !== null) this.#overlay?.addressesChanged(this.#attached);
   }
 
   /** Its frames are judged by its protection and limits. Resolves when none is by the former ones. */
@@ -424,6 +425,7 @@ export class Vnic {
       mac,
       name,
       allowAnyMac,
+      addresses: () => this.#identity.addresses,
       attachedAtMs: now(),
       takesUdpSuperFrames: tap.offloads.uso,
       setMtu: (mtu) => this.#setMtu(tap, mtu, mtu),

@@ -15,6 +15,8 @@ export class EarlyPushes implements PluginSink, PluginHealth {
   #moves = new Map<string, string>();
   /** Its list of VTEPs; null: it has none. */
   vtepList: readonly string[] | null = null;
+  /** It floods elsewhere than it has said. */
+  hasFloodChanged = false;
   readonly troubles = new Map<'plugin' | 'push', string>();
   readonly #most: number;
   /** MACs that it pushed: what it answered about the same time may be older. */
@@ -61,6 +63,10 @@ export class EarlyPushes implements PluginSink, PluginHealth {
     this.vtepList = ips;
   }
 
+  floodChanged(): void {
+    this.hasFloodChanged = true;
+  }
+
   /** IP address to its new owner; none of them is left here. */
   takeMoves(): Map<string, string> {
     const moves = this.#moves;
@@ -101,6 +107,7 @@ export class Relay implements PluginSink, PluginHealth {
     this.#sink = sink;
     this.#health = health;
     for (const [part, reason] of this.early.troubles) health.degrade(part, reason);
+    if (this.early.hasFloodChanged) sink.floodChanged();
     this.early.end();
   }
 
@@ -118,6 +125,10 @@ export class Relay implements PluginSink, PluginHealth {
 
   vteps(ips: readonly string[]): void {
     this.#sink.vteps(ips);
+  }
+
+  floodChanged(): void {
+    this.#sink.floodChanged();
   }
 
   degrade(part: 'plugin' | 'push', reason: string): void {

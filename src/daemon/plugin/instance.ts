@@ -7,7 +7,7 @@ import { formatEndpoint, ipFamily, isMulticast } from '../../address.js';
 import { multicastNeedsInterface, pointsToItself } from '../../errors.js';
 import { isOwnEndpoint, isWildcard } from '../../overlay-properties/listen.js';
 import { type OverlayConfiguration, only } from '../../overlay-properties/overlay-properties.js';
-import type { Flood, PluginLog, Target } from '../../search/api.js';
+import type { Ending, Flood, PluginLog, Target } from '../../search/api.js';
 import type { FoundPlugin } from '../../search/find.js';
 import type { Deadlines } from '../../search/host/deadlines.js';
 import { PluginHost } from '../../search/host/host.js';
@@ -85,6 +85,7 @@ export class PluginInstance {
       open: placement.open(found.location, settings.confinement, owner),
       values: only(values, found.manifest.properties),
       vni,
+      listen: { ip: settings.socket.listen.ip, port: settings.socket.listen.port },
       family: ipFamily(settings.socket.listen.ip),
       log,
       health: this.relay,
@@ -183,7 +184,7 @@ export class PluginInstance {
   }
 
   /** Asks no more of it at once, and resolves when its thread has ended. Never rejects; twice is harmless. */
-  stop(): Promise<void> {
-    return this.host.stop();
+  stop(ending: Ending): Promise<void> {
+    return this.host.stop(ending);
   }
 }

@@ -13,7 +13,7 @@
  */
 import { messageOf, overlayChangedMeanwhile, pluginFailed } from '../../errors.js';
 import { configurationOf, type OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
-import type { PluginLog } from '../../search/api.js';
+import type { Ending, PluginLog } from '../../search/api.js';
 import { type FoundPlugin, findPlugin } from '../../search/find.js';
 import type { Deadlines } from '../../search/host/deadlines.js';
 import type { PluginHost } from '../../search/host/host.js';
@@ -53,6 +53,8 @@ export class PluginSlot {
   #state: State = { name: 'absent' };
   #epoch = 0;
   #isOver = false;
+  /** Times that an instance said so since its flood list was last asked for. */
+  #floodChanges = 0;
   #facts: PluginFacts;
   /** All that have not come to their end. */
   readonly #instances = new Set<PluginInstance>();
@@ -236,7 +238,7 @@ export class PluginSlot {
     try {
       return await step();
     } catch (thrown) {
-      if (instance !== this.#serving) await this.#retire(instance);
+      if (instance !== this.#serving) await this.#retire(instance, endingBeside(instance, this.#serving));
       throw thrown;
     }
   }
@@ -268,15 +270,15 @@ export class PluginSlot {
     this.#booked.add(instance);
     this.#become({ name: 'serving', instance });
     for (const part of ['start', 'plugin', 'push', 'lookup', 'reload'] as const) health.restore(part);
-    const retired = before === null ? Promise.resolve() : this.#retire(before);
+    const retired = before === null ? Promise.resolve() : this.#retire(before, endingBeside(before, instance));
     commit();
     this.#backoff.succeeded(now());
     log.info('search plugin serves', { plugin: instance.found.reference });
     return retired;
   }
 
-  async #retire(instance: PluginInstance): Promise<void> {
-    await instance.stop();
+  async #retire(instance: PluginInstance, ending: Ending): Promise<void> {
+    await instance.stop(ending);
     if (this.#instances.delete(instance) && this.#booked.has(instance)) this.#past.add(instance.counts);
     this.#enlist();
   }
@@ -306,12 +308,28 @@ export class PluginSlot {
   }
 
   /** SIGHUP: the plugin reads its sources again. A failure is the overlay's health. */
-  async reload(): Promise<void> {
+  reload(): Promise<void> {
+    return this.#askAnew((instance) => instance.host.reload());
+  }
+
+  /** It floods elsewhere from now on, and is asked where to: once more when it says so while it is asked. */
+  async floodChanged(): Promise<void> {
+    this.#floodChanges++;
+    if (this.#floodChanges > 1) return;
+    for (let seen = 0; seen !== this.#floodChanges; ) {
+      seen = this.#floodChanges;
+      await this.#askAnew(async () => {});
+    }
+    this.#floodChanges = 0;
+  }
+
+  /** After `first` it is asked for its facts, which hold from then on. */
+  async #askAnew(first: (instance: PluginInstance) => Promise<void>): Promise<void> {
     const { health, site } = this.#options;
     const instance = this.#serving;
     if (instance === null) return;
     try {
-      await instance.host.reload();
+      await first(instance);
       const facts = await instance.askFacts(site.wanted().configuration);
       if (instance !== this.#serving) return;
       const commit = site.prepare({ facts, configuration: site.wanted().configuration, relay: null });
@@ -330,17 +348,17 @@ export class PluginSlot {
     if (this.#state.name === 'backing-off' && this.#backoff.isDue(nowMs)) void this.start();
   }
 
-  /** Every instance ends, and none begins any more. */
-  async end(): Promise<void> {
+  /** Every instance ends, and none begins any more. `ending`: see {@link Ending}. */
+  async end(ending: Ending): Promise<void> {
     this.#isOver = true;
     this.#epoch++;
     this.#become({ name: 'absent' });
-    await Promise.all([...this.#instances].map((instance) => this.#retire(instance)));
+    await Promise.all([...this.#instances].map((instance) => this.#retire(instance, ending)));
   }
 
   #died(instance: PluginInstance, fault: PluginFault): void {
     if (instance !== this.#serving) return; // whoever prepares it learns of it
-    void this.#retire(instance);
+    void this.#retire(instance, 'to_resume');
     const restartInMs = this.#backOff(fault);
     const { deaths } = this.counts;
     this.#options.log.error('search plugin ended', { reason: fault.message, restartInMs, deaths });
@@ -365,6 +383,11 @@ export class PluginSlot {
     if (this.#state.name === 'absent' && this.#instances.size === 0) slots.delete(this);
     else slots.add(this);
   }
+}
+
+/** What the end of an instance is to its plugin, where `other` serves. */
+function endingBeside({ found }: PluginInstance, other: PluginInstance | null): Ending {
+  return other === null || other.found.manifest.name === found.manifest.name ? 'to_resume' : 'for_good';
 }
 
 function isShared(thrown: unknown): boolean {

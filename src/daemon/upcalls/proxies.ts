@@ -106,6 +106,7 @@ export class Proxies {
   /** The VNICs here have had it as a broadcast. Nobody answers it: it ends as it would without a plugin that hears. */
   #announcement({ frame }: ProxyUpcall): Result {
     const { move, isArp } = announcementOf(frame);
+    this.#options.heardAddress(move.mac, move.ip);
     void this.#options.overlay.plugin?.moved(move);
     return isArp ? 'arp_gratuitous' : 'no_flood_list';
   }
@@ -120,16 +121,19 @@ export class Proxies {
   }
 
   async #arp(record: ProxyUpcall, vnic: LocalVnic): Promise<Result> {
-    const { targetIp, senderMac } = arpQuestion(record.frame);
+    const { targetIp, senderMac, senderIp } = arpQuestion(record.frame);
+    this.#options.heardAddress(senderMac, senderIp);
     const owner = await this.#ask((plugin) => plugin.arp(targetIp, record.vlan));
-    if (owner === null) return 'arp_unknown';
+    if (owner === null) return this.#flood(record, vnic, 'arp_unknown');
     if (owner.mac === senderMac || this.#isHere(owner.mac, record)) return 'owner_answers';
     return this.#deliver(vnic, arpReply(record.frame, owner.mac));
   }
 
   async #ndp(record: ProxyUpcall, vnic: LocalVnic): Promise<Result> {
-    const owner = await this.#ask((plugin) => plugin.ndp(ndpQuestion(record.frame).target, record.vlan));
-    if (owner === null) return 'ndp_unknown';
+    const { target, source, sourceMac } = ndpQuestion(record.frame);
+    this.#options.heardAddress(sourceMac, source);
+    const owner = await this.#ask((plugin) => plugin.ndp(target, record.vlan));
+    if (owner === null) return this.#flood(record, vnic, 'ndp_unknown');
     if (this.#isHere(owner.mac, record)) return 'owner_answers';
     return this.#deliver(vnic, neighbourAdvertisement(record.frame, owner.mac, { router: owner.router === true }));
   }
@@ -180,6 +184,14 @@ export class Proxies {
   #encap(vnic: LocalVnic, frame: Uint8Array): Result {
     if (this.#isGone(vnic)) return 'overlay_gone';
     return this.#options.datapath.encap(vnic.index, frame) ? null : 'inject_ring_full';
+  }
+
+  /** Nobody is known to have what a frame asks for: whoever is elsewhere may know, if the plugin wants that. */
+  #flood({ frame }: ProxyUpcall, vnic: LocalVnic, otherwise: DropReason): Result {
+    const { datapath, overlay } = this.#options;
+    if (!overlay.floodsUnknownOwners) return otherwise;
+    if (this.#isGone(vnic)) return 'overlay_gone';
+    return datapath.flood(vnic.index, frame) ? null : 'inject_ring_full';
   }
 
   /** The VNIC was removed while the plugin thought; its index may be another VNIC's by now. */

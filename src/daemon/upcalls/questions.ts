@@ -165,6 +165,11 @@ export class Upcalls {
     if (!this.#isClosed) this.#options.vteps(ips);
   }
 
+  /** The plugin floods elsewhere now. */
+  floodChanged(): void {
+    if (!this.#isClosed) this.#options.floodChanged();
+  }
+
   /**
    * A MAC sends from elsewhere than the plugin has said, from where nobody is known: if that is not quite new, it is
    * asked again, and what it said stands until it has answered.

@@ -33,6 +33,8 @@ export interface UpcallOverlay {
   readonly starting: Promise<void> | null;
   readonly isPoint: boolean;
   readonly negativeTtlMs: number;
+  /** Requests for addresses without a known owner are flooded. */
+  readonly floodsUnknownOwners: boolean;
   /** Of its VNICs, in bytes. */
   readonly mtu: number;
   /** Whether DHCP servers' answers say so. */
@@ -50,6 +52,10 @@ export interface UpcallsOptions {
   readonly durations: UpcallDurations;
   /** Hears of every VTEP that the plugin lists. */
   readonly vteps: (ips: readonly string[]) => void;
+  /** The plugin is to be asked again where it floods to. */
+  readonly floodChanged: () => void;
+  /** An address that a MAC here has as its own, by what it asks or announces. */
+  readonly heardAddress: (mac: string, ip: string) => void;
   /** Milliseconds of the monotonic clock. */
   readonly now: () => number;
 }

@@ -3,7 +3,7 @@
  * throws an Error that says what is wrong with it.
  */
 import { ipFamily, isMulticast, isMulticastMac, parseIp, parseMac } from '../../address.js';
-import type { Answer, Endpoint, Entry, Flood, Learning, MovePolicy, Owner, Target } from '../api.js';
+import type { Answer, Endpoint, Entry, Flood, Learning, LocalLearning, MovePolicy, Owner, Target } from '../api.js';
 import { shown } from './words.js';
 
 const TTL_MAX_MS = 365 * 86_400_000;
@@ -96,15 +96,23 @@ export const FLOOD_ENDPOINTS_MAX = 512;
 
 export function checkFlood(value: unknown, family: 4 | 6): Flood {
   if (typeof value !== 'object' || value === null) throw new Error(`${quoted(value)} is no flood list`);
-  const { endpoints, unknown, learn } = value as Partial<Record<string, unknown>>;
+  const { endpoints, unknown, learn, unknownOwners, here } = value as Partial<Record<string, unknown>>;
   if (!Array.isArray(endpoints)) throw new Error(`endpoints is ${quoted(endpoints)}, not a list`);
   if (endpoints.length > FLOOD_ENDPOINTS_MAX) {
     throw new Error(`${endpoints.length} endpoints: at most ${FLOOD_ENDPOINTS_MAX} are flooded to`);
   }
   if (unknown !== undefined && typeof unknown !== 'boolean') throw new Error(`unknown is ${quoted(unknown)}`);
+  if (unknownOwners !== undefined && typeof unknownOwners !== 'boolean') {
+    throw new Error(`unknownOwners is ${quoted(unknownOwners)}`);
+  }
   const checked = endpoints.map((endpoint: unknown) => checkEndpoint(endpoint, family, checkFloodIp));
-  const flood: Flood = { endpoints: Object.freeze(checked), unknown: unknown ?? false };
-  return Object.freeze(learn === undefined ? flood : { ...flood, learn: checkLearning(learn) });
+  return Object.freeze({
+    endpoints: Object.freeze(checked),
+    unknown: unknown ?? false,
+    ...(learn === undefined ? {} : { learn: checkLearning(learn) }),
+    ...(unknownOwners === true ? { unknownOwners } : {}),
+    ...(here === undefined ? {} : { here: checkHere(here) }),
+  });
 }
 
 /** A group may be flooded to, but no placeholder. */
@@ -119,6 +127,13 @@ function checkLearning(value: unknown): Learning {
   if (!Number.isInteger(max) || (max as number) < 1) throw new Error(`learn.max is ${quoted(max)}, not a count`);
   const learning: Learning = { ageing: life as number, max: max as number, port: checkPort(port) };
   return Object.freeze(moves === undefined ? learning : { ...learning, moves: checkMoves(moves) });
+}
+
+function checkHere(value: unknown): LocalLearning {
+  const { ageing, max } = Object(value) as Partial<Record<string, unknown>>;
+  const life = checkTtl(ageing ?? null);
+  if (!Number.isInteger(max) || (max as number) < 1) throw new Error(`here.max is ${quoted(max)}, not a count`);
+  return Object.freeze({ ageing: life as number, max: max as number });
 }
 
 /** MACs, or how they begin. */

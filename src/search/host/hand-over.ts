@@ -3,10 +3,14 @@ import { checkIp, checkMac, checkTarget, checkTtl, checkVteps } from './answers.
 import type { Said } from './messages.js';
 import type { PluginSink } from './types.js';
 
-export type Pushed = Extract<Said, { kind: 'put' | 'withdraw' | 'moved' | 'vteps' }>;
+export type Pushed = Extract<Said, { kind: 'put' | 'withdraw' | 'moved' | 'vteps' | 'floodChanged' }>;
 
 /** `family`: of the underlay. */
 export function handOver(said: Pushed, sink: PluginSink, family: 4 | 6): void {
+  if (said.kind === 'floodChanged') {
+    sink.floodChanged();
+    return;
+  }
   if (said.kind === 'vteps') {
     sink.vteps(checkVteps(said.ips, family));
     return;

@@ -6,12 +6,13 @@
  * A host lives once: start, stop. Another try is another host.
  */
 import { messageOf } from '../../errors.js';
-import type { Answer, Entry, Flood, Move, Owner, PropertyValue, Query, Target } from '../api.js';
+import type { Answer, Ending, Entry, Flood, Local, Move, Owner, PropertyValue, Query, Target } from '../api.js';
 import { checkAnswer, checkFlood, checkOwner, checkPage, checkServer, checkTarget } from './answers.js';
 import type { Channel, Place } from './channel.js';
 import { DeadlinePassed } from './deadlines.js';
 import { handOver, type Pushed } from './hand-over.js';
 import { LineLimit, LOG_LINES_PER_SECOND } from './line-limit.js';
+import { LocalsTold } from './locals-told.js';
 import type { Ability, QuestionName, Questions, Said } from './messages.js';
 import { MovesTold } from './moves-told.js';
 import { type Askable, type HostOptions, PluginFault } from './types.js';
@@ -28,10 +29,7 @@ export const FAULTS_IN_A_ROW_MAX = 3;
 /** Entries that are asked for at once. */
 const ENTRIES_PAGE = 1024;
 
-interface Asked {
-  resolve(value: unknown): void;
-  reject(reason: unknown): void;
-}
+type Asked = Readonly<Record<'resolve' | 'reject', (value: unknown) => void>>;
 
 export class PluginHost implements Askable {
   readonly name: string;
@@ -42,6 +40,7 @@ export class PluginHost implements Askable {
   #abilities: ReadonlySet<string> = new Set();
   #faultsInARow = 0;
   readonly #movesTold: MovesTold;
+  readonly #localsTold: LocalsTold;
   /** The instance's side has half of it; what is said in its place is bounded here. */
   readonly #lines = new LineLimit(2 * LOG_LINES_PER_SECOND);
   readonly #vtepLists = new VtepLists((ips) => this.#pushed({ kind: 'vteps', ips }));
@@ -55,6 +54,10 @@ export class PluginHost implements Askable {
     this.#options = options;
     this.name = options.name;
     this.#movesTold = new MovesTold(options.log);
+    this.#localsTold = new LocalsTold(options.log, (mac, local) => {
+      if (local === null) return this.#ask('localRemoved', [mac], LOOKUP_DEADLINE_MS, nothing, mac);
+      return this.#ask('localAdded', [local], LOOKUP_DEADLINE_MS, nothing, mac);
+    });
     this.#channel = options.open({
       said: (parcel) => {
         for (const said of parcel) this.#heard(said);
@@ -73,10 +76,10 @@ export class PluginHost implements Askable {
 
   /** Makes the instance and starts it. After a rejection it must still be stopped. */
   async start(): Promise<void> {
-    const { vni, values } = this.#options;
+    const { vni, values, listen } = this.#options;
     this.#abilities = await this.#ask(
       'create',
-      [vni, values],
+      listen === undefined ? [vni, values] : [vni, values, listen],
       START_DEADLINE_MS,
       (value) => new Set(value as string[]),
     );
@@ -85,16 +88,16 @@ export class PluginHost implements Askable {
   }
 
   /** Ends the instance; what it still says is ignored. Never rejects: a plugin that cannot stop is logged. */
-  stop(): Promise<void> {
-    this.#stopped ??= this.#stop();
+  stop(ending: Ending = 'to_resume'): Promise<void> {
+    this.#stopped ??= this.#stop(ending);
     return this.#stopped;
   }
 
-  async #stop(): Promise<void> {
+  async #stop(ending: Ending): Promise<void> {
     const isDead = this.#end !== null && !this.#isRetired;
     this.retire();
     try {
-      if (!isDead) await this.#ask('stop', [], STOP_DEADLINE_MS, nothing);
+      if (!isDead) await this.#ask('stop', [ending], STOP_DEADLINE_MS, nothing);
     } catch (thrown) {
       this.#options.log.warn(messageOf(thrown));
     }
@@ -105,6 +108,7 @@ export class PluginHost implements Askable {
   retire(): void {
     if (this.#end !== null) return;
     this.#isRetired = true;
+    this.#localsTold.end();
     this.#end = new PluginFault(`search plugin ${this.name} was stopped`, false, null);
     for (const { reject } of this.#asked.values()) reject(this.#end);
   }
@@ -173,6 +177,11 @@ export class PluginHost implements Askable {
     return this.#movesTold.tell(() => this.#ask('moved', [move], LOOKUP_DEADLINE_MS, nothing, move.mac));
   }
 
+  /** A MAC is here, with addresses of its own, or with null no more. Nobody waits for it. */
+  local(mac: string, local: Local | null): void {
+    if (this.#end === null && this.can(local ? 'localAdded' : 'localRemoved')) this.#localsTold.tell(mac, local);
+  }
+
   /** A question of the packet path. What the instance cannot do answers null. */
   async #question<T>(
     question: 'lookup' | 'arp' | 'ndp' | 'dhcp',
@@ -215,13 +224,12 @@ export class PluginHost implements Askable {
     if (this.#end !== null && question !== 'stop') throw this.#end;
     const what = of === undefined ? question : `${question} of ${of}`;
     const id = this.#nextId++;
-    const { deadlines } = this.#options;
     try {
       const answer = new Promise((resolve, reject) => {
         this.#asked.set(id, { resolve, reject });
         this.#channel.send({ kind: 'ask', id, question, args });
       });
-      return check(await deadlines.within(deadlineMs, what, answer));
+      return check(await this.#options.deadlines.within(deadlineMs, what, answer));
     } catch (thrown) {
       throw this.#fault(what, thrown);
     } finally {

@@ -2,7 +2,18 @@
  * The instance's side of a host: loads the plugin, makes its instance, puts the host's questions to it and says what it
  * answers. Runs where the plugin does and touches nothing but the plugin; whatever that does wrong becomes a fault.
  */
-import type { Entry, Plugin, PluginContext, PluginLog, PropertyValue, Reply, Target, Validity } from '../api.js';
+import type {
+  Ending,
+  Endpoint,
+  Entry,
+  Plugin,
+  PluginContext,
+  PluginLog,
+  PropertyValue,
+  Reply,
+  Target,
+  Validity,
+} from '../api.js';
 
 import { ABILITIES, type EntriesPage, type LogLevel, type Manifest, type Message, type Said } from './messages.js';
 import { plainAnswer, plainTarget, plainText, plainVteps } from './plain.js';
@@ -42,11 +53,15 @@ export class InstanceSide {
       case 'describe':
         return this.#describe();
       case 'create':
-        return this.#create(args[0] as number, args[1] as Record<string, PropertyValue>);
+        return this.#create(
+          args[0] as number,
+          args[1] as Record<string, PropertyValue>,
+          args[2] as Endpoint | undefined,
+        );
       case 'leaveEntries':
         return this.#leaveEntries();
       case 'stop':
-        return this.#stop();
+        return this.#stop(args);
       case 'entries':
         return this.#entriesPage(args[0] as number);
       default:
@@ -57,14 +72,15 @@ export class InstanceSide {
   /** The host is gone: an instance that was not told to stop is told now. Nobody hears what it still says. */
   leave(): void {
     this.#say = () => {};
-    if (!this.#abort.signal.aborted) void this.ask({ kind: 'ask', id: 0, question: 'stop', args: [] });
+    if (!this.#abort.signal.aborted)
+      void this.ask({ kind: 'ask', id: 0, question: 'stop', args: ['to_resume'] satisfies [Ending] });
   }
 
-  #stop(): unknown {
+  #stop(args: readonly unknown[]): unknown {
     this.#abort.abort();
     // Nobody waits for the end of the walk: one that hangs must not keep the instance from being stopped.
     void this.#leaveEntries().catch(() => {});
-    return this.#instance === null ? undefined : this.#call('stop', []);
+    return this.#instance === null ? undefined : this.#call('stop', args);
   }
 
   async #describe(): Promise<Manifest> {
@@ -72,16 +88,16 @@ export class InstanceSide {
     return { name, mode, properties };
   }
 
-  #create(vni: number, values: Readonly<Record<string, PropertyValue>>): Reply<string[]> {
+  #create(vni: number, values: Readonly<Record<string, PropertyValue>>, listen: Endpoint | undefined): Reply<string[]> {
     const plugin = this.#load();
     return plugin instanceof Promise
-      ? plugin.then((it) => this.#make(it, vni, values))
-      : this.#make(plugin, vni, values);
+      ? plugin.then((it) => this.#make(it, values, this.#context(vni, listen)))
+      : this.#make(plugin, values, this.#context(vni, listen));
   }
 
-  #make(plugin: Plugin, vni: number, values: Readonly<Record<string, PropertyValue>>): string[] {
+  #make(plugin: Plugin, values: Readonly<Record<string, PropertyValue>>, context: PluginContext): string[] {
     if (this.#abort.signal.aborted) throw new Error('it was stopped before it was made');
-    const instance: unknown = plugin.create(this.#context(vni), Object.freeze({ ...values }));
+    const instance: unknown = plugin.create(context, Object.freeze({ ...values }));
     if (typeof instance !== 'object' || instance === null) throw new Error('create() answered no object');
     this.#instance = instance as AnyInstance;
     const needed = ['start', 'stop', plugin.mode === 'point' ? 'target' : 'lookup'];
@@ -122,12 +138,13 @@ export class InstanceSide {
     await walk?.return?.();
   }
 
-  #context(vni: number): PluginContext {
+  #context(vni: number, listen: Endpoint | undefined): PluginContext {
     const say = (said: Said) => {
       if (!this.#abort.signal.aborted) this.#say(said);
     };
     return Object.freeze({
       vni,
+      ...(listen === undefined ? {} : { listen: Object.freeze(listen) }),
       log: this.#log(),
       signal: this.#abort.signal,
       put: (mac: string, target: Target, options?: Validity) =>
@@ -135,6 +152,7 @@ export class InstanceSide {
       withdraw: (mac: string) => say({ kind: 'withdraw', mac: plainText(mac) }),
       moved: (ip: string, mac: string) => say({ kind: 'moved', ip: plainText(ip), mac: plainText(mac) }),
       vteps: (ips: readonly string[]) => say({ kind: 'vteps', ips: plainVteps(ips) }),
+      floodChanged: () => say({ kind: 'floodChanged' }),
       degrade: (reason: string) => say({ kind: 'degrade', reason: shown(reason) }),
       restore: () => say({ kind: 'restore' }),
     });

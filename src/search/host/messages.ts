@@ -2,7 +2,7 @@
  * What crosses between the host and a plugin instance, wherever that runs. The host asks, the instance's side answers
  * each question once, in any order, and says things unasked in between; what it says arrives in the order it was said.
  */
-import type { PropertySpec, PropertyValue } from '../api.js';
+import type { Ending, PropertySpec, PropertyValue } from '../api.js';
 
 /** Where the code of a plugin is. */
 export type PluginLocation =
@@ -18,7 +18,18 @@ export interface Manifest {
 }
 
 /** What an instance may be able to do beyond the least. */
-export const ABILITIES = ['change', 'reload', 'arp', 'ndp', 'dhcp', 'entries', 'flood', 'moved'] as const;
+export const ABILITIES = [
+  'change',
+  'reload',
+  'arp',
+  'ndp',
+  'dhcp',
+  'entries',
+  'flood',
+  'moved',
+  'localAdded',
+  'localRemoved',
+] as const;
 export type Ability = (typeof ABILITIES)[number];
 
 /**
@@ -27,9 +38,9 @@ export type Ability = (typeof ABILITIES)[number];
  */
 export interface Questions {
   describe: [];
-  create: [vni: number, values: Readonly<Record<string, PropertyValue>>];
+  create: [vni: number, values: Readonly<Record<string, PropertyValue>>, listen?: object];
   start: [];
-  stop: [];
+  stop: [ending?: Ending];
   reload: [];
   change: [values: Readonly<Record<string, PropertyValue>>];
   target: [];
@@ -41,6 +52,8 @@ export interface Questions {
   leaveEntries: [];
   flood: [];
   moved: [move: object];
+  localAdded: [local: object];
+  localRemoved: [mac: string];
 }
 export type QuestionName = keyof Questions;
 
@@ -58,6 +71,7 @@ export type Said =
   | { readonly kind: 'withdraw'; readonly mac: unknown }
   | { readonly kind: 'moved'; readonly ip: unknown; readonly mac: unknown }
   | { readonly kind: 'vteps'; readonly ips: unknown }
+  | { readonly kind: 'floodChanged' }
   | { readonly kind: 'degrade'; readonly reason: unknown }
   | { readonly kind: 'restore' }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly message: unknown; readonly fields: unknown };
@@ -68,7 +82,18 @@ export const PARCEL_MAX = 256;
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-const SAID = new Set<unknown>(['answer', 'fault', 'put', 'withdraw', 'moved', 'vteps', 'degrade', 'restore', 'log']);
+const SAID = new Set<unknown>([
+  'answer',
+  'fault',
+  'put',
+  'withdraw',
+  'moved',
+  'vteps',
+  'floodChanged',
+  'degrade',
+  'restore',
+  'log',
+]);
 
 /** False of what the plugin's own code has said in the place of the instance's side. */
 export function isParcel(value: unknown): value is readonly Said[] {

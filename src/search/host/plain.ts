@@ -41,6 +41,8 @@ const ANSWERS: Readonly<Record<QuestionName, Shape>> = {
   change: NOTHING,
   leaveEntries: NOTHING,
   moved: NOTHING,
+  localAdded: NOTHING,
+  localRemoved: NOTHING,
   target: TARGET,
   lookup: fields({ target: TARGET, ttl: text }),
   arp: OWNER,
@@ -51,6 +53,8 @@ const ANSWERS: Readonly<Record<QuestionName, Shape>> = {
     endpoints: list(TARGET),
     unknown: text,
     learn: fields({ ageing: text, max: text, port: text, moves: MOVES }),
+    unknownOwners: text,
+    here: fields({ ageing: text, max: text }),
   }),
 };
 

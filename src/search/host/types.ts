@@ -1,5 +1,5 @@
 /** What the host of a plugin is to the rest of the daemon: whom it may be asked, where its words go, how it fails. */
-import type { Answer, Move, Owner, PluginLog, PropertyValue, Query, Target } from '../api.js';
+import type { Answer, Endpoint, Move, Owner, PluginLog, PropertyValue, Query, Target } from '../api.js';
 import type { OpenChannel } from './channel.js';
 import type { Deadlines } from './deadlines.js';
 
@@ -24,6 +24,8 @@ export interface PluginSink {
   withdraw(mac: string): void;
   moved(ip: string, mac: string): void;
   vteps(ips: readonly string[]): void;
+  /** It is to be asked again where it floods to. */
+  floodChanged(): void;
 }
 
 /** What is wrong with an instance by its own word (`plugin`), or because it says nonsense unasked (`push`). */
@@ -61,6 +63,8 @@ export interface HostOptions {
   readonly open: OpenChannel;
   readonly values: Readonly<Record<string, PropertyValue>>;
   readonly vni: number;
+  /** Where the overlay listens; without it the plugin is not told. */
+  readonly listen?: Endpoint;
   /** Address family of the overlay's socket. */
   readonly family: 4 | 6;
   readonly log: PluginLog;

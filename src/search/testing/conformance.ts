@@ -5,6 +5,7 @@ import { Bench, find } from './bench.js';
 import type { CaseBody, Facts } from './case.js';
 import { changeCases } from './cases-changes.js';
 import { endingCases } from './cases-endings.js';
+import { localCases } from './cases-locals.js';
 import { propertyCases } from './cases-properties.js';
 import { questionCases } from './cases-questions.js';
 import { troubleCases } from './cases-trouble.js';
@@ -49,8 +50,8 @@ async function bodiesFor(subject: Subject, found: FoundPlugin): Promise<CaseBody
     const { host, table } = await bench.start();
     const listsVteps = table.vtepList !== null;
     const facts: Facts = { subject, found, backend: bench.backend, can: (ability) => host.can(ability), listsVteps };
-    return [propertyCases, questionCases, vtepCases, changeCases, troubleCases, endingCases].flatMap((cases) =>
-      cases(facts),
+    return [propertyCases, questionCases, vtepCases, localCases, changeCases, troubleCases, endingCases].flatMap(
+      (cases) => cases(facts),
     );
   } finally {
     await bench.close();

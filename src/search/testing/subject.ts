@@ -44,6 +44,8 @@ export interface Backend {
   fail?(): Reply<void>;
   /** Ends {@link hang} or {@link fail}: needed with either. */
   mend?(): Reply<void>;
+  /** For plugins with `localAdded`: what they have told it is here, addresses by MAC. */
+  locals?(): Reply<Readonly<Record<string, readonly string[]>>>;
   /** Called at the end of the case, whatever it did. */
   close?(): Reply<void>;
 }

@@ -32,7 +32,14 @@ export class Table implements PluginSink {
     this.#beliefs.delete(mac);
   }
 
+  /** How often it said that it floods elsewhere. */
+  floodChanges = 0;
+
   moved(): void {}
+
+  floodChanged(): void {
+    this.floodChanges++;
+  }
 
   vteps(ips: readonly string[]): void {
     this.vtepList = ips;

@@ -43,6 +43,22 @@ describe('learning', () => {
     assert.equal(it.size, 0);
   });
 
+  it('of MACs here alone: they age, are counted, and leave with the word of another', () => {
+    const { hear, it, pass, targets, here, health, fdb, now } = learner(null);
+    it.configure(null, { ageing: 60_000, max: 2 });
+    hear(macOf(1), PEER.ip);
+    assert.equal(fdb(macOf(1)), undefined, 'what is elsewhere is the plugin to say');
+    for (const mac of [MAC, macOf(2), macOf(3)]) hear(mac, null);
+    it.tick(now());
+    assert.match(health.details, /2 MACs are learned/);
+    targets.put(MAC, PEER, now());
+    pass(60_100);
+    assert.deepEqual(here, [`${MAC} true`, `${macOf(2)} true`, `${MAC} false`, `${macOf(2)} false`]);
+    hear(MAC, null);
+    it.configure(null);
+    assert.deepEqual(here.slice(4), [`${MAC} true`, `${MAC} false`]);
+  });
+
   it('never touches what the operator, a VNIC or the plugin says', () => {
     const { hear, targets, datapath, fdb, now } = learner();
     targets.putStatic(MAC, PEER, now());

@@ -32,12 +32,14 @@ export function learner(rules: Learning | null = RULES) {
     void logged.push(`${level} ${message} ${JSON.stringify(fields)}`);
   const heardAt = new Map<string, number>();
   const cameHere: string[] = [];
+  const here: string[] = [];
   const told: object[] = [];
   const it = new Learner({
     targets,
     heardAtMs: (mac) => heardAt.get(mac) ?? null,
     isOwn: (ip) => ip === LISTEN.ip,
     onCameHere: (mac) => void cameHere.push(mac),
+    onHere: (mac, isHere) => void here.push(`${mac} ${isHere}`),
     tell: (kind, mac, change) => void told.push({ kind, mac, ...change }),
     health,
     log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
@@ -53,6 +55,7 @@ export function learner(rules: Learning | null = RULES) {
     health,
     logged,
     cameHere,
+    here,
     hear(mac: string, ip: string | null) {
       heardAt.set(mac, nowMs);
       it.heard(mac, ip, nowMs);

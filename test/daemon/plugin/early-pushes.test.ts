@@ -7,7 +7,7 @@ import { OTHER_PEER, PEER } from '../harness.js';
 const MOST = 4;
 const macOf = (n: number) =>
   `02:00:00:00:${(n >> 8).toString(16).padStart(2, '0')}:${(n & 255).toString(16).padStart(2, '0')}`;
-const deaf = { put() {}, withdraw() {}, moved() {}, vteps() {}, restore() {} };
+const deaf = { put() {}, withdraw() {}, moved() {}, vteps() {}, floodChanged() {}, restore() {} };
 
 describe('early pushes', () => {
   it('keep what was said unasked against what was answered', () => {

@@ -44,7 +44,7 @@ async function instanceOf(lookMs: number, pushesMax: number): Promise<PluginInst
     ...{ epoch: 0, pushesMax, onDeath: () => {}, placement: new Placement({ now: () => 0 }), owner: {} },
     now: () => (nowMs += lookMs),
   });
-  after(() => instance.stop());
+  after(() => instance.stop('for_good'));
   await instance.start();
   return instance;
 }

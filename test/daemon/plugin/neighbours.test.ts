@@ -8,7 +8,7 @@ import { NEW, OLD, SlotRig } from './slot-rig.js';
 /** All serve in one thread. */
 async function neighbours(count: number): Promise<SlotRig[]> {
   const rigs = await SlotRig.several(count, count);
-  after(() => Promise.all(rigs.map(({ slot }) => slot.end())));
+  after(() => Promise.all(rigs.map(({ slot }) => slot.end('for_good'))));
   await Promise.all(rigs.map(({ slot }) => slot.start()));
   assert.equal(rigs[0]!.placement.threads, 1);
   return rigs;
@@ -48,7 +48,7 @@ describe('slots that share a thread', () => {
       rigs.map((rig) => rig.slot.counts.deaths),
       [0, 0, 0],
     );
-    await slot.end();
+    await slot.end('for_good');
     assert.equal(placement.threads, 1);
     assert.equal(await rigs[0]!.shown(), 'serving 5:1');
   });

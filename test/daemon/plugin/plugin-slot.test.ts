@@ -212,7 +212,7 @@ const EVENTS: Record<string, Event> = {
   },
   'the end, and a start after it': {
     happens: async (rig) => {
-      await rig.slot.end();
+      await rig.slot.end('for_good');
       await rig.slot.start();
       rig.pass(BACKOFF_FIRST_MS);
     },
@@ -221,7 +221,7 @@ const EVENTS: Record<string, Event> = {
   'the end while a swap is ready': {
     happens: (rig) =>
       rig.swap(async (instance) => {
-        await rig.slot.end();
+        await rig.slot.end('for_good');
         await rig.slot.serve(instance);
       }),
     expected: {
@@ -245,7 +245,7 @@ for (const [state, reach] of Object.entries(STATES) as [StateName, (typeof STATE
     for (const [what, { happens, expected }] of Object.entries(EVENTS)) {
       it(`${what}: ${expected[state]}`, async () => {
         const rig = await SlotRig.make();
-        after(() => rig.slot.end());
+        after(() => rig.slot.end('for_good'));
         await reach(rig);
         assert.equal(rig.slot.state, state);
         const refused = await Promise.resolve(happens(rig)).then(
@@ -258,7 +258,7 @@ for (const [state, reach] of Object.entries(STATES) as [StateName, (typeof STATE
         if (rig.slot.state === 'backing-off') assert.notEqual(rig.health.details, '', 'it says why');
         if (rig.slot.state === 'serving') assert.equal(rig.health.has('start'), false);
         await until(() => rig.slots.has(rig.slot) === (rig.slot.state !== 'absent'));
-        await rig.slot.end();
+        await rig.slot.end('for_good');
         await until(() => rig.running === 0);
         assert.equal(rig.slots.size, 0);
       });

@@ -1,0 +1,53 @@
+/** Which MACs are here and with which addresses, as the plugin hears of it. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Locals } from '../../../src/daemon/forwarding/locals.js';
+
+const [VNIC, BEHIND] = ['de:ad:be:ef:00:00', 'de:ad:be:ef:00:01'] as const;
+
+function setUp() {
+  const told: string[] = [];
+  const locals = new Locals((mac, local) => told.push(`${mac} ${local === null ? 'gone' : local.ips.join(' ')}`));
+  return { locals, heard: () => told.splice(0) };
+}
+
+describe('MACs that are here', () => {
+  it('a VNIC with the addresses that it was given, and again when they are others', () => {
+    const { locals, heard } = setUp();
+    locals.hasVnic(VNIC, ['10.0.0.1/24', 'fd00::1/64']);
+    locals.hasVnic(VNIC, ['10.0.0.1/24', 'fd00::1/64']);
+    locals.hasVnic(VNIC, []);
+    locals.vnicLeft(VNIC);
+    assert.deepEqual(heard(), [`${VNIC} 10.0.0.1 fd00::1`, `${VNIC} `, `${VNIC} gone`]);
+  });
+
+  it('one that is learned behind a VNIC, until it is forgotten; a VNIC is not forgotten so', () => {
+    const { locals, heard } = setUp();
+    locals.learned(BEHIND);
+    locals.hasVnic(VNIC, []);
+    for (const mac of [BEHIND, VNIC]) locals.unlearned(mac);
+    assert.deepEqual(heard(), [`${BEHIND} `, `${VNIC} `, `${BEHIND} gone`]);
+    assert.deepEqual([...locals], [{ mac: VNIC, ips: [] }]);
+  });
+
+  it('an address that is heard belongs to whoever used it last', () => {
+    const { locals, heard } = setUp();
+    locals.hasVnic(VNIC, ['10.0.0.1/24']);
+    locals.learned(BEHIND);
+    heard();
+    locals.heard(VNIC, '10.0.0.1');
+    locals.heard(VNIC, '10.0.0.2');
+    locals.heard(VNIC, '10.0.0.2');
+    locals.heard(BEHIND, '10.0.0.2');
+    locals.heard('02:00:00:00:00:99', '10.0.0.3'); // it is not here
+    assert.deepEqual(heard(), [`${VNIC} 10.0.0.1 10.0.0.2`, `${VNIC} 10.0.0.1`, `${BEHIND} 10.0.0.2`]);
+  });
+
+  it('of many addresses of one MAC the latest are kept', () => {
+    const { locals, heard } = setUp();
+    locals.learned(BEHIND);
+    for (let n = 1; n <= 20; n++) locals.heard(BEHIND, `10.0.0.${n}`);
+    const ips = heard().at(-1)?.split(' ').slice(1) ?? [];
+    assert.deepEqual([ips.length, ips[0], ips.at(-1)], [16, '10.0.0.5', '10.0.0.20']);
+  });
+});
