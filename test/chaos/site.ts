@@ -20,7 +20,7 @@ export const OVERLAYS = [
 ] as const;
 
 const UNDERLAY = ['10.88.88.1', '10.88.88.2'] as const;
-/** Between two pings of the load, in seconds. For less than 0.01 ping(8) waits in a busy loop, on cores that others need. */
+/** Between two pings of the load, in seconds. With less than 0.01, ping(8) waits in a busy loop. */
 const LOAD_EVERY = '0.02';
 
 interface Vtep {
