@@ -35,6 +35,8 @@ const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: '
 
 /** What nobody reads when the program runs; of libraries more, but their licenses are kept. */
 const UNREAD = /\.(map|d\.[cm]?ts)$/;
+/** But for these: a stack in the log says where in the sources it was. */
+const BUNDLE_MAP = /^dist\/src\/bundle\/.*\.map$/;
 const UNREAD_OF_LIBRARY =
   /\.(markdown|html|sh|cc|hh?|inc|asm|S)$|(?<!licen[cs]e)\.md$|^\.|^(eslint\.config|bin|cnoke|trampolines)\./i;
 /** At the top of a library. */
@@ -104,7 +106,7 @@ function copy(from: string, to: string): void {
 function isRead(path: string): boolean {
   const name = basename(path);
   const [, top] = /^node_modules\/(?:@[^/]+\/)?[^/]+\/([^/]+)/.exec(path) ?? [];
-  if (UNREAD.test(name)) return false;
+  if (UNREAD.test(name)) return BUNDLE_MAP.test(path);
   return top === undefined || !(UNREAD_OF_LIBRARY.test(name) || UNREAD_DIRECTORY.test(top));
 }
 

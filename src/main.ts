@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The `vxlane` program: lends the process to the CLI and ends with its status. */
 import { runCli } from './cli/cli.js';
+import { stackOf } from './stack.js';
 
 // A reader that has enough, such as `head`, is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -16,6 +17,6 @@ try {
     env: process.env,
   });
 } catch (bug) {
-  process.stderr.write(`vxlane: bug: ${bug instanceof Error ? bug.stack : String(bug)}\n`);
+  process.stderr.write(`vxlane: bug: ${stackOf(bug)}\n`);
   process.exitCode = 1;
 }

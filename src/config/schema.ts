@@ -2,7 +2,7 @@
  * The JSON Schema of configuration files, for editors: the shape (shape.ts) with what the property tables say. Draft 7,
  * which editors know best. What it refuses the daemon refuses too; what objects mean together only the daemon sees.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { OVERLAY_PROPERTIES } from '../overlay-properties/overlay-properties.js';
 import type { Plugin, PropertySpec } from '../search/api.js';
 import { STRING_BYTES_MAX } from '../search/props.js';

@@ -2,7 +2,7 @@
  * The shape of a configuration file: which keys there are and what each takes. The JSON Schema that editors use is made
  * from it (schema.ts), so the two cannot disagree. What values mean together is validate.ts's business.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { LinkName } from '../control/protocol.js';
 import { PROTECTIONS } from '../link-protection.js';
 import { nearestNames } from '../nearest-names.js';

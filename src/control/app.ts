@@ -1,6 +1,7 @@
 /** What every server of the API has in common: its routes, limits, and how it refuses. */
 import fastify, { type FastifyInstance } from 'fastify';
 import { noSuchRoute } from '../errors.js';
+import { stackOf } from '../stack.js';
 import { type AccessOf, accessBehind, guardAccess } from './access.js';
 import { addCaptureStream, CAPTURES_PATH, type CaptureFeed } from './capture-stream.js';
 import { limitConnections, REQUEST_TIMEOUT_MS, refuseUnparsed } from './connections.js';
@@ -51,7 +52,7 @@ export function createApp(
   app.setErrorHandler(async (thrown, request, reply) => {
     const refusal = refusalOf(thrown);
     if (refusal === null) {
-      const stack = thrown instanceof Error ? thrown.stack : String(thrown);
+      const stack = stackOf(thrown);
       log.error('bug while serving the control socket', { method: request.method, url: request.url, stack });
     }
     const { status, body } = refusal ?? bugRefusal();

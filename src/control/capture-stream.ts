@@ -4,7 +4,7 @@
  * counts, and costs the daemon a few megabytes at most.
  */
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { z } from 'zod';
+import * as z from 'zod';
 import { noSuchCapture } from '../errors.js';
 import { parse } from './refusal.js';
 import { CaptureRequest } from './requests.js';

@@ -1,6 +1,6 @@
 /** From a request to one call of the controller: what stands in path, query and body is parsed on the way. */
 import type { FastifyInstance } from 'fastify';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Controller, PARAMETERS, SCHEMAS } from './protocol.js';
 import { parse } from './refusal.js';
 import { ROUTES, type RouteName } from './routes.js';

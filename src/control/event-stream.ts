@@ -3,7 +3,7 @@
  * does not read what is sent is let go with a word, so that nothing piles up here.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { z } from 'zod';
+import * as z from 'zod';
 import { tooManyStreams } from '../errors.js';
 import type { EventView } from './events.js';
 import { parse } from './refusal.js';

@@ -1,5 +1,5 @@
 /** What happened, as replies of the control API. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { EVENT_KINDS, type EventKind } from '../event-kinds.js';
 
 const text = z.string().nullable();

@@ -1,5 +1,5 @@
 /** What a running daemon tells the one that takes its place: see decision 28. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { LinkName } from './requests.js';
 
 const Descriptors = z.array(z.int().min(0)).describe('Numbers in the process that answers.');

@@ -1,5 +1,5 @@
 /** The control API as an OpenAPI 3.1 document: routes.ts with the schemas of protocol.ts. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { CAPTURE_HEADER, CAPTURES_PATH, PCAPNG } from './capture-stream.js';
 import { CaptureRequest, PARAMETERS, RefusalView, SCHEMAS } from './protocol.js';
 import { statusOf } from './refusal.js';

@@ -7,7 +7,7 @@
  * 404 (`no_such_…`) or 409 (refused); 500
  * (`internal_error`) is a bug, and the daemon's log has its stack.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { EventPage } from './events.js';
 import { HandoverRequest, HandoverView, SuccessorView } from './handover.js';
 import {

@@ -1,5 +1,5 @@
 /** What a client is told of an error: one status, one code, one line. */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { badRequest, internalError, messageOf, VxlaneError } from '../errors.js';
 import type { RefusalView } from './protocol.js';
 

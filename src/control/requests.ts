@@ -1,5 +1,5 @@
 /** What clients send: in the path, as a body, behind a `?`. The server refuses what does not match, field by field. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseMac } from '../address.js';
 import { badMac } from '../errors.js';
 import { LOG_LEVELS } from '../log-levels.js';

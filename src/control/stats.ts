@@ -1,5 +1,5 @@
 /** What went through, as replies of the control API. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const count = z.int().min(0);
 const expectedDrops = count.describe('How many of them are expected.');

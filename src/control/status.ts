@@ -1,5 +1,5 @@
 /** How the daemon is, as replies of the control API. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { LOG_LEVELS } from '../log-levels.js';
 import { details, Health, seconds, vni } from './views.js';
 

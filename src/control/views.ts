@@ -1,5 +1,5 @@
 /** What the daemon shows of its objects, as replies of the control API. `id`: its name in docs/openapi.json. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const Health = z.enum(['ONLINE', 'DEGRADED']);
 export const vni = z

@@ -4,6 +4,7 @@
  */
 import type { UpcallRecord, VnicIndex } from '../datapath/types.js';
 import { messageOf } from '../errors.js';
+import { stackOf } from '../stack.js';
 import { localAddresses } from '../system/link.js';
 import { needsRepair, repair } from './commands/bring-up.js';
 import { follow, letGo, letNamespaceGo, sayVnics } from './commands/follow.js';
@@ -95,7 +96,7 @@ export class Clockwork {
       else if (attachment) attachment.upcalls.handle(record);
       else if (record.kind !== 'miss') datapath.countDrop(0, 'overlay_gone', record);
     } catch (thrown) {
-      log.error('bug while handling an upcall', { stack: thrown instanceof Error ? thrown.stack : thrown });
+      log.error('bug while handling an upcall', { stack: stackOf(thrown) });
     }
   }
 

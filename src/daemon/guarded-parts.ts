@@ -3,6 +3,7 @@
  * does not end the daemon. It is tried again the next time, and said once, until it goes well.
  */
 import { messageOf, VxlaneError } from '../errors.js';
+import { stackOf } from '../stack.js';
 import type { DaemonLog } from './log.js';
 
 export class GuardedParts {
@@ -26,7 +27,7 @@ export class GuardedParts {
       const reason = messageOf(thrown);
       if (this.#failures.get(part) === reason) return;
       this.#failures.set(part, reason);
-      const stack = thrown instanceof Error && !(thrown instanceof VxlaneError) ? { stack: thrown.stack } : {};
+      const stack = thrown instanceof Error && !(thrown instanceof VxlaneError) ? { stack: stackOf(thrown) } : {};
       this.#log.error('what goes on by itself failed, and is tried again', { part, reason, ...stack });
     }
   }

@@ -6,6 +6,7 @@ import { Datapath } from '../datapath/datapath.js';
 import type { Engine } from '../datapath/loop.js';
 import { cpuRefused, optionMissing, uringRefused, VxlaneError } from '../errors.js';
 import { Deadlines } from '../search/host/deadlines.js';
+import { stackOf } from '../stack.js';
 import { allowedCpus } from '../system/affinity.js';
 import { keepDescriptors } from '../system/descriptors.js';
 import { exitProcess } from '../system/libc.js';
@@ -274,8 +275,4 @@ function dieOfBugs(log: DaemonLog): void {
     log.fatal('bug: the daemon ends', { stack: stackOf(thrown) });
     process.exit(1);
   });
-}
-
-function stackOf(thrown: unknown): string {
-  return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
 }

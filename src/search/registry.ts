@@ -6,7 +6,7 @@ import { files } from './plugins/files/files.js';
 import { flood } from './plugins/flood/flood.js';
 import { svp } from './plugins/svp/svp.js';
 
-/** What plugins/NAME/NAME.js exports as NAME: host/load.ts finds it there without this list. */
+/** host/load.ts has the same list, for threads that load one of them. */
 const BUILT_IN: readonly Plugin[] = [direct, etcd, files, flood, svp];
 
 /** Name to plugin, in alphabetical order. */

@@ -28,9 +28,18 @@ import { attachProgram } from './socket-filter.js';
 export type { EarlyDropTables } from './bpf/early-drop-tables.js';
 export { NOBODYS_RULES, OVERLAY_RULES } from './bpf/early-drop-tables.js';
 
+/** Whose program it is: of which family, for which socket of the datapath's, and where it counts. */
+export interface Listener {
+  readonly family: 4 | 6;
+  readonly socket: number;
+  readonly number: number;
+}
+
 export interface EarlyDropSizes {
   /** Numbers of listeners are below this, ... */
   readonly listeners: number;
+  /** The one that is probably the first: its program is loaded at once, which shows whether this process may. */
+  readonly first: Listener;
   /** ... indexes of overlays below this, from 1 on. */
   readonly overlays: number;
   /** Most known VTEPs of all overlays together. */
@@ -61,9 +70,11 @@ export class EarlyDropKernel {
   readonly #vteps: BpfMap;
   readonly #slots: BpfMap;
   #opened: number[] = [];
+  /** Loaded, and not attached yet. */
+  #first: { readonly listener: Listener; readonly program: number } | null = null;
 
   /** Throws a {@link SystemError}, as where this process may not use eBPF. */
-  constructor({ listeners, overlays, vteps }: EarlyDropSizes) {
+  constructor({ listeners, first, overlays, vteps }: EarlyDropSizes) {
     const places = new Slots(listeners, overlays);
     try {
       const vniSizes = { keySize: VNI_KEY_SIZE, valueSize: VNI_VALUE_SIZE };
@@ -74,7 +85,7 @@ export class EarlyDropKernel {
       });
       const maps = { vnis: this.#vnis.fd, vteps: this.#vteps.fd, slots: this.#slots.fd };
       this.tables = { ...maps, places, spread: randomInt(2 ** 30) * 2 + 1 };
-      libcClose(this.#load(4, 0, 0));
+      this.#first = { listener: first, program: this.#load(first) };
     } catch (thrown) {
       this.close();
       throw thrown;
@@ -123,10 +134,9 @@ export class EarlyDropKernel {
   }
 
   /** From now on at a listener, which counts from 0, in place of a filter that it has. */
-  attach(fd: number, { family, socket, number }: { family: 4 | 6; socket: number; number: number }): void {
-    const slot = this.tables.places.listener(number);
-    this.#slots.put(key(slot), Buffer.alloc(SLOT_SIZE));
-    const program = this.#load(family, socket, slot);
+  attach(fd: number, listener: Listener): void {
+    this.#slots.put(key(this.tables.places.listener(listener.number)), Buffer.alloc(SLOT_SIZE));
+    const program = this.#takeFirst(listener) ?? this.#load(listener);
     try {
       attachProgram(fd, program);
     } finally {
@@ -134,7 +144,16 @@ export class EarlyDropKernel {
     }
   }
 
-  #load(family: 4 | 6, socket: number, slot: number): number {
+  #takeFirst({ family, socket, number }: Listener): number | null {
+    if (this.#first === null) return null;
+    const { listener, program } = this.#first;
+    if (listener.family !== family || listener.socket !== socket || listener.number !== number) return null;
+    this.#first = null;
+    return program;
+  }
+
+  #load({ family, socket, number }: Listener): number {
+    const slot = this.tables.places.listener(number);
     return loadSocketProgram('vxlane_early', assemble(onListener(this.tables, family, socket, slot)));
   }
 
@@ -157,6 +176,8 @@ export class EarlyDropKernel {
   /** Listeners keep their programs, and those the tables. Closing twice is harmless. */
   close(): void {
     for (const fd of this.#opened.splice(0)) libcClose(fd);
+    if (this.#first !== null) libcClose(this.#first.program);
+    this.#first = null;
   }
 }
 

@@ -164,16 +164,28 @@ class OpenUnderlayTap implements UnderlayTap {
   }
 }
 
+/** Why there is none is one line for the log. */
+export type UnderlayTapTry =
+  | { readonly ok: true; readonly tap: UnderlayTap }
+  | { readonly ok: false; readonly reason: string };
+
+/** {@link openUnderlayTap}, where not to have one is no error. */
+export function tryUnderlayTap(...wanted: Parameters<typeof openUnderlayTap>): UnderlayTapTry {
+  try {
+    return { ok: true, tap: openUnderlayTap(...wanted) };
+  } catch (thrown) {
+    return { ok: false, reason: whyNot(thrown) };
+  }
+}
+
 export type UnderlayTapProbe = { readonly ok: true } | { readonly ok: false; readonly reason: string };
 
 /** Whether this process may have an underlay TAP in the thread's namespace; `reason` is one line for the log. */
 export function probeUnderlayTap(): UnderlayTapProbe {
-  try {
-    openUnderlayTap(1).close();
-    return { ok: true };
-  } catch (thrown) {
-    return { ok: false, reason: whyNot(thrown) };
-  }
+  const tried = tryUnderlayTap(1);
+  if (!tried.ok) return tried;
+  tried.tap.close();
+  return { ok: true };
 }
 
 function whyNot(thrown: unknown): string {

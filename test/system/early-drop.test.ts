@@ -13,13 +13,15 @@ const ENDPOINT = { ip: '127.0.0.1', port: freePort() };
 /** VXLAN headers of these VNIs, 60 bytes of a frame behind each. */
 const joined = (...vnis: number[]) =>
   Buffer.concat(vnis.map((vni) => Buffer.concat([Buffer.from([8, 0, 0, 0, 0, 0, vni, 0]), Buffer.alloc(60)])));
+const LISTENER = { family: 4, socket: 1, number: 1 } as const;
+const ANOTHER = { family: 6, socket: 1, number: 1 } as const;
 /** More than may pass while the sending lasts. */
 const MANY = 4000;
 
 describe('the program of early drop', { skip: needsRoot() }, () => {
   it('drops what is of no VNI, but not in a pause; stays with the socket; and is taken off', () => {
     leavesNoDescriptor(() => {
-      const kernel = new EarlyDropKernel({ listeners: 2, overlays: 4, vteps: 4 });
+      const kernel = new EarlyDropKernel({ listeners: 2, first: LISTENER, overlays: 4, vteps: 4 });
       const { listeners, close } = openUnderlay({ listen: ENDPOINT, ...PLAIN_UDP });
       const fd = listeners[0]!;
       const send = () => {
@@ -27,7 +29,7 @@ describe('the program of early drop', { skip: needsRoot() }, () => {
         for (let sent = 0; sent < MANY; sent++) sendOne(fd, ENDPOINT.ip, ENDPOINT.port, Buffer.alloc(60, 8));
         return kernel.total().datagrams - before;
       };
-      kernel.attach(fd, { family: 4, socket: 1, number: 1 });
+      kernel.attach(fd, LISTENER);
       const dropped = send();
       assert.ok(dropped > 0 && dropped < MANY, `${dropped}`);
       assert.deepEqual(kernel.atListener(1), { datagrams: dropped, bytes: dropped * 60 });
@@ -42,17 +44,18 @@ describe('the program of early drop', { skip: needsRoot() }, () => {
       detachFilter(fd);
       kernel.close();
       close();
+      new EarlyDropKernel({ listeners: 2, first: ANOTHER, overlays: 4, vteps: 4 }).close();
     });
   });
 
   it('drops what the kernel has joined only if all of it is of no VNI', () => {
-    const kernel = new EarlyDropKernel({ listeners: 2, overlays: 4, vteps: 4 });
+    const kernel = new EarlyDropKernel({ listeners: 2, first: ANOTHER, overlays: 4, vteps: 4 });
     const listen = { ip: '127.0.0.1', port: freePort() };
     const { listeners, setGro, close } = openUnderlay({ listen, ...PLAIN_UDP });
     const fd = listeners[0]!;
     assert.ok(setGro(true));
     kernel.putVni(7, { overlay: 1, socket: 1, checksSender: false, isStrict: false });
-    kernel.attach(fd, { family: 4, socket: 1, number: 1 });
+    kernel.attach(fd, LISTENER);
     const droppedOf = (...vnis: number[]) => {
       const before = kernel.total().datagrams;
       const payload = joined(...vnis);

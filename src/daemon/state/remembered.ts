@@ -10,7 +10,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf, stateNotWritten } from '../../errors.js';
 import type { PluginLog } from '../../search/api.js';
 import { openDirectory, readPlain } from './files.js';

@@ -4,7 +4,7 @@
  * known by its name, shown with the reason, and gone only when somebody deletes it.
  */
 import { join } from 'node:path';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { stateFileKept } from '../../errors.js';
 import type { PluginLog } from '../../search/api.js';
 import { StateFiles, stateId } from './files.js';

@@ -1,6 +1,6 @@
 /** What is in a state file: its version, its fields and its checksum. docs/state.md tells operators. */
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LinkName } from '../../control/protocol.js';
 import { messageOf } from '../../errors.js';
 import { VNI_MAX } from '../../overlay-properties/overlay-properties.js';

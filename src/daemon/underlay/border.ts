@@ -14,7 +14,7 @@ import { isWildcard } from '../../overlay-properties/listen.js';
 import { interfaceFeatures, withControlSocket } from '../../system/interface.js';
 import { localAddresses, underlayInterface } from '../../system/link.js';
 import { type Link, type NetworkChange, routeTo } from '../../system/routes.js';
-import { openUnderlayTap, probeUnderlayTap, type UnderlayTap } from '../../system/underlay-tap.js';
+import { tryUnderlayTap, type UnderlayTap } from '../../system/underlay-tap.js';
 import type { DaemonLog } from '../log.js';
 import type { EarlyDrop } from './early-drop.js';
 import { EndpointPaths, type Path, type PathsDatapath } from './endpoint-paths.js';
@@ -52,17 +52,17 @@ export function openBorder(
   earlyDrop: EarlyDrop | null = null,
 ): Border {
   if (wanted === 'socket') return new Border(null, 'sockets were asked for', datapath, network, log);
-  const probe = probeUnderlayTap();
-  if (probe.ok) {
-    const tap = openUnderlayTap(datapath.workers, earlyDrop?.tables ?? null);
+  const tried = tryUnderlayTap(datapath.workers, earlyDrop?.tables ?? null);
+  if (tried.ok) {
+    const { tap } = tried;
     log.info('super-frames leave and arrive by an underlay TAP, which netfilter rules here do not see', {
       interface: tap.name,
     });
     return new Border(tap, '', datapath, network, log);
   }
-  if (wanted === 'tap') throw underlayTapRefused(probe.reason);
-  log.info('no underlay TAP is to be had: super-frames leave in pieces, by sockets', { reason: probe.reason });
-  return new Border(null, probe.reason, datapath, network, log);
+  if (wanted === 'tap') throw underlayTapRefused(tried.reason);
+  log.info('no underlay TAP is to be had: super-frames leave in pieces, by sockets', { reason: tried.reason });
+  return new Border(null, tried.reason, datapath, network, log);
 }
 
 export class Border {

@@ -28,6 +28,8 @@ export interface EarlyDropDatapath {
 
 /** As many as the datapath has room for. */
 const VTEPS_BESIDE = 64;
+/** Of the datapath's indexes. */
+const FIRST_SOCKET = 1;
 /** What had no room is tried again this often. */
 const RETRY_MS = 1000;
 
@@ -68,7 +70,8 @@ export class EarlyDrop implements IntakeObserver {
     const { workers, fdbSize, overlaysMax, socketsMax } = datapath;
     try {
       const vteps = Math.ceil(fdbSize / 2) + VTEPS_BESIDE;
-      const kernel = new EarlyDropKernel({ listeners: socketsMax * workers, overlays: overlaysMax, vteps });
+      const first = { family: 4, socket: FIRST_SOCKET, number: FIRST_SOCKET * workers } as const;
+      const kernel = new EarlyDropKernel({ listeners: socketsMax * workers, first, overlays: overlaysMax, vteps });
       return new EarlyDrop(datapath, kernel, isOn, log);
     } catch (thrown) {
       log.info('no early drop: what strangers send waits in the queues of known VTEPs', { reason: messageOf(thrown) });

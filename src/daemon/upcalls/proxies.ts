@@ -12,6 +12,7 @@ import { withMtuOption } from '../../proxy/dhcp-mtu.js';
 import { ndpQuestion, neighbourAdvertisement, unsolicitedAdvertisement } from '../../proxy/ndp.js';
 import { withRouterMtu } from '../../proxy/router-mtu.js';
 import { type Askable, PluginFault } from '../../search/host/types.js';
+import { stackOf } from '../../stack.js';
 import type { LocalVnic, ProxiesOptions } from './types.js';
 
 /** Questions of proxies that may be in flight, per overlay. */
@@ -203,7 +204,7 @@ export class Proxies {
     const { overlay } = this.#options;
     if (!(thrown instanceof PluginFault)) {
       overlay.log.error('bug while answering a proxy frame', {
-        stack: thrown instanceof Error ? thrown.stack : thrown,
+        stack: stackOf(thrown),
       });
       return 'lookup_failed';
     }

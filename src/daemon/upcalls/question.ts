@@ -7,6 +7,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Answer, Query, Target } from '../../search/api.js';
 import { LOOKUP_DEADLINE_MS } from '../../search/host/host.js';
 import { PluginFault } from '../../search/host/types.js';
+import { stackOf } from '../../stack.js';
 import type { Refusal } from '../forwarding/targets.js';
 import type { Outcome, UpcallOverlay } from './types.js';
 
@@ -96,7 +97,7 @@ export class Question {
     const { overlay } = this.#asker;
     if (this.#asker.isClosed() || this.overtaken !== null) return 'lookup_failed';
     if (!(thrown instanceof PluginFault)) {
-      overlay.log.error('bug while handling an upcall', { stack: thrown instanceof Error ? thrown.stack : thrown });
+      overlay.log.error('bug while handling an upcall', { stack: stackOf(thrown) });
     } else if (overlay.plugin !== null) {
       overlay.health.degrade('lookup', thrown.message);
       // What waits in the datapath drops as lookup_timeout about now, and the next frame asks again.

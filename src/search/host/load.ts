@@ -2,14 +2,18 @@
 import type { Plugin } from '../api.js';
 import type { PluginLocation } from './messages.js';
 
+/** The registry without its weight: to load all of them takes longer than the rest of a start. */
+const BUILT_IN: Readonly<Record<string, () => Promise<Plugin>>> = {
+  direct: async () => (await import('../plugins/direct/direct.js')).direct,
+  etcd: async () => (await import('../plugins/etcd/etcd.js')).etcd,
+  files: async () => (await import('../plugins/files/files.js')).files,
+  flood: async () => (await import('../plugins/flood/flood.js')).flood,
+  svp: async () => (await import('../plugins/svp/svp.js')).svp,
+};
+
 /** Throws what the module throws, or that it holds no plugin. */
 export async function loadPlugin(location: PluginLocation): Promise<Plugin> {
-  if (location.kind === 'built-in') {
-    // Not by the registry: to load all of them takes longer than the rest of a start.
-    const { name } = location;
-    const module = (await import(`../plugins/${name}/${name}.js`)) as Readonly<Record<string, Plugin>>;
-    return module[name] as Plugin;
-  }
+  if (location.kind === 'built-in') return BUILT_IN[location.name]!();
   const module = (await import(location.url)) as { default?: unknown };
   const plugin = module.default as Partial<Plugin> | null | undefined;
   if (typeof plugin?.create !== 'function') throw new Error('its default export is no search plugin: no create()');

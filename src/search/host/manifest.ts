@@ -1,5 +1,5 @@
 /** What a plugin says of itself, checked: its property table decides what operators may type. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf } from '../../errors.js';
 import type { PropertySpec } from '../api.js';
 import { specProblem } from '../props.js';

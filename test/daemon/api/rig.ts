@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { stringify } from 'yaml';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { type Client, createClient } from '../../../src/control/client.js';
 import { SCHEMAS } from '../../../src/control/protocol.js';
 import { ROUTES, type RouteName } from '../../../src/control/routes.js';

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+import { stackOf } from '../../src/stack.js';
+import { openDirectory } from '../support/open-directory.js';
+
+const SRC = new URL('../../src/', import.meta.url).href;
+/** Tells what each thread imports, and loads it as Node does. */
+const TELLING = `export async function load(url, context, next) {
+  process._rawDebug(url);
+  return next(url, context);
+}`;
+const module = (text: string) => `data:text/javascript,${encodeURIComponent(text)}`;
+const HOOK = module(`import { register } from 'node:module'; register(${JSON.stringify(module(TELLING))});`);
+
+describe('bundles', () => {
+  const directory = openDirectory('bundle');
+  after(() => rmSync(directory, { recursive: true }));
+
+  it('are all that processes and threads load, beside what is native code', () => {
+    const hosts = join(directory, 'hosts.json');
+    writeFileSync(hosts, '{}', { mode: 0o600 });
+    const properties = { 'vxlan/listen_ip': '127.0.0.1', 'files/config': hosts };
+    const config = join(directory, 'vxlane.yaml');
+    writeFileSync(config, JSON.stringify({ overlays: { o: { vni: 1, search: 'files', properties } } }), {
+      mode: 0o600,
+    });
+    const main = fileURLToPath(`${SRC}main.js`);
+    const argv = ['--import', HOOK, main, 'daemon', '--check', '--deep', '--config', config];
+    const { status, stdout, stderr } = spawnSync(process.execPath, argv, { encoding: 'utf8' });
+    assert.deepEqual({ status, stdout }, { status: 0, stdout: `${config} is right: overlays: 1, VNICs: 0\n` }, stderr);
+    const loaded = stderr.split('\n').filter((line) => line.startsWith('file:') && !/koffi|koromix/.test(line));
+    assert.ok(loaded.includes(`${SRC}bundle/main.js`) && loaded.includes(`${SRC}bundle/entry.js`), stderr);
+    const entries = ['main.js', 'search/host/entry.js'].map((entry) => `${SRC}${entry}`);
+    const others = loaded.filter((url) => !url.startsWith(`${SRC}bundle/`) && !entries.includes(url));
+    assert.deepEqual(others, []);
+  });
+
+  it('do not hide where a bug is', async () => {
+    const source = join(directory, 'source.ts');
+    writeFileSync(source, '// one line\nexport const wrong: () => never = () => {\n  throw new Error("so");\n};\n');
+    const outfile = join(directory, 'bundle', 'made.js');
+    mkdirSync(join(directory, 'bundle'));
+    await build({ entryPoints: [source], outfile, format: 'esm', sourcemap: 'linked', banner: { js: '//\n//\n//' } });
+    const { wrong } = (await import(pathToFileURL(outfile).href)) as { wrong: () => never };
+    try {
+      wrong();
+    } catch (thrown) {
+      assert.match(stackOf(thrown), new RegExp(`^Error: so\n.*\\(?${source}:3:9\\)?\n`));
+    }
+    const elsewhere = new Error('of no bundle');
+    assert.equal(stackOf(elsewhere), elsewhere.stack);
+    assert.equal(stackOf('no error'), 'no error');
+  });
+});
