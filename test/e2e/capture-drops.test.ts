@@ -9,7 +9,6 @@ import { NS_DAD } from '../proxy/frames.js';
 import { arp, BROADCAST, frame } from '../support/frames.js';
 import { Captured } from './captured.js';
 import { drops, eventually, type Host, type Lab, labTest } from './support.js';
-import '../support/each-engine.js';
 
 const [OWN, PEER, STRANGER] = ['10.88.88.1', '10.88.88.2', '10.88.88.9'];
 const VNIC = '02:00:00:00:00:0a'; // which NS_DAD is of

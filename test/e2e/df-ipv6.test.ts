@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { build, cut, forget, INNER, LARGE, LINK, learned, pathMtu, setDf, UNDERLAYS } from './df-lab.js';
 import { eventually, labTest, pingAll, pingNone } from './support.js';
 import { streamBothWays } from './traffic.js';
-import '../support/each-engine.js';
 
 for (const underlay of UNDERLAYS) {
   labTest(`DF over IPv6, --underlay ${underlay}`, async ({ lab, step }) => {

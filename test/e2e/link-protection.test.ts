@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { obtainLease, serveLease } from '../../src/demo/lease.js';
 import { Capture } from './capture.js';
 import { drops, eventually, type Host, labTest, mac, neighbourOf, pingAll, pingNone, untilUsable } from './support.js';
-import '../support/each-engine.js';
 
 const KINDS = 'mac-nospoof,ip-nospoof,dhcp-nospoof,ra-guard,restricted';
 const GUEST = { v4: '10.5.0.1', v6: 'fd05::1' };

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { drops, eventually, type Host, labTest, mac, pingAll } from './support.js';
-import '../support/each-engine.js';
 
 const SCAN = fileURLToPath(new URL('../../bench/e2e/scan-frames.js', import.meta.url));
 /** Frames to everybody, as fast as the interface takes them. */

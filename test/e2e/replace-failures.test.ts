@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import '../support/each-engine.js';
 import { eventually, type Host, type Lab, labTest, mac, pingAll } from './support.js';
 
 const INNER = ['10.9.0.1', '10.9.0.2'] as const;

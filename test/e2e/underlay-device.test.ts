@@ -4,7 +4,6 @@
  */
 import assert from 'node:assert/strict';
 import { probeUnderlayTap } from '../../src/system/underlay-tap.js';
-import '../support/each-engine.js';
 import { cable } from './cable.js';
 import { drops, eventually, type Host, iperf, type Lab, labTest, mac, pingAll, pingNone } from './support.js';
 
