@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const SOURCES = ['assembly', 'src', 'bench', 'packaging', 'test'];
+const SOURCES = ['assembly', 'src', 'bench', 'packaging', 'test', 'web'];
 const SETTINGS = ['package.json', 'package-lock.json', 'tsconfig.json', 'asconfig.json'];
 /** Of both, when the last build here was done. */
 const STAMP = 'build/stamp';

@@ -283,6 +283,20 @@ export const tooManyCaptures = (most: number) =>
 export const tooManyStreams = (open: number) =>
   new VxlaneError('too_many_streams', `${open} clients follow events already, all that may; try again later`);
 
+/** Of those that have something asked, over a port. */
+export const tooManyQuestions = (perSecond: number) =>
+  new VxlaneError(
+    'too_many_questions',
+    `over this port ${perSecond} questions a second are answered: ask again in a second, or on the control socket`,
+  );
+
+/** A page of another site has a browser on this host ask. */
+export const foreignOrigin = (origin: string) =>
+  new VxlaneError(
+    'bad_origin',
+    `a page of ${JSON.stringify(origin)} may not ask here: expected one that this port has served`,
+  );
+
 export const requestTooSlow = (seconds: number) =>
   new VxlaneError('request_too_slow', `the request did not arrive whole within ${seconds} s`);
 

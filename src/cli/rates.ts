@@ -57,10 +57,9 @@ export function ratesOf(last: StatsView, next: StatsView, seconds: number): Stat
         expectedDrops: rate(before?.expectedDrops, vnic.expectedDrops),
       };
     }),
-    endpoints: next.endpoints.map(({ endpoint, encap, pathMtu }) => ({
-      endpoint,
-      encap: traffic(endpointsBefore.get(endpoint), encap),
-      pathMtu,
+    endpoints: next.endpoints.map((each) => ({
+      ...each,
+      encap: traffic(endpointsBefore.get(each.endpoint), each.encap),
     })),
   };
 }

@@ -1,13 +1,18 @@
 /**
- * The API on a TCP port, for what only reads: routes that change something, or have something done, are not there. The
- * loopback is for whoever is on this host; elsewhere a token is asked for, since a reader learns who talks to whom.
+ * The API on a TCP port, for what only reads, and the page that shows it in a browser: routes that change something,
+ * or have something done, are not there. The loopback is for whoever is on this host; elsewhere a token is asked for,
+ * since a reader learns who talks to whom.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Endpoint, formatEndpoint, parseIp } from '../address.js';
-import { foreignHost, httpUnusable, tokenMissing } from '../errors.js';
+import { foreignHost, foreignOrigin, httpUnusable, tokenMissing, tooManyQuestions } from '../errors.js';
 import { type AppOptions, createApp } from './app.js';
 import type { HttpToken } from './http-token.js';
+import { addPage, isPageFile } from './page.js';
 import { HEALTH_PATHS } from './probes.js';
+
+/** Of all clients together; each may cost a search plugin 3 s. */
+const QUESTIONS_PER_SECOND = 5;
 
 export interface HttpOptions extends AppOptions {
   readonly address: Endpoint;
@@ -20,8 +25,10 @@ export async function startHttpServer({
   token,
   ...options
 }: HttpOptions): Promise<{ close(): Promise<void> }> {
-  const app = createApp(options, ({ isReadOnly }) => isReadOnly === true);
+  const app = createApp(options, ({ isReadOnly, isRationed }) => isReadOnly === true || isRationed === true);
   admit(app, token);
+  ration(app);
+  addPage(app);
   try {
     await app.listen({ host: address.ip, port: address.port });
   } catch (cause) {
@@ -34,7 +41,7 @@ export async function startHttpServer({
 function admit(app: FastifyInstance, token: HttpToken): void {
   app.addHook('onRequest', async (request, reply) => {
     if (!token.isAsked) refuseForeignHost(request);
-    else if (!isHealth(request) && !token.isShown(request.headers.authorization)) {
+    else if (!isPublic(request) && !token.isShown(request.headers.authorization)) {
       const { code, message } = tokenMissing();
       reply.code(401).header('www-authenticate', 'Bearer');
       return reply.send({ error: { code, message } });
@@ -43,9 +50,41 @@ function admit(app: FastifyInstance, token: HttpToken): void {
   });
 }
 
-/** They say no more than that there is a daemon, and who asks for them can seldom show anything. */
-function isHealth({ url }: FastifyRequest): boolean {
-  return (HEALTH_PATHS as readonly string[]).includes(url);
+/**
+ * Health says no more than that there is a daemon, and who asks for it can seldom show anything. Nor can a browser,
+ * before it has the page that asks for the token.
+ */
+function isPublic({ url, method }: FastifyRequest): boolean {
+  const path = url.replace(/\?.*/, '');
+  return (HEALTH_PATHS as readonly string[]).includes(path) || (method !== 'POST' && isPageFile(path));
+}
+
+/**
+ * What is not GET here has a search plugin asked: a few times a second, and not because a page of the web says so.
+ * Browsers name that page as the origin; of no origin are programs, which need no browser to ask.
+ */
+function ration(app: FastifyInstance): void {
+  let left = QUESTIONS_PER_SECOND;
+  let refilledAtMs = performance.now();
+  app.addHook('onRequest', async ({ method, headers }, reply) => {
+    if (method !== 'POST') return undefined;
+    const { origin, host = '' } = headers;
+    if (origin !== undefined && hostOf(origin) !== host) throw foreignOrigin(origin);
+    const nowMs = performance.now();
+    left = Math.min(QUESTIONS_PER_SECOND, left + ((nowMs - refilledAtMs) / 1000) * QUESTIONS_PER_SECOND);
+    refilledAtMs = nowMs;
+    if (left < 1) {
+      const { code, message } = tooManyQuestions(QUESTIONS_PER_SECOND);
+      return reply.code(429).header('retry-after', '1').send({ error: { code, message } });
+    }
+    left--;
+    return undefined;
+  });
+}
+
+/** Null where it is none of the web. */
+function hostOf(origin: string): string | null {
+  return /^https?:\/\/([^/]+)$/.exec(origin)?.[1] ?? null;
 }
 
 /**

@@ -14,6 +14,7 @@ import {
   CreateOverlay,
   CreateVnic,
   EventFilter,
+  HistoryRequest,
   ModifyOverlay,
   ModifyVnic,
   PageRequest,
@@ -23,7 +24,7 @@ import {
   TraceRequest,
 } from './requests.js';
 import type { ROUTES, RouteName } from './routes.js';
-import { StatsView } from './stats.js';
+import { HistoryView, StatsView } from './stats.js';
 import { DaemonView, StatusView } from './status.js';
 import { LookupView, MoveView, OverlayView, TargetPage, TraceView, VnicView } from './views.js';
 
@@ -66,6 +67,7 @@ export const SCHEMAS = {
   endHandover: { reply: null },
   setLogLevel: { body: SetLogLevel, reply: null },
   stats: { query: StatsRequest, reply: StatsView },
+  history: { query: HistoryRequest, reply: HistoryView },
   events: { query: EventFilter, reply: EventPage },
   overlays: { reply: z.array(OverlayView) },
   createOverlay: { body: CreateOverlay, reply: OverlayView },

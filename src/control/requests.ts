@@ -126,6 +126,12 @@ const overlay = z
   .default([])
   .describe('Name of an overlay; may be repeated. Absent: all, and what is of no overlay.');
 
+export const HistoryRequest = z.strictObject({
+  overlay: z.string().optional().describe('Name of an overlay. Absent: all of them, and what is of none.'),
+  after: z.iso.datetime().optional().describe('Only what came after the point of this time.'),
+});
+export type HistoryRequest = z.infer<typeof HistoryRequest>;
+
 export const StatsRequest = z.strictObject({ overlay });
 export type StatsRequest = z.infer<typeof StatsRequest>;
 

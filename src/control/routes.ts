@@ -14,6 +14,8 @@ export interface Route {
   readonly summary: string;
   /** It changes nothing, and has nothing done: it is also served where `--http` says. */
   readonly isReadOnly?: true;
+  /** It changes nothing, but has something asked: where `--http` says it is served so many times a second. */
+  readonly isRationed?: true;
   /** Seconds that a client waits for the answer. */
   readonly patience: number;
   /**
@@ -75,6 +77,12 @@ export const ROUTES = {
     path: '/v1/stats',
     summary: 'Frames, bytes and drops by reason, of all overlays or of those that are named.',
     refuses: ['no_such_overlay'],
+  },
+  history: {
+    ...READ,
+    path: '/v1/history',
+    summary: 'What was carried and dropped over the last 15 minutes, every 5 s, by all overlays or by one.',
+    refuses: ['no_such_overlay', 'not_loaded'],
   },
   events: {
     ...READ,
@@ -190,6 +198,7 @@ export const ROUTES = {
     method: 'POST',
     status: 200,
     patience: 10,
+    isRationed: true,
     path: '/v1/overlays/:name/trace',
     summary: 'What would become of a frame, decision by decision; nothing is sent, learned or counted.',
     refuses: ['bad_trace', 'no_such_overlay', 'overlay_not_up', 'not_loaded'],

@@ -59,6 +59,22 @@ export const VnicStats = z
   .meta({ id: 'VnicStats' });
 export type VnicStats = z.infer<typeof VnicStats>;
 
+export const HistoryPoint = z
+  .strictObject({
+    time: z.iso.datetime().describe('The end of the time it is about; UTC.'),
+    seconds: z.number().describe('How long that was.'),
+    encap: Traffic.describe('Sent to the underlay in that time.'),
+    decap: Traffic.describe('Received from it.'),
+    drops: byName.describe('Frames that were dropped in that time, by name of the reason.'),
+  })
+  .meta({ id: 'HistoryPoint' });
+export type HistoryPoint = z.infer<typeof HistoryPoint>;
+
+export const HistoryView = z
+  .strictObject({ points: z.array(HistoryPoint).describe('Oldest first; none is older than the daemon.') })
+  .meta({ id: 'HistoryView' });
+export type HistoryView = z.infer<typeof HistoryView>;
+
 const DropStats = z
   .strictObject({ reason: z.string(), frames: count, isExpected: z.boolean(), text: z.string() })
   .meta({ id: 'DropStats' });
@@ -66,6 +82,7 @@ const DropStats = z
 const EndpointStats = z
   .strictObject({
     endpoint: z.string().describe('`IP:PORT` or `[IP6]:PORT`.'),
+    overlays: z.array(z.string()).describe('Those of the reply that send to its address.'),
     encap: Traffic,
     pathMtu: z
       .int()

@@ -12,6 +12,8 @@ import type {
   EventPage,
   HandoverRequest,
   HandoverView,
+  HistoryRequest,
+  HistoryView,
   LookupView,
   ModifyOverlay,
   ModifyVnic,
@@ -341,6 +343,12 @@ export class Daemon implements Controller {
 
   stats({ overlay: names }: StatsRequest): StatsView {
     return statsView(this.#registry, names);
+  }
+
+  history({ overlay, after }: HistoryRequest): HistoryView {
+    const name = overlay === undefined ? null : overlayOf(this.#registry, overlay).name;
+    const afterMs = after === undefined ? undefined : Date.parse(after);
+    return { points: this.#registry.meter.history.points(name, afterMs) };
   }
 
   events(filter: EventFilter): EventPage {

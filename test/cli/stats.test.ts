@@ -54,7 +54,7 @@ const STATS: StatsView = {
   vnics: [
     { name: 'foo0', overlay: 'overlay0', tx: traffic(11, 1100), rx: traffic(20, 2000), drops: 10, expectedDrops: 9 },
   ],
-  endpoints: [{ endpoint: '[fd00::2]:4789', encap: traffic(10, 1000), pathMtu: 1400 }],
+  endpoints: [{ endpoint: '[fd00::2]:4789', overlays: ['overlay0'], encap: traffic(10, 1000), pathMtu: 1400 }],
 };
 
 const TABLES = `\
@@ -189,7 +189,7 @@ test('rates: differences a second; what is new or has restarted counts from zero
       },
     ],
     vnics: [{ name: 'foo0', overlay: 'overlay0', tx: traffic(1, 100), rx: traffic(0, 0), drops: 4, expectedDrops: 3 }],
-    endpoints: [{ endpoint: '[fd00::2]:4789', encap: traffic(0, 0), pathMtu: null }],
+    endpoints: [{ endpoint: '[fd00::2]:4789', overlays: ['overlay0'], encap: traffic(0, 0), pathMtu: null }],
   };
   const rates = ratesOf(before, STATS, 2);
   assert.deepEqual(rates.totals, { encap_in: 3 });

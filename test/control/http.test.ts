@@ -1,7 +1,6 @@
 /** The API on a TCP port: what only reads, for whoever may. */
 import assert from 'node:assert/strict';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +10,7 @@ import { startHttpServer } from '../../src/control/http.js';
 import { HttpToken } from '../../src/control/http-token.js';
 import { ROUTES } from '../../src/control/routes.js';
 import { freePort } from '../support/ports.js';
+import { ask, bearer, startHttpPort } from './http-port.js';
 import { MemoryController } from './memory-controller.js';
 
 const TOKEN = 'abcdefghijklmnop0123';
@@ -30,41 +30,22 @@ afterEach(async () => {
 after(() => rmSync(directory, { recursive: true }));
 
 async function start(token: (address: Endpoint) => HttpToken): Promise<Endpoint> {
-  const address = { ip: '127.0.0.1', port: freePort() };
-  const controller = new MemoryController();
-  servers.push(
-    await startHttpServer({
-      ...{ address, token: token(address), controller, probes: controller, events: controller.eventLog },
-      log: { error: (message, fields) => assert.fail(`${message} ${JSON.stringify(fields)}`) },
-    }),
-  );
-  return address;
+  const port = await startHttpPort(token);
+  servers.push(port);
+  return port.address;
 }
 
 const open = (address: Endpoint) => new HttpToken(address, null);
 const guarded = (address: Endpoint) => new HttpToken(address, file);
 
-function ask(to: Endpoint, path: string, headers: Record<string, string> = {}, method = 'GET') {
-  return new Promise<{ status: number | undefined; text: string; headers: object }>((resolve, reject) => {
-    const options = { host: to.ip, port: to.port, path, method, headers, agent: false };
-    const sent = request(options, async (response) => {
-      let text = '';
-      for await (const part of response.setEncoding('utf8')) text += part;
-      resolve({ status: response.statusCode, text, headers: response.headers });
-    });
-    sent.on('error', reject).end();
-  });
-}
-
-const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
-
 describe('HTTP on a port', () => {
-  it('has every route that only reads, and none that changes something or has a search plugin asked', async () => {
+  it('has every route that only reads, traces frames, and has none that changes something', async () => {
     const address = await start(open);
     for (const [name, route] of Object.entries(ROUTES)) {
       const path = route.path.replace(':name', 'nix').replace(':mac', 'de:ad:be:ef:00:01');
-      const { status, text } = await ask(address, path, {}, route.method);
-      const reads = route.method === 'GET' && name !== 'lookup';
+      const body = name === 'trace' ? '{ "from": "nix" }' : '';
+      const { status, text } = await ask(address, path, {}, route.method, body);
+      const reads = (route.method === 'GET' && name !== 'lookup') || name === 'trace';
       assert.equal(text.includes('no_such_route'), !reads, `${name}: ${status} ${text}`);
       assert.ok(reads ? status === 200 || text.includes('no_such_overlay') : status === 404, `${name}: ${status}`);
     }
@@ -90,7 +71,7 @@ describe('HTTP on a port', () => {
         const answer = await ask(address, path, headers);
         assert.equal(answer.status, 401, path);
         assert.match(answer.text, /^\{"error":\{"code":"token_missing","message":"[^"]/);
-        assert.equal((answer.headers as Record<string, string>)['www-authenticate'], 'Bearer');
+        assert.equal(answer.headers['www-authenticate'], 'Bearer');
       }
       for (const path of ['/healthz', '/readyz']) assert.equal((await ask(address, path, headers)).status, 200);
     }

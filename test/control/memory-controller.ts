@@ -10,6 +10,8 @@ import type {
   EventFilter,
   EventPage,
   HandoverView,
+  HistoryRequest,
+  HistoryView,
   LookupView,
   ModifyOverlay,
   ModifyVnic,
@@ -258,6 +260,11 @@ export class MemoryController implements Controller, Probes {
     for (const name of overlays) this.#find(name);
     if (overlays.length === 0) return this.statsView;
     return { ...this.statsView, overlays: this.statsView.overlays.filter(({ name }) => overlays.includes(name)) };
+  }
+
+  history({ overlay }: HistoryRequest): HistoryView {
+    if (overlay !== undefined) this.#find(overlay);
+    return { points: [] };
   }
 
   #find(name: string): Overlay {

@@ -17,7 +17,7 @@ export const files: readonly string[] = execFileSync(
   .filter((path) => path !== '' && existsSync(join(root, path)));
 
 export const sources: readonly string[] = files.filter(
-  (path) => /^(assembly|src|bench|packaging|test)\/.*\.ts$/.test(path) && !path.endsWith('.d.ts'),
+  (path) => /^(assembly|src|bench|packaging|test|web)\/.*\.ts$/.test(path) && !path.endsWith('.d.ts'),
 );
 
 export const read = (path: string): string => readFileSync(join(root, path), 'utf8');

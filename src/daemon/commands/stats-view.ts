@@ -4,6 +4,7 @@ import type { StatsView } from '../../control/protocol.js';
 import { DROP_TEXT, isExpectedDrop } from '../../datapath/drops.js';
 import type { DropReason } from '../../datapath/types.js';
 import type { Attachment } from '../overlay/attachment.js';
+import type { Overlay } from '../overlay/overlay.js';
 import { overlayOf, type Registry, sorted } from './registry.js';
 
 type Drops = Partial<Record<DropReason, number>>;
@@ -21,6 +22,7 @@ export function statsView(registry: Registry, names: readonly string[]): StatsVi
     const strangers = strangersOf(sources);
     return [{ name: overlay.name, ...datapath.overlayCounters(index), strangers, plugin: { name, ...counts } }];
   });
+  const senders = sendersTo(overlays);
   return {
     totals: datapath.totals(),
     drops: dropViews(isAll ? datapath.drops() : sum(counted.map(({ drops }) => drops))),
@@ -35,10 +37,24 @@ export function statsView(registry: Registry, names: readonly string[]): StatsVi
     }),
     endpoints: datapath.endpointCounters().map(({ endpoint, frames, bytes, pathMtu }) => ({
       endpoint: formatEndpoint(endpoint),
+      overlays: senders.get(endpoint.ip) ?? [],
       encap: { frames, bytes },
       pathMtu,
     })),
   };
+}
+
+/** By address: names of overlays. */
+function sendersTo(overlays: readonly Overlay[]): Map<string, string[]> {
+  const senders = new Map<string, string[]>();
+  for (const { name, remotes } of overlays) {
+    for (const ip of remotes.addresses) {
+      const names = senders.get(ip);
+      if (names === undefined) senders.set(ip, [name]);
+      else names.push(name);
+    }
+  }
+  return senders;
 }
 
 function strangersOf({ strangers }: Attachment['sources']): StatsView['overlays'][number]['strangers'] {

@@ -4,6 +4,7 @@ import { isExpectedDrop } from '../../datapath/drops.js';
 import type { DropReason, OverlayIndex } from '../../datapath/types.js';
 import type { Tell } from '../events/event-log.js';
 import type { Overlay } from '../overlay/overlay.js';
+import { type Counters, type Drops, TrafficHistory } from './traffic-history.js';
 
 /** To look at a thousand overlays takes milliseconds. */
 const SAMPLE_EVERY_MS = 5000;
@@ -17,13 +18,8 @@ const LIMITS: readonly DropReason[] = [
   'underlay_busy',
 ];
 
-type Drops = Readonly<Partial<Record<DropReason, number>>>;
-
-interface Sample {
+interface Sample extends Counters {
   readonly atMs: number;
-  /** Both ways. */
-  readonly frames: number;
-  readonly drops: Drops;
 }
 
 /** Since the look before the last one, or since the start. */
@@ -35,11 +31,14 @@ export interface Rate {
   readonly reason: DropReason | null;
 }
 
-const NOTHING: Drops = {};
+const NO_DROPS: Drops = {};
+const NO_TRAFFIC = { frames: 0, bytes: 0 };
+const NOTHING: Counters = { encap: NO_TRAFFIC, decap: NO_TRAFFIC, drops: NO_DROPS };
 /** Under this name, and in the datapath under this index, counts what belongs to no overlay. */
 const NO_OVERLAY = { name: '', index: 0 };
 
 export class TrafficMeter {
+  readonly history = new TrafficHistory();
   readonly #startedAtMs: number;
   #before = new Map<string, Sample>();
   #last = new Map<string, Sample>();
@@ -51,15 +50,17 @@ export class TrafficMeter {
 
   tick(nowMs: number, datapath: Datapath, overlays: Iterable<Overlay>, tell: Tell): void {
     if (nowMs - this.#sampledAtMs < SAMPLE_EVERY_MS) return;
+    const sinceMs = Math.max(this.#sampledAtMs, this.#startedAtMs);
     this.#sampledAtMs = nowMs;
     this.#before = this.#last;
     this.#last = new Map();
     for (const overlay of overlays) {
       const sample = sampleOf(overlay, datapath, nowMs);
       this.#last.set(overlay.name, sample);
-      tellLimits(tell, overlay.name, this.#before.get(overlay.name)?.drops ?? NOTHING, sample.drops);
+      tellLimits(tell, overlay.name, this.#before.get(overlay.name)?.drops ?? NO_DROPS, sample.drops);
     }
     this.#last.set(NO_OVERLAY.name, sampleAt(NO_OVERLAY.index, datapath, nowMs));
+    if (nowMs > sinceMs) this.history.add(Date.now(), (nowMs - sinceMs) / 1000, this.#before, this.#last);
   }
 
   /** Between now and the look before the last one: 5 to 10 s. */
@@ -73,7 +74,7 @@ export class TrafficMeter {
   }
 
   #rateOf(name: string, now: Sample): Rate {
-    const since = this.#before.get(name) ?? { atMs: this.#startedAtMs, frames: 0, drops: NOTHING };
+    const since = this.#before.get(name) ?? { atMs: this.#startedAtMs, ...NOTHING };
     const perSecond = (frames: number) => Math.max(0, frames / Math.max(1, (now.atMs - since.atMs) / 1000));
     let [drops, most, reason]: [number, number, DropReason | null] = [0, 0, null];
     for (const [each, count] of Object.entries(now.drops) as [DropReason, number][]) {
@@ -81,7 +82,7 @@ export class TrafficMeter {
       if (more > most) [most, reason] = [more, each];
       drops += Math.max(0, more);
     }
-    return { framesPerSecond: perSecond(now.frames - since.frames), dropsPerSecond: perSecond(drops), reason };
+    return { framesPerSecond: perSecond(framesOf(now) - framesOf(since)), dropsPerSecond: perSecond(drops), reason };
   }
 }
 
@@ -93,10 +94,13 @@ function tellLimits(tell: Tell, overlay: string, before: Drops, now: Drops): voi
 }
 
 function sampleOf({ attachment }: Overlay, datapath: Datapath, atMs: number): Sample {
-  return attachment === null ? { atMs, frames: 0, drops: NOTHING } : sampleAt(attachment.index, datapath, atMs);
+  return attachment === null ? { atMs, ...NOTHING } : sampleAt(attachment.index, datapath, atMs);
 }
 
 function sampleAt(index: OverlayIndex, datapath: Datapath, atMs: number): Sample {
   const { encap, decap, drops } = datapath.overlayCounters(index);
-  return { atMs, frames: encap.frames + decap.frames, drops };
+  return { atMs, encap, decap, drops };
 }
+
+/** Both ways. */
+const framesOf = ({ encap, decap }: Counters): number => encap.frames + decap.frames;

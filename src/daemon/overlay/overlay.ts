@@ -109,7 +109,7 @@ export class Overlay implements VnicOverlay {
   }
 
   /** Underlay addresses that MACs are decided to be behind: each says so once, and once when it no longer is. */
-  get remotes(): Pick<OverlayMtu, 'uses' | 'leaves' | 'count'> {
+  get remotes(): Pick<OverlayMtu, 'uses' | 'leaves' | 'count' | 'addresses'> {
     return this.#mtu;
   }
 

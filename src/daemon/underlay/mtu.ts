@@ -69,6 +69,11 @@ export class OverlayMtu {
     return this.#names.size;
   }
 
+  /** Them. */
+  get addresses(): Iterable<string> {
+    return this.#names.keys();
+  }
+
   /** An address that the overlay sends to, once more for each that names it. */
   readonly uses = (ip: string): void => {
     const names = this.#names.get(ip) ?? 0;

@@ -22,7 +22,7 @@ export function statsOf(frames: number, name = 'ov0', more: Partial<StatsView> =
     vnics: [
       { name: `v-${name}`, overlay: name, tx: traffic(frames), rx: traffic(0), drops: frames, expectedDrops: frames },
     ],
-    endpoints: [{ endpoint: '10.88.88.2:4789', encap: traffic(frames), pathMtu: null }],
+    endpoints: [{ endpoint: '10.88.88.2:4789', overlays: [name], encap: traffic(frames), pathMtu: null }],
     ...more,
   };
 }

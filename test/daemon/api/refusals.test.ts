@@ -47,6 +47,10 @@ const PROVOKED: Provoked = {
   endHandover: { handover_refused: ({ client }) => client.endHandover() },
   setLogLevel: {},
   events: {},
+  history: {
+    no_such_overlay: ({ client }) => client.history({ overlay: 'nix' }),
+    not_loaded: ({ client }) => client.history({ overlay: 'unloaded0' }),
+  },
   stats: { no_such_overlay: ({ client }) => client.stats({ overlay: 'nix' }) },
   overlays: {},
   createOverlay: {

@@ -70,6 +70,9 @@ describe('the control API', { skip: needsRoot() }, () => {
     const { endpoints, overlays, vnics } = await client.stats();
     assert.ok(endpoints.length > 0 && vnics.length > 0 && overlays.length > 0);
     assert.deepEqual((await client.stats({ overlay: ['point0', 'overlay0'] })).overlays.length, 2);
+    const { points } = await client.history();
+    assert.ok(points.length > 0);
+    assert.deepEqual((await client.history({ overlay: 'overlay0', after: points.at(-1)!.time })).points.length, 0);
     const { events, last } = await client.events();
     assert.ok(events.some(({ kind, object }) => kind === 'overlay_created' && object === 'overlay overlay0'));
     assert.deepEqual((await client.events({ after: last, overlay: 'overlay0' })).events, []);

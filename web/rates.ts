@@ -1,0 +1,110 @@
+/** How much a second: two looks at counters that grow. */
+import type { StatsView } from 'vxlane/client';
+
+export interface TrafficRate {
+  readonly frames: number;
+  readonly bytes: number;
+}
+
+export interface OverlayRate {
+  readonly encap: TrafficRate;
+  readonly decap: TrafficRate;
+  /** Frames that should have been carried, and were not. */
+  readonly drops: number;
+  /** Of those that should have left for the underlay: 0 to 1. */
+  readonly loss: number;
+}
+
+export interface PeerRate {
+  readonly encap: TrafficRate;
+  /** Of the overlays that send there: what is lost on the way out is counted of an overlay, not of a peer. */
+  readonly loss: number;
+}
+
+/** Frames that were to leave for the underlay, and could not. */
+const LOST_ON_THE_WAY_OUT = ['exceeds_pmtu', 'underlay_busy', 'underlay_unreachable', 'underlay_error'];
+
+const NOTHING: TrafficRate = { frames: 0, bytes: 0 };
+
+interface Look {
+  readonly atMs: number;
+  readonly stats: StatsView;
+}
+
+export class Rates {
+  #before: Look | null = null;
+  readonly overlays = new Map<string, OverlayRate>();
+  readonly peers = new Map<string, PeerRate>();
+  /** Nothing can be said of one look. */
+  isKnown = false;
+
+  /** `atMs`: of a monotonic clock. */
+  look(stats: StatsView, atMs: number): void {
+    const before = this.#before;
+    this.#before = { atMs, stats };
+    this.overlays.clear();
+    this.peers.clear();
+    this.isKnown = before !== null && atMs > before.atMs;
+    if (before === null || !this.isKnown) return;
+    const seconds = (atMs - before.atMs) / 1000;
+    this.#lookAtOverlays(before.stats, stats, seconds);
+    const sentTo = new Map(before.stats.endpoints.map((each) => [each.endpoint, each.encap]));
+    for (const { endpoint, encap, overlays } of stats.endpoints) {
+      const losses = overlays.map((name) => this.overlays.get(name)?.loss ?? 0);
+      this.peers.set(endpoint, {
+        encap: trafficRate(sentTo.get(endpoint), encap, seconds),
+        loss: Math.max(0, ...losses),
+      });
+    }
+  }
+
+  /** Of all overlays together. */
+  get total(): OverlayRate {
+    const all = [...this.overlays.values()];
+    const sum = (of: (rate: OverlayRate) => number) => all.reduce((total, rate) => total + of(rate), 0);
+    return {
+      encap: { frames: sum(({ encap }) => encap.frames), bytes: sum(({ encap }) => encap.bytes) },
+      decap: { frames: sum(({ decap }) => decap.frames), bytes: sum(({ decap }) => decap.bytes) },
+      drops: sum(({ drops }) => drops),
+      loss: Math.max(0, ...all.map(({ loss }) => loss)),
+    };
+  }
+
+  /** Another daemon counts from nothing. */
+  forget(): void {
+    this.#before = null;
+    this.isKnown = false;
+    this.overlays.clear();
+    this.peers.clear();
+  }
+
+  #lookAtOverlays(before: StatsView, now: StatsView, seconds: number): void {
+    const known = new Map(before.overlays.map((each) => [each.name, each]));
+    for (const { name, encap, decap, drops, expectedDrops } of now.overlays) {
+      const then = known.get(name);
+      const sent = trafficRate(then?.encap, encap, seconds);
+      const lost = LOST_ON_THE_WAY_OUT.reduce((sum, reason) => sum + grown(then?.drops[reason], drops[reason]), 0);
+      const unexpected = (of: Readonly<Record<string, number>>, expected: number) =>
+        Object.values(of).reduce((sum, frames) => sum + frames, 0) - expected;
+      const dropped = grown(then && unexpected(then.drops, then.expectedDrops), unexpected(drops, expectedDrops));
+      this.overlays.set(name, {
+        encap: sent,
+        decap: trafficRate(then?.decap, decap, seconds),
+        drops: dropped / seconds,
+        loss: lost === 0 ? 0 : lost / (lost + sent.frames * seconds),
+      });
+    }
+  }
+}
+
+/** What was not there before has grown from nothing; what is less than before was made anew. */
+function grown(before = 0, now = 0): number {
+  return now >= before ? now - before : now;
+}
+
+function trafficRate(before: TrafficRate = NOTHING, now: TrafficRate, seconds: number): TrafficRate {
+  return {
+    frames: grown(before.frames, now.frames) / seconds,
+    bytes: grown(before.bytes, now.bytes) / seconds,
+  };
+}
