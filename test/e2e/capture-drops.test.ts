@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { NS_DAD } from '../proxy/frames.js';
 import { arp, BROADCAST, frame } from '../support/frames.js';
 import { Captured } from './captured.js';
-import { drops, eventually, type Host, type Lab, labTest } from './support.js';
+import { drops, eventually, type Host, type Lab, labTest, readStats } from './support.js';
 
 const [OWN, PEER, STRANGER] = ['10.88.88.1', '10.88.88.2', '10.88.88.9'];
 const VNIC = '02:00:00:00:00:0a'; // which NS_DAD is of
@@ -195,10 +195,10 @@ labTest('each reason, in the capture as often as in the books', async ({ lab, st
   });
   await step('the books', async () => {
     await eventually('nothing waits any more', async () => {
-      const { totals } = await ours.vxlaneJson<{ totals: { held: number } }>('show-stats');
+      const { totals } = await readStats(ours);
       return totals.held === 0;
     });
-    const { drops: counted } = await ours.vxlaneJson<{ drops: { reason: string; frames: number }[] }>('show-stats');
+    const { drops: counted } = await readStats(ours);
     const { said, packets } = await captured.stop();
     assert.match(said, /none was lost$/);
     const seen = new Map<string, number>();

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { ENGINE } from '../support/engine.js';
 import { Capture } from './capture.js';
-import { eventually, type Host, type Lab, mac, pingAll } from './support.js';
+import { eventually, type Host, type Lab, mac, pingAll, readStats } from './support.js';
 
 export const NETS = {
   4: { ours: '10.88.88.1', router: ['10.88.88.254', '10.99.99.254'], kernels: '10.99.99.2', net: '10.99.99.0/24' },
@@ -101,8 +101,7 @@ export async function forget({ ours, kernels }: Hosts): Promise<void> {
 }
 
 export async function pathMtu(ours: Host): Promise<number | null | undefined> {
-  type Stats = { endpoints: { pathMtu: number | null }[] };
-  return (await ours.vxlaneJson<Stats>('show-stats')).endpoints[0]?.pathMtu;
+  return (await readStats(ours)).endpoints[0]?.pathMtu;
 }
 
 /** The MTU that the kernel of our host has learned of an inner address. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { obtainLease, serveLease } from '../../src/demo/lease.js';
 import { buildSeed, type SeedMachine } from '../../src/demo/seed.js';
 import { Capture, type Packet } from './capture.js';
-import { labTest } from './support.js';
+import { labTest, readStats } from './support.js';
 
 const FIELDS = ['eth.src', 'eth.dst', 'ip.dst', 'dhcp.option.dhcp', 'dhcp.flags.bc', 'dhcp.option.interface_mtu'];
 /** Values of the DHCP message type option, RFC 2132 section 9.6. */
@@ -45,7 +45,7 @@ labTest('a DHCP lease through dhcp-proxy', async ({ lab, step }) => {
     const atServer = await Capture.start(zlan.host, 'foo0', 'udp dst port 67', 'in');
     await assert.rejects(obtainLease(zlan3.host, 'baz0', { broadcast: false }), /no lease/);
     assert.deepEqual(await atServer.stop(FIELDS), []);
-    const stats = await zlan3.host.vxlaneJson<{ drops: { reason: string; frames: number }[] }>('show-stats');
+    const stats = await readStats(zlan3.host);
     const unknown = stats.drops.find(({ reason }) => reason === 'dhcp_unknown');
     assert.equal(unknown?.frames, 5); // one for each DISCOVER
   });

@@ -6,13 +6,12 @@ import assert from 'node:assert/strict';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createClient } from '../../src/control/client.js';
 import { withNetns } from '../../src/system/netns.js';
 import { ENGINE } from '../support/engine.js';
 import { SvpServer } from '../support/svp-server.js';
 import type { Flood } from './datagram-flood.js';
 import { buildSourceLab, createOverlay, INNER, reaching, type SourceLab, UNDERLAY, VNI } from './source-lab.js';
-import { eventually, type Host, labTest, mac, pingAll } from './support.js';
+import { eventually, type Host, labTest, mac, pingAll, readStats } from './support.js';
 
 const PROGRAM = fileURLToPath(new URL('./datagram-flood.js', import.meta.url));
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
@@ -54,7 +53,7 @@ async function lostAtTap(ours: Host): Promise<number> {
 }
 
 async function statsOf(ours: Host) {
-  const { totals, drops, overlays } = await createClient(ours.socket).stats();
+  const { totals, drops, overlays } = await readStats(ours);
   const dropped = (reason: Reason) => drops.find((each) => each.reason === reason)?.frames ?? 0;
   const own = (reason: Reason) => overlays[0]?.drops[reason] ?? 0;
   const { encapIn, decapIn, earlyDropped, injected, copies, tooBigAnswers } = totals as Record<string, number>;

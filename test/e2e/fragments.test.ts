@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { Capture } from './capture.js';
 import { buildKernelPair, VNI } from './kernel-pair.js';
-import { drops, eventually, type Host, labTest, mac } from './support.js';
+import { drops, eventually, type Host, labTest, mac, readStats } from './support.js';
 import '../support/each-engine.js';
 
 const COUNT = 3;
@@ -21,7 +21,7 @@ for _ in range(${COUNT}): s.sendto(bytes.fromhex("${header}${frame}") + bytes(13
 }
 
 async function fragments(host: Host): Promise<number> {
-  const stats = await host.vxlaneJson<{ overlays: { fragments: number }[] }>('show-stats');
+  const stats = await readStats(host);
   return stats.overlays[0]!.fragments;
 }
 

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { probeUnderlayTap } from '../../src/system/underlay-tap.js';
 import { buildKernelPair, INNER } from './kernel-pair.js';
-import { type Host, labTest } from './support.js';
+import { type Host, labTest, readStats } from './support.js';
 
 const PORT = 7300;
 const BYTES = 4 << 20;
@@ -111,7 +111,7 @@ for (const border of ['tap', 'socket'] as const) {
       }
     }
     await step('super-frames of all of these were taken', async () => {
-      const stats = await ours.vxlaneJson<{ drops: { reason: string }[] }>('show-stats');
+      const stats = await readStats(ours);
       assert.deepEqual(
         stats.drops.filter(({ reason }) => reason !== 'no_local_port'),
         [],

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { probeUnderlayTap } from '../../src/system/underlay-tap.js';
 import { addVlan, buildKernelPair, INNER, type KernelPair } from './kernel-pair.js';
-import { type Host, labTest, mac, pingAll } from './support.js';
+import { type Host, labTest, mac, pingAll, readStats } from './support.js';
 import { sendDatagrams, streamBothWays } from './traffic.js';
 import '../support/each-engine.js';
 
@@ -19,7 +19,7 @@ const SEGMENT = 1000;
 const NOT_LOST = ['unknown_vni', 'source_unknown', 'no_local_port'];
 
 async function noDrops(host: Host): Promise<void> {
-  const { drops } = await host.vxlaneJson<{ drops: { reason: string }[] }>('show-stats');
+  const { drops } = await readStats(host);
   assert.deepEqual(
     drops.filter(({ reason }) => !NOT_LOST.includes(reason)),
     [],

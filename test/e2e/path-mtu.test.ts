@@ -3,7 +3,18 @@
  * a link of 1400 bytes between them, VXLAN over IPv4 and over IPv6, machines at the VNIC itself and behind a bridge.
  */
 import assert from 'node:assert/strict';
-import { drops, eventually, type Host, type Lab, type LabTest, labTest, mac, pingAll, untilUsable } from './support.js';
+import {
+  drops,
+  eventually,
+  type Host,
+  type Lab,
+  type LabTest,
+  labTest,
+  mac,
+  pingAll,
+  readStats,
+  untilUsable,
+} from './support.js';
 import { streamBothWays } from './traffic.js';
 import '../support/each-engine.js';
 
@@ -31,8 +42,7 @@ async function learned(host: Host, address: string): Promise<number | undefined>
 }
 
 async function pathMtu(host: Host, endpoint: string): Promise<number | null | undefined> {
-  type Stats = { endpoints: { endpoint: string; pathMtu: number | null }[] };
-  const { endpoints } = await host.vxlaneJson<Stats>('show-stats');
+  const { endpoints } = await readStats(host);
   return endpoints.find((each) => each.endpoint === endpoint)?.pathMtu;
 }
 

@@ -1,7 +1,7 @@
 /** Rate limits of a VNIC under real floods: frames are counted, wide of what a slow machine could make of them. */
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
-import { drops, eventually, type Host, labTest, mac, pingAll } from './support.js';
+import { drops, eventually, type Host, labTest, mac, pingAll, readStats } from './support.js';
 
 const SCAN = fileURLToPath(new URL('../../bench/e2e/scan-frames.js', import.meta.url));
 /** Frames to everybody, as fast as the interface takes them. */
@@ -12,12 +12,6 @@ const STORM =
   'while True:\n' +
   '  try: s.send(frame)\n' +
   '  except OSError: pass\n';
-
-interface VnicStats {
-  name: string;
-  tx: { frames: number; bytes: number };
-  drops: number;
-}
 
 labTest('rate limits', async ({ lab, step, note }) => {
   const ours = await lab.addHost('ours', { addresses: ['10.88.88.1/24'] });
@@ -36,7 +30,7 @@ labTest('rate limits', async ({ lab, step, note }) => {
 
   /** Of v1: frames that it sent, and those that passed. */
   const counted = async () => {
-    const { vnics } = await ours.vxlaneJson<{ vnics: VnicStats[] }>('show-stats');
+    const { vnics } = await readStats(ours);
     const { tx, drops: lost } = vnics.find(({ name }) => name === 'v1')!;
     return { sent: tx.frames, passed: tx.frames - lost };
   };

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createClient } from '../../src/control/client.js';
+import type { StatsView } from '../../src/control/protocol.js';
 import type { Host } from '../../src/demo/host.js';
 import { Lab } from '../../src/demo/lab.js';
 import { ENGINE } from '../support/engine.js';
@@ -140,8 +142,13 @@ export function rate(report: IperfReport): string {
   return `${Math.round(report.end.sum_received.bits_per_second / 1e6)} Mbit/s`;
 }
 
+/** What `vxlane show-stats --json` prints, without the price of a process. */
+export function readStats(host: Host): Promise<StatsView> {
+  return createClient(host.socket).stats();
+}
+
 /** A drop counter of the daemon, 0 when it never dropped for that reason. */
 export async function drops(host: Host, reason: string): Promise<number> {
-  const stats = await host.vxlaneJson<{ drops: { reason: string; frames: number }[] }>('show-stats');
+  const stats = await readStats(host);
   return stats.drops.find((drop) => drop.reason === reason)?.frames ?? 0;
 }

@@ -1,7 +1,7 @@
 /** The announcement's session as written: three daemons, three hosts, every pair, and what the tables say. */
 import assert from 'node:assert/strict';
 import { buildSeed, SEED_HOSTS, type SeedMachine } from '../../src/demo/seed.js';
-import { iperf, labTest, neighbourOf, pingAll, rate, untilUsable } from './support.js';
+import { iperf, labTest, neighbourOf, pingAll, rate, readStats, untilUsable } from './support.js';
 
 interface TargetRow {
   mac: string;
@@ -79,7 +79,7 @@ async function targetsShown({ host }: SeedMachine): Promise<void> {
 const HARMLESS = ['no_flood_list', 'host_chatter', 'ndp_unknown', 'owner_answers', 'arp_gratuitous'];
 
 async function onlyHarmlessDrops(host: SeedMachine['host']): Promise<void> {
-  const { drops } = await host.vxlaneJson<{ drops: { reason: string; frames: number }[] }>('show-stats');
+  const { drops } = await readStats(host);
   const others = drops.filter(({ reason }) => !HARMLESS.includes(reason));
   assert.deepEqual(others, [], `${host.name}: ${JSON.stringify(others)}`);
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createOverlay } from './source-lab.js';
-import { type Host, labTest, mac, pingAll } from './support.js';
+import { type Host, labTest, mac, pingAll, readStats } from './support.js';
 
 const [OWN, PEER] = ['10.88.88.1', '10.88.88.2'];
 
@@ -63,7 +63,7 @@ labTest('trace: says what would become of each frame, and changes nothing', asyn
   });
 
   await step('nothing was sent, counted or learned; then a real ping goes as the trace said', async () => {
-    const { totals } = await ours.vxlaneJson<{ totals: Record<string, number> }>('show-stats');
+    const { totals } = await readStats(ours);
     assert.deepEqual([totals.encapIn, totals.encapOut, totals.delivered, totals.upcalls], [0, 0, 0, 0]);
     await pingAll(ours, '10.9.0.2');
     const text = await ours.vxlane('trace', 'ov0', '--from', 'v1', '--ping', '10.9.0.2');

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { probeUnderlayTap } from '../../src/system/underlay-tap.js';
 import { addVlan, buildKernelPair, INNER } from './kernel-pair.js';
-import { eventually, type Host, labTest } from './support.js';
+import { eventually, type Host, labTest, readStats } from './support.js';
 import { sendDatagrams, streamBothWays } from './traffic.js';
 import '../support/each-engine.js';
 
@@ -44,7 +44,7 @@ for (const family of [4, 6] as const) {
       const { sent, received } = await byTap(ours);
       note(`${sent} sent, ${received} received`);
       assert.ok(sent > 100 && received > 100);
-      const stats = await ours.vxlaneJson<{ drops: { reason: string }[] }>('show-stats');
+      const stats = await readStats(ours);
       assert.deepEqual(stats.drops, []);
     });
 
