@@ -563,7 +563,7 @@ export const W_READS = W_TAP_IOV + CACHE_LINE; // BATCH_MAX of them
 
 // messages: one send each, of one datagram or of several with UDP_SEGMENT
 export const CHAINS_BITS = 9;
-export const CHAINS_MAX = 1 << CHAINS_BITS; // chains side by side (engine/output/gso-chains.ts)
+export const CHAINS_MAX = 1 << CHAINS_BITS; // chains side by side (datapath/gso-chains.ts)
 export const CHAIN_SIZE = 16;
 export const TX_IOV_MAX = 2048; // iovecs of the messages that are made ready together
 export const W_CHAINS = W_READS + BATCH_MAX * LOOKUP_SIZE; // CHAINS_MAX of them
@@ -623,7 +623,7 @@ export const W_ENTER_ARG = W_URING_FD + CACHE_LINE; // struct io_uring_getevents
 export const W_RECVMSG = W_ENTER_ARG + CACHE_LINE; // struct msghdr that every multishot receive goes by
 export const W_ARMED_SOCKETS = W_RECVMSG + CACHE_LINE; // i32 per socket: the descriptor a receive is armed on, -1: none
 export const W_ARMED_VNICS = W_ARMED_SOCKETS + SOCKETS_MAX * 4; // i32 per VNIC: … a read
-export const SLOT_POOL_SIZE = CACHE_LINE + TAP_SLOTS * 4; // see engine/uring/buffers.ts
+export const SLOT_POOL_SIZE = CACHE_LINE + TAP_SLOTS * 8; // see engine/uring/buffers.ts
 export const W_SLOT_POOLS = W_ARMED_VNICS + VNICS_MAX * 4; // of reads from TAPs, and of datagrams
 // what the host was told of late: see datapath/learn.ts
 export const LEARNT_SLOTS = 1024;
@@ -736,7 +736,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 41;
+export const LAYOUT_VERSION = 42;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

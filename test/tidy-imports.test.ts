@@ -24,7 +24,7 @@ function importsOf(path: string): Import[] {
 
 const BELOW_THE_ENGINE = ['layout', 'wire', 'table', 'ring', 'offload', 'datapath'].map((room) => `assembly/${room}`);
 /** What both engines are made of; neither imports the other. */
-const ENGINE_PARTS = ['descriptors', 'intake', 'tunnel-intake', 'turn', 'output'].map(
+const ENGINE_PARTS = ['descriptors', 'submissions', 'intake', 'tunnel-intake', 'turn', 'output'].map(
   (part) => `assembly/engine/${part}`,
 );
 
@@ -40,7 +40,8 @@ const ROOMS: Record<string, readonly string[]> = {
   'assembly/engine/intake': BELOW_THE_ENGINE,
   'assembly/engine/tunnel-intake': [...BELOW_THE_ENGINE, 'assembly/engine/intake'],
   'assembly/engine/turn': BELOW_THE_ENGINE,
-  'assembly/engine/output': [...BELOW_THE_ENGINE, 'assembly/engine/descriptors'],
+  'assembly/engine/submissions': ['assembly/layout', 'assembly/ring', 'assembly/engine/descriptors'],
+  'assembly/engine/output': [...BELOW_THE_ENGINE, 'assembly/engine/descriptors', 'assembly/engine/submissions'],
   'assembly/engine/mmsg': [...BELOW_THE_ENGINE, ...ENGINE_PARTS],
   'assembly/engine/uring': [...BELOW_THE_ENGINE, ...ENGINE_PARTS],
   'assembly/index': ['assembly'],

@@ -17,7 +17,6 @@ import {
   DROPS_EXPECTED,
   DROP_REASONS_MAX,
   Drop,
-  EC_BYTES,
   EC_FRAMES,
   EC_SIZE,
   EP_SOCKADDR_MAX,
@@ -27,7 +26,6 @@ import {
   VC_DROPS,
   VC_DROPS_EXPECTED,
   VC_SIZE,
-  VC_TX_BYTES,
   VC_TX_FRAMES,
   W_COUNTERS,
   W_DATAGRAMS_LEFT,
@@ -43,6 +41,34 @@ import { w } from './worker';
 @inline
 export function bump(address: usize, offset: usize, by: u64): void {
   store<u64>(address + offset, load<u64>(address + offset) + by);
+}
+
+// Frames and bytes of them, which are counted together.
+@inline
+export function pairOf(frames: u64, bytes: u64): v128 {
+  return i64x2.replace_lane(i64x2.splat(frames), 1, bytes);
+}
+
+// Two u32 as such a pair.
+@inline
+export function pairAt(at: usize): v128 {
+  return v128.load_ext<u32>(at);
+}
+
+@inline
+export function pairFrames(pair: v128): u64 {
+  return i64x2.extract_lane(pair, 0);
+}
+
+@inline
+export function pairBytes(pair: v128): u64 {
+  return i64x2.extract_lane(pair, 1);
+}
+
+// Bumps the counter at `offset`, and that of bytes behind it. Whoever reads meanwhile sees each as it was or is.
+@inline
+export function bumpPair(address: usize, offset: usize, by: v128): void {
+  v128.store(address + offset, i64x2.add(v128.load(address + offset), by));
 }
 
 @inline
@@ -96,8 +122,7 @@ export function countEncapIn(reads: u32, frames: u32, bytes: u32, vnic: u32): vo
   store<u32>(w(), load<u32>(w(), W_FRAMES_LEFT) - reads, W_FRAMES_LEFT);
   total(C_ENCAP_IN, frames);
   total(C_ENCAP_IN_BYTES, bytes);
-  bump(vnicCounters(vnic), VC_TX_FRAMES, frames);
-  bump(vnicCounters(vnic), VC_TX_BYTES, bytes);
+  bumpPair(vnicCounters(vnic), VC_TX_FRAMES, pairOf(frames, bytes)); // and VC_TX_BYTES
 }
 
 // So many frames have been read and will be counted as they are taken: for the books, should one of them trap.
@@ -127,10 +152,8 @@ export function countDecapMore(frames: u32, bytes: i32): void {
 }
 
 @inline
-export function countEndpoint(endpoint: u32, frames: u32, bytes: u32): void {
-  const counters = w() + W_ENDPOINT_COUNTERS + <usize>endpoint * EC_SIZE;
-  bump(counters, EC_FRAMES, frames);
-  bump(counters, EC_BYTES, bytes);
+export function countEndpoint(endpoint: u32, by: v128): void {
+  bumpPair(w() + W_ENDPOINT_COUNTERS + <usize>endpoint * EC_SIZE, EC_FRAMES, by); // and EC_BYTES
 }
 
 // After a trap: what was read, or taken and has no fate yet, is lost, and the books say so. It is not known whose it

@@ -45,7 +45,8 @@ import { countSegments, Frame, isSuperFrame, segmentation, takeComplete, takeFra
 import { heldFrames, hold, isHeld } from './hold';
 import { learn } from './learn';
 import { isOrdinaryReceived } from './ordinary';
-import { outDeliver, outDeliverComplete, outHasRoom } from './output';
+import { outDeliver, outDeliverComplete } from './output';
+import { outHasRoom } from './output-list';
 import { groVnet, groWireBytes } from './gro-message';
 import { replicate } from './replicate';
 import { admit, checkSources, isAdmitted, isFromVnic } from './source-check';

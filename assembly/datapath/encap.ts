@@ -1,10 +1,6 @@
-// Encap: frames that a VNIC sent (TAP -> UDP), a batch at a time.
+// Encap: a frame that a VNIC sent (TAP -> UDP).
 //
-//  1. lookup     of all frames first: what the FDB says of each destination, so that the processor waits for its cache
-//                misses together
-//
-// then one frame after the other:
-//
+//  1. lookup     what the FDB says of its destination, of all frames of a batch first (encap-reads.ts)
 //  2. size       a virtio_net_hdr that tells the truth, a whole Ethernet header, and no more than FRAME_MAX per segment
 //  3. source     a unicast address, the VNIC's own unless it carries any MAC; then that may have moved here (learn.ts)
 //  4. tags       at most two; the overlay's VLAN policy
@@ -20,10 +16,6 @@
 import {
   Drop,
   FRAME_MAX,
-  FdbKind,
-  LOOKUP_KEY,
-  LOOKUP_SIZE,
-  LOOKUP_VALUE,
   OVL_ANY_MAC_VNIC,
   OVL_FLAGS,
   OVL_FLAG_ANNOUNCED,
@@ -33,10 +25,7 @@ import {
   OVL_FLAG_ROUTERS,
   OVL_POINT,
   OVL_VLAN,
-  READ_AT,
-  READ_LEN,
   Upcall,
-  VNET_SIZE,
   VNIC_FLAGS,
   VNIC_FLAG_ANY_MAC,
   VNIC_FLAG_GUARDED,
@@ -44,99 +33,31 @@ import {
   VNIC_FLAG_LIVE,
   VNIC_FLAG_PROTECTED,
   VNIC_MAC,
-  VNIC_OVERLAY,
   VlanPolicy,
 } from '../layout';
-import { fdbAsk, fdbFindBatch, fdbIndex, fdbKey, fdbKind } from '../table/fdb';
-import { overlayAt, vnicAt } from '../table/records';
-import { ethCheck, ethDst, ethSrc, isMulticast } from '../wire/ethernet';
+import { overlayAt } from '../table/records';
+import { ethCheck, ethSrc, isMulticast } from '../wire/ethernet';
 import { stripTag, VLAN_HLEN, VLAN_TOWER, VLAN_TRUNCATED } from '../wire/vlan';
 import { vnetShift } from '../wire/virtio';
 import { isAnnouncement } from './announce';
-import { captureSent, captureVerdict, isCapturing } from './capture';
 import { Class, classify } from './classify';
-import { countCopy, countEncapIn, drop } from './counters';
+import { countCopy, drop } from './counters';
 import { flood, floodsUnknown, hasFloodList } from './flood';
 import { forward } from './forward';
-import { completeFrame, countSegments, Frame, isSuperFrame, takeFrame, takeUntagged } from './frame';
+import { completeFrame, countSegments, Frame, isSuperFrame } from './frame';
 import { heldFrames, hold, isHeld } from './hold';
 import { learnHere } from './learn';
-import { isOrdinaryRead, ordinarySource } from './ordinary';
-import { outDeliver, outEncap, outHasRoom, outOrdinary, outTemplate } from './output';
+import { outDeliver, outEncap } from './output';
 import { protect } from './protect';
 import { limit } from './rate-limit';
-import { readAt } from './reads';
 import { replicate } from './replicate';
 import { isRouterAdvertisement } from './router';
 import { upcallFrame } from './upcall';
-import { w } from './worker';
 
-// What reads `from` to `count` of a VNIC's TAP answered (reads.ts): a struct virtio_net_hdr each, over which the VXLAN
-// header will be written, and a frame. Answers the first not taken: there was no room in the output list; call again
-// with the same when it was sent.
-export function encapReads(vnic: u32, from: u32, count: u32): u32 {
-  const sender = vnicAt(vnic);
-  const overlay = load<u32>(sender, VNIC_OVERLAY);
+// `key` is that of its destination, `value` what the FDB says of it; `sender` is its VNIC's record.
+@inline
+export function encapFrame(frame: Frame, key: u64, value: u32, sender: usize, overlay: u32, vnic: u32): void {
   const policy = load<u32>(overlayAt(overlay), OVL_VLAN);
-  const captures = isCapturing();
-  const own = ordinarySource(sender, overlay, captures);
-  const template = outTemplate(overlay);
-  const record = overlayAt(overlay);
-  lookUp(overlay, from, count);
-  const first = readAt(from);
-  const end = readAt(count);
-  let frames: u32 = 0;
-  let bytes: u32 = 0;
-  let read = first;
-  for (; read < end && outHasRoom(); read += LOOKUP_SIZE) {
-    const at = <usize>load<u32>(read, READ_AT);
-    const len = load<u32>(read, READ_LEN);
-    const key = load<u64>(read, LOOKUP_KEY);
-    const value = load<u32>(read, LOOKUP_VALUE);
-    if (isOrdinaryRead(at, len, key, own)) {
-      const start = at + VNET_SIZE;
-      const size = len - VNET_SIZE;
-      frames++;
-      bytes += size;
-      if ((fdbKind(value) == FdbKind.remote) & (template != 0) & (heldFrames() == 0)) {
-        if (outOrdinary(start, size, template, record, fdbIndex(value), vnic)) continue;
-      }
-      unicast(takeUntagged(start, size, at), key, value, overlay, vnic);
-    } else {
-      const frame = frameOf(at, len);
-      if (captures) captureSent(frame, overlay, vnic);
-      encapFrame(frame, key, value, sender, policy, overlay, vnic);
-      if (captures) captureVerdict(frame);
-      frames += frame.frames;
-      bytes += frame.bytes;
-    }
-  }
-  const taken = <u32>(read - first) / LOOKUP_SIZE;
-  countEncapIn(taken, frames, bytes, vnic);
-  return from + taken;
-}
-
-// Step 1, of frames that nobody has looked at yet: what is too short for an address asks for something.
-@inline
-function lookUp(overlay: u32, from: u32, count: u32): void {
-  const end = readAt(count);
-  for (let read = readAt(from); read < end; read += LOOKUP_SIZE) {
-    fdbAsk(read, fdbKey(overlay, ethDst(load<u32>(read, READ_AT) + VNET_SIZE)));
-  }
-  fdbFindBatch(readAt(from), count - from);
-}
-
-// What a read of `len` bytes answered: less than a virtio_net_hdr is no frame.
-@inline
-function frameOf(at: usize, len: u32): Frame {
-  const size = max(len, VNET_SIZE) - VNET_SIZE;
-  return takeFrame(at + VNET_SIZE, size, at, 1, size);
-}
-
-// `key` is that of its destination, `value` what the FDB says of it; `sender` is its VNIC's record, `policy` its
-// overlay's for tags.
-@inline
-function encapFrame(frame: Frame, key: u64, value: u32, sender: usize, policy: u32, overlay: u32, vnic: u32): void {
   const source = ethSrc(frame.start);
   const isOwn = source == load<u64>(sender, VNIC_MAC);
   const refused = refusal(frame, source, isOwn, policy, sender, vnic);

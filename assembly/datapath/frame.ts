@@ -42,24 +42,13 @@ export class Frame {
 /** A frame that is `frames` frames of `bytes` on the wire, and leaves to its receiver what `vnet` says. */
 @inline
 export function takeFrame(start: usize, len: u32, vnet: usize, frames: u32, bytes: u32): Frame {
-  return fill(start, len, vnet, frames, bytes, vlanDepth(start, len));
-}
-
-/** A single frame that is known to have an Ethernet header and no tag. */
-@inline
-export function takeUntagged(start: usize, len: u32, vnet: usize): Frame {
-  return fill(start, len, vnet, 1, len, 0);
-}
-
-@inline
-function fill(start: usize, len: u32, vnet: usize, frames: u32, bytes: u32, depth: i32): Frame {
   const frame = changetype<Frame>(w() + W_FRAME);
   frame.start = start;
   frame.len = len;
   frame.vnet = vnet;
   frame.frames = frames;
   frame.bytes = bytes;
-  frame.depth = depth;
+  frame.depth = vlanDepth(start, len);
   return frame;
 }
 

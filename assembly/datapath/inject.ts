@@ -26,7 +26,8 @@ import { drop, total } from './counters';
 import { route, toPoint } from './encap';
 import { flood } from './flood';
 import { Frame, takeComplete } from './frame';
-import { outDeliver, outHasRoom } from './output';
+import { outDeliver } from './output';
+import { outHasRoom } from './output-list';
 import { w } from './worker';
 
 // Records read in the last pass have been sent by now: their bytes may be overwritten.

@@ -26,7 +26,7 @@ function innerMark(frame: Frame, copied: u32): u32 {
 // Whether that is 0, as far as one look tells: most often it is an untagged one whose TOS or traffic class says 0, and
 // no more is copied.
 @inline
-export function saysNothing(frame: usize, len: u32, copied: u32): bool {
+function saysNothing(frame: usize, len: u32, copied: u32): bool {
   const packet = frame + ETH_HLEN;
   const isIpv4 = ethIs(frame, ETH_P_IP) & (len >= ETH_HLEN + IPV4_HLEN);
   if (isIpv4) return ((ipv4Tos(packet) | ~MARK_TOS) & copied) == 0;

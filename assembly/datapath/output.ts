@@ -14,29 +14,20 @@ import {
   OUT_ENDPOINT,
   OUT_FRAME,
   OUT_FRAMES,
-  OUT_FRAME_MAX,
   OUT_LEN,
   OUT_MARK,
-  OUT_MAX,
   OUT_OVERLAY,
-  OUT_PAYLOAD_LEN,
   OUT_ROOM,
   OUT_SENDER,
-  OUT_SETTLED,
   OUT_SIZE,
   OUT_SOURCE,
   OUT_VNET,
   OUT_VNIC,
   OVL_HEADER,
-  OVL_MARK,
-  OVL_MARK_COPIED,
   OVL_SOCKET,
-  SEGMENTS_LISTED_MAX,
   SOCK_SOURCES,
   SOURCES_MAX,
   VXLAN_HLEN,
-  W_OUT,
-  W_OUT_COUNT,
   W_OUT_SUPER,
 } from '../layout';
 import { overlayAt, socketAt } from '../table/records';
@@ -44,57 +35,11 @@ import { vnetCopy, vnetIsPlain } from '../wire/virtio';
 import { countCopy, drop } from './counters';
 import { flowHash } from './flow';
 import { completeFrame, Frame, isSuperFrame } from './frame';
-import { outerMark, saysNothing } from './mark';
+import { chainBy } from './gso-chains';
+import { outerMark } from './mark';
+import { outAddSegments, outChain, outDelivers, outNext, outUntouched, outUpTo } from './output-list';
 import { fitsPath, pathFrameMax, tooBigAnswer } from './too-big';
 import { w } from './worker';
-
-const ROOM: u32 = OUT_MAX - OUT_FRAME_MAX;
-
-let room: u32 = ROOM; // entries that the list may have before one more frame is taken
-let segments: u32 = 0; // frames that super-frames for the underlay among them will be cut into
-
-// Whether one more frame may be taken: even a broadcast to every VNIC and a whole flood list fits. What is listed is
-// sent before anything else happens, so super-frames of many segments fill the list by what they are cut into.
-@inline
-export function outHasRoom(): bool {
-  return load<u32>(w(), W_OUT_COUNT) <= room;
-}
-
-// Whether it is those that have filled it.
-export function outIsHeavy(): bool {
-  return room == 0;
-}
-
-function addSegments(count: u32): void {
-  segments += count;
-  if (segments >= <u32>SEGMENTS_LISTED_MAX) room = 0;
-}
-
-// The list is empty again.
-export function outForget(): void {
-  room = ROOM;
-  segments = 0;
-  store<u32>(w() + W_OUT_COUNT, 0);
-  store<u32>(w() + W_OUT_SUPER, 0);
-}
-
-// An entry of the list; it stays readable until the next pass lists something in its place.
-@inline
-export function outAt(index: u32): usize {
-  return w() + W_OUT + <usize>index * OUT_SIZE;
-}
-
-// Whether nothing was planned for an entry, and nothing of it has left.
-@inline
-export function outIsAlone(out: usize): bool {
-  return !v128.any_true(v128.load(out, OUT_SETTLED)); // and OUT_NEXT, OUT_JOINED, OUT_PAYLOAD
-}
-
-// The same of one for an endpoint that is a single frame without a mark.
-@inline
-export function outIsPlain(out: usize): bool {
-  return outIsAlone(out) & (load<u32>(out, OUT_MARK) == 0) & vnetIsPlain(out + OUT_VNET);
-}
 
 @inline
 function append(frame: Frame, overlay: u32, sender: u32): usize {
@@ -103,50 +48,55 @@ function append(frame: Frame, overlay: u32, sender: u32): usize {
   return out;
 }
 
-// An entry that leaves nothing to its receiver. `overlay` may have OUT_SOURCE in its high half.
+// An entry that leaves nothing to its receiver.
 @inline
 function appendComplete(start: usize, len: u32, frames: u32, bytes: u32, overlay: u32, sender: u32): usize {
-  const count = load<u32>(w(), W_OUT_COUNT);
-  assert(count < <u32>OUT_MAX);
-  store<u32>(w(), count + 1, W_OUT_COUNT);
-  const out = outAt(count);
+  const out = outNext();
   store<u32>(out, <u32>start, OUT_FRAME);
   store<u32>(out, len, OUT_LEN);
   store<u32>(out, overlay, OUT_OVERLAY); // and OUT_SOURCE
   store<u32>(out, sender, OUT_SENDER);
   store<u32>(out, frames, OUT_FRAMES);
   store<u32>(out, bytes, OUT_BYTES);
-  v128.store(out, i64x2.splat(0), OUT_SETTLED); // and OUT_NEXT, OUT_JOINED, OUT_PAYLOAD
-  v128.store(out, i64x2.splat(0), OUT_PAYLOAD_LEN); // and OUT_DROPPED, OUT_VNET
+  outUntouched(out);
+  outUpTo(out + OUT_SIZE);
   return out;
 }
 
-// What the entries of an overlay's datagrams have in common, OUT_OVERLAY and OUT_SOURCE; 0: source ports differ by
-// flow.
+// What a socket's datagrams leave by, as the high half of what is from OUT_ENDPOINT on: OUT_OVERLAY and OUT_SOURCE. 0:
+// source ports differ by flow.
 @inline
-export function outTemplate(overlay: u32): u32 {
+export function outBy(overlay: u32): u64 {
   const socket = load<u32>(overlayAt(overlay), OVL_SOCKET);
-  return load<u32>(socketAt(socket), SOCK_SOURCES) == 1 ? overlay | (firstSource(socket) << 16) : 0;
+  return load<u32>(socketAt(socket), SOCK_SOURCES) == 1 ? ((<u64>(overlay | (firstSource(socket) << 16))) << 32) : 0;
 }
 
-// The same as outEncap of most frames: complete, without tags, within its path, with nothing that the outer header
-// would copy. `record` is the overlay's. False: outEncap has to look at it.
+// What the entries of a VNIC's frames have in common from OUT_MARK on, but for OUT_BYTES.
+@inline
+export function outCommon(mark: u32, sender: u32): v128 {
+  return i32x4(mark, sender, 1, 0);
+}
+
+// At `out` the same as outEncap of most frames: complete, without tags, within its path, with nothing that the outer
+// header would copy. `by`: outBy and the endpoint; `shares`: outShares.
 @inline
 export function outOrdinary(
+  out: usize,
   start: usize,
   len: u32,
-  template: u32,
-  record: usize,
-  endpoint: u32,
-  sender: u32,
-): bool {
-  if (len > pathFrameMax(endpoint)) return false;
-  if (!saysNothing(start, len, load<u32>(record, OVL_MARK_COPIED))) return false;
-  const out = appendComplete(start, len, 1, len, template, sender);
-  store<u32>(out, endpoint, OUT_ENDPOINT);
-  store<u32>(out, load<u32>(record, OVL_MARK), OUT_MARK);
-  store<u64>(start - VXLAN_HLEN, load<u64>(record, OVL_HEADER));
-  return true;
+  by: u64,
+  common: v128,
+  header: u64,
+  shares: bool,
+): void {
+  store<u32>(out, <u32>start, OUT_FRAME);
+  store<u32>(out, len, OUT_LEN);
+  store<u64>(out, by, OUT_ENDPOINT); // and OUT_OVERLAY, OUT_SOURCE
+  v128.store(out, common, OUT_MARK); // and OUT_SENDER, OUT_FRAMES
+  store<u32>(out, len, OUT_BYTES);
+  outUntouched(out);
+  if (shares) chainBy(out, by, len);
+  store<u64>(start - VXLAN_HLEN, header);
 }
 
 // The frame goes to an endpoint of the underlay; its VXLAN header, ready in the overlay's record, is written here, over
@@ -172,7 +122,7 @@ export function outFlood(frame: Frame, overlay: u32, list: usize, sender: u32): 
   const count = load<u32>(list, FLOOD_COUNT);
   assert(count > 0 && count <= <u32>FLOOD_MAX);
   if (!vnetIsPlain(frame.vnet) && !makeReady(frame)) return drop(frame, Drop.bad_offload, overlay, sender);
-  if (isSuperFrame(frame)) addSegments(frame.frames * (count - 1));
+  if (isSuperFrame(frame)) outAddSegments(frame.frames * (count - 1));
   const record = overlayAt(overlay);
   const source = sourceOf(frame, load<u32>(record, OVL_SOCKET));
   const mark = outerMark(frame, record);
@@ -190,7 +140,7 @@ export function outFlood(frame: Frame, overlay: u32, list: usize, sender: u32): 
 function makeReady(frame: Frame): bool {
   if (isSuperFrame(frame)) {
     store<u32>(w(), 1, W_OUT_SUPER);
-    addSegments(frame.frames);
+    outAddSegments(frame.frames);
   }
   return completeFrame(frame);
 }
@@ -201,6 +151,7 @@ function appendRemote(frame: Frame, overlay: u32, endpoint: u32, sender: u32, so
   store<u32>(out, endpoint, OUT_ENDPOINT);
   store<u32>(out, mark, OUT_MARK);
   store<u16>(out, <u16>source, OUT_SOURCE);
+  outChain(out);
 }
 
 // A frame that is longer than what is known of its path, or a super-frame: whether it does not fit, and may not be
@@ -232,6 +183,7 @@ export function outDeliver(frame: Frame, overlay: u32, vnic: u32, sender: u32): 
   const out = append(frame, overlay, sender);
   store<u32>(out, 0, OUT_ENDPOINT);
   store<u32>(out, vnic, OUT_VNIC);
+  outDelivers();
 }
 
 // The same of a complete frame from the underlay. `hasRoom`: nobody needs the VNET_SIZE bytes before it any more.
@@ -241,4 +193,5 @@ export function outDeliverComplete(start: usize, len: u32, overlay: u32, vnic: u
   store<u32>(out, 0, OUT_ENDPOINT);
   store<u32>(out, vnic, OUT_VNIC);
   store<u16>(out, <u16>hasRoom, OUT_ROOM);
+  outDelivers();
 }

@@ -53,7 +53,8 @@ import { overlayAt, vnicAt } from '../table/records';
 import { vnetCopy } from '../wire/virtio';
 import { countCopy, drop } from './counters';
 import { Frame, takeFrame } from './frame';
-import { outDeliver, outHasRoom } from './output';
+import { outDeliver } from './output';
+import { outHasRoom } from './output-list';
 import { isSmall, slotAt, slotFree, slotTake } from './replica-slots';
 import { w } from './worker';
 

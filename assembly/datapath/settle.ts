@@ -26,7 +26,7 @@ import { flood, floodsUnknown } from './flood';
 import { forward } from './forward';
 import { Frame, takeFrame } from './frame';
 import { arenaOf, freeSlot, headerOf, heldAfter, heldFrames, isSenderThere, keyAt, overlayOf } from './hold';
-import { outHasRoom } from './output';
+import { outHasRoom } from './output-list';
 import { refusedHeld } from './source-check';
 import { nowMs } from './worker';
 

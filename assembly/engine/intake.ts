@@ -3,7 +3,7 @@
 
 import { decapDatagram, decapJoined } from '../datapath/decap';
 import { groMessage, joinDatagrams, openWhole } from '../datapath/gro-message';
-import { outHasRoom } from '../datapath/output';
+import { outHasRoom } from '../datapath/output-list';
 
 // Bytes of the message whose datagrams were taken: kept between calls, as the engine comes again with the same message
 // when the list that was full has been sent.

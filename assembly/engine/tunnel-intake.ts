@@ -21,11 +21,11 @@ import {
 } from '../layout';
 import { countDecapIn, drop, expectDatagrams, expectFrames } from '../datapath/counters';
 import { decapOffloaded } from '../datapath/decap';
-import { encapReads } from '../datapath/encap';
+import { encapReads } from '../datapath/encap-reads';
 import { takeComplete } from '../datapath/frame';
 import { arrival, arriveWith } from '../datapath/arrival';
 import { captureReceived, captureVerdict, isCapturing } from '../datapath/capture';
-import { outHasRoom } from '../datapath/output';
+import { outHasRoom } from '../datapath/output-list';
 import { readAt } from '../datapath/reads';
 import { w } from '../datapath/worker';
 import { socketAt } from '../table/records';

@@ -4,7 +4,6 @@
 const BUF_SIZE: usize = 16; // struct io_uring_buf { u64 address; u32 length; u16 number; u16 reserved }
 const LENGTH: usize = 8;
 const NUMBER: usize = 12;
-const NONE: u16 = u16.MAX_VALUE;
 const TAIL: usize = 14; // in the reserved field of the first one
 
 // Where the next buffer goes.
@@ -17,12 +16,6 @@ export function buffersTail(ring: usize): u32 {
 @inline
 export function bufferAt(ring: usize, entries: u32, tail: u32): usize {
   return ring + <usize>(tail & (entries - 1)) * BUF_SIZE;
-}
-
-// Whether an entry still has that buffer from the last time around.
-@inline
-export function bufferIs(buffer: usize, number: u32): bool {
-  return load<u16>(buffer, NUMBER) == number;
 }
 
 @inline
@@ -38,8 +31,8 @@ export function buffersPublish(ring: usize, tail: u32): void {
   store<u16>(ring, <u16>tail, TAIL);
 }
 
-// No entry has a buffer.
-export function buffersReset(ring: usize, entries: u32): void {
-  for (let index: u32 = 0; index < entries; index++) store<u16>(bufferAt(ring, entries, index), NONE, NUMBER);
+// The kernel has no buffer.
+@inline
+export function buffersReset(ring: usize): void {
   store<u16>(ring, 0, TAIL);
 }

@@ -5,9 +5,8 @@
 import { CQ_ENTRIES, CQE_SIZE, SQ_ENTRIES, SQE_SIZE, TAP_SLOTS } from '../layout';
 
 // struct io_uring_sqe
-const OPCODE: usize = 0; // u8, and u8 of flags
+const OPCODE: usize = 0; // u8, u8 of flags, and an i32 behind IOPRIO: the descriptor
 const IOPRIO: usize = 2; // u16
-const FD: usize = 4; // i32
 const OFFSET: usize = 8; // u64
 const ADDRESS: usize = 16; // u64
 const LENGTH: usize = 24; // u32
@@ -78,45 +77,46 @@ export function sqWaiting(): u32 {
 // The next submission, of zeros but for the arguments. There must be room.
 export function submission(opcode: u8, flags: u8, fd: i32, user: u64): usize {
   assert(sqRoom() > 0);
-  const tail = sqLast();
-  const sqe = sqeAt(tail);
-  sqePut(sqe, opcode, flags, fd, 0, 0, 0, user);
+  const sqe = sqeNext();
+  sqePut(sqe, sqeHead(opcode, flags, fd), 0, 0, 0, user);
   store<u32>(sqe, 0, OP_FLAGS);
-  sqPublish(tail + 1);
+  sqPublish(sqeAfter(sqe));
   return sqe;
 }
 
-// The position of the next submission: several are written one behind the other, and then published.
+// Where the next submission goes: several are written one behind the other, and then published.
 @inline
-export function sqLast(): u32 {
-  return load<u32>(sqTail);
+export function sqeNext(): usize {
+  return sqeAt(load<u32>(sqTail));
 }
 
 @inline
-export function sqeAt(position: u32): usize {
+function sqeAt(position: u32): usize {
   return sqes + <usize>(position & (SQ_ENTRIES - 1)) * SQE_SIZE;
 }
 
-// The submissions before `end` are the kernel's.
+// Where the one behind it goes.
 @inline
-export function sqPublish(end: u32): void {
-  store<u32>(sqTail, end);
+export function sqeAfter(sqe: usize): usize {
+  const after = sqe + SQE_SIZE;
+  return after == sqes + SQ_ENTRIES * SQE_SIZE ? sqes : after;
+}
+
+// The submissions before `end` are the kernel's: fewer than SQ_ENTRIES have been written.
+export function sqPublish(end: usize): void {
+  store<u32>(sqTail, load<u32>(sqTail) + (<u32>((end - sqeNext()) / SQE_SIZE) & (SQ_ENTRIES - 1)));
+}
+
+// What a submission begins with: opcode, flags, and a descriptor.
+@inline
+export function sqeHead(opcode: u8, flags: u8, fd: i32): u64 {
+  return ((<u64><u32>fd) << 32) | <u32>opcode | ((<u32>flags) << 8); // and IOPRIO: 0
 }
 
 // Writes all of a submission but for its op flags. `offset` is also the address of a second buffer.
 @inline
-export function sqePut(
-  sqe: usize,
-  opcode: u8,
-  flags: u8,
-  fd: i32,
-  offset: u64,
-  address: u64,
-  length: u32,
-  user: u64,
-): void {
-  store<u32>(sqe, <u32>opcode | ((<u32>flags) << 8), OPCODE); // and IOPRIO: 0
-  store<i32>(sqe, fd, FD);
+export function sqePut(sqe: usize, head: u64, offset: u64, address: u64, length: u32, user: u64): void {
+  store<u64>(sqe, head, OPCODE); // and FD
   store<u64>(sqe, offset, OFFSET);
   sqeAddress(sqe, address, length);
   store<u64>(sqe, user, USER_DATA);

@@ -28,9 +28,10 @@ import {
   LOOKUP_SIZE,
   LOOKUP_VALUE,
 } from '../layout';
-import { hash64 } from './hash';
+import { hash64, hash64High } from './hash';
 
 export const EMPTY: u64 = 0; // overlay 0 does not exist, so no key is 0
+const NONE: i32 = FDB_WAYS * 4; // behind a bucket's address: it has not the key
 
 let base: usize = 0;
 let buckets: u32 = 0;
@@ -108,27 +109,33 @@ export function fdbIndex(value: u32): u32 {
 // The way of a bucket that holds a key, FDB_WAYS when none does.
 @inline
 export function fdbWay(bucket: usize, key: u64): u32 {
+  return <u32>ctz<i32>(waysOf(bucket, key) | (1 << NONE)) >> 2;
+}
+
+// Four bits for each way of a bucket, set where it holds the key: then their first is 4 times the way, which is where
+// its value stands behind the bucket's.
+@inline
+function waysOf(bucket: usize, key: u64): i32 {
   const wanted = i64x2.splat(key);
-  const low = i64x2.bitmask(i64x2.eq(v128.load(bucket), wanted));
-  const high = i64x2.bitmask(i64x2.eq(v128.load(bucket, 16), wanted));
-  return <u32>ctz<i32>(low | (high << 2) | (1 << FDB_WAYS));
+  const low = i64x2.eq(v128.load(bucket), wanted);
+  return i8x16.bitmask(i16x8.narrow_i32x4_s(low, i64x2.eq(v128.load(bucket, 16), wanted)));
 }
 
 // Where a bucket has a key: its address and 4 times the way.
 @inline
 function placeIn(bucket: usize, key: u64): usize {
-  return bucket + ((<usize>fdbWay(bucket, key)) << 2);
+  return bucket + <usize>ctz<i32>(waysOf(bucket, key) | (1 << NONE));
 }
 
 @inline
 function isNone(place: usize): bool {
-  return place % FDB_BUCKET_SIZE == FDB_WAYS * 4;
+  return <i32>(place % FDB_BUCKET_SIZE) == NONE;
 }
 
 // Where the search for a key begins.
 @inline
 function firstOf(key: u64): usize {
-  return fdbBucket(fdbFirst(hash64(key)));
+  return fdbBucket(<u32>((hash64High(key) * buckets) >> 32)); // fdbFirst
 }
 
 // A batch is asked for in two steps: fdbAsk of every key, then fdbFindBatch. The record of a key has LOOKUP_SIZE bytes.
@@ -149,17 +156,19 @@ export function fdbFindBatch(lookups: usize, count: u32): void {
     touched |= load<u64>(load<u32>(lookup, LOOKUP_VALUE));
   }
   anything = touched;
+  const time = now;
   const version = atomic.load<u32>(HDR_FDB_VERSION);
   let rest: usize = 0; // those whose first bucket has it not
   for (let lookup = lookups; lookup < end; lookup += LOOKUP_SIZE) {
-    const found = placeIn(load<u32>(lookup, LOOKUP_VALUE), load<u64>(lookup, LOOKUP_KEY));
-    const value = atomic.load<u32>(found, FDB_VALUES);
-    if (isNone(found)) {
+    const bucket = <usize>load<u32>(lookup, LOOKUP_VALUE);
+    const ways = waysOf(bucket, load<u64>(lookup, LOOKUP_KEY));
+    if (ways == 0) {
       rest = later(lookup, rest);
-    } else {
-      store<u32>(lookup, value, LOOKUP_VALUE);
-      use(found);
+      continue;
     }
+    const found = bucket + <usize>ctz<i32>(ways);
+    store<u32>(lookup, atomic.load<u32>(found, FDB_VALUES), LOOKUP_VALUE);
+    if (load<u32>(found, FDB_USED) != time) store<u32>(found, time, FDB_USED); // use
   }
   if (atomic.load<u32>(HDR_FDB_VERSION) != version) return findEach(lookups, end);
   for (; rest != 0; rest = load<u32>(rest, LOOKUP_NEXT)) find(rest);

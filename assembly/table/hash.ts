@@ -10,8 +10,19 @@ import { HDR_HASH_KEYS } from '../layout';
 // Both halves of the answer may be used as hashes of their own.
 @inline
 export function hash64(key: u64): u64 {
+  const h = product(key);
+  return h ^ (h >> 32);
+}
+
+// The high half of that.
+@inline
+export function hash64High(key: u64): u64 {
+  return product(key) >> 32;
+}
+
+@inline
+function product(key: u64): u64 {
   let h = load<u64>(HDR_HASH_KEYS);
   h += <u64><u32>key * load<u64>(HDR_HASH_KEYS, 8) + (key >> 32) * load<u64>(HDR_HASH_KEYS, 16);
-  h = (h ^ (h >> 32)) * load<u64>(HDR_HASH_KEYS, 24);
-  return h ^ (h >> 32);
+  return (h ^ (h >> 32)) * load<u64>(HDR_HASH_KEYS, 24);
 }

@@ -66,6 +66,18 @@ export function ethIs(frame: usize, etherType: u32): bool {
   return <u32>load<u16>(frame, ETHER_TYPE) == <u32>bswap<u16>(<u16>etherType);
 }
 
+/** Source MAC address and EtherType as one word, only to compare (ethFrom). */
+@inline
+export function ethSourceAndType(frame: usize): u64 {
+  return load<u64>(frame, SOURCE);
+}
+
+/** What ethSourceAndType answers of frames from a MAC with `etherType`, a constant. */
+@inline
+export function ethFrom(mac: u64, etherType: u32): u64 {
+  return mac | ((<u64>bswap<u16>(<u16>etherType)) << 48);
+}
+
 @inline
 export function ethSetDst(frame: usize, mac: u64): void {
   storeMac(frame, DESTINATION, mac);

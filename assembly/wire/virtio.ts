@@ -39,10 +39,16 @@ export function vnetGsoType(vnet: usize): u32 {
   return <u32>load<u8>(vnet, GSO_TYPE) & ~VNET_GSO_ECN;
 }
 
+/** Flags and GSO type as one word. */
+@inline
+export function vnetMarks(vnet: usize): u32 {
+  return load<u16>(vnet, FLAGS);
+}
+
 /** Whether there are neither flags nor a GSO type: a frame as it is on a wire. */
 @inline
 export function vnetIsPlain(vnet: usize): bool {
-  return load<u16>(vnet, FLAGS) == 0;
+  return vnetMarks(vnet) == 0;
 }
 
 /** Payload bytes of each segment but the last. */

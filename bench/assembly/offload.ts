@@ -3,7 +3,7 @@
 import { coalesce, coalesceBegin, coalesceEnd } from '../../assembly/engine/output/gro-list';
 import { flowHash } from '../../assembly/datapath/flow';
 import { groMessage, joinDatagrams } from '../../assembly/datapath/gro-message';
-import { outAt } from '../../assembly/datapath/output';
+import { outAt } from '../../assembly/datapath/output-list';
 import { segmentation } from '../../assembly/datapath/frame';
 import { segmentOpen, segmentWrite } from '../../assembly/offload/gso';
 import { workerAttach } from '../../assembly/datapath/worker';

@@ -7,7 +7,7 @@ export { workerAttach } from '../../assembly/datapath/worker';
 
 import * as flow from '../../assembly/datapath/flow';
 import * as list from '../../assembly/engine/output/gro-list';
-import { outAt } from '../../assembly/datapath/output';
+import { outAt } from '../../assembly/datapath/output-list';
 import { OUT_ENDPOINT } from '../../assembly/layout';
 import * as gso from '../../assembly/offload/gso';
 import { vlanDepth } from '../../assembly/wire/vlan';

@@ -37,11 +37,11 @@ function perFrame(core: Core, step: () => void): number {
 }
 
 const encap: [name: string, endpoints: number, payload: Buffer, bound: number, etherType?: number][] = [
-  ['encap, small frames to one endpoint', 1, SMALL, 340],
-  ['encap, small frames to 64 endpoints', 64, SMALL, 405],
-  ['encap, large frames to one endpoint', 1, LARGE, 320],
-  ['encap, small frames of IPv6 to one endpoint', 1, SMALL6, 360, 0x86dd],
-  ['encap, small frames of another protocol to one endpoint', 1, SMALL, 430, 0x88b5],
+  ['encap, small frames to one endpoint', 1, SMALL, 270],
+  ['encap, small frames to 64 endpoints', 64, SMALL, 320],
+  ['encap, large frames to one endpoint', 1, LARGE, 255],
+  ['encap, small frames of IPv6 to one endpoint', 1, SMALL6, 295, 0x86dd],
+  ['encap, small frames of another protocol to one endpoint', 1, SMALL, 280, 0x88b5],
 ];
 for (const [name, endpoints, payload, bound, etherType = ETH_P_IP] of encap) {
   test(`${name}: at most ${bound} instructions each`, (t) => {
@@ -57,7 +57,7 @@ const UDP = Buffer.from('4500002e00004000401100000a0000030a000009c0000035001a000
 const ALLOWED = ['10.0.0.1/32', '10.0.0.2/32', 'fd00::/64', '10.0.0.3/32'];
 
 // A guarded VNIC's frames take the steps of encap one by one, where others may be passed over.
-test('link protection costs a VNIC that has it at most 275 instructions a frame of UDP', (t) => {
+test('link protection costs a VNIC that has it at most 315 instructions a frame of UDP', (t) => {
   const { core, vnic } = setUp(64);
   const frames = FAR.map((mac) => frame(mac, A, { etherType: 0x0800, payload: UDP }));
   const count = () => perFrame(core, () => core.encap(vnic, frames));
@@ -65,7 +65,7 @@ test('link protection costs a VNIC that has it at most 275 instructions a frame 
   core.tables.setVnicProtection(vnic, { kinds: PROTECTIONS, allowed: ALLOWED });
   const price = count() - without;
   t.diagnostic(`${without.toFixed(0)} instructions a frame, and ${price.toFixed(0)} for protection`);
-  assert.ok(price > 0 && price <= 275, `${price.toFixed(0)} instructions a frame`);
+  assert.ok(price > 0 && price <= 315, `${price.toFixed(0)} instructions a frame`);
   core.tables.setVnicProtection(vnic, { kinds: [], allowed: [] });
   assert.equal(count(), without, 'nothing of it stays');
 });
@@ -83,7 +83,7 @@ const decap: [name: string, shape: Decap, bound: number][] = [
   ['decap, small datagrams', {}, 410],
   ['decap, large datagrams', { payload: LARGE }, 410],
   ['decap, small datagrams of a known VTEP', { sourceCheck: 'vtep' }, 430],
-  ['decap, small datagrams of 4 known VTEPs', { sourceCheck: 'vtep', vteps: 4 }, 525],
+  ['decap, small datagrams of 4 known VTEPs', { sourceCheck: 'vtep', vteps: 4 }, 530],
   ['decap, small datagrams to 64 VNICs', { vnics: 64 }, 475],
 ];
 for (const [name, { payload = SMALL, sourceCheck = 'off', vteps = 1, vnics = 1 }, bound] of decap) {

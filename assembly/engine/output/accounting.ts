@@ -11,7 +11,6 @@ import {
   DELIVER_SIZE,
   Drop,
   MARK_FRAGMENT,
-  OC_ENCAP_BYTES,
   OC_ENCAP_FRAMES,
   OUT_BYTES,
   OUT_DROPPED,
@@ -35,13 +34,25 @@ import {
   W_DELIVER_COUNT,
   W_TX_COUNT,
 } from '../../layout';
-import { bump, countEndpoint, dropFrames, overlayCounters, total, vnicCounters } from '../../datapath/counters';
+import {
+  bump,
+  bumpPair,
+  countEndpoint,
+  dropFrames,
+  overlayCounters,
+  pairAt,
+  pairBytes,
+  pairFrames,
+  pairOf,
+  total,
+  vnicCounters,
+} from '../../datapath/counters';
 import { upcallTooLong } from '../../datapath/upcall';
 import { w } from '../../datapath/worker';
 import { overlayAt } from '../../table/records';
 import { doubt, sawTooLong, stopSegmenting } from './doubt';
 import { dropOfErrno, EINVAL, EIO, EMSGSIZE, refusesSegmentation } from './errno';
-import { messageAt } from './messages';
+import { messageAt } from './message-records';
 import { planApart } from './plan';
 import { cutLength, deliveryAt, isCut } from './tap-writes';
 
@@ -57,33 +68,28 @@ export function messageRun(from: u32): u32 {
 // The kernel took `count` messages from `from` on. What is counted of an overlay is summed while it stays the same.
 export function sent(from: u32, count: u32): void {
   let overlay: u32 = 0;
-  let frames: u32 = 0;
-  let bytes: u32 = 0;
+  let sum = pairOf(0, 0);
   const end = messageAt(from + count);
   for (let message = messageAt(from); message < end; message += TX_SIZE) {
     const out = <usize>load<u32>(message, TX_OUT);
     const its = <u32>load<u16>(out, OUT_OVERLAY);
     if (its != overlay) {
-      countSent(overlay, frames, bytes);
+      countSent(overlay, sum);
       overlay = its;
-      frames = 0;
-      bytes = 0;
+      sum = pairOf(0, 0);
     }
-    const more = load<u32>(message, TX_FRAMES);
-    settleMessage(out, more);
-    frames += more;
-    bytes += load<u32>(message, TX_BYTES);
-    countEndpoint(load<u32>(out, OUT_ENDPOINT), more, load<u32>(message, TX_BYTES));
+    settleMessage(out, load<u32>(message, TX_FRAMES));
+    const more = pairAt(message + TX_FRAMES); // and TX_BYTES
+    sum = i64x2.add(sum, more);
+    countEndpoint(load<u32>(out, OUT_ENDPOINT), more);
   }
-  countSent(overlay, frames, bytes);
+  countSent(overlay, sum);
 }
 
-function countSent(overlay: u32, frames: u32, bytes: u32): void {
-  total(C_ENCAP_OUT, frames);
-  total(C_ENCAP_OUT_BYTES, bytes);
-  const counters = overlayCounters(overlay);
-  bump(counters, OC_ENCAP_FRAMES, frames);
-  bump(counters, OC_ENCAP_BYTES, bytes);
+function countSent(overlay: u32, more: v128): void {
+  total(C_ENCAP_OUT, pairFrames(more));
+  total(C_ENCAP_OUT_BYTES, pairBytes(more));
+  bumpPair(overlayCounters(overlay), OC_ENCAP_FRAMES, more); // and OC_ENCAP_BYTES
 }
 
 // `frames` of a super-frame, or the whole chain that starts here.
@@ -214,8 +220,8 @@ function settleTunnel(out: usize, result: i32): void {
   store<u32>(out, frames, OUT_SETTLED);
   const bytes = load<u32>(out, OUT_BYTES);
   if (result >= 0) {
-    countEndpoint(load<u32>(out, OUT_ENDPOINT), frames, bytes);
-    return countSent(load<u16>(out, OUT_OVERLAY), frames, bytes);
+    countEndpoint(load<u32>(out, OUT_ENDPOINT), pairOf(frames, bytes));
+    return countSent(load<u16>(out, OUT_OVERLAY), pairOf(frames, bytes));
   }
   lose(out, dropOfErrno(-result), frames);
 }

@@ -17,7 +17,6 @@ import {
   EP_SOCKADDR_LEN,
   IOVEC_SIZE,
   MARK_FRAGMENT,
-  MARK_FRAGMENT_SHIFT,
   MMSGHDR_SIZE,
   MSG_NAME,
   MSG_NAMELEN,
@@ -32,25 +31,16 @@ import {
   OUT_SETTLED,
   OUT_SOURCE,
   OUT_VNET,
-  OVL_FLAGS,
-  OVL_FLAG_SEGMENT,
   OVL_HEADER,
   SEGMENTS_MAX,
   SOURCES_MAX,
-  SOURCE_KINDS,
   TX_ARENA_SIZE,
   TX_BYTES,
-  TX_FD,
-  TX_FRAMES,
   TX_IOV_MAX,
   TX_OUT,
-  TX_SIZE,
   TX_VECTORS,
   UDP_PAYLOAD_MAX,
   VXLAN_HLEN,
-  W_NO_SEGMENT,
-  W_SOURCE_FDS,
-  W_TX,
   W_TX_ARENA,
   W_TX_CONTROL,
   W_TX_COUNT,
@@ -59,20 +49,22 @@ import {
   W_TX_MMSG,
 } from '../../layout';
 import { segmentation } from '../../datapath/frame';
+import { outShares } from '../../datapath/output-list';
 import { pathFrameMax } from '../../datapath/too-big';
 import { segmentOpen, segmentWrite } from '../../offload/gso';
 import { w } from '../../datapath/worker';
 import { endpointAt, overlayAt } from '../../table/records';
 import { copyBytes } from '../../wire/checksum';
 import { isInDoubt } from './doubt';
+import { emitLone, isFull, listMessage, madeMessages, messageAt, recordsBegin, sourceFd } from './message-records';
 import { address, attachOptions, clearMessages, iovec, message } from '../descriptors';
+import { submissionNext, submitMessage } from '../submissions';
 
 const GATHER_MIN: u32 = 1024; // bytes of a datagram that is large
 
 // From messagesBegin on, of one round:
 let cursor: usize = 0; // where the used part of the arena ends
 let vectors: u32 = 0; // iovecs in use
-let nextMessage: usize = 0; // where the next one's record goes
 
 export function messagesStart(): void {
   clearMessages(w() + W_TX_MMSG, EMIT_MAX);
@@ -81,18 +73,7 @@ export function messagesStart(): void {
 export function messagesBegin(): void {
   cursor = arena();
   vectors = 0;
-  nextMessage = messageAt(0);
-}
-
-// All messages of the round are made. Answers how many they are.
-export function messagesEnd(): u32 {
-  store<u32>(w() + W_TX_COUNT, madeMessages());
-  return madeMessages();
-}
-
-@inline
-function madeMessages(): u32 {
-  return <u32>(nextMessage - messageAt(0)) / TX_SIZE;
+  recordsBegin();
 }
 
 @inline
@@ -104,8 +85,7 @@ function arena(): usize {
 @inline
 export function maySegment(out: usize): bool {
   if (isInDoubt()) return false;
-  if (!(load<u32>(overlayAt(load<u16>(out, OUT_OVERLAY)), OVL_FLAGS) & OVL_FLAG_SEGMENT)) return false;
-  return load<u32>(w() + W_NO_SEGMENT + ((<usize>(load<u16>(out, OUT_SOURCE) / SOURCES_MAX)) << 2)) == 0;
+  return outShares(overlayAt(load<u16>(out, OUT_OVERLAY)), load<u16>(out, OUT_SOURCE) / SOURCES_MAX);
 }
 
 // The chain that starts with this entry, as one message. False: no room.
@@ -115,14 +95,6 @@ export function emitChain(out: usize): bool {
     leaveChain(out);
   }
   return load<u32>(out, OUT_MARK) == 0 ? emitLone(out) : emitMarked(out, load<u32>(out, OUT_LEN) + VXLAN_HLEN);
-}
-
-// A datagram without options. False: no room.
-@inline
-export function emitLone(out: usize): bool {
-  if (nextMessage == messageAt(EMIT_MAX)) return false;
-  list(out, 0, 1, load<u32>(out, OUT_LEN), 0);
-  return true;
 }
 
 // A datagram with options.
@@ -203,7 +175,7 @@ export function reserve(size: u32): usize {
 // Whether one more message may be made, of so many bytes of the arena.
 @inline
 function hasRoom(size: u32): bool {
-  if (nextMessage == messageAt(EMIT_MAX) || vectors + SEGMENTS_MAX > <u32>TX_IOV_MAX) return false;
+  if (isFull() || vectors + SEGMENTS_MAX > <u32>TX_IOV_MAX) return false;
   return cursor + size <= arena() + TX_ARENA_SIZE;
 }
 
@@ -234,12 +206,14 @@ function emit(out: usize, first: u32, len: u32, count: u32, size: u32): void {
     const to = endpointAt(load<u32>(out, OUT_ENDPOINT)) + EP_SOCKADDR;
     attachOptions(header, control, count > 1 ? size : 0, mark, to);
   }
-  list(out, mark, count, len - count * VXLAN_HLEN, vectors - first);
+  const fd = sourceFd(load<u16>(out, OUT_SOURCE), count, mark);
+  const record = listMessage(out, fd, count, len - count * VXLAN_HLEN, vectors - first);
+  if (submissionNext() != 0) submitMessage(fd, header, record);
 }
 
 // Its msghdr.
 @inline
-export function headerAt(index: u32): usize {
+function headerAt(index: u32): usize {
   return w() + W_TX_MMSG + <usize>index * MMSGHDR_SIZE;
 }
 
@@ -251,27 +225,9 @@ function name(header: usize, out: usize): void {
   store<u32>(header, load<u32>(endpoint, EP_SOCKADDR_LEN), MSG_NAMELEN);
 }
 
-// The record of a message, up to EMIT_MAX.
-@inline
-export function messageAt(index: u32): usize {
-  return w() + W_TX + <usize>index * TX_SIZE;
-}
-
-// `frames` datagrams with `bytes` of frame, marked so.
-@inline
-function list(out: usize, mark: u32, frames: u32, bytes: u32, itsVectors: u32): void {
-  const record = nextMessage;
-  store<i32>(record, sourceFd(out, frames, mark), TX_FD);
-  store<u32>(record, <u32>out, TX_OUT);
-  store<u32>(record, frames, TX_FRAMES);
-  store<u32>(record, bytes, TX_BYTES);
-  store<u64>(record, itsVectors, TX_VECTORS); // and TX_RESULT: 0
-  nextMessage = record + TX_SIZE;
-}
-
 // Whether a message is a datagram without a msghdr.
 @inline
-export function isLone(record: usize): bool {
+function isLone(record: usize): bool {
   return load<u32>(record, TX_VECTORS) == 0;
 }
 
@@ -287,10 +243,4 @@ export function completeMessages(): void {
     name(headerAt(index), out);
     message(headerAt(index), vector, 1);
   }
-}
-
-@inline
-function sourceFd(out: usize, count: u32, mark: u32): i32 {
-  const kind = <usize>(count == 1) + <usize>((mark & MARK_FRAGMENT) >> (MARK_FRAGMENT_SHIFT - 1));
-  return load<i32>(w() + W_SOURCE_FDS + ((<usize>load<u16>(out, OUT_SOURCE) * SOURCE_KINDS + kind) << 2));
 }

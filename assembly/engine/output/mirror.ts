@@ -29,7 +29,7 @@ import {
 } from '../../layout';
 import { captureLost, capturePublish, captureReserve, captures, wantedOf } from '../../datapath/capture';
 import { snapLength, wantedBy } from '../../datapath/capture-filter';
-import { outAt } from '../../datapath/output';
+import { outAt } from '../../datapath/output-list';
 import { endpointAt } from '../../table/records';
 
 /** Mirrors the `count` entries of the list. */

@@ -1,7 +1,7 @@
 // The output list as descriptors, in two steps:
 //
-//  1. plan     once per list: what leaves together (gso-chains.ts for the underlay, gro-list.ts for VNICs), and what by
-//              the underlay TAP (tunnel-writes.ts)
+//  1. plan     once per list: what leaves together for VNICs (gro-list.ts; for the underlay that was decided when it
+//              was listed, datapath/gso-chains.ts), and what by the underlay TAP (tunnel-writes.ts)
 //  2. emit     messages (messages.ts) and writes (tap-writes.ts), as many as there is room for
 //
 // The host makes the calls, tells what became of each (accounting.ts), and calls again until nothing is left: entries
@@ -20,18 +20,19 @@ import {
   W_OUT_EMITTED,
   W_OUT_PLANNED,
 } from '../../layout';
+import { chainsBegin, chainsStart } from '../../datapath/gso-chains';
 import { coalesce, coalesceBegin, coalesceEnd } from './gro-list';
 import { isCapturing } from '../../datapath/capture';
 import { kindsOf } from '../../offload/gro';
-import { outAt, outForget, outIsAlone, outIsPlain } from '../../datapath/output';
+import { outAt, outChain, outForget, outHasDeliveries, outIsJoined } from '../../datapath/output-list';
 import { w } from '../../datapath/worker';
 import { VNET_GSO_NONE, vnetGsoType } from '../../wire/virtio';
-import { deliveriesBegin, deliveriesEnd, emitAlone, emitDelivery } from './tap-writes';
+import { deliveriesBegin, deliveriesEnd, emitDelivery, emitWholes } from './tap-writes';
 import { settleDoubt } from './doubt';
-import { chain, chainClose, chainsBegin, chainsStart } from './gso-chains';
 import { mirrorList } from './mirror';
 import { emitTunnel, isTunnel, planTunnel, tunnelIsWanted, tunnelStart } from './tunnel-writes';
-import { emitChain, emitLone, emitSegments, maySegment, messagesBegin, messagesEnd, messagesStart } from './messages';
+import { emitLones, messagesEnd } from './message-records';
+import { emitChain, emitSegments, maySegment, messagesBegin, messagesStart } from './messages';
 
 // Writes what never changes in the descriptors, and forgets what an instance before this one had listed.
 export function outputStart(): void {
@@ -57,7 +58,11 @@ export function prepare(): u32 {
   const first = outAt(load<u32>(w() + W_OUT_EMITTED));
   const end = outAt(count);
   let out = first;
-  while (out < end && emitEntry(out)) out += OUT_SIZE;
+  while (out < end) {
+    const next = isDelivery(out) ? emitWholes(out, end) : emitLones(out, end);
+    if (next == out && !emitEntry(out)) break;
+    out = next == out ? out + OUT_SIZE : next;
+  }
   store<u32>(w() + W_OUT_EMITTED, load<u32>(w() + W_OUT_EMITTED) + <u32>(out - first) / OUT_SIZE);
   const emitted = messagesEnd() + deliveriesEnd();
   if (emitted == 0) {
@@ -67,31 +72,39 @@ export function prepare(): u32 {
   return emitted;
 }
 
+// Nothing is left to plan where a list has neither frames for VNICs nor what leaves by the underlay TAP: what leaves
+// together is known since it was listed.
 function plan(count: u32): void {
-  chainsBegin();
-  coalesceBegin();
   const byTap = tunnelIsWanted();
-  let overlay: u32 = 0; // whose datagrams may share a send, or not
-  let mayShare = false;
-  let owner: u32 = 0; // whose VNICs take super-frames of these kinds
-  let kinds: u32 = 0;
-  const end = outAt(count);
-  for (let out = outAt(0); out < end; out += OUT_SIZE) {
-    const its = <u32>load<u16>(out, OUT_OVERLAY);
-    if (load<u32>(out, OUT_ENDPOINT) == 0) {
-      if (its != owner) kinds = kindsOf(its);
-      owner = its;
-      coalesce(out, kinds);
-    } else if (!byTap || !planTunnel(out)) {
-      if (its != overlay) mayShare = maySegment(out);
-      overlay = its;
-      if (mayShare && !isSuper(out)) chain(out);
-      else chainClose(out);
-    }
-  }
-  coalesceEnd();
+  if (byTap) planTunnels(outAt(0), outAt(count));
+  if (outHasDeliveries()) planDeliveries(outAt(0), outAt(count));
   store<u32>(w() + W_OUT_PLANNED, 1);
   store<u32>(w() + W_OUT_EMITTED, 0);
+}
+
+function planDeliveries(first: usize, end: usize): void {
+  coalesceBegin();
+  let owner: u32 = 0; // whose VNICs take super-frames of these kinds
+  let kinds: u32 = 0;
+  for (let out = first; out < end; out += OUT_SIZE) {
+    if (!isDelivery(out)) continue;
+    const its = <u32>load<u16>(out, OUT_OVERLAY);
+    if (its != owner) kinds = kindsOf(its);
+    owner = its;
+    coalesce(out, kinds);
+  }
+  coalesceEnd();
+}
+
+// The datagrams that do not leave by the TAP are chained anew.
+function planTunnels(first: usize, end: usize): void {
+  chainsBegin();
+  for (let out = first; out < end; out += OUT_SIZE) {
+    if (isDelivery(out)) continue;
+    store<u32>(out, 0, OUT_NEXT);
+    store<u32>(out, 0, OUT_JOINED);
+    if (!planTunnel(out)) outChain(out);
+  }
 }
 
 @inline
@@ -99,33 +112,22 @@ function isSuper(out: usize): bool {
   return vnetGsoType(out + OUT_VNET) != VNET_GSO_NONE;
 }
 
-// Whether the next entry may follow.
 @inline
-function emitEntry(out: usize): bool {
-  if (load<u32>(out, OUT_ENDPOINT) == 0) return outIsAlone(out) ? emitAlone(out) : emitRun(out);
-  return outIsPlain(out) ? emitLone(out) : emitOther(out);
+function isDelivery(out: usize): bool {
+  return load<u32>(out, OUT_ENDPOINT) == 0;
 }
 
-@inline
-function isJoined(out: usize): bool {
-  return load<u32>(out, OUT_JOINED) != 0;
+// Of what is not as most entries are: whether the next one may follow.
+function emitEntry(out: usize): bool {
+  if (outIsJoined(out) || isSettled(out)) return true;
+  if (isDelivery(out)) return emitDelivery(out);
+  if (isTunnel(out)) return emitTunnel(out);
+  return isSuper(out) ? emitSegments(out) : emitChain(out);
 }
 
 @inline
 function isSettled(out: usize): bool {
   return load<u32>(out, OUT_SETTLED) == load<u32>(out, OUT_FRAMES);
-}
-
-// What is more than one frame to a VNIC, or less.
-function emitRun(out: usize): bool {
-  return isJoined(out) || isSettled(out) || emitDelivery(out);
-}
-
-// What is more than one datagram to an endpoint, or less.
-function emitOther(out: usize): bool {
-  if (isJoined(out) || isSettled(out)) return true;
-  if (isTunnel(out)) return emitTunnel(out);
-  return isSuper(out) ? emitSegments(out) : emitChain(out);
 }
 
 // The kernel will not cut messages for a socket: what has not left is planned anew, datagram by datagram.

@@ -21,8 +21,8 @@ import {
   OUT_NEXT,
   OUT_PAYLOAD,
   OUT_PAYLOAD_LEN,
-  OUT_ROOM,
   OUT_SETTLED,
+  OUT_SIZE,
   OUT_VNET,
   OUT_VNIC,
   TUNNEL_HEADERS_SIZE,
@@ -35,12 +35,14 @@ import {
   W_VNIC_WRITE_FDS,
 } from '../../layout';
 import { segmentation } from '../../datapath/frame';
+import { outIsWhole } from '../../datapath/output-list';
 import { w } from '../../datapath/worker';
 import { KIND_TCP, KIND_UDP } from '../../offload/flow-of';
 import { segmentOpen, segmentWrite } from '../../offload/gso';
 import { UDP_CHECKSUM } from '../../wire/udp';
 import { vnetCopy, vnetCsumOffset } from '../../wire/virtio';
 import { iovec } from '../descriptors';
+import { submissionNext, submissionsUpTo, submitPieces, submitWrite, writeHead } from '../submissions';
 import { reserve } from './messages';
 
 const CUT: u32 = 1; // in OUT_PAYLOAD, where no frame is
@@ -88,7 +90,7 @@ export function emitWrite(out: usize, fd: i32, headers: usize, headersLen: u32, 
   const first = vector;
   push(headers, headersLen);
   push(base, len);
-  list(out, fd, first);
+  pieces(out, fd, first);
 }
 
 @inline
@@ -97,30 +99,41 @@ function push(base: usize, len: u32): void {
   vector += IOVEC_SIZE;
 }
 
-// An entry that nothing was joined to, as one write. False: no room.
-@inline
-export function emitAlone(out: usize): bool {
-  if (!hasRoom()) return false;
-  const first = vector;
-  if (load<u16>(out, OUT_ROOM)) {
-    vnetCopy(wholeFrame(out), out + OUT_VNET);
-    vector = first + IOVEC_SIZE;
-  } else {
-    pushFrame(out, load<u32>(out, OUT_LEN));
+// The entries up to `end` that are a frame to a VNIC which nothing was joined to, in one piece, or were joined to an
+// earlier one. Answers the first that is something else, or that there is no room for.
+export function emitWholes(from: usize, end: usize): usize {
+  const full = w() + W_DELIVER_IOV + (DELIVER_IOV_MAX - 2) * IOVEC_SIZE;
+  const most = deliveryAt(EMIT_MAX);
+  let at = vector;
+  let delivery = nextDelivery;
+  let sqe = submissionNext();
+  let out = from;
+  for (; (out < end) & (delivery < most) & (at <= full); out += OUT_SIZE) {
+    if (!outIsWhole(out)) break;
+    const whole = wholeFrame(out);
+    const len = wholeLength(out);
+    const fd = writeFd(out);
+    vnetCopy(whole, out + OUT_VNET);
+    list(delivery, out, fd, at, 1);
+    if (sqe != 0) sqe = submitWrite(sqe, writeHead(fd), whole, len, delivery);
+    at += IOVEC_SIZE;
+    delivery += DELIVER_SIZE;
   }
-  list(out, writeFd(out), first);
-  return true;
+  vector = at;
+  nextDelivery = delivery;
+  submissionsUpTo(sqe);
+  return out;
 }
 
 // Where the virtio_net_hdr and the frame behind it stand, of an entry with OUT_ROOM.
 @inline
-export function wholeFrame(out: usize): usize {
+function wholeFrame(out: usize): usize {
   return <usize>load<u32>(out, OUT_FRAME) - VNET_SIZE;
 }
 
 /** Bytes of both. */
 @inline
-export function wholeLength(out: usize): u32 {
+function wholeLength(out: usize): u32 {
   return load<u32>(out, OUT_LEN) + VNET_SIZE;
 }
 
@@ -135,7 +148,7 @@ export function emitDelivery(out: usize): bool {
     vector = first;
     return false;
   }
-  list(out, writeFd(out), first);
+  pieces(out, writeFd(out), first);
   return true;
 }
 
@@ -157,7 +170,7 @@ export function completeDeliveries(): void {
 
 // Whether a write is of one piece.
 @inline
-export function isWhole(delivery: usize): bool {
+function isWhole(delivery: usize): bool {
   return load<u32>(delivery, DELIVER_VECTORS) == 1;
 }
 
@@ -217,12 +230,18 @@ export function deliveryAt(index: u32): usize {
 
 // The iovecs from `first` on are one write.
 @inline
-function list(out: usize, fd: i32, first: usize): void {
-  const delivery = nextDelivery;
+function pieces(out: usize, fd: i32, first: usize): void {
+  const count = <u32>(vector - first) / IOVEC_SIZE;
+  list(nextDelivery, out, fd, first, count);
+  if (submissionNext() != 0) submitPieces(fd, first, count, nextDelivery);
+  nextDelivery += DELIVER_SIZE;
+}
+
+@inline
+function list(delivery: usize, out: usize, fd: i32, first: usize, count: u32): void {
   store<i32>(delivery, fd, DELIVER_FD);
   store<u32>(delivery, <u32>out, DELIVER_OUT);
   store<u32>(delivery, <u32>first, DELIVER_FIRST);
-  store<u32>(delivery, <u32>(vector - first) / IOVEC_SIZE, DELIVER_VECTORS);
+  store<u32>(delivery, count, DELIVER_VECTORS);
   store<i32>(delivery, 0, DELIVER_RESULT);
-  nextDelivery = delivery + DELIVER_SIZE;
 }

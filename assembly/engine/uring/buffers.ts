@@ -4,8 +4,11 @@
 // while they are large, and those used last are given first. A super-frame is as large as the work that it makes: one
 // of a thousand tiny segments would else come in a turn with 63 others, and everybody would wait for all of them.
 //
-// A pool's record: how many slots the kernel was given, and the numbers of the free ones, a stack, and of those that it
-// has filled since, in order, which are in use until what they hold has been sent.
+// A pool's record: how many slots the kernel was given, and the numbers of the free ones, a stack, of those that it has
+// filled since, in order, which are in use until what they hold has been sent, and of those in the ring.
+//
+// As long as the kernel has all slots, it takes them in order, and they are taken in order here: then what it gets back
+// stands in the ring already, and only the tail moves.
 
 import {
   CACHE_LINE,
@@ -21,7 +24,7 @@ import {
   W_UDP_RING,
 } from '../../layout';
 import { w } from '../../datapath/worker';
-import { bufferAt, bufferIs, bufferPut, buffersPublish, buffersReset, buffersTail } from '../../ring/buffers';
+import { bufferAt, bufferPut, buffersPublish, buffersReset, buffersTail } from '../../ring/buffers';
 import { address } from '../descriptors';
 
 const FEW: u32 = 4;
@@ -33,6 +36,7 @@ const FREE_COUNT: usize = BYTES + 4; // u32
 const USED_COUNT: usize = FREE_COUNT + 4; // u32
 const FREE: usize = CACHE_LINE; // u16[TAP_SLOTS]
 const USED: usize = FREE + TAP_SLOTS * 2; // u16[TAP_SLOTS]
+const RING: usize = USED + TAP_SLOTS * 2; // u16[2 * TAP_SLOTS]: twice, as it goes round
 
 @inline
 function tapPool(): usize {
@@ -57,8 +61,10 @@ export function udpSlot(slot: u32): usize {
 // The kernel has no slot, and gets all.
 export function slotsStart(): void {
   memory.fill(tapPool(), 0, 2 * SLOT_POOL_SIZE);
-  buffersReset(w() + W_TAP_RING, TAP_SLOTS);
-  buffersReset(w() + W_UDP_RING, RX_MAX);
+  memory.fill(tapPool() + RING, 0xff, TAP_SLOTS * 4);
+  memory.fill(udpPool() + RING, 0xff, TAP_SLOTS * 4);
+  buffersReset(w() + W_TAP_RING);
+  buffersReset(w() + W_UDP_RING);
   for (let slot: u32 = TAP_SLOTS; slot > 0; slot--) push(tapPool(), slot - 1);
   for (let slot: u32 = RX_MAX; slot > 0; slot--) push(udpPool(), slot - 1);
   slotsRelease();
@@ -135,27 +141,41 @@ export function slotsRelease(): void {
 function recycle(pool: usize, ring: usize, all: u32, slots: usize, size: u32): void {
   const used = load<u32>(pool, USED_COUNT);
   const isLarge = load<u32>(pool, BYTES) > used * LARGE;
+  let tail = buffersTail(ring);
+  store<u32>(pool, 0, USED_COUNT);
+  store<u32>(pool, 0, BYTES);
+  if (!isLarge && load<u32>(pool, GIVEN) == all && isInRing(pool, used, tail & (all - 1))) {
+    return buffersPublish(ring, tail + used);
+  }
   const given = load<u32>(pool, GIVEN) - used;
   const wanted = isLarge ? FEW : all;
   const room = given < wanted ? wanted - given : 0;
   const again = min(used, room);
-  let tail = buffersTail(ring);
-  const end = pool + USED + ((<usize>again) << 1);
-  for (let at = pool + USED; at < end; at += 2) {
-    give(bufferAt(ring, all, tail++), load<u16>(at), slots, size);
+  for (let index: u32 = 0; index < again; index++) {
+    give(pool, ring, all, tail++, slotAt(pool + USED, index), slots, size);
   }
   for (let index = used; index > again; index--) push(pool, slotAt(pool + USED, index - 1));
-  for (let left = room - again; left > 0; left--) {
-    give(bufferAt(ring, all, tail++), pop(pool), slots, size);
-  }
+  for (let left = room - again; left > 0; left--) give(pool, ring, all, tail++, pop(pool), slots, size);
   buffersPublish(ring, tail);
   store<u32>(pool, given + room, GIVEN);
-  store<u32>(pool, 0, USED_COUNT);
-  store<u32>(pool, 0, BYTES);
 }
 
-// While the kernel has all slots, the entry has that very slot still: it takes them in order, and gets them in order.
+// Whether the first `used` of those in use stand in the ring from a position on.
 @inline
-function give(buffer: usize, slot: u32, slots: usize, size: u32): void {
-  if (!bufferIs(buffer, slot)) bufferPut(buffer, slot, address(slots + <usize>(slot * size)), size);
+function isInRing(pool: usize, used: u32, position: u32): bool {
+  const end = pool + USED + ((<usize>used) << 1);
+  let at = pool + USED;
+  let there = pool + RING + ((<usize>position) << 1);
+  let differences: u64 = 0;
+  for (; at + 8 <= end; at += 8, there += 8) differences |= load<u64>(at) ^ load<u64>(there);
+  for (; at < end; at += 2, there += 2) differences |= load<u16>(at) ^ load<u16>(there);
+  return differences == 0;
+}
+
+@inline
+function give(pool: usize, ring: usize, all: u32, tail: u32, slot: u32, slots: usize, size: u32): void {
+  const position = tail & (all - 1);
+  slotPut(pool + RING + ((<usize>position) << 1), slot);
+  slotPut(pool + RING + ((<usize>(position + all)) << 1), slot);
+  bufferPut(bufferAt(ring, all, tail), slot, address(slots + <usize>(slot * size)), size);
 }

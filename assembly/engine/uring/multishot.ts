@@ -43,18 +43,7 @@ import {
 } from '../../ring/uring';
 import { socketAt, vnicAt } from '../../table/records';
 import { address } from '../descriptors';
-
-// What a completion is of, in the high byte of its user data; the low half is an index. Those of the output list have
-// the bit OUTGOING.
-export enum Request {
-  wake,
-  read,
-  receive,
-  cancel,
-  send,
-  write,
-}
-export const OUTGOING: u32 = 4;
+import { Request, userOf } from '../submissions';
 
 const POLLIN: u32 = 1;
 const IORING_POLL_ADD_MULTI: u32 = 1;
@@ -68,16 +57,6 @@ const GONE: i32 = 0x4000_0000; // the interface vanished, or the socket refuses,
 let cancelling: u32 = 0; // cancelled requests whose last completion has not come
 let isStale: bool = false; // a request has ended that may be wanted again
 let isWakeArmed: bool = false;
-
-@inline
-export function userOf(request: Request, index: u32): u64 {
-  return ((<u64>request) << 56) | index;
-}
-
-@inline
-export function requestOf(user: u64): Request {
-  return <Request>(user >> 56);
-}
 
 @inline
 function armedVnic(index: u32): usize {

@@ -35,13 +35,14 @@ import {
   IORING_CQE_F_BUFFER,
   IORING_CQE_F_MORE,
 } from '../../ring/uring';
-import { outIsHeavy } from '../../datapath/output';
+import { outIsHeavy } from '../../datapath/output-list';
 import { decapAhead, decapLooksAhead } from '../../datapath/decap';
 import { socketOwner } from '../../table/records';
 import { EAGAIN, ENOBUFS } from '../output/errno';
-import { disarmedSocket, disarmedVnic, disarmedWake, Request, requestOf } from './multishot';
+import { disarmedSocket, disarmedVnic, disarmedWake } from './multishot';
 import { arrivalOf, joinedSize, saidOf } from '../descriptors';
 import { datagramsOf, decapMessage, isResumed } from '../intake';
+import { Request, requestOf } from '../submissions';
 import { takeReads } from '../tunnel-intake';
 import { slotPut, tapSlot, tapSlotsNext, tapSlotsUsed, udpSlot, udpSlotsNext, udpSlotsUsed } from './buffers';
 
@@ -121,7 +122,8 @@ function takeRun(user: u64): bool {
   store<u32>(w(), count, W_IN_HAND);
   const before = workIn();
   const taken = takeReads(tap, 0, count);
-  tapSlotsUsed(taken, workIn() - before - taken * WORK_OF_FRAME);
+  const work = workIn() - before; // none of what the underlay TAP had that is no datagram
+  tapSlotsUsed(taken, work - min(work, taken * WORK_OF_FRAME));
   store<u32>(w(), 0, W_IN_HAND);
   if (taken < count) {
     cqAdvance(taken);

@@ -12,26 +12,13 @@
 import {
   CQE_SIZE,
   CQ_ENTRIES,
-  DELIVER_FD,
-  DELIVER_FIRST,
-  DELIVER_OUT,
   DELIVER_RESULT,
-  DELIVER_VECTORS,
   EMIT_MAX,
-  EP_SOCKADDR,
-  EP_SOCKADDR_LEN,
-  OUT_ENDPOINT,
-  OUT_FRAME,
-  TX_BYTES,
-  TX_FD,
-  TX_OUT,
   TX_RESULT,
-  VXLAN_HLEN,
   W_CQES,
   W_CQ_HEAD,
   W_CQ_TAIL,
   W_DATAGRAMS_LEFT,
-  W_DELIVER_COUNT,
   W_FRAMES_LEFT,
   W_IN_HAND,
   W_OUT_COUNT,
@@ -39,12 +26,10 @@ import {
   W_SQES,
   W_SQ_HEAD,
   W_SQ_TAIL,
-  W_TX_COUNT,
 } from '../../layout';
 import { isReplicating } from '../../datapath/replicate';
 import { upcallNotify } from '../../datapath/upcall';
 import { w } from '../../datapath/worker';
-import { endpointAt } from '../../table/records';
 import {
   completionAt,
   cqAdvance,
@@ -55,33 +40,18 @@ import {
   cqeUserHigh,
   cqWaiting,
   IORING_CQE_F_BUFFER,
-  IORING_OP_SEND,
-  IORING_OP_SENDMSG,
-  IORING_OP_WRITE,
-  IORING_OP_WRITEV,
-  IOSQE_CQE_SKIP_SUCCESS,
-  NO_OFFSET,
-  sqeAddressLength,
-  sqeAt,
-  sqeOpFlags,
-  sqePut,
-  sqLast,
-  sqPublish,
   sqRoom,
   sqWaiting,
   uringAttach,
 } from '../../ring/uring';
 import { delivered, settleMessages } from '../output/accounting';
-import { armAll, armStart, OUTGOING, Request, requestOf, userOf } from './multishot';
-import { address } from '../descriptors';
+import { armAll, armStart } from './multishot';
+import { OUTGOING, Request, requestOf, submissionsBegin, submissionsEnd } from '../submissions';
 import { turn } from '../turn';
-import { headerAt, isLone, messageAt } from '../output/messages';
 import { prepare } from '../output/plan';
-import { deliveryAt, isWhole, wholeFrame, wholeLength } from '../output/tap-writes';
 import { slotsRelease, slotsStart } from './buffers';
 import { reap, URING_MORE } from './reap';
 
-const MSG_DONTWAIT: u32 = 0x40;
 const EMIT_ROOM: u32 = 2 * EMIT_MAX; // submissions of one emission
 
 let isOut: bool = false; // submissions of the output list are with the kernel
@@ -142,7 +112,12 @@ function hasFailures(): bool {
   for (let left = cqWaiting(); left > 0; ) {
     const run = min(left, CQ_ENTRIES - (at & (CQ_ENTRIES - 1))); // up to where the queue begins again
     const end = completionAt(at) + <usize>run * CQE_SIZE;
-    for (let cqe = completionAt(at); cqe < end; cqe += CQE_SIZE) seen |= cqeUserHigh(cqe);
+    let cqe = completionAt(at);
+    for (; cqe + 4 * CQE_SIZE <= end; cqe += 4 * CQE_SIZE) {
+      seen |= cqeUserHigh(cqe) | cqeUserHigh(cqe + CQE_SIZE);
+      seen |= cqeUserHigh(cqe + 2 * CQE_SIZE) | cqeUserHigh(cqe + 3 * CQE_SIZE);
+    }
+    for (; cqe < end; cqe += CQE_SIZE) seen |= cqeUserHigh(cqe);
     at += run;
     left -= run;
   }
@@ -156,8 +131,8 @@ function takeFailures(): void {
     const cqe = completionAt(at - 1);
     const user = cqeUser(cqe);
     const request = requestOf(user);
-    if (request == Request.send) store<i32>(messageAt(<u32>user), -cqeResult(cqe), TX_RESULT);
-    else if (request == Request.write) store<i32>(deliveryAt(<u32>user), cqeResult(cqe), DELIVER_RESULT);
+    if (request == Request.send) store<i32>(<usize><u32>user, -cqeResult(cqe), TX_RESULT);
+    else if (request == Request.write) store<i32>(<usize><u32>user, cqeResult(cqe), DELIVER_RESULT);
     else if (--first != at - 1) memory.copy(completionAt(first), cqe, CQE_SIZE);
   }
   cqAdvance(first - oldest);
@@ -167,53 +142,11 @@ function takeFailures(): void {
 // wait for anything.
 function emit(): bool {
   if (sqRoom() < EMIT_ROOM) return load<u32>(w(), W_OUT_COUNT) != 0;
+  submissionsBegin();
   if (prepare() == 0) return false;
   isOut = true;
-  const messages = load<u32>(w() + W_TX_COUNT);
-  const deliveries = load<u32>(w() + W_DELIVER_COUNT);
-  let tail = sqLast();
-  for (let index: u32 = 0; index < messages; index++) submitMessage(sqeAt(tail++), index);
-  for (let index: u32 = 0; index < deliveries; index++) submitDelivery(sqeAt(tail++), index);
-  sqPublish(tail);
+  submissionsEnd();
   return true;
-}
-
-// SEND takes an address as sendto does, and no msghdr has to be made, nor read by the kernel.
-@inline
-function submitMessage(sqe: usize, index: u32): void {
-  const message = messageAt(index);
-  const fd = load<i32>(message, TX_FD);
-  const user = userOf(Request.send, index);
-  if (isLone(message)) {
-    const out = <usize>load<u32>(message, TX_OUT);
-    const endpoint = endpointAt(load<u32>(out, OUT_ENDPOINT));
-    const to = address(endpoint + EP_SOCKADDR);
-    const datagram = address(<usize>load<u32>(out, OUT_FRAME) - VXLAN_HLEN);
-    const len = load<u32>(message, TX_BYTES) + VXLAN_HLEN;
-    sqePut(sqe, IORING_OP_SEND, IOSQE_CQE_SKIP_SUCCESS, fd, to, datagram, len, user);
-    sqeAddressLength(sqe, load<u32>(endpoint, EP_SOCKADDR_LEN));
-  } else {
-    const header = address(headerAt(index));
-    sqePut(sqe, IORING_OP_SENDMSG, IOSQE_CQE_SKIP_SUCCESS, fd, 0, header, 1, user);
-  }
-  sqeOpFlags(sqe, MSG_DONTWAIT);
-}
-
-@inline
-function submitDelivery(sqe: usize, index: u32): void {
-  const delivery = deliveryAt(index);
-  const fd = load<i32>(delivery, DELIVER_FD);
-  const user = userOf(Request.write, index);
-  if (isWhole(delivery)) {
-    const out = <usize>load<u32>(delivery, DELIVER_OUT);
-    const whole = address(wholeFrame(out));
-    sqePut(sqe, IORING_OP_WRITE, IOSQE_CQE_SKIP_SUCCESS, fd, NO_OFFSET, whole, wholeLength(out), user);
-  } else {
-    const vectors = address(load<u32>(delivery, DELIVER_FIRST));
-    const count = load<u32>(delivery, DELIVER_VECTORS);
-    sqePut(sqe, IORING_OP_WRITEV, IOSQE_CQE_SKIP_SUCCESS, fd, NO_OFFSET, vectors, count, user);
-  }
-  sqeOpFlags(sqe, 0);
 }
 
 // A new instance takes over after a trap: what the kernel had read and nobody has reaped is lost, and counted.

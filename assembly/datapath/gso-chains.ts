@@ -3,8 +3,9 @@
 // same mark (OUT_MARK); a shorter one ends the chain. Order within a flow holds: a flow has one endpoint and one source
 // port, and what cannot join its chain ends it.
 //
-// A chain's record, of CHAIN_SIZE bytes, says what it is so far. It stands where the hash says of what its chain leaves
-// by; the chain that stood there before, of the same list or an older one, has ended.
+// An entry is chained when it is listed. A chain's record, of CHAIN_SIZE bytes, says what it is so far. It stands where
+// the hash says of what its chain leaves by; the chain that stood there before, of the same list or an older one, has
+// ended.
 
 import {
   CHAINS_BITS,
@@ -19,8 +20,8 @@ import {
   UDP_PAYLOAD_MAX,
   VXLAN_HLEN,
   W_CHAINS,
-} from '../../layout';
-import { w } from '../../datapath/worker';
+} from '../layout';
+import { w } from './worker';
 
 const KEY: usize = 0; // u64 what it leaves by, and the list it is of
 const TAIL: usize = KEY + 8; // u32 where its last entry is, 0: it has ended
@@ -47,10 +48,20 @@ export function chainsBegin(): void {
 // Chains an entry to the ones before that it can leave with.
 @inline
 export function chain(out: usize): void {
-  const by = load<u64>(out, OUT_ENDPOINT); // and OUT_OVERLAY, which has counters of its own, and OUT_SOURCE
+  chainBy(out, leavesBy(out), load<u32>(out, OUT_LEN));
+}
+
+// OUT_ENDPOINT, OUT_OVERLAY, which has counters of its own, and OUT_SOURCE.
+@inline
+function leavesBy(out: usize): u64 {
+  return load<u64>(out, OUT_ENDPOINT);
+}
+
+// The same of one that leaves by `by` and has a frame of `len` bytes.
+@inline
+export function chainBy(out: usize, by: u64, len: u32): void {
   const chain = chainOf(by);
   const key = keyOf(by);
-  const len = load<u32>(out, OUT_LEN);
   if (load<u64>(chain, KEY) == key) {
     if (joins(chain, out, len)) return;
   }
@@ -77,7 +88,7 @@ function joins(chain: usize, out: usize, len: u32): bool {
 
 // An entry that leaves alone, and before which its flow's chain has to end.
 export function chainClose(out: usize): void {
-  const by = load<u64>(out, OUT_ENDPOINT);
+  const by = leavesBy(out);
   const chain = chainOf(by);
   if (load<u64>(chain, KEY) == keyOf(by)) store<u32>(chain, 0, TAIL);
 }
