@@ -49,6 +49,9 @@ class Page {
       location.reload();
     });
     this.#scope.addEventListener('change', () => this.#choose(this.#scope.value));
+    addEventListener('resize', letKeysScroll);
+    // What is opened does not tell whoever is above it.
+    document.addEventListener('toggle', letKeysScroll, true);
     // Nobody looks at a tab in the background.
     document.addEventListener('visibilitychange', () => void this.#look());
     setInterval(() => void this.#look(), LOOK_EVERY_MS);

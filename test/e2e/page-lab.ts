@@ -1,8 +1,9 @@
 /** Hosts with traffic between them, and one browser that looks at the page of the first one, inside its namespace. */
+import assert from 'node:assert/strict';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import type { Host, Lab } from './support.js';
+import { eventually, type Host, type Lab } from './support.js';
 
 export const PORT = 9448;
 export const URL_OF_PAGE = `http://127.0.0.1:${PORT}/`;
@@ -71,4 +72,35 @@ export function complaintsOf(page: Page): string[] {
     if (message.type() === 'error' && !/Failed to load resource/.test(message.text())) complaints.push(message.text());
   });
   return complaints;
+}
+
+/** Milliseconds: the machine may be busy with other tests. */
+export const PATIENCE_MS = 40_000;
+
+/** What each check looks at. */
+export interface Parts {
+  readonly page: Page;
+  readonly one: Host;
+  readonly lab: { readonly dir: string };
+  readonly browser: Browser;
+}
+
+/** Waits until the text of an element is like that; answers it. */
+export async function shows(page: Page, selector: string, pattern: RegExp): Promise<string> {
+  let seen = '';
+  await eventually(
+    `${selector} shows ${pattern}`,
+    async () => {
+      seen = (await page.locator(selector).first().textContent()) ?? '';
+      return pattern.test(seen.trim());
+    },
+    PATIENCE_MS,
+  ).catch((error: Error) => assert.fail(`${error.message}; it shows ${JSON.stringify(seen)}`));
+  return seen.trim();
+}
+
+/** The cells of a table, row by row. */
+export async function rows(page: Page, table: string): Promise<string[][]> {
+  const all = await page.locator(`${table} tbody tr`).all();
+  return Promise.all(all.map((row) => row.locator('th, td').allTextContents()));
 }
