@@ -25,6 +25,7 @@ import {
   W_INJECT_RING,
   W_UPCALL_RING,
 } from './layout';
+import { ringSharesStart } from './ring/shares';
 import { ringAbort, ringReadIn, ringRelease } from './ring/spsc';
 import { fdbAttach, fdbClock, fdbKey } from './table/fdb';
 import * as table from './table/fdb-write';
@@ -40,7 +41,8 @@ export { pollSet, pollSetChanged } from './engine/mmsg/poll-set';
 export { prepare } from './engine/mmsg/send';
 export { decapBatch, receiveWanted } from './engine/mmsg/receive';
 export { encapBatch, tapBegin, tapCount, tapTook } from './engine/mmsg/tap';
-export { ringPublish, ringRead, ringRelease, ringReserve } from './ring/spsc';
+export { ringReserveFor } from './ring/shares';
+export { ringPublish, ringRead, ringRelease } from './ring/spsc';
 export { routeRemove } from './table/routes';
 export { vniPut, vniRemove } from './table/vnis';
 
@@ -59,6 +61,7 @@ export function startWorker(index: u32): void {
   // A trap may have come between reserving and publishing: that record never was. Or between reading and giving back:
   // those records are not read again, as one of them may be what trapped.
   ringAbort(w() + W_UPCALL_RING);
+  ringSharesStart(w() + W_UPCALL_RING);
   ringRelease(w() + W_INJECT_RING);
   captureStart();
   abandonHeld();

@@ -12,6 +12,7 @@ export const KERNEL_PAGE = 4096; // io_uring wants its rings on page boundaries
 
 // ---- limits ---------------------------------------------------------------------------------------------------
 export const OVERLAYS_MAX = 4096; // overlay index 0 means none
+export const SHARE = 3; // what an overlay has of something is no more than so often what is left: datapath/share.ts
 export const VNICS_MAX = 1024; // VNIC index 0 means none
 export const UNDERLAY_TAP = 0; // ... and stands for the underlay TAP where TAPs are read
 export const SOCKETS_MAX = 64; // one per (listen address, port)
@@ -183,8 +184,10 @@ export const HDR_TRAP = HDR_STOP + 4; // u32, 1 makes the next worker of the deb
 export const HDR_FDB_VERSION = HDR_CONFIG_GENERATION + CACHE_LINE; // u32, raised before a way changes keys (host)
 export const HDR_FDB_COUNT = HDR_FDB_VERSION + 4; // u32 live entries (host)
 export const HDR_FDB_VTEPS = HDR_FDB_COUNT + 4; // u32 known VTEPs of overlays, which are no entries (host)
+export const HDR_FDB_EVICTABLE = HDR_FDB_VTEPS + 4; // u32 entries that are not static (host)
+export const HDR_FDB_OWNERS = HDR_FDB_EVICTABLE + 4; // u32 overlays that have such entries (host)
 export const VICTIMS_MAX = 512; // entries that may go next, see table/evict.ts
-export const HDR_VICTIMS = HDR_FDB_VERSION + CACHE_LINE; // u32 slot, u32 worth per victim, least last (host)
+export const HDR_VICTIMS = HDR_FDB_VERSION + CACHE_LINE; // u64 worth and slot per victim, least last (host)
 export const PATHS_MAX = 128; // buckets that a search for room looks at
 // u32 bucket, u32 how it was come by: see fdb-write.ts (host)
 export const HDR_PATHS = HDR_VICTIMS + VICTIMS_MAX * 8;
@@ -211,8 +214,12 @@ export const VNI_SLOT_SIZE = 8;
 export const VNI_BASE = REGION + HDR_SIZE;
 export const VNI_SIZE = VNI_SLOTS * VNI_SLOT_SIZE;
 
+// ---- entries of the FDB by overlay: u32 how many are not static (host) --------------------------------------------
+export const FDB_OWNED_BASE = VNI_BASE + VNI_SIZE;
+export const FDB_OWNED_SIZE = OVERLAYS_MAX * 4;
+
 // ---- overlays (all written by host) -----------------------------------------------------------------------------
-export const OVERLAYS_BASE = VNI_BASE + VNI_SIZE;
+export const OVERLAYS_BASE = FDB_OWNED_BASE + FDB_OWNED_SIZE;
 export const OVL_VNI = 0; // u32
 export const OVL_SOCKET = OVL_VNI + 4; // u32 socket index frames of this overlay leave and arrive by
 export const OVL_FLAGS = OVL_SOCKET + 4; // u32 OVL_FLAG_*, 0 = slot is free
@@ -430,11 +437,13 @@ export const W_ENDPOINT_COUNTERS_SIZE = ENDPOINTS_MAX * EC_SIZE;
 // rings: head is the producer's byte count, tail the consumer's; both run freely modulo 2^32
 export const RING_HEAD = 0; // u32 published (producer)
 export const RING_RESERVED = RING_HEAD + 4; // u32 reserved, not yet published (producer)
+export const RING_SETTLED = RING_RESERVED + 4; // u32 records before count for their overlays no more (producer)
 export const RING_TAIL = CACHE_LINE; // u32 given back (consumer)
 export const RING_READ = RING_TAIL + 4; // u32 read, not yet given back (consumer)
 export const RING_DATA = RING_TAIL + CACHE_LINE;
 export const RING_CAPACITY = 1 << 20; // bytes, a power of two
-export const RING_SIZE = RING_DATA + RING_CAPACITY;
+export const RING_SHARES = RING_DATA + RING_CAPACITY; // u32 per overlay: bytes of its records (producer)
+export const RING_SIZE = RING_SHARES + OVERLAYS_MAX * 4;
 export const W_UPCALL_RING = W_ENDPOINT_COUNTERS + W_ENDPOINT_COUNTERS_SIZE; // worker to host
 export const W_INJECT_RING = W_UPCALL_RING + RING_SIZE; // host to worker
 
@@ -736,7 +745,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 42;
+export const LAYOUT_VERSION = 43;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

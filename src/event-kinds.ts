@@ -48,6 +48,11 @@ export const EVENT_KINDS = {
   plugin_died: { text: 'A search plugin ended by itself', object: 'overlay NAME', old: search, reason: 'why' },
   vnic_created: { text: 'A VNIC was created', object: 'vnic NAME', new: 'MAC' },
   vnic_deleted: { text: 'A VNIC was deleted', object: 'vnic NAME', old: 'MAC' },
+  vnic_modified: {
+    text: 'Addresses, protection or limits of a VNIC were changed',
+    object: 'vnic NAME',
+    reason: 'their names',
+  },
   vnic_status: {
     text: 'Frames flow through a VNIC again, or no more, or something is odd about it',
     object: 'vnic NAME',

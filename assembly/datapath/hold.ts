@@ -49,6 +49,7 @@ import {
   W_HELD_ARENAS,
   W_HELD_FILTER,
   W_HELD_KEYS,
+  SHARE,
 } from '../layout';
 import { hash64 } from '../table/hash';
 import { overlayAt, vnicAt } from '../table/records';
@@ -56,7 +57,6 @@ import { sockaddrIsSameHost } from '../wire/sockaddr';
 import { vnetCopy } from '../wire/virtio';
 import { dropFrames, total } from './counters';
 import { Frame } from './frame';
-import { SHARE } from './share';
 import { upcallAllowed, upcallMiss } from './upcall';
 import { currentPass, nowMs, w } from './worker';
 
@@ -153,7 +153,7 @@ function holdOf(frame: Frame, key: u64, overlay: u32, vnic: u32, from: usize): D
 function hasBytes(overlay: u32, len: u32): bool {
   const all = <u32>load<u64>(w() + W_COUNTERS, C_HELD_BYTES) + len;
   if (all > <u32>HELD_BYTES_MAX) return false;
-  const most = (<u32>HELD_BYTES_MAX - all) * SHARE;
+  const most = (<u32>HELD_BYTES_MAX - all) * <u32>SHARE;
   return all <= most || bytesOf(overlay) + len <= most;
 }
 
@@ -190,13 +190,13 @@ function findFree(overlay: u32, isBySource: bool): u32 {
     if (found == NONE && load<u32>(headerOf(slot), HK_FREED) != currentPass()) found = slot;
   }
   if (isBySource && !isShared(ownBySource, bySource, HELD_STRANGERS_MAX)) return NONE;
-  return own < free * SHARE ? found : NONE;
+  return own < free * <u32>SHARE ? found : NONE;
 }
 
 // Whether an overlay that has `own` of the `all` that are taken may take one more.
 @inline
 function isShared(own: u32, all: u32, most: u32): bool {
-  return all < most && own < (most - all) * SHARE;
+  return all < most && own < (most - all) * <u32>SHARE;
 }
 
 function open(slot: u32, key: u64): void {

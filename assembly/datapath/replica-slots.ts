@@ -18,8 +18,8 @@ import {
   W_REPLICA_LARGE,
   W_REPLICA_POOLS,
   W_REPLICA_SMALL,
+  SHARE,
 } from '../layout';
-import { SHARE } from './share';
 import { currentPass, w } from './worker';
 
 @inline
@@ -47,7 +47,7 @@ export function slotTake(len: u32, ownSmall: u32, ownLarge: u32): u32 {
   const pool = poolOf(small);
   const all: u32 = small ? REPLICA_SMALL_MAX : REPLICA_LARGE_MAX;
   const used = load<u32>(pool, POOL_USED);
-  if ((small ? ownSmall : ownLarge) >= (all - used) * SHARE) return 0;
+  if ((small ? ownSmall : ownLarge) >= (all - used) * <u32>SHARE) return 0;
   const freed = load<u32>(pool, POOL_FREE);
   const fresh = load<u32>(pool, POOL_FRESH);
   let slot: u32 = 0;

@@ -1,11 +1,12 @@
+// The same holds for frames and questions that wait (hold.ts), for frames that are to be copied (replica-slots.ts), and
+// for rings (../ring/shares.ts). Entries of the FDB, which can be taken back, are shared otherwise: ../table/evict.ts.
+//
 // What a second has of something, shared by the overlays: none takes more than SHARE times what is left. Three quarters
 // if it is alone; a newcomer finds some, however many have taken theirs. A record for all, at 0, and one for each
 // overlay, of two words: u32 the second it is of, u32 taken in it.
 
+import { SHARE } from '../layout';
 import { nowMs } from './worker';
-
-// The same holds for frames and questions that wait (hold.ts), and for frames that are to be copied (replica-slots.ts).
-export const SHARE: u32 = 3;
 
 const SECOND: usize = 0;
 const TAKEN: usize = 4;
@@ -17,7 +18,7 @@ export function takeShare(at: usize, perSecond: u32, overlay: u32): bool {
   const own = at + <usize>overlay * RECORD_SIZE;
   const all = takenOf(at, second) + 1;
   const mine = takenOf(own, second) + 1;
-  if (all > perSecond || mine > (perSecond - all) * SHARE) return false;
+  if (all > perSecond || mine > (perSecond - all) * <u32>SHARE) return false;
   write(at, second, all);
   write(own, second, mine);
   return true;

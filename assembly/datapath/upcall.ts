@@ -18,7 +18,6 @@ import {
   REC_LEARN_SIZE,
   REC_INCARNATION,
   REC_MAC,
-  REC_OVERLAY,
   REC_SOCKADDR,
   REC_SOURCE_MAC,
   REC_TOO_LONG_SIZE,
@@ -32,7 +31,8 @@ import {
   W_TOO_LONG_TOKENS,
   W_UPCALL_RING,
 } from '../layout';
-import { ringPublish, ringReserve, ringUsed } from '../ring/spsc';
+import { ringReserveFor } from '../ring/shares';
+import { ringPublish } from '../ring/spsc';
 import { overlayAt } from '../table/records';
 import { ethDst, ethSrc } from '../wire/ethernet';
 import { innerEtherType, VLAN_TOWER, vlanDepth, vlanId } from '../wire/vlan';
@@ -95,10 +95,8 @@ export function upcallStranger(overlay: u32, mac: u64, frames: u32, sockaddr: us
 // A record about who sent a frame of `mac`; 0: there is no room for it.
 function heard(type: Upcall, overlay: u32, mac: u64): usize {
   const ring = w() + W_UPCALL_RING;
-  if (ringUsed(ring) > <u32>(RING_CAPACITY >> 1)) return 0;
-  const record = ringReserve(ring, type, REC_LEARN_SIZE);
+  const record = ringReserveFor(ring, type, REC_LEARN_SIZE, overlay, RING_CAPACITY >> 1);
   if (record == 0) return 0;
-  store<u32>(record, overlay, REC_OVERLAY);
   store<u32>(record, load<u32>(overlayAt(overlay), OVL_INCARNATION), REC_INCARNATION);
   store<u64>(record, mac, REC_MAC);
   return record;
@@ -109,9 +107,8 @@ function heard(type: Upcall, overlay: u32, mac: u64): usize {
 export function upcallTooLong(endpoint: u32): void {
   const ring = w() + W_UPCALL_RING;
   if (!takeToken(w() + W_TOO_LONG_TOKENS, TOO_LONG_PER_SECOND_MAX)) return;
-  const record = ringReserve(ring, Upcall.too_long, REC_TOO_LONG_SIZE);
+  const record = ringReserveFor(ring, Upcall.too_long, REC_TOO_LONG_SIZE, 0, RING_CAPACITY);
   if (record == 0) return;
-  store<u32>(record, 0, REC_OVERLAY);
   store<u32>(record, 0, REC_VNIC);
   store<u32>(record, 0, REC_INCARNATION);
   store<u32>(record, endpoint, REC_ENDPOINT);
@@ -120,12 +117,11 @@ export function upcallTooLong(endpoint: u32): void {
 }
 
 function describe(type: Upcall, mac: u64, frame: Frame, overlay: u32, vnic: u32, room: u32): usize {
-  const record = ringReserve(w() + W_UPCALL_RING, type, REC_FRAME + room);
+  const record = ringReserveFor(w() + W_UPCALL_RING, type, REC_FRAME + room, overlay, RING_CAPACITY);
   if (record == 0) return 0;
   const start = frame.start;
   const depth = vlanDepth(start, frame.len);
   assert(depth >= 0 && depth < VLAN_TOWER);
-  store<u32>(record, overlay, REC_OVERLAY);
   store<u32>(record, vnic, REC_VNIC);
   store<u32>(record, load<u32>(overlayAt(overlay), OVL_INCARNATION), REC_INCARNATION);
   store<u64>(record, mac, REC_MAC);

@@ -16,10 +16,11 @@ import {
   RING_TAIL,
 } from '../layout';
 
-const PAD: u32 = 0;
+export const PAD: u32 = 0;
 
+// Bytes that a record of `size` bytes takes.
 @inline
-function align8(size: u32): u32 {
+export function recordSize(size: u32): u32 {
   return (size + 7) & ~7;
 }
 
@@ -32,7 +33,7 @@ export function ringReserve(ring: usize, type: u32, size: u32): usize {
 @inline
 export function ringReserveIn(ring: usize, capacity: u32, type: u32, size: u32): usize {
   assert(size <= capacity / 4);
-  const whole = align8(size);
+  const whole = recordSize(size);
   let at = load<u32>(ring, RING_RESERVED);
   const untilEnd = capacity - (at & (capacity - 1));
   const padding: u32 = untilEnd < whole ? untilEnd : 0;

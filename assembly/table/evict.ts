@@ -1,14 +1,26 @@
 // Which entry goes when the FDB is full: what is worth least. Refusals come first, or whoever scans for MACs would push
-// out those of others; then what was used least recently.
+// out those of others; then what was used least recently, but of overlays that have their fair share, or more: what
+// there is room for, by the number of overlays that have any. So an overlay that learns or asks without end pushes out
+// what is its own, and each of the others keeps as much as if all wanted all.
 //
 // To look through a large table takes many milliseconds, so with every entry that is put into a full one the look goes
 // on by a slice, round and round. What is worth least of all that it came by is on a list, and the list is so long that
 // less than half of it goes while the look comes around once: so it has those that go next, whoever is used or written
 // meanwhile. Only a refusal that comes of age is one when the look comes by.
 
-import { Drop, FDB_FLAG_STATIC, FdbKind, HDR_VICTIMS, VICTIMS_MAX } from '../layout';
+import {
+  Drop,
+  FDB_FLAG_STATIC,
+  FdbKind,
+  HDR_FDB_COUNT,
+  HDR_FDB_EVICTABLE,
+  HDR_FDB_LIMIT,
+  HDR_FDB_OWNERS,
+  HDR_VICTIMS,
+  VICTIMS_MAX,
+} from '../layout';
 import { EMPTY, fdbFlags, fdbIndex, fdbKind, fdbNow, fdbSince, fdbSlots } from './fdb';
-import { clear, keyAt, usedAt, valueAt } from './slots';
+import { clear, keyAt, ownedAt, usedAt, valueAt } from './slots';
 
 const ANSWER: u32 = 1 << 31; // set in the worth of whatever is no refusal
 const REFUSAL_SEEN: u32 = 2; // tenths of a second after which a refusal has done its work
@@ -37,7 +49,7 @@ function evictLast(): bool {
   while (victims > 0) {
     const victim = load<u64>(victimAt(--victims));
     const slot = <u32>victim;
-    if (!evictable(slot) || victimOf(slot) != victim) continue;
+    if (!evictable(slot) || isSpared(slot) || victimOf(slot) != victim) continue;
     clear(slot);
     return true;
   }
@@ -46,6 +58,15 @@ function evictLast(): bool {
 
 export function evictable(slot: u32): bool {
   return load<u64>(keyAt(slot)) != EMPTY && !(fdbFlags(load<u32>(valueAt(slot))) & FDB_FLAG_STATIC);
+}
+
+// An answer of an overlay that has less than its share. Of the overlays whose answers and refusals fill the table one
+// has as much at least, so something may go wherever anything is evictable.
+function isSpared(slot: u32): bool {
+  if (isRefusal(load<u32>(valueAt(slot)))) return false;
+  const pinned = load<u32>(HDR_FDB_COUNT) - load<u32>(HDR_FDB_EVICTABLE);
+  const share = (load<u32>(HDR_FDB_LIMIT) - pinned) / max<u32>(load<u32>(HDR_FDB_OWNERS), 1);
+  return load<u32>(ownedAt(load<u64>(keyAt(slot)))) < share;
 }
 
 // What is worth less goes first. A refusal that is so young that workers may not have seen it is an entry like others:
@@ -75,7 +96,7 @@ export function lookOn(): void {
 function look(count: u32): void {
   longest = max(longest, count);
   for (let left = count; left > 0; left--) {
-    if (evictable(next)) consider(victimOf(next));
+    if (evictable(next) && !isSpared(next)) consider(victimOf(next));
     next = next + 1 == fdbSlots() ? 0 : next + 1;
   }
 }

@@ -26,7 +26,7 @@ import {
 } from './fdb';
 import { evict, evictable, lookOn, SLICES, worth } from './evict';
 import { hash64 } from './hash';
-import { clear, count, keyAt, NOWHERE, usedAt, valueAt } from './slots';
+import { clear, count, keyAt, NOWHERE, own, usedAt, valueAt } from './slots';
 import { isVtepKey } from './vteps';
 
 const VTEPS_LEAST: u32 = 64; // known VTEPs that have room beside any number of entries
@@ -75,8 +75,12 @@ export function fdbPut(key: u64, kind: FdbKind, flags: u32, target: u32): bool {
   if (known == NOWHERE) {
     store<u32>(usedAt(slot), 0);
     publish(slot, key, value);
-    count(key, 1);
-  } else atomic.store<u32>(valueAt(slot), value);
+    count(key, value, 1);
+  } else {
+    own(key, load<u32>(valueAt(slot)), -1);
+    own(key, value, 1);
+    atomic.store<u32>(valueAt(slot), value);
+  }
   return true;
 }
 

@@ -3,6 +3,7 @@
  * or says so in another request; then statistics come last. A client that reads slowly loses frames, which the file
  * counts, and costs the daemon a few megabytes at most.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import * as z from 'zod';
 import { noSuchCapture } from '../errors.js';
@@ -34,10 +35,14 @@ export const PCAPNG = 'application/x-pcapng';
 /** Bytes that wait for a reader at most, but for one frame. */
 const WAITING_MAX = 4 << 20;
 
+/** An end of the daemon waits so long for readers; less than what cuts that short. */
+const DRAIN_MAX_MS = 1000;
+
 const Id = z.strictObject({ id: z.string() });
 
 export function addCaptureStream(app: FastifyInstance, feed: CaptureFeed): void {
   const running = new Map<string, CaptureSession>();
+  const streams = new Set<Stream>();
   let last = 0;
   app.post(CAPTURES_PATH, (request, reply) => {
     const asked = parse(CaptureRequest, request.body);
@@ -45,8 +50,10 @@ export function addCaptureStream(app: FastifyInstance, feed: CaptureFeed): void 
     const session = feed.open(asked, stream);
     const { id } = stream;
     running.set(id, session);
+    streams.add(stream);
     reply.raw.once('close', () => {
       running.delete(id);
+      streams.delete(stream);
       stream.isOver = true;
       void session.end();
     });
@@ -61,7 +68,10 @@ export function addCaptureStream(app: FastifyInstance, feed: CaptureFeed): void 
     return reply.code(204).send();
   });
   app.addHook('preClose', async () => {
+    const closed = [...streams].map((stream) => stream.closed);
     await Promise.all([...running.values()].map((session) => session.end()));
+    // What waits for a slow reader has its time, and then the daemon's end cuts it off.
+    await Promise.race([Promise.all(closed), sleep(DRAIN_MAX_MS, undefined, { ref: false })]);
   });
 }
 
@@ -73,8 +83,12 @@ class Stream implements CaptureSink {
   #isCorked = false;
   #before: Uint8Array[] | null = [];
 
+  /** Resolves when all of it has left, or nobody reads any more. */
+  readonly closed: Promise<unknown>;
+
   constructor(reply: FastifyReply, id: string) {
     this.#reply = reply;
+    this.closed = new Promise((resolve) => reply.raw.once('close', resolve));
     this.id = id;
   }
 

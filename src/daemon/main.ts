@@ -180,7 +180,7 @@ async function run(options: RunOptions, prepared: Prepared): Promise<void> {
     await daemon.stop();
     clearInterval(timer);
     signals.close();
-    manager.close();
+    await manager.end();
   }
 }
 

@@ -3,6 +3,7 @@
  * Without one nothing is said. What the manager has no room for waits: the latest of each kind, since that is all it
  * needs to know.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../errors.js';
 import { EAGAIN, ENOBUFS, errnoName } from '../system/errno.js';
 import { closeUnixDatagram, openUnixDatagram, sendUnixDatagram, unixAddressOf } from '../system/unix-datagram.js';
@@ -11,6 +12,9 @@ import type { DaemonLog } from './log.js';
 /** The watchdog is told this many times in its period. */
 const BEATS = 2;
 const STATUS_EVERY_MS = 1000;
+/** At the end, for what the manager had no room for: half a second. */
+const LAST_TRIES = 25;
+const LAST_EVERY_MS = 20;
 const UNTOLD = 'cannot tell the service manager';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -78,7 +82,15 @@ export class ServiceManager {
     this.#flush();
   }
 
-  close(): void {
+  /**
+   * Nothing more is said; who the service is now has to be, so a manager that has no room is waited for, though not for
+   * ever.
+   */
+  async end(): Promise<void> {
+    for (let left = LAST_TRIES; left > 0 && this.#unsent.has('state'); left--) {
+      this.#flush();
+      if (this.#unsent.has('state')) await sleep(LAST_EVERY_MS);
+    }
     this.#link?.close();
   }
 

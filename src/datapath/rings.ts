@@ -133,12 +133,15 @@ export class Rings {
     Atomics.notify(this.#views.i32, (this.#upcalls + RING_HEAD) >> 2);
   }
 
-  /** Puts a frame into the inject ring; false when it is full. The worker has to be woken. */
+  /**
+   * Puts a frame into the inject ring; false when it is full, or the overlay has its share of it. The worker has to be
+   * woken.
+   */
   inject(type: Exclude<Inject, Inject.pad>, overlay: OverlayIndex, vnic: VnicIndex, frame: Uint8Array): boolean {
-    const record = this.#datapath.ringReserve(this.#inject, type, REC_FRAME + frame.length) >>> 0;
+    const size = REC_FRAME + frame.length;
+    const record = this.#datapath.ringReserveFor(this.#inject, type, size, overlay, RING_CAPACITY) >>> 0;
     if (record === 0) return false;
     const { u32, u8 } = this.#views;
-    u32[(record + REC_OVERLAY) >> 2] = overlay;
     u32[(record + REC_VNIC) >> 2] = vnic;
     u32[(record + REC_INCARNATION) >> 2] = u32[(VNICS_BASE + vnic * VNIC_SIZE + VNIC_INCARNATION) >> 2]!;
     u32[(record + REC_FRAME_LEN) >> 2] = frame.length;

@@ -1,5 +1,6 @@
 // Internals of assembly/table and assembly/ring for the tests.
 
+export { ringReserveFor, ringSharesStart } from '../../assembly/ring/shares';
 export * from '../../assembly/ring/spsc';
 export { fdbLongestLook } from '../../assembly/table/evict';
 export { fdbAsk, fdbAttach, fdbClock, fdbFind, fdbFindBatch, fdbHear, fdbPeek } from '../../assembly/table/fdb';

@@ -115,6 +115,20 @@ describe('captures over the control socket', () => {
     opened.sink.write(Buffer.from('to nobody'));
   });
 
+  it('has its end also for a reader that is slow, and waits for none that reads nothing', async () => {
+    const SIZE = 3 << 20; // more than a socket holds
+    const slow = await followCapture(socket, {});
+    const deaf = await followCapture(socket, {});
+    for (const { sink } of feed.opened) sink.write(Buffer.alloc(SIZE, 'x'));
+    const closed = server.close();
+    await until(() => feed.opened.every(({ ended }) => ended > 0));
+    const text = await textOf(slow.bytes);
+    assert.equal(text.length, 'begin '.length + SIZE + 'end'.length);
+    assert.ok(text.endsWith('end'));
+    await closed;
+    await assert.rejects(textOf(deaf.bytes));
+  });
+
   it('ends with the daemon, and its file is whole', async () => {
     const { bytes } = await followCapture(socket, {});
     const text = textOf(bytes);

@@ -51,6 +51,9 @@ describe('events of a daemon', { skip: needsRoot() }, () => {
       ['endpoint_appeared', 'endpoint 127.0.0.9', null, null],
       ['plugin_swapped', 'overlay overlay0', 'files', 'direct'],
     ]);
+    await daemon.modifyVnic(vnic.name, { ratePps: 1000, protection: ['mac-nospoof'] });
+    await until(() => find(before, 'vnic_modified') !== undefined);
+    assert.equal(find(before, 'vnic_modified')?.reason, 'protection, ratePps');
     const end = last();
     await daemon.deleteVnic(vnic.name);
     await daemon.deleteOverlay('overlay0');

@@ -29,8 +29,8 @@ beforeEach(() => {
   nowMs = 1000;
   open = [];
 });
-afterEach(() => {
-  for (const manager of open) manager.close();
+afterEach(async () => {
+  for (const manager of open) await manager.end();
   receiver.close();
   rmSync(directory, { recursive: true });
 });
@@ -118,6 +118,24 @@ test('a full queue blocks nobody; the latest of each kind comes when there is ro
   subject.tick(() => 'status 999');
   assert.deepEqual(receiver.take(), []);
   assert.deepEqual(log.lines, []);
+});
+
+test('who the service is now is said in the end, when the manager has room for it', async () => {
+  const subject = manager();
+  crowd();
+  subject.succeededBy(4321);
+  const ended = subject.end();
+  receiver.take();
+  await ended;
+  assert.deepEqual(receiver.take(), ['MAINPID=4321']);
+});
+
+test('a manager that never has room is not waited for without end', async () => {
+  const subject = manager();
+  crowd();
+  subject.succeededBy(4321);
+  await subject.end();
+  assert.ok(!receiver.take().includes('MAINPID=4321'));
 });
 
 test('a name that begins with @ is an abstract one', () => {

@@ -64,10 +64,11 @@ for (const build of BUILDS) {
     core.checkBooks();
   });
 
-  test(`${build}: an upcall ring that nobody reads fills up, and frames drop by that name`, () => {
+  test(`${build}: an upcall ring that nobody reads fills up, and frames drop by that name, not others'`, () => {
     const core = new Core(build);
     const overlay = core.overlay();
     const a = core.vnic(overlay, A);
+    const b = core.vnic(core.overlay({ vni: 2 }), B);
     const request = frame(BROADCAST, A, { etherType: 0x0806, payload: arp(1, A, '10.0.0.1', '10.0.0.2') });
     const batch = Array.from({ length: 64 }, () => request);
     for (let sent = 0; core.counters.drops().upcall_ring_full === undefined; sent += 64) {
@@ -75,6 +76,9 @@ for (const build of BUILDS) {
       core.nowMs += (64 * 1000) / UPCALLS_PER_SECOND_MAX + 1;
       core.encap(a, batch);
     }
+    const { upcall_ring_full: before } = core.counters.drops();
+    core.encap(b, [frame(BROADCAST, B, { etherType: 0x0806, payload: arp(1, B, '10.0.0.1', '10.0.0.2') })]);
+    assert.deepEqual(core.counters.drops(), { upcall_ring_full: before });
     core.checkBooks();
     const { upcalled } = core.counters.totals();
     assert.equal(core.upcalls().length, upcalled);

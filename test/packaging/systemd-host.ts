@@ -32,7 +32,7 @@ printf '[Unit]\\nDescription=nothing but the service\\n' > etc/systemd/system/al
 cp "$1/packaging/vxlane.service" etc/systemd/system/
 printf '#!/bin/sh\\nexec node %s/dist/src/main.js "$@"\\n' "$1" > usr/bin/vxlane
 chmod 755 usr/bin/vxlane
-grep -q ^vxlane: etc/group || echo vxlane:x:64321: >> etc/group
+grep -q ^vxlane: etc/group || echo vxlane:x:321: >> etc/group
 mkdir -p etc/vxlane old
 mount -t proc proc proc
 mount -t sysfs sysfs sys

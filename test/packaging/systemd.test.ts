@@ -98,6 +98,19 @@ describe('the service under systemd', { skip: needsRoot(), timeout: 280_000 }, (
       run.must('vxlane wait --for vnic foo0');
     });
 
+    await t.test('is replaced by an upgrade, unless policy-rc.d forbids it', async () => {
+      const before = run.property('MainPID');
+      run.write('/root/postinst', read('packaging/debian/postinst'));
+      const upgraded = () => run.must('sh /root/postinst configure 0.0.1');
+      run.write('/usr/sbin/policy-rc.d', '#!/bin/sh\nexit 101\n');
+      run.must('chmod 0755 /usr/sbin/policy-rc.d');
+      upgraded();
+      assert.equal(run.property('MainPID'), before);
+      run.must('rm /usr/sbin/policy-rc.d');
+      upgraded();
+      await until('the new one is the service', () => run.property('MainPID') !== before);
+    });
+
     await t.test('runs as a user of its own, by the drop-in of docs/packages.md', async () => {
       const dropIn = /```ini\n(\[Service\]\nUser=.*?)```/s.exec(read('docs/packages.md'))![1]!;
       run.must('systemctl stop vxlane');

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Drop, FdbKind } from '../../assembly/layout.js';
+import { Drop, FDB_FLAG_LEARNED, FDB_FLAG_STATIC, FdbKind } from '../../assembly/layout.js';
 import { BUILDS, type Build, loadBuild, type TestModule } from '../support/module.js';
 import { layOut } from './lay-out.js';
 
@@ -17,7 +17,7 @@ async function table(build: Build): Promise<TestModule> {
   return m;
 }
 
-const keyOf = (mac: number): bigint => (1n << 48n) | (BigInt(mac) << 1n);
+const keyOf = (mac: number, overlay = 1): bigint => (BigInt(overlay) << 48n) | (BigInt(mac) << 1n);
 
 for (const build of BUILDS) {
   test(`${build}: of a large table what was used least recently goes first, by looking at a slice`, async () => {
@@ -46,6 +46,29 @@ for (const build of BUILDS) {
     }
     for (let mac = 0; mac < ANSWERS; mac++) assert.notEqual(m.fdbPeek(keyOf(mac)), 0n, `MAC ${mac}`);
     assert.equal(m.fdbLongestLook(), SLICE);
+  });
+
+  test(`${build}: an overlay that learns or asks without end pushes out what is its own`, async () => {
+    const QUIET = 10_000;
+    const m = await table(build);
+    m.fdbClock(1000);
+    for (let mac = 0; mac < QUIET; mac++) m.fdbPut(keyOf(mac), FdbKind.remote, 0, 1);
+    m.fdbClock(100_000);
+    m.fdbLongestLook();
+    for (let mac = 0; mac < 3 * SIZE; mac++) {
+      assert.ok(m.fdbPut(keyOf(mac, 2), FdbKind.remote, mac % 2 === 0 ? FDB_FLAG_LEARNED : 0, 1));
+    }
+    for (let mac = 0; mac < QUIET; mac++) assert.notEqual(m.fdbPeek(keyOf(mac)), 0n, `MAC ${mac}`);
+    assert.equal(m.fdbLongestLook(), SLICE);
+    // Whoever comes later has as much, and of what is not static alone.
+    for (let mac = 0; mac < 10_000; mac++) m.fdbPut(keyOf(mac, 2), FdbKind.remote, FDB_FLAG_STATIC, 1);
+    for (let mac = 0; mac < SIZE; mac++) assert.ok(m.fdbPut(keyOf(mac, 3), FdbKind.remote, 0, 1));
+    const has = (overlay: number) =>
+      Array.from({ length: 3 * SIZE }, (_, mac) => mac).filter((mac) => m.fdbPeek(keyOf(mac, overlay)) !== 0n).length;
+    assert.deepEqual([has(1), has(2), has(3)], [QUIET, 20_000, 10_000]);
+    for (let mac = 0; mac < 3 * SIZE; mac++) m.fdbRemove(keyOf(mac, 2));
+    for (let mac = 0; mac < SIZE; mac++) assert.ok(m.fdbPut(keyOf(mac, 3), FdbKind.remote, 0, 1));
+    assert.deepEqual([has(1), has(2), has(3)], [QUIET, 0, SIZE - QUIET]);
   });
 
   test(`${build}: when all that was to go has been used, something goes all the same`, async () => {

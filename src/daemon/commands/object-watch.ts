@@ -2,8 +2,10 @@
  * Tells what became of overlays and VNICs, by looking at them: commands, the configuration file, plugins and other
  * people's tools all change them, and none of these has to think of telling.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Tell } from '../events/event-log.js';
 import type { Overlay } from '../overlay/overlay.js';
+import type { VnicIdentity } from '../overlay/types.js';
 import type { Vnic } from '../overlay/vnic.js';
 import type { Registry } from './registry.js';
 
@@ -20,7 +22,11 @@ interface SeenVnic {
   readonly vnic: Vnic;
   readonly mac: string;
   readonly status: 'up' | 'odd' | 'down';
+  readonly identity: VnicIdentity;
 }
+
+/** What of a VNIC is modified by commands and by the configuration file. */
+const MODIFIED = ['addresses', 'protection', 'allowedIps', 'rateBps', 'ratePps', 'stormPps'] as const;
 
 type Watched = Pick<Registry, 'overlays' | 'vnics' | 'events'>;
 
@@ -39,7 +45,9 @@ export class ObjectWatch {
     for (const overlay of overlays.values()) {
       this.#overlays.set(overlay.name, { ...seenOverlay(overlay), status: 'ONLINE', isServing: false, deaths: 0 });
     }
-    for (const vnic of vnics.values()) this.#vnics.set(vnic.name, { vnic, mac: vnic.mac, status: 'up' });
+    for (const vnic of vnics.values()) {
+      this.#vnics.set(vnic.name, { vnic, mac: vnic.mac, status: 'up', identity: vnic.identity });
+    }
   }
 
   /** To be called often, and before somebody reads. Of a thousand overlays, next to none is another than before. */
@@ -66,8 +74,9 @@ export class ObjectWatch {
     for (const vnic of vnics.values()) {
       const known = this.#vnics.get(vnic.name);
       const status = statusOf(vnic);
-      if (known?.mac === vnic.mac && known.status === status) continue;
-      const now = { vnic, mac: vnic.mac, status };
+      const { identity } = vnic;
+      if (known?.mac === vnic.mac && known.status === status && known.identity === identity) continue;
+      const now = { vnic, mac: vnic.mac, status, identity };
       this.#vnics.set(vnic.name, now);
       tellVnic(tell, known, now);
     }
@@ -113,11 +122,13 @@ function tellOverlay(tell: Tell, known: SeenOverlay | undefined, now: SeenOverla
   tell('overlay_status', { ...about, old: before.status, new: status, reason: overlay.health.details });
 }
 
-function tellVnic(tell: Tell, known: SeenVnic | undefined, { vnic, mac, status }: SeenVnic): void {
+function tellVnic(tell: Tell, known: SeenVnic | undefined, { vnic, mac, status, identity }: SeenVnic): void {
   const about = { object: `vnic ${vnic.name}`, overlay: vnic.identity.overlay };
   const isNew = known === undefined;
   if (isNew) tell('vnic_created', { ...about, new: mac });
-  const before = isNew ? { mac, status: 'up' } : known;
+  const before = isNew ? { mac, status: 'up', identity } : known;
+  const names = MODIFIED.filter((each) => !isDeepStrictEqual(before.identity[each], identity[each]));
+  if (names.length > 0) tell('vnic_modified', { ...about, reason: names.join(', ') });
   if (before.mac !== mac) tell('vnic_mac', { ...about, old: before.mac, new: mac });
   if (before.status === status) return;
   tell('vnic_status', { ...about, old: before.status, new: status, reason: vnic.problem });

@@ -162,11 +162,20 @@ export async function saveVnic(registry: Registry, vnic: Vnic): Promise<void> {
 
 /** Saves VNICs that are no more as they were saved: a restart is to know which MTU, MAC and addresses are ours. */
 export async function keepVnics(registry: Registry): Promise<void> {
-  try {
-    for (const vnic of registry.vnics.values()) if (!vnic.isKept) await saveVnic(registry, vnic);
-  } catch (thrown) {
-    registry.log.warn('MTU, MAC and addresses of a VNIC are not kept', { reason: messageOf(thrown) });
+  const unkept: string[] = [];
+  let reason = '';
+  for (const vnic of registry.vnics.values()) {
+    if (vnic.isKept) continue;
+    try {
+      await saveVnic(registry, vnic);
+    } catch (thrown) {
+      unkept.push(vnic.name);
+      reason ||= messageOf(thrown);
+    }
   }
+  if (unkept.length === 0) return;
+  const [vnic] = unkept;
+  registry.log.warn('MTU, MAC and addresses of VNICs are not kept', { count: unkept.length, vnic, reason });
 }
 
 function storedOverlay({ fileOwned }: Registry, overlay: Overlay): StoredOverlay {
