@@ -130,7 +130,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'src/daemon/trace': [
     'src/daemon/capture',
     'src/daemon/commands',
-    'src/daemon/forwarding/targets',
+    'src/daemon/forwarding/decision',
     'src/daemon/overlay',
     'src/daemon/plugin',
     'src/control/protocol',
@@ -225,6 +225,7 @@ const ROOMS: Record<string, readonly string[]> = {
   ],
   'src/daemon/upcalls': [
     'src/daemon/plugin',
+    'src/daemon/forwarding/decision',
     'src/daemon/forwarding/targets',
     'src/daemon/health',
     'src/datapath/types',

@@ -24,6 +24,8 @@ export class Clockwork {
   readonly #parts: GuardedParts;
   readonly objects: ObjectWatch;
   #watchAtMs = Number.NEGATIVE_INFINITY;
+  /** Of the network, when overlays last looked at it. */
+  #versions: readonly [links: number, routes: number] = [-1, -1];
   #isRepairing = false;
   #isReopening = false;
   #isKeeping = false;
@@ -52,10 +54,11 @@ export class Clockwork {
 
   /** Time has passed. Never throws. */
   tick(): void {
-    const { now, datapath, deadlines, slots, overlays, border, earlyDrop, meter, memory, events, isEnding } =
+    const { now, datapath, deadlines, slots, overlays, border, earlyDrop, meter, memory, events, restless, isEnding } =
       this.#registry;
     const nowMs = now();
     const parts = this.#parts;
+    for (const overlay of restless) if (overlays.get(overlay.name) !== overlay) restless.delete(overlay);
     parts.run('workers', () => datapath.watch(nowMs));
     parts.run('early drop', () => earlyDrop?.tick(nowMs));
     parts.run('rates', () => meter.tick(nowMs, datapath, overlays.values(), events.tell));
@@ -63,15 +66,22 @@ export class Clockwork {
     parts.run('network', () => this.#followNetwork(nowMs));
     parts.run('underlay', () => border.tick(nowMs));
     for (const slot of slots) parts.run('search plugins', () => slot.tick(nowMs));
-    for (const overlay of overlays.values()) parts.run(`overlay ${overlay.name}`, () => overlay.tick(nowMs));
     if (nowMs >= this.#watchAtMs) parts.run('watch', () => this.#watch(nowMs));
+    for (const overlay of restless) parts.run(`overlay ${overlay.name}`, () => overlay.tick(nowMs));
     if (isEnding()) return;
-    parts.run('events', () => this.objects.look());
+    parts.run('events', () => this.#tellEvents());
     parts.run('repair', () => this.#repairWhatIsDue(nowMs));
     parts.run('memory', () => memory.tick(nowMs));
     parts.run('interfaces', () => this.#followInterfaces(nowMs));
     parts.run('state', () => this.#keepWhatChanged());
     parts.run('configuration', () => this.#retryConfiguration(nowMs));
+  }
+
+  /** What changes after this look stirs its overlay for the next one. */
+  #tellEvents(): void {
+    const { restless } = this.#registry;
+    this.objects.look();
+    for (const overlay of restless) if (overlay.isAtRest) restless.delete(overlay);
   }
 
   #repairWhatIsDue(nowMs: number): void {
@@ -101,10 +111,14 @@ export class Clockwork {
   }
 
   #followNetwork(nowMs: number): void {
-    const { network, overlays, sockets, log } = this.#registry;
+    const { network, restless, sockets, log } = this.#registry;
     try {
       network.follow();
-      for (const overlay of overlays.values()) overlay.followUnderlay(overlays.size);
+      const [links, routes] = this.#versions;
+      const { linksVersion, routesVersion } = network;
+      if (links !== linksVersion || routes !== routesVersion) this.#stirAll();
+      this.#versions = [linksVersion, routesVersion];
+      for (const overlay of restless) overlay.followUnderlay(restless.size);
       if (!this.#isReopening && sockets.isBehind(nowMs)) this.#reopenSockets(nowMs);
     } catch (thrown) {
       log.warn('cannot look at the network of this host', { reason: messageOf(thrown) });
@@ -149,9 +163,15 @@ export class Clockwork {
     this.#isKeeping = false;
   }
 
+  #stirAll(): void {
+    const { overlays, restless } = this.#registry;
+    for (const overlay of overlays.values()) restless.add(overlay);
+  }
+
   /** Underlay addresses come and go, MACs become free, and there is room again for static targets. */
   #watch(nowMs: number): void {
     const { overlays, vnics, log } = this.#registry;
+    this.#stirAll();
     this.#watchAtMs = nowMs + WATCH_EVERY_MS;
     for (const vnic of vnics.values()) if (vnic.macRefusal !== '') this.#inTurn((registry) => follow(registry, vnic));
     try {

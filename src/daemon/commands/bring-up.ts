@@ -14,7 +14,7 @@ import { TapSearch } from '../../system/tap-search.js';
 import type { Overlay } from '../overlay/overlay.js';
 import { Vnic } from '../overlay/vnic.js';
 import type { StoredOverlay, StoredVnic } from '../state/stored.js';
-import { newOverlay, overlayMissing, type Registry, sorted, vnicsOn } from './registry.js';
+import { enter, newOverlay, overlayMissing, type Registry, sorted, vnicsOn } from './registry.js';
 import { takenIn } from './taken.js';
 import { finishRemovals, protectionOf } from './vnics.js';
 
@@ -53,7 +53,7 @@ function restoreOverlay(registry: Registry, stored: StoredOverlay, taken: Taken)
   try {
     refuse(taken.overlay(stored));
     const overlay = restoredOverlay(registry, stored);
-    registry.overlays.set(stored.name, overlay);
+    enter(registry, overlay);
     registry.fileOwned.restore(stored);
     return overlay;
   } catch (thrown) {
@@ -152,7 +152,7 @@ export async function pluginsStarted(registry: Registry): Promise<void> {
 /** A socket or an interface waits for its time to be tried again; a plugin's slot sees to that by itself. */
 export function needsRepair(registry: Registry, nowMs: number): boolean {
   const isDue = ({ backoff }: Overlay | Vnic) => backoff.isDue(nowMs);
-  return [...registry.overlays.values()].some(isDue) || [...registry.vnics.values()].some(isDue);
+  return [...registry.restless].some(isDue) || [...registry.vnics.values()].some(isDue);
 }
 
 export async function reattachVnics(registry: Registry, overlay: Overlay): Promise<void> {

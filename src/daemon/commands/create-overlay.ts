@@ -8,7 +8,7 @@ import type { Overlay } from '../overlay/overlay.js';
 import type { OverlayIdentity } from '../overlay/types.js';
 import type { PluginInstance } from '../plugin/instance.js';
 import { reattachVnics } from './bring-up.js';
-import { newOverlay, overlayOf, type Registry, saveOverlay, vnicsOn } from './registry.js';
+import { enter, newOverlay, overlayOf, type Registry, saveOverlay, vnicsOn } from './registry.js';
 import { takenIn } from './taken.js';
 import { allOrNothing } from './undo.js';
 
@@ -41,7 +41,7 @@ function establish(registry: Registry, overlay: Overlay, instance: PluginInstanc
     await overlay.serve(instance);
     undo.push(`forget overlay ${overlay.name}`, () => registry.state.overlays.remove(overlay.name));
     await saveOverlay(registry, overlay);
-    registry.overlays.set(overlay.name, overlay);
+    enter(registry, overlay);
     // VNICs whose overlay was lost have waited for one of this name.
     await reattachVnics(registry, overlay);
     const { vni, search } = overlay.identity;

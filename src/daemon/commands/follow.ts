@@ -82,7 +82,7 @@ async function leave(registry: Registry, vnic: Vnic, reason: string): Promise<vo
 }
 
 /** What is wrong with VNICs is the health of their overlays: how many are down and why, what else is odd. */
-export function sayVnics({ overlays, vnics, state }: Registry): void {
+export function sayVnics({ overlays, restless, vnics, state }: Registry): void {
   const sick = new Map<string, SickVnic[]>();
   const counts = new Map<string, number>();
   for (const vnic of vnics.values()) {
@@ -96,11 +96,9 @@ export function sayVnics({ overlays, vnics, state }: Registry): void {
     counts.set(overlay, (counts.get(overlay) ?? 0) + 1);
     sick.set(overlay, [...(sick.get(overlay) ?? []), { name, problem: whyOf(unloaded), isDown: true }]);
   }
-  for (const { name, health } of overlays.values()) {
-    const on = sick.get(name);
-    if (on === undefined) health.restore('vnics');
-    else health.degrade('vnics', describe(on, counts.get(name)!));
-  }
+  for (const [name, on] of sick) overlays.get(name)?.health.degrade('vnics', describe(on, counts.get(name)!));
+  // One that is DEGRADED is not at rest.
+  for (const { name, health } of restless) if (!sick.has(name)) health.restore('vnics');
 }
 
 function describe(sick: readonly SickVnic[], count: number): string {

@@ -1,6 +1,6 @@
 /**
  * Tells what became of overlays and VNICs, by looking at them: commands, the configuration file, plugins and other
- * people's tools all change them, and none of these has to think of telling.
+ * people's tools all change them, and none of these has to think of telling. Overlays that are at rest are as before.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Tell } from '../events/event-log.js';
@@ -28,7 +28,7 @@ interface SeenVnic {
 /** What of a VNIC is modified by commands and by the configuration file. */
 const MODIFIED = ['addresses', 'protection', 'allowedIps', 'rateBps', 'ratePps', 'stormPps'] as const;
 
-type Watched = Pick<Registry, 'overlays' | 'vnics' | 'events'>;
+type Watched = Pick<Registry, 'overlays' | 'restless' | 'vnics' | 'events'>;
 
 export class ObjectWatch {
   readonly #registry: Watched;
@@ -52,19 +52,17 @@ export class ObjectWatch {
 
   /** To be called often, and before somebody reads. Of a thousand overlays, next to none is another than before. */
   look(): void {
-    const { overlays, vnics, events } = this.#registry;
+    const { overlays, restless, vnics, events } = this.#registry;
     const { tell } = events;
+    const stirred = [...restless].filter((overlay) => overlays.get(overlay.name) === overlay);
     for (const [name, { vnic, mac }] of this.#vnics) {
       if (vnics.get(name) === vnic) continue;
       tell('vnic_deleted', { object: `vnic ${name}`, overlay: vnic.identity.overlay, old: mac });
       this.#vnics.delete(name);
     }
-    for (const [name, { overlay, search }] of this.#overlays) {
-      if (overlays.get(name) === overlay) continue;
-      tell('overlay_deleted', { object: `overlay ${name}`, overlay: name, old: search });
-      this.#overlays.delete(name);
-    }
-    for (const overlay of overlays.values()) {
+    const isNew = ({ name }: Overlay) => this.#overlays.get(name)?.overlay !== overlays.get(name);
+    if (this.#overlays.size !== overlays.size || stirred.some(isNew)) this.#forgetDeleted();
+    for (const overlay of stirred) {
       const known = this.#overlays.get(overlay.name);
       if (known !== undefined && isAsSeen(overlay, known)) continue;
       const now = seenOverlay(overlay);
@@ -79,6 +77,15 @@ export class ObjectWatch {
       const now = { vnic, mac: vnic.mac, status, identity };
       this.#vnics.set(vnic.name, now);
       tellVnic(tell, known, now);
+    }
+  }
+
+  #forgetDeleted(): void {
+    const { overlays, events } = this.#registry;
+    for (const [name, { overlay, search }] of this.#overlays) {
+      if (overlays.get(name) === overlay) continue;
+      events.tell('overlay_deleted', { object: `overlay ${name}`, overlay: name, old: search });
+      this.#overlays.delete(name);
     }
   }
 }

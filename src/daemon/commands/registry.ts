@@ -57,7 +57,10 @@ export interface Registry {
   readonly now: () => number;
   /** The daemon has been told to end: nothing new is begun. */
   readonly isEnding: () => boolean;
+  /** By {@link enter}. */
   readonly overlays: Map<string, Overlay>;
+  /** Overlays that are to be looked at, in time or because something of them has changed; the others are at rest. */
+  readonly restless: Set<Overlay>;
   /** Those that the datapath knows. */
   readonly overlayByIndex: Map<OverlayIndex, Overlay>;
   readonly vnics: Map<string, Vnic>;
@@ -67,7 +70,20 @@ export interface Registry {
 
 /** An overlay that is not in the registry yet. `found`: null when there is no such plugin now. */
 export function newOverlay(
-  { datapath, sockets, network, deadlines, placement, slots, log, events, durations, now, overlayByIndex }: Registry,
+  {
+    datapath,
+    sockets,
+    network,
+    deadlines,
+    placement,
+    slots,
+    log,
+    events,
+    durations,
+    now,
+    overlayByIndex,
+    restless,
+  }: Registry,
   identity: OverlayIdentity,
   found: FoundPlugin | null,
   configuration: OverlayConfiguration,
@@ -76,8 +92,15 @@ export function newOverlay(
     ...{ datapath, sockets, network, deadlines, placement, slots, log, durations, now, tell: events.tell },
     onAttached: (index) => void overlayByIndex.set(index, overlay),
     onDetached: (index) => void overlayByIndex.delete(index),
+    onStirred: () => void restless.add(overlay),
   });
   return overlay;
+}
+
+/** It is one of the daemon's from now on. */
+export function enter({ overlays, restless }: Registry, overlay: Overlay): void {
+  overlays.set(overlay.name, overlay);
+  restless.add(overlay);
 }
 
 /** What a daemon starts with. */
@@ -101,6 +124,7 @@ export function emptyRegistry(
     slots: new Set(),
     interfaces: new InterfaceWatch(),
     overlays,
+    restless: new Set(),
     overlayByIndex: new Map(),
     vnics: new Map(),
     fileOwned: new FileOwned(),

@@ -9,7 +9,16 @@ import type { Target } from '../../search/api.js';
 import type { FoundPlugin } from '../../search/find.js';
 import { deleteOverlay } from '../commands/create-overlay.js';
 import { changeAndKeep, swapTo } from '../commands/modify-overlay.js';
-import { newOverlay, overlayOf, type Registry, saveOverlay, saveVnic, vnicOf, vnicsOn } from '../commands/registry.js';
+import {
+  enter,
+  newOverlay,
+  overlayOf,
+  type Registry,
+  saveOverlay,
+  saveVnic,
+  vnicOf,
+  vnicsOn,
+} from '../commands/registry.js';
 import { takenIn } from '../commands/taken.js';
 import { forget, put } from '../commands/targets.js';
 import { changeVnic, deleteVnic } from '../commands/vnics.js';
@@ -72,7 +81,7 @@ export async function addOverlay(registry: Registry, to: DeclaredOverlay, plugin
   const overlay = newOverlay(registry, { name, vni, encap, search, temporary: false }, found, configuration);
   for (const [mac, target] of targets) overlay.statics.set(mac, target);
   await keep(registry, name, () => saveOverlay(registry, overlay));
-  registry.overlays.set(name, overlay);
+  enter(registry, overlay);
 }
 
 async function addVnic(registry: Registry, to: VnicModel): Promise<void> {

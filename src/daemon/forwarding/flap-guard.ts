@@ -4,8 +4,8 @@
  * before the first of these moves: of two who claim a MAC, the later one is to be doubted.
  */
 import type { MovePolicy } from '../../search/api.js';
+import type { Where } from './decision.js';
 import { Expiry } from './expiry.js';
-import type { Where } from './targets.js';
 
 /** N and M of RFC 7432; virtual routers move as they please (RFC 9568 section 7.3: the MACs of IPv4 and IPv6). */
 export const DEFAULT_MOVES: MovePolicy = Object.freeze({

@@ -22,6 +22,7 @@ export interface FloodingOptions {
   readonly heardAtMs: (mac: string) => number | null;
   readonly onCameHere: (mac: string) => void;
   readonly onHere: (mac: string, isHere: boolean) => void;
+  readonly onStir: () => void;
   readonly tell: TellMac;
   readonly health: Health;
   readonly log: PluginLog;
@@ -37,11 +38,11 @@ export class Flooding {
   readonly #joined = new Map<string, Endpoint>();
 
   constructor(options: FloodingOptions) {
-    const { listen, targets, heardAtMs, onCameHere, onHere, tell, health, log, nowMs } = options;
+    const { listen, targets, heardAtMs, onCameHere, onHere, onStir, tell, health, log, nowMs } = options;
     this.#options = options;
     this.#local = isWildcard(listen.ip) ? localAddresses(listen.device) : new Set([listen.ip]);
     const isOwn = (ip: string) => this.#local.has(ip);
-    this.learner = new Learner({ targets, heardAtMs, isOwn, onCameHere, onHere, tell, health, log, nowMs });
+    this.learner = new Learner({ targets, heardAtMs, isOwn, onCameHere, onHere, onStir, tell, health, log, nowMs });
   }
 
   /** What the datapath is to be told of `flood`. Our own endpoint is left out: one list can serve all hosts. */

@@ -12,10 +12,11 @@
 import { isMulticastMac } from '../../address.js';
 import type { Learning, LocalLearning, PluginLog } from '../../search/api.js';
 import type { Health } from '../health/health.js';
+import type { Where } from './decision.js';
 import { Expiry } from './expiry.js';
 import { DEFAULT_MOVES, FlapGuard, type Mover } from './flap-guard.js';
 import { isSamePlace, placeText } from './place.js';
-import type { Targets, Where } from './targets.js';
+import type { Targets } from './targets.js';
 
 const LOG_EVERY_MS = 1000;
 /** Health says that the table is full until so long after the last MAC that was refused. */
@@ -47,6 +48,8 @@ export interface LearnerOptions {
   /** Called for a MAC that is learned to be behind a VNIC here, and when it is so no longer. */
   readonly onHere: (mac: string, isHere: boolean) => void;
   readonly tell: TellMac;
+  /** Called when {@link Learner.isAtRest} may have ended. */
+  readonly onStir: () => void;
   readonly health: Health;
   readonly log: PluginLog;
   readonly nowMs: number;
@@ -108,7 +111,8 @@ export class Learner {
    * or nothing.
    */
   heard(mac: string, ip: string | null, nowMs: number): void {
-    const { targets, isOwn } = this.#options;
+    const { targets, isOwn, onStir } = this.#options;
+    onStir();
     if (isMulticastMac(mac) || mac === ZERO_MAC || (ip !== null && isOwn(ip))) return;
     if (ip === null) this.#learn(mac, 'here', nowMs);
     else if (this.#learning !== null) this.#learn(mac, { ip, port: this.#learning.port }, nowMs);
@@ -186,6 +190,16 @@ export class Learner {
     const { targets } = this.#options;
     for (const [mac, { home }] of [...this.movers]) if (home === 'here') this.#flapGuard.forget(mac);
     for (const mac of [...this.#learned]) if (targets.whereIs(mac) === 'here') targets.remove(mac);
+  }
+
+  /** Time alone changes nothing, where the overlay is ONLINE. */
+  get isAtRest(): boolean {
+    return this.#expiry.size === 0 && this.#flapGuard.movers.size === 0 && this.#isAllSaid;
+  }
+
+  get #isAllSaid(): boolean {
+    const { refused, moves, duplicates, frozen } = this.#news;
+    return refused + moves + duplicates.length + frozen.length === 0;
   }
 
   /** Forgets who has been silent for too long, thaws who was frozen for long enough, and says what there is to say. */
@@ -295,8 +309,8 @@ export class Learner {
 
   #logNews(nowMs: number): void {
     const { log } = this.#options;
+    if (this.#isAllSaid) return;
     const { refused, moves, lastMove, duplicates, frozen } = this.#news;
-    if (refused + moves + duplicates.length + frozen.length === 0) return;
     if (refused > 0)
       log.warn('MACs were not learned: as many as may be are', {
         refused,

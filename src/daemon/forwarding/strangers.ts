@@ -32,6 +32,11 @@ export class Strangers {
     this.#commandFor = commandFor;
   }
 
+  /** Time alone changes nothing. */
+  get isAtRest(): boolean {
+    return this.#all.size === 0;
+  }
+
   /** In the order in which they came. */
   get all(): readonly Stranger[] {
     return [...this.#all.values()];

@@ -6,6 +6,7 @@ import type { Endpoint } from '../../address.js';
 import type { FdbEntry, FdbTarget, OverlayIndex, VnicIndex } from '../../datapath/types.js';
 import { endpointsFull, fdbFull, type VxlaneError } from '../../errors.js';
 import type { Target } from '../../search/api.js';
+import { type Decision, isNews, isRefusal, isSame, isTold, type Refusal, type Where } from './decision.js';
 import { Expiry } from './expiry.js';
 
 export interface FdbPutOptions {
@@ -35,24 +36,6 @@ export const LEAST_LIFE_MS = 50;
 /** Decisions that are looked at, whether they still have an entry, for each that is added beyond the FDB's size. */
 const SWEEP_STEPS = 4;
 
-/** Why a question has no target. */
-export type Refusal = 'no_such_mac' | 'lookup_failed';
-
-/** Where a MAC was heard: at a VTEP, or behind the VNIC here that carries any MAC. */
-export type Where = Endpoint | 'here';
-
-export interface Decision {
-  readonly target: Target | Refusal | 'here';
-  /** Set by the operator. */
-  readonly isStatic: boolean;
-  /** Heard, not told by anybody. */
-  readonly isLearned: boolean;
-  /** The plugin said so before a restart, and has not been asked since. */
-  readonly isStale?: true;
-  /** When it was said. */
-  readonly atMs: number;
-}
-
 export interface TargetsOptions {
   readonly fdb: Fdb;
   readonly overlay: OverlayIndex;
@@ -63,27 +46,6 @@ export interface TargetsOptions {
   /** The VNIC behind which MACs of the own endpoint live. */
   readonly anyMacVnic: () => VnicIndex | null;
   readonly nowMs: number;
-}
-
-function isRefusal(target: Decision['target']): target is Refusal {
-  return target === 'no_such_mac' || target === 'lookup_failed';
-}
-
-/** By the plugin: a place, not that it knows none. */
-function isTold({ target, isStatic, isLearned }: Decision): boolean {
-  return !isStatic && !isLearned && !isRefusal(target);
-}
-
-function isSame(a: Decision, b: Decision): boolean {
-  if (a.isStatic !== b.isStatic || a.isLearned !== b.isLearned) return false;
-  if (typeof a.target === 'string' || typeof b.target === 'string') return a.target === b.target;
-  return a.target.ip === b.target.ip && a.target.port === b.target.port;
-}
-
-/** Whether the plugin says anything else of a MAC than before. */
-function isNews(before: Decision | undefined, after: Decision | null): boolean {
-  const [was, is] = [before !== undefined && isTold(before), after !== null && isTold(after)];
-  return was !== is || (was && is && !isSame(before!, after!));
 }
 
 export class Targets {
@@ -97,6 +59,8 @@ export class Targets {
   #sweeper: Iterator<string, undefined> = this.#decisions.keys();
   /** Called when a MAC that was learned is so no longer: somebody has said where it is, or it was forgotten. */
   onUnlearned: (mac: string) => void = () => {};
+  /** Called when something is to be forgotten in its time. */
+  onTimed: () => void = () => {};
   /** Called when one more MAC is decided to be behind an underlay address: told, or learned to be. */
   onUsed: (ip: string, isLearned: boolean) => void = () => {};
   /** Called when one MAC fewer is. */
@@ -143,7 +107,10 @@ export class Targets {
     if (entry?.isStatic === true) return false;
     if (isRefusal(target) && entry !== null && this.isLearned(mac)) return true;
     if (!this.#write(mac, { target, isStatic: false, isLearned: false, atMs: nowMs })) return false;
-    if (ttlMs !== undefined) this.#expiry.set(mac, nowMs + Math.max(ttlMs, LEAST_LIFE_MS));
+    if (ttlMs !== undefined) {
+      this.#expiry.set(mac, nowMs + Math.max(ttlMs, LEAST_LIFE_MS));
+      this.onTimed();
+    }
     return true;
   }
 
@@ -219,6 +186,11 @@ export class Targets {
   noRoom(): VxlaneError {
     const { fdb, fdbSize } = this.#options;
     return fdb.hasEndpointRoom ? fdbFull(fdbSize) : endpointsFull();
+  }
+
+  /** Time alone changes nothing. */
+  get isAtRest(): boolean {
+    return this.#expiry.size === 0;
   }
 
   /** Forgets what has outlived its time. */

@@ -47,13 +47,20 @@ const ORDER: readonly HealthPart[] = [
 
 export class Health {
   readonly #reasons = new Map<HealthPart, string>();
+  readonly #onChange: () => void;
+
+  constructor(onChange: () => void = () => {}) {
+    this.#onChange = onChange;
+  }
 
   degrade(part: HealthPart, reason: string): void {
+    if (this.#reasons.get(part) === reason) return;
     this.#reasons.set(part, reason);
+    this.#onChange();
   }
 
   restore(part: HealthPart): void {
-    this.#reasons.delete(part);
+    if (this.#reasons.delete(part)) this.#onChange();
   }
 
   /** Whether this part is the trouble, or a part of it. */

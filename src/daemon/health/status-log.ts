@@ -15,9 +15,14 @@ export class StatusLog {
     this.#log = log;
   }
 
+  /** What there is to say has been said. */
+  get isSaid(): boolean {
+    return this.#health.status === this.#loggedStatus;
+  }
+
   tick(nowMs: number): void {
     const { status } = this.#health;
-    if (status === this.#loggedStatus || nowMs - this.#loggedAtMs < LOG_STATUS_EVERY_MS) return;
+    if (this.isSaid || nowMs - this.#loggedAtMs < LOG_STATUS_EVERY_MS) return;
     this.#loggedStatus = status;
     this.#loggedAtMs = nowMs;
     if (status === 'ONLINE') this.#log.info('overlay is ONLINE again');

@@ -43,6 +43,8 @@ export interface OverlayFacts {
   readonly statics: ReadonlyMap<string, Target>;
   readonly health: Health;
   readonly log: DaemonLog;
+  /** {@link Attachment.isAtRest} may have ended. */
+  stir(): void;
 }
 
 /** Beside the names of properties: the overlay's MTU is another one by itself. */
@@ -109,6 +111,7 @@ export class Attachment {
       isOwn: (endpoint) => isOwnEndpoint(listen, endpoint),
       anyMacVnic: () => this.#anyMacVnic,
     });
+    this.targets.onTimed = () => overlay.stir();
     this.targets.onUsed = (ip, isLearned) => {
       overlay.remotes.uses(ip);
       if (!isLearned) this.sources.known.uses(ip);
@@ -128,6 +131,7 @@ export class Attachment {
       tell: (kind, mac, change) => tell(kind, { object: `mac ${mac}`, overlay: overlay.name, ...change }),
       heardAtMs: (mac) => datapath.fdbHeardAtMs(this.index, mac),
       onCameHere: (mac) => this.upcalls.cameHere(mac),
+      onStir: () => overlay.stir(),
       onHere: (mac, isHere) => (isHere ? this.locals.learned(mac) : this.locals.unlearned(mac)),
     });
     this.#listenAddress = new ListenAddress(health);
@@ -211,6 +215,7 @@ export class Attachment {
   /** Somebody was refused whose MAC may have come there from elsewhere. */
   refused({ ip, mac, frames }: StrangerUpcall, nowMs: number): void {
     this.sources.strangers.refused(ip, mac, frames, nowMs);
+    this.#overlay.stir();
     this.upcalls.doubt(mac);
   }
 
@@ -297,6 +302,11 @@ export class Attachment {
     if (!vnic.allowAnyMac) return;
     this.flooding.learner.forgetHere();
     this.targets.redirectOwn();
+  }
+
+  /** Time alone changes nothing, where the overlay is ONLINE. */
+  get isAtRest(): boolean {
+    return this.targets.isAtRest && this.flooding.learner.isAtRest && this.sources.strangers.isAtRest;
   }
 
   tick(nowMs: number): void {

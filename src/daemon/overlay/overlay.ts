@@ -17,7 +17,7 @@ import { Backoff } from '../health/backoff.js';
 import { Health } from '../health/health.js';
 import { StatusLog } from '../health/status-log.js';
 import type { DaemonLog } from '../log.js';
-import type { PluginFacts, PluginInstance } from '../plugin/instance.js';
+import { ownDestinations, type PluginInstance } from '../plugin/instance.js';
 import { PluginSlot } from '../plugin/plugin-slot.js';
 import type { NextPlugin } from '../plugin/site.js';
 import { OverlayMtu } from '../underlay/mtu.js';
@@ -28,7 +28,7 @@ const NO_VNICS: ReadonlyMap<VnicIndex, AttachedVnic> = new Map();
 
 export class Overlay implements VnicOverlay {
   readonly log: DaemonLog;
-  readonly health = new Health();
+  readonly health = new Health(() => this.stir());
   /** Of its socket. */
   readonly backoff = new Backoff();
   readonly plugin: PluginSlot;
@@ -55,10 +55,10 @@ export class Overlay implements VnicOverlay {
     this.log = surroundings.log.child({ overlay: identity.name });
     this.#statusLog = new StatusLog(this.health, this.log);
     const { deadlines, placement, slots, now, datapath, network, tell } = surroundings;
-    const { name } = identity;
-    this.#mtu = new OverlayMtu(network, configuration.settings.socket.listen, (ip, isUsed) =>
-      tell(isUsed ? 'endpoint_appeared' : 'endpoint_left', { object: `endpoint ${ip}`, overlay: name }),
-    );
+    this.#mtu = new OverlayMtu(network, configuration.settings.socket.listen, (ip, isUsed) => {
+      tell(isUsed ? 'endpoint_appeared' : 'endpoint_left', { object: `endpoint ${ip}`, overlay: identity.name });
+      this.stir();
+    });
     this.plugin = new PluginSlot(found, {
       ...{ overlay: identity.name, vni: identity.vni, log: this.log, health: this.health },
       ...{ deadlines, placement, slots, now },
@@ -67,7 +67,8 @@ export class Overlay implements VnicOverlay {
         wanted: () => ({ search: this.#identity.search, configuration: this.#configuration }),
         knownMacs: () => this.#attachment?.targets.told() ?? [],
         prepare: (next) => this.#prepare(next),
-        started: (reason) => this.#started(reason),
+        started: (reason) =>
+          reason === null ? this.log.info('overlay is up') : this.log.warn('overlay is not up', { reason }),
       },
     });
   }
@@ -195,6 +196,7 @@ export class Overlay implements VnicOverlay {
       throw thrown;
     }
     onAttached(this.#attachment.index);
+    this.stir();
     this.health.restore('underlay');
     this.backoff.succeeded(now());
   }
@@ -245,14 +247,10 @@ export class Overlay implements VnicOverlay {
     return () => {
       this.#identity = { ...this.#identity, search: next.facts.found?.reference ?? this.#identity.search };
       this.#configuration = next.configuration;
+      this.stir();
       this.#mtu.setOwn(ownDestinations(next.facts));
       commit?.();
     };
-  }
-
-  #started(reason: string | null): void {
-    if (reason === null) this.log.info('overlay is up');
-    else this.log.warn('overlay is not up', { reason });
   }
 
   /** Closes everything, whatever of it is open. No VNICs may be left. */
@@ -261,6 +259,7 @@ export class Overlay implements VnicOverlay {
     const attachment = this.#attachment;
     if (attachment === null) return;
     this.#attachment = null;
+    this.stir();
     this.#surroundings.onDetached(attachment.index);
     await attachment.close();
   }
@@ -277,6 +276,17 @@ export class Overlay implements VnicOverlay {
     this.#attachment?.addressesChanged(vnic);
   }
 
+  /** Something of it has changed, or will with time: it is not {@link isAtRest} any more, and wants to be looked at. */
+  stir(): void {
+    this.#surroundings.onStirred();
+  }
+
+  /** Nothing is to be expected of it before it stirs again: neither {@link tick} nor {@link followUnderlay} does. */
+  get isAtRest(): boolean {
+    const isWell = this.health.status === 'ONLINE' && this.#statusLog.isSaid && this.#mtu.isSettled;
+    return isWell && this.#attachment?.isAtRest === true;
+  }
+
   tick(nowMs: number): void {
     this.#attachment?.tick(nowMs);
     this.#statusLog.tick(nowMs);
@@ -286,10 +296,4 @@ export class Overlay implements VnicOverlay {
   watch(local: ReadonlySet<string>): void {
     this.#attachment?.watch(local);
   }
-}
-
-/** Where a plugin sends frames of the overlay whatever their MAC: its one destination, or those it floods to. */
-function ownDestinations({ point, flood }: PluginFacts): string[] {
-  const endpoints = [...(point === null || point === 'drop' ? [] : [point]), ...(flood?.endpoints ?? [])];
-  return endpoints.map(({ ip }) => ip);
 }

@@ -32,6 +32,8 @@ export interface OverlaySurroundings {
   readonly onAttached: (index: OverlayIndex) => void;
   /** It is about to give it back. */
   readonly onDetached: (index: OverlayIndex) => void;
+  /** It wants to be looked at: something of it has changed, or will with time. */
+  readonly onStirred: () => void;
 }
 
 export interface OverlayIdentity {

@@ -61,6 +61,12 @@ export function isPoint({ found }: PluginFacts): boolean {
   return found?.manifest.mode === 'point';
 }
 
+/** Where a plugin sends frames of the overlay whatever their MAC: its one destination, or those it floods to. */
+export function ownDestinations({ point, flood }: PluginFacts): string[] {
+  const endpoints = [...(point === null || point === 'drop' ? [] : [point]), ...(flood?.endpoints ?? [])];
+  return endpoints.map(({ ip }) => ip);
+}
+
 export class PluginInstance {
   readonly found: FoundPlugin;
   readonly configuration: OverlayConfiguration;

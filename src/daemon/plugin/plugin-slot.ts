@@ -105,7 +105,7 @@ export class PluginSlot {
     return PluginCounts.sum([this.#past, ...booked.map(({ counts }) => counts)]);
   }
 
-  /** Of {@link counts}, without making them: it is asked for ten times a second. */
+  /** Of {@link counts}, without making them: it is asked for often. */
   get deaths(): number {
     let { deaths } = this.#past;
     for (const instance of this.#instances) if (this.#booked.has(instance)) deaths += instance.counts.deaths;

@@ -15,7 +15,7 @@ import { type Askable, PluginFault } from '../../search/host/types.js';
 import { Names } from '../capture/names.js';
 import { overlayOf, type Registry } from '../commands/registry.js';
 import { cachedLookupView } from '../commands/views.js';
-import type { Refusal } from '../forwarding/targets.js';
+import type { Refusal } from '../forwarding/decision.js';
 import type { Overlay } from '../overlay/overlay.js';
 import type { Vnic } from '../overlay/vnic.js';
 import { queryOf } from '../plugin/query.js';

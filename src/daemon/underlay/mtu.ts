@@ -119,6 +119,11 @@ export class OverlayMtu {
     return before?.mtu !== this.#underlay?.mtu;
   }
 
+  /** {@link look} would find nothing, unless the kernel tells of something. */
+  get isSettled(): boolean {
+    return !this.#isStale && this.#unasked.size === 0 && this.#round === null;
+  }
+
   #ask(routes: number): void {
     const { routesVersion } = this.#network;
     // A round that is under way is ended first: where routes never rest, those at its end have their turn too.

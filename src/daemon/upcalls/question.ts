@@ -8,7 +8,7 @@ import type { Answer, Query, Target } from '../../search/api.js';
 import { LOOKUP_DEADLINE_MS } from '../../search/host/host.js';
 import { PluginFault } from '../../search/host/types.js';
 import { stackOf } from '../../stack.js';
-import type { Refusal } from '../forwarding/targets.js';
+import type { Refusal } from '../forwarding/decision.js';
 import type { Outcome, UpcallOverlay } from './types.js';
 
 /** A failed question is not repeated for this long. */

@@ -8,7 +8,8 @@ import type { FrameUpcall, MissUpcall, ProxyUpcall } from '../../datapath/types.
 import type { Query, Target } from '../../search/api.js';
 import { LOOKUP_DEADLINE_MS } from '../../search/host/host.js';
 import { type Askable, PluginFault } from '../../search/host/types.js';
-import { LEAST_LIFE_MS, type Refusal } from '../forwarding/targets.js';
+import type { Refusal } from '../forwarding/decision.js';
+import { LEAST_LIFE_MS } from '../forwarding/targets.js';
 import type { Relay } from '../plugin/early-pushes.js';
 import { plainQuery, queryOf } from '../plugin/query.js';
 import { Reconciler } from '../plugin/reconcile.js';

@@ -3,7 +3,8 @@ import type { DropReason, OverlayIndex, ProxyUpcall, VnicIndex } from '../../dat
 import type { MtuOption } from '../../proxy/dhcp-mtu.js';
 import type { PluginLog, Target } from '../../search/api.js';
 import type { Askable } from '../../search/host/types.js';
-import type { Fdb, Refusal, Targets } from '../forwarding/targets.js';
+import type { Refusal } from '../forwarding/decision.js';
+import type { Fdb, Targets } from '../forwarding/targets.js';
 import type { Health } from '../health/health.js';
 import type { UpcallDurations } from './durations.js';
 

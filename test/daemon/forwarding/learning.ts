@@ -40,6 +40,7 @@ export function learner(rules: Learning | null = RULES) {
     isOwn: (ip) => ip === LISTEN.ip,
     onCameHere: (mac) => void cameHere.push(mac),
     onHere: (mac, isHere) => void here.push(`${mac} ${isHere}`),
+    onStir: () => {},
     tell: (kind, mac, change) => void told.push({ kind, mac, ...change }),
     health,
     log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
