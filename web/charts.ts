@@ -7,8 +7,8 @@ import { number, plain, setRows } from './tables.js';
 /** The global of its script. */
 declare const uPlot: typeof import('uplot');
 
-/** Seconds that a chart is wide. */
-const SPAN = 900;
+/** Seconds that a chart is wide: as many as there are, between these. */
+const SPAN = { least: 180, most: 900 };
 /** Of drop reasons, those with the most frames; the others are one line more. */
 const REASONS_SHOWN = 5;
 const HEIGHT = 200;
@@ -164,10 +164,7 @@ class Chart {
         cursor: { y: false, drag: { x: false, y: false } },
         hooks: { setCursor: [({ cursor }) => this.#sayValues(cursor.idx ?? this.#points.length - 1)] },
         scales: {
-          x: {
-            time: true,
-            range: (_, __, latest) => [(latest ?? Date.now() / 1000) - SPAN, latest ?? Date.now() / 1000],
-          },
+          x: { time: true, range: (_, first, last) => spanOf(first, last) },
           y: { range: (_, __, most) => [0, Math.max(1, (most ?? 0) * 1.15)] },
         },
         axes: [
@@ -251,6 +248,12 @@ class Chart {
     }
     setRows(this.#table, rows, 'Nothing yet');
   }
+}
+
+/** Of an axis, in seconds since 1970; null: there are no points. */
+function spanOf(first: number | null, last: number | null): [from: number, to: number] {
+  const to = last ?? Date.now() / 1000;
+  return [to - Math.min(SPAN.most, Math.max(SPAN.least, to - (first ?? to))), to];
 }
 
 const average = (values: readonly number[]): number => values.reduce((sum, each) => sum + each, 0) / values.length;

@@ -100,7 +100,7 @@ function edge({ endpoint, rate }: Peer, from: number, to: number): SVGElement {
 
 function node({ endpoint, overlays, rate }: Peer, y: number): SVGElement {
   const { encap, loss } = rate;
-  const load = encap.frames === 0 ? 'idle' : `\u2192 ${bits(encap.bytes)}, ${frames(encap.frames)}`;
+  const load = encap.frames === 0 ? (loss > 0 ? '' : 'idle') : `\u2192 ${bits(encap.bytes)}, ${frames(encap.frames)}`;
   const lost = loss > 0 ? `\u25B2 loss ${percent(loss)}` : '';
   const left = PEER.left + 10;
   return svg(

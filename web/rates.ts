@@ -11,7 +11,9 @@ export interface OverlayRate {
   readonly decap: TrafficRate;
   /** Frames that should have been carried, and were not. */
   readonly drops: number;
-  /** Of those that should have left for the underlay: 0 to 1. */
+  /** Of those the ones that should have left for the underlay. */
+  readonly lost: number;
+  /** Their share of all that should have: 0 to 1. */
   readonly loss: number;
 }
 
@@ -62,11 +64,14 @@ export class Rates {
   get total(): OverlayRate {
     const all = [...this.overlays.values()];
     const sum = (of: (rate: OverlayRate) => number) => all.reduce((total, rate) => total + of(rate), 0);
+    const encap = { frames: sum((rate) => rate.encap.frames), bytes: sum((rate) => rate.encap.bytes) };
+    const lost = sum((rate) => rate.lost);
     return {
-      encap: { frames: sum(({ encap }) => encap.frames), bytes: sum(({ encap }) => encap.bytes) },
+      encap,
       decap: { frames: sum(({ decap }) => decap.frames), bytes: sum(({ decap }) => decap.bytes) },
       drops: sum(({ drops }) => drops),
-      loss: Math.max(0, ...all.map(({ loss }) => loss)),
+      lost,
+      loss: lossOf(lost, encap),
     };
   }
 
@@ -91,7 +96,8 @@ export class Rates {
         encap: sent,
         decap: trafficRate(then?.decap, decap, seconds),
         drops: dropped / seconds,
-        loss: lost === 0 ? 0 : lost / (lost + sent.frames * seconds),
+        lost: lost / seconds,
+        loss: lossOf(lost / seconds, sent),
       });
     }
   }
@@ -101,6 +107,8 @@ export class Rates {
 function grown(before = 0, now = 0): number {
   return now >= before ? now - before : now;
 }
+
+const lossOf = (lost: number, { frames }: TrafficRate): number => (lost === 0 ? 0 : lost / (lost + frames));
 
 function trafficRate(before: TrafficRate = NOTHING, now: TrafficRate, seconds: number): TrafficRate {
   return {

@@ -55,6 +55,10 @@ describe('the page', () => {
     assert.equal(Buffer.byteLength(files.get('/uplot.js')!), statSync(uplot).size);
   });
 
+  it('has a picture in the documents that weighs little, too', () => {
+    assert.ok(statSync(join(root, 'docs/browser.png')).size <= 200_000);
+  });
+
   it('names no other host, and has no program, style or handler inside', async () => {
     const files = await filesOf(open.address);
     const page = files.get('/')!;

@@ -88,7 +88,7 @@ export async function map({ page, one }: Parts): Promise<void> {
   assert.match((await edge(NOWHERE.ip).getAttribute('class'))!, /losing/);
   await shows(page, '#map-text', /Loss on the way out, in the overlays of 3 peers; Drops by reason says why\.$/);
   await shows(page, '#problems', /Note: overlay blue0 drops \d+ frames\/s, most as underlay_unreachable/);
-  await shows(page, '#now-drops-text', /^loss on the way out \d+ %$/);
+  await shows(page, '#now-drops-text', /^loss on the way out \d+(\.\d)? %$/);
   await Promise.all([flow.stop(), lost.stop()]);
   await one.vxlane('modify-overlay', '-d', NOWHERE.mac, 'blue0');
 }
