@@ -6,7 +6,7 @@
 import http2 from 'node:http2';
 
 /** gRPC status codes that mean something to us (grpc/status.proto). */
-export const Status = { ok: 0, outOfRange: 11, unauthenticated: 16 } as const;
+export const Status = { ok: 0, unknown: 2, outOfRange: 11, unauthenticated: 16 } as const;
 
 /** etcd refuses a client that pings more often than every 5 s (--grpc-keepalive-min-time). */
 const PING_MS = 6000;

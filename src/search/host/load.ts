@@ -6,6 +6,7 @@ import type { PluginLocation } from './messages.js';
 const BUILT_IN: Readonly<Record<string, () => Promise<Plugin>>> = {
   direct: async () => (await import('../plugins/direct/direct.js')).direct,
   etcd: async () => (await import('../plugins/etcd/etcd.js')).etcd,
+  evpn: async () => (await import('../plugins/evpn/evpn.js')).evpn,
   files: async () => (await import('../plugins/files/files.js')).files,
   flood: async () => (await import('../plugins/flood/flood.js')).flood,
   svp: async () => (await import('../plugins/svp/svp.js')).svp,

@@ -6,6 +6,7 @@ import { Deadlines } from '../host/deadlines.js';
 import { parseProperties } from '../props.js';
 import { Complaint, expectDone } from './complaint.js';
 import { Lone } from './lone.js';
+import { listenOf } from './query.js';
 import { Running } from './running.js';
 import type { Backend, Subject } from './subject.js';
 
@@ -63,7 +64,7 @@ export class Bench {
 
   /** An instance without a host. */
   lone(): Lone {
-    const lone = new Lone(this.found.location, this.values());
+    const lone = new Lone(this.found.location, this.values(), listenOf(this.subject.family));
     this.#instances.push(lone);
     return lone;
   }

@@ -3,7 +3,7 @@
  * the host, which would settle every question by itself. Asked directly, in any order.
  */
 import { Worker } from 'node:worker_threads';
-import type { PropertyValue } from '../api.js';
+import type { Endpoint, PropertyValue } from '../api.js';
 import type { PluginLocation, QuestionName, Said } from '../host/messages.js';
 import { wordsOf } from '../host/words.js';
 import { Complaint } from './complaint.js';
@@ -34,13 +34,15 @@ export class Lone {
   readonly #worker: Worker;
   readonly #asked = new Map<number, Asked>();
   readonly #values: Readonly<Record<string, PropertyValue>>;
+  readonly #listen: Endpoint;
   readonly #ended: Promise<string | null>;
   /** What keeps the thread after `finish`; of a thread that ends, nothing. */
   #left: readonly string[] | null = null;
   #nextId = 0;
 
-  constructor(location: PluginLocation, values: Readonly<Record<string, PropertyValue>>) {
+  constructor(location: PluginLocation, values: Readonly<Record<string, PropertyValue>>, listen: Endpoint) {
     this.#values = values;
+    this.#listen = listen;
     const workerData: LoneStart = { location, leftAfterMs: LEFT_AFTER_MS };
     this.#worker = new Worker(new URL('./lone-entry.js', import.meta.url), { workerData, stdout: true, stderr: true });
     this.#worker.on('message', (said: LoneSaid) => this.#heard(said));
@@ -56,7 +58,7 @@ export class Lone {
   }
 
   create(): Promise<unknown> {
-    return this.ask('create', [VNI, this.#values]);
+    return this.ask('create', [VNI, this.#values, this.#listen]);
   }
 
   /** As the instance answers or fails. */

@@ -1,9 +1,14 @@
 /** Questions of the suite. */
-import { macFromNumber, macToNumber } from '../../address.js';
-import type { Query } from '../api.js';
+import { macFromNumber, macToNumber, VXLAN_PORT } from '../../address.js';
+import type { Endpoint, Query } from '../api.js';
 
 /** VXLAN network identifier of the suite's overlay. */
 export const VNI = 23;
+
+/** Where its overlay listens. */
+export function listenOf(family: 4 | 6 = 4): Endpoint {
+  return { ip: family === 4 ? '192.0.2.1' : '2001:db8::1', port: VXLAN_PORT };
+}
 
 export function plainQuery(mac: string): Query {
   return { vni: VNI, mac, sourceMac: '02:00:00:00:00:99', etherType: 0x0800, vlan: 0 };

@@ -7,7 +7,7 @@ import { PluginHost } from '../host/host.js';
 import { type Confinement, Placement } from '../host/placement.js';
 import { PluginCounts, PluginFault, type PluginHealth } from '../host/types.js';
 import { Complaint, expectDone, expectSame } from './complaint.js';
-import { plainQuery, VNI } from './query.js';
+import { listenOf, plainQuery, VNI } from './query.js';
 import type { Subject } from './subject.js';
 import { Table } from './table.js';
 
@@ -44,6 +44,7 @@ export class Running {
       open: placement.open(found.location, confinement, this),
       values,
       vni: VNI,
+      listen: listenOf(subject.family),
       family: subject.family ?? 4,
       log: silent,
       health,

@@ -1,7 +1,9 @@
 /** Every built-in search plugin with the backend that it is tried on. A built-in that is not here fails a test. */
 import type { Subject } from 'vxlane/search/testing';
 import { needsEtcd } from '../../support/etcd.js';
+import { needsPrograms } from '../../support/gobgp.js';
 import { etcdSubject } from './etcd.js';
+import { evpnSubject } from './evpn.js';
 import { directSubject, filesSubject, floodSubject } from './local.js';
 import { svpSubject } from './svp.js';
 
@@ -14,6 +16,7 @@ export interface BuiltIn {
 export const BUILT_INS: readonly BuiltIn[] = [
   { subject: directSubject },
   { subject: etcdSubject, skip: needsEtcd() },
+  { subject: evpnSubject, skip: needsPrograms('gobgpd', 'gobgp') },
   { subject: filesSubject },
   { subject: floodSubject },
   { subject: svpSubject },

@@ -26,6 +26,11 @@ export class Told {
     this.#known.add(mac);
   }
 
+  /** The host knows by itself where this MAC is: what it was told is of no interest to it. */
+  left(mac: MacKey): void {
+    this.#known.delete(mac);
+  }
+
   /** The host is told that there is no such MAC. */
   missed(mac: MacKey): void {
     this.#inVain.delete(mac);

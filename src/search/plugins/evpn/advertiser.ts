@@ -1,0 +1,163 @@
+/**
+ * What this host tells the fabric, kept in step with what GoBGP has: the difference is sent, some at a time. What GoBGP
+ * has of an earlier life stays until it is wanted again, or until {@link Advertiser.sweep}.
+ */
+import type { Local } from '../../api.js';
+import type { Advertised } from './route.js';
+
+/** MACs whose routes are sent at once. */
+const MACS_AT_ONCE = 256;
+/** Stands where a MAC does, for the route that asks for copies. */
+const VTEP = 'vtep';
+
+/** Adds or withdraws, in this order. */
+export type Send = (
+  changes: readonly { readonly advertised: Advertised; readonly isWithdraw: boolean }[],
+) => Promise<void>;
+
+interface Wanted {
+  readonly ips: readonly string[];
+  readonly sequence: number;
+}
+
+export class Advertiser {
+  readonly #wanted = new Map<string, Wanted>();
+  /** By MAC and then by address. */
+  readonly #sent = new Map<string, Map<string, Advertised>>();
+  /** Who has an address that is here. */
+  readonly #owners = new Map<string, string>();
+  readonly #dirty = new Set<string>();
+  #send: Send | null = null;
+  #sending: Promise<void> | null = null;
+
+  /** The sequence number of a MAC that is, or was in an earlier life, here; undefined: it was not. */
+  sequenceOf(mac: string): number | undefined {
+    const wanted = this.#wanted.get(mac)?.sequence;
+    if (wanted !== undefined) return wanted;
+    const sequences = [...(this.#sent.get(mac)?.values() ?? [])].map((each) => (each === VTEP ? 0 : each.sequence));
+    return sequences.length === 0 ? undefined : Math.max(...sequences);
+  }
+
+  /** Of MACs that are here now. */
+  has(mac: string): boolean {
+    return this.#wanted.has(mac);
+  }
+
+  /** The MAC here that has an address; undefined: none. */
+  ownerOf(ip: string): string | undefined {
+    return this.#owners.get(ip);
+  }
+
+  want({ mac, ips }: Local, sequence: number): Promise<void> {
+    this.#disown(mac);
+    for (const ip of ips) this.#owners.set(ip, mac);
+    this.#wanted.set(mac, { ips, sequence });
+    return this.#touch([mac]);
+  }
+
+  unwant(mac: string): Promise<void> {
+    this.#disown(mac);
+    this.#wanted.delete(mac);
+    return this.#touch([mac]);
+  }
+
+  #disown(mac: string): void {
+    for (const ip of this.#wanted.get(mac)?.ips ?? []) if (this.#owners.get(ip) === mac) this.#owners.delete(ip);
+  }
+
+  /** GoBGP can be told; `has` is what it has of this host. */
+  connected(has: readonly Advertised[], send: Send): void {
+    this.#sent.clear();
+    for (const each of has) this.#note(each);
+    this.#send = send;
+    this.#wanted.set(VTEP, { ips: [], sequence: 0 });
+    void this.#touch(this.#wanted.keys()).catch(() => {});
+  }
+
+  /** It cannot. */
+  disconnected(): void {
+    this.#send = null;
+  }
+
+  /** What nobody has wanted again is withdrawn. */
+  sweep(): Promise<void> {
+    return this.#touch([...this.#sent.keys()].filter((mac) => !this.#wanted.has(mac)));
+  }
+
+  /** All is withdrawn. */
+  leave(): Promise<void> {
+    this.#wanted.clear();
+    return this.sweep();
+  }
+
+  #touch(macs: Iterable<string>): Promise<void> {
+    for (const mac of macs) this.#dirty.add(mac);
+    if (this.#send === null) return Promise.resolve();
+    this.#sending ??= this.#run();
+    return this.#sending;
+  }
+
+  async #run(): Promise<void> {
+    await Promise.resolve(); // what comes in the same turn goes together
+    try {
+      for (let send = this.#send; send !== null && this.#dirty.size > 0; send = this.#send) {
+        await this.#sendSome(send);
+      }
+    } finally {
+      this.#sending = null; // at once: what comes after the last look is another run's
+    }
+  }
+
+  async #sendSome(send: Send): Promise<void> {
+    const macs = [...this.#dirty].slice(0, MACS_AT_ONCE);
+    const changes = macs.flatMap((mac) => this.#changesOf(mac));
+    for (const mac of macs) this.#dirty.delete(mac);
+    if (changes.length > 0) await send(changes);
+    for (const { advertised, isWithdraw } of changes) {
+      if (isWithdraw) this.#unnote(advertised);
+      else this.#note(advertised);
+    }
+  }
+
+  #changesOf(mac: string): { advertised: Advertised; isWithdraw: boolean }[] {
+    const sent = this.#sent.get(mac) ?? new Map<string, Advertised>();
+    const wanted = new Map(this.#advertisedOf(mac).map((each) => [ipKeyOf(each), each]));
+    const added = [...wanted].filter(([key, each]) => !isSame(sent.get(key), each)).map(([, each]) => each);
+    const gone = [...sent].filter(([key]) => !wanted.has(key)).map(([, each]) => each);
+    return [
+      ...added.map((advertised) => ({ advertised, isWithdraw: false })),
+      ...gone.map((advertised) => ({ advertised, isWithdraw: true })),
+    ];
+  }
+
+  /** A route of the MAC alone, and one for each of its addresses. */
+  #advertisedOf(mac: string): Advertised[] {
+    const wanted = this.#wanted.get(mac);
+    if (wanted === undefined) return [];
+    if (mac === VTEP) return [VTEP];
+    return [null, ...wanted.ips].map((ip) => ({ mac, ip, sequence: wanted.sequence }));
+  }
+
+  #note(advertised: Advertised): void {
+    const mac = advertised === VTEP ? VTEP : advertised.mac;
+    const sent = this.#sent.get(mac);
+    if (sent === undefined) this.#sent.set(mac, new Map([[ipKeyOf(advertised), advertised]]));
+    else sent.set(ipKeyOf(advertised), advertised);
+  }
+
+  #unnote(advertised: Advertised): void {
+    const mac = advertised === VTEP ? VTEP : advertised.mac;
+    const sent = this.#sent.get(mac);
+    sent?.delete(ipKeyOf(advertised));
+    if (sent?.size === 0) this.#sent.delete(mac);
+  }
+}
+
+function ipKeyOf(advertised: Advertised): string {
+  return advertised === VTEP ? '' : (advertised.ip ?? '');
+}
+
+function isSame(a: Advertised | undefined, b: Advertised): boolean {
+  if (a === undefined || a === VTEP || b === VTEP) return a === b;
+  return a.sequence === b.sequence;
+}

@@ -1,0 +1,111 @@
+/** A leaf with FRR and a host with GoBGP, by the configurations of docs/evpn.md as they stand there. */
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Running } from '../../src/demo/processes.js';
+import { eventually, type Host, type Lab } from './support.js';
+
+const MANUAL = readFileSync(new URL('../../../docs/evpn.md', import.meta.url), 'utf8');
+const FRR = '/usr/lib/frr';
+export const NEEDED = ['gobgpd', 'gobgp', 'vtysh', `${FRR}/bgpd`, `${FRR}/zebra`] as const;
+
+/** The first block of the manual in this language. */
+export function pasted(language: string): string {
+  const [, text] = new RegExp(`\`\`\`${language}\n([^]*?)\`\`\``).exec(MANUAL) ?? [];
+  assert.ok(text !== undefined, `docs/evpn.md has no block of ${language}`);
+  return text;
+}
+
+/** FRR's zebra and bgpd, with a configuration and a runtime directory of their own. */
+export class Frr {
+  readonly #host: Host;
+  readonly #dir: string;
+
+  private constructor(host: Host, dir: string) {
+    this.#host = host;
+    this.#dir = dir;
+  }
+
+  static async start(lab: Lab, host: Host, configuration: string): Promise<Frr> {
+    const dir = join(lab.dir, `frr-${host.name}`);
+    mkdirSync(dir);
+    writeFileSync(join(dir, 'zebra.conf'), '');
+    writeFileSync(join(dir, 'bgpd.conf'), configuration);
+    await host.exec('chown', '-R', 'frr:frr', dir);
+    const own = (name: string) => [
+      '-f',
+      join(dir, `${name}.conf`),
+      '-i',
+      join(dir, `${name}.pid`),
+      '--vty_socket',
+      dir,
+    ];
+    const common = ['-z', join(dir, 'zserv.api'), '-A', '127.0.0.1', '-u', 'frr', '-g', 'frr', '--log', 'stdout'];
+    for (const name of ['zebra', 'bgpd']) {
+      host.spawn([join(FRR, name), ...own(name), ...common], { timeoutMs: 230_000 });
+      await eventually(
+        `${name} answers`,
+        async () => (await host.try(['test', '-S', join(dir, `${name}.vty`)])).code === 0,
+      );
+    }
+    return new Frr(host, dir);
+  }
+
+  async show(command: string): Promise<string> {
+    return this.#host.exec('vtysh', '--vty_socket', this.#dir, '-c', command);
+  }
+
+  /** The line of a MAC in `show evpn mac vni 23`, as words; none: it is not there. */
+  async mac(mac: string): Promise<string[]> {
+    const lines = (await this.show('show evpn mac vni 23')).split('\n');
+    return lines.find((line) => line.startsWith(mac))?.split(/\s+/) ?? [];
+  }
+
+  /** The sequence number of a MAC's own route here, and of the latest that was heard. */
+  async sequences(mac: string): Promise<readonly number[]> {
+    const words = await this.mac(mac);
+    return (words.at(-1) === '' ? words.at(-2) : words.at(-1))?.split('/').map(Number) ?? [];
+  }
+}
+
+/** GoBGP with its API on the loopback of its host. */
+export class HostGoBgp {
+  readonly #host: Host;
+  readonly #file: string;
+  #process: Running | null = null;
+
+  constructor(lab: Lab, host: Host, configuration: string) {
+    this.#host = host;
+    this.#file = join(lab.dir, `gobgpd-${host.name}.toml`);
+    writeFileSync(this.#file, configuration);
+  }
+
+  async start(): Promise<void> {
+    const argv = ['gobgpd', '-f', this.#file, '-p', '--api-hosts', '127.0.0.1:50051', '--pprof-disable'];
+    this.#process = this.#host.spawn(argv, { timeoutMs: 230_000 });
+    await this.#process.printed(/Finished reading the config file/);
+  }
+
+  async kill(): Promise<void> {
+    await this.#process?.stop('SIGKILL');
+  }
+
+  /** Lines of its table that mention `text`. */
+  async routes(text: string): Promise<string[]> {
+    const printed = await this.#host.exec('gobgp', 'global', 'rib', '-a', 'evpn');
+    return printed.split('\n').filter((line) => line.startsWith('*') && line.includes(text));
+  }
+}
+
+/** A container on a bridge of a host: a namespace with `eth0`. */
+export async function plug(host: Host, container: Host, bridge: string, mac: string, addresses: readonly string[]) {
+  const port = `p-${container.name}`;
+  const peer = ['peer', 'name', 'eth0', 'address', mac, 'netns', container.netns];
+  await host.exec('ip', 'link', 'add', port, 'type', 'veth', ...peer);
+  await host.exec('ip', 'link', 'set', port, 'master', bridge, 'up');
+  await container.exec('ip', 'link', 'set', 'eth0', 'mtu', '1400', 'up');
+  for (const address of addresses) {
+    const nodad = address.includes(':') ? ['nodad'] : [];
+    await container.exec('ip', 'addr', 'add', address, 'dev', 'eth0', ...nodad);
+  }
+}

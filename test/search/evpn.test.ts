@@ -1,0 +1,208 @@
+/** The `evpn` plugin on a real GoBGP: whose a MAC is, what is told of this host, and what outlives what. */
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import type { DynamicInstance, Ending, PluginContext } from '../../src/search/api.js';
+import { evpn } from '../../src/search/plugins/evpn/evpn.js';
+import { RouteCodec } from '../../src/search/plugins/evpn/routes.js';
+import { COMMUNITIES, MOBILITY, type Path } from '../../src/search/plugins/evpn/rpc.js';
+import { fabricOf, settingsOf } from '../../src/search/plugins/evpn/settings.js';
+import { Speaker } from '../../src/search/plugins/evpn/speaker.js';
+import { plainQuery } from '../../src/search/testing/query.js';
+import { silentLog } from '../daemon/harness.js';
+import { GoBgp, needsPrograms } from '../support/gobgp.js';
+import { until } from '../support/until.js';
+
+const MAC = 'de:ad:be:ef:00:01';
+const [HERE, LOW, HIGH] = ['192.0.2.1', '192.0.2.10', '192.0.2.20'] as const;
+/** Of 10,000 GoBGP itself takes half a minute to be told. */
+const MANY = 2000;
+
+/** What another host would tell GoBGP. */
+class OtherHost {
+  readonly #speaker: Speaker;
+  readonly #codec: RouteCodec;
+
+  constructor(gobgp: GoBgp, vtep: string) {
+    const values = { 'evpn/gobgp': gobgp.endpoint, 'evpn/rd': `${vtep}:23` };
+    const settings = settingsOf(values, 23, { ip: vtep, port: 4789 });
+    this.#speaker = new Speaker(settings);
+    this.#codec = new RouteCodec(settings, fabricOf(settings, 65_000, '192.0.2.9'));
+    after(() => this.#speaker.close());
+  }
+
+  tell(macs: readonly string[], sequence = 0, ip: string | null = null): Promise<void> {
+    return this.#speaker.send(macs.map((mac) => this.#codec.write({ mac, ip, sequence }, false)));
+  }
+
+  takeBack(mac: string, ip: string | null = null): Promise<void> {
+    return this.#speaker.send([this.#codec.write({ mac, ip, sequence: 0 }, true)]);
+  }
+
+  async tellSticky(mac: string): Promise<void> {
+    const path = this.#codec.write({ mac, ip: null, sequence: 0 }, false);
+    const sticky = MOBILITY.pack({ is_sticky: true, sequence_num: 0 });
+    const pattrs = path.pattrs.map((each) => {
+      if (!each.type_url.endsWith(COMMUNITIES.name)) return each;
+      return COMMUNITIES.pack({ communities: [...COMMUNITIES.decode(each.value).communities, sticky] });
+    });
+    await this.#speaker.send([{ ...path, pattrs } as Path]);
+  }
+}
+
+interface Rig {
+  readonly instance: DynamicInstance;
+  readonly said: string[];
+  at(mac: string): Promise<string | null>;
+  stop(ending: Ending): Promise<void>;
+}
+
+async function started(gobgp: GoBgp, values: Readonly<Record<string, string | number>> = {}): Promise<Rig> {
+  const said: string[] = [];
+  const abort = new AbortController();
+  const context: PluginContext = {
+    ...{ vni: 23, listen: { ip: HERE, port: 4789 }, log: silentLog, signal: abort.signal },
+    put: (mac, target) => said.push(`put ${mac} ${target === 'drop' ? target : target.ip}`),
+    withdraw: (mac) => said.push(`withdraw ${mac}`),
+    moved: (ip, mac) => said.push(`moved ${ip} ${mac}`),
+    floodChanged: () => said.push('flood changed'),
+    degrade: (reason) => said.push(`degraded: ${reason}`),
+    restore: () => said.push('restored'),
+  };
+  const instance = evpn.create(context, { 'evpn/gobgp': gobgp.endpoint, ...values });
+  await instance.start();
+  const stop = async (ending: Ending) => {
+    abort.abort();
+    await instance.stop(ending);
+  };
+  after(() => stop('to_resume'));
+  const at = async (mac: string) => {
+    const answer = await instance.lookup(plainQuery(mac));
+    return answer === null || answer.target === 'drop' ? null : answer.target.ip;
+  };
+  return { instance, said, at, stop };
+}
+
+const missing = needsPrograms('gobgpd', 'gobgp');
+describe('evpn', { skip: missing, concurrency: 2 }, () => {
+  it('follows the sticky route, then the highest sequence number, then the lowest VTEP', async () => {
+    const gobgp = await GoBgp.start();
+    after(() => gobgp.remove());
+    const [low, high] = [new OtherHost(gobgp, LOW), new OtherHost(gobgp, HIGH)];
+    await high.tell([MAC], 0, '10.9.0.1');
+    const { at, instance, said } = await started(gobgp);
+    assert.equal(await at(MAC), HIGH);
+    assert.deepEqual(await instance.arp?.('10.9.0.1', 0), { mac: MAC });
+    await low.tell([MAC], 1);
+    await until(async () => (await at(MAC)) === LOW);
+    assert.equal(await instance.arp?.('10.9.0.1', 0), null, 'addresses are those of the best place');
+    await high.tell([MAC], 2);
+    await until(async () => (await at(MAC)) === HIGH);
+    await low.tell([MAC], 2);
+    await until(async () => (await at(MAC)) === LOW);
+    await high.tellSticky('de:ad:be:ef:00:02');
+    await low.tell(['de:ad:be:ef:00:02'], 7);
+    await until(async () => (await at('de:ad:be:ef:00:02')) === HIGH);
+    await low.takeBack(MAC);
+    await until(async () => (await at(MAC)) === HIGH);
+    for (const ip of [null, '10.9.0.1']) await high.takeBack(MAC, ip);
+    await until(async () => (await at(MAC)) === null);
+    assert.deepEqual(said.slice(-1), [`withdraw ${MAC}`]);
+  });
+
+  it('takes what is for this overlay: target, VNI; and says where it floods to', async () => {
+    const gobgp = await GoBgp.start();
+    after(() => gobgp.remove());
+    const { at, instance, said } = await started(gobgp, { 'evpn/route_targets': 'auto,import:*:77' });
+    await gobgp.mac({ mac: 'de:ad:be:ef:00:02', vtep: LOW, label: 24 });
+    await gobgp.mac({ mac: 'de:ad:be:ef:00:03', vtep: LOW, target: '65000:24' });
+    await gobgp.mac({ mac: MAC, vtep: LOW, target: '4200000000:77' });
+    await gobgp.vtep(LOW);
+    await until(async () => (await at(MAC)) === LOW && said.includes('flood changed'));
+    for (const mac of ['de:ad:be:ef:00:02', 'de:ad:be:ef:00:03']) assert.equal(await at(mac), null);
+    const flood = await instance.flood?.();
+    assert.deepEqual(flood?.endpoints, [{ ip: LOW, port: 4789 }]);
+    await gobgp.vtep(LOW, 'del');
+    await until(() => said.filter((each) => each === 'flood changed').length === 2);
+  });
+
+  it('tells of a MAC that came here with a number above what was heard, and lets it go when it leaves', async () => {
+    const gobgp = await GoBgp.start();
+    after(() => gobgp.remove());
+    const low = new OtherHost(gobgp, LOW);
+    await low.tell([MAC], 4);
+    const { at, instance, said } = await started(gobgp);
+    assert.equal(await at(MAC), LOW);
+    await instance.localAdded?.({ mac: MAC, ips: ['10.9.0.1'] });
+    const told = async () => (await gobgp.routes(` ${HERE} `)).filter((line) => line.includes(MAC));
+    await until(async () => (await told()).length === 2);
+    for (const line of await told()) assert.match(line, /mac-mobility: 5/);
+    assert.equal(await at(MAC), null, 'it is here');
+    assert.equal(said.length, 0, 'the host knows that');
+    await low.tell([MAC], 6);
+    await until(() => said.includes(`put ${MAC} ${LOW}`));
+    await instance.localRemoved?.(MAC);
+    await until(async () => (await told()).length === 0);
+  });
+
+  it('what is here stays for the next instance, which takes back what nobody wants again', async () => {
+    const gobgp = await GoBgp.start();
+    after(() => gobgp.remove());
+    const first = await started(gobgp);
+    const all = [MAC, 'de:ad:be:ef:00:02'];
+    for (const mac of all) await first.instance.localAdded?.({ mac, ips: [] });
+    const told = async () => (await gobgp.routes(` ${HERE} `)).length;
+    await until(async () => (await told()) === 3);
+    await first.stop('to_resume');
+    assert.equal(await told(), 3);
+    const second = await started(gobgp);
+    await second.instance.localAdded?.({ mac: MAC, ips: [] });
+    await second.stop('for_good');
+    assert.equal(await told(), 0);
+    const third = await started(gobgp, { 'evpn/graceful': 0 });
+    await third.instance.localAdded?.({ mac: MAC, ips: [] });
+    await until(async () => (await told()) === 2);
+    await third.stop('to_resume');
+    assert.equal(await told(), 0);
+  });
+
+  it('keeps what it knows when GoBGP ends, tells it what is here, and forgets what has not come back', async () => {
+    const gobgp = await GoBgp.start();
+    after(() => gobgp.remove());
+    await gobgp.mac({ mac: MAC, vtep: LOW });
+    await gobgp.mac({ mac: 'de:ad:be:ef:00:02', vtep: LOW });
+    const { at, instance, said } = await started(gobgp);
+    await instance.localAdded?.({ mac: 'de:ad:be:ef:00:03', ips: [] });
+    await until(async () => (await gobgp.routes(` ${HERE} `)).length === 2);
+    await gobgp.kill();
+    await until(() => /^degraded: evpn\/gobgp .*what was known stays/.test(said.at(-1) ?? ''));
+    assert.equal(await at(MAC), LOW);
+    await gobgp.start();
+    await gobgp.mac({ mac: MAC, vtep: LOW });
+    await until(() => said.at(-1) === 'restored');
+    await until(async () => (await gobgp.routes(` ${HERE} `)).length === 2);
+    await until(async () => (await at('de:ad:be:ef:00:02')) === null);
+    assert.equal(await at(MAC), LOW);
+    assert.deepEqual(
+      said.filter((each) => /^(put|withdraw) .*:01/.test(each)),
+      [],
+    );
+  });
+
+  it(`loads ${MANY} MACs`, async (t) => {
+    const gobgp = await GoBgp.start();
+    after(() => gobgp.remove());
+    const macs = Array.from({ length: MANY }, (_, n) => `02:00:00:00:${hex(n >> 8)}:${hex(n & 255)}`);
+    await new OtherHost(gobgp, LOW).tell(macs);
+    const startedMs = performance.now();
+    const { at, instance } = await started(gobgp);
+    t.diagnostic(`loaded after ${Math.round(performance.now() - startedMs)} ms`);
+    let count = 0;
+    for await (const _ of instance.entries?.() ?? []) count++;
+    assert.equal(count, MANY);
+    assert.equal(await at(macs.at(-1)!), LOW);
+  });
+});
+
+function hex(value: number): string {
+  return value.toString(16).padStart(2, '0');
+}
