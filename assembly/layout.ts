@@ -26,6 +26,7 @@ export const HELD_KEYS_MAX = 256; // upcalls in flight, per worker
 export const HELD_BYTES_PER_KEY_MAX = 128 << 10; // bytes waiting for one (overlay, MAC)
 export const HELD_BYTES_MAX = 8 << 20; // bytes waiting in all, per worker
 export const UPCALLS_PER_SECOND_MAX = 1000; // token bucket of one VNIC
+export const LOOPBACKS_PER_SECOND_MAX = 1000; // OAM frames for the VTEP itself: of one overlay and worker
 export const LEARNS_PER_SECOND_MAX = 2667; // of one worker, of all overlays; one alone has three quarters
 export const STRANGERS_PER_SECOND_MAX = 200; // times that the host is told of senders that are refused
 export const HELD_STRANGERS_MAX = 32; // keys, of a worker, that wait to know whether a MAC is at its sender
@@ -100,6 +101,8 @@ export enum Drop {
   bad_headers,
   rate_limited,
   storm_limited,
+  oam_limited,
+  oam_refused,
 }
 // Bits of the reasons that say nothing of trouble: what hosts send unasked, and nobody misses where nothing is flooded.
 export const DROPS_EXPECTED = (1 << Drop.host_chatter) | (1 << Drop.arp_gratuitous) | (1 << Drop.owner_answers);
@@ -126,6 +129,7 @@ export enum Upcall {
   announcement,
   router_advertisement,
   stranger,
+  loopback,
 }
 
 // Record types of the inject ring (host to worker).
@@ -134,6 +138,7 @@ export enum Inject {
   deliver,
   encap,
   flood,
+  tunnel,
 }
 
 // Record types of the capture ring (worker to host): where a frame was when it was mirrored.
@@ -410,6 +415,7 @@ export const OC_DECAP_BYTES = OC_DECAP_FRAMES + 8; // u64 frame bytes received f
 export const OC_DROPS = OC_DECAP_BYTES + 8; // u64 per Drop
 export const OC_FRAGMENTS = OC_DROPS + DROP_REASONS_MAX * 8; // u64 datagrams for it that came in fragments, and may
 export const OC_TOKENS = OC_FRAGMENTS + 8; // u32, u32: as VC_TOKENS and VC_REFILLED, of what comes from the underlay
+export const OC_LOOPBACK_TOKENS = OC_TOKENS + 8; // u32, u32: likewise, of OAM frames for the VTEP itself
 export const OC_SIZE = OC_FRAGMENTS + 32;
 export const W_OVERLAY_COUNTERS_SIZE = OVERLAYS_MAX * OC_SIZE;
 
@@ -466,6 +472,8 @@ export const REC_FRAMES = REC_VNIC; // u32 of Upcall.stranger, else as the forme
 // a record of Upcall.too_long has neither overlay nor frame, and after REC_INCARNATION:
 export const REC_ENDPOINT = REC_MAC; // u32 whose path did not take a datagram
 export const REC_TOO_LONG_SIZE = REC_ENDPOINT + 8;
+// a record of Inject.tunnel has the endpoint likewise, and the incarnation of the overlay
+export const REC_SENDER = REC_FRAME_LEN + 4; // 28 bytes sockaddr of Upcall.loopback, before the frame
 
 // held frames: a slot is a key, a header and one linear arena
 export const HELD_FILTER_SLOTS = 1024;
@@ -745,7 +753,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 43;
+export const LAYOUT_VERSION = 44;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

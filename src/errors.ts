@@ -267,6 +267,8 @@ export const vnicDetached = (name: string) =>
   new VxlaneError('vnic_not_up', `VNIC ${name} is not up, and has no frames: vxlane status says why`);
 
 /** `what`: what of it, and what would be right. */
+export const badPing = (what: string) => new VxlaneError('bad_ping', `bad ping: ${what}`);
+
 export const badTrace = (what: string) => new VxlaneError('bad_trace', `bad trace: ${what}`);
 
 export const captureToTerminal = () =>
@@ -755,6 +757,9 @@ export const capabilitiesBad = (text: string, known: readonly string[]) =>
 
 export const macBad = (text: string) => usage('mac_bad', badMac(text).message);
 
+export const lookupBad = (text: string) =>
+  usage('lookup_bad', `bad address ${JSON.stringify(text)}: expected a MAC like de:ad:be:ef:00:01, or an IP address`);
+
 export const propertyBad = (text: string) =>
   usage('property_bad', `bad property ${JSON.stringify(text)}: expected NAME=VALUE, as in mtu=1400`);
 
@@ -777,6 +782,9 @@ export const optionsExclusive = (options: readonly string[]) =>
 
 export const optionWithout = (option: string, needed: string) =>
   usage('option_without', `option ${option} is for ${needed}: give both, or neither`);
+
+export const secondsBad = (what: string, text: string, min: number, max: number) =>
+  usage('number_bad', `bad ${what} ${JSON.stringify(text)}: expected seconds from ${min} to ${max}, as in 0.2`);
 
 export const modificationMissing = () =>
   usage(

@@ -9,7 +9,7 @@
 //  7. its way     a congestion mark of the outer header goes inside (RFC 6040); fragments as configured
 //  8. multicast  to every local VNIC of the overlay
 //  9. unicast    to the VNIC that has the MAC; a VNIC that carries any MAC may have to be asked for, or gets what is
-//                unknown where that is flooded
+//                unknown where that is flooded; OAM for this VTEP itself goes to the host
 //
 // Nothing that came from the underlay goes back to it.
 
@@ -23,19 +23,13 @@ import { describeSuperFrame } from '../offload/partial';
 import { EMPTY, fdbFind, fdbIndex, fdbKey, fdbKind, fdbTouch } from '../table/fdb';
 import { overlayAt, vnicAt } from '../table/records';
 import { overlayOfVni } from '../table/vnis';
-import { ETH_HLEN, ethCheck, ethDst, ethSrc, isMulticast } from '../wire/ethernet';
+import { ETH_HLEN, ethCheck, ethDst, ethIsOamOfVtep, ethSrc, isMulticast } from '../wire/ethernet';
 import { vnetIsClear, vnetShift } from '../wire/virtio';
 import { VLAN_HLEN } from '../wire/vlan';
 import { vxlanHasVni, vxlanHeader, vxlanReservedBits, vxlanVni } from '../wire/vxlan';
 import { arrival, refusedArrival } from './arrival';
 import {
-  bump,
-  countDecapIn,
-  countDecapMore,
-  drop,
-  expectDatagrams,
-  noteUnknownVni,
-  overlayCounters,
+  bump, countDecapIn, countDecapMore, drop, expectDatagrams, noteUnknownVni, overlayCounters,
 } from './counters';
 import { captureReceived, captureVerdict, isCapturing } from './capture';
 import { refusedTags, stripTags } from './encap';
@@ -50,6 +44,7 @@ import { outHasRoom } from './output-list';
 import { groVnet, groWireBytes } from './gro-message';
 import { replicate } from './replicate';
 import { admit, checkSources, isAdmitted, isFromVnic } from './source-check';
+import { upcallOam } from './upcall';
 import { currentPass } from './worker';
 
 const LEARNS: u32 = OVL_FLAG_LEARN | OVL_FLAG_RETURNS; // an overlay with one of these asks where senders are
@@ -209,7 +204,7 @@ function decapFrame(frame: Frame, overlay: u32, from: usize): bool {
     const stripped = stripTags(frame);
     if (!vnetIsClear(frame.vnet)) vnetShift(frame.vnet, stripped);
   }
-  return isMulticast(ethDst(frame.start)) ? multicast(frame, overlay) : unicast(frame, overlay);
+  return isMulticast(ethDst(frame.start)) ? multicast(frame, overlay) : unicast(frame, overlay, from);
 }
 
 // Step 4, of a frame that is longer than the MTU allows without tags. False: it is longer than any.
@@ -248,10 +243,18 @@ function multicast(frame: Frame, overlay: u32): bool {
 }
 
 @inline
-function unicast(frame: Frame, overlay: u32): bool {
+function unicast(frame: Frame, overlay: u32, from: usize): bool {
   const key = fdbKey(overlay, ethDst(frame.start));
   count(frame.frames, frame.bytes, overlay);
   const value = isHeld(key) ? 0 : lookUp(key); // behind those that wait, even if the answer has just come
+  if (fdbKind(value) != FdbKind.local) return elsewhere(frame, key, value, overlay, from);
+  outDeliver(frame, overlay, fdbIndex(value), 0);
+  return true;
+}
+
+// Its destination is no VNIC's.
+function elsewhere(frame: Frame, key: u64, value: u32, overlay: u32, from: usize): bool {
+  if (ethIsOamOfVtep(frame.start)) return oam(frame, overlay, from);
   if (value == 0) return miss(frame, key, overlay);
   forward(frame, overlay, 0, value);
   return true;
@@ -264,6 +267,11 @@ function lookUp(key: u64): u32 {
     lastKey = key;
   }
   return lastValue;
+}
+
+function oam(frame: Frame, overlay: u32, from: usize): bool {
+  const reason = upcallOam(frame, overlay, from);
+  return reason == Drop.none || dropped(frame, reason, overlay);
 }
 
 // Only behind a VNIC that carries any MAC may a MAC live here that the FDB does not name: the plugin is asked whether

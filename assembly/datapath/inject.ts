@@ -1,5 +1,5 @@
-// Frames from the host: answers of the proxies for a VNIC, and frames that a VNIC sent and a proxy redirected, or could
-// not answer.
+// Frames from the host: answers of the proxies for a VNIC, frames that a VNIC sent and a proxy redirected, or could
+// not answer, and the VTEP's own to another one (oam.ts).
 
 import {
   C_INJECTED,
@@ -8,6 +8,8 @@ import {
   OVL_FLAGS,
   OVL_FLAG_LIVE,
   OVL_FLAG_POINT,
+  OVL_INCARNATION,
+  REC_ENDPOINT,
   REC_FRAME,
   REC_FRAME_LEN,
   REC_INCARNATION,
@@ -26,7 +28,7 @@ import { drop, total } from './counters';
 import { route, toPoint } from './encap';
 import { flood } from './flood';
 import { Frame, takeComplete } from './frame';
-import { outDeliver } from './output';
+import { outDeliver, outEncap } from './output';
 import { outHasRoom } from './output-list';
 import { w } from './worker';
 
@@ -51,13 +53,22 @@ function injectOne(record: usize): void {
   const overlay = load<u32>(record, REC_OVERLAY);
   const port = vnicAt(vnic);
   total(C_INJECTED, 1);
+  const type = load<u32>(record, REC_TYPE);
+  if (type == Inject.tunnel) return tunnelInjected(frame, overlay, record);
   if (load<u32>(port, VNIC_FLAGS) == 0 || load<u32>(port, VNIC_INCARNATION) != load<u32>(record, REC_INCARNATION)) {
     return drop(frame, Drop.overlay_gone, 0, 0); // the overlay's index may be another's as well
   }
-  const type = load<u32>(record, REC_TYPE);
   if (type == Inject.deliver) outDeliver(frame, overlay, vnic, 0);
   else if (type == Inject.flood) floodInjected(frame, overlay, vnic);
   else routeInjected(frame, overlay, vnic);
+}
+
+// Of no VNIC: whoever a MAC belongs to, it goes to that endpoint.
+function tunnelInjected(frame: Frame, overlay: u32, record: usize): void {
+  const at = overlayAt(overlay);
+  const isSame = load<u32>(at, OVL_INCARNATION) == load<u32>(record, REC_INCARNATION);
+  if (!isSame || !(load<u32>(at, OVL_FLAGS) & OVL_FLAG_LIVE)) drop(frame, Drop.overlay_gone, 0, 0);
+  else outEncap(frame, overlay, load<u32>(record, REC_ENDPOINT), 0);
 }
 
 function routeInjected(frame: Frame, overlay: u32, vnic: u32): void {

@@ -38,7 +38,7 @@ import { fdbFlags, fdbIndex, fdbKey, fdbKind, fdbPeek } from '../table/fdb';
 import { hash64 } from '../table/hash';
 import { endpointAt, overlayAt, vnicAt } from '../table/records';
 import { vtepHash, vtepIsKnown } from '../table/vteps';
-import { ethSrc, isMulticast } from '../wire/ethernet';
+import { ethIsOamOfVtep, ethSrc, isMulticast } from '../wire/ethernet';
 import {
   sockaddrCheck,
   sockaddrHigh,
@@ -116,7 +116,9 @@ export function admit(frame: Frame, overlay: u32, from: usize): bool {
     if (!(checks & OVL_FLAG_CHECK_FDB)) remember(from);
     return true;
   }
-  if (value == 0 && mayWait(frame, overlay, from)) return !waits(frame, key, overlay, from);
+  const isOfVtep = ethIsOamOfVtep(frame.start); // no entry says where its MAC is, so that VTEP alone counts
+  if (isOfVtep && sockaddrCheck(from) && vtepIsKnown(overlay, vtepHash(from))) return true;
+  if (value == 0 && !isOfVtep && mayWait(frame, overlay, from)) return !waits(frame, key, overlay, from);
   refuse(frame, key, overlay, from);
   drop(frame, reason, overlay, 0);
   return false;

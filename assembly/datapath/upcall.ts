@@ -1,6 +1,6 @@
 // What the datapath cannot decide goes to the host through the upcall ring: a miss as a question without its frame
-// (hold.ts keeps that), a frame for a proxy as a whole, where a MAC was heard from as an address (learn.ts), an
-// endpoint whose path takes less than was known.
+// (hold.ts keeps that), a frame for a proxy or the VTEP itself as a whole, where a MAC was heard from as an address
+// (learn.ts), an endpoint whose path takes less than was known.
 
 import {
   C_LEARNS,
@@ -8,6 +8,8 @@ import {
   C_UPCALLS,
   Drop,
   EP_SOCKADDR_MAX,
+  LOOPBACKS_PER_SECOND_MAX,
+  OC_LOOPBACK_TOKENS,
   OC_TOKENS,
   OVL_INCARNATION,
   REC_ENDPOINT,
@@ -18,6 +20,7 @@ import {
   REC_LEARN_SIZE,
   REC_INCARNATION,
   REC_MAC,
+  REC_SENDER,
   REC_SOCKADDR,
   REC_SOURCE_MAC,
   REC_TOO_LONG_SIZE,
@@ -59,9 +62,20 @@ export function upcallMiss(mac: u64, frame: Frame, overlay: u32, vnic: u32): boo
 
 // Hands a whole frame to a proxy. Answers Drop.none, or why it could not.
 export function upcallFrame(type: Upcall, frame: Frame, overlay: u32, vnic: u32): Drop {
-  if (!upcallAllowed(overlay, vnic)) return Drop.upcall_limited;
+  return upcallAllowed(overlay, vnic) ? handUp(type, frame, overlay, vnic, 0) : Drop.upcall_limited;
+}
+
+// Hands up a frame for this VTEP itself, from the struct sockaddr at `from`. Answers likewise.
+export function upcallOam(frame: Frame, overlay: u32, from: usize): Drop {
+  const isAllowed = takeToken(overlayCounters(overlay) + OC_LOOPBACK_TOKENS, LOOPBACKS_PER_SECOND_MAX);
+  return isAllowed ? handUp(Upcall.loopback, frame, overlay, 0, from) : Drop.oam_limited;
+}
+
+// `from`: its sender's struct sockaddr, 0: a VNIC.
+function handUp(type: Upcall, frame: Frame, overlay: u32, vnic: u32, from: usize): Drop {
   const record = describe(type, ethDst(frame.start), frame, overlay, vnic, frame.len);
   if (record == 0) return Drop.upcall_ring_full;
+  if (from != 0) memory.copy(record + REC_SENDER, from, EP_SOCKADDR_MAX);
   memory.copy(record + REC_FRAME, frame.start, frame.len);
   ringPublish(w() + W_UPCALL_RING);
   total(C_UPCALLED, 1);

@@ -29,12 +29,15 @@ export const ETH_P_ARP: u32 = 0x0806;
 export const ETH_P_8021Q: u32 = 0x8100; // customer VLAN tag, IEEE 802.1Q
 export const ETH_P_IPV6: u32 = 0x86dd;
 export const ETH_P_8021AD: u32 = 0x88a8; // service VLAN tag, IEEE 802.1ad
+export const ETH_P_CFM: u32 = 0x8902; // Ethernet OAM, IEEE 802.1Q clause 18 to 22 (802.1ag), ITU-T G.8013
 
 /** ff:ff:ff:ff:ff:ff */
 export const BROADCAST: u64 = 0xffff_ffff_ffff;
 /** 33:33:00:00:00:01: every IPv6 node (RFC 2464 section 7). */
 export const ALL_NODES: u64 = 0x0100_0000_3333;
 const MAC_MASK: u64 = BROADCAST;
+/** 02:76:xx:xx:xx:xx: a VTEP itself, see docs/decisions/0032-ethernet-oam.md. The first 16 bits of its MAC. */
+const VTEP_MAC: u32 = 0x7602;
 
 /** Whether `len` bytes hold the header; every other function of this file may be used only after this. */
 @inline
@@ -91,6 +94,12 @@ export function ethSetSrc(frame: usize, mac: u64): void {
 @inline
 export function ethSetType(frame: usize, etherType: u32): void {
   store16be(frame, ETHER_TYPE, etherType);
+}
+
+/** Whether it is untagged OAM to the MAC of a VTEP. */
+@inline
+export function ethIsOamOfVtep(frame: usize): bool {
+  return load<u16>(frame, DESTINATION) == VTEP_MAC && ethIs(frame, ETH_P_CFM);
 }
 
 /** The I/G bit of an address, the first on the wire. */

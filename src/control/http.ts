@@ -66,8 +66,8 @@ function isPublic({ url, method }: FastifyRequest): boolean {
 function ration(app: FastifyInstance): void {
   let left = QUESTIONS_PER_SECOND;
   let refilledAtMs = performance.now();
-  app.addHook('onRequest', async ({ method, headers }, reply) => {
-    if (method !== 'POST') return undefined;
+  app.addHook('onRequest', async ({ method, headers, is404 }, reply) => {
+    if (method !== 'POST' || is404) return undefined;
     const { origin, host = '' } = headers;
     if (origin !== undefined && hostOf(origin) !== host) throw foreignOrigin(origin);
     const nowMs = performance.now();

@@ -18,6 +18,7 @@ import {
   ModifyOverlay,
   ModifyVnic,
   PageRequest,
+  PingRequest,
   SetLogLevel,
   SetTarget,
   StatsRequest,
@@ -26,7 +27,7 @@ import {
 import type { ROUTES, RouteName } from './routes.js';
 import { HistoryView, StatsView } from './stats.js';
 import { DaemonView, StatusView } from './status.js';
-import { LookupView, MoveView, OverlayView, TargetPage, TraceView, VnicView } from './views.js';
+import { LookupView, MoveView, OverlayView, OwnerView, PingView, TargetPage, TraceView, VnicView } from './views.js';
 
 export { DEFAULT_SOCKET } from './default-socket.js';
 export type * from './events.js';
@@ -81,6 +82,8 @@ export const SCHEMAS = {
   moves: { reply: z.array(MoveView) },
   thaw: { reply: null },
   lookup: { reply: LookupView },
+  owner: { reply: OwnerView },
+  ping: { body: PingRequest, reply: PingView },
   trace: { body: TraceRequest, reply: TraceView },
   vnics: { reply: z.array(VnicView) },
   createVnic: { body: CreateVnic, reply: VnicView },
@@ -93,9 +96,11 @@ type Schemas = typeof SCHEMAS;
 /** What stands in the path. */
 type InPath<Path extends string> = Path extends `${string}/:name/${string}/:mac`
   ? [name: string, mac: string]
-  : Path extends `${string}/:name${string}`
-    ? [name: string]
-    : [];
+  : Path extends `${string}/:name/${string}/:ip`
+    ? [name: string, ip: string]
+    : Path extends `${string}/:name${string}`
+      ? [name: string]
+      : [];
 
 /** What is sent besides, as it is typed; none where all of it may be left out. */
 type Typed<S> = S extends { body: z.ZodType }
@@ -121,7 +126,7 @@ export type Calls = {
   [Name in keyof Routes]: (...args: [...InPath<Routes[Name]['path']>, ...Typed<Schemas[Name]>]) => Promise<Reply<Name>>;
 };
 
-/** What the daemon does for a client. Every call throws a VxlaneError to refuse. MACs are canonical. */
+/** What the daemon does for a client. Every call throws a VxlaneError to refuse. MACs and addresses are canonical. */
 export type Controller = {
   [Name in keyof Routes]: (
     ...args: [...InPath<Routes[Name]['path']>, ...Parsed<Schemas[Name]>]

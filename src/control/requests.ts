@@ -1,6 +1,6 @@
 /** What clients send: in the path, as a body, behind a `?`. The server refuses what does not match, field by field. */
 import * as z from 'zod';
-import { parseMac } from '../address.js';
+import { parseIp, parseMac } from '../address.js';
 import { badMac } from '../errors.js';
 import { LOG_LEVELS } from '../log-levels.js';
 import { SNAP_LENGTH_MAX, SNAP_LENGTH_MIN } from './snap-length.js';
@@ -21,8 +21,18 @@ export const Mac = z
   })
   .describe('Any usual spelling: `de:ad:be:ef:00:01`, `DE-AD-BE-EF-0-1`, `dead.beef.0001`.');
 
+const Ip = z
+  .string()
+  .transform((text, context) => {
+    const ip = parseIp(text);
+    if (ip !== null) return ip;
+    context.addIssue(`not an IP address: ${text}`);
+    return z.NEVER;
+  })
+  .describe('An IPv4 or IPv6 address.');
+
 /** What stands in paths. A name that is no link name is the controller's to refuse: there is no such object. */
-export const PARAMETERS = { name: z.string().describe('Of the overlay or the VNIC.'), mac: Mac };
+export const PARAMETERS = { name: z.string().describe('Of the overlay or the VNIC.'), mac: Mac, ip: Ip };
 
 const asTyped = z.record(z.string(), z.string());
 const temporary = z.boolean().default(false).describe('Not kept over a restart of the daemon.');
@@ -159,6 +169,30 @@ export const TraceRequest = z
   })
   .meta({ id: 'TraceRequest' });
 export type TraceRequest = z.infer<typeof TraceRequest>;
+
+/** Bytes behind the Ethernet header of a frame, as an MTU counts them. */
+export const PING_SIZE_MIN = 64;
+export const PING_TIMEOUT_MAX_MS = 10_000;
+
+/** One question to each VTEP that is meant. */
+export const PingRequest = z
+  .strictObject({
+    to: z
+      .string()
+      .optional()
+      .describe('`IP:PORT` or IP of a VTEP, a MAC, or an IP address inside; absent: every VTEP of the overlay.'),
+    size: z
+      .int()
+      .min(PING_SIZE_MIN)
+      .max(65_535)
+      .default(PING_SIZE_MIN)
+      .describe('Bytes behind the Ethernet header, as an MTU counts them.'),
+    timeoutMs: z.int().min(10).max(PING_TIMEOUT_MAX_MS).default(1000).describe('How long an answer is waited for.'),
+    discover: z.boolean().default(false).describe('Find the largest size that comes back.'),
+    echo: z.boolean().default(false).describe("Ask for the underlay's own echo, too: ICMP or ICMPv6."),
+  })
+  .meta({ id: 'PingRequest' });
+export type PingRequest = z.infer<typeof PingRequest>;
 
 /** What a capture has; all that is said has to be so. */
 export const CaptureRequest = z

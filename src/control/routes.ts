@@ -6,7 +6,7 @@
 
 export interface Route {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
-  /** `:name` and `:mac` are parameters. */
+  /** `:name`, `:mac` and `:ip` are parameters. */
   readonly path: `/v1/${string}`;
   /** When it is done; 204 has no body. */
   readonly status: 200 | 201 | 204;
@@ -192,6 +192,25 @@ export const ROUTES = {
     path: '/v1/overlays/:name/lookup/:mac',
     summary: 'Ask where a frame to a MAC goes, as the datapath would.',
     refuses: ['no_such_overlay', 'overlay_not_up', 'not_loaded'],
+  },
+  // It changes nothing, but a search plugin is asked.
+  owner: {
+    method: 'GET',
+    status: 200,
+    patience: 10,
+    path: '/v1/overlays/:name/owner/:ip',
+    summary: 'Ask the search plugin who has an address inside, as a proxy for ARP or neighbour discovery would.',
+    refuses: ['no_such_overlay', 'overlay_not_up', 'not_loaded'],
+  },
+  // It changes nothing, but frames are sent.
+  ping: {
+    method: 'POST',
+    status: 200,
+    // Each step of a search for the largest size may take the time that an answer is waited for, twice.
+    patience: 240,
+    path: '/v1/overlays/:name/ping',
+    summary: 'Ask VTEPs whether they answer on this VNI, how fast, and up to which size.',
+    refuses: ['bad_ping', 'no_such_overlay', 'overlay_not_up', 'not_loaded'],
   },
   // It changes nothing, but a search plugin may be asked.
   trace: {

@@ -109,6 +109,17 @@ export const LookupView = z
   .meta({ id: 'LookupView' });
 export type LookupView = z.infer<typeof LookupView>;
 
+export const OwnerView = z
+  .strictObject({
+    overlay: z.string(),
+    ip: z.string().describe('Canonical.'),
+    mac: mac.nullable().describe('Who has the address; null: nobody is known to.'),
+    source: z.string().describe('The search plugin, which was asked.'),
+    reason: z.string().describe('Why nobody is known to, else empty.'),
+  })
+  .meta({ id: 'OwnerView' });
+export type OwnerView = z.infer<typeof OwnerView>;
+
 export const TraceView = z
   .strictObject({
     overlay: z.string(),
@@ -120,6 +131,40 @@ export const TraceView = z
   })
   .meta({ id: 'TraceView' });
 export type TraceView = z.infer<typeof TraceView>;
+
+const milliseconds = z.number().nullable().describe('Milliseconds to the answer; null: there was none.');
+
+export const VtepPing = z
+  .strictObject({
+    endpoint: z.string().describe('`IP:PORT` or `[IP6]:PORT`.'),
+    found: z.string().describe('How a MAC or an address inside led there; empty: it was named.'),
+    rttMs: milliseconds,
+    largest: z
+      .int()
+      .nullable()
+      .describe('Largest size that comes back, as `size` is counted; null: none did, or it was not asked for.'),
+    pathMtu: z
+      .int()
+      .nullable()
+      .describe("Bytes of an IP packet that the path takes, if that is less than the overlay's MTU needs."),
+    echo: z
+      .strictObject({ rttMs: milliseconds, reason: z.string().describe('Why there was no answer, else empty.') })
+      .nullable()
+      .describe("The underlay's own echo; null: it was not asked for."),
+  })
+  .meta({ id: 'VtepPing' });
+export type VtepPing = z.infer<typeof VtepPing>;
+
+export const PingView = z
+  .strictObject({
+    overlay: z.string(),
+    vni: z.int(),
+    mtu: z.int().describe('Of the overlay.'),
+    left: z.int().describe('VTEPs that were left out, as there are too many.'),
+    vteps: z.array(VtepPing),
+  })
+  .meta({ id: 'PingView' });
+export type PingView = z.infer<typeof PingView>;
 
 export const VnicView = z
   .strictObject({

@@ -101,9 +101,10 @@ export class Clockwork {
     try {
       const attachment = overlayByIndex.get(record.overlay)?.attachment;
       if (record.kind === 'too_long') border.paths.tooLong(record.endpoint);
-      else if (record.kind === 'learn') attachment?.flooding.learner.heard(record.mac, record.ip, now());
+      else if (record.kind === 'learn') attachment?.heard(record, now());
       else if (record.kind === 'stranger') attachment?.refused(record, now());
-      else if (attachment) attachment.upcalls.handle(record);
+      else if (record.kind === 'loopback' && attachment) attachment.loopback.handle(record);
+      else if (record.kind !== 'loopback' && attachment) attachment.upcalls.handle(record);
       else if (record.kind !== 'miss') datapath.countDrop(0, 'overlay_gone', record);
     } catch (thrown) {
       log.error('bug while handling an upcall', { stack: stackOf(thrown) });

@@ -19,7 +19,10 @@ import type {
   ModifyVnic,
   MoveView,
   OverlayView,
+  OwnerView,
   PageRequest,
+  PingRequest,
+  PingView,
   SetLogLevel,
   SetTarget,
   StatsRequest,
@@ -43,8 +46,9 @@ import { createOverlay, deleteOverlay } from './commands/create-overlay.js';
 import { daemonView } from './commands/daemon-view.js';
 import { eventPage } from './commands/event-page.js';
 import { sayVnics } from './commands/follow.js';
-import { lookup } from './commands/lookup.js';
+import { lookup, ownerOf } from './commands/lookup.js';
 import { modifyOverlay } from './commands/modify-overlay.js';
+import { ping } from './commands/ping.js';
 import { byName, emptyRegistry, keepVnics, overlayOf, type Registry, sorted } from './commands/registry.js';
 import { statsView } from './commands/stats-view.js';
 import { statusView, summary } from './commands/status-view.js';
@@ -317,6 +321,16 @@ export class Daemon implements Controller {
   /** Does not wait for commands: it asks as a frame would. */
   async lookup(name: string, mac: string): Promise<LookupView> {
     return lookup(overlayOf(this.#registry, name), mac);
+  }
+
+  /** Likewise. */
+  async owner(name: string, ip: string): Promise<OwnerView> {
+    return ownerOf(overlayOf(this.#registry, name), ip);
+  }
+
+  /** Likewise. */
+  async ping(name: string, request: PingRequest): Promise<PingView> {
+    return ping(this.#registry, name, request);
   }
 
   /** Likewise. */

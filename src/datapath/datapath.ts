@@ -26,7 +26,7 @@ import { Fdb, type PutOptions } from './fdb.js';
 import type { Engine } from './loop.js';
 import { createMemory, type Views, viewsOf } from './memory.js';
 import { compileModule, type DatapathExports, instantiate } from './module.js';
-import { RING_BYTES, Rings } from './rings.js';
+import { type FromVnic, RING_BYTES, Rings } from './rings.js';
 import { Tables } from './tables.js';
 import { type Trace, Tracer, type TraceSource } from './tracer.js';
 import type {
@@ -424,14 +424,38 @@ export class Datapath {
     return this.#inject(Inject.flood, vnic, frame);
   }
 
-  #inject(type: Exclude<Inject, Inject.pad>, vnic: VnicIndex, frame: Uint8Array): boolean {
+  /**
+   * Sends a frame of the VTEP's own to an endpoint of the overlay's socket. Answers the endpoint; 0: the inject ring is
+   * full, or the table of endpoints.
+   */
+  tunnel(overlay: OverlayIndex, endpoint: Endpoint, frame: Uint8Array): EndpointIndex | 0 {
+    const index = this.#endpoints.intern(endpoint, this.#tables.socketOf(overlay));
+    const isTaken = index !== 0 && this.#rings[0]!.tunnel(overlay, index, frame);
+    this.#destinations.sweepIfLow();
+    if (isTaken) this.#workers.wakeOne(0);
+    return isTaken ? index : 0;
+  }
+
+  /** Those of the overlay's socket that an FDB entry or an overlay names. It looks through the whole table. */
+  endpointsOf(overlay: OverlayIndex): Endpoint[] {
+    const socket = this.#tables.socketOf(overlay);
+    const used = this.#destinations.inUse();
+    return [...this.#endpoints.all()].filter(([index, , its]) => its === socket && used.has(index)).map(([, at]) => at);
+  }
+
+  /** Bytes of an IP packet that the path to an endpoint takes, as far as is known; null: nothing is. */
+  pathMtuOf(endpoint: EndpointIndex): number | null {
+    return this.#endpoints.pathMtu(endpoint);
+  }
+
+  #inject(type: FromVnic, vnic: VnicIndex, frame: Uint8Array): boolean {
     const injected = this.#rings[0]!.inject(type, this.#tables.overlayOf(vnic), vnic, frame);
     if (injected) this.#workers.wakeOne(0);
     return injected;
   }
 
-  /** `record`: the frame, which a VNIC had sent. */
-  countDrop(overlay: OverlayIndex, reason: DropReason, record: ProxyUpcall): void {
+  /** `record`: the frame, which a VNIC had sent, or, if that is 0, another VTEP. */
+  countDrop(overlay: OverlayIndex, reason: DropReason, record: Pick<ProxyUpcall, 'vnic' | 'frame'>): void {
     this.#counters.countDrop(overlay, reason);
     this.#captures.dropped(overlay, record.vnic, record.frame, reason, process.hrtime.bigint());
   }

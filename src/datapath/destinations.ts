@@ -83,17 +83,23 @@ export class Destinations {
   }
 
   async #sweep(): Promise<void> {
-    const { endpoints, fdb, tables, quiesce } = this.#options;
+    const { endpoints, quiesce } = this.#options;
     if (this.#sweeping) return;
     this.#sweeping = true;
+    const unused = endpoints.forgetUnused(this.inUse());
+    await quiesce();
+    endpoints.release(unused);
+    this.#sweeping = false;
+  }
+
+  /** Endpoints that an FDB entry names, an overlay, or what one is about to. */
+  inUse(): Set<number> {
+    const { fdb, tables } = this.#options;
     const used = fdb.endpointsInUse();
     for (const { point, flood } of [...tables.targetsInUse(), ...this.#prepared]) {
       used.add(point);
       for (const index of this.#floods.at(flood)) used.add(index);
     }
-    const unused = endpoints.forgetUnused(used);
-    await quiesce();
-    endpoints.release(unused);
-    this.#sweeping = false;
+    return used;
   }
 }

@@ -86,6 +86,13 @@ export class Endpoints {
     Atomics.store(this.#views.u32, (ENDPOINTS_BASE + index * EP_SIZE + EP_FRAME_MAX) >> 2, frameMax);
   }
 
+  /** Bytes of an IP packet that its path takes; null: nothing is known of it. */
+  pathMtu(index: number): number | null {
+    const endpoint = this.#endpoints[index];
+    const frameMax = this.#views.u32[(ENDPOINTS_BASE + index * EP_SIZE + EP_FRAME_MAX) >> 2]!;
+    return endpoint && frameMax !== FRAME_MAX_UNKNOWN ? frameMax + OVERHEAD[ipFamily(endpoint.ip)] : null;
+  }
+
   /** How it is reached by the underlay TAP that has this MAC; null: it is not. */
   setRoute(datapath: DatapathExports, index: number, route: Route | null, mac: string): void {
     if (route === null) {

@@ -1,6 +1,7 @@
 /** The host's ends of a worker's rings: upcalls are read, frames are injected. */
 import {
-  type Inject,
+  EP_SOCKADDR_MAX,
+  Inject,
   OVERLAYS_BASE,
   OVL_INCARNATION,
   OVL_SIZE,
@@ -13,6 +14,7 @@ import {
   REC_LEARN_SIZE,
   REC_MAC,
   REC_OVERLAY,
+  REC_SENDER,
   REC_SOCKADDR,
   REC_SOURCE_MAC,
   REC_TYPE,
@@ -35,9 +37,12 @@ import { ipOfSockaddr } from '../system/sockaddr.js';
 import { macOfWord } from './mac.js';
 import type { Views } from './memory.js';
 import type { DatapathExports } from './module.js';
-import type { OverlayIndex, ProxyUpcall, UpcallRecord, VnicIndex } from './types.js';
+import type { EndpointIndex, LoopbackUpcall, OverlayIndex, ProxyUpcall, UpcallRecord, VnicIndex } from './types.js';
 
 const UPCALLS_PER_TICK_MAX = 256; // then the event loop has its turn
+
+/** What is done with a frame that has to do with a VNIC. */
+export type FromVnic = Inject.deliver | Inject.encap | Inject.flood;
 
 /** Bytes that each ring takes. */
 export const RING_BYTES = RING_CAPACITY;
@@ -81,6 +86,7 @@ export class Rings {
       if (kind === 'stranger') return { kind, ...heard, ip: ipOfSockaddr(address), frames: field(REC_FRAMES) };
       return { kind, ...heard, ip: field(REC_VNIC) === 0 ? ipOfSockaddr(address) : null };
     }
+    if (kind === 'loopback') return this.#loopback(overlay, record);
     const common = {
       overlay,
       vnic: field(REC_VNIC),
@@ -88,8 +94,18 @@ export class Rings {
       vlan: field(REC_VLAN),
     };
     if (kind === 'miss') return { kind, ...common, mac: mac(REC_MAC), etherType: field(REC_ETHERTYPE) };
+    return { kind, ...common, frame: this.#frame(record) } satisfies ProxyUpcall;
+  }
+
+  #loopback(overlay: OverlayIndex, record: number): LoopbackUpcall {
+    const sender = this.#views.u8.subarray(record + REC_SENDER, record + REC_SENDER + EP_SOCKADDR_MAX);
+    return { kind: 'loopback', overlay, vnic: 0, ip: ipOfSockaddr(sender), frame: this.#frame(record) };
+  }
+
+  #frame(record: number): Uint8Array {
+    const { u32, u8 } = this.#views;
     const start = record + REC_FRAME;
-    return { kind, ...common, frame: u8.slice(start, start + field(REC_FRAME_LEN)) } satisfies ProxyUpcall;
+    return u8.slice(start, start + u32[(record + REC_FRAME_LEN) >> 2]!);
   }
 
   /** Whether the index has not been given to another overlay since the record was written. */
@@ -137,13 +153,30 @@ export class Rings {
    * Puts a frame into the inject ring; false when it is full, or the overlay has its share of it. The worker has to be
    * woken.
    */
-  inject(type: Exclude<Inject, Inject.pad>, overlay: OverlayIndex, vnic: VnicIndex, frame: Uint8Array): boolean {
+  inject(type: FromVnic, overlay: OverlayIndex, vnic: VnicIndex, frame: Uint8Array): boolean {
+    const { u32 } = this.#views;
+    return this.#put(type, overlay, frame, (record) => {
+      u32[(record + REC_VNIC) >> 2] = vnic;
+      u32[(record + REC_INCARNATION) >> 2] = u32[(VNICS_BASE + vnic * VNIC_SIZE + VNIC_INCARNATION) >> 2]!;
+    });
+  }
+
+  /** The same of a frame of nobody's, for an endpoint. */
+  tunnel(overlay: OverlayIndex, endpoint: EndpointIndex, frame: Uint8Array): boolean {
+    const { u32 } = this.#views;
+    return this.#put(Inject.tunnel, overlay, frame, (record) => {
+      u32[(record + REC_VNIC) >> 2] = 0;
+      u32[(record + REC_INCARNATION) >> 2] = u32[(OVERLAYS_BASE + overlay * OVL_SIZE + OVL_INCARNATION) >> 2]!;
+      u32[(record + REC_ENDPOINT) >> 2] = endpoint;
+    });
+  }
+
+  #put(type: Inject, overlay: OverlayIndex, frame: Uint8Array, describe: (record: number) => void): boolean {
     const size = REC_FRAME + frame.length;
     const record = this.#datapath.ringReserveFor(this.#inject, type, size, overlay, RING_CAPACITY) >>> 0;
     if (record === 0) return false;
     const { u32, u8 } = this.#views;
-    u32[(record + REC_VNIC) >> 2] = vnic;
-    u32[(record + REC_INCARNATION) >> 2] = u32[(VNICS_BASE + vnic * VNIC_SIZE + VNIC_INCARNATION) >> 2]!;
+    describe(record);
     u32[(record + REC_FRAME_LEN) >> 2] = frame.length;
     u8.set(frame, record + REC_FRAME);
     this.#datapath.ringPublish(this.#inject);

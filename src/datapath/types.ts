@@ -230,6 +230,18 @@ export interface StrangerUpcall {
   readonly frames: number;
 }
 
+/** OAM (EtherType 0x8902, untagged) for this VTEP itself, from a VTEP that may send to the overlay. */
+export interface LoopbackUpcall {
+  readonly kind: 'loopback';
+  readonly overlay: OverlayIndex;
+  /** The underlay. */
+  readonly vnic: 0;
+  /** The outer source, canonical. */
+  readonly ip: string;
+  /** A private copy of the whole Ethernet frame, which nobody has looked at. */
+  readonly frame: Uint8Array;
+}
+
 /** The kernel did not take a datagram to an endpoint for its length. At most 100 times a second and worker. */
 export interface TooLongUpcall {
   readonly kind: 'too_long';
@@ -241,7 +253,7 @@ export interface TooLongUpcall {
 
 /** Upcalls about a frame of a VNIC. */
 export type FrameUpcall = MissUpcall | ProxyUpcall;
-export type UpcallRecord = FrameUpcall | LearnUpcall | StrangerUpcall | TooLongUpcall;
+export type UpcallRecord = FrameUpcall | LoopbackUpcall | LearnUpcall | StrangerUpcall | TooLongUpcall;
 
 /** Names of the drop reasons (`Drop` of the layout). */
 export type DropReason = keyof typeof import('./drops.js').DROP_TEXT;

@@ -135,6 +135,15 @@ export const OVERLAY_PROPERTIES: readonly PropertySpec[] = [
     help: 'drop datagrams whose reserved header bits are set',
   },
   ...SOURCE_PROPERTIES,
+  {
+    name: 'oam-loopback',
+    type: 'string',
+    required: false,
+    default: 'answer',
+    values: ['answer', 'off'],
+    mutable: true,
+    help: 'answer VTEPs that ask whether this one answers (vxlane ping, Ethernet OAM loopback)',
+  },
   { name: 'dhcp/mtu_option', ...MTU_OPTION, help: 'the MTU in DHCP offers; missing: where there is none' },
   { name: 'ndp/mtu_option', ...MTU_OPTION, help: 'the MTU in router advertisements; missing: where there is none' },
   {
@@ -188,6 +197,8 @@ export interface OverlaySettings extends SourceSettings {
   readonly vlan: 'pass' | 'strip' | 'discard';
   readonly strictHeader: boolean;
   readonly outer: OuterHeader;
+  /** Other VTEPs' loopback messages are answered. */
+  readonly answersLoopback: boolean;
   /** Frames as they are inside a kernel on this machine are taken. */
   readonly acceptPartial: boolean;
   /** The MTU in DHCP offers. */
@@ -259,6 +270,7 @@ function settingsOf(values: Values): OverlaySettings {
     vlan: values.vlan as OverlaySettings['vlan'],
     strictHeader: values['strict-header'] === 'true',
     outer,
+    answersLoopback: values['oam-loopback'] === 'answer',
     acceptPartial: values['vxlan/accept_partial'] === 'auto',
     dhcpMtuOption: values['dhcp/mtu_option'] as OverlaySettings['dhcpMtuOption'],
     ndpMtuOption: values['ndp/mtu_option'] as OverlaySettings['ndpMtuOption'],

@@ -42,10 +42,10 @@ describe('HTTP on a port', () => {
   it('has every route that only reads, traces frames, and has none that changes something', async () => {
     const address = await start(open);
     for (const [name, route] of Object.entries(ROUTES)) {
-      const path = route.path.replace(':name', 'nix').replace(':mac', 'de:ad:be:ef:00:01');
+      const path = route.path.replace(':name', 'nix').replace(':mac', 'de:ad:be:ef:00:01').replace(':ip', '10.0.0.1');
       const body = name === 'trace' ? '{ "from": "nix" }' : '';
       const { status, text } = await ask(address, path, {}, route.method, body);
-      const reads = (route.method === 'GET' && name !== 'lookup') || name === 'trace';
+      const reads = (route.method === 'GET' && !['lookup', 'owner'].includes(name)) || name === 'trace';
       assert.equal(text.includes('no_such_route'), !reads, `${name}: ${status} ${text}`);
       assert.ok(reads ? status === 200 || text.includes('no_such_overlay') : status === 404, `${name}: ${status}`);
     }

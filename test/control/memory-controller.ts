@@ -27,8 +27,6 @@ import type {
   SuccessorView,
   TargetPage,
   TargetView,
-  TraceRequest,
-  TraceView,
   VnicView,
 } from '../../src/control/protocol.js';
 import { TARGETS_DEFAULT } from '../../src/control/protocol.js';
@@ -36,6 +34,7 @@ import { eventPage } from '../../src/daemon/commands/event-page.js';
 import { EventLog } from '../../src/daemon/events/event-log.js';
 import { badMac, noSuchOverlay, noSuchVnic, notFrozen, VxlaneError } from '../../src/errors.js';
 import type { LogLevel } from '../../src/log-levels.js';
+import { MemoryQuestions } from './memory-questions.js';
 
 interface Overlay {
   readonly request: CreateOverlay;
@@ -44,7 +43,7 @@ interface Overlay {
   readonly targets: Map<string, TargetView>;
 }
 
-export class MemoryController implements Controller, Probes {
+export class MemoryController extends MemoryQuestions implements Controller, Probes {
   readonly overlaysByName = new Map<string, Overlay>();
   readonly vnicsByName = new Map<string, VnicView>();
   configuration: ConfigurationView | null = null;
@@ -218,11 +217,6 @@ export class MemoryController implements Controller, Probes {
       source: known?.source ?? (isLocal ? 'vnic' : 'files'),
       cached: known !== undefined || isLocal,
     };
-  }
-
-  trace(name: string, { from, frame = '' }: TraceRequest): TraceView {
-    this.#find(name);
-    return { overlay: name, from, frame, steps: [{ step: 'frame', says: 'seen' }], end: 'goes nowhere', reason: null };
   }
 
   vnics(): VnicView[] {

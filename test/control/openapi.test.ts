@@ -36,7 +36,7 @@ test('it has every route by its method, path and parameters, and what replies ma
     ([path, methods]) => Object.entries(methods).map(([method, each]) => [each.operationId, method, path]),
   );
   const expected = Object.entries(ROUTES).map(([name, { method, path }]) => {
-    return [name, method.toLowerCase(), path.replace(':name', '{name}').replace(':mac', '{mac}')];
+    return [name, method.toLowerCase(), path.replaceAll(/:(\w+)/g, '{$1}')];
   });
   // A stream is none of the table.
   expected.push(['capture', 'post', '/v1/captures'], ['endCapture', 'delete', '/v1/captures/{id}']);

@@ -3,11 +3,11 @@
  * a link of 1400 bytes between them, VXLAN over IPv4 and over IPv6, machines at the VNIC itself and behind a bridge.
  */
 import assert from 'node:assert/strict';
+import { buildRouted as build, type Family, NETS, PATH } from './routed-lab.js';
 import {
   drops,
   eventually,
   type Host,
-  type Lab,
   type LabTest,
   labTest,
   mac,
@@ -17,19 +17,6 @@ import {
 } from './support.js';
 import { streamBothWays } from './traffic.js';
 import '../support/each-engine.js';
-
-const NETS = {
-  4: {
-    one: '10.88.88.1',
-    r1: '10.88.88.254',
-    mid: ['10.77.77.1', '10.77.77.2'],
-    r2: '10.99.99.254',
-    two: '10.99.99.2',
-  },
-  6: { one: 'fd88::1', r1: 'fd88::254', mid: ['fd77::1', 'fd77::2'], r2: 'fd99::254', two: 'fd99::2' },
-} as const;
-type Family = keyof typeof NETS;
-const PATH = 1400;
 
 interface Route {
   readonly metrics?: readonly { mtu?: number }[];
@@ -44,39 +31,6 @@ async function learned(host: Host, address: string): Promise<number | undefined>
 async function pathMtu(host: Host, endpoint: string): Promise<number | null | undefined> {
   const { endpoints } = await readStats(host);
   return endpoints.find((each) => each.endpoint === endpoint)?.pathMtu;
-}
-
-/** `one` and `two`, with routers between. */
-async function build(lab: Lab, family: Family): Promise<readonly [Host, Host]> {
-  const { one: a, r1: viaA, mid, r2: viaB, two: b } = NETS[family];
-  const bits = family === 4 ? 24 : 64;
-  const [one, r1] = [
-    await lab.addHost('one', { addresses: [`${a}/${bits}`] }),
-    await lab.addHost('r1', { addresses: [`${viaA}/${bits}`] }),
-  ];
-  const [r2, two] = [await lab.addMachine('r2'), await lab.addMachine('two')];
-  await lab.ip('-n', r1.netns, 'link', 'add', 'mid', 'type', 'veth', 'peer', 'name', 'mid', 'netns', r2.netns);
-  await lab.ip('-n', r2.netns, 'link', 'add', 'far', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', two.netns);
-  const join = async (host: Host, device: string, address: string, mtu = 1500) => {
-    await host.exec('ip', 'link', 'set', device, 'up', 'mtu', String(mtu));
-    const nodad = family === 6 ? ['nodad'] : [];
-    await host.exec('ip', 'addr', 'add', `${address}/${bits}`, 'dev', device, ...nodad);
-  };
-  await join(r1, 'mid', mid[0], PATH);
-  await join(r2, 'mid', mid[1], PATH);
-  await join(r2, 'far', viaB);
-  await join(two, 'eth0', b);
-  const forwarding = family === 4 ? 'net.ipv4.ip_forward=1' : 'net.ipv6.conf.all.forwarding=1';
-  for (const router of [r1, r2]) await router.exec('sysctl', '-qw', forwarding);
-  for (const [host, via] of [
-    [one, viaA],
-    [two, viaB],
-    [r1, mid[1]],
-    [r2, mid[0]],
-  ] as const) {
-    await host.exec('ip', `-${family}`, 'route', 'add', 'default', 'via', via);
-  }
-  return [one, two];
 }
 
 /** An overlay on both, with the inner addresses 10.9.0.N and fd09::N at v0. */

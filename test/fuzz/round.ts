@@ -239,13 +239,24 @@ class Round {
 
   #answer(upcall: UpcallRecord): void {
     if (upcall.kind === 'too_long' || upcall.kind === 'stranger') return;
-    if (upcall.kind === 'miss') this.#place(upcall.overlay, upcall.mac);
+    if (upcall.kind === 'loopback') this.#reply(upcall.overlay, upcall.frame);
+    else if (upcall.kind === 'miss') this.#place(upcall.overlay, upcall.mac);
     else if (upcall.kind === 'learn') this.#learn(upcall.overlay, upcall.mac, upcall.ip);
     else {
       const way = this.#random.pick([Inject.deliver, Inject.encap, Inject.flood] as const);
       const frame = proxied(upcall, this.#random.pick(MACS));
       this.#core.rings.inject(way, upcall.overlay, upcall.vnic, frame);
     }
+  }
+
+  /** To one of some endpoints, whoever sent it. */
+  #reply(overlay: number, frame: Uint8Array): void {
+    const { endpoints, rings, tables } = this.#core;
+    const endpoint = endpoints.intern(
+      { ip: `10.0.0.${this.#random.below(200)}`, port: 4789 },
+      tables.socketOf(overlay),
+    );
+    rings.tunnel(overlay, endpoint, frame);
   }
 
   #place(overlay: number, mac: string): void {

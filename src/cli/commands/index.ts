@@ -25,6 +25,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   'etcd import': async () => (await import('./etcd/import.js')).etcdImport,
   'etcd export': async () => (await import('./etcd/export.js')).etcdExport,
   lookup: async () => (await import('./lookup.js')).lookup,
+  ping: async () => (await import('./ping.js')).ping,
   trace: async () => (await import('./trace.js')).trace,
   demo: async () => (await import('./demo.js')).demo,
   completion: async () => (await import('./completion.js')).completion,

@@ -1,6 +1,7 @@
 /** `vxlane lookup`: what the datapath does with a frame to a MAC, and who said so. */
-import { type Endpoint, formatEndpoint, isMulticastMac } from '../../address.js';
-import type { LookupView } from '../../control/protocol.js';
+import { type Endpoint, formatEndpoint, ipFamily, isMulticastMac } from '../../address.js';
+import type { LookupView, OwnerView } from '../../control/protocol.js';
+import { PluginFault } from '../../search/host/types.js';
 import type { Overlay } from '../overlay/overlay.js';
 import { plainQuery } from '../plugin/query.js';
 import type { Outcome } from '../upcalls/types.js';
@@ -26,6 +27,23 @@ export async function lookup(overlay: Overlay, mac: string): Promise<LookupView>
   return answered === null
     ? { ...base, ...outcomeView(outcome) }
     : { ...cachedLookupView(overlay, answered), cached: false };
+}
+
+/** Who has an address inside, by the search plugin's word: asked as a proxy would, without a VLAN. */
+export async function ownerOf(overlay: Overlay, ip: string): Promise<OwnerView> {
+  const { upcalls } = overlay.attached();
+  const kind = ipFamily(ip) === 4 ? 'arp' : 'ndp';
+  const { name, facts } = overlay.plugin;
+  const unknown = { overlay: overlay.name, ip, mac: null, source: name };
+  if (!facts.can(kind)) return { ...unknown, reason: `search plugin ${name} knows no addresses` };
+  try {
+    const owner = await upcalls.consult((plugin) => plugin[kind](ip, 0));
+    if (owner === null) return { ...unknown, reason: `search plugin ${name} knows nobody who has it` };
+    return { ...unknown, mac: owner.mac, reason: '' };
+  } catch (thrown) {
+    if (!(thrown instanceof PluginFault)) throw thrown;
+    return { ...unknown, reason: thrown.message };
+  }
 }
 
 /** Nobody is asked where a frame goes that is flooded. */

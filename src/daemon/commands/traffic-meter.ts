@@ -13,6 +13,7 @@ const SAMPLE_EVERY_MS = 5000;
 const LIMITS: readonly DropReason[] = [
   'hold_full',
   'upcall_limited',
+  'oam_limited',
   'upcall_ring_full',
   'inject_ring_full',
   'underlay_busy',

@@ -45,6 +45,10 @@ export class KnownVteps {
     return this.#names.has(ip);
   }
 
+  all(): Iterable<string> {
+    return this.#names.keys();
+  }
+
   get size(): number {
     return this.#names.size;
   }

@@ -3,8 +3,9 @@
  * answers its upcalls, floods and learns.
  */
 import type { Datapath } from '../../datapath/datapath.js';
-import type { OverlayConfig, OverlayIndex, StrangerUpcall, VnicIndex } from '../../datapath/types.js';
+import type { LearnUpcall, OverlayConfig, OverlayIndex, StrangerUpcall, VnicIndex } from '../../datapath/types.js';
 import { messageOf } from '../../errors.js';
+import { vtepMac } from '../../oam/loopback.js';
 import { isOwnEndpoint } from '../../overlay-properties/listen.js';
 import type { OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
 import type { Target } from '../../search/api.js';
@@ -17,6 +18,7 @@ import { type PutStatic, StaticTargets } from '../forwarding/static-targets.js';
 import { Targets } from '../forwarding/targets.js';
 import type { Health } from '../health/health.js';
 import type { DaemonLog } from '../log.js';
+import { VtepLoopback } from '../oam/loopback.js';
 import { isPoint, type PluginFacts } from '../plugin/instance.js';
 import type { PluginSlot } from '../plugin/plugin-slot.js';
 import type { NextPlugin } from '../plugin/site.js';
@@ -69,6 +71,7 @@ export class Attachment {
   readonly flooding: Flooding;
   readonly sources: SourceCheck;
   readonly locals: Locals;
+  readonly loopback: VtepLoopback;
   readonly vnics = new Map<VnicIndex, AttachedVnic>();
   readonly #overlay: OverlayFacts;
   readonly #options: AttachmentOptions;
@@ -133,6 +136,11 @@ export class Attachment {
       onCameHere: (mac) => this.upcalls.cameHere(mac),
       onStir: () => overlay.stir(),
       onHere: (mac, isHere) => (isHere ? this.locals.learned(mac) : this.locals.unlearned(mac)),
+    });
+    this.loopback = new VtepLoopback({
+      ...{ datapath, overlay: this.index, listen, now },
+      answers: () => overlay.configuration.settings.answersLoopback,
+      stir: () => overlay.stir(),
     });
     this.#listenAddress = new ListenAddress(health);
     this.#listenAddress.opened(overlay.isListenLocal);
@@ -210,6 +218,11 @@ export class Attachment {
     const { known, strangers } = this.sources;
     if (this.sources.modeOf(settings, flood) === 'off') strangers.clear();
     else this.flooding.learner.forgetAt((ip) => !known.has(ip));
+  }
+
+  /** Of a VTEP's own MAC, which OAM comes from, there is nothing to learn. */
+  heard({ mac, ip }: LearnUpcall, nowMs: number): void {
+    if (ip === null || mac !== vtepMac(ip)) this.flooding.learner.heard(mac, ip, nowMs);
   }
 
   /** Somebody was refused whose MAC may have come there from elsewhere. */
@@ -306,13 +319,15 @@ export class Attachment {
 
   /** Time alone changes nothing, where the overlay is ONLINE. */
   get isAtRest(): boolean {
-    return this.targets.isAtRest && this.flooding.learner.isAtRest && this.sources.strangers.isAtRest;
+    const { targets, flooding, sources, loopback } = this;
+    return targets.isAtRest && flooding.learner.isAtRest && sources.strangers.isAtRest && loopback.isAtRest;
   }
 
   tick(nowMs: number): void {
     this.targets.tick(nowMs);
     this.flooding.tick(nowMs);
     this.sources.tick(nowMs);
+    this.loopback.tick(nowMs);
   }
 
   /** Looks at what nobody tells of, and tries again what was refused. `local`: this host's addresses. */
@@ -330,6 +345,7 @@ export class Attachment {
   async close(): Promise<void> {
     const { name, configuration } = this.#overlay;
     this.upcalls.close();
+    this.loopback.close();
     await this.#options.datapath.removeOverlay(this.index);
     await this.flooding.close();
     await this.#options.sockets.release(name, configuration.settings.socket);

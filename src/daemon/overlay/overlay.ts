@@ -110,7 +110,7 @@ export class Overlay implements VnicOverlay {
   }
 
   /** Underlay addresses that MACs are decided to be behind: each says so once, and once when it no longer is. */
-  get remotes(): Pick<OverlayMtu, 'uses' | 'leaves' | 'count' | 'addresses'> {
+  get remotes(): Pick<OverlayMtu, 'uses' | 'leaves' | 'has' | 'count' | 'addresses'> {
     return this.#mtu;
   }
 

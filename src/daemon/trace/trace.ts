@@ -150,6 +150,9 @@ class Tracing {
     if (stopped !== -1) return ended(reason!);
     this.#steps.push({ step: 'destination', says: this.#destination(frame) });
     for (const one of left) this.#steps.push({ step: 'leaves', says: this.#leaves(one) });
+    if (upcalls.some(({ kind }) => kind === 'loopback')) {
+      return { end: 'is for this VTEP itself: Ethernet OAM, which it answers or counts', reason: null };
+    }
     const proxied = upcalls.find((record): record is ProxyUpcall => 'frame' in record);
     if (proxied !== undefined) return this.#proxy(proxied);
     const miss = upcalls.find((record): record is MissUpcall => record.kind === 'miss');

@@ -75,6 +75,10 @@ export class OverlayMtu {
   }
 
   /** An address that the overlay sends to, once more for each that names it. */
+  has(ip: string): boolean {
+    return this.#names.has(ip);
+  }
+
   readonly uses = (ip: string): void => {
     const names = this.#names.get(ip) ?? 0;
     this.#names.set(ip, names + 1);

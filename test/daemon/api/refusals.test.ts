@@ -140,6 +140,17 @@ const PROVOKED: Provoked = {
     overlay_not_up: ({ client }) => client.lookup('down0', MAC),
     not_loaded: ({ client }) => client.lookup('unloaded0', MAC),
   },
+  owner: {
+    no_such_overlay: ({ client }) => client.owner('nix', '10.0.0.1'),
+    overlay_not_up: ({ client }) => client.owner('down0', '10.0.0.1'),
+    not_loaded: ({ client }) => client.owner('unloaded0', '10.0.0.1'),
+  },
+  ping: {
+    bad_ping: ({ client }) => client.ping('overlay0', { to: 'nix' }),
+    no_such_overlay: ({ client }) => client.ping('nix', {}),
+    overlay_not_up: ({ client }) => client.ping('down0', {}),
+    not_loaded: ({ client }) => client.ping('unloaded0', {}),
+  },
   trace: {
     bad_trace: ({ client }) => client.trace('overlay0', { from: 'nix', arp: '10.0.0.1' }),
     no_such_overlay: ({ client }) => client.trace('nix', { from: '10.0.0.1', frame: '00' }),
@@ -229,7 +240,7 @@ describe('refusals of the control API', { skip: needsRoot() }, () => {
     const documented = document.paths[path.replaceAll(/:(\w+)/g, '{$1}')][method.toLowerCase()].responses;
 
     it(`${name}: a parameter that it does not have is refused`, async () => {
-      const at = `${path.replace(':name', 'nix').replace(':mac', MAC)}?nonsense=1`;
+      const at = `${path.replace(':name', 'nix').replace(':mac', MAC).replace(':ip', '10.0.0.1')}?nonsense=1`;
       await assert.rejects(sendRequest({ socket: rig.socket, method, path: at, timeoutMs: 5000 }), {
         code: 'bad_request',
         message: 'bad request: unrecognized key: "nonsense"',

@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { after, before, describe, it } from 'node:test';
 import { ROUTES } from '../../../src/control/routes.js';
+import { loopbackReply, readLoopback } from '../../../src/oam/loopback.js';
 import { BROADCAST, datagram, frame } from '../../support/frames.js';
 import { uniqueName } from '../../support/netns.js';
 import { needsRoot } from '../../support/root.js';
 import { until } from '../../support/until.js';
-import { ApiRig, document, FAR_MAC, MAC } from './rig.js';
+import { ApiRig, document, FAR_IP, FAR_MAC, MAC } from './rig.js';
 
 /** A MAC that is heard from several VTEPs. */
 const MOVER = '02:00:00:00:00:77';
@@ -45,6 +46,15 @@ describe('the control API', { skip: needsRoot() }, () => {
     assert.equal((await client.lookup('overlay0', '02:00:00:00:00:99')).verdict, 'drop');
     const traced = await client.trace('overlay0', { from: vnic.name, to: '02:00:00:00:00:01' });
     assert.deepEqual([traced.reason, traced.from], ['drop_entry', `vnic ${vnic.name}`]);
+    assert.equal((await client.owner('overlay0', '10.99.99.99')).mac, null);
+    assert.equal((await client.owner('overlay0', FAR_IP)).mac, FAR_MAC);
+    const { vteps } = await client.ping('overlay0', { to: FAR_IP, timeoutMs: 10 });
+    assert.deepEqual([vteps[0]?.endpoint, vteps[0]?.rttMs], ['127.0.0.9:4789', null]);
+    const echo = await answering('127.0.0.7', 1200);
+    const to = `127.0.0.7:${echo.address().port}`;
+    const [answer] = (await client.ping('overlay0', { to, discover: true, echo: true })).vteps;
+    echo.close();
+    assert.deepEqual([answer?.largest, answer?.pathMtu], [1200, 1250]);
     netns.exec('ip', 'addr', 'add', '10.55.55.2/24', 'dev', vnic.name);
     netns.exec('ip', 'neigh', 'add', '10.55.55.3', 'lladdr', FAR_MAC, 'dev', vnic.name);
     assert.throws(() => netns.exec('ping', '-c', '2', '-i', '0.01', '-W', '0.1', '10.55.55.3'), 'nobody answers');
@@ -161,6 +171,18 @@ describe('the control API', { skip: needsRoot() }, () => {
 async function senderAt(ip: string) {
   const socket = createSocket('udp4');
   await new Promise<void>((resolve) => socket.bind(0, ip, resolve));
+  return socket;
+}
+
+/** A VTEP that answers by loopback what is no longer than `most` behind its Ethernet header. */
+async function answering(ip: string, most: number) {
+  const socket = await senderAt(ip);
+  socket.on('message', (message, { address }) => {
+    const inner = message.subarray(8);
+    const { sender } = readLoopback(inner)!;
+    const reply = Buffer.concat([message.subarray(0, 8), loopbackReply(inner)]);
+    if (inner.length <= 14 + most) socket.send(reply, sender!.port, address);
+  });
   return socket;
 }
 

@@ -25,6 +25,8 @@ ajv.addSchema(document, 'openapi');
 export const MAC = 'de:ad:be:ef:00:01';
 /** The one MAC that the file of the `files` plugin knows. */
 export const FAR_MAC = 'de:ad:be:ef:00:09';
+/** Inside; FAR_MAC has it. */
+export const FAR_IP = '10.55.55.77';
 export const DECLARED_MAC = 'de:ad:be:ef:00:02';
 
 /** What the document says of a successful reply; null: it has no body. */
@@ -68,7 +70,7 @@ export class ApiRig {
   async start(): Promise<void> {
     mkdirSync(join(this.directory.path, 'overlays'));
     writeFileSync(this.directory.file('overlays', 'unloaded0'), '{ "version": 999 }');
-    writeFileSync(this.hosts, JSON.stringify({ [FAR_MAC]: { ip: '127.0.0.9' } }));
+    writeFileSync(this.hosts, JSON.stringify({ [FAR_MAC]: { ip: '127.0.0.9', arp: FAR_IP } }));
     const config = join(this.directory.path, 'vxlane.yaml');
     const declared = (vni: number, ip: string) => {
       const listen = { 'vxlan/listen_ip': ip, 'vxlan/listen_port': this.port };

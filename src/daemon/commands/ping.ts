@@ -1,0 +1,110 @@
+/** `vxlane ping`: one question to each VTEP that is meant, and what is asked for beside it. */
+import { type Endpoint, formatEndpoint, ipFamily } from '../../address.js';
+import { PING_SIZE_MIN, type PingRequest, type PingView, type VtepPing } from '../../control/protocol.js';
+import { badPing } from '../../errors.js';
+import { largestSize } from '../oam/largest-size.js';
+import type { Probe } from '../oam/loopback.js';
+import { underlayEcho } from '../oam/underlay-echo.js';
+import type { Overlay } from '../overlay/overlay.js';
+import { overlayOf, type Registry } from './registry.js';
+import { type FoundVtep, vtepsMeant, vtepsOf } from './vteps-of.js';
+
+/** VTEPs of one request; the others are left out. */
+const VTEPS_MAX = 512;
+/** Of those, so many are asked at a time. */
+const AT_ONCE = 64;
+/** Bytes of an IP packet beside what is behind the inner Ethernet header: IP, UDP, VXLAN, Ethernet. */
+const OVERHEAD = { 4: 20 + 8 + 8 + 14, 6: 40 + 8 + 8 + 14 } as const;
+/** A size that does not come back is asked for again before that is believed. */
+const TRIES = 2;
+
+export async function ping(registry: Registry, name: string, request: PingRequest): Promise<PingView> {
+  const overlay = overlayOf(registry, name);
+  overlay.attached();
+  const { size } = request;
+  if (size > overlay.mtu) throw badPing(`${size} bytes: ${name} has an MTU of ${overlay.mtu}`);
+  const all = await found(registry, overlay, request.to);
+  const vteps = all.slice(0, VTEPS_MAX);
+  const answers: VtepPing[] = [];
+  for (let first = 0; first < vteps.length; first += AT_ONCE) {
+    const some = vteps.slice(first, first + AT_ONCE);
+    answers.push(...(await Promise.all(some.map((vtep) => new Asking(overlay, vtep, request).run()))));
+  }
+  const { vni } = overlay.identity;
+  return { overlay: name, vni, mtu: overlay.mtu, left: all.length - vteps.length, vteps: answers };
+}
+
+async function found(registry: Registry, overlay: Overlay, to: string | undefined): Promise<FoundVtep[]> {
+  if (to !== undefined) return vtepsMeant(registry, overlay, to);
+  return vtepsOf(registry, overlay).map((endpoint) => ({ endpoint, found: '' }));
+}
+
+class Asking {
+  readonly #overlay: Overlay;
+  readonly #vtep: FoundVtep;
+  readonly #request: PingRequest;
+  #pathMtu: number | null = null;
+
+  constructor(overlay: Overlay, vtep: FoundVtep, request: PingRequest) {
+    this.#overlay = overlay;
+    this.#vtep = vtep;
+    this.#request = request;
+  }
+
+  async run(): Promise<VtepPing> {
+    const { endpoint, found } = this.#vtep;
+    const { size, timeoutMs, discover, echo } = this.#request;
+    const { listen } = this.#overlay.configuration.settings.socket;
+    const asked = echo ? underlayEcho(endpoint.ip, listen, timeoutMs) : null;
+    const { rttMs } = await this.#probe(size);
+    const largest = discover ? await this.#largest(rttMs === null ? PING_SIZE_MIN : size) : null;
+    return {
+      endpoint: formatEndpoint(endpoint),
+      found,
+      rttMs,
+      largest,
+      pathMtu: this.#pathMtuNamed(endpoint, largest),
+      echo: (await asked) ?? null,
+    };
+  }
+
+  async #probe(size: number): Promise<Probe> {
+    const probe = await this.#overlay.attached().loopback.probe(this.#vtep.endpoint, size, this.#request.timeoutMs);
+    this.#pathMtu = probe.pathMtu ?? this.#pathMtu;
+    return probe;
+  }
+
+  /** null: nothing comes back, whatever its size. */
+  async #largest(least: number): Promise<number | null> {
+    if (!(await this.#comesBack(least))) return null;
+    return largestSize(
+      least,
+      this.#overlay.mtu,
+      (size) => this.#comesBack(size),
+      () => this.#mostByPath(),
+    );
+  }
+
+  /** What a path that is known lets through at most, where nothing may be fragmented. */
+  #mostByPath(): number | null {
+    const { fragmentable } = this.#overlay.configuration.settings.socket;
+    if (this.#pathMtu === null || fragmentable) return null;
+    return this.#pathMtu - OVERHEAD[ipFamily(this.#vtep.endpoint.ip)];
+  }
+
+  async #comesBack(size: number): Promise<boolean> {
+    for (let tries = 0; tries < TRIES; tries++) {
+      if (size > (this.#mostByPath() ?? size)) return false; // it would not leave
+      if ((await this.#probe(size)).rttMs !== null) return true;
+    }
+    return false;
+  }
+
+  /** Of a path that takes less than the overlay's MTU: what routers said of it, or what came back. */
+  #pathMtuNamed(endpoint: Endpoint, largest: number | null): number | null {
+    const overhead = OVERHEAD[ipFamily(endpoint.ip)];
+    const { mtu } = this.#overlay;
+    if (this.#pathMtu !== null && this.#pathMtu < mtu + overhead) return this.#pathMtu;
+    return largest !== null && largest < mtu ? largest + overhead : null;
+  }
+}

@@ -1,0 +1,26 @@
+/** What a controller without a datapath and a search plugin answers to those who ask one. */
+import type { OwnerView, PingView, TraceRequest, TraceView } from '../../src/control/protocol.js';
+import { noSuchOverlay } from '../../src/errors.js';
+
+export abstract class MemoryQuestions {
+  abstract readonly overlaysByName: ReadonlyMap<string, unknown>;
+
+  #check(overlay: string): void {
+    if (!this.overlaysByName.has(overlay)) throw noSuchOverlay(overlay);
+  }
+
+  owner(overlay: string, ip: string): OwnerView {
+    this.#check(overlay);
+    return { overlay, ip, mac: null, source: 'files', reason: 'nobody' };
+  }
+
+  ping(overlay: string): PingView {
+    this.#check(overlay);
+    return { overlay, vni: 1, mtu: 1450, left: 0, vteps: [] };
+  }
+
+  trace(overlay: string, { from, frame = '' }: TraceRequest): TraceView {
+    this.#check(overlay);
+    return { overlay, from, frame, steps: [{ step: 'frame', says: 'seen' }], end: 'goes nowhere', reason: null };
+  }
+}

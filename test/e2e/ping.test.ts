@@ -1,0 +1,195 @@
+/**
+ * `vxlane ping` between real daemons: through both borders, over IPv4 and IPv6, on a path with a smaller link; and to a
+ * kernel's vxlan device, which does not answer.
+ */
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildRouted, type Family, NETS, PATH } from './routed-lab.js';
+import { createOverlay } from './source-lab.js';
+import { drops, eventually, type Host, type LabTest, labTest, mac, pingAll } from './support.js';
+import '../support/each-engine.js';
+
+interface Pinged {
+  readonly mtu: number;
+  readonly vteps: readonly {
+    readonly endpoint: string;
+    readonly found: string;
+    readonly sent: number;
+    readonly answered: number;
+    readonly rttMs: { min: number; avg: number; max: number } | null;
+    readonly largest: number | null;
+    readonly pathMtu: number | null;
+    readonly echo: { rttMs: number | null; reason: string } | null;
+  }[];
+}
+
+/** Exit status and what was printed. A busy machine is given time to answer. */
+async function ping(host: Host, ...args: string[]): Promise<[code: number | null, stdout: string, stderr: string]> {
+  const patience = args.includes('-W') ? [] : ['-W', '5'];
+  const { code, stdout, stderr } = await host.tryVxlane('ping', 'ov0', '-i', '0', ...patience, ...args);
+  return [code, stdout, stderr];
+}
+
+async function pingJson(host: Host, ...args: string[]): Promise<[code: number | null, view: Pinged]> {
+  const [code, stdout, stderr] = await ping(host, '--json', ...args);
+  assert.equal(stderr, '');
+  return [code, JSON.parse(stdout) as Pinged];
+}
+
+const OVERHEAD = { 4: 50, 6: 70 } as const;
+
+async function routed({ lab, step }: LabTest, family: Family, underlay: string): Promise<void> {
+  const hosts = await buildRouted(lab, family);
+  const [one, two] = hosts;
+  const { one: a, two: b } = NETS[family];
+  for (const [host, own, peer] of [
+    [one, a, b],
+    [two, b, a],
+  ] as const) {
+    await host.startDaemon('--underlay', underlay);
+    await createOverlay(host, own, 'direct', [`direct/dest_ip=${peer}`]);
+  }
+  const endpoint = family === 4 ? `${b}:4789` : `[${b}]:4789`;
+
+  await step('answers, fast, and the underlay does', async () => {
+    const [code, { vteps }] = await pingJson(one, b, '-c', '3', '--sweep', 'off', '-s', '200');
+    const [vtep] = vteps;
+    assert.deepEqual([code, vtep?.endpoint, vtep?.sent, vtep?.answered], [0, endpoint, 3, 3]);
+    assert.ok(vtep?.rttMs !== null && vtep!.rttMs.min > 0 && vtep!.rttMs.min <= vtep!.rttMs.max);
+    assert.ok((vtep!.echo?.rttMs ?? -1) >= 0, vtep!.echo?.reason);
+  });
+
+  await step('names the MTU of a path that is smaller', async () => {
+    const [code, view] = await pingJson(one, b, '-c', '1', '-W', '3');
+    assert.deepEqual([code, view.mtu], [0, 1500 - OVERHEAD[family]]);
+    assert.deepEqual([view.vteps[0]?.largest, view.vteps[0]?.pathMtu], [PATH - OVERHEAD[family], PATH]);
+    const [, text] = await ping(one, b, '-c', '1', '-W', '3');
+    const size = PATH - OVERHEAD[family];
+    assert.match(text, /^64 bytes from .*: seq=1 time=[0-9.]+ ms$/m);
+    assert.ok(text.includes(`largest size that comes back: ${size} bytes of the overlay's MTU of ${view.mtu}`), text);
+    assert.ok(text.includes(`: path MTU ${PATH} to ${b}\n`), text);
+  });
+}
+
+labTest('ping over IPv4, on a path with a smaller link', (context) => routed(context, 4, 'auto'));
+labTest('ping over IPv6 by sockets alone, on a path with a smaller link', (context) => routed(context, 6, 'socket'));
+
+const [OWN, PEER, KERNEL] = ['10.88.88.1', '10.88.88.2', '10.88.88.3'];
+
+labTest('ping: who is meant, who does not answer, and limits', async ({ lab, step }) => {
+  const ours = await lab.addHost('ours', { addresses: [`${OWN}/24`] });
+  const peer = await lab.addHost('peer', { addresses: [`${PEER}/24`] });
+  const kernel = await lab.addHost('kernel', { addresses: [`${KERNEL}/24`] });
+  const device = ['id', '42', 'local', KERNEL, 'remote', OWN, 'dstport', '4789'];
+  await kernel.exec('ip', 'link', 'add', 'vx0', 'address', mac(3), 'type', 'vxlan', ...device);
+  await kernel.exec('ip', 'link', 'set', 'vx0', 'up');
+  const table = {
+    [mac(1)]: { ip: OWN, arp: '10.9.0.1' },
+    [mac(2)]: { ip: PEER, arp: '10.9.0.2', ndp: 'fd09::2' },
+    [mac(3)]: { ip: KERNEL, arp: '10.9.0.3' },
+  };
+  const file = join(lab.dir, 'hosts.json');
+  writeFileSync(file, JSON.stringify(table));
+  for (const [host, listen, last] of [
+    [ours, OWN, 1],
+    [peer, PEER, 2],
+  ] as const) {
+    await host.startDaemon();
+    await createOverlay(host, listen, 'files', [`files/config=${file}`]);
+    await host.vxlane('create-vnic', '-m', mac(last), '-l', 'ov0', `v${last}`, '-a', `10.9.0.${last}/24`);
+  }
+  const quick = ['-c', '1', '--sweep', 'off'];
+  const silent = ['-c', '1', '--sweep', 'off', '-W', '0.3'];
+
+  await step('a VTEP by its address, its port, a MAC behind it and addresses inside', async () => {
+    for (const to of [PEER, `${PEER}:4789`, mac(2), '10.9.0.2', 'fd09::2']) {
+      const [code, view] = await pingJson(ours, to, ...quick);
+      assert.deepEqual([code, view.vteps[0]?.endpoint, view.vteps[0]?.answered], [0, `${PEER}:4789`, 1], to);
+    }
+    const [, view] = await pingJson(ours, '10.9.0.2', ...quick);
+    assert.equal(view.vteps[0]?.found, `10.9.0.2 is at ${mac(2)}; ${mac(2)} is at ${PEER}:4789 (files says so)`);
+    const [, whole] = await pingJson(ours, PEER, '-c', '1');
+    assert.deepEqual([whole.vteps[0]?.largest, whole.vteps[0]?.pathMtu], [whole.mtu, null]);
+  });
+
+  await step('what is no VTEP is refused in one line', async () => {
+    const refused: [to: string, text: RegExp][] = [
+      ['nix', /bad ping: nix: expected IP:PORT or IP of a VTEP, a MAC, or an IP address inside/],
+      ['10.9.0.77', /10\.9\.0\.77 is no VTEP of ov0, and no address inside: search plugin files knows nobody/],
+      [mac(9), /are dropped \(no_such_mac\): no VTEP is behind it/],
+      [mac(1), /are delivered here \(vnic v1\): no VTEP is behind it/],
+      [`${OWN}:4789`, /is this VTEP itself/],
+      ['[fd00::1]:4789', /ov0 has an underlay of IPv4/],
+    ];
+    for (const [to, text] of refused) {
+      const [code, , stderr] = await ping(ours, to, ...quick);
+      assert.match(stderr, text);
+      assert.deepEqual([code, stderr.trim().split('\n').length], [1, 1], stderr);
+    }
+    const [code, , stderr] = await ping(ours, PEER, ...quick, '-s', '1451');
+    assert.match(stderr, /bad ping: 1451 bytes: ov0 has an MTU of 1450/);
+    assert.equal(code, 1);
+  });
+
+  await step('lookup of an address says who has it, and where frames to that one go', async () => {
+    for (const ip of ['10.9.0.2', 'fd09::2']) {
+      const { stdout, code } = await ours.tryVxlane('lookup', 'ov0', ip);
+      assert.equal(code, 0);
+      const [owner, frames] = stdout.split('\n');
+      assert.equal(owner, `${ip} on ov0 is at ${mac(2)}: search plugin files says so`);
+      assert.match(
+        frames!,
+        new RegExp(`^frames to ${mac(2)} on ov0 go to ${PEER}:4789: search plugin files says so, `),
+      );
+    }
+    const { stdout, code } = await ours.tryVxlane('lookup', '--json', 'ov0', '10.9.0.77');
+    assert.deepEqual([code, JSON.parse(stdout).mac, JSON.parse(stdout).frames], [3, null, null]);
+  });
+
+  await step("a kernel's device does not answer, and its host does", async () => {
+    const [code, text] = await ping(ours, KERNEL, ...silent);
+    assert.equal(code, 1);
+    assert.match(text, /^no answer from 10\.88\.88\.3:4789: seq=1$/m);
+    assert.match(text, /^10\.88\.88\.3:4789 does not answer on VNI 42: only vxlane does, .* the kernel's vxlan and /m);
+    assert.match(text, /^underlay echo: 10\.88\.88\.3 answers in [0-9.]+ ms$/m);
+  });
+
+  await step('the matrix has a row for each, and says who does not answer', async () => {
+    const [code, text] = await ping(ours, '--all', ...silent);
+    const lines = text.trimEnd().split('\n');
+    assert.equal(code, 1);
+    assert.match(lines[0]!, /^ENDPOINT +LBR +MIN\/AVG\/MAX MS +LOSS +LARGEST +PATH MTU +UNDERLAY ECHO$/);
+    assert.match(lines[1]!, /^10\.88\.88\.2:4789 +1\/1 +[0-9.]+\/[0-9.]+\/[0-9.]+ +0 % +-- +-- +[0-9.]+ ms$/);
+    assert.match(lines[2]!, /^10\.88\.88\.3:4789 +0\/1 +-- +100 % +-- +-- +[0-9.]+ ms$/);
+    assert.equal(lines.length, 3, text);
+  });
+
+  await step('oam-loopback=off is silent, and counted; guests go on', async () => {
+    await peer.vxlane('modify-overlay', '-p', 'oam-loopback=off', 'ov0');
+    const before = await drops(peer, 'oam_refused');
+    const [code] = await pingJson(ours, PEER, ...silent);
+    assert.deepEqual([code, (await drops(peer, 'oam_refused')) - before], [1, 1]);
+    await pingAll(ours, '10.9.0.2');
+    const [back] = await pingJson(peer, OWN, ...quick);
+    assert.equal(back, 0, 'who does not answer may ask');
+    await peer.vxlane('modify-overlay', '-p', 'oam-loopback=answer', 'ov0');
+    assert.equal((await pingJson(ours, PEER, ...quick))[0], 0);
+  });
+
+  await step('a trace knows such a frame', async () => {
+    const frame = `02760a585801${'02760a585802'}8902${'00'.repeat(46)}`;
+    const { stdout } = await ours.tryVxlane('trace', 'ov0', '--from', PEER, '--frame', frame);
+    assert.match(stdout, /^end +is for this VTEP itself: Ethernet OAM/m);
+  });
+
+  await step('a host that is gone answers neither', async () => {
+    await peer.exec('ip', 'link', 'set', 'eth0', 'down');
+    const down = await eventually('neither answers', async () => {
+      const [code, view] = await pingJson(ours, PEER, ...silent);
+      return code === 1 && view.vteps[0]!;
+    });
+    assert.deepEqual([down.rttMs, down.largest, down.echo?.rttMs], [null, null, null]);
+    assert.notEqual(down.echo?.reason, '');
+  });
+});
