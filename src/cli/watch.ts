@@ -1,6 +1,6 @@
 /** Doing something again and again until Ctrl-C. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { intervalBad } from '../errors.js';
+import { intervalBad, VxlaneError } from '../errors.js';
 
 /** An interval as it is typed. */
 export const SECONDS = /^\d+(\.\d+)?$/;
@@ -41,4 +41,9 @@ export function intervalMs(seconds: string): number {
   const number = SECONDS.test(seconds) ? Number(seconds) : Number.NaN;
   if (!(number >= 0.1 && number <= 86_400)) throw intervalBad(seconds);
   return number * 1000;
+}
+
+/** A daemon that starts does not answer yet; one that ends breaks off in the middle of an answer. */
+export function mayPass(thrown: unknown): boolean {
+  return thrown instanceof VxlaneError && (thrown.exitCode === 4 || thrown.code === 'daemon_failed');
 }

@@ -1,12 +1,12 @@
 /** `vxlane top` at a terminal and in a pipe, beside a daemon that carries traffic. */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { StatsView } from '../../src/control/protocol.js';
 import type { Running } from '../../src/demo/processes.js';
 import { until } from '../support/until.js';
+import { Gate } from './gate.js';
 import { PseudoTerminal } from './pseudo-terminal.js';
 import { createOverlay } from './source-lab.js';
 import { type Host, type Lab, labTest, mac, pingAll } from './support.js';
@@ -168,6 +168,21 @@ labTest('top', async ({ lab, step }) => {
   await step('the terminal is as it was after SIGTERM', () => endedBy(openTop(), 'SIGTERM'));
   await step('the terminal is as it was after an exception', afterException);
 
+  await step('a daemon that takes the place of another is shown from then on', async () => {
+    const top = openTop('--interval', '0.1');
+    try {
+      await top.shows(new RegExp(`pid ${ours.daemonPid}$`));
+      await ours.replaceDaemon();
+      await top.shows(new RegExp(`pid ${ours.daemonPid}$`));
+      await top.shows(/^ov0 /);
+      top.type('q');
+      await until(() => top.status !== null);
+      assert.equal(top.status, 0);
+    } finally {
+      top.close();
+    }
+  });
+
   await step('the terminal is as it was when the daemon is gone, and says why', async () => {
     const top = openTop('--interval', '0.2');
     try {
@@ -252,45 +267,5 @@ async function suspended(host: Host): Promise<void> {
     await shell.shows(/^ended/);
   } finally {
     shell.close();
-  }
-}
-
-/** A control socket in front of a daemon's: the first connection passes, all others wait. */
-class Gate {
-  readonly socket: string;
-  waiting = 0;
-  #pass = () => {};
-  readonly #passed = new Promise<void>((resolve) => {
-    this.#pass = resolve;
-  });
-  #connections = 0;
-  readonly #server;
-
-  static async open(path: string, behind: string): Promise<Gate> {
-    const gate = new Gate(path, behind);
-    await new Promise<void>((resolve) => gate.#server.listen(path, resolve));
-    return gate;
-  }
-
-  private constructor(path: string, behind: string) {
-    this.socket = path;
-    this.#server = createServer(async (client) => {
-      client.on('error', () => {});
-      if (++this.#connections > 1) {
-        this.waiting += 1;
-        await this.#passed;
-      }
-      const daemon = connect(behind).on('error', () => client.destroy());
-      client.pipe(daemon).pipe(client);
-    });
-  }
-
-  pass(): void {
-    this.#pass();
-  }
-
-  close(): void {
-    this.#pass();
-    this.#server.close();
   }
 }

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { OverlayStatus, StatusView } from '../../control/protocol.js';
-import { argumentMissing, argumentUnexpected, noSuchOverlay, noSuchVnic, VxlaneError } from '../../errors.js';
+import { argumentMissing, argumentUnexpected, noSuchOverlay, noSuchVnic } from '../../errors.js';
 import { BAD_ANSWER, type Context, defineCommand } from '../command.js';
+import { mayPass } from '../watch.js';
 
 const POLL_EVERY_MS = 200;
 
@@ -52,11 +53,6 @@ async function waitFor(timeoutMs: number, look: () => Promise<string[]>): Promis
     }
     await sleep(Math.min(POLL_EVERY_MS, Math.max(0, deadline - performance.now())));
   }
-}
-
-/** A daemon that starts does not answer yet; one that ends breaks off in the middle of an answer. */
-function mayPass(thrown: unknown): boolean {
-  return thrown instanceof VxlaneError && (thrown.exitCode === 4 || thrown.code === 'daemon_failed');
 }
 
 async function lacking(condition: Condition, names: readonly string[], { client }: Context): Promise<string[]> {

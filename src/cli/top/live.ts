@@ -2,11 +2,15 @@
 import { type Client, createClient } from '../../control/client.js';
 import type { StatsView } from '../../control/protocol.js';
 import type { Context } from '../command.js';
-import { pause } from '../watch.js';
+import { mayPass, pause } from '../watch.js';
 import { type Sample, TopModel } from './model.js';
 import { roomFor, type Surroundings, screenOf } from './screen.js';
 import { chosenRows, press, type TopState } from './state.js';
 import { BorrowedTerminal } from './terminal.js';
+
+/** A daemon may be away for so long. */
+const PATIENCE_MS = 3000;
+const RETRY_EVERY_MS = 100;
 
 /** Throws what the daemon's absence or silence throws; the terminal is then as it was. */
 export async function runLive(context: Context, start: TopState, intervalMs: number): Promise<void> {
@@ -40,7 +44,7 @@ export async function runLive(context: Context, start: TopState, intervalMs: num
       draw();
       await pause(intervalMs, signal);
       if (signal.aborted) return;
-      seen = await look(client);
+      seen = await lookAgain(client, signal);
     }
   } catch (thrown) {
     if (!signal.aborted) throw thrown;
@@ -60,6 +64,19 @@ async function look(client: Client): Promise<Seen> {
   const stats = client.stats({ overlay: [] }).then((read) => ({ stats: read, atMs: performance.now() }));
   const [counted, { daemon, overlays, problems }] = await Promise.all([stats, client.status()]);
   return { ...counted, about: { daemon, overlays: overlays.length, problems: problems.length } };
+}
+
+/** A daemon that is restarted, or replaced by another, is back in a moment. */
+async function lookAgain(client: Client, signal: AbortSignal): Promise<Seen> {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await look(client);
+    } catch (thrown) {
+      if (signal.aborted || !mayPass(thrown) || performance.now() >= deadline) throw thrown;
+    }
+    await pause(RETRY_EVERY_MS, signal);
+  }
 }
 
 /** As setlocale(3) finds what characters are. */
