@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { after, before, describe, it } from 'node:test';
+import { after, afterEach, before, describe, it } from 'node:test';
 import { CONNECTIONS_MAX } from '../../src/control/connections.js';
 import type { OverlayView } from '../../src/control/protocol.js';
 import { needsRoot } from '../support/root.js';
@@ -42,12 +42,26 @@ async function withDescriptors(more: number, action: () => Promise<void>): Promi
   }
 }
 
+function openSockets(): number {
+  const kinds = readdirSync('/proc/self/fd').map((each) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${each}`);
+    } catch {
+      return ''; // the one by which the folder was read
+    }
+  });
+  return kinds.filter((kind) => kind.startsWith('socket:')).length;
+}
+
 describe('connections to the control socket', () => {
   let harness: Harness;
   let clients: Client[] = [];
+  let socketsBefore: number;
   before(async () => {
     harness = await startHarness();
+    socketsBefore = openSockets();
   });
+  afterEach(leave);
   after(() => harness.close());
 
   async function client(): Promise<Client> {
@@ -65,10 +79,11 @@ describe('connections to the control socket', () => {
     return each;
   }
 
+  /** Also the daemon's ends are closed: what has yet to be would be descriptors that the next test has besides. */
   async function leave(): Promise<void> {
     for (const { socket } of clients) socket.destroy();
-    await until(() => clients.every(({ isClosed }) => isClosed));
     clients = [];
+    await until(() => openSockets() <= socketsBefore);
   }
 
   const answers = async () => (await harness.client.daemon()).pid === process.pid;
@@ -80,7 +95,6 @@ describe('connections to the control socket', () => {
     assert(clients[0]?.isClosed);
     // Those that come while all the others are new are refused; on a slow machine there may be none.
     for (const { said } of clients) assert.match(said, /^$|^HTTP\/1.1 503 .*"code":"too_many_connections"/s);
-    await leave();
   });
 
   it('idle ones give way where descriptors run short', { skip: needsRoot() }, async () => {
@@ -89,7 +103,6 @@ describe('connections to the control socket', () => {
       assert(await answers());
       await until(() => clients.some(({ isClosed }) => isClosed));
     });
-    await leave();
   });
 
   it('a single client is served however few descriptors are left', { skip: needsRoot() }, () =>
@@ -123,7 +136,6 @@ describe('connections to the control socket', () => {
     finish();
     await until(() => clients.every((each) => each === other || each.said.startsWith('HTTP/1.1 200')));
     assert(await answers());
-    await leave();
   });
 
   it('those that do not read their replies give way', async () => {
@@ -140,7 +152,6 @@ describe('connections to the control socket', () => {
     }
     await until(() => asked === CONNECTIONS_MAX);
     assert(await answers());
-    await leave();
   });
 
   it('a request that does not arrive whole within ten seconds is told so', async () => {
