@@ -14,30 +14,29 @@
 // Nothing that came from the underlay goes back to it.
 
 import {
-  Drop, FRAME_MAX, FdbKind, OC_DECAP_BYTES, OC_DECAP_FRAMES, OVL_ANY_MAC_VNIC, OVL_FIRST_VNIC, OVL_FLAGS,
-  OVL_FLAG_ACCEPT_PARTIAL, OVL_FLAG_LEARN, OVL_FLAG_LIVE, OVL_FLAG_LOOKUP, OVL_FLAG_RETURNS, OVL_FLAG_STRICT_HEADER,
-  OVL_FRAME_MAX, OVL_SOCKET, OVL_VLAN, VNIC_NEXT, VXLAN_HLEN, VlanPolicy,
+  Drop, FdbKind, OC_DECAP_FRAMES, OVL_ANY_MAC_VNIC, OVL_FIRST_VNIC, OVL_FLAGS, OVL_FLAG_LEARN, OVL_FLAG_LIVE,
+  OVL_FLAG_LOOKUP, OVL_FLAG_RETURNS, OVL_FLAG_STRICT_HEADER, OVL_FRAME_MAX, OVL_SOCKET, OVL_VLAN, VNIC_NEXT,
+  VXLAN_HLEN, VlanPolicy,
 } from '../layout';
 import { SuperFrame } from '../offload/gro';
-import { describeSuperFrame } from '../offload/partial';
 import { EMPTY, fdbFind, fdbIndex, fdbKey, fdbKind, fdbTouch } from '../table/fdb';
 import { overlayAt, vnicAt } from '../table/records';
 import { overlayOfVni } from '../table/vnis';
 import { ETH_HLEN, ethCheck, ethDst, ethIsOamOfVtep, ethSrc, isMulticast } from '../wire/ethernet';
 import { vnetIsClear, vnetShift } from '../wire/virtio';
-import { VLAN_HLEN } from '../wire/vlan';
 import { vxlanHasVni, vxlanHeader, vxlanReservedBits, vxlanVni } from '../wire/vxlan';
 import { arrival, refusedArrival } from './arrival';
 import {
-  bump, countDecapIn, countDecapMore, drop, expectDatagrams, noteUnknownVni, overlayCounters,
+  bumpPair, countDecapIn, countDecapOrdinary, drop, expectDatagrams, noteUnknownVni, overlayCounters, pairOf,
 } from './counters';
 import { captureReceived, captureVerdict, isCapturing } from './capture';
 import { refusedTags, stripTags } from './encap';
 import { floodsUnknown } from './flood';
 import { forward } from './forward';
-import { countSegments, Frame, isSuperFrame, segmentation, takeComplete, takeFrame } from './frame';
+import { countSegments, Frame, takeComplete, takeFrame } from './frame';
 import { heldFrames, hold, isHeld } from './hold';
 import { learn } from './learn';
+import { fits } from './whole';
 import { isOrdinaryReceived } from './ordinary';
 import { outDeliver, outDeliverComplete } from './output';
 import { outHasRoom } from './output-list';
@@ -53,42 +52,67 @@ const LEARNS: u32 = OVL_FLAG_LEARN | OVL_FLAG_RETURNS; // an overlay with one of
 let overlay: u32 = 0; // 0: there is none
 let header: u64 = 0;
 let owner: u32 = 0; // its socket
-let longest: u32 = ETH_HLEN; // bytes of a frame without tags that its MTU allows
 let pass: u32 = 0;
+let span: u32 = 0; // lengths that an ordinary frame may have, from ETH_HLEN on; 0: none is ordinary
+let frames: u32 = 0; // ordinary ones that are not counted yet, ...
+let bytes: u32 = 0; // ... and bytes of those
 let lastKey: u64 = EMPTY; // what the FDB was last asked for in this pass, and its answer: frames of a flow come in runs
 let lastValue: u32 = 0;
 let touched: u32 = 0; // no compiler may leave out what is added here
 
-// `socket` is the one whose overlays listen where the datagram came in; `from` the struct sockaddr of its sender, of
-// EP_SOCKADDR_MAX bytes. `isFirst`: nobody needs what stands before the datagram. False: there was no room in the
-// output list; call again with the same datagram after it was sent.
+// Before datagrams of a socket, which is the one whose overlays listen there, are taken.
+export function decapBegin(socket: u32): void {
+  span = (socket == owner) & (pass == currentPass()) ? ordinarySpan() : 0;
+}
+
+// In the overlay of the last datagram: none while a capture wants to see it, or a frame is held.
+@inline
+function ordinarySpan(): u32 {
+  const longest = load<u32>(overlayAt(overlay), OVL_FRAME_MAX);
+  return isCapturing() || heldFrames() != 0 ? 0 : max(longest + 1, ETH_HLEN) - ETH_HLEN;
+}
+
+// After they were taken, and before the books say how many are left: ordinary ones are counted together.
+export function decapSettle(): void {
+  if (frames == 0) return;
+  countDecapOrdinary(frames, bytes + frames * VXLAN_HLEN);
+  count(frames, bytes, overlay);
+  frames = 0;
+  bytes = 0;
+}
+
+// `from`: the struct sockaddr of its sender, of EP_SOCKADDR_MAX bytes. `isFirst`: nobody needs what stands before the
+// datagram. False: there was no room in the output list; call again with the same datagram after it was sent.
+@inline
 export function decapDatagram(datagram: usize, len: u32, isCut: bool, socket: u32, from: usize, isFirst: bool): bool {
   if (!outHasRoom()) return false;
+  return deliverOrdinary(datagram, len, isCut, from, isFirst) || decapOther(datagram, len, isCut, socket, from);
+}
+
+function decapOther(datagram: usize, len: u32, isCut: bool, socket: u32, from: usize): bool {
   countDecapIn(1, 1, len);
-  const size = max(len, VXLAN_HLEN) - VXLAN_HLEN;
-  if (isOfLast(datagram, socket) & !isCut & !isCapturing()) {
-    if (deliverOrdinary(datagram + VXLAN_HLEN, size, from, isFirst)) return true;
-  }
-  return decapTaken(takeComplete(datagram + VXLAN_HLEN, size), isCut, socket, from);
+  return decapTaken(takeComplete(datagram + VXLAN_HLEN, max(len, VXLAN_HLEN) - VXLAN_HLEN), isCut, socket, from);
 }
 
 // All steps of most frames, in the overlay of the last: one that is neither too short nor too long, without a tag, as
 // it was sent, from a sender that is admitted, of a MAC that is no VNIC's, to that of a VNIC, while no frame is held.
-// False: the steps have to be taken one by one, and nothing has been done.
+// False: the steps have to be taken one by one, and nothing has been done. There must be room in the output list.
 @inline
-function deliverOrdinary(frame: usize, len: u32, from: usize, isFirst: bool): bool {
+export function deliverOrdinary(datagram: usize, len: u32, isCut: bool, from: usize, isFirst: bool): bool {
+  const frame = datagram + VXLAN_HLEN;
+  const size = len - VXLAN_HLEN;
+  if ((vxlanHeader(datagram) != header) | (size - ETH_HLEN >= span) | isCut | (arrival() != 0)) return false;
   const source = ethSrc(frame);
   const key = fdbKey(overlay, ethDst(frame));
-  if (!isOrdinaryReceived(frame, len, key, source, longest) | (arrival() != 0)) return false;
-  if (!isAdmitted(from)) return false;
+  if (!isOrdinaryReceived(frame, key, source) || !isAdmitted(from)) return false;
   const record = overlayAt(overlay);
   if (isFromVnic(record, overlay, source)) return false;
-  if (heldFrames() != 0) return false;
   const value = lookUp(key);
   if (fdbKind(value) != FdbKind.local) return false;
   if (load<u32>(record, OVL_FLAGS) & LEARNS) learn(overlay, source, from);
-  count(1, len, overlay);
-  outDeliverComplete(frame, len, overlay, fdbIndex(value), isFirst);
+  frames++;
+  bytes += size;
+  outDeliverComplete(frame, size, overlay, fdbIndex(value), isFirst);
   return true;
 }
 
@@ -117,6 +141,7 @@ function decapTaken(frame: Frame, truncated: bool, socket: u32, from: usize): bo
   const captures = isCapturing();
   if (captures) captureReceived(frame, socket, from, arrival());
   decide(frame, truncated, socket, from);
+  if (heldFrames() != 0) span = 0;
   if (captures) captureVerdict(frame);
   return true;
 }
@@ -157,8 +182,10 @@ function isOfLast(datagram: usize, socket: u32): bool {
 
 // Step 2. False: the frame was dropped.
 function findOverlay(frame: Frame, datagram: usize, socket: u32, from: usize): bool {
+  decapSettle();
   overlay = 0;
   pass = 0; // of no call
+  span = 0;
   if (!vxlanHasVni(datagram)) return !dropped(frame, Drop.bad_vxlan_header, 0);
   const found = overlayOfVni(vxlanVni(datagram));
   const record = overlayAt(found);
@@ -171,7 +198,7 @@ function findOverlay(frame: Frame, datagram: usize, socket: u32, from: usize): b
   overlay = found;
   header = vxlanHeader(datagram);
   owner = socket;
-  longest = max(load<u32>(record, OVL_FRAME_MAX), ETH_HLEN);
+  span = ordinarySpan();
   lastKey = EMPTY;
   pass = currentPass();
   checkSources(flags);
@@ -205,32 +232,6 @@ function decapFrame(frame: Frame, overlay: u32, from: usize): bool {
     if (!vnetIsClear(frame.vnet)) vnetShift(frame.vnet, stripped);
   }
   return isMulticast(ethDst(frame.start)) ? multicast(frame, overlay) : unicast(frame, overlay, from);
-}
-
-// Step 4, of a frame that is longer than the MTU allows without tags. False: it is longer than any.
-function fits(frame: Frame, overlay: u32): bool {
-  const record = overlayAt(overlay);
-  const len = frame.len;
-  const most = load<u32>(record, OVL_FRAME_MAX) + <u32>max(frame.depth, 0) * VLAN_HLEN;
-  if (len <= most || isSuperFrame(frame)) return true;
-  return (load<u32>(record, OVL_FLAGS) & OVL_FLAG_ACCEPT_PARTIAL && takeWhole(frame, overlay)) || len <= <u32>FRAME_MAX;
-}
-
-// A frame longer than the MTU allows: if it is a super-frame that came in one datagram, it is taken as that, and counts
-// as the frames it stands for.
-function takeWhole(frame: Frame, overlay: u32): bool {
-  const gso = segmentation();
-  const mtu = load<u32>(overlayAt(overlay), OVL_FRAME_MAX) - ETH_HLEN;
-  if (!describeSuperFrame(gso, frame.start, frame.len, mtu, 0, groVnet())) return false;
-  const size = gso.headers + gso.bytes;
-  const more = gso.count - 1;
-  const bytes = size + more * gso.headers;
-  countDecapMore(more, bytes - frame.len + more * VXLAN_HLEN);
-  frame.len = size;
-  frame.vnet = groVnet();
-  frame.frames = gso.count;
-  frame.bytes = bytes;
-  return true;
 }
 
 function multicast(frame: Frame, overlay: u32): bool {
@@ -292,7 +293,5 @@ function miss(frame: Frame, key: u64, overlay: u32): bool {
 // As they came: a super-frame counts its datagrams.
 @inline
 function count(frames: u32, bytes: u32, overlay: u32): void {
-  const counters = overlayCounters(overlay);
-  bump(counters, OC_DECAP_FRAMES, frames);
-  bump(counters, OC_DECAP_BYTES, bytes);
+  bumpPair(overlayCounters(overlay), OC_DECAP_FRAMES, pairOf(frames, bytes)); // and OC_DECAP_BYTES
 }

@@ -57,12 +57,8 @@ function isOrdinaryOther(frame: usize, len: u32, own: u64, copied: u32): bool {
   return ipv6Check(packet, len - VNET_SIZE - ETH_HLEN) && (ipv6TrafficClass(packet) & copied) == 0;
 }
 
-/**
- * Whether a frame from the underlay is neither too short nor longer than `longest`, which is ETH_HLEN at least, from a
- * single MAC and to one, and without a tag.
- */
+/** Whether a frame from the underlay is from a single MAC, to one (`key` is that of its destination), without a tag. */
 @inline
-export function isOrdinaryReceived(frame: usize, len: u32, key: u64, source: u64, longest: u32): bool {
-  const isUnicast = (source != 0) & (((source | key) & MULTICAST) == 0);
-  return isUnicast & (len - ETH_HLEN <= longest - ETH_HLEN) & !vlanHas(frame);
+export function isOrdinaryReceived(frame: usize, key: u64, source: u64): bool {
+  return (source != 0) & (((source | key) & MULTICAST) == 0) & (ethIs(frame, ETH_P_IP) || !vlanHas(frame));
 }

@@ -9,7 +9,6 @@ import {
   OUT_MAX,
   OUT_OVERLAY,
   OUT_PAYLOAD_LEN,
-  OUT_ROOM,
   OUT_SETTLED,
   OUT_SIZE,
   OUT_SOURCE,
@@ -30,6 +29,9 @@ import { chain, chainClose, chainsBegin } from './gso-chains';
 
 import { w } from './worker';
 
+// In the word from OUT_ENDPOINT on: OUT_OVERLAY, and OUT_ROOM of 1.
+const OVERLAY: u64 = 0xffff << 32;
+const ROOM_BEFORE: u64 = 1 << 48;
 const ROOM: u32 = OUT_MAX - OUT_FRAME_MAX;
 
 let room: u32 = ROOM; // entries that the list may have before one more frame is taken
@@ -82,6 +84,14 @@ export function outNext(): usize {
   return outAt(count);
 }
 
+// The next entry, which is listed.
+@inline
+export function outTake(): usize {
+  const out = outNext();
+  store<u32>(w(), load<u32>(w(), W_OUT_COUNT) + 1, W_OUT_COUNT);
+  return out;
+}
+
 // Before which entries have to be taken, of one frame each, so that outHasRoom says yes.
 @inline
 export function outRoom(): usize {
@@ -127,7 +137,8 @@ export function outIsPlain(out: usize): bool {
 // The same of one for a VNIC before which its virtio_net_hdr may be written.
 @inline
 export function outIsWhole(out: usize): bool {
-  return (load<u32>(out, OUT_ENDPOINT) == 0) & (load<u16>(out, OUT_ROOM) != 0) & outIsAlone(out);
+  const isToVnic = (load<u64>(out, OUT_ENDPOINT) & ~OVERLAY) == ROOM_BEFORE;
+  return isToVnic & outIsAlone(out);
 }
 
 // Nothing was planned for it, and it leaves nothing to its receiver.

@@ -17,9 +17,7 @@ import {
   OUT_LEN,
   OUT_MARK,
   OUT_OVERLAY,
-  OUT_ROOM,
   OUT_SENDER,
-  OUT_SIZE,
   OUT_SOURCE,
   OUT_VNET,
   OUT_VNIC,
@@ -37,7 +35,7 @@ import { flowHash } from './flow';
 import { completeFrame, Frame, isSuperFrame } from './frame';
 import { chainBy } from './gso-chains';
 import { outerMark } from './mark';
-import { outAddSegments, outChain, outDelivers, outNext, outUntouched, outUpTo } from './output-list';
+import { outAddSegments, outChain, outDelivers, outTake, outUntouched } from './output-list';
 import { fitsPath, pathFrameMax, tooBigAnswer } from './too-big';
 import { w } from './worker';
 
@@ -51,7 +49,7 @@ function append(frame: Frame, overlay: u32, sender: u32): usize {
 // An entry that leaves nothing to its receiver.
 @inline
 function appendComplete(start: usize, len: u32, frames: u32, bytes: u32, overlay: u32, sender: u32): usize {
-  const out = outNext();
+  const out = outTake();
   store<u32>(out, <u32>start, OUT_FRAME);
   store<u32>(out, len, OUT_LEN);
   store<u32>(out, overlay, OUT_OVERLAY); // and OUT_SOURCE
@@ -59,7 +57,6 @@ function appendComplete(start: usize, len: u32, frames: u32, bytes: u32, overlay
   store<u32>(out, frames, OUT_FRAMES);
   store<u32>(out, bytes, OUT_BYTES);
   outUntouched(out);
-  outUpTo(out + OUT_SIZE);
   return out;
 }
 
@@ -189,9 +186,13 @@ export function outDeliver(frame: Frame, overlay: u32, vnic: u32, sender: u32): 
 // The same of a complete frame from the underlay. `hasRoom`: nobody needs the VNET_SIZE bytes before it any more.
 @inline
 export function outDeliverComplete(start: usize, len: u32, overlay: u32, vnic: u32, hasRoom: bool): void {
-  const out = appendComplete(start, len, 1, len, overlay, 0);
-  store<u32>(out, 0, OUT_ENDPOINT);
-  store<u32>(out, vnic, OUT_VNIC);
-  store<u16>(out, <u16>hasRoom, OUT_ROOM);
+  const out = outTake();
+  store<u32>(out, <u32>start, OUT_FRAME);
+  store<u32>(out, len, OUT_LEN);
+  store<u64>(out, <u64>(overlay | ((<u32>hasRoom) << 16)) << 32, OUT_ENDPOINT); // 0; and OUT_OVERLAY, OUT_ROOM
+  store<u64>(out, vnic, OUT_VNIC); // and OUT_SENDER: 0
+  store<u32>(out, 1, OUT_FRAMES);
+  store<u32>(out, len, OUT_BYTES);
+  outUntouched(out);
   outDelivers();
 }

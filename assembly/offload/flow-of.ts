@@ -1,7 +1,7 @@
 // What a frame on its way to a VNIC is to joining: which flow it belongs to, where its headers are, and whether a
 // super-frame may have it in it. Rules that concern one frame alone stand here, those that compare two in gro.ts.
 
-import { ETH_P_IP, ETH_P_IPV6, ethDst, isMulticast } from '../wire/ethernet';
+import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, ethDst, ethIs, isMulticast } from '../wire/ethernet';
 import {
   IPPROTO_TCP,
   IPPROTO_UDP,
@@ -73,13 +73,16 @@ const MULTIPLIER: u64 = 0x9e3779b97f4a7c15; // 2^64 over the golden ratio, odd
 
 /** Looks at a frame for `vnic`; `segment` is complete when the answer is Known. Reads inside `len`. */
 export function flowOf(segment: Segment, frame: usize, len: u32, vnic: u32): FlowOf {
+  if ((len >= ETH_HLEN) & ethIs(frame, ETH_P_IP)) return flowOfIpv4(segment, frame, ETH_HLEN, len - ETH_HLEN, vnic);
+  return flowOfOther(segment, frame, len, vnic);
+}
+
+// Of what is not IPv4 without a tag.
+function flowOfOther(segment: Segment, frame: usize, len: u32, vnic: u32): FlowOf {
   const depth = vlanDepth(frame, len);
   if (depth < 0 || depth > 2) return FlowOf.Unknown;
   const l3 = l3Offset(depth);
   const etherType = innerEtherType(frame, depth);
-  segment.frame = frame;
-  segment.l3 = <u8>l3;
-  segment.isIpv4 = etherType == ETH_P_IP;
   if (etherType == ETH_P_IP) return flowOfIpv4(segment, frame, l3, len - l3, vnic);
   return etherType == ETH_P_IPV6 ? flowOfIpv6(segment, frame, l3, len - l3, vnic) : FlowOf.None;
 }
@@ -92,6 +95,8 @@ function flowOfIpv4(segment: Segment, frame: usize, l3: u32, len: u32, vnic: u32
   if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) return FlowOf.None;
   if (!ipv4IsPlain(packet, len)) return FlowOf.Unknown;
   const rest = ipv4TotalLength(packet) - IPV4_HLEN;
+  segment.l3 = <u8>l3;
+  segment.isIpv4 = true;
   return flowOfTransport(segment, frame, l3 + IPV4_HLEN, rest, protocol, ipv4AddressesWord(packet), vnic);
 }
 
@@ -102,6 +107,8 @@ function flowOfIpv6(segment: Segment, frame: usize, l3: u32, len: u32, vnic: u32
   const protocol = ipv6NextHeader(packet);
   if (protocol == IPPROTO_ICMPV6) return FlowOf.None;
   if ((protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) || !ipv6IsWhole(packet, len)) return FlowOf.Unknown;
+  segment.l3 = <u8>l3;
+  segment.isIpv4 = false;
   let addresses = ipv6SrcHigh(packet) * MULTIPLIER + ipv6SrcLow(packet);
   addresses = addresses * MULTIPLIER + ipv6DstHigh(packet);
   addresses = addresses * MULTIPLIER + ipv6DstLow(packet);
@@ -121,6 +128,7 @@ function flowOfTransport(
 ): FlowOf {
   if (len < PORTS_LEN) return FlowOf.Unknown;
   const header = frame + l4;
+  segment.frame = frame;
   segment.key = addresses * MULTIPLIER + ((<u64>((vnic << 8) | protocol) << 32) | <u64>portsWord(header));
   segment.l4 = <u16>l4;
   segment.kind = <u8>(protocol == IPPROTO_TCP ? KIND_TCP : KIND_UDP);

@@ -222,7 +222,7 @@ class Round {
     const some = this.#random.oneIn(3);
     const kinds = PROTECTIONS.filter(() => some && this.#random.oneIn(2));
     this.#core.tables.setVnicProtection(vnic, { kinds, allowed: ['10.0.0.0/8', 'fd00::/16', 'fe80::/10'] });
-    const limited = this.#random.oneIn(6);
+    const limited = this.#random.oneIn(3);
     const limit = (most: number) => (limited && this.#random.oneIn(2) ? 1 + this.#random.below(most) : null);
     const limits = { rateBps: limit(1e8), ratePps: limit(10_000), stormPps: limit(1000) };
     this.#core.tables.setVnicLimits(vnic, limits);

@@ -22,7 +22,7 @@ import {
   W_RX_SLOTS,
 } from '../../layout';
 import { arriveWith } from '../../datapath/arrival';
-import { decapAhead, decapLooksAhead } from '../../datapath/decap';
+import { decapAhead, decapBegin, decapLooksAhead, decapSettle } from '../../datapath/decap';
 import { upcallNotify } from '../../datapath/upcall';
 import { beginPass, w } from '../../datapath/worker';
 import { socketOwner } from '../../table/records';
@@ -75,7 +75,9 @@ export function decapBatch(socket: u32, from: u32, count: u32): u32 {
   if (from == 0 && !isResumed()) countLeft(count);
   let index = from;
   const owner = socketOwner(socket);
+  decapBegin(owner);
   while (index < count && decapReceived(index, owner)) index++;
+  decapSettle();
   upcallNotify();
   return index;
 }

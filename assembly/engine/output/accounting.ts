@@ -29,13 +29,11 @@ import {
   TX_OUT,
   TX_RESULT,
   TX_SIZE,
-  VC_RX_BYTES,
   VC_RX_FRAMES,
   W_DELIVER_COUNT,
   W_TX_COUNT,
 } from '../../layout';
 import {
-  bump,
   bumpPair,
   countEndpoint,
   dropFrames,
@@ -54,7 +52,7 @@ import { doubt, sawTooLong, stopSegmenting } from './doubt';
 import { dropOfErrno, EINVAL, EIO, EMSGSIZE, refusesSegmentation } from './errno';
 import { messageAt } from './message-records';
 import { planApart } from './plan';
-import { cutLength, deliveryAt, isCut } from './tap-writes';
+import { cutLength, deliveryAt, isCut, isWhole } from './tap-writes';
 
 // How many messages from `from` on leave by the same socket: they go in one sendmmsg.
 export function messageRun(from: u32): u32 {
@@ -187,31 +185,38 @@ function refuse(message: usize, errno: i32): void {
   planApart();
 }
 
-// What the writes of one call have delivered.
-let deliveredFrames: u32 = 0;
-let deliveredBytes: u32 = 0;
+let deliveredMore: v128 = i64x2(0, 0); // what the writes of one call have delivered, those of a frame alone left out
 
 // Every TAP write was tried; DELIVER_RESULT has what each answered.
 export function delivered(): void {
   const end = deliveryAt(load<u32>(w() + W_DELIVER_COUNT));
-  deliveredFrames = 0;
-  deliveredBytes = 0;
+  let sum = pairOf(0, 0);
+  deliveredMore = sum;
   for (let delivery = deliveryAt(0); delivery < end; delivery += DELIVER_SIZE) {
     const result = load<i32>(delivery, DELIVER_RESULT);
-    const isLost = result < 0;
-    let out = <usize>load<u32>(delivery, DELIVER_OUT);
-    if (load<u32>(out, OUT_ENDPOINT) != 0) {
-      settleTunnel(out, result);
+    const out = <usize>load<u32>(delivery, DELIVER_OUT);
+    if (!isWhole(delivery) | (result < 0)) {
+      settleWrite(delivery, out, result);
       continue;
     }
-    if (isCut(out)) {
-      settle(out, load<u32>(out, OUT_SETTLED) + 1, 1, cutLength(delivery), isLost);
-      continue;
-    }
-    for (; out != 0; out = load<u32>(out, OUT_NEXT)) settleDelivery(out, isLost);
+    const more = pairAt(out + OUT_FRAMES); // and OUT_BYTES
+    store<u32>(out, 1, OUT_SETTLED);
+    sum = i64x2.add(sum, more);
+    bumpPair(vnicCounters(load<u32>(out, OUT_VNIC)), VC_RX_FRAMES, more); // and VC_RX_BYTES
   }
-  total(C_DELIVERED, deliveredFrames);
-  total(C_DELIVERED_BYTES, deliveredBytes);
+  sum = i64x2.add(sum, deliveredMore);
+  total(C_DELIVERED, pairFrames(sum));
+  total(C_DELIVERED_BYTES, pairBytes(sum));
+}
+
+function settleWrite(delivery: usize, first: usize, result: i32): void {
+  if (load<u32>(first, OUT_ENDPOINT) != 0) return settleTunnel(first, result);
+  const isLost = result < 0;
+  if (isCut(first)) return settle(first, load<u32>(first, OUT_SETTLED) + 1, 1, cutLength(delivery), isLost);
+  for (let out = first; out != 0; out = load<u32>(out, OUT_NEXT)) {
+    const frames = load<u32>(out, OUT_FRAMES);
+    settle(out, frames, frames, load<u32>(out, OUT_BYTES), isLost);
+  }
 }
 
 // A write to the underlay TAP.
@@ -226,20 +231,12 @@ function settleTunnel(out: usize, result: i32): void {
   lose(out, dropOfErrno(-result), frames);
 }
 
-@inline
-function settleDelivery(out: usize, isLost: bool): void {
-  const frames = load<u32>(out, OUT_FRAMES);
-  settle(out, frames, frames, load<u32>(out, OUT_BYTES), isLost);
-}
-
 // `settled` of an entry's frames have met their fate: the last `frames` of them, of `bytes`, now.
 @inline
 function settle(out: usize, settled: u32, frames: u32, bytes: u32, isLost: bool): void {
   store<u32>(out, settled, OUT_SETTLED);
   if (isLost) return lose(out, Drop.tap_error, frames);
-  deliveredFrames += frames;
-  deliveredBytes += bytes;
-  const counters = vnicCounters(load<u32>(out, OUT_VNIC));
-  bump(counters, VC_RX_FRAMES, frames);
-  bump(counters, VC_RX_BYTES, bytes);
+  const more = pairOf(frames, bytes);
+  deliveredMore = i64x2.add(deliveredMore, more);
+  bumpPair(vnicCounters(load<u32>(out, OUT_VNIC)), VC_RX_FRAMES, more); // and VC_RX_BYTES
 }

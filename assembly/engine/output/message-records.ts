@@ -72,14 +72,14 @@ export function emitLone(out: usize): bool {
 // The entries up to `end` that are such datagrams, or leave with an earlier one. Answers the first that is something
 // else, or that there is no room for.
 export function emitLones(from: usize, end: usize): usize {
-  const full = messageAt(EMIT_MAX);
+  const stop = min(end, from + ((messageAt(EMIT_MAX) - nextMessage) / TX_SIZE) * OUT_SIZE);
   let record = nextMessage;
   let sqe = submissionNext();
   let source: u32 = u32.MAX_VALUE;
   let fd: i32 = 0; // of that source
   let head: u64 = 0;
   let out = from;
-  for (; (out < end) & (record < full); out += OUT_SIZE) {
+  for (; out < stop; out += OUT_SIZE) {
     if (!outIsPlain(out)) {
       if (outIsJoined(out)) continue;
       break;

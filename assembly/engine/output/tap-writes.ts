@@ -102,14 +102,14 @@ function push(base: usize, len: u32): void {
 // The entries up to `end` that are a frame to a VNIC which nothing was joined to, in one piece, or were joined to an
 // earlier one. Answers the first that is something else, or that there is no room for.
 export function emitWholes(from: usize, end: usize): usize {
-  const full = w() + W_DELIVER_IOV + (DELIVER_IOV_MAX - 2) * IOVEC_SIZE;
-  const most = deliveryAt(EMIT_MAX);
+  const full = w() + W_DELIVER_IOV + DELIVER_IOV_MAX * IOVEC_SIZE;
+  const most = min((deliveryAt(EMIT_MAX) - nextDelivery) / DELIVER_SIZE, (full - vector) / IOVEC_SIZE);
+  const stop = min(end, from + most * OUT_SIZE);
   let at = vector;
   let delivery = nextDelivery;
   let sqe = submissionNext();
   let out = from;
-  for (; (out < end) & (delivery < most) & (at <= full); out += OUT_SIZE) {
-    if (!outIsWhole(out)) break;
+  for (; out < stop && outIsWhole(out); out += OUT_SIZE) {
     const whole = wholeFrame(out);
     const len = wholeLength(out);
     const fd = writeFd(out);
@@ -170,7 +170,7 @@ export function completeDeliveries(): void {
 
 // Whether a write is of one piece.
 @inline
-function isWhole(delivery: usize): bool {
+export function isWhole(delivery: usize): bool {
   return load<u32>(delivery, DELIVER_VECTORS) == 1;
 }
 

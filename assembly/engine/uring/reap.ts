@@ -35,8 +35,8 @@ import {
   IORING_CQE_F_BUFFER,
   IORING_CQE_F_MORE,
 } from '../../ring/uring';
-import { outIsHeavy } from '../../datapath/output-list';
-import { decapAhead, decapLooksAhead } from '../../datapath/decap';
+import { outHasRoom, outIsHeavy } from '../../datapath/output-list';
+import { decapAhead, decapBegin, decapLooksAhead, decapSettle, deliverOrdinary } from '../../datapath/decap';
 import { socketOwner } from '../../table/records';
 import { EAGAIN, ENOBUFS } from '../output/errno';
 import { disarmedSocket, disarmedVnic, disarmedWake } from './multishot';
@@ -158,6 +158,7 @@ function takeReceived(user: u64): bool {
   let bytes: u32 = 0;
   let count: u32 = 0;
   let isRoom = true;
+  decapBegin(owner);
   while (count < most) {
     const cqe = completionAt(first + count);
     if (cqeUser(cqe) != user) break;
@@ -165,8 +166,7 @@ function takeReceived(user: u64): bool {
     if (flags & IORING_CQE_F_BUFFER) {
       const slot = bufferOf(flags);
       const len = <u32>max(cqeResult(cqe), 0);
-      store<u32>(w(), count + 1, W_IN_HAND);
-      isRoom = decapReceived(udpSlot(slot), len, owner);
+      isRoom = decapReceived(udpSlot(slot), len, owner, count);
       if (!isRoom) break;
       used = slotPut(used, slot);
       messages++;
@@ -177,6 +177,7 @@ function takeReceived(user: u64): bool {
     ended(Request.receive, socket, -cqeResult(cqe));
     break;
   }
+  decapSettle();
   store<u32>(w(), 0, W_IN_HAND);
   udpSlotsUsed(messages, bytes);
   cqAdvance(count);
@@ -184,19 +185,27 @@ function takeReceived(user: u64): bool {
 }
 
 // What a multishot receive put into a buffer: struct io_uring_recvmsg_out { u32 namelen, controllen, payloadlen, flags;
-// }, room for the sockaddr it came from, room for control data, the payload.
+// }, room for the sockaddr it came from, room for control data, the payload. `before`: completions in hand that were
+// taken.
 @inline
-function decapReceived(at: usize, len: u32, owner: u32): bool {
-  const name = at + RECVMSG_HLEN;
-  const control = name + RX_NAME_SIZE;
+function decapReceived(at: usize, len: u32, owner: u32, before: u32): bool {
   const payload = at + RECEIVED_HLEN;
   const bytes = min(load<u32>(at, 8), len - <u32>(payload - at));
-  const said = saidOf(control, load<u32>(at, 4));
+  const said = saidOf(at + RECVMSG_HLEN + RX_NAME_SIZE, load<u32>(at, 4));
   const joined = joinedSize(said);
   const isCut = (load<u32>(at, 12) & MSG_TRUNC) != 0;
-  if (!isResumed()) expectDatagrams(datagramsOf(bytes, joined));
   arriveWith(arrivalOf(said));
-  return decapMessage(payload, bytes, joined, isCut, owner, name);
+  const from = at + RECVMSG_HLEN;
+  if (joined == 0 && outHasRoom() && deliverOrdinary(payload, bytes, isCut, from, true)) return true;
+  return decapOther(payload, bytes, joined, isCut, owner, from, before);
+}
+
+// For the books, should this trap, ordinary ones count as left until they are settled.
+function decapOther(at: usize, len: u32, joined: u32, isCut: bool, owner: u32, from: usize, before: u32): bool {
+  decapSettle();
+  store<u32>(w(), before + 1, W_IN_HAND);
+  if (!isResumed()) expectDatagrams(datagramsOf(len, joined));
+  return decapMessage(at, len, joined, isCut, owner, from);
 }
 
 // A standing request is over: cancelled, out of slots, or it failed, as it does when its interface has vanished
