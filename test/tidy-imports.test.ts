@@ -191,7 +191,6 @@ const ROOMS: Record<string, readonly string[]> = {
     'src/daemon/oam',
     'src/daemon/plugin',
     'src/daemon/upcalls',
-    'src/daemon/forwarding/targets',
     'src/daemon/state',
     'src/daemon/underlay',
     'src/daemon/log',

@@ -1,6 +1,8 @@
 /** What a search plugin last said outlives a restart while its source is away, until that is back. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { REMEMBER_EVERY_MS } from '../../src/daemon/commands/remember.js';
@@ -12,6 +14,15 @@ import { startDaemon } from './running.js';
 const GONE_MAC = 'de:ad:be:ef:00:03';
 const MOVED_MAC = 'de:ad:be:ef:00:04';
 const AT_9 = { ip: '127.0.0.9' };
+
+/** A datagram of VNI 24 with a frame inside. */
+async function sendFrom(ip: string, port: number): Promise<void> {
+  const socket = createSocket('udp4').bind(0, ip);
+  await once(socket, 'listening');
+  const datagram = Buffer.concat([Buffer.from([8, 0, 0, 0, 0, 0, 24, 0]), Buffer.alloc(60, 2)]);
+  await new Promise((resolve) => socket.send(datagram, port, '127.0.0.1', resolve));
+  await once(socket.close(), 'close');
+}
 
 describe('what a search plugin last said', { skip: needsRoot() }, () => {
   let fixture: Fixture;
@@ -70,8 +81,9 @@ describe('what a search plugin last said', { skip: needsRoot() }, () => {
     fixture.running.pass(REMEMBER_EVERY_MS);
     await until(() => existsSync(file()));
     const lines = readFileSync(file(), 'utf8').split('\n');
-    assert.deepEqual(lines.slice(0, 4), [
+    assert.deepEqual(lines.slice(0, 5), [
       '{"version":1,"vni":23,"search":"files"}',
+      'vtep 127.0.0.9',
       ...[OTHER_MAC, GONE_MAC, MOVED_MAC].map((mac) => `${mac} 127.0.0.9:4789`),
     ]);
     writeFileSync(file(), 'nothing has changed since');
@@ -79,6 +91,51 @@ describe('what a search plugin last said', { skip: needsRoot() }, () => {
     await until(() => fixture.running.log.lines.length > 0);
     await fixture.daemon.createOverlay(fixture.overlay({ name: 'overlay1', vni: 24 }));
     assert.equal(readFileSync(file(), 'utf8'), 'nothing has changed since');
+  });
+
+  it('lets VTEPs in that it flooded to, or listed, until it says otherwise', async () => {
+    const path = join(fixture.directory.path, 'flooding.mjs');
+    const far = join(fixture.directory.path, 'far');
+    // Away while there is no such file.
+    const text = `import { readFileSync } from 'node:fs';
+      export default {
+        name: 'flooding', mode: 'dynamic', properties: [],
+        create(context) {
+          let ip = '';
+          return {
+            start() { ip = readFileSync('${far}', 'utf8'); context.vteps(['127.0.0.8']); },
+            stop() {},
+            lookup: () => null,
+            flood: () => ({ endpoints: [{ ip, port: 4789 }], unknown: true }),
+          };
+        },
+      };`;
+    writeFileSync(path, text);
+    writeFileSync(far, '127.0.0.9');
+    const overlay = fixture.module(path, { 'plugin-isolation': 'thread' });
+    await fixture.daemon.createOverlay({ ...overlay, name: 'overlay1', vni: 24 });
+    const port = Number(overlay.properties['vxlan/listen_port']);
+    const letIn = async () => {
+      const those: string[] = [];
+      for (const ip of ['127.0.0.7', '127.0.0.8', '127.0.0.9']) {
+        const stats = () => fixture.daemon.stats({ overlay: ['overlay1'] }).overlays[0]!;
+        const refused = () => stats().drops.source_unknown ?? 0;
+        const [before, refusedBefore] = [stats().decap.frames, refused()];
+        await sendFrom(ip, port);
+        await until(() => stats().decap.frames + refused() > before + refusedBefore);
+        if (refused() === refusedBefore) those.push(ip);
+      }
+      return those;
+    };
+    assert.deepEqual(await letIn(), ['127.0.0.8', '127.0.0.9']);
+    for (let restarts = 0; restarts < 2; restarts++) {
+      await restart(() => rmSync(far, { force: true }));
+      assert.equal(fixture.daemon.overlay('overlay1').status, 'DEGRADED');
+      assert.deepEqual(await letIn(), ['127.0.0.8', '127.0.0.9']);
+    }
+    await restart(() => writeFileSync(far, '127.0.0.7'));
+    assert.equal(fixture.daemon.overlay('overlay1').status, 'ONLINE');
+    assert.deepEqual(await letIn(), ['127.0.0.7', '127.0.0.8']);
   });
 
   it('is believed as a whole or not at all', async () => {

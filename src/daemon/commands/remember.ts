@@ -5,7 +5,8 @@
 import { formatEndpoint } from '../../address.js';
 import { targetMac, targetOf } from '../../config/rules.js';
 import { messageOf } from '../../errors.js';
-import type { Targets } from '../forwarding/targets.js';
+import { checkIp } from '../../search/host/answers.js';
+import type { Attachment } from '../overlay/attachment.js';
 import type { Overlay } from '../overlay/overlay.js';
 import type { Owner, RememberedTarget } from '../state/remembered.js';
 import type { State } from '../state/store.js';
@@ -13,6 +14,8 @@ import type { State } from '../state/store.js';
 /** What has changed is kept this often, but no more than a hundredth of the time is spent on it. */
 export const REMEMBER_EVERY_MS = 30_000;
 const SHARE = 100;
+/** In the place of the MAC: the plugin names a VTEP, where it floods or points to or in a list. */
+const VTEP = 'vtep';
 /** Entries that are put in place before other work has its turn. */
 const RECALLED_AT_ONCE = 1024;
 
@@ -25,8 +28,8 @@ interface Surroundings {
 
 export class Memory {
   readonly #surroundings: Surroundings;
-  /** By targets, how many changes of them are kept. */
-  readonly #kept = new WeakMap<Targets, number>();
+  /** How many changes are kept of what lives while the overlay is open. */
+  readonly #kept = new WeakMap<Attachment, number>();
   #dueAtMs: number;
   #saving: Promise<void> | null = null;
 
@@ -52,21 +55,21 @@ export class Memory {
 
   async #saveAll(): Promise<void> {
     for (const overlay of this.#surroundings.overlays.values()) {
-      const targets = overlay.attachment?.targets;
-      if (targets === undefined || overlay.identity.temporary) continue;
-      const { changes } = targets;
-      if (changes === (this.#kept.get(targets) ?? 0)) continue;
-      await this.#save(overlay, targets);
-      this.#kept.set(targets, changes);
+      const { attachment, identity } = overlay;
+      if (attachment === null || identity.temporary) continue;
+      const changes = changesOf(attachment);
+      if (changes === (this.#kept.get(attachment) ?? 0)) continue;
+      await this.#save(overlay, attachment);
+      this.#kept.set(attachment, changes);
     }
   }
 
   /** A failure is said, and not tried again before there is more to keep. */
-  async #save(overlay: Overlay, targets: Targets): Promise<void> {
+  async #save(overlay: Overlay, attachment: Attachment): Promise<void> {
     const { state, overlays } = this.#surroundings;
     const { name } = overlay;
     try {
-      await state.remembered.save(name, ownerOf(overlay), targetsOf(targets));
+      await state.remembered.save(name, ownerOf(overlay), said(attachment));
       // Deleted meanwhile.
       if (overlays.get(name) !== overlay) await state.remembered.remove(name);
     } catch (thrown) {
@@ -78,20 +81,26 @@ export class Memory {
   async recall(overlay: Overlay): Promise<void> {
     const { attachment, configuration, log, identity } = overlay;
     if (attachment === null || identity.temporary) return;
-    const { targets } = attachment;
+    const { targets, sources } = attachment;
     const kept = await this.#surroundings.state.remembered.load(overlay.name, ownerOf(overlay));
     const { listen } = configuration.settings.socket;
+    const vteps: string[] = [];
     let count = 0;
     try {
       for (const [mac, destination] of kept) {
         if (!targets.hasRoom || overlay.attachment !== attachment) break;
+        if (mac === VTEP) {
+          vteps.push(checkIp(destination));
+          continue;
+        }
         targets.putStale(targetMac(mac), targetOf(destination, listen), this.#surroundings.now());
         if (++count % RECALLED_AT_ONCE === 0) await new Promise(setImmediate);
       }
     } catch (thrown) {
       log.warn('what the search plugin last said is not believed', { reason: messageOf(thrown) });
     }
-    this.#kept.set(targets, targets.changes);
+    sources.recall(vteps);
+    this.#kept.set(attachment, changesOf(attachment));
     if (count > 0) log.info('destinations of before the restart are in place', { count });
   }
 }
@@ -100,7 +109,11 @@ function ownerOf({ identity: { vni, search } }: Overlay): Owner {
   return { vni, search };
 }
 
-function* targetsOf(targets: Targets): Generator<RememberedTarget | null> {
+const changesOf = ({ targets, sources }: Attachment): number => targets.changes + sources.known.changes;
+
+/** Who may send comes first: there may not be room for all MACs. */
+function* said({ targets, sources }: Attachment): Generator<RememberedTarget | null> {
+  for (const ip of sources.known.told) yield [VTEP, ip];
   for (const mac of targets.told()) {
     const target = mac === null ? undefined : targets.decision(mac)?.target;
     if (mac === null || target === undefined) yield null;

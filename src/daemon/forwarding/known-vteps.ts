@@ -3,6 +3,7 @@
  * search plugin has told of, what the plugin floods or points to, its list if it has one, and what the operator allows.
  * Where a MAC was heard does not count: whoever was let in once would stay.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { isMulticast } from '../../address.js';
 import type { OverlayIndex } from '../../datapath/types.js';
 import type { Health } from '../health/health.js';
@@ -35,7 +36,13 @@ export class KnownVteps {
   /** Those that the datapath had no room for. */
   readonly #lost = new Set<string>();
   #wasWhole = true;
-  readonly #lists = { pushed: new Set<string>(), own: new Set<string>(), allowed: new Set<string>() };
+  readonly #lists = {
+    pushed: new Set<string>(),
+    own: new Set<string>(),
+    allowed: new Set<string>(),
+    recalled: new Set<string>(),
+  };
+  #changes = 0;
 
   constructor(options: KnownVtepsOptions) {
     this.#options = options;
@@ -81,16 +88,29 @@ export class KnownVteps {
 
   /**
    * A list is another one from now on: `pushed` by the plugin, what it floods or points to (`own`), what the operator
-   * has `allowed`. Those of the one before stay known until the answer is called.
+   * has `allowed`, what the plugin said before a restart (`recalled`). Those of the one before stay known until the
+   * answer is called.
    */
-  list(which: 'pushed' | 'own' | 'allowed', ips: readonly string[]): () => void {
+  list(which: 'pushed' | 'own' | 'allowed' | 'recalled', ips: readonly string[]): () => void {
     const before = this.#lists[which];
     const after = new Set(ips.filter((ip) => !isMulticast(ip)));
+    if (which !== 'allowed' && !isDeepStrictEqual(before, after)) this.#changes++;
     for (const ip of after) if (!before.has(ip)) this.uses(ip);
     this.#lists[which] = after;
     return () => {
       for (const ip of before) if (!after.has(ip)) this.leaves(ip);
     };
+  }
+
+  /** What the plugin says, or said last: MACs apart. */
+  get told(): ReadonlySet<string> {
+    const { pushed, own, recalled } = this.#lists;
+    return new Set([...pushed, ...own, ...recalled]);
+  }
+
+  /** Raised when {@link told} has become another. */
+  get changes(): number {
+    return this.#changes;
   }
 
   /** Tries again what had no room. */

@@ -40,8 +40,11 @@ export class SourceCheck {
     return this.known.isWhole ? sourceCheckMode(settings, flood) : 'off';
   }
 
-  /** These hold from now on; what was known by the ones before stays so until the answer is called. */
-  follow(settings: OverlaySettings, { point, flood }: OwnDestinations): () => void {
+  /**
+   * These hold from now on; what was known by the ones before stays so until the answer is called. `isServing`: the
+   * plugin has said them now, so what it said before a restart does no longer.
+   */
+  follow(settings: OverlaySettings, { point, flood }: OwnDestinations, isServing = false): () => void {
     const endpoints = [...(point === null || point === 'drop' ? [] : [point]), ...(flood?.endpoints ?? [])];
     const ends = [
       this.known.list(
@@ -49,6 +52,7 @@ export class SourceCheck {
         endpoints.filter((endpoint) => !isOwnEndpoint(this.#listen, endpoint)).map(({ ip }) => ip),
       ),
       this.known.list('allowed', settings.sourceAllow),
+      ...(isServing ? [this.known.list('recalled', [])] : []),
     ];
     this.#allowed = settings.sourceAllow;
     return () => {
@@ -64,6 +68,11 @@ export class SourceCheck {
       'pushed',
       ips.filter((each) => !own.has(each)),
     )();
+  }
+
+  /** What the plugin named before a restart, until it serves. */
+  recall(ips: readonly string[]): void {
+    this.known.list('recalled', ips)();
   }
 
   tick(nowMs: number): void {

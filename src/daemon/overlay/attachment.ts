@@ -193,7 +193,7 @@ export class Attachment {
     const isFilledFirst = this.#overlay.plugin.isPoint && !isPoint(facts);
     return () => {
       if (isFilledFirst && relay !== null) this.upcalls.serve(relay);
-      const settle = this.sources.follow(configuration.settings, facts);
+      const settle = this.sources.follow(configuration.settings, facts, relay !== null);
       commit();
       this.flooding.follow(facts.flood);
       if (!isFilledFirst && relay !== null) this.upcalls.serve(relay);

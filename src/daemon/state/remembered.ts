@@ -3,6 +3,7 @@
  * written as they come; whoever reads believes all of a file or nothing.
  *
  *     {"version":1,"vni":23,"search":"files"}
+ *     vtep 10.88.88.70
  *     de:ad:be:ef:00:01 10.88.88.70:4789
  *     …
  *     sha256 3f5a…                                    of all before
@@ -22,7 +23,7 @@ const LINES_AT_ONCE = 2048;
 const Owner = z.strictObject({ version: z.literal(REMEMBERED_VERSION), vni: z.number(), search: z.string() });
 export type Owner = Omit<z.infer<typeof Owner>, 'version'>;
 
-/** MAC and destination, as texts. */
+/** MAC and destination, or `vtep` and the address of one, as texts. */
 export type RememberedTarget = readonly [mac: string, destination: string];
 
 export class Remembered {
