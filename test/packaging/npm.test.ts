@@ -41,6 +41,10 @@ test('the package works where it is installed, and is small', (t) => {
   t.diagnostic(`${count} packages, ${megabytes} MB, ${Math.round(performance.now() - startMs)} ms`);
   assert.ok(size <= SIZE_MAX, `${megabytes} MB`);
 
+  for (const file of ['vxlane/dist/web/index.html', 'vxlane/dist/web/main.js', 'uplot/dist/uPlot.iife.min.js']) {
+    assert.ok(paths.includes(file), `the page lacks ${file}`);
+  }
+
   const vxlane = (...args: string[]) =>
     execFileSync(join(home, 'node_modules', '.bin', 'vxlane'), args, { cwd: home, encoding: 'utf8' });
   assert.equal(vxlane('--version'), `${version()}\n`);
