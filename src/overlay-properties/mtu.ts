@@ -29,6 +29,11 @@ export function defaultMtu(underlay: Underlay | null, listenIp: string): number 
   return underlay === null ? MTU_DEFAULT : Math.max(MTU_MIN, largestMtu(underlay, listenIp));
 }
 
+/** Bytes of the IP packet that carries a frame as long as the MTU allows. */
+export function outerLength(mtu: number, listenIp: string): number {
+  return mtu + OVERHEAD[ipFamily(listenIp)];
+}
+
 /**
  * The largest MTU of what is sent with one VLAN tag in an overlay of this MTU: by default a tag has no room of its own
  * (docs/decisions/0016-tags-have-no-room.md). Null: it is not known.

@@ -40,17 +40,28 @@ function boundUdpPorts(): BoundPort[] {
   return ['udp', 'udp6'].flatMap((table) => parseUdpTable(readText(`/proc/thread-self/net/${table}`)));
 }
 
+/** Datagrams that the kernel has thrown away because the sockets bound to this UDP port had no room. */
+export function udpDropsAt(port: number): number {
+  const rows = ['udp', 'udp6'].flatMap((table) => udpRows(readText(`/proc/thread-self/net/${table}`)));
+  return rows
+    .filter(([, local]) => Number.parseInt(local?.split(':')[1] ?? '', 16) === port)
+    .reduce((sum, fields) => sum + Number(fields[12] ?? 0), 0);
+}
+
 /** Rows of /proc/net/udp or udp6; exported for tests. */
 export function parseUdpTable(table: string): BoundPort[] {
+  return udpRows(table).map((fields) => {
+    const [address, port] = (fields[1] as string).split(':') as [string, string];
+    return { ip: parseProcAddress(address), port: Number.parseInt(port, 16), inode: Number(fields[9]) };
+  });
+}
+
+function udpRows(table: string): string[][] {
   return table
     .split('\n')
     .slice(1)
     .map((line) => line.trim().split(/\s+/))
-    .filter((fields) => fields.length > 9)
-    .map((fields) => {
-      const [address, port] = (fields[1] as string).split(':') as [string, string];
-      return { ip: parseProcAddress(address), port: Number.parseInt(port, 16), inode: Number(fields[9]) };
-    });
+    .filter((fields) => fields.length > 9);
 }
 
 // Hex words of 32 bits as a little-endian machine prints them: 0100007F is 127.0.0.1.

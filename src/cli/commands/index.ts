@@ -18,6 +18,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   'show-vnic': async () => (await import('./show-vnic.js')).showVnic,
   'show-stats': async () => (await import('./show-stats.js')).showStats,
   top: async () => (await import('./top.js')).top,
+  doctor: async () => (await import('./doctor.js')).doctor,
   events: async () => (await import('./events.js')).events,
   capture: async () => (await import('./capture.js')).capture,
   'show-config': async () => (await import('./show-config.js')).showConfig,

@@ -1,0 +1,29 @@
+/** The packet filter of the host. */
+import type { Check } from '../check.js';
+import { known } from '../finding.js';
+
+export const firewallChecks: readonly Check[] = [
+  {
+    name: 'firewall',
+    looksFor: 'the packet filter drops what comes in for the port of an overlay, or may do so',
+    severity: 'fault',
+    why: 'Datagrams of other VTEPs do not reach the overlay. What passes by the underlay TAP meets no such rule.',
+    find({ daemon, firewall }) {
+      const { border } = known(daemon).status.daemon.underlay;
+      return known(firewall).map(({ overlay, port, where, verdict, mend }) => {
+        const isCertain = verdict === 'drop' && border === 'socket';
+        const found =
+          verdict === 'drop'
+            ? `UDP port ${port} is dropped on its way in: ${where}`
+            : `UDP port ${port} may be dropped on its way in; this rule is for you to read: ${where}`;
+        const aside = border === 'tap' ? ' (it has no effect on what passes by the underlay TAP)' : '';
+        return {
+          object: `overlay ${overlay}`,
+          severity: isCertain ? 'fault' : border === 'tap' ? 'note' : 'warning',
+          found: found + aside,
+          mend,
+        } as const;
+      });
+    },
+  },
+];

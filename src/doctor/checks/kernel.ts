@@ -1,0 +1,85 @@
+/** What the kernel lets the daemon do. */
+import type { Check, Found } from '../check.js';
+import { known } from '../finding.js';
+
+/** What a socket of an overlay asks for (src/system/udp-socket.ts). */
+const BUFFER_BYTES = 8 << 20;
+
+const NEEDED: readonly (readonly [capability: string, severity: 'fault' | 'note', without: string])[] = [
+  ['CAP_NET_ADMIN', 'fault', 'no VNIC can be made, and buffers of sockets are as small as net.core.rmem_max'],
+  ['CAP_NET_RAW', 'note', 'what routers say of path MTUs is heard later'],
+  ['CAP_BPF', 'note', 'there is no underlay TAP, and a flood of strangers takes room from known VTEPs'],
+];
+
+export const kernelChecks: readonly Check[] = [
+  {
+    name: 'capabilities-missing',
+    looksFor: 'the daemon lacks a capability',
+    severity: 'fault',
+    why: 'The kernel refuses what the daemon does with it; a note where it costs speed alone.',
+    find({ daemon }) {
+      const facts = known(daemon);
+      const { capabilities } = facts.status.daemon;
+      const elsewhere = facts.vnics.find(({ netns }) => netns !== null);
+      const forNetns = ['CAP_SYS_ADMIN', 'fault', `VNIC ${elsewhere?.name} cannot follow into its namespace`] as const;
+      return [...NEEDED, ...(elsewhere === undefined ? [] : [forNetns])]
+        .filter(([capability]) => !capabilities.includes(capability))
+        .map(([capability, severity, without]) => ({
+          object: 'daemon',
+          severity,
+          found: `pid ${facts.status.daemon.pid} has no ${capability}: ${without}`,
+          mend: 'systemctl edit vxlane (CapabilityBoundingSet, AmbientCapabilities), or daemon --capabilities',
+        }));
+    },
+  },
+  {
+    name: 'tun-missing',
+    looksFor: 'there is no /dev/net/tun',
+    severity: 'fault',
+    why: 'The interfaces of VNICs are TAPs, which are made by that device.',
+    find({ kernel }) {
+      if (kernel.hasTunDevice) return [];
+      return [{ object: 'host', found: 'this host has no /dev/net/tun', mend: 'modprobe tun' }];
+    },
+  },
+  {
+    name: 'io-uring-forbidden',
+    looksFor: 'io_uring is forbidden, or the kernel is too old for it, so that frames cross by recvmmsg',
+    severity: 'note',
+    why: 'Each frame of a VNIC then costs a system call of its own.',
+    find({ daemon, noDaemon, kernel }) {
+      const view = noDaemon === null ? known(daemon).status.daemon : null;
+      const asked = 'mmsg was asked for';
+      if (view?.engine === 'uring' || view?.engineReason === asked) return [];
+      const reason = view?.engineReason ?? kernel.uringRefusal;
+      if (reason === null || reason === undefined) return [];
+      const isOff = (kernel.ioUringDisabled ?? 0) > 0;
+      const mend = isOff
+        ? 'sysctl -w kernel.io_uring_disabled=0'
+        : 'permit io_uring in the seccomp profile (systemd: SystemCallFilter), or upgrade to Linux 6.7';
+      return [{ object: view === null ? 'host' : 'daemon', found: `the engine is mmsg: ${reason}`, mend }];
+    },
+  },
+  {
+    name: 'udp-buffers-small',
+    looksFor: 'the kernel throws datagrams away because a socket of an overlay is full, or may cut its buffers',
+    severity: 'warning',
+    why: 'A burst of datagrams that finds no room is lost before the daemon can count it.',
+    find({ daemon, underlays, sysctl }) {
+      const facts = known(daemon);
+      const { rmemMax, wmemMax } = known(sysctl);
+      const isBounded = !facts.status.daemon.capabilities.includes('CAP_NET_ADMIN');
+      const mend = isBounded
+        ? `sysctl -w net.core.rmem_max=${BUFFER_BYTES} net.core.wmem_max=${BUFFER_BYTES}`
+        : 'vxlane top (which overlay gets so much?); more workers: daemon --workers';
+      const full = known(underlays).flatMap(({ overlay, socketDrops: [before, after] }): Found[] =>
+        after <= before
+          ? []
+          : [{ object: `overlay ${overlay}`, found: `${after - before} datagrams found its socket full`, mend }],
+      );
+      if (!isBounded || Math.min(rmemMax, wmemMax) >= BUFFER_BYTES) return full;
+      const found = `without CAP_NET_ADMIN, sockets get ${Math.min(rmemMax, wmemMax)} of ${BUFFER_BYTES} bytes`;
+      return [...full, { object: 'host', severity: 'note', found, mend }];
+    },
+  },
+];

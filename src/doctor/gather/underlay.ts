@@ -1,0 +1,118 @@
+/** The underlay as the kernel has it, in the daemon's network namespace. */
+import { readFileSync } from 'node:fs';
+import { outerLength } from '../../overlay-properties/mtu.js';
+import { udpDropsAt, udpPortHolder } from '../../system/holders.js';
+import { underlayInterface } from '../../system/link.js';
+import { type Neighbour, neighbours } from '../../system/neighbours.js';
+import { withNetns } from '../../system/netns.js';
+import { type Link, linkAt, linkNamed, routeTo } from '../../system/routes.js';
+import type { EndpointFacts, OverlayFacts, SysctlFacts, UnderlayFacts } from '../facts.js';
+import { type Echo, type echoes, keyOf } from './echo.js';
+
+const WILDCARDS = new Set(['0.0.0.0', '::']);
+
+/** By port: what is asked before there has been time for anything. */
+export function dropsBefore(netns: string | null, overlays: readonly OverlayFacts[]): ReadonlyMap<number, number> {
+  return withNetns(netns, () => new Map(overlays.map(({ listen: { port } }) => [port, udpDropsAt(port)])));
+}
+
+/** What may be asked of endpoints. */
+export function echoesOf(netns: string | null, overlays: readonly OverlayFacts[]): Echo[] {
+  return withNetns(netns, () =>
+    loaded(overlays).flatMap((overlay) => overlay.endpoints.map((ip) => echoOf(overlay, ip))),
+  );
+}
+
+const loaded = (overlays: readonly OverlayFacts[]) => overlays.filter(({ status }) => status.state !== 'unloaded');
+
+export interface Earlier {
+  /** Of {@link dropsBefore}. */
+  readonly before: ReadonlyMap<number, number>;
+  readonly answers: Awaited<ReturnType<typeof echoes>>;
+  /** The number of the daemon's process, which may have the port. */
+  readonly daemon: number;
+}
+
+export function underlayFacts(
+  netns: string | null,
+  overlays: readonly OverlayFacts[],
+  { before, answers, daemon }: Earlier,
+): UnderlayFacts[] {
+  return withNetns(netns, () => {
+    const known = neighbours();
+    return loaded(overlays).map((overlay): UnderlayFacts => {
+      const { view, status, listen } = overlay;
+      const link = linkOf(overlay);
+      const holder = status.state === 'down' ? udpPortHolder(listen.ip, listen.port) : null;
+      return {
+        overlay: view.name,
+        link,
+        rpFilter: link === null ? null : rpFilterOf(link.name),
+        portHolder: holder?.startsWith(`pid ${daemon} `) ? null : holder,
+        socketDrops: [before.get(listen.port) ?? 0, udpDropsAt(listen.port)],
+        endpoints: overlay.endpoints.map((ip): EndpointFacts => {
+          const route = routeOf(overlay, ip);
+          const hop = route?.gateway ?? ip;
+          const echoBytes = outerLength(status.mtu, listen.ip);
+          return {
+            ip,
+            route,
+            link: route === null ? null : linkAt(route.ifindex),
+            neighbour: stateOf(known, route?.ifindex ?? 0, hop),
+            echo: answers.get(keyOf(echoOf(overlay, ip))) ?? 'not asked',
+            echoBytes,
+          };
+        }),
+      };
+    });
+  });
+}
+
+export function sysctlFacts(netns: string | null): SysctlFacts {
+  return withNetns(netns, () => ({ rmemMax: sysctl('core/rmem_max') ?? 0, wmemMax: sysctl('core/wmem_max') ?? 0 }));
+}
+
+function echoOf(overlay: OverlayFacts, ip: string): Echo {
+  const route = routeOf(overlay, ip);
+  const isReachable = route !== null && !route.isLocal;
+  return { from: sourceOf(overlay), to: ip, bytes: outerLength(overlay.status.mtu, overlay.listen.ip), isReachable };
+}
+
+/** `any`: whatever the kernel likes. */
+function sourceOf({ listen: { ip, device } }: OverlayFacts): string {
+  return device ?? (WILDCARDS.has(ip) ? 'any' : ip);
+}
+
+function linkOf({ listen: { ip, device } }: OverlayFacts): Link | null {
+  if (WILDCARDS.has(ip) && device === null) return null;
+  const ifindex = underlayInterface(ip, device ?? undefined);
+  const link = ifindex === null ? null : linkAt(ifindex);
+  return link?.isRunning ? link : null;
+}
+
+function routeOf({ listen: { ip, device } }: OverlayFacts, to: string) {
+  const by = device === null ? null : (linkNamed(device)?.ifindex ?? null);
+  try {
+    return routeTo(to, WILDCARDS.has(ip) ? null : ip, by);
+  } catch {
+    return null; // the address that it would be sent from is none of this host's
+  }
+}
+
+function stateOf(known: readonly Neighbour[], ifindex: number, ip: string): string | null {
+  return known.find((each) => each.ifindex === ifindex && each.ip === ip)?.state ?? null;
+}
+
+/** The kernel takes the larger of the two. */
+function rpFilterOf(name: string): number | null {
+  const values = ['all', name].map((each) => sysctl(`ipv4/conf/${each}/rp_filter`));
+  return values.includes(null) ? null : Math.max(...(values as number[]));
+}
+
+function sysctl(path: string): number | null {
+  try {
+    return Number(readFileSync(`/proc/sys/net/${path}`, 'utf8'));
+  } catch {
+    return null;
+  }
+}
