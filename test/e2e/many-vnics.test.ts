@@ -13,11 +13,11 @@ const ELSEWHERE = 2 * PAIRS + 1;
 const macOf = (number: number) => macFromNumber(0x020000000000 + number);
 const addressOf = (number: number) => `10.5.${number >> 8}.${number & 255}`;
 
-/** VNICs of a machine that get no answer from where each of them pings, all at once. */
+/** VNICs of a machine that do not get three answers in half a minute from where each of them pings, all at once. */
 async function lost(machine: Host, from: number, to: (number: number) => number): Promise<number[]> {
   const numbers = Array.from({ length: PAIRS }, (_, at) => from + at);
   const pings = numbers.map(
-    (number) => `{ ping -q -c 5 -i 0.3 -W 2 -I v${number} ${addressOf(to(number))} >/dev/null || echo ${number}; } &`,
+    (number) => `{ ping -q -c 3 -i 0.3 -w 30 -I v${number} ${addressOf(to(number))} >/dev/null || echo ${number}; } &`,
   );
   const { stdout } = await machine.try(['sh', '-c', `${pings.join('\n')}\nwait`]);
   return stdout.trim().split(/\s+/).filter(Boolean).map(Number);
