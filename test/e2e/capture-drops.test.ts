@@ -139,7 +139,8 @@ const FROM_PEER: Readonly<Record<string, Uint8Array>> = {
   bad_vxlan_header: datagram(frame(VNIC, FAR), { flags: 0 }),
   reserved_bits: datagram(frame(VNIC, FAR), { reserved: 1 }),
   unknown_vni: datagram(frame(VNIC, FAR), { vni: 4711 }),
-  no_local_port: datagram(frame(UNKNOWN, FAR)),
+  // Not the MAC that the VNIC has sent to: for a while it is known that nobody has that one.
+  no_local_port: datagram(frame('02:00:00:00:00:7f', FAR)),
   source_local: datagram(frame(VNIC, VNIC)),
   oversized: datagram(frame(VNIC, FAR, { payload: Buffer.alloc(9300) })),
 };

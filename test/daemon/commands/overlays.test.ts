@@ -84,7 +84,7 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
     'an unknown plugin': {
       change: () => ({ search: 'etdc' }),
       code: 'unknown_search_plugin',
-      message: /direct, etcd, files/,
+      message: /direct, etcd, evpn, files/,
     },
     'a VNI too large': { change: () => ({ vni: 1 << 24 }), code: 'bad_vni', message: /0 to 16777215/ },
     'a negative VNI': { change: () => ({ vni: -1 }), code: 'bad_vni', message: /-1/ },
