@@ -31,7 +31,7 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
       'accept_partial',
     ];
     const general = [...identity, ...vxlan.map((name) => `vxlan/${name}`), 'offload', 'vlan', 'strict-header'];
-    const source = ['source-check', 'source-allow'];
+    const source = ['source-check', 'source-allow', 'oam-loopback'];
     assert.deepEqual(names, [
       ...general,
       ...source,
