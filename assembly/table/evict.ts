@@ -71,10 +71,16 @@ function isSpared(slot: u32): bool {
 
 // What is worth less goes first. A refusal that is so young that workers may not have seen it is an entry like others:
 // frames wait for it.
-export function worth(slot: u32): u32 {
+function worth(slot: u32): u32 {
   const since = load<u32>(fdbSince(slot));
   if (isRefusal(load<u32>(valueAt(slot))) && fdbNow() - since >= REFUSAL_SEEN) return since;
   return max(since, load<u32>(usedAt(slot))) | ANSWER;
+}
+
+// Of two that may go: the one of an overlay that has its share, else the one that is worth less.
+export function goesBefore(slot: u32, other: u32): bool {
+  const spared = isSpared(slot);
+  return spared == isSpared(other) ? worth(slot) < worth(other) : !spared;
 }
 
 // The plugin knows no such MAC, or failed: short-lived, and any answer outweighs it.

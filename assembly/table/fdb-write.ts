@@ -24,7 +24,7 @@ import {
   fdbSlots,
   fdbWay,
 } from './fdb';
-import { evict, evictable, lookOn, SLICES, worth } from './evict';
+import { evict, evictable, goesBefore, lookOn, SLICES } from './evict';
 import { hash64 } from './hash';
 import { clear, count, keyAt, NOWHERE, own, usedAt, valueAt } from './slots';
 import { isVtepKey } from './vteps';
@@ -220,7 +220,7 @@ function clearOneOf(first: u32, second: u32): u32 {
   let found = NOWHERE;
   for (let way: u32 = 0; way < <u32>FDB_WAYS * 2; way++) {
     const slot = way < <u32>FDB_WAYS ? first * FDB_WAYS + way : second * FDB_WAYS + way - FDB_WAYS;
-    if (evictable(slot) && (found == NOWHERE || worth(slot) < worth(found))) found = slot;
+    if (evictable(slot) && (found == NOWHERE || goesBefore(slot, found))) found = slot;
   }
   if (found != NOWHERE) clear(found);
   return found;
