@@ -1,9 +1,9 @@
-// The same holds for frames and questions that wait (hold.ts), for frames that are to be copied (replica-slots.ts), and
-// for rings (../ring/shares.ts). Entries of the FDB, which can be taken back, are shared otherwise: ../table/evict.ts.
-//
 // What a second has of something, shared by the overlays: none takes more than SHARE times what is left. Three quarters
 // if it is alone; a newcomer finds some, however many have taken theirs. A record for all, at 0, and one for each
 // overlay, of two words: u32 the second it is of, u32 taken in it.
+//
+// The same holds for frames and questions that wait (hold.ts), for frames that are to be copied (replica-slots.ts), and
+// for rings (../ring/shares.ts). Entries of the FDB, which can be taken back, are shared otherwise: ../table/evict.ts.
 
 import { SHARE } from '../layout';
 import { nowMs } from './worker';
