@@ -1,6 +1,6 @@
 /** Two hosts on an IPv6 underlay, each with a GoBGP: what FRR 8.4 cannot be, a VTEP with an IPv6 address. */
 import { test } from 'node:test';
-import { needsPrograms } from '../support/gobgp.js';
+import { needsPrograms } from '../support/server-process.js';
 import { HostGoBgp, pasted } from './evpn-lab.js';
 import { eventually, type Host, type Lab, labTest, mac, pingAll, untilUsable } from './support.js';
 

@@ -1,7 +1,7 @@
 /** A host in somebody else's fabric: FRR and the kernel's vxlan device on a leaf, GoBGP and vxlane on ours. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { needsPrograms } from '../support/gobgp.js';
+import { needsPrograms } from '../support/server-process.js';
 import { Frr, HostGoBgp, NEEDED, pasted, plug } from './evpn-lab.js';
 import { SteadyFlows } from './steady-flows.js';
 import { eventually, type Host, type Lab, type LabTest, labTest, mac, pingAll, untilUsable } from './support.js';

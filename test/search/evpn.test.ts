@@ -9,7 +9,8 @@ import { fabricOf, settingsOf } from '../../src/search/plugins/evpn/settings.js'
 import { Speaker } from '../../src/search/plugins/evpn/speaker.js';
 import { plainQuery } from '../../src/search/testing/query.js';
 import { silentLog } from '../daemon/harness.js';
-import { GoBgp, needsPrograms } from '../support/gobgp.js';
+import { GoBgp } from '../support/gobgp.js';
+import { needsPrograms } from '../support/server-process.js';
 import { until } from '../support/until.js';
 
 const MAC = 'de:ad:be:ef:00:01';

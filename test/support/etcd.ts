@@ -1,25 +1,15 @@
 /** A real etcd for tests: on free ports of the loopback, in a directory of its own, gone when the test is. */
-import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { freePort } from './ports.js';
+import { needsPrograms, ServerProcess } from './server-process.js';
 
 const READY_MS = 30_000;
 
-/** For the `skip` option of node:test: false when etcd is installed. Under CI it must be. */
-export function needsEtcd(): string | false {
-  const found = (process.env.PATH ?? '').split(':').some((directory) => existsSync(join(directory, 'etcd')));
-  if (!found && process.env.CI) throw new Error('under CI every test must run: etcd is not installed');
-  return found ? false : 'needs etcd: apt-get install etcd-server etcd-client';
-}
-
-const alive = new Set<EtcdServer>();
-process.on('exit', () => {
-  for (const server of alive) server.remove();
-});
+/** For the `skip` option of node:test. */
+export const needsEtcd = () => needsPrograms('etcd');
 
 export interface EtcdOptions {
   /** Added to etcd's command line. */
@@ -29,22 +19,20 @@ export interface EtcdOptions {
   readonly scheme?: 'http' | 'https';
 }
 
-export class EtcdServer {
+export class EtcdServer extends ServerProcess {
   /** Where clients find it: `http://127.0.0.1:PORT`. */
   endpoint: string;
   /** For etcdctl, may be changed. */
   ctlArgs: readonly string[];
-  readonly #directory = mkdtempSync(join(tmpdir(), 'vxlane-etcd-'));
   readonly #peer: string;
   readonly #args: readonly string[];
-  #process: ChildProcess | null = null;
 
   private constructor(ports: readonly number[], { args = [], ctlArgs = [], scheme = 'http' }: EtcdOptions) {
+    super('etcd');
     this.endpoint = `${scheme}://127.0.0.1:${ports[0]}`;
     this.#peer = `http://127.0.0.1:${ports[1]}`;
     this.#args = args;
     this.ctlArgs = ctlArgs;
-    alive.add(this);
   }
 
   static async start(options: EtcdOptions = {}): Promise<EtcdServer> {
@@ -58,7 +46,7 @@ export class EtcdServer {
     const [client, peer] = [this.endpoint, this.#peer];
     const log: string[] = [];
     const args = [
-      ...['--name', 'one', '--data-dir', this.#directory, '--heartbeat-interval', '10', '--election-timeout', '100'],
+      ...['--name', 'one', '--data-dir', this.directory, '--heartbeat-interval', '10', '--election-timeout', '100'],
       ...['--listen-client-urls', client, '--advertise-client-urls', client, '--listen-peer-urls', peer],
       ...['--initial-advertise-peer-urls', peer, '--initial-cluster', `one=${peer}`, ...this.#args],
     ];
@@ -66,7 +54,7 @@ export class EtcdServer {
     const env = { PATH: process.env.PATH, ETCD_UNSUPPORTED_ARCH: process.arch, GOMAXPROCS: '2' };
     const child = spawn('etcd', args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
     child.stderr.setEncoding('utf8').on('data', (text: string) => log.push(text));
-    this.#process = child;
+    this.process = child;
     const deadline = Date.now() + READY_MS;
     while (true) {
       const health = await this.ctl('endpoint', 'health').catch((error: Error) => error);
@@ -90,36 +78,9 @@ export class EtcdServer {
     }
   }
 
-  /** `kill -9`; answers when it is dead. */
-  async kill(): Promise<void> {
-    const child = this.#process;
-    this.#process = null;
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, 'exit');
-    child.kill('SIGKILL');
-    await ended;
-  }
-
-  /** Its sockets stay open, but nobody answers. */
-  freeze(): void {
-    this.#process?.kill('SIGSTOP');
-  }
-
-  thaw(): void {
-    this.#process?.kill('SIGCONT');
-  }
-
   /** Removes what it knows; only while it is not running. */
   forget(): void {
-    rmSync(join(this.#directory, 'member'), { recursive: true, force: true });
-  }
-
-  /** Ends it and removes its data. */
-  remove(): void {
-    if (!alive.delete(this)) return;
-    this.#process?.kill('SIGKILL');
-    this.#process = null;
-    rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 });
+    rmSync(join(this.directory, 'member'), { recursive: true, force: true });
   }
 
   /** What etcdctl prints. */

@@ -1,30 +1,14 @@
 /** A real GoBGP for tests: its API on a free port of the loopback, no BGP port, gone when the test is. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { execFile, spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { freePort } from './ports.js';
+import { ServerProcess } from './server-process.js';
 
 const READY_MS = 30_000;
 export const AS = 65_000;
 export const ROUTER_ID = '192.0.2.9';
-
-/** For the `skip` option of node:test: false when all of these programs are there. Under CI they must be. */
-export function needsPrograms(...paths: readonly string[]): string | false {
-  const folders = (process.env.PATH ?? '').split(':');
-  const isThere = (path: string) =>
-    (path.startsWith('/') ? [''] : folders).some((each) => existsSync(join(each, path)));
-  const missing = paths.filter((path) => !isThere(path));
-  if (missing.length > 0 && process.env.CI) throw new Error(`under CI every test must run: no ${missing.join(', ')}`);
-  return missing.length === 0 ? false : `needs ${missing.join(', ')}: test/packages.txt says which packages have them`;
-}
-
-const alive = new Set<GoBgp>();
-process.on('exit', () => {
-  for (const each of alive) each.remove();
-});
 
 /** A type 2 route as `gobgp global rib add` takes it. */
 export interface MacRouteWords {
@@ -36,17 +20,15 @@ export interface MacRouteWords {
   readonly label?: number;
 }
 
-export class GoBgp {
+export class GoBgp extends ServerProcess {
   readonly endpoint: string;
   readonly #port = freePort();
-  readonly #directory = mkdtempSync(join(tmpdir(), 'vxlane-gobgp-'));
   readonly #options: readonly string[];
-  #process: ChildProcess | null = null;
 
   private constructor(options: readonly string[]) {
+    super('gobgp');
     this.endpoint = `127.0.0.1:${this.#port}`;
     this.#options = options;
-    alive.add(this);
   }
 
   /** `options`: more of the daemon's. */
@@ -58,43 +40,17 @@ export class GoBgp {
 
   /** Starts it on the same port, knowing nothing. */
   async start(): Promise<void> {
-    const file = join(this.#directory, 'gobgpd.toml');
+    const file = join(this.directory, 'gobgpd.toml');
     writeFileSync(file, `[global.config]\n  as = ${AS}\n  router-id = "${ROUTER_ID}"\n  port = -1\n`);
     const args = ['-f', file, '--api-hosts', this.endpoint, '--pprof-disable', '-p', ...this.#options];
     const child = spawn('gobgpd', args, { stdio: ['ignore', 'pipe', 'pipe'] });
     const log: string[] = [];
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => log.push(text.toString()));
-    this.#process = child;
+    this.process = child;
     for (const deadline = Date.now() + READY_MS; ; await setTimeout(20)) {
       if (child.exitCode !== null || Date.now() > deadline) throw new Error(`gobgpd: ${log.join('')}`);
       if (log.some((text) => text.includes('Finished reading the config file'))) return;
     }
-  }
-
-  /** `kill -9`; answers when it is dead. */
-  async kill(): Promise<void> {
-    const child = this.#process;
-    this.#process = null;
-    if (child === null || child.exitCode !== null) return;
-    const ended = once(child, 'exit');
-    child.kill('SIGKILL');
-    await ended;
-  }
-
-  /** Its sockets stay open, but nobody answers. */
-  freeze(): void {
-    this.#process?.kill('SIGSTOP');
-  }
-
-  thaw(): void {
-    this.#process?.kill('SIGCONT');
-  }
-
-  remove(): void {
-    if (!alive.delete(this)) return;
-    this.#process?.kill('SIGKILL');
-    this.#process = null;
-    rmSync(this.#directory, { recursive: true, force: true });
   }
 
   /** What the command line client prints. */

@@ -1,7 +1,7 @@
 /** Every built-in search plugin with the backend that it is tried on. A built-in that is not here fails a test. */
 import type { Subject } from 'vxlane/search/testing';
 import { needsEtcd } from '../../support/etcd.js';
-import { needsPrograms } from '../../support/gobgp.js';
+import { needsPrograms } from '../../support/server-process.js';
 import { etcdSubject } from './etcd.js';
 import { evpnSubject } from './evpn.js';
 import { directSubject, filesSubject, floodSubject } from './local.js';
