@@ -7,11 +7,13 @@ import { join } from 'node:path';
 import { after, it } from 'node:test';
 import { createClient } from '../../src/control/client.js';
 import { Daemon } from '../../src/daemon/daemon.js';
+import { Predecessor } from '../../src/daemon/handover/predecessor.js';
 import { BEGINS_WITHIN_MS } from '../../src/daemon/handover/successor.js';
 import { claimStateDir } from '../../src/daemon/state/lock.js';
 import { State } from '../../src/daemon/state/store.js';
 import { Datapath } from '../../src/datapath/datapath.js';
 import { MAIN } from '../cli/vxlane.js';
+import { startHarness } from '../control/harness.js';
 import { ENGINE } from '../support/engine.js';
 import { needsRoot } from '../support/root.js';
 import { until } from '../support/until.js';
@@ -151,4 +153,17 @@ it('does not hand over what would end with it: a container', { skip: needsRoot()
     child.kill('SIGKILL');
     await ended;
   }
+});
+
+it('one that ends before its descriptors are taken is no predecessor; other failures are told', async () => {
+  await using harness = await startHarness();
+  const ended = spawn('true');
+  await once(ended, 'exit');
+  const handed = { sockets: [], vnics: { v0: [0] }, learned: {} };
+  const log = new RecordingLog();
+  harness.controller.handover = () => ({ ...handed, pid: ended.pid! });
+  assert.equal(await Predecessor.find(harness.socket, 1, log), null);
+  assert.deepEqual(log.lines, ['info the daemon to replace has ended']);
+  harness.controller.handover = () => ({ ...handed, pid: process.pid, vnics: { v0: [100_000] } });
+  await assert.rejects(Predecessor.find(harness.socket, 1, log), { errnoName: 'EBADF' });
 });

@@ -1,8 +1,9 @@
 /** The daemon whose place this one takes. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, createClient, VxlaneError } from '../../control/client.js';
+import type { HandoverView } from '../../control/protocol.js';
 import { claimSocketPath } from '../../control/socket-file.js';
-import { messageOf } from '../../errors.js';
+import { messageOf, SystemError } from '../../errors.js';
 import { Inheritance } from '../inheritance.js';
 import type { DaemonLog } from '../log.js';
 
@@ -27,7 +28,10 @@ export class Predecessor {
     this.inheritance = inheritance;
   }
 
-  /** Takes descriptors of the daemon that answers at this path; null: none answers. Throws what stands against it. */
+  /**
+   * Takes descriptors of the daemon that answers at this path; null: none answers, or it has ended before they were
+   * taken, when it has let go of its state already. Throws what stands against it.
+   */
   static async find(socket: string, workers: number, log: DaemonLog): Promise<Predecessor | null> {
     const client = createClient(socket);
     const isThere = await client.daemon().then(
@@ -42,8 +46,13 @@ export class Predecessor {
       return null;
     }
     const handed = await client.handover({ pid: process.pid, workers });
+    const inheritance = inheritedFrom(handed);
+    if (inheritance === null) {
+      log.info('the daemon to replace has ended', { pid: handed.pid, socket });
+      return null;
+    }
     log.info('taking over', { pid: handed.pid, socket });
-    return new Predecessor(client, socket, new Inheritance(handed), log);
+    return new Predecessor(client, socket, inheritance, log);
   }
 
   /**
@@ -82,5 +91,15 @@ export class Predecessor {
     } catch (thrown) {
       if (!(thrown instanceof VxlaneError) || !NO_ANSWER.has(thrown.code)) throw thrown;
     }
+  }
+}
+
+/** null: there is no such process any more. */
+function inheritedFrom(handed: HandoverView): Inheritance | null {
+  try {
+    return new Inheritance(handed);
+  } catch (thrown) {
+    if (thrown instanceof SystemError && thrown.errnoName === 'ESRCH') return null;
+    throw thrown;
   }
 }
