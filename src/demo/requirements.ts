@@ -63,8 +63,11 @@ export function requireTools(tools: readonly Tool[], say: (line: string) => void
   );
 }
 
-/** Its failure shows in what is still missing afterwards; its complaints go to our standard error. */
+/**
+ * Its failure shows in what is still missing afterwards; its complaints go to our standard error. Who wants a laboratory
+ * wants programs: services that packages bring are not started (systemctl(1) does as in a chroot).
+ */
 function aptGet(...args: string[]): void {
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', SYSTEMD_OFFLINE: '1' };
   spawnSync('apt-get', args, { env, stdio: ['ignore', 'ignore', 'inherit'], timeout: 300_000 });
 }
