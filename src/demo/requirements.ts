@@ -64,8 +64,8 @@ export function requireTools(tools: readonly Tool[], say: (line: string) => void
 }
 
 /**
- * Its failure shows in what is still missing afterwards; its complaints go to our standard error. Who wants a laboratory
- * wants programs: services that packages bring are not started (systemctl(1) does as in a chroot).
+ * Its failure shows in what is still missing afterwards; its complaints go to our standard error. Who wants a
+ * laboratory wants programs: services that packages bring are not started (systemctl(1) does as in a chroot).
  */
 function aptGet(...args: string[]): void {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', SYSTEMD_OFFLINE: '1' };
