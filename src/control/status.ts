@@ -43,6 +43,7 @@ export const DaemonView = z
     captures: count.describe('Clients that capture frames now.'),
     logLevel: z.enum(LOG_LEVELS).describe('The least level that is logged.'),
     uptimeSeconds: seconds,
+    successor: z.int().nullable().describe('pid of the daemon that is taking the place of this one; null: none is.'),
     configuration: ConfigurationView.nullable().describe('null: the daemon was started without a configuration file.'),
   })
   .meta({ id: 'DaemonView' });

@@ -250,7 +250,8 @@ export class Daemon implements Controller {
   }
 
   daemon(): DaemonView {
-    const facts = { engineReason: this.#engineReason, startedAtMs: this.#startedAtMs };
+    const { successor } = this.#handover;
+    const facts = { engineReason: this.#engineReason, startedAtMs: this.#startedAtMs, successor };
     return daemonView(this.#registry, facts, this.#configFile?.view(this.#registry) ?? null);
   }
 

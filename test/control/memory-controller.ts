@@ -62,6 +62,8 @@ export class MemoryController extends MemoryQuestions implements Controller, Pro
   logLevel: LogLevel = 'info';
   /** Thrown by the next call of `daemon()`. */
   bug: unknown = null;
+  /** pid of the daemon that is taking over. */
+  successor: number | null = null;
   /** Set: lookups wait for it. */
   lookupGate: Promise<void> | null = null;
 
@@ -93,6 +95,7 @@ export class MemoryController extends MemoryQuestions implements Controller, Pro
       captures: 0,
       logLevel: this.logLevel,
       uptimeSeconds: 1,
+      successor: this.successor,
       configuration: this.configuration,
     };
   }

@@ -80,6 +80,7 @@ const DAEMON: DaemonFacts['status']['daemon'] = {
   captures: 0,
   logLevel: 'info',
   uptimeSeconds: 60,
+  successor: null,
   configuration: null,
 };
 

@@ -26,25 +26,16 @@ export const replace = defineCommand({
 
 /**
  * Of the daemon that comes, or of the one before, which goes on because the other has ended; null: neither of the two
- * has answered within the time. For a moment between them neither does.
+ * has answered within the time. For a moment between them neither does. Daemons in a container have other pids for us.
  */
 async function answerOf(pid: number, { client }: Context): Promise<DaemonView | null> {
   for (const deadline = performance.now() + PATIENCE_MS; performance.now() < deadline; await sleep(POLL_EVERY_MS)) {
     try {
       const view = await client.daemon();
-      if (view.pid === pid || hasEnded(pid)) return view;
+      if (view.pid === pid || view.successor !== pid) return view;
     } catch (thrown) {
       if (!(thrown instanceof VxlaneError) || !['daemon_absent', 'daemon_failed'].includes(thrown.code)) throw thrown;
     }
   }
   return null;
-}
-
-function hasEnded(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch (thrown) {
-    return (thrown as NodeJS.ErrnoException).code === 'ESRCH';
-  }
 }

@@ -9,11 +9,13 @@ export interface DaemonFacts {
   readonly engineReason: string;
   /** Milliseconds of the monotonic clock. */
   readonly startedAtMs: number;
+  /** pid of the daemon that is taking over. */
+  readonly successor: number | null;
 }
 
 export function daemonView(
   { datapath, border, now, log }: Registry,
-  { engineReason, startedAtMs }: DaemonFacts,
+  { engineReason, startedAtMs, successor }: DaemonFacts,
   configuration: ConfigurationView | null,
 ): DaemonView {
   return {
@@ -30,6 +32,7 @@ export function daemonView(
     captures: datapath.captureCount,
     logLevel: log.level,
     uptimeSeconds: Math.floor((now() - startedAtMs) / 1000),
+    successor,
     configuration,
   };
 }

@@ -41,6 +41,11 @@ export class Handover {
     return this.#state !== 'none';
   }
 
+  /** pid of the other daemon, as this one sees it; null: none is taking over. */
+  get successor(): number | null {
+    return this.isBegun ? this.#pid : null;
+  }
+
   /** Throws when no other daemon can begin now. */
   check(): void {
     if (this.isBegun) throw beingReplaced();
