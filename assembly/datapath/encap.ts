@@ -133,13 +133,19 @@ function multicast(frame: Frame, overlay: u32, vnic: u32): void {
   replicate(frame, overlay, vnic, vnic);
   if (flags & OVL_FLAG_POINT) return toPoint(frame, overlay, vnic);
   const kind = isSuperFrame(frame) ? Class.Plain : classify(frame.start, frame.len, flags);
-  if (flags & OVL_FLAG_ANNOUNCED && !hasFloodList(overlay) && isAnnouncement(frame.start, frame.len)) {
-    return toHost(Upcall.announcement, frame, overlay, vnic);
-  }
+  if (flags & OVL_FLAG_ANNOUNCED && isAnnouncement(frame.start, frame.len)) return announced(frame, overlay, vnic);
   if (isFlooded(kind, overlay)) return flood(frame, overlay, vnic);
   const upcall = upcallOf(kind);
   if (upcall == Upcall.pad) drop(frame, dropOf(kind), overlay, vnic);
   else toHost(upcall, frame, overlay, vnic);
+}
+
+// The host floods it. What it is not told of for lack of room is flooded all the same.
+function announced(frame: Frame, overlay: u32, vnic: u32): void {
+  const reason = upcallFrame(Upcall.announcement, frame, overlay, vnic);
+  if (reason == Drop.none) return;
+  if (hasFloodList(overlay)) flood(frame, overlay, vnic);
+  else drop(frame, reason, overlay, vnic);
 }
 
 function toHost(upcall: Upcall, frame: Frame, overlay: u32, vnic: u32): void {

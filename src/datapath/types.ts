@@ -40,7 +40,7 @@ export interface OverlayConfig {
    * that the FDB has there. With `lookup`, a frame of a MAC that nothing is known of waits for an answer. Default off.
    */
   readonly sourceCheck?: 'vtep' | 'fdb' | 'off';
-  /** Announcements of addresses that no list floods become upcalls; else they drop. */
+  /** Announcements of addresses become upcalls, to be flooded by the host; else they are flooded, or drop. */
   readonly announced?: boolean;
   /** Router advertisements to all nodes become upcalls, before anybody has got them. */
   readonly routers?: boolean;

@@ -235,9 +235,10 @@ export interface DynamicInstance extends InstanceBase {
    */
   moved?(move: Move): Reply<void>;
   /**
-   * A MAC is on this host now, or has other addresses: for plugins that tell others where it is. When an instance comes
-   * to serve it is told of all there are. Of several words on one MAC some may be left out, never the last; what it
-   * rejects is not told again. Without it, nothing is said. An addition, with `localRemoved`.
+   * A MAC is on this host now, or has other addresses, or is a VNIC's that was `put` elsewhere and is heard here all
+   * the same: for plugins that tell others where it is. When an instance comes to serve it is told of all there are. Of
+   * several words on one MAC some may be left out, never the last; what it rejects is not told again. Without it,
+   * nothing is said. An addition, with `localRemoved`.
    */
   localAdded?(local: Local): Reply<void>;
   /** A MAC is here no more: its VNIC was deleted, it was silent for long, or it was seen elsewhere. */

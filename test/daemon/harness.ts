@@ -55,6 +55,8 @@ export interface Harness {
   readonly context: PluginContext;
   /** Addresses that MACs were heard to use: `MAC IP`. */
   readonly heard: readonly string[];
+  /** MACs of VNICs that the plugin has elsewhere. */
+  readonly contested: readonly string[];
   /** Times that the plugin said that it floods elsewhere. */
   readonly floodChanges: () => number;
   /** Why instances were given up. */
@@ -124,15 +126,18 @@ export async function harness(parts: Partial<DynamicInstance>, options: HarnessO
   };
   const durations = { miss: new Durations(), proxy: new Durations() };
   const heard: string[] = [];
+  const contested: string[] = [];
   let floodChanges = 0;
   const upcalls = new Upcalls({
     ...{ datapath, overlay, targets, durations, now },
     vteps: (ips) => void vteps.push(ips),
     floodChanged: () => void floodChanges++,
     heardAddress: (mac, ip) => void heard.push(`${mac} ${ip}`),
+    contested: (mac) => void contested.push(mac),
   });
   return {
     heard,
+    contested,
     floodChanges: () => floodChanges,
     datapath,
     health,

@@ -1,87 +1,13 @@
 /** The `evpn` plugin on a real GoBGP: whose a MAC is, what is told of this host, and what outlives what. */
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import type { DynamicInstance, Ending, PluginContext } from '../../src/search/api.js';
-import { evpn } from '../../src/search/plugins/evpn/evpn.js';
-import { RouteCodec } from '../../src/search/plugins/evpn/routes.js';
-import { COMMUNITIES, MOBILITY, type Path } from '../../src/search/plugins/evpn/rpc.js';
-import { fabricOf, settingsOf } from '../../src/search/plugins/evpn/settings.js';
-import { Speaker } from '../../src/search/plugins/evpn/speaker.js';
-import { plainQuery } from '../../src/search/testing/query.js';
-import { silentLog } from '../daemon/harness.js';
 import { GoBgp } from '../support/gobgp.js';
 import { needsPrograms } from '../support/server-process.js';
 import { until } from '../support/until.js';
+import { HERE, HIGH, LOW, MAC, OtherHost, started } from './evpn-rig.js';
 
-const MAC = 'de:ad:be:ef:00:01';
-const [HERE, LOW, HIGH] = ['192.0.2.1', '192.0.2.10', '192.0.2.20'] as const;
 /** Of 10,000 GoBGP itself takes half a minute to be told. */
 const MANY = 2000;
-
-/** What another host would tell GoBGP. */
-class OtherHost {
-  readonly #speaker: Speaker;
-  readonly #codec: RouteCodec;
-
-  constructor(gobgp: GoBgp, vtep: string) {
-    const values = { 'evpn/gobgp': gobgp.endpoint, 'evpn/rd': `${vtep}:23` };
-    const settings = settingsOf(values, 23, { ip: vtep, port: 4789 });
-    this.#speaker = new Speaker(settings);
-    this.#codec = new RouteCodec(settings, fabricOf(settings, 65_000, '192.0.2.9'));
-    after(() => this.#speaker.close());
-  }
-
-  tell(macs: readonly string[], sequence = 0, ip: string | null = null): Promise<void> {
-    return this.#speaker.send(macs.map((mac) => this.#codec.write({ mac, ip, sequence }, false)));
-  }
-
-  takeBack(mac: string, ip: string | null = null): Promise<void> {
-    return this.#speaker.send([this.#codec.write({ mac, ip, sequence: 0 }, true)]);
-  }
-
-  async tellSticky(mac: string): Promise<void> {
-    const path = this.#codec.write({ mac, ip: null, sequence: 0 }, false);
-    const sticky = MOBILITY.pack({ is_sticky: true, sequence_num: 0 });
-    const pattrs = path.pattrs.map((each) => {
-      if (!each.type_url.endsWith(COMMUNITIES.name)) return each;
-      return COMMUNITIES.pack({ communities: [...COMMUNITIES.decode(each.value).communities, sticky] });
-    });
-    await this.#speaker.send([{ ...path, pattrs } as Path]);
-  }
-}
-
-interface Rig {
-  readonly instance: DynamicInstance;
-  readonly said: string[];
-  at(mac: string): Promise<string | null>;
-  stop(ending: Ending): Promise<void>;
-}
-
-async function started(gobgp: GoBgp, values: Readonly<Record<string, string | number>> = {}): Promise<Rig> {
-  const said: string[] = [];
-  const abort = new AbortController();
-  const context: PluginContext = {
-    ...{ vni: 23, listen: { ip: HERE, port: 4789 }, log: silentLog, signal: abort.signal },
-    put: (mac, target) => said.push(`put ${mac} ${target === 'drop' ? target : target.ip}`),
-    withdraw: (mac) => said.push(`withdraw ${mac}`),
-    moved: (ip, mac) => said.push(`moved ${ip} ${mac}`),
-    floodChanged: () => said.push('flood changed'),
-    degrade: (reason) => said.push(`degraded: ${reason}`),
-    restore: () => said.push('restored'),
-  };
-  const instance = evpn.create(context, { 'evpn/gobgp': gobgp.endpoint, ...values });
-  await instance.start();
-  const stop = async (ending: Ending) => {
-    abort.abort();
-    await instance.stop(ending);
-  };
-  after(() => stop('to_resume'));
-  const at = async (mac: string) => {
-    const answer = await instance.lookup(plainQuery(mac));
-    return answer === null || answer.target === 'drop' ? null : answer.target.ip;
-  };
-  return { instance, said, at, stop };
-}
 
 const missing = needsPrograms('gobgpd', 'gobgp');
 describe('evpn', { skip: missing, concurrency: 2 }, () => {

@@ -24,9 +24,11 @@ export class GoBgp extends ServerProcess {
   readonly endpoint: string;
   readonly #port = freePort();
   readonly #options: readonly string[];
+  readonly #asn: number;
 
-  private constructor(options: readonly string[]) {
+  private constructor(options: readonly string[], asn = AS) {
     super('gobgp');
+    this.#asn = asn;
     this.endpoint = `127.0.0.1:${this.#port}`;
     this.#options = options;
   }
@@ -38,10 +40,17 @@ export class GoBgp extends ServerProcess {
     return server;
   }
 
+  /** In another AS than the tests' usual one. */
+  static async ofAs(asn: number): Promise<GoBgp> {
+    const server = new GoBgp([], asn);
+    await server.start();
+    return server;
+  }
+
   /** Starts it on the same port, knowing nothing. */
   async start(): Promise<void> {
     const file = join(this.directory, 'gobgpd.toml');
-    writeFileSync(file, `[global.config]\n  as = ${AS}\n  router-id = "${ROUTER_ID}"\n  port = -1\n`);
+    writeFileSync(file, `[global.config]\n  as = ${this.#asn}\n  router-id = "${ROUTER_ID}"\n  port = -1\n`);
     const args = ['-f', file, '--api-hosts', this.endpoint, '--pprof-disable', '-p', ...this.#options];
     const child = spawn('gobgpd', args, { stdio: ['ignore', 'pipe', 'pipe'] });
     const log: string[] = [];

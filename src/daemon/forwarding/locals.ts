@@ -23,6 +23,8 @@ export type TellLocal = (mac: string, local: Local | null) => void;
 export class Locals {
   readonly #tell: TellLocal;
   readonly #kept = new Map<string, Kept>();
+  /** VNICs' MACs that the plugin has elsewhere: it is told of them again when they speak. */
+  readonly #contested = new Set<string>();
   /** Who was heard to use an address. */
   readonly #users = new Map<string, string>();
 
@@ -57,13 +59,22 @@ export class Locals {
   /** A MAC uses an address as its own; of one that is not here nothing is kept. */
   heard(mac: string, ip: string): void {
     const kept = this.#kept.get(mac);
-    if (kept === undefined || kept.heard.has(ip) || kept.given.includes(ip)) return;
+    if (kept === undefined) return;
+    if (kept.heard.has(ip) || kept.given.includes(ip)) {
+      if (this.#contested.has(mac)) this.#say(mac);
+      return;
+    }
     this.#leave(ip);
     kept.heard.add(ip);
     this.#users.set(ip, mac);
     const [oldest] = kept.heard;
     if (kept.heard.size > HEARD_MAX) this.#drop(kept, oldest as string);
     this.#say(mac);
+  }
+
+  /** The plugin has a MAC elsewhere that a VNIC has. */
+  contested(mac: string): void {
+    if (this.#kept.get(mac)?.isVnic === true) this.#contested.add(mac);
   }
 
   *[Symbol.iterator](): Generator<Local, void> {
@@ -86,11 +97,13 @@ export class Locals {
   #forget(mac: string): void {
     for (const ip of this.#kept.get(mac)?.heard ?? []) this.#users.delete(ip);
     this.#kept.delete(mac);
+    this.#contested.delete(mac);
     this.#tell(mac, null);
   }
 
   #say(mac: string): void {
     const { given, heard } = this.#kept.get(mac) as Kept;
+    this.#contested.delete(mac); // until the plugin says it again
     this.#tell(mac, { mac, ips: [...new Set([...given, ...heard])] });
   }
 }

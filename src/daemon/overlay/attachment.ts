@@ -52,6 +52,8 @@ export interface OverlayFacts {
 /** Beside the names of properties: the overlay's MTU is another one by itself. */
 export const FOLLOW_MTU = 'mtu, automatic';
 
+const floodsUnknownOwners = ({ flood }: PluginFacts) => flood?.unknownOwners === true;
+
 type FloodConfig = Pick<OverlayConfig, 'flood' | 'learn'>;
 const NO_FLOOD: FloodConfig = { flood: null, learn: false };
 
@@ -128,6 +130,7 @@ export class Attachment {
       vteps: (ips) => this.sources.pushed(ips),
       floodChanged: () => void overlay.plugin.floodChanged(),
       heardAddress: (mac, ip) => this.#heardAddress(mac, ip),
+      contested: (mac) => this.locals.contested(mac),
     });
     this.flooding = new Flooding({
       ...{ overlay: overlay.name, listen, memberships: socket.memberships, targets: this.targets, health, log, nowMs },
@@ -167,7 +170,7 @@ export class Attachment {
         return plugin.isPoint;
       },
       get floodsUnknownOwners() {
-        return plugin.facts.flood?.unknownOwners === true;
+        return floodsUnknownOwners(plugin.facts);
       },
       get mtu() {
         return overlay.mtu;
@@ -257,7 +260,7 @@ export class Attachment {
       lookup: !isPoint(facts),
       sourceCheck: this.sources.modeOf(settings, facts.flood),
       returns: this.#anyMacVnic !== null,
-      announced: facts.can('moved'),
+      announced: floodsUnknownOwners(facts) || (facts.can('moved') && !flood.flood?.endpoints.length),
       routers: settings.ndpMtuOption !== 'off',
       proxyArp: facts.can('arp'),
       proxyNdp: facts.can('ndp'),

@@ -199,7 +199,8 @@ class Tracing {
     const kind = record.kind.replaceAll('_', ' ');
     if (record.kind === 'announcement') {
       this.#steps.push({ step: 'proxy', says: 'an announcement: the search plugin is told' });
-      return { end: 'is left to the search plugin', reason: null };
+      const isFlooded = this.#overlay.plugin.facts.flood?.unknownOwners === true;
+      return { end: isFlooded ? 'is flooded by the host' : 'is left to the search plugin', reason: null };
     }
     const { reason, sent } = await this.#overlay.attached().upcalls.rehearse(record);
     this.#steps.push({ step: 'proxy', says: `${kind}, for the proxy; search plugin ${this.#plugin()} is asked` });

@@ -98,18 +98,18 @@ export class Proxies {
       case 'dhcp_reply':
         return this.#dhcpReply(record, vnic);
       case 'announcement':
-        return Promise.resolve(this.#announcement(record));
+        return Promise.resolve(this.#announcement(record, vnic));
       case 'router_advertisement':
         return Promise.resolve(this.#routerAdvertisement(record, vnic));
     }
   }
 
-  /** The VNICs here have had it as a broadcast. Nobody answers it: it ends as it would without a plugin that hears. */
-  #announcement({ frame }: ProxyUpcall): Result {
-    const { move, isArp } = announcementOf(frame);
+  /** The VNICs here have had it as a broadcast, and nobody answers it. */
+  #announcement(record: ProxyUpcall, vnic: LocalVnic): Result {
+    const { move, isArp } = announcementOf(record.frame);
     this.#options.heardAddress(move.mac, move.ip);
     void this.#options.overlay.plugin?.moved(move);
-    return isArp ? 'arp_gratuitous' : 'no_flood_list';
+    return this.#flood(record, vnic, isArp ? 'arp_gratuitous' : 'no_flood_list');
   }
 
   /** Nobody has had it yet: neither the other VNICs here, nor those elsewhere. */

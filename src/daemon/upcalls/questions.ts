@@ -97,6 +97,7 @@ export class Upcalls {
     this.#reconciler?.pushed(mac);
     if (!targets.hasRoom && !this.#questions.has(mac) && targets.entry(mac) === null) return;
     if (this.#store(mac, target, ttlMs)) this.#overtake(mac, 'put');
+    else this.#options.contested(mac);
   }
 
   /**

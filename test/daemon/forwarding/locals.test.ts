@@ -43,6 +43,23 @@ describe('MACs that are here', () => {
     assert.deepEqual(heard(), [`${VNIC} 10.0.0.1 10.0.0.2`, `${VNIC} 10.0.0.1`, `${BEHIND} 10.0.0.2`]);
   });
 
+  it('a VNIC that the plugin has elsewhere is told of again when it speaks, until the plugin says so no more', () => {
+    const { locals, heard } = setUp();
+    locals.hasVnic(VNIC, ['10.0.0.1/24']);
+    locals.contested(VNIC);
+    locals.contested(BEHIND);
+    heard();
+    locals.heard(VNIC, '10.0.0.1');
+    locals.heard(VNIC, '10.0.0.1');
+    assert.deepEqual(heard(), [`${VNIC} 10.0.0.1`]);
+    locals.contested(VNIC);
+    locals.vnicLeft(VNIC);
+    locals.hasVnic(VNIC, ['10.0.0.1/24']);
+    heard();
+    locals.heard(VNIC, '10.0.0.1');
+    assert.deepEqual(heard(), [], 'it is another one');
+  });
+
   it('of many addresses of one MAC the latest are kept', () => {
     const { locals, heard } = setUp();
     locals.learned(BEHIND);

@@ -24,6 +24,26 @@ describe('a plugin that hears of moves', () => {
     );
   });
 
+  it('is told of them where they are flooded as well', async () => {
+    const told: Move[] = [];
+    const h = await harness({ moved: (move) => void told.push(move) }, { floodsUnknownOwners: true });
+    h.upcalls.handle(proxyRecord('announcement', arpAnnouncement('10.55.55.2', OWN_MAC)));
+    await settled();
+    assert.deepEqual(
+      [told.length, h.datapath.flooded.length, h.datapath.answered, h.datapath.drops.length],
+      [1, 1, 1, 0],
+    );
+    assert.deepEqual(h.heard, [`${OWN_MAC} 10.55.55.2`]);
+  });
+
+  it('has a MAC elsewhere that a VNIC here has: that is heard of, and the VNIC keeps it', async () => {
+    const h = await harness({});
+    h.targets.putStatic(OWN_MAC, 'drop', 0);
+    h.upcalls.put(OWN_MAC, PEER, undefined);
+    assert.deepEqual(h.contested, [OWN_MAC]);
+    assert.deepEqual(h.fdb(OWN_MAC), { kind: 'drop', reason: 'drop_entry' });
+  });
+
   it('is told of a MAC that came here, and takes it back with its next word', async () => {
     const told: Move[] = [];
     const h = await harness({ moved: (move) => void told.push(move) });

@@ -17,7 +17,8 @@ export type Send = (
 
 interface Wanted {
   readonly ips: readonly string[];
-  readonly sequence: number;
+  /** null: it is here, and somebody else's: nothing is told of it. */
+  readonly sequence: number | null;
 }
 
 export class Advertiser {
@@ -30,17 +31,10 @@ export class Advertiser {
   #send: Send | null = null;
   #sending: Promise<void> | null = null;
 
-  /** The sequence number of a MAC that is, or was in an earlier life, here; undefined: it was not. */
-  sequenceOf(mac: string): number | undefined {
-    const wanted = this.#wanted.get(mac)?.sequence;
-    if (wanted !== undefined) return wanted;
+  /** The sequence number that GoBGP has of a MAC's own routes, perhaps of an earlier life; undefined: it has none. */
+  toldOf(mac: string): number | undefined {
     const sequences = [...(this.#sent.get(mac)?.values() ?? [])].map((each) => (each === VTEP ? 0 : each.sequence));
     return sequences.length === 0 ? undefined : Math.max(...sequences);
-  }
-
-  /** Of MACs that are here now. */
-  has(mac: string): boolean {
-    return this.#wanted.has(mac);
   }
 
   /** The MAC here that has an address; undefined: none. */
@@ -48,10 +42,19 @@ export class Advertiser {
     return this.#owners.get(ip);
   }
 
-  want({ mac, ips }: Local, sequence: number): Promise<void> {
+  /** `sequence`: null, it is somebody else's. */
+  want({ mac, ips }: Local, sequence: number | null): Promise<void> {
     this.#disown(mac);
     for (const ip of ips) this.#owners.set(ip, mac);
     this.#wanted.set(mac, { ips, sequence });
+    return this.#touch([mac]);
+  }
+
+  /** The same MAC with the addresses that it has, by another number. */
+  renumber(mac: string, sequence: number | null): Promise<void> {
+    const wanted = this.#wanted.get(mac);
+    if (wanted === undefined || wanted.sequence === sequence) return Promise.resolve();
+    this.#wanted.set(mac, { ips: wanted.ips, sequence });
     return this.#touch([mac]);
   }
 
@@ -133,9 +136,10 @@ export class Advertiser {
   /** A route of the MAC alone, and one for each of its addresses. */
   #advertisedOf(mac: string): Advertised[] {
     const wanted = this.#wanted.get(mac);
-    if (wanted === undefined) return [];
+    if (wanted === undefined || wanted.sequence === null) return [];
     if (mac === VTEP) return [VTEP];
-    return [null, ...wanted.ips].map((ip) => ({ mac, ip, sequence: wanted.sequence }));
+    const { ips, sequence } = wanted;
+    return [null, ...ips].map((ip) => ({ mac, ip, sequence }));
   }
 
   #note(advertised: Advertised): void {

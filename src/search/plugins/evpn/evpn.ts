@@ -23,8 +23,9 @@ import { VtepList } from '../files/vtep-list.js';
 import { Advertiser, type Send } from './advertiser.js';
 import { EvpnHealth } from './health.js';
 import type { Audience, EvpnLine } from './line.js';
-import { Moves } from './moves.js';
-import { type Claim, compareClaims, Rib } from './rib.js';
+import { Mobility } from './mobility.js';
+import { DEFAULT_RULES, Moves } from './moves.js';
+import { Rib } from './rib.js';
 import type { Advertised, Keyed, MacRoute } from './route.js';
 import { type EvpnSettings, PROPERTIES, settingsOf } from './settings.js';
 
@@ -59,7 +60,8 @@ class EvpnInstance implements DynamicInstance {
   readonly #vteps: VtepList;
   protected readonly rib = new Rib();
   #settings: EvpnSettings | null = null;
-  #moves = new Moves(null);
+  #moves = new Moves(DEFAULT_RULES);
+  #mobility = new Mobility('', this.#moves);
   #line: EvpnLine | null = null;
   #ticks: NodeJS.Timeout | undefined;
   readonly #health: EvpnHealth;
@@ -76,14 +78,15 @@ class EvpnInstance implements DynamicInstance {
     this.#values = values;
     this.#told = new Told(context);
     this.#vteps = new VtepList(context);
-    this.#health = new EvpnHealth(context, () => this.#moves.summary() ?? this.#floodText());
+    this.#health = new EvpnHealth(context, () => this.#troubleText());
   }
 
   /** Rejects when the properties do not go together, or GoBGP cannot be followed. */
   async start(): Promise<void> {
     const settings = settingsOf(this.#values, this.#context.vni, this.#context.listen);
     this.#settings = settings;
-    this.#moves = new Moves(settings.freezeMs);
+    this.#moves = new Moves(settings.moves);
+    this.#mobility = new Mobility(settings.vtep, this.#moves);
     const { EvpnLine } = await import('./line.js'); // what it loads is for those who use it
     if (this.#context.signal.aborted) return;
     this.#line = new EvpnLine(settings, this.#audience());
@@ -131,23 +134,17 @@ class EvpnInstance implements DynamicInstance {
     return { endpoints, unknownOwners: true, here: { ageing, max: HERE_MAX } };
   }
 
-  /** A MAC is here: that is told with a number above what was heard, if it was elsewhere (RFC 7432 section 15). */
+  /** A MAC is here, or speaks here again although another VTEP has it (RFC 7432 section 15). */
   localAdded(local: Local): void {
     const { mac } = local;
     const [heard] = this.rib.best(mac);
-    const before = this.advertiser.sequenceOf(mac);
-    let sequence = before ?? 0;
-    if (heard !== undefined && !this.advertiser.has(mac)) {
-      const isAhead = before !== undefined && compareClaims(this.#ownClaim(before), heard) < 0;
-      if (!isAhead) sequence = heard.sequence + 1;
-      this.#moves.mayMove(mac, performance.now());
-      if (heard.isSticky) this.#context.log.warn('a MAC is here that is sticky elsewhere', { mac, vtep: heard.vtep });
-    }
-    this.advertiser.want(local, sequence).catch(() => {}); // it is told when GoBGP is there again
+    this.#mobility.speaks(mac, heard, this.advertiser.toldOf(mac), performance.now());
+    this.advertiser.want(local, this.#mobility.sequenceOf(mac) ?? null).catch(() => {}); // later, if GoBGP is away
     this.#settle(new Set([mac]));
   }
 
   localRemoved(mac: string): void {
+    this.#mobility.leaves(mac);
     this.advertiser.unwant(mac).catch(() => {});
     this.#settle(new Set([mac]));
   }
@@ -189,11 +186,11 @@ class EvpnInstance implements DynamicInstance {
       const entry = this.#entryOf(mac);
       if (entry === undefined) continue;
       changes.set(macToNumber(mac), entry);
-      if (entry !== null && this.advertiser.has(mac)) taken.push(mac);
+      if (entry !== null && this.#mobility.isHere(mac)) taken.push(mac);
     }
     const result = this.table.apply(changes);
     // The host knows best of what is here: were it told to forget such a MAC, it would, until the next frame of it.
-    for (const mac of result.gone) if (this.advertiser.has(mac)) this.#told.left(macToNumber(mac));
+    for (const mac of result.gone) if (this.#mobility.isHere(mac)) this.#told.left(macToNumber(mac));
     this.#told.push(result);
     for (const mac of taken) {
       this.#told.found(macToNumber(mac));
@@ -209,25 +206,25 @@ class EvpnInstance implements DynamicInstance {
 
   /** null: it is nowhere else, or here; undefined: it stays as it is. */
   #entryOf(mac: string): TableEntry | null | undefined {
+    const nowMs = performance.now();
     const routes = this.rib.best(mac);
     const before = this.table.get(macToNumber(mac));
-    const own = this.advertiser.has(mac) ? this.#ownClaim(this.advertiser.sequenceOf(mac) ?? 0) : null;
     const [first] = routes;
-    if (first === undefined || (own !== null && compareClaims(own, first) < 0))
-      return before === undefined ? undefined : null;
+    const isOurs = this.#mobility.isOurs(mac, first, nowMs);
+    if (this.#mobility.isHere(mac)) {
+      this.advertiser.renumber(mac, this.#mobility.sequenceOf(mac) ?? null).catch(() => {});
+    }
+    if (first === undefined || isOurs) return before === undefined ? undefined : null;
     const beforeTarget = before?.answer.target;
-    const isMove =
-      beforeTarget === undefined ? own !== null : beforeTarget !== 'drop' && beforeTarget.ip !== first.vtep;
-    if (isMove && !this.#moves.mayMove(mac, performance.now())) return undefined;
+    const isMove = beforeTarget !== undefined && beforeTarget !== 'drop' && beforeTarget.ip !== first.vtep;
+    if (isMove && !this.#moves.mayMove(mac, nowMs)) return undefined;
     return entryOf(routes, this.#settings?.port ?? 0);
   }
 
-  #ownClaim(sequence: number): Claim {
-    return { vtep: this.#settings?.vtep ?? '', sequence, isSticky: false };
-  }
-
-  #floodText(): string | null {
+  #troubleText(): string | null {
     const { length } = this.rib.vteps;
+    const text = this.#mobility.summary() ?? this.#moves.summary();
+    if (text !== null) return text;
     return length <= FLOOD_MAX ? null : `${length} VTEPs want copies of what is flooded: only ${FLOOD_MAX} get them`;
   }
 

@@ -4,6 +4,7 @@ import { VXLAN_PORT } from '../../../address.js';
 import type { Endpoint, PropertySpec, PropertyValue } from '../../api.js';
 import type { TlsFiles } from '../../grpc/tls.js';
 import { notUnicast } from '../underlay.js';
+import { DEFAULT_RULES, type MoveRules } from './moves.js';
 import { parseRd, type RouteTargets, rdOf, targetsOf } from './targets.js';
 
 export const PROPERTIES = [
@@ -71,13 +72,29 @@ export const PROPERTIES = [
     help: 'seconds for which routes of this host stay after a restart without being refreshed; 0: none outlives it',
   },
   {
+    name: 'evpn/move_limit',
+    type: 'uint',
+    required: false,
+    default: 5,
+    range: [1, 1000],
+    help: 'moves of a MAC within evpn/move_window that are nothing special; one more, and the operator is told',
+  },
+  {
+    name: 'evpn/move_window',
+    type: 'uint',
+    required: false,
+    default: 180,
+    range: [1, 86_400],
+    help: 'seconds within which moves of a MAC are counted',
+  },
+  {
     name: 'evpn/freeze',
     type: 'uint',
     required: false,
     default: 'off',
     values: ['off'],
     range: [1, 86_400],
-    help: 'seconds for which a MAC stays where it is that moved more than 5 times in 180 s; off: it is followed',
+    help: 'seconds for which a MAC that moves too often stays where it is; off: it is followed',
   },
 ] as const satisfies readonly PropertySpec[];
 
@@ -97,7 +114,7 @@ export interface EvpnSettings {
   readonly port: number;
   readonly ageingMs: number;
   readonly gracefulMs: number;
-  readonly freezeMs: number | null;
+  readonly moves: MoveRules;
 }
 
 /** What only GoBGP knows: which routes are ours, and which are for us. */
@@ -141,7 +158,11 @@ export function settingsOf(
     port: Number(values['evpn/port'] ?? VXLAN_PORT),
     ageingMs: Number(values['evpn/ageing'] ?? 300) * 1000,
     gracefulMs: Number(values['evpn/graceful'] ?? 120) * 1000,
-    freezeMs: typeof values['evpn/freeze'] === 'number' ? values['evpn/freeze'] * 1000 : null,
+    moves: {
+      limit: Number(values['evpn/move_limit'] ?? DEFAULT_RULES.limit),
+      windowMs: Number(values['evpn/move_window'] ?? DEFAULT_RULES.windowMs / 1000) * 1000,
+      freezeMs: typeof values['evpn/freeze'] === 'number' ? values['evpn/freeze'] * 1000 : null,
+    },
   };
   if (problems.length > 0) throw new Error(problems.join('; '));
   return settings;

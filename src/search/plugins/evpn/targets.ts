@@ -46,6 +46,9 @@ export function targetsOf(text: string, asn: number, vni: number): RouteTargets 
 /** As FRR does: of an AS number the lower 16 bits, so that the VNI has its room. */
 function canonicalOf(text: string, asn: number, vni: number): string {
   if (text === 'auto') return `${asn & AS2_MAX}:${vni}`;
+  if (text === 'auto-rfc8365' && asn > AS2_MAX) {
+    throw new Error(`evpn/route_targets: auto-rfc8365 has no room for AS ${asn}: expected AS:NUMBER or IPV4:NUMBER`);
+  }
   if (text === 'auto-rfc8365') return `${asn & AS2_MAX}:${AUTO_VXLAN + vni}`;
   const [, wild] = /^\*:(\d{1,10})$/.exec(text) ?? [];
   if (wild !== undefined && Number(wild) <= NUMBER4_MAX) return `*:${Number(wild)}`;
