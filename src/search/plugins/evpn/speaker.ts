@@ -20,11 +20,13 @@ const FILTER_BEST = 0;
 
 export class Speaker {
   readonly #grpc: GrpcConnection;
+  readonly #callMs: number;
   #probes: NodeJS.Timeout | undefined;
   #events: AsyncGenerator<Buffer, void> | null = null;
 
-  /** Connects, and says nothing yet. */
-  constructor({ url, tls }: EvpnSettings) {
+  /** Connects, and says nothing yet. `callMs`: in which whatever is asked must be answered. */
+  constructor({ url, tls }: EvpnSettings, callMs = CALL_MS) {
+    this.#callMs = callMs;
     this.#grpc = new GrpcConnection(url, url.startsWith('https:') ? readTlsFiles(tls) : {}, MESSAGE_BYTES_MAX);
   }
 
@@ -39,7 +41,7 @@ export class Speaker {
   async watch(): Promise<Peer[]> {
     const call = this.#grpc.open(WATCH.path, {});
     call.send(WATCH.encode({ peer: {}, table: { filters: [{ type: FILTER_BEST, init: false }] } }), true);
-    const late = setTimeout(() => call.end(new Error(`no answer within ${CALL_MS / 1000} s`)), CALL_MS);
+    const late = this.#endLate(call);
     try {
       this.#events = call[Symbol.asyncIterator]();
       return await this.#peers(this.#events);
@@ -67,21 +69,33 @@ export class Speaker {
   }
 
   #probe(): void {
-    this.identity(CALL_MS).catch(() => this.close());
+    this.identity(this.#callMs).catch(() => this.close());
   }
 
-  /** All paths of all EVPN routes. */
+  /** All paths of all EVPN routes. Throws when it stops on the way: a large table takes its time, and comes on. */
   async *list(): AsyncGenerator<Path, void> {
-    const call: Call = this.#grpc.open(LIST_PATH.path, {});
+    const call = this.#grpc.open(LIST_PATH.path, {});
     call.send(LIST_PATH.encode({ table_type: TABLE_GLOBAL, family: EVPN }), true);
-    for await (const message of call) yield* LIST_PATH.decode(message).destination?.paths ?? [];
+    const late = this.#endLate(call);
+    try {
+      for await (const message of call) {
+        yield* LIST_PATH.decode(message).destination?.paths ?? [];
+        late.refresh();
+      }
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  #endLate(call: Call): NodeJS.Timeout {
+    return setTimeout(() => call.end(new Error(`no answer within ${this.#callMs / 1000} s`)), this.#callMs);
   }
 
   /** Adds and withdraws paths, in their order. */
   async send(paths: readonly Path[]): Promise<void> {
     for (let at = 0; at < paths.length; at += PATHS_AT_ONCE) {
       const request = { table_type: TABLE_GLOBAL, paths: paths.slice(at, at + PATHS_AT_ONCE) };
-      await this.#grpc.ask(ADD_PATHS.path, ADD_PATHS.encode(request), {}, CALL_MS);
+      await this.#grpc.ask(ADD_PATHS.path, ADD_PATHS.encode(request), {}, this.#callMs);
     }
   }
 
