@@ -28,6 +28,8 @@ export class Advertiser {
   /** Who has an address that is here. */
   readonly #owners = new Map<string, string>();
   readonly #dirty = new Set<string>();
+  /** Of those that were sent. */
+  #outdated: Set<Advertised> = new Set();
   #send: Send | null = null;
   #sending: Promise<void> | null = null;
 
@@ -68,10 +70,11 @@ export class Advertiser {
     for (const ip of this.#wanted.get(mac)?.ips ?? []) if (this.#owners.get(ip) === mac) this.#owners.delete(ip);
   }
 
-  /** GoBGP can be told; `has` is what it has of this host. */
-  connected(has: readonly Advertised[], send: Send): void {
+  /** GoBGP can be told; `has` is what it has of this host, `outdated` what it has otherwise than it is told now. */
+  connected(has: readonly Advertised[], outdated: readonly Advertised[], send: Send): void {
     this.#sent.clear();
-    for (const each of has) this.#note(each);
+    for (const each of [...has, ...outdated]) this.#note(each);
+    this.#outdated = new Set(outdated);
     this.#send = send;
     this.#wanted.set(VTEP, { ips: [], sequence: 0 });
     void this.#touch(this.#wanted.keys()).catch(() => {});
@@ -115,7 +118,12 @@ export class Advertiser {
     const macs = [...this.#dirty].slice(0, MACS_AT_ONCE);
     const changes = macs.flatMap((mac) => this.#changesOf(mac));
     for (const mac of macs) this.#dirty.delete(mac);
-    if (changes.length > 0) await send(changes);
+    try {
+      if (changes.length > 0) await send(changes);
+    } catch (thrown) {
+      for (const mac of macs) this.#dirty.add(mac); // for the next connection
+      throw thrown;
+    }
     for (const { advertised, isWithdraw } of changes) {
       if (isWithdraw) this.#unnote(advertised);
       else this.#note(advertised);
@@ -125,7 +133,9 @@ export class Advertiser {
   #changesOf(mac: string): { advertised: Advertised; isWithdraw: boolean }[] {
     const sent = this.#sent.get(mac) ?? new Map<string, Advertised>();
     const wanted = new Map(this.#advertisedOf(mac).map((each) => [ipKeyOf(each), each]));
-    const added = [...wanted].filter(([key, each]) => !isSame(sent.get(key), each)).map(([, each]) => each);
+    const isSent = (before: Advertised | undefined, each: Advertised) =>
+      before !== undefined && !this.#outdated.has(before) && isSame(before, each);
+    const added = [...wanted].filter(([key, each]) => !isSent(sent.get(key), each)).map(([, each]) => each);
     const gone = [...sent].filter(([key]) => !wanted.has(key)).map(([, each]) => each);
     return [
       ...added.map((advertised) => ({ advertised, isWithdraw: false })),
@@ -145,6 +155,7 @@ export class Advertiser {
   #note(advertised: Advertised): void {
     const mac = advertised === VTEP ? VTEP : advertised.mac;
     const sent = this.#sent.get(mac);
+    this.#outdated.delete(advertised);
     if (sent === undefined) this.#sent.set(mac, new Map([[ipKeyOf(advertised), advertised]]));
     else sent.set(ipKeyOf(advertised), advertised);
   }
@@ -161,7 +172,7 @@ function ipKeyOf(advertised: Advertised): string {
   return advertised === VTEP ? '' : (advertised.ip ?? '');
 }
 
-function isSame(a: Advertised | undefined, b: Advertised): boolean {
-  if (a === undefined || a === VTEP || b === VTEP) return a === b;
+function isSame(a: Advertised, b: Advertised): boolean {
+  if (a === VTEP || b === VTEP) return a === b;
   return a.sequence === b.sequence;
 }

@@ -169,7 +169,8 @@ class EvpnInstance implements DynamicInstance {
     const fields = { routes: this.rib.size, macs, vteps: this.rib.vteps.length, stale: this.rib.staleSize };
     this.#context.log.info(this.#isLoaded ? 'routes loaded again' : 'routes loaded', fields);
     this.#isLoaded = true;
-    this.advertiser.connected(all.flatMap(advertisedOf), send);
+    const own = (isCurrent: boolean) => all.filter((each) => each.isCurrent === isCurrent).flatMap(advertisedOf);
+    this.advertiser.connected(own(true), own(false), send);
   }
 
   #change(changes: readonly Keyed[]): void {

@@ -25,8 +25,10 @@ export type Route = MacRoute | VtepRoute;
 /** A route with what tells it from all others: the fields of its key (RFC 7432 section 7.2 and 7.3). */
 export interface Keyed {
   readonly key: string;
-  /** Our own VTEP sends it with our route distinguisher. */
+  /** This host has told it, with our route distinguisher. */
   readonly isOwn: boolean;
+  /** Of an own one: it would be told in the same way now. */
+  readonly isCurrent: boolean;
   /** null: it is withdrawn, another overlay's, or of no use here. */
   readonly route: Route | null;
 }

@@ -3,6 +3,7 @@
  * and type 3, who wants a copy of what is flooded (RFC 7432 section 7, RFC 8365 section 5).
  */
 import { ipBytes, ipFamily, ipFromBytes, isMulticastMac, parseIp, parseMac } from '../../../address.js';
+import { notUnicast } from '../underlay.js';
 import { packRd, packTarget, targetsAmong } from './communities.js';
 import type { Advertised, Keyed } from './route.js';
 import {
@@ -60,14 +61,16 @@ export class RouteCodec {
     const key = keyOf(rd, ethernet_tag, mac_address, ip ?? '');
     const said = this.#readCommon(path, rd);
     const mac = parseMac(mac_address);
-    if (said === null || mac === null || isMulticastMac(mac) || ethernet_tag !== 0) return useless(key);
-    if (labels[0] !== this.#settings.vni) return useless(key);
+    if (said === null || mac === null || !isHostMac(mac) || ethernet_tag !== 0) return useless(key);
     const { vtep, communities, isOwn } = said;
+    const isForUs = labels[0] === this.#settings.vni;
+    if (!isOwn && !isForUs) return useless(key);
     const moved = decoded(communities, MOBILITY)[0];
     const [sequence, isSticky] = [moved?.sequence_num ?? 0, moved?.is_sticky ?? false];
     const isRouter = decoded(communities, UNKNOWN).some(saysRouter);
     const atMs = (path.age?.seconds ?? 0) * 1000 + Math.floor((path.age?.nanos ?? 0) / 1e6);
-    return { key, isOwn, route: { kind: 'mac', mac, ip, vtep, sequence, isSticky, isRouter, atMs } };
+    const isCurrent = isForUs && said.isCurrent;
+    return { key, isOwn, isCurrent, route: { kind: 'mac', mac, ip, vtep, sequence, isSticky, isRouter, atMs } };
   }
 
   #readVtep(path: Path, nlri: Any): Keyed {
@@ -75,27 +78,39 @@ export class RouteCodec {
     const key = keyOf(rd, ethernet_tag, 'vtep', ip_address);
     const said = this.#readCommon(path, rd);
     const tunnel = decoded(path.pattrs, PMSI)[0];
-    if (said === null || tunnel?.type !== INGRESS_REPLICATION || tunnel.label !== this.#settings.vni)
-      return useless(key);
+    if (said === null || tunnel?.type !== INGRESS_REPLICATION) return useless(key);
+    const { isOwn } = said;
+    const isForUs = tunnel.label === this.#settings.vni;
     const vtep = addressOf(tunnel.id);
-    if (vtep === null || ipFamily(vtep) !== ipFamily(this.#settings.vtep)) return useless(key);
-    return { key, isOwn: said.isOwn, route: { kind: 'vtep', vtep } };
+    if (vtep === null || (!isOwn && !isForUs) || !this.#canBePeer(vtep)) return useless(key);
+    return { key, isOwn, isCurrent: isForUs && said.isCurrent, route: { kind: 'vtep', vtep } };
   }
 
-  /** What all routes say; null: it is withdrawn, or not for this overlay. */
+  /**
+   * What all routes say; null: it is withdrawn, or not for this overlay. What this host has told is its own whatever it
+   * imports, and also where it would tell it otherwise now (targets, label): then it is not current.
+   */
   #readCommon({ is_withdraw, pattrs }: Path, rd: Any) {
     if (is_withdraw) return null;
     const { vtep: own } = this.#settings;
     const communities = decoded(pattrs, COMMUNITIES).flatMap(({ communities: all }) => all);
-    const tunnels = decoded(communities, ENCAP);
-    if (tunnels.length > 0 && !tunnels.some(({ tunnel_type }) => tunnel_type === TUNNEL_VXLAN)) return null;
-    if (!this.#targets.imports(targetsAmong(communities))) return null;
     const hop = decoded(pattrs, MP_REACH)[0]?.next_hops[0] ?? decoded(pattrs, NEXT_HOP)[0]?.next_hop ?? '';
     const vtep = parseIp(hop);
-    if (vtep === null || ipFamily(vtep) !== ipFamily(own)) return null;
-    const isOwn = vtep === own && rdText(rd) === this.#rdText;
+    if (vtep === null) return null;
+    const targets = targetsAmong(communities);
+    if (vtep === own && rdText(rd) === this.#rdText) {
+      return { communities, vtep, isOwn: true, isCurrent: isSameSet(targets, this.#targets.exports) };
+    }
     // What somebody else says of this host is not for us.
-    return vtep === own && !isOwn ? null : { communities, vtep, isOwn };
+    if (vtep === own || !this.#canBePeer(vtep) || !this.#targets.imports(targets)) return null;
+    const tunnels = decoded(communities, ENCAP);
+    if (tunnels.length > 0 && !tunnels.some(({ tunnel_type }) => tunnel_type === TUNNEL_VXLAN)) return null;
+    return { communities, vtep, isOwn: false, isCurrent: false };
+  }
+
+  /** One host of our family: the host refuses everything that a plugin says together with anything else. */
+  #canBePeer(ip: string): boolean {
+    return ipFamily(ip) === ipFamily(this.#settings.vtep) && notUnicast(ip) === null;
   }
 
   /** The route that says so, or takes it back. */
@@ -126,7 +141,15 @@ export class RouteCodec {
 
 /** Withdrawn, or nothing for this overlay: whatever was there before is no more. */
 function useless(key: string): Keyed {
-  return { key, isOwn: false, route: null };
+  return { key, isOwn: false, isCurrent: false, route: null };
+}
+
+function isSameSet(a: readonly string[], b: readonly string[]): boolean {
+  return [...new Set(a)].sort().join() === [...new Set(b)].sort().join();
+}
+
+function isHostMac(mac: string): boolean {
+  return !isMulticastMac(mac) && mac !== '00:00:00:00:00:00';
 }
 
 function saysRouter({ type, value }: { readonly type: number; readonly value: Uint8Array }): boolean {
