@@ -279,6 +279,12 @@ export const captureToTerminal = () =>
 export const captureUnwritable = (file: string, cause: unknown) =>
   new VxlaneError('capture_unwritable', `cannot write the capture to ${file}: ${messageOf(cause)}`);
 
+export const bugReportExists = (file: string) =>
+  new VxlaneError('bug_report_exists', `${file} is there already: name another with -o`);
+
+export const bugReportUnwritable = (file: string, cause: unknown) =>
+  new VxlaneError('bug_report_unwritable', `cannot write the report to ${file}: ${messageOf(cause)}; nothing is there`);
+
 export const tooManyCaptures = (most: number) =>
   new VxlaneError('too_many_captures', `${most} captures run already, all that may; end one, or try again later`);
 

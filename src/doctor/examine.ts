@@ -5,6 +5,8 @@ import type { Facts } from './facts.js';
 import type { Diagnosis } from './finding.js';
 import { gatherFacts, type Looking } from './gather/gather.js';
 
+export { diagnosisText } from './text.js';
+
 /** Takes a few seconds. Throws when there is no overlay of the name that is asked for. */
 export async function examine(looking: Looking): Promise<{ readonly facts: Facts; readonly diagnosis: Diagnosis }> {
   const facts = await gatherFacts(looking);

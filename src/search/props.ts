@@ -7,12 +7,12 @@
 import { parseIp } from '../address.js';
 import { badProperties } from '../errors.js';
 import { nearestNames } from '../nearest-names.js';
+import { SECRET_TEXT } from '../secrets.js';
 import type { PropertySpec, PropertyValue } from './api.js';
 
 /** A string may be this long, in bytes of UTF-8, unless its property says otherwise. */
 export const STRING_BYTES_MAX = 256;
 
-const SECRET_TEXT = '********';
 const DECIMAL = { int: /^-?(0|[1-9]\d*)$/, uint: /^(0|[1-9]\d*)$/ } as const;
 
 type Values = Record<string, PropertyValue>;

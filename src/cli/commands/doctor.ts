@@ -1,13 +1,10 @@
-import type { Diagnosis, Finding, Severity } from '../../doctor/finding.js';
-import type { Tint } from '../../table.js';
-import { type Context, defineCommand, JSON_FLAG } from '../command.js';
+import type { Diagnosis } from '../../doctor/finding.js';
+import { defineCommand, JSON_FLAG } from '../command.js';
 import { printJson } from '../output.js';
 
 /** Exit status beside 0: its own, as a check of a monitoring system. */
 const FOUND = 1;
 const COULD_NOT_LOOK = 2;
-
-const TINTS: Readonly<Record<Severity, Tint>> = { fault: 'bad', warning: 'plain', note: 'faint' };
 
 export const doctor = defineCommand({
   name: 'doctor',
@@ -41,12 +38,12 @@ export const doctor = defineCommand({
   example: 'vxlane doctor --overlay overlay0',
   async run({ json, overlay, seconds, 'state-dir': stateDir }, context) {
     // Apart from the command: it loads much, and every command pays for its start.
-    const { examine } = await import('../../doctor/examine.js');
+    const { diagnosisText, examine } = await import('../../doctor/examine.js');
     const { client, socket } = context;
     const looking = { client, socket, overlay: overlay ?? null, stateDir: stateDir ?? null, seconds };
     const { diagnosis } = await examine(looking);
     if (json) printJson(context, diagnosis);
-    else context.print(textOf(diagnosis, context.paint));
+    else context.print(diagnosisText(diagnosis, context.paint));
     return statusOf(diagnosis);
   },
 });
@@ -54,17 +51,4 @@ export const doctor = defineCommand({
 function statusOf({ findings, unseen }: Diagnosis): number {
   if (findings.length > 0) return FOUND;
   return unseen.length > 0 ? COULD_NOT_LOOK : 0;
-}
-
-/** As `vxlane doctor` prints it. */
-export function textOf({ findings, unseen }: Diagnosis, paint: Context['paint']): string {
-  const told = findings.map((finding) => findingText(finding, paint));
-  const hidden = unseen.map(({ checks, reason }) => `not looked at: ${checks.join(', ')}\n  ${reason}\n`);
-  const nothing = unseen.length === 0 ? 'nothing is wrong' : 'nothing is wrong in what was looked at';
-  return [...(told.length === 0 ? [`${paint('good', nothing)}\n`] : told), ...hidden].join('');
-}
-
-function findingText({ severity, check, object, found, why, mend }: Finding, paint: Context['paint']): string {
-  const line = paint(TINTS[severity], `${severity}: ${object}: ${found}`);
-  return `${line} [${check}]\n  ${why}\n  ${paint('faint', mend)}\n`;
 }

@@ -19,6 +19,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   'show-stats': async () => (await import('./show-stats.js')).showStats,
   top: async () => (await import('./top.js')).top,
   doctor: async () => (await import('./doctor.js')).doctor,
+  bugreport: async () => (await import('./bugreport.js')).bugreport,
   events: async () => (await import('./events.js')).events,
   capture: async () => (await import('./capture.js')).capture,
   'show-config': async () => (await import('./show-config.js')).showConfig,

@@ -13,12 +13,16 @@ export const DEFAULT_STATE_DIR = '/var/lib/vxlane';
 export function daemonsBeside(of: number | 'self'): Known<readonly DaemonProcess[]> {
   try {
     const here = statSync(`/proc/${of}/ns/net`).ino;
-    const pids = readdirSync('/proc').filter((entry) => /^\d+$/.test(entry));
-    const found = pids.flatMap((pid) => daemonAt(Number(pid)) ?? []);
-    return { value: found.filter(({ pid }) => inodeOf(pid) === here) };
+    return { value: allDaemons().filter(({ pid }) => inodeOf(pid) === here) };
   } catch (thrown) {
     return { unknown: `the network namespaces of processes cannot be compared: ${messageOf(thrown)}` };
   }
+}
+
+/** Of this machine, in whatever namespace. */
+export function allDaemons(): DaemonProcess[] {
+  const pids = readdirSync('/proc').filter((entry) => /^\d+$/.test(entry));
+  return pids.flatMap((pid) => daemonAt(Number(pid)) ?? []);
 }
 
 /** What a process was told, if it is a daemon of ours; null: it is none. */
