@@ -4,7 +4,7 @@ import type { OuterHeader } from '../outer-header.js';
 import type { PropertySpec, PropertyValue } from '../search/api.js';
 import type { Manifest } from '../search/host/messages.js';
 import type { Confinement, Isolation } from '../search/host/placement.js';
-import { parseProperties } from '../search/props.js';
+import { checkProperties, parseProperties } from '../search/props.js';
 import { listenOf, withoutZone } from './listen.js';
 import { MTU_MAX, MTU_MIN } from './mtu.js';
 import { OUTER_PROPERTIES, outerOf } from './outer.js';
@@ -14,6 +14,8 @@ export type Values = Readonly<Record<string, PropertyValue>>;
 
 export const ENCAPS: readonly string[] = ['vxlan'];
 export const VNI_MAX = 0xffffff;
+/** Of the search plugin, MiB. */
+const MEMORY = 'lookup/memory';
 
 /** Overlays that listen on one address and port, and device, share their sockets, and must agree on these. */
 export const SOCKET_PROPERTIES = [
@@ -156,7 +158,7 @@ export const OVERLAY_PROPERTIES: readonly PropertySpec[] = [
     help: 'milliseconds for which "no such MAC" is remembered',
   },
   {
-    name: 'lookup/memory',
+    name: MEMORY,
     type: 'uint',
     required: false,
     default: 1024,
@@ -251,6 +253,13 @@ export function isolationIn(properties: Readonly<Record<string, unknown>>): Isol
   return properties['plugin-isolation'] === 'thread' ? 'thread' : 'process';
 }
 
+/** The same, and how much memory it may have: what is wrong there is refused later. */
+export function confinementIn(properties: Readonly<Record<string, string>>): Confinement {
+  const specs = OVERLAY_PROPERTIES.filter(({ name }) => name === MEMORY);
+  const { values } = checkProperties(specs, only(properties, specs));
+  return { isolation: isolationIn(properties), memoryMiB: Number(values[MEMORY] ?? specs[0]!.default) };
+}
+
 /** Parsed values as settings. A VxlaneError when the listen address can be no host's. */
 function settingsOf(values: Values): OverlaySettings {
   const outer = outerOf(values);
@@ -275,6 +284,6 @@ function settingsOf(values: Values): OverlaySettings {
     dhcpMtuOption: values['dhcp/mtu_option'] as OverlaySettings['dhcpMtuOption'],
     ndpMtuOption: values['ndp/mtu_option'] as OverlaySettings['ndpMtuOption'],
     negativeTtlMs: Number(values['lookup/negative_ttl']),
-    confinement: { isolation: isolationIn(values), memoryMiB: Number(values['lookup/memory']) },
+    confinement: { isolation: isolationIn(values), memoryMiB: Number(values[MEMORY]) },
   };
 }

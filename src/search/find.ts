@@ -12,8 +12,9 @@ import { unreadable } from './host/confine.js';
 import type { Deadlines } from './host/deadlines.js';
 import { describePlugin } from './host/manifest.js';
 import type { Manifest, PluginLocation } from './host/messages.js';
-import { type Isolation, Placement } from './host/placement.js';
+import { type Confinement, type Isolation, Placement } from './host/placement.js';
 import { FILES_OF_ENTRY } from './host/process.js';
+import type { Spare } from './host/spare.js';
 import { syntaxErrorIn } from './host/syntax.js';
 import { plugins } from './registry.js';
 
@@ -36,21 +37,37 @@ export function builtInPlugin(reference: string): FoundPlugin | null {
 }
 
 /** Throws a VxlaneError: there is no such plugin, or the module is none and why. `isolation`: where it is to run. */
-export async function findPlugin(reference: string, isolation: Isolation, deadlines: Deadlines): Promise<FoundPlugin> {
+export function findPlugin(reference: string, isolation: Isolation, deadlines: Deadlines): Promise<FoundPlugin> {
+  return withPlugin(reference, { isolation, memoryMiB: DESCRIBE_MEMORY_MIB }, deadlines, async (found) => found);
+}
+
+/** {@link findPlugin} for who makes an instance at once, which may be made in the process that was asked. */
+export async function withPlugin<T>(
+  reference: string,
+  confinement: Confinement,
+  deadlines: Deadlines,
+  use: (found: FoundPlugin, spare: Spare | null) => Promise<T>,
+): Promise<T> {
   const found = builtInPlugin(reference);
-  if (found !== null) return found;
+  if (found !== null) return use(found, null);
   const location: PluginLocation = { kind: 'module', url: moduleUrl(reference) };
   const path = fileURLToPath(location.url);
-  const reason = await reasonAgainst(path, isolation).catch(messageOf);
+  const reason = await reasonAgainst(path, confinement.isolation).catch(messageOf);
   if (reason !== null) throw searchPluginUnusable(reference, reason);
-  try {
-    const placement = new Placement({ now: () => performance.now() });
-    const open = placement.open(location, { isolation, memoryMiB: DESCRIBE_MEMORY_MIB }, {});
-    return { reference, location, manifest: await describePlugin(open, deadlines) };
-  } catch (thrown) {
+  const { manifest, spare } = await described(location, confinement, deadlines).catch(async (thrown: unknown) => {
     const placed = await syntaxErrorIn(path).catch(() => null);
     throw searchPluginUnusable(reference, placed ?? messageOf(thrown));
+  });
+  try {
+    return await use({ reference, location, manifest }, spare);
+  } finally {
+    await spare.close();
   }
+}
+
+function described(location: PluginLocation, confinement: Confinement, deadlines: Deadlines) {
+  const open = new Placement({ now: () => performance.now() }).open(location, confinement, {});
+  return describePlugin(open, confinement, deadlines);
 }
 
 /** Frames go by its word: nobody else may write to its file. And it must be able to begin. */

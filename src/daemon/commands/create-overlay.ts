@@ -2,8 +2,8 @@
 import { refuse } from '../../config/rules.js';
 import type { CreateOverlay } from '../../control/protocol.js';
 import { badEncap, badVni, daemonEnding, messageOf, overlayHasVnics } from '../../errors.js';
-import { configurationOf, ENCAPS, isolationIn, VNI_MAX } from '../../overlay-properties/overlay-properties.js';
-import { findPlugin } from '../../search/find.js';
+import { configurationOf, confinementIn, ENCAPS, VNI_MAX } from '../../overlay-properties/overlay-properties.js';
+import { withPlugin } from '../../search/find.js';
 import type { Overlay } from '../overlay/overlay.js';
 import type { OverlayIdentity } from '../overlay/types.js';
 import type { PluginInstance } from '../plugin/instance.js';
@@ -14,15 +14,15 @@ import { allOrNothing } from './undo.js';
 
 export async function createOverlay(registry: Registry, request: CreateOverlay): Promise<Overlay> {
   checkFree(registry, request);
-  const found = await findPlugin(request.search, isolationIn(request.properties), registry.deadlines);
-  const configuration = configurationOf(found.manifest, request.properties);
-  const { name, encap, vni, search, temporary } = request;
-  const overlay = newOverlay(registry, { name, encap, vni, search, temporary }, found, configuration);
-  overlay.checkMtu();
-  // Nothing else waits for a plugin that starts slowly.
-  return overlay.plugin.prepared(found, configuration, (instance) =>
-    registry.serial.run(() => establish(registry, overlay, instance)),
-  );
+  const { name, encap, vni, search, temporary, properties } = request;
+  return withPlugin(search, confinementIn(properties), registry.deadlines, async (found, spare) => {
+    const configuration = configurationOf(found.manifest, properties);
+    const overlay = newOverlay(registry, { name, encap, vni, search, temporary }, found, configuration);
+    overlay.checkMtu();
+    const use = (instance: PluginInstance) => registry.serial.run(() => establish(registry, overlay, instance));
+    // Nothing else waits for a plugin that starts slowly.
+    return overlay.plugin.prepared(found, configuration, use, spare);
+  });
 }
 
 /** What can be refused before anything is done. */

@@ -4,13 +4,14 @@ import { daemonEnding, nothingToModify, overlayChangedMeanwhile, propertyOfIdent
 import {
   configurationFrom,
   configurationOf,
-  isolationIn,
+  confinementIn,
   OVERLAY_PROPERTIES,
   type OverlayConfiguration,
   only,
   specsOf,
 } from '../../overlay-properties/overlay-properties.js';
-import { type FoundPlugin, findPlugin } from '../../search/find.js';
+import { type FoundPlugin, withPlugin } from '../../search/find.js';
+import type { Spare } from '../../search/host/spare.js';
 import { parseChanges } from '../../search/props.js';
 import type { Overlay } from '../overlay/overlay.js';
 import type { PluginInstance } from '../plugin/instance.js';
@@ -73,20 +74,23 @@ export interface Swap {
   readonly configuration: OverlayConfiguration;
   /** Properties that may differ in it. */
   readonly names: readonly string[];
+  /** Where it may be made. */
+  readonly spare?: Spare | null;
 }
 
 /** Another instance, of another plugin or of the same, takes the place of the one that serves. */
 async function swapPlugin(registry: Registry, name: string, search: string, given: Given): Promise<Overlay> {
   const isAllowed = () => registry.fileOwned.refuse(name);
-  const isolation = await registry.serial.run(() => {
+  const confinement = await registry.serial.run(() => {
     isAllowed();
     const before = overlayOf(registry, name).configuration.given;
-    return isolationIn({ ...before, ...given });
+    return confinementIn({ ...before, ...given });
   });
-  const found = await findPlugin(search, isolation, registry.deadlines);
-  const overlay = overlayOf(registry, name);
-  const configuration = swappedConfiguration(overlay, found, given);
-  return swapTo(registry, overlay, { found, configuration, names: Object.keys(given) }, isAllowed);
+  return withPlugin(search, confinement, registry.deadlines, async (found, spare) => {
+    const overlay = overlayOf(registry, name);
+    const configuration = swappedConfiguration(overlay, found, given);
+    return swapTo(registry, overlay, { found, configuration, names: Object.keys(given), spare }, isAllowed);
+  });
 }
 
 /** General properties stay; the plugin's own stay only if it is the same one. */
@@ -104,9 +108,9 @@ function swappedConfiguration(overlay: Overlay, found: FoundPlugin, given: Given
  * be after all, in the turn that is its own.
  */
 export function swapTo(registry: Registry, overlay: Overlay, swap: Swap, isAllowed = () => {}): Promise<Overlay> {
-  const { found, configuration, names } = swap;
+  const { found, configuration, names, spare } = swap;
   overlay.checkSwap(found, configuration, names);
-  return overlay.plugin.prepared(found, configuration, (instance) =>
+  const use = (instance: PluginInstance) =>
     registry.serial.run(async () => {
       if (registry.isEnding()) throw daemonEnding();
       if (overlayOf(registry, overlay.name) !== overlay) throw overlayChangedMeanwhile(overlay.name);
@@ -114,8 +118,8 @@ export function swapTo(registry: Registry, overlay: Overlay, swap: Swap, isAllow
       overlay.plugin.check(instance);
       await serveAndKeep(registry, overlay, instance, names);
       return overlay;
-    }),
-  );
+    });
+  return overlay.plugin.prepared(found, configuration, use, spare);
 }
 
 /** What is kept is written first, and back again when something stands against the instance after all. */

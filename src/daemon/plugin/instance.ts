@@ -13,6 +13,7 @@ import type { Deadlines } from '../../search/host/deadlines.js';
 import { PluginHost } from '../../search/host/host.js';
 import type { Ability } from '../../search/host/messages.js';
 import type { Placement } from '../../search/host/placement.js';
+import type { Spare } from '../../search/host/spare.js';
 import { PluginCounts, type PluginFault } from '../../search/host/types.js';
 import { EarlyPushes, Relay } from './early-pushes.js';
 import { plainQuery } from './query.js';
@@ -34,6 +35,8 @@ export interface InstanceOptions {
   readonly log: PluginLog;
   readonly deadlines: Deadlines;
   readonly placement: Placement;
+  /** Where it may be made, if it may. */
+  readonly spare: Spare | null;
   /** Whose instance it is, where several share a thread. */
   readonly owner: object;
   /** MACs whose pushes are kept until it serves. */
@@ -79,7 +82,7 @@ export class PluginInstance {
   #facts: PluginFacts;
 
   constructor(options: InstanceOptions) {
-    const { found, configuration, epoch, vni, log, deadlines, placement, owner } = options;
+    const { found, configuration, epoch, vni, log, deadlines, placement, spare, owner } = options;
     const { values, settings } = configuration;
     this.#options = options;
     this.found = found;
@@ -88,7 +91,7 @@ export class PluginInstance {
     this.relay = new Relay(new EarlyPushes(options.pushesMax));
     this.host = new PluginHost({
       name: found.manifest.name,
-      open: placement.open(found.location, settings.confinement, owner),
+      open: placement.open(found.location, settings.confinement, owner, spare),
       values: only(values, found.manifest.properties),
       vni,
       listen: { ip: settings.socket.listen.ip, port: settings.socket.listen.port },

@@ -14,10 +14,11 @@
 import { messageOf, overlayChangedMeanwhile, pluginFailed } from '../../errors.js';
 import { configurationOf, type OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
 import type { Ending, PluginLog } from '../../search/api.js';
-import { type FoundPlugin, findPlugin } from '../../search/find.js';
+import { type FoundPlugin, withPlugin } from '../../search/find.js';
 import type { Deadlines } from '../../search/host/deadlines.js';
 import type { PluginHost } from '../../search/host/host.js';
 import type { Placement } from '../../search/host/placement.js';
+import type { Spare } from '../../search/host/spare.js';
 import { PluginCounts, PluginFault } from '../../search/host/types.js';
 import { Backoff } from '../health/backoff.js';
 import type { Health } from '../health/health.js';
@@ -44,6 +45,18 @@ type State =
   | { readonly name: 'absent' | 'backing-off' }
   | { readonly name: 'starting'; readonly over: Promise<void>; readonly leave: () => void }
   | { readonly name: 'serving'; readonly instance: PluginInstance };
+
+/** An instance that is to be prepared. */
+interface Wanted {
+  readonly found: FoundPlugin;
+  readonly configuration: OverlayConfiguration;
+  /** Where it may be made. */
+  readonly spare: Spare | null;
+  /** It is asked where these are; null: none. */
+  readonly macs: () => Iterable<string | null>;
+  /** Told of each that was made for it. */
+  readonly made?: (instance: PluginInstance) => void;
+}
 
 export class PluginSlot {
   /** What instances that are over have done for this overlay. */
@@ -153,24 +166,24 @@ export class PluginSlot {
   }
 
   async #startOne(): Promise<void> {
-    const { site } = this.#options;
-    const found = this.found ?? (await this.#find());
-    const configuration = configurationOf(found.manifest, site.wanted().configuration.given);
-    // Nothing serves meanwhile: it is asked for what is known when it does.
-    const instance = await this.#prepare(
-      found,
-      configuration,
-      () => [],
-      (own) => this.#booked.add(own),
-    );
-    await this.#orRetire(instance, async () => void this.#commit(instance));
-    site.started(null);
-  }
-
-  #find(): Promise<FoundPlugin> {
+    const { found } = this;
+    if (found !== null) return this.#startFound(found, null);
     const { site, deadlines } = this.#options;
     const { search, configuration } = site.wanted();
-    return findPlugin(search, configuration.settings.confinement.isolation, deadlines);
+    await withPlugin(search, configuration.settings.confinement, deadlines, (...it) => this.#startFound(...it));
+  }
+
+  async #startFound(found: FoundPlugin, spare: Spare | null): Promise<void> {
+    const { site } = this.#options;
+    const configuration = configurationOf(found.manifest, site.wanted().configuration.given);
+    // Nothing serves meanwhile: it is asked for what is known when it does.
+    const instance = await this.#prepare({
+      ...{ found, configuration, spare },
+      macs: () => [],
+      made: (own) => this.#booked.add(own),
+    });
+    await this.#orRetire(instance, async () => void this.#commit(instance));
+    site.started(null);
   }
 
   #cannotStart(thrown: unknown): void {
@@ -182,15 +195,17 @@ export class PluginSlot {
 
   /**
    * Prepares an instance beside whatever serves and hands it to `use`, which makes it {@link serve}. When that throws,
-   * or the instance cannot start, the instance is stopped and nothing has happened here.
+   * or the instance cannot start, the instance is stopped and nothing has happened here. It is made in `spare`, if it
+   * can be.
    */
   async prepared<T>(
     found: FoundPlugin,
     configuration: OverlayConfiguration,
     use: (instance: PluginInstance) => Promise<T>,
+    spare: Spare | null = null,
   ): Promise<T> {
     const { overlay, site } = this.#options;
-    const ready = this.#prepare(found, configuration, () => site.knownMacs());
+    const ready = this.#prepare({ found, configuration, spare, macs: () => site.knownMacs() });
     const instance = await ready.catch((thrown: unknown) => {
       throw pluginFailed(overlay, messageOf(thrown), thrown);
     });
@@ -198,16 +213,11 @@ export class PluginSlot {
   }
 
   /** One that falls with a thread it shared is made again, beside fewer others: in the end it is alone. */
-  async #prepare(
-    found: FoundPlugin,
-    configuration: OverlayConfiguration,
-    macs: () => Iterable<string | null>,
-    made: (instance: PluginInstance) => void = () => {},
-  ): Promise<PluginInstance> {
+  async #prepare({ found, configuration, spare, macs, made }: Wanted): Promise<PluginInstance> {
     const epoch = this.#epoch;
     for (;;) {
-      const instance = this.#make(found, configuration);
-      made(instance);
+      const instance = this.#make(found, configuration, spare);
+      made?.(instance);
       try {
         return await this.#orRetire(instance, async () => {
           await instance.start();
@@ -221,10 +231,10 @@ export class PluginSlot {
     }
   }
 
-  #make(found: FoundPlugin, configuration: OverlayConfiguration): PluginInstance {
+  #make(found: FoundPlugin, configuration: OverlayConfiguration, spare: Spare | null): PluginInstance {
     const { overlay, vni, log, deadlines, placement, pushesMax, now } = this.#options;
     const instance = new PluginInstance({
-      ...{ overlay, vni, found, configuration, epoch: this.#epoch, log, deadlines, placement, pushesMax, now },
+      ...{ overlay, vni, found, configuration, epoch: this.#epoch, log, deadlines, placement, spare, pushesMax, now },
       owner: this,
       onDeath: (dead, fault) => this.#died(dead, fault),
     });

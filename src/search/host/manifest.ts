@@ -3,9 +3,11 @@ import * as z from 'zod';
 import { messageOf } from '../../errors.js';
 import type { PropertySpec } from '../api.js';
 import { specProblem } from '../props.js';
-import type { Channel, OpenChannel } from './channel.js';
+import type { OpenChannel } from './channel.js';
 import type { Deadlines } from './deadlines.js';
 import type { Manifest } from './messages.js';
+import type { Confinement } from './placement.js';
+import { Spare } from './spare.js';
 
 /** A module is imported and says what it is within this time. */
 const DESCRIBE_DEADLINE_MS = 10_000;
@@ -53,13 +55,19 @@ export function checkManifest(value: unknown): Manifest {
 }
 
 /**
- * Asks the plugin behind a new channel what it is, and closes the channel. Throws an Error that says why not. The
- * channel is watched here, because a module may loop or take memory while it is imported.
+ * Asks the plugin behind a new channel what it is, and keeps the channel as a spare one, for the caller to close.
+ * Throws an Error that says why not. The channel is watched here, because a module may loop or take memory while it is
+ * imported.
  */
-export async function describePlugin(open: OpenChannel, deadlines: Deadlines): Promise<Manifest> {
-  let channel: Channel | null = null;
-  const answer = new Promise<unknown>((resolve, reject) => {
-    channel = open({
+export async function describePlugin(
+  open: OpenChannel,
+  confinement: Confinement,
+  deadlines: Deadlines,
+): Promise<{ readonly manifest: Manifest; readonly spare: Spare }> {
+  const spare = new Spare(open, confinement);
+  const { channel } = spare;
+  const asked = new Promise<unknown>((resolve, reject) => {
+    spare.listener = {
       said(parcel) {
         for (const said of parcel) {
           if (said.kind === 'answer') resolve(said.value);
@@ -67,16 +75,17 @@ export async function describePlugin(open: OpenChannel, deadlines: Deadlines): P
         }
       },
       ended: (reason) => reject(new Error(`it ${reason}`)),
-    });
-    channel.send({ kind: 'ask', id: 0, question: 'describe', args: [] });
+    };
   });
-  const watch = setInterval(() => channel?.watch(performance.now()), WATCH_EVERY_MS);
+  channel.send({ kind: 'ask', id: 0, question: 'describe', args: [] });
+  const watch = setInterval(() => channel.watch(performance.now()), WATCH_EVERY_MS);
   try {
-    return checkManifest(await deadlines.within(DESCRIBE_DEADLINE_MS, 'describe', answer));
+    const answer = await deadlines.within(DESCRIBE_DEADLINE_MS, 'describe', asked);
+    return { manifest: checkManifest(answer), spare };
   } catch (thrown) {
+    await channel.close();
     throw new Error(messageOf(thrown), { cause: thrown });
   } finally {
     clearInterval(watch);
-    await (channel as Channel | null)?.close();
   }
 }

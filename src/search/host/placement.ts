@@ -19,6 +19,12 @@ export interface Confinement {
   readonly memoryMiB: number;
 }
 
+/** A process that runs already, see spare.ts. */
+interface SparePlace {
+  /** null: no instance that is to be confined so can be made there. */
+  take(confinement: Confinement): OpenChannel | null;
+}
+
 export interface PlacementOptions extends ThreadsOptions {
   /** Told once when processes are not as they should be. */
   readonly log?: PluginLog;
@@ -38,11 +44,20 @@ export class Placement {
     return this.#threads.size;
   }
 
-  /** The way to a new instance. `owner` is whose it is: two of one owner are no strangers to each other. */
-  open(location: PluginLocation, { isolation, memoryMiB }: Confinement, owner: object): OpenChannel {
+  /**
+   * The way to a new instance. `owner` is whose it is: two of one owner are no strangers to each other. `spare`: a
+   * process that runs already.
+   */
+  open(
+    location: PluginLocation,
+    confinement: Confinement,
+    owner: object,
+    spare: SparePlace | null = null,
+  ): OpenChannel {
+    const { isolation, memoryMiB } = confinement;
     if (location.kind !== 'module' || isolation !== 'process') return this.#threads.open(location, memoryMiB, owner);
     if (usersOfPlugins() === null) this.#tellOfOwnUser();
-    return openProcess(location.url, memoryMiB);
+    return spare?.take(confinement) ?? openProcess(location.url, memoryMiB);
   }
 
   #tellOfOwnUser(): void {

@@ -41,7 +41,7 @@ async function instanceOf(lookMs: number, pushesMax: number): Promise<PluginInst
   const configuration = configurationOf(found.manifest, { 'vxlan/listen_ip': '127.0.0.1' });
   const instance = new PluginInstance({
     ...{ overlay: 'overlay0', vni: 23, found, configuration, log: silentLog, counts: new PluginCounts(), deadlines },
-    ...{ epoch: 0, pushesMax, onDeath: () => {}, placement: new Placement({ now: () => 0 }), owner: {} },
+    ...{ epoch: 0, pushesMax, onDeath: () => {}, placement: new Placement({ now: () => 0 }), spare: null, owner: {} },
     now: () => (nowMs += lookMs),
   });
   after(() => instance.stop('for_good'));
