@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, it } from 'node:test';
 import { createClient } from '../../src/control/client.js';
@@ -166,4 +167,20 @@ it('one that ends before its descriptors are taken is no predecessor; other fail
   assert.deepEqual(log.lines, ['info the daemon to replace has ended']);
   harness.controller.handover = () => ({ ...handed, pid: process.pid, vnics: { v0: [100_000] } });
   await assert.rejects(Predecessor.find(harness.socket, 1, log), { errnoName: 'EBADF' });
+});
+
+it('one that ends while it is asked for its descriptors is no predecessor', async () => {
+  const path = join(directory.path, 'ends.sock');
+  const server = createServer((request, response) => {
+    if (request.method === 'POST') request.socket.destroy();
+    else response.end(JSON.stringify({ pid: process.pid }));
+  });
+  await once(server.listen(path), 'listening');
+  const log = new RecordingLog();
+  try {
+    assert.equal(await Predecessor.find(path, 1, log), null);
+  } finally {
+    server.close();
+  }
+  assert.deepEqual(log.lines, ['info the daemon to replace has ended']);
 });

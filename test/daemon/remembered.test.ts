@@ -42,10 +42,10 @@ describe('what a search plugin last said', { skip: needsRoot() }, () => {
     for (const mac of macs) await fixture.daemon.lookup('overlay0', mac);
     await until(() => fixture.daemon.targets('overlay0').targets.length === macs.length);
   }
-  async function restart(meanwhile: () => void): Promise<void> {
+  async function restart(meanwhile: () => void, fdbSize?: number): Promise<void> {
     await fixture.running.stop();
     meanwhile();
-    fixture.running = await startDaemon(fixture.directory.path);
+    fixture.running = await startDaemon(fixture.directory.path, fdbSize);
   }
 
   it('is in place after a start without its source, and is asked about again when that is back', async () => {
@@ -68,6 +68,13 @@ describe('what a search plugin last said', { skip: needsRoot() }, () => {
       [MOVED_MAC, '127.0.0.8:4789', 'files'],
     ]);
     assert.equal(fixture.daemon.overlay('overlay0').status, 'ONLINE');
+  });
+
+  it('is put in place once, not again whenever the plugin is to start', async () => {
+    await restart(() => writeFileSync(fixture.hosts, '{ broken'));
+    await fixture.daemon.reload();
+    const recalled = fixture.running.log.lines.filter((line) => line.endsWith('of before the restart are in place'));
+    assert.equal(recalled.length, 1);
   });
 
   it('is still known after a second start without it', async () => {
@@ -128,8 +135,14 @@ describe('what a search plugin last said', { skip: needsRoot() }, () => {
       return those;
     };
     assert.deepEqual(await letIn(), ['127.0.0.8', '127.0.0.9']);
-    for (let restarts = 0; restarts < 2; restarts++) {
-      await restart(() => rmSync(far, { force: true }));
+    const many = Array.from({ length: 40 }, (_, at) => `de:ad:be:ef:01:${(at + 16).toString(16)}`);
+    writeFileSync(fixture.hosts, JSON.stringify(Object.fromEntries(many.map((mac) => [mac, AT_9]))));
+    await fixture.daemon.reload();
+    await until(() => fixture.daemon.targets('overlay0').targets.length === 0);
+    await known(...many);
+    // The last time overlay0 leaves no room for anything else.
+    for (const fdbSize of [1024, 1024, 16]) {
+      await restart(() => rmSync(far, { force: true }), fdbSize);
       assert.equal(fixture.daemon.overlay('overlay1').status, 'DEGRADED');
       assert.deepEqual(await letIn(), ['127.0.0.8', '127.0.0.9']);
     }

@@ -134,13 +134,15 @@ export async function repairOverlay(
 /** Its plugin says by itself what comes of its start. */
 async function bringUp(registry: Registry, overlay: Overlay): Promise<void> {
   const known = overlay.health.details;
+  const { attachment } = overlay;
   try {
     await overlay.open();
   } catch (thrown) {
     if (overlay.health.details !== known && !registry.isEnding()) warn(registry, overlay, messageOf(thrown));
     return;
   }
-  await registry.memory.recall(overlay);
+  // What is in place already knows more than what was kept of it.
+  if (overlay.attachment !== attachment) await registry.memory.recall(overlay);
   void overlay.plugin.start();
 }
 

@@ -88,11 +88,12 @@ export class Memory {
     let count = 0;
     try {
       for (const [mac, destination] of kept) {
-        if (!targets.hasRoom || overlay.attachment !== attachment) break;
+        if (overlay.attachment !== attachment) break;
         if (mac === VTEP) {
           vteps.push(checkIp(destination));
           continue;
         }
+        if (!targets.hasRoom) break;
         targets.putStale(targetMac(mac), targetOf(destination, listen), this.#surroundings.now());
         if (++count % RECALLED_AT_ONCE === 0) await new Promise(setImmediate);
       }

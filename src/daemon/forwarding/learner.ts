@@ -278,7 +278,8 @@ export class Learner {
     const reasons: string[] = [];
     const { max } = this.#learning ?? this.#locally ?? {};
     if (max !== undefined && nowMs - this.#refusedAtMs < FULL_FOR_MS) {
-      reasons.push(`${max} MACs are learned, the most that may be: frames to others are flooded`);
+      const others = this.#learning === null ? 'the search plugin hears of no more' : 'frames to others are flooded';
+      reasons.push(`${max} MACs are learned, the most that may be: ${others}`);
     }
     const { duplicates, isFreezing } = this.#flapGuard;
     if (duplicates.size > 0) {

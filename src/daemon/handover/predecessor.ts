@@ -10,8 +10,9 @@ import type { DaemonLog } from '../log.js';
 /** It is said so often that it has not let go of the path of the control socket. */
 const SAY_EVERY_MS = 5000;
 const LOOK_EVERY_MS = 5;
-/** It has ended, or did not answer. */
-const NO_ANSWER = new Set(['daemon_absent', 'daemon_failed', 'daemon_silent']);
+/** What a client hears of a daemon that has ended, or ends while it is asked. */
+const ENDED = ['daemon_absent', 'daemon_failed'];
+const NO_ANSWER = [...ENDED, 'daemon_silent'];
 
 export class Predecessor {
   readonly inheritance: Inheritance;
@@ -30,25 +31,19 @@ export class Predecessor {
 
   /**
    * Takes descriptors of the daemon that answers at this path; null: none answers, or it has ended before they were
-   * taken, when it has let go of its state already. Throws what stands against it.
+   * taken. Whether it has let go of its state shows when this one claims that. Throws what stands against it.
    */
   static async find(socket: string, workers: number, log: DaemonLog): Promise<Predecessor | null> {
     const client = createClient(socket);
-    const isThere = await client.daemon().then(
-      () => true,
-      (thrown: unknown) => {
-        if (thrown instanceof VxlaneError && thrown.code === 'daemon_absent') return false;
-        throw thrown;
-      },
-    );
-    if (!isThere) {
+    const running = await client.daemon().catch(nullWhenOneOf(['daemon_absent']));
+    if (running === null) {
       log.info('there is no daemon to replace', { socket });
       return null;
     }
-    const handed = await client.handover({ pid: process.pid, workers });
-    const inheritance = inheritedFrom(handed);
-    if (inheritance === null) {
-      log.info('the daemon to replace has ended', { pid: handed.pid, socket });
+    const handed = await client.handover({ pid: process.pid, workers }).catch(nullWhenOneOf(ENDED));
+    const inheritance = handed === null ? null : inheritedFrom(handed);
+    if (handed === null || inheritance === null) {
+      log.info('the daemon to replace has ended', { socket });
       return null;
     }
     log.info('taking over', { pid: handed.pid, socket });
@@ -85,13 +80,17 @@ export class Predecessor {
 
   /** One that was killed has no need to know. One that did not answer is told again. */
   async #tell(): Promise<void> {
-    try {
-      await this.#client.endHandover();
-      this.#isTold = true;
-    } catch (thrown) {
-      if (!(thrown instanceof VxlaneError) || !NO_ANSWER.has(thrown.code)) throw thrown;
-    }
+    const ended = this.#client.endHandover().then(() => true);
+    this.#isTold = (await ended.catch(nullWhenOneOf(NO_ANSWER))) ?? false;
   }
+}
+
+/** Whatever else it was is thrown on. */
+function nullWhenOneOf(codes: readonly string[]): (thrown: unknown) => null {
+  return (thrown) => {
+    if (thrown instanceof VxlaneError && codes.includes(thrown.code)) return null;
+    throw thrown;
+  };
 }
 
 /** null: there is no such process any more. */

@@ -11,6 +11,7 @@
  *
  * The epoch counts the configurations there have been. What was prepared for an older one is refused.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, overlayChangedMeanwhile, pluginFailed } from '../../errors.js';
 import { configurationOf, type OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
 import type { Ending, PluginLog } from '../../search/api.js';
@@ -24,6 +25,9 @@ import { Backoff } from '../health/backoff.js';
 import type { Health } from '../health/health.js';
 import { isPoint, type PluginFacts, PluginInstance } from './instance.js';
 import type { PluginSite } from './site.js';
+
+/** Between two questions where it floods, of a plugin that says without end that it floods elsewhere. */
+const FLOOD_PACE_MS = 100;
 
 export interface SlotOptions {
   readonly overlay: string;
@@ -279,7 +283,7 @@ export class PluginSlot {
     this.#facts = facts;
     this.#booked.add(instance);
     this.#become({ name: 'serving', instance });
-    for (const part of ['start', 'plugin', 'push', 'lookup', 'reload'] as const) health.restore(part);
+    for (const part of ['start', 'plugin', 'push', 'lookup', 'reload', 'facts'] as const) health.restore(part);
     const retired = before === null ? Promise.resolve() : this.#retire(before, endingBeside(before, instance));
     commit();
     this.#backoff.succeeded(now());
@@ -319,22 +323,23 @@ export class PluginSlot {
 
   /** SIGHUP: the plugin reads its sources again. A failure is the overlay's health. */
   reload(): Promise<void> {
-    return this.#askAnew((instance) => instance.host.reload());
+    return this.#askAnew('reload', (instance) => instance.host.reload());
   }
 
-  /** It floods elsewhere from now on, and is asked where to: once more when it says so while it is asked. */
+  /** It floods elsewhere from now on, and is asked where to: again, in time, when it says so while it is asked. */
   async floodChanged(): Promise<void> {
     this.#floodChanges++;
     if (this.#floodChanges > 1) return;
     for (let seen = 0; seen !== this.#floodChanges; ) {
+      if (seen > 0) await sleep(FLOOD_PACE_MS, undefined, { ref: false });
       seen = this.#floodChanges;
-      await this.#askAnew(async () => {});
+      await this.#askAnew('facts', async () => {});
     }
     this.#floodChanges = 0;
   }
 
-  /** After `first` it is asked for its facts, which hold from then on. */
-  async #askAnew(first: (instance: PluginInstance) => Promise<void>): Promise<void> {
+  /** After `first` it is asked for its facts, which hold from then on. `part`: of the health, when that fails. */
+  async #askAnew(part: 'reload' | 'facts', first: (instance: PluginInstance) => Promise<void>): Promise<void> {
     const { health, site } = this.#options;
     const instance = this.#serving;
     if (instance === null) return;
@@ -345,10 +350,10 @@ export class PluginSlot {
       const commit = site.prepare({ facts, configuration: site.wanted().configuration, relay: null });
       this.#facts = facts;
       commit();
-      health.restore('reload');
+      health.restore(part);
     } catch (thrown) {
       // Of one that was replaced meanwhile nobody wants to know.
-      if (instance === this.#serving) health.degrade('reload', messageOf(thrown));
+      if (instance === this.#serving) health.degrade(part, messageOf(thrown));
     }
   }
 
