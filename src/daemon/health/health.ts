@@ -2,7 +2,8 @@
 
 /**
  * `underlay`: the overlay's socket. `start`: the plugin is not running. `reload`: it could not re-read its sources.
- * `facts`: what it says of itself anew cannot be. `lookup`: the last question to it failed. `push`: it handed over nonsense unasked. `plugin`: its own word.
+ * `facts`: what it says of itself anew cannot be. `lookup`: the last question to it failed. `push`: it handed over
+ * nonsense unasked. `plugin`: its own word.
  * `fdb`, `endpoints`: tables of the datapath that had no room for an answer. `statics`: nor for the operator's targets.
  * `declaration`: what the configuration file says of it is not in effect.
  * `mtu`: what the operator gave does not fit the underlay, or nothing does.
