@@ -196,8 +196,11 @@ export interface PluginContext {
 interface InstanceBase {
   /** Resolves when lookups may be asked. A rejection refuses the overlay with the error's message. */
   start(): Reply<void>;
-  /** Of hosts before `ending` there is none. */
-  stop(ending?: Ending): Reply<void>;
+  /**
+   * Of hosts before `ending` there is none. `next`: the values of the instance of the same plugin that goes on beside
+   * this one; without it none does, as when the daemon ends. An addition.
+   */
+  stop(ending?: Ending, next?: Readonly<Record<string, PropertyValue>>): Reply<void>;
   /** Re-read whatever the plugin reads (the daemon got SIGHUP). Optional. */
   reload?(): Reply<void>;
   /** Properties that are `mutable` changed; already validated. Only what changed. Optional. */

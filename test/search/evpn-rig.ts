@@ -53,14 +53,16 @@ export class OtherHost {
   }
 }
 
+type Values = Readonly<Record<string, string | number>>;
+
 export interface Rig {
   readonly instance: DynamicInstance;
   readonly said: string[];
   at(mac: string): Promise<string | null>;
-  stop(ending: Ending): Promise<void>;
+  stop(ending: Ending, next?: Values): Promise<void>;
 }
 
-export async function started(gobgp: GoBgp, values: Readonly<Record<string, string | number>> = {}): Promise<Rig> {
+export async function started(gobgp: GoBgp, values: Values = {}): Promise<Rig> {
   const said: string[] = [];
   const abort = new AbortController();
   const context: PluginContext = {
@@ -74,9 +76,9 @@ export async function started(gobgp: GoBgp, values: Readonly<Record<string, stri
   };
   const instance = evpn.create(context, { 'evpn/gobgp': gobgp.endpoint, ...values });
   await instance.start();
-  const stop = async (ending: Ending) => {
+  const stop = async (ending: Ending, next?: Values) => {
     abort.abort();
-    await instance.stop(ending);
+    await instance.stop(ending, next && { 'evpn/gobgp': gobgp.endpoint, ...next });
   };
   after(() => stop('to_resume'));
   const at = async (mac: string) => {

@@ -1,7 +1,7 @@
 /** The `evpn` plugin on a real GoBGP: whose a MAC is, what is told of this host, and what outlives what. */
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import { GoBgp } from '../support/gobgp.js';
+import { GoBgp, ROUTER_ID } from '../support/gobgp.js';
 import { needsPrograms } from '../support/server-process.js';
 import { until } from '../support/until.js';
 import { HERE, HIGH, LOW, MAC, OtherHost, started } from './evpn-rig.js';
@@ -90,6 +90,36 @@ describe('evpn', { skip: missing, concurrency: 2 }, () => {
     await until(async () => (await told()) === 2);
     await third.stop('to_resume');
     assert.equal(await told(), 0);
+  });
+
+  it('hands over to an instance with other properties: what that one does not tell is taken back', async () => {
+    const gobgp = await GoBgp.start();
+    after(() => gobgp.remove());
+    const swaps: readonly Readonly<Record<string, string | number>>[] = [
+      { 'evpn/graceful': 0 },
+      { 'evpn/graceful': 0, 'evpn/ageing': 60 },
+      { 'evpn/rd': '192.0.2.1:9' },
+      { 'evpn/rd': '192.0.2.1:9', 'evpn/route_targets': 'auto,export:65000:9' },
+      { 'evpn/rd': '192.0.2.1:9', 'evpn/vtep': '192.0.2.2' },
+      { 'evpn/vni': 24 },
+    ];
+    let serving = await started(gobgp);
+    await serving.instance.localAdded?.({ mac: MAC, ips: [] });
+    await until(async () => (await gobgp.routes('')).length === 2);
+    for (const values of swaps) {
+      const next = await started(gobgp, values);
+      await next.instance.localAdded?.({ mac: MAC, ips: [] });
+      const { 'evpn/rd': rd = `${ROUTER_ID}:${values['evpn/vni'] ?? 23}`, 'evpn/vtep': vtep = HERE } = values;
+      const isTold = async () =>
+        (await gobgp.routes(`[rd:${rd}]`)).filter((line) => line.includes(` ${vtep} `)).length === 2;
+      await until(isTold);
+      await serving.stop('to_resume', values);
+      assert.equal((await gobgp.routes('')).length, 2, JSON.stringify(values));
+      assert.ok(await isTold(), JSON.stringify(values));
+      const targets = values['evpn/route_targets'] === undefined ? /65000:2[34]/ : /65000:9/;
+      for (const line of await gobgp.routes('')) assert.match(line, targets);
+      serving = next;
+    }
   });
 
   it('keeps what it knows when GoBGP ends, tells it what is here, and forgets what has not come back', async () => {

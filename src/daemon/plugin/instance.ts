@@ -80,6 +80,8 @@ export class PluginInstance {
   readonly #options: InstanceOptions;
   #fault: PluginFault | null = null;
   #facts: PluginFacts;
+  /** Of its properties, as it was told them last. */
+  #values: OverlayConfiguration['values'];
 
   constructor(options: InstanceOptions) {
     const { found, configuration, epoch, vni, log, deadlines, placement, spare, owner } = options;
@@ -88,11 +90,12 @@ export class PluginInstance {
     this.found = found;
     this.configuration = configuration;
     this.epoch = epoch;
+    this.#values = only(values, found.manifest.properties);
     this.relay = new Relay(new EarlyPushes(options.pushesMax));
     this.host = new PluginHost({
       name: found.manifest.name,
       open: placement.open(found.location, settings.confinement, owner, spare),
-      values: only(values, found.manifest.properties),
+      values: this.#values,
       vni,
       listen: { ip: settings.socket.listen.ip, port: settings.socket.listen.port },
       family: ipFamily(settings.socket.listen.ip),
@@ -153,6 +156,7 @@ export class PluginInstance {
     const { values } = configuration;
     const changed = names.flatMap((name) => (values[name] === undefined ? [] : [[name, values[name]] as const]));
     await this.host.change(Object.fromEntries(changed));
+    this.#values = only(values, this.found.manifest.properties);
     return this.askFacts(configuration);
   }
 
@@ -192,8 +196,11 @@ export class PluginInstance {
     }
   }
 
-  /** Asks no more of it at once, and resolves when its thread has ended. Never rejects; twice is harmless. */
-  stop(ending: Ending): Promise<void> {
-    return this.host.stop(ending);
+  /**
+   * Asks no more of it at once, and resolves when its thread has ended. Never rejects; twice is harmless. `next` is the
+   * one of the same plugin that goes on.
+   */
+  stop(ending: Ending, next?: PluginInstance): Promise<void> {
+    return next === undefined ? this.host.stop(ending) : this.host.stop(ending, next.#values);
   }
 }

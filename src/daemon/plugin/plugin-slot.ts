@@ -252,7 +252,7 @@ export class PluginSlot {
     try {
       return await step();
     } catch (thrown) {
-      if (instance !== this.#serving) await this.#retire(instance, endingBeside(instance, this.#serving));
+      if (instance !== this.#serving) await this.#retireBeside(instance, this.#serving);
       throw thrown;
     }
   }
@@ -284,15 +284,22 @@ export class PluginSlot {
     this.#booked.add(instance);
     this.#become({ name: 'serving', instance });
     for (const part of ['start', 'plugin', 'push', 'lookup', 'reload', 'facts'] as const) health.restore(part);
-    const retired = before === null ? Promise.resolve() : this.#retire(before, endingBeside(before, instance));
+    const retired = before === null ? Promise.resolve() : this.#retireBeside(before, instance);
     commit();
     this.#backoff.succeeded(now());
     log.info('search plugin serves', { plugin: instance.found.reference });
     return retired;
   }
 
-  async #retire(instance: PluginInstance, ending: Ending): Promise<void> {
-    await instance.stop(ending);
+  /** `other` serves; null: none does. */
+  #retireBeside(instance: PluginInstance, other: PluginInstance | null): Promise<void> {
+    if (other === null) return this.#retire(instance, 'to_resume');
+    if (other.found.manifest.name !== instance.found.manifest.name) return this.#retire(instance, 'for_good');
+    return this.#retire(instance, 'to_resume', other);
+  }
+
+  async #retire(instance: PluginInstance, ending: Ending, next?: PluginInstance): Promise<void> {
+    await instance.stop(ending, next);
     if (this.#instances.delete(instance) && this.#booked.has(instance)) this.#past.add(instance.counts);
     this.#enlist();
   }
@@ -398,11 +405,6 @@ export class PluginSlot {
     if (this.#state.name === 'absent' && this.#instances.size === 0) slots.delete(this);
     else slots.add(this);
   }
-}
-
-/** What the end of an instance is to its plugin, where `other` serves. */
-function endingBeside({ found }: PluginInstance, other: PluginInstance | null): Ending {
-  return other === null || other.found.manifest.name === found.manifest.name ? 'to_resume' : 'for_good';
 }
 
 function isShared(thrown: unknown): boolean {

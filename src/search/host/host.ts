@@ -88,16 +88,16 @@ export class PluginHost implements Askable {
   }
 
   /** Ends the instance; what it still says is ignored. Never rejects: a plugin that cannot stop is logged. */
-  stop(ending: Ending = 'to_resume'): Promise<void> {
-    this.#stopped ??= this.#stop(ending);
+  stop(ending: Ending = 'to_resume', next?: HostOptions['values']): Promise<void> {
+    this.#stopped ??= this.#stop(next === undefined ? [ending] : [ending, next]);
     return this.#stopped;
   }
 
-  async #stop(ending: Ending): Promise<void> {
+  async #stop(args: Questions['stop']): Promise<void> {
     const isDead = this.#end !== null && !this.#isRetired;
     this.retire();
     try {
-      if (!isDead) await this.#ask('stop', [ending], STOP_DEADLINE_MS, nothing);
+      if (!isDead) await this.#ask('stop', args, STOP_DEADLINE_MS, nothing);
     } catch (thrown) {
       this.#options.log.warn(messageOf(thrown));
     }

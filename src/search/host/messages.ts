@@ -40,7 +40,7 @@ export interface Questions {
   describe: [];
   create: [vni: number, values: Readonly<Record<string, PropertyValue>>, listen?: object];
   start: [];
-  stop: [ending?: Ending];
+  stop: [ending?: Ending, next?: Readonly<Record<string, PropertyValue>>];
   reload: [];
   change: [values: Readonly<Record<string, PropertyValue>>];
   target: [];

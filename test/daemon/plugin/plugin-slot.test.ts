@@ -265,3 +265,17 @@ for (const [state, reach] of Object.entries(STATES) as [StateName, (typeof STATE
     }
   });
 }
+
+it('an instance that ends hears how, and with which values another one goes on', async () => {
+  const rig = await SlotRig.make();
+  after(() => rig.slot.end('for_good'));
+  await rig.slot.start();
+  await rig.slot.change(rig.given('3'), ['mine/port']);
+  await assert.rejects(
+    rig.swap(() => Promise.reject(new Abandoned())),
+    Abandoned,
+  );
+  await rig.swap((instance) => rig.slot.serve(instance), '4');
+  await rig.slot.end('to_resume');
+  assert.deepEqual(rig.ends, ['ends 6 to_resume 3', 'ends 5 to_resume 4', 'ends 6 to_resume ']);
+});

@@ -40,7 +40,7 @@ const moduleText = (place: number, control: string, journal: string) => `
           while (control().start === 'waits') await sleep(2);
           if (control().start === 'fails') throw new Error('no backend');
         },
-        stop: () => note('ends ${place}'),
+        stop: (ending, next) => note(['ends ${place}', ending, next?.['mine/port']].join(' ')),
         lookup: () => ({ target: { ip: '127.0.0.${place}', port } }),
         change: async (changed) => {
           while (control().start === 'waits') await sleep(2);
@@ -137,10 +137,18 @@ export class SlotRig {
 
   /** How many instances there are, by their own word. */
   get running(): number {
-    const lines = readFileSync(this.#journal, 'utf8').split('\n');
-    return (
-      lines.filter((line) => line.startsWith('begins')).length - lines.filter((line) => line.startsWith('ends')).length
-    );
+    return this.#lines('begins').length - this.ends.length;
+  }
+
+  /** `ends 5 to_resume 2`: of which place, how, and with which port one of the same plugin goes on. */
+  get ends(): string[] {
+    return this.#lines('ends');
+  }
+
+  #lines(word: string): string[] {
+    return readFileSync(this.#journal, 'utf8')
+      .split('\n')
+      .filter((line) => line.startsWith(word));
   }
 
   /** `serving 5:1`: the state and, by the answer of the instance itself, who serves with what value. */

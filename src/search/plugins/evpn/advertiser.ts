@@ -15,6 +15,9 @@ export type Send = (
   changes: readonly { readonly advertised: Advertised; readonly isWithdraw: boolean }[],
 ) => Promise<void>;
 
+/** What of all that was told another instance tells as well: it has the same keys there, if not the same contents. */
+export type Inherited = 'all' | 'macs' | 'nothing';
+
 interface Wanted {
   readonly ips: readonly string[];
   /** null: it is here, and somebody else's: nothing is told of it. */
@@ -90,9 +93,11 @@ export class Advertiser {
     return this.#touch([...this.#sent.keys()].filter((mac) => !this.#wanted.has(mac)));
   }
 
-  /** All is withdrawn. */
-  leave(): Promise<void> {
-    this.#wanted.clear();
+  /** All is withdrawn that nobody goes on with. Of MACs, that is what is not here any more. */
+  leave(inherited: Inherited): Promise<void> {
+    if (inherited === 'all') return Promise.resolve();
+    if (inherited === 'nothing') this.#wanted.clear();
+    else this.#wanted.delete(VTEP);
     return this.sweep();
   }
 

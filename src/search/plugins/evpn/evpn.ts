@@ -97,14 +97,19 @@ class EvpnInstance implements DynamicInstance {
     if (!this.#context.signal.aborted) this.#ticks = setInterval(() => this.#tick(performance.now()), TICK_MS);
   }
 
-  /** What was told of this host is taken back, unless another instance goes on with it. */
-  async stop(ending: Ending = 'to_resume'): Promise<void> {
+  /** What was told of this host is taken back, as far as no other instance goes on with it. */
+  async stop(ending: Ending = 'to_resume', next?: Values): Promise<void> {
     clearInterval(this.#ticks);
-    if (ending === 'for_good' || this.#settings?.gracefulMs === 0) {
-      const late = new Promise<void>((resolve) => setTimeout(resolve, WITHDRAWN_WITHIN_MS).unref());
-      await Promise.race([this.advertiser.leave().catch(() => {}), late]);
-    }
+    const late = new Promise<void>((resolve) => setTimeout(resolve, WITHDRAWN_WITHIN_MS).unref());
+    await Promise.race([this.#leave(ending, next).catch(() => {}), late]);
     this.#line?.stop();
+  }
+
+  async #leave(ending: Ending, next: Values | undefined): Promise<void> {
+    if (ending === 'for_good') return this.advertiser.leave('nothing');
+    if (next === undefined) return this.#settings?.gracefulMs === 0 ? this.advertiser.leave('nothing') : undefined;
+    const { vni, listen } = this.#context;
+    return this.advertiser.leave(this.#line?.inheritedBy(settingsOf(next, vni, listen)) ?? 'all');
   }
 
   /** Connects anew and loads everything again. */

@@ -1,7 +1,7 @@
 /** One connection to GoBGP after the other: everything is loaded, and then followed. */
 import { GrpcError, Status } from '../../grpc/connection.js';
 import { type Line, type LineAudience, Persistence } from '../../grpc/persistence.js';
-import type { Send } from './advertiser.js';
+import type { Inherited, Send } from './advertiser.js';
 import type { Keyed } from './route.js';
 import { RouteCodec } from './routes.js';
 import { type Path, type Peer, SESSION_ESTABLISHED, type WatchEvent } from './rpc.js';
@@ -26,6 +26,8 @@ export class EvpnLine implements Line {
   readonly #sessions = new Map<string, boolean>();
   #speaker: Speaker | null = null;
   #codec: RouteCodec | null = null;
+  /** By what GoBGP said of itself. */
+  #rdOf: ((settings: EvpnSettings) => string) | null = null;
 
   constructor(settings: EvpnSettings, audience: Audience) {
     this.#settings = settings;
@@ -46,12 +48,20 @@ export class EvpnLine implements Line {
     this.#persistence.renew();
   }
 
+  /** What of the routes that were told an instance with these settings tells as well. */
+  inheritedBy(next: EvpnSettings): Inherited {
+    if (this.#rdOf === null || serverOf(next) !== serverOf(this.#settings)) return 'nothing';
+    if (this.#rdOf(next) !== this.#rdOf(this.#settings)) return 'nothing';
+    return next.vtep === this.#settings.vtep ? 'all' : 'macs';
+  }
+
   async enter(): Promise<void> {
     const speaker = new Speaker(this.#settings);
     this.#speaker = speaker; // before anything is waited for: it may be left
     const { asn, routerId } = await speaker.identity();
     const codec = new RouteCodec(this.#settings, fabricOf(this.#settings, asn, routerId));
     this.#codec = codec;
+    this.#rdOf = (settings) => fabricOf(settings, asn, routerId).rd;
     this.#sessions.clear();
     for (const peer of await speaker.watch()) this.#note(peer);
     const all: Keyed[] = [];
@@ -114,4 +124,9 @@ export class EvpnLine implements Line {
     if (conf?.admin_down === true) this.#sessions.delete(address);
     else this.#sessions.set(address, state?.session_state === SESSION_ESTABLISHED);
   }
+}
+
+/** Names of the loopback are one server: what is withdrawn there would be withdrawn from the next instance. */
+function serverOf({ url }: EvpnSettings): string {
+  return url.replace(/^https?:\/\/(localhost|127\.[\d.]+|\[::1\]):/, 'loopback:').replace(/^https?:\/\//, '');
 }
