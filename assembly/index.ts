@@ -6,7 +6,7 @@ import { wantedBy } from './datapath/capture-filter';
 import { bookLost } from './datapath/counters';
 import { abandonHeld, heldFrames } from './datapath/hold';
 import { replicationStart } from './datapath/replicate';
-import { sourceCheckStart } from './datapath/source-check';
+import { sendersStart } from './datapath/senders';
 import { beginPass, w, workerAttach } from './datapath/worker';
 import { intakeStart } from './engine/intake';
 import { receiveStart } from './engine/mmsg/receive';
@@ -44,6 +44,7 @@ export { encapBatch, tapBegin, tapCount, tapTook } from './engine/mmsg/tap';
 export { ringReserveFor } from './ring/shares';
 export { ringPublish, ringRead, ringRelease } from './ring/spsc';
 export { routeRemove } from './table/routes';
+export { senderPut, senderRemove } from './table/senders';
 export { vniPut, vniRemove } from './table/vnis';
 
 // What the module was compiled with; the host compares it with its own.
@@ -65,7 +66,7 @@ export function startWorker(index: u32): void {
   ringRelease(w() + W_INJECT_RING);
   captureStart();
   abandonHeld();
-  sourceCheckStart();
+  sendersStart();
   replicationStart();
   abandonCompletions();
   bookLost();

@@ -2,9 +2,9 @@
 //  * no type annotations, decorators or imports; integers in 0..2^31-1; only + * <<, & to align, and earlier names;
 //  * every offset is the previous offset plus the previous size;
 //  * each line ends with what it is and who writes it: host (control thread), worker (datapath), fixed (once, at
-// start). Pages of the compiler come first, then: header, VNI index, overlays, VNICs, sockets, endpoints, flood lists,
-// worker areas, FDB. The FDB is last because its size is chosen at start (`--fdb-size`); everything before it has a
-// constant address.
+// start). Pages of the compiler come first, then: header, VNI index, overlays, VNICs, sockets, endpoints, senders,
+// flood lists, worker areas, FDB. The FDB is last because its size is chosen at start (`--fdb-size`); everything before
+// it has a constant address.
 
 export const CACHE_LINE = 64;
 export const PAGE_SIZE = 65536; // a WebAssembly page
@@ -191,6 +191,7 @@ export const HDR_FDB_COUNT = HDR_FDB_VERSION + 4; // u32 live entries (host)
 export const HDR_FDB_VTEPS = HDR_FDB_COUNT + 4; // u32 known VTEPs of overlays, which are no entries (host)
 export const HDR_FDB_EVICTABLE = HDR_FDB_VTEPS + 4; // u32 entries that are not static (host)
 export const HDR_FDB_OWNERS = HDR_FDB_EVICTABLE + 4; // u32 overlays that have such entries (host)
+export const HDR_SENDERS_VERSION = HDR_FDB_OWNERS + 4; // u32, raised when a list of senders has changed (host)
 export const VICTIMS_MAX = 512; // entries that may go next, see table/evict.ts
 export const HDR_VICTIMS = HDR_FDB_VERSION + CACHE_LINE; // u64 worth and slot per victim, least last (host)
 export const PATHS_MAX = 128; // buckets that a search for room looks at
@@ -344,14 +345,21 @@ export const EP_ROUTE = EP_SOCKADDR_LEN + 4; // u32 where in the record the temp
 // u32 bytes of a frame that its path takes, tags included; the largest number: nothing is known of the path
 export const EP_FRAME_MAX = EP_ROUTE + 4;
 export const EP_SOURCE = EP_FRAME_MAX + 4; // 16 bytes the address to send from, while a template is written
+export const EP_SOCKET = EP_SOURCE + 16; // u32 the socket that sends to it
+export const EP_NEXT = EP_SOCKET + 4; // u32 next endpoint of its list of senders, 0 ends the list
 export const EP_TEMPLATES = CACHE_LINE; // two, at multiples of EP_TEMPLATE_SIZE
 export const EP_TEMPLATE_MTU = 62; // u16 in a template, behind the headers: IP bytes that the route takes
 export const EP_TEMPLATE_SIZE = 64;
 export const EP_SIZE = EP_TEMPLATES + 2 * EP_TEMPLATE_SIZE;
 export const ENDPOINTS_SIZE = ENDPOINTS_MAX * EP_SIZE;
 
+// ---- senders: u32 per hash of an address: the first endpoint of a list, see table/senders.ts (host) -----------------
+export const SENDERS_BASE = ENDPOINTS_BASE + ENDPOINTS_SIZE;
+export const SENDER_LISTS = 65536;
+export const SENDERS_SIZE = SENDER_LISTS * 4;
+
 // ---- flood lists: written while no overlay names them, not changed again before no worker can read them (host) ------
-export const FLOOD_BASE = ENDPOINTS_BASE + ENDPOINTS_SIZE;
+export const FLOOD_BASE = SENDERS_BASE + SENDERS_SIZE;
 export const FLOOD_LISTS_MAX = OVERLAYS_MAX * 2; // every overlay's, and those that workers may still read; 0 means none
 export const FLOOD_COUNT = 0; // u32 endpoints of the list, 1..FLOOD_MAX
 export const FLOOD_ENDPOINTS = FLOOD_COUNT + CACHE_LINE; // u32[FLOOD_MAX]
@@ -439,6 +447,13 @@ export const EC_FRAMES = 0; // u64 datagrams sent to it
 export const EC_BYTES = EC_FRAMES + 8; // u64 frame bytes
 export const EC_SIZE = 16;
 export const W_ENDPOINT_COUNTERS_SIZE = ENDPOINTS_MAX * EC_SIZE;
+// The rest of them, apart: sending touches as few cache lines as may be. Endpoint 0: of all senders that are none.
+export const W_SENDER_COUNTERS = W_ENDPOINT_COUNTERS + W_ENDPOINT_COUNTERS_SIZE;
+export const SC_FRAMES = 0; // u64 datagrams received from it, as OC_DECAP_FRAMES
+export const SC_BYTES = SC_FRAMES + 8; // u64 frame bytes
+export const SC_LOST = SC_BYTES + 8; // u64 frames for it that were dropped: too long for its path, or not sent
+export const SC_SIZE = 32;
+export const W_SENDER_COUNTERS_SIZE = ENDPOINTS_MAX * SC_SIZE;
 
 // rings: head is the producer's byte count, tail the consumer's; both run freely modulo 2^32
 export const RING_HEAD = 0; // u32 published (producer)
@@ -450,7 +465,7 @@ export const RING_DATA = RING_TAIL + CACHE_LINE;
 export const RING_CAPACITY = 1 << 20; // bytes, a power of two
 export const RING_SHARES = RING_DATA + RING_CAPACITY; // u32 per overlay: bytes of its records (producer)
 export const RING_SIZE = RING_SHARES + OVERLAYS_MAX * 4;
-export const W_UPCALL_RING = W_ENDPOINT_COUNTERS + W_ENDPOINT_COUNTERS_SIZE; // worker to host
+export const W_UPCALL_RING = W_SENDER_COUNTERS + W_SENDER_COUNTERS_SIZE; // worker to host
 export const W_INJECT_RING = W_UPCALL_RING + RING_SIZE; // host to worker
 
 // a ring record; its bytes follow, and the next record starts at a multiple of 8
@@ -668,11 +683,11 @@ export const STRANGER_SLOTS = 64;
 export const STRANGER_SIZE = 32;
 export const W_STRANGERS = (W_TOO_BIG + TOO_BIG_MAX * TOO_BIG_SIZE + CACHE_LINE + -1) & -CACHE_LINE;
 export const W_STRANGER_TOKENS = W_STRANGERS + STRANGER_SLOTS * STRANGER_SIZE; // u32, u32: as VC_TOKENS
-// senders that were admitted of late
-export const ADMITTED_BITS = 4;
-export const ADMITTED_SLOTS = 1 << ADMITTED_BITS;
-export const ADMITTED_SIZE = 32;
-export const W_ADMITTED = W_STRANGER_TOKENS + CACHE_LINE; // ADMITTED_SLOTS of them
+// senders that were admitted of late: see datapath/senders.ts
+export const RECENT_BITS = 4;
+export const RECENT_SLOTS = 1 << RECENT_BITS;
+export const RECENT_SIZE = 32;
+export const W_RECENT_SENDERS = W_STRANGER_TOKENS + CACHE_LINE; // RECENT_SLOTS of them
 // broadcast and multicast frames that wait to be copied to VNICs: see datapath/replicate.ts
 export const REPLICA_SMALL_MAX = 1024; // slots for frames that wait, numbered from 1
 export const REPLICA_SMALL_SIZE = 2048;
@@ -691,7 +706,7 @@ export const REPLICA_FRAMES = REPLICA_LEN + 4; // u32 frames it is on the wire
 export const REPLICA_BYTES = REPLICA_FRAMES + 4; // u32 bytes of those
 export const REPLICA_VNET = REPLICA_BYTES + 4; // its struct virtio_net_hdr
 export const REPLICA_FRAME = CACHE_LINE; // the frame
-export const W_REPLICAS = W_ADMITTED + ADMITTED_SLOTS * ADMITTED_SIZE; // u32 how many wait
+export const W_REPLICAS = W_RECENT_SENDERS + RECENT_SLOTS * RECENT_SIZE; // u32 how many wait
 export const W_REPLICA_TURN = W_REPLICAS + 4; // u32 the queue whose turn has just been; the next is its REPLICAS_NEXT
 export const W_COPIES_LEFT = W_REPLICA_TURN + 4; // u32 copies that the turn may still make
 export const W_REPLICA_POOLS = W_COPIES_LEFT + 4; // that of small slots, then that of large ones
@@ -753,7 +768,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 44;
+export const LAYOUT_VERSION = 45;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

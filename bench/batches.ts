@@ -197,7 +197,7 @@ export function prepareBatches(shape: Shape = {}): Batches {
 /** One overlay on one socket, 256 endpoints, 64 VNICs with their static entries; and one that floods. */
 function fillTables({ views }: Testbed, host: DatapathExports, { udp }: Shape) {
   const tables = new Tables(views, 1);
-  const endpoints = new Endpoints(views, () => {});
+  const endpoints = new Endpoints(host, views, () => {});
   for (let index = 0; index < ENDPOINTS; index++) endpoints.intern({ ip: `10.0.0.${index}`, port: 4789 }, 1);
   const source = { withChecksum: NOT_A_DESCRIPTOR, withoutChecksum: NOT_A_DESCRIPTOR };
   const socket = tables.addSocket({ listeners: [NOT_A_DESCRIPTOR], sources: [[source]] });

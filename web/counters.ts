@@ -46,16 +46,20 @@ function vnicRows(stats: StatsView, vnics: readonly VnicView[]): Row[] {
   });
 }
 
-function peerRows({ endpoints }: StatsView, rates: Rates): Row[] {
-  return endpoints.map(({ endpoint, overlays, encap, pathMtu }): Row => {
+function peerRows({ endpoints, otherSenders }: StatsView, rates: Rates): Row[] {
+  const rows = endpoints.map(({ endpoint, overlays, encap, decap, drops, pathMtu }): Row => {
     const rate = rates.peers.get(endpoint);
     return [
       code(endpoint),
       plain(overlays.join(', ')),
-      ...both(encap),
+      ...[...both(encap), ...both(decap), number(count(drops))],
       number(rate === undefined ? '–' : bits(rate.encap.bytes)),
+      number(rate === undefined ? '–' : bits(rate.decap.bytes)),
       number(rate === undefined ? '–' : percent(rate.loss)),
       number(pathMtu === null ? 'not lowered' : count(pathMtu)),
     ];
   });
+  if (otherSenders.frames === 0) return rows;
+  const none = number('–');
+  return [...rows, [plain('others'), plain(''), none, none, ...both(otherSenders), ...Array(5).fill(none)]];
 }

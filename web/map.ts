@@ -1,10 +1,10 @@
-/** This VTEP and its peers, drawn: an edge says how much goes there, and how much of it is lost. */
+/** This VTEP and its peers, drawn: an edge says how much goes there and comes from there, and how much is lost. */
 import type { OverlayView, StatsView } from 'vxlane/client';
 import { byId, element, setText, svg } from './dom.js';
 import { bits, frames, percent, plural } from './format.js';
 import type { PeerRate, Rates } from './rates.js';
 
-/** Those that get the most; the table of peers has the others. */
+/** Those with the most traffic; the table of peers has the others. */
 const PEERS_SHOWN = 12;
 /** Of the drawing, in its own pixels. */
 const WIDTH = 560;
@@ -18,7 +18,10 @@ interface Peer {
   readonly rate: PeerRate;
 }
 
-const NO_RATE: PeerRate = { encap: { frames: 0, bytes: 0 }, loss: 0 };
+const NOTHING = { frames: 0, bytes: 0 };
+const NO_RATE: PeerRate = { encap: NOTHING, decap: NOTHING, loss: 0 };
+
+const bytesOf = ({ encap, decap }: PeerRate): number => encap.bytes + decap.bytes;
 
 export class NetworkMap {
   readonly #drawing = byId('map-drawing', HTMLElement);
@@ -29,7 +32,7 @@ export class NetworkMap {
       .map(({ endpoint, overlays: of }): Peer => {
         return { endpoint, overlays: of, rate: rates.peers.get(endpoint) ?? NO_RATE };
       })
-      .sort((a, b) => b.rate.encap.bytes - a.rate.encap.bytes || compare(a.endpoint, b.endpoint));
+      .sort((a, b) => bytesOf(b.rate) - bytesOf(a.rate) || compare(a.endpoint, b.endpoint));
     const shown = peers.slice(0, PEERS_SHOWN).sort((a, b) => compare(a.endpoint, b.endpoint));
     if (shown.length === 0)
       this.#drawing.replaceChildren(element('p', { class: 'more' }, 'No overlay has a peer yet.'));
@@ -52,11 +55,11 @@ function summary(peers: readonly Peer[], shown: number, rates: Rates): string {
   const most = peers[0]!;
   const parts = [
     hidden > 0 ? `The ${shown} busiest of ${plural(peers.length, 'peer')}.` : `${plural(peers.length, 'peer')}.`,
-    rates.isKnown && most.rate.encap.frames > 0
-      ? `Most goes to ${most.endpoint}: ${bits(most.rate.encap.bytes)}.`
-      : 'Nothing is sent now.',
+    rates.isKnown && bytesOf(most.rate) > 0
+      ? `Most is between here and ${most.endpoint}: ${bits(bytesOf(most.rate))}.`
+      : 'Nothing is sent or received now.',
     losing > 0
-      ? `Loss on the way out, in the overlays of ${plural(losing, 'peer')}; Drops by reason says why.`
+      ? `Loss on the way out to ${plural(losing, 'peer')}; Drops by reason says why.`
       : 'No loss on the way out.',
   ];
   return parts.join(' ');
@@ -91,16 +94,18 @@ function edge({ endpoint, rate }: Peer, from: number, to: number): SVGElement {
   const start = BOX.left + BOX.width;
   const bend = (PEER.left - start) / 2;
   const path = `M${start} ${from}C${start + bend} ${from} ${PEER.left - bend} ${to} ${PEER.left} ${to}`;
-  const state = rate.loss > 0 ? 'losing' : rate.encap.frames > 0 ? '' : 'idle';
+  const state = rate.loss > 0 ? 'losing' : bytesOf(rate) > 0 ? '' : 'idle';
   // A tenfold rate is a line two pixels wider.
-  const width = Math.min(10, 1.5 + 2 * Math.max(0, Math.log10(1 + rate.encap.bytes / 1000)));
-  const says = `${endpoint}: ${bits(rate.encap.bytes)}, ${frames(rate.encap.frames)}, loss ${percent(rate.loss)}`;
+  const width = Math.min(10, 1.5 + 2 * Math.max(0, Math.log10(1 + bytesOf(rate) / 1000)));
+  const [sent, received] = [rate.encap, rate.decap].map((each) => `${bits(each.bytes)}, ${frames(each.frames)}`);
+  const says = `${endpoint}: sent ${sent}; received ${received}; loss ${percent(rate.loss)}`;
   return svg('path', { class: `edge ${state}`, d: path, 'stroke-width': width.toFixed(1) }, svg('title', {}, says));
 }
 
 function node({ endpoint, overlays, rate }: Peer, y: number): SVGElement {
-  const { encap, loss } = rate;
-  const load = encap.frames === 0 ? (loss > 0 ? '' : 'idle') : `\u2192 ${bits(encap.bytes)}, ${frames(encap.frames)}`;
+  const { encap, decap, loss } = rate;
+  const isIdle = loss === 0 && bytesOf(rate) === 0;
+  const load = isIdle ? 'idle' : `\u2192 ${bits(encap.bytes)}  \u2190 ${bits(decap.bytes)}`;
   const lost = loss > 0 ? `\u25B2 loss ${percent(loss)}` : '';
   const left = PEER.left + 10;
   return svg(

@@ -19,7 +19,8 @@ export interface OverlayRate {
 
 export interface PeerRate {
   readonly encap: TrafficRate;
-  /** Of the overlays that send there: what is lost on the way out is counted of an overlay, not of a peer. */
+  readonly decap: TrafficRate;
+  /** The share of what should have left for it and could not: 0 to 1. What is lost on its way, nobody here knows. */
   readonly loss: number;
 }
 
@@ -50,13 +51,12 @@ export class Rates {
     if (before === null || !this.isKnown) return;
     const seconds = (atMs - before.atMs) / 1000;
     this.#lookAtOverlays(before.stats, stats, seconds);
-    const sentTo = new Map(before.stats.endpoints.map((each) => [each.endpoint, each.encap]));
-    for (const { endpoint, encap, overlays } of stats.endpoints) {
-      const losses = overlays.map((name) => this.overlays.get(name)?.loss ?? 0);
-      this.peers.set(endpoint, {
-        encap: trafficRate(sentTo.get(endpoint), encap, seconds),
-        loss: Math.max(0, ...losses),
-      });
+    const known = new Map(before.stats.endpoints.map((each) => [each.endpoint, each]));
+    for (const { endpoint, encap, decap, drops } of stats.endpoints) {
+      const then = known.get(endpoint);
+      const sent = trafficRate(then?.encap, encap, seconds);
+      const loss = lossOf(grown(then?.drops, drops) / seconds, sent);
+      this.peers.set(endpoint, { encap: sent, decap: trafficRate(then?.decap, decap, seconds), loss });
     }
   }
 

@@ -20,9 +20,13 @@ import {
   EC_FRAMES,
   EC_SIZE,
   EP_SOCKADDR_MAX,
+  OC_DECAP_FRAMES,
   OC_DROPS,
   OC_SIZE,
   OVERLAYS_MAX,
+  SC_FRAMES,
+  SC_LOST,
+  SC_SIZE,
   VC_DROPS,
   VC_DROPS_EXPECTED,
   VC_SIZE,
@@ -32,6 +36,7 @@ import {
   W_ENDPOINT_COUNTERS,
   W_FRAMES_LEFT,
   W_OVERLAY_COUNTERS,
+  W_SENDER_COUNTERS,
   W_VNIC_COUNTERS,
 } from '../layout';
 import { captureDropped, isCapturing } from './capture';
@@ -160,6 +165,36 @@ export function countDecapMore(frames: u32, bytes: i32): void {
 @inline
 export function countEndpoint(endpoint: u32, by: v128): void {
   bumpPair(w() + W_ENDPOINT_COUNTERS + <usize>endpoint * EC_SIZE, EC_FRAMES, by); // and EC_BYTES
+}
+
+@inline
+function senderCounters(endpoint: u32): usize {
+  return w() + W_SENDER_COUNTERS + <usize>endpoint * SC_SIZE;
+}
+
+// Received for an overlay.
+@inline
+export function countDecap(overlay: u32, by: v128): void {
+  bumpPair(overlayCounters(overlay), OC_DECAP_FRAMES, by); // and OC_DECAP_BYTES
+}
+
+// The same of a frame as it came, a super-frame as its datagrams; and from its sender, see countReceived.
+@inline
+export function countDecapFrame(frame: Frame, overlay: u32, sender: u32): void {
+  const by = pairOf(frame.frames, frame.bytes);
+  countReceived(sender, by);
+  countDecap(overlay, by);
+}
+
+// Received from an endpoint; 0: from senders that are none.
+@inline
+export function countReceived(endpoint: u32, by: v128): void {
+  bumpPair(senderCounters(endpoint), SC_FRAMES, by); // and SC_BYTES
+}
+
+// So many frames for an endpoint are dropped, which is counted elsewhere too.
+export function countLost(endpoint: u32, frames: u32): void {
+  bump(senderCounters(endpoint), SC_LOST, frames);
 }
 
 // After a trap: what was read, or taken and has no fate yet, is lost, and the books say so. It is not known whose it

@@ -14,20 +14,22 @@
 // Nothing that came from the underlay goes back to it.
 
 import {
-  Drop, FdbKind, OC_DECAP_FRAMES, OVL_ANY_MAC_VNIC, OVL_FIRST_VNIC, OVL_FLAGS, OVL_FLAG_LEARN, OVL_FLAG_LIVE,
+  Drop, FdbKind, OVL_ANY_MAC_VNIC, OVL_FIRST_VNIC, OVL_FLAGS, OVL_FLAG_LEARN, OVL_FLAG_LIVE,
   OVL_FLAG_LOOKUP, OVL_FLAG_RETURNS, OVL_FLAG_STRICT_HEADER, OVL_FRAME_MAX, OVL_SOCKET, OVL_VLAN, VNIC_NEXT,
   VXLAN_HLEN, VlanPolicy,
 } from '../layout';
 import { SuperFrame } from '../offload/gro';
 import { EMPTY, fdbFind, fdbIndex, fdbKey, fdbKind, fdbTouch } from '../table/fdb';
 import { overlayAt, vnicAt } from '../table/records';
+import { senderEndpoint } from '../table/senders';
 import { overlayOfVni } from '../table/vnis';
 import { ETH_HLEN, ethCheck, ethDst, ethIsOamOfVtep, ethSrc, isMulticast } from '../wire/ethernet';
 import { vnetIsClear, vnetShift } from '../wire/virtio';
 import { vxlanHasVni, vxlanHeader, vxlanReservedBits, vxlanVni } from '../wire/vxlan';
 import { arrival, refusedArrival } from './arrival';
 import {
-  bumpPair, countDecapIn, countDecapOrdinary, drop, expectDatagrams, noteUnknownVni, overlayCounters, pairOf,
+  countDecap, countDecapFrame, countDecapIn, countDecapOrdinary, drop, expectDatagrams, noteUnknownVni, pairBytes,
+  pairFrames,
 } from './counters';
 import { captureReceived, captureVerdict, isCapturing } from './capture';
 import { refusedTags, stripTags } from './encap';
@@ -42,6 +44,7 @@ import { outDeliver, outDeliverComplete } from './output';
 import { outHasRoom } from './output-list';
 import { groVnet, groWireBytes } from './gro-message';
 import { replicate } from './replicate';
+import { receiveOrdinary, senderOf, takeReceived } from './senders';
 import { admit, checkSources, isAdmitted, isFromVnic } from './source-check';
 import { upcallOam } from './upcall';
 import { currentPass } from './worker';
@@ -54,8 +57,6 @@ let header: u64 = 0;
 let owner: u32 = 0; // its socket
 let pass: u32 = 0;
 let span: u32 = 0; // lengths that an ordinary frame may have, from ETH_HLEN on; 0: none is ordinary
-let frames: u32 = 0; // ordinary ones that are not counted yet, ...
-let bytes: u32 = 0; // ... and bytes of those
 let lastKey: u64 = EMPTY; // what the FDB was last asked for in this pass, and its answer: frames of a flow come in runs
 let lastValue: u32 = 0;
 let touched: u32 = 0; // no compiler may leave out what is added here
@@ -74,11 +75,11 @@ function ordinarySpan(): u32 {
 
 // After they were taken, and before the books say how many are left: ordinary ones are counted together.
 export function decapSettle(): void {
+  const received = takeReceived();
+  const frames = <u32>pairFrames(received);
   if (frames == 0) return;
-  countDecapOrdinary(frames, bytes + frames * VXLAN_HLEN);
-  count(frames, bytes, overlay);
-  frames = 0;
-  bytes = 0;
+  countDecapOrdinary(frames, <u32>pairBytes(received) + frames * VXLAN_HLEN);
+  countDecap(overlay, received);
 }
 
 // `from`: the struct sockaddr of its sender, of EP_SOCKADDR_MAX bytes. `isFirst`: nobody needs what stands before the
@@ -110,8 +111,7 @@ export function deliverOrdinary(datagram: usize, len: u32, isCut: bool, from: us
   const value = lookUp(key);
   if (fdbKind(value) != FdbKind.local) return false;
   if (load<u32>(record, OVL_FLAGS) & LEARNS) learn(overlay, source, from);
-  frames++;
-  bytes += size;
+  receiveOrdinary(size);
   outDeliverComplete(frame, size, overlay, fdbIndex(value), isFirst);
   return true;
 }
@@ -152,12 +152,12 @@ function decide(frame: Frame, truncated: bool, socket: u32, from: usize): bool {
   const datagram = frame.start - VXLAN_HLEN;
   if (!isOfLast(datagram, socket) && !findOverlay(frame, datagram, socket, from)) return true;
   if (!isAdmitted(from) && !admit(frame, overlay, from)) return true;
-  return decapFrame(frame, overlay, from);
+  return decapFrame(frame, overlay, from, senderOf(from));
 }
 
 // Of one that waited for its sender to be known. There must be room in the output list.
 export function decapHeld(frame: Frame, overlay: u32, from: usize): void {
-  decapFrame(frame, overlay, from);
+  decapFrame(frame, overlay, from, senderEndpoint(load<u32>(overlayAt(overlay), OVL_SOCKET), from));
 }
 
 // Whether it is of use to read ahead for the datagrams that will be taken soon: the last one's overlay learns.
@@ -201,7 +201,7 @@ function findOverlay(frame: Frame, datagram: usize, socket: u32, from: usize): b
   span = ordinarySpan();
   lastKey = EMPTY;
   pass = currentPass();
-  checkSources(flags);
+  checkSources(flags, socket);
   return true;
 }
 
@@ -210,8 +210,9 @@ function dropped(frame: Frame, reason: Drop, overlay: u32): bool {
   return true;
 }
 
+// `sender`: the endpoint at `from`, 0: it is none.
 @inline
-function decapFrame(frame: Frame, overlay: u32, from: usize): bool {
+function decapFrame(frame: Frame, overlay: u32, from: usize, sender: u32): bool {
   const record = overlayAt(overlay);
   const flags = load<u32>(record, OVL_FLAGS);
   const depth = frame.depth;
@@ -231,22 +232,22 @@ function decapFrame(frame: Frame, overlay: u32, from: usize): bool {
     const stripped = stripTags(frame);
     if (!vnetIsClear(frame.vnet)) vnetShift(frame.vnet, stripped);
   }
-  return isMulticast(ethDst(frame.start)) ? multicast(frame, overlay) : unicast(frame, overlay, from);
+  return isMulticast(ethDst(frame.start)) ? multicast(frame, overlay, sender) : unicast(frame, overlay, from, sender);
 }
 
-function multicast(frame: Frame, overlay: u32): bool {
+function multicast(frame: Frame, overlay: u32, sender: u32): bool {
   const first = load<u32>(overlayAt(overlay), OVL_FIRST_VNIC);
   if (first == 0) return dropped(frame, Drop.no_local_port, overlay);
-  count(frame.frames, frame.bytes, overlay);
+  countDecapFrame(frame, overlay, sender);
   outDeliver(frame, overlay, first, 0);
   if (load<u32>(vnicAt(first), VNIC_NEXT) != 0) replicate(frame, overlay, 0, first);
   return true;
 }
 
 @inline
-function unicast(frame: Frame, overlay: u32, from: usize): bool {
+function unicast(frame: Frame, overlay: u32, from: usize, sender: u32): bool {
   const key = fdbKey(overlay, ethDst(frame.start));
-  count(frame.frames, frame.bytes, overlay);
+  countDecapFrame(frame, overlay, sender);
   const value = isHeld(key) ? 0 : lookUp(key); // behind those that wait, even if the answer has just come
   if (fdbKind(value) != FdbKind.local) return elsewhere(frame, key, value, overlay, from);
   outDeliver(frame, overlay, fdbIndex(value), 0);
@@ -288,10 +289,4 @@ function miss(frame: Frame, key: u64, overlay: u32): bool {
   if (!(load<u32>(record, OVL_FLAGS) & OVL_FLAG_LOOKUP)) return dropped(frame, Drop.no_local_port, overlay);
   const reason = hold(frame, key, overlay, 0);
   return reason == Drop.none || dropped(frame, reason, overlay);
-}
-
-// As they came: a super-frame counts its datagrams.
-@inline
-function count(frames: u32, bytes: u32, overlay: u32): void {
-  bumpPair(overlayCounters(overlay), OC_DECAP_FRAMES, pairOf(frames, bytes)); // and OC_DECAP_BYTES
 }

@@ -30,7 +30,7 @@ import {
 } from '../layout';
 import { overlayAt, socketAt } from '../table/records';
 import { vnetCopy, vnetIsPlain } from '../wire/virtio';
-import { countCopy, drop } from './counters';
+import { countCopy, countLost, drop } from './counters';
 import { flowHash } from './flow';
 import { completeFrame, Frame, isSuperFrame } from './frame';
 import { chainBy } from './gso-chains';
@@ -156,6 +156,7 @@ function appendRemote(frame: Frame, overlay: u32, endpoint: u32, sender: u32, so
 function refuseTooBig(frame: Frame, overlay: u32, endpoint: u32, sender: u32): bool {
   if (fitsPath(frame, endpoint) || outerMark(frame, overlayAt(overlay)) & MARK_FRAGMENT) return false;
   drop(frame, Drop.exceeds_pmtu, overlay, sender);
+  countLost(endpoint, frame.frames);
   const answer = tooBigAnswer(frame, pathFrameMax(endpoint), sender);
   if (answer != null) outDeliver(answer, overlay, sender, 0);
   return true;

@@ -12,9 +12,6 @@
 // The host is told of those that are refused: of each MAC and address every LEARN_REPEAT_MS, and how many frames.
 
 import {
-  ADMITTED_BITS,
-  ADMITTED_SIZE,
-  ADMITTED_SLOTS,
   Drop,
   EP_SOCKADDR,
   FDB_FLAG_LEARNED,
@@ -30,7 +27,6 @@ import {
   STRANGER_SLOTS,
   VNIC_FILTER_SHIFT,
   VNIC_MAC,
-  W_ADMITTED,
   W_STRANGERS,
   W_STRANGER_TOKENS,
 } from '../layout';
@@ -42,9 +38,7 @@ import { ethIsOamOfVtep, ethSrc, isMulticast } from '../wire/ethernet';
 import {
   sockaddrCheck,
   sockaddrHigh,
-  sockaddrIsIpv4,
   sockaddrLow,
-  sockaddrStart,
 } from '../wire/sockaddr';
 import { VLAN_TOWER } from '../wire/vlan';
 import { takeToken } from './bucket';
@@ -52,6 +46,7 @@ import { drop } from './counters';
 import { floodsUnknown } from './flood';
 import { Frame } from './frame';
 import { holdSource, isHeldFrom } from './hold';
+import { isLastIpv4, isRecentSender, noteSender, sendersBegin } from './senders';
 import { upcallStranger } from './upcall';
 import { currentPass, nowMs, w } from './worker';
 
@@ -64,44 +59,29 @@ const LOW: usize = HIGH + 8; // u64
 const AT: usize = LOW + 8; // u32 low bits of the millisecond when the host was told
 const FRAMES: usize = AT + 4; // u32 it has not been told of
 
-// A record of a sender that was admitted, where its address says, whatever was there before.
-const ADMITTED_HIGH: usize = 0; // u64 the address
-const ADMITTED_LOW: usize = ADMITTED_HIGH + 8; // u64
-const ADMITTED_CALL: usize = ADMITTED_LOW + 8; // u32 `call` at that time
-const MULTIPLIER: u64 = 0x9e3779b97f4a7c15; // 2^64 over the golden ratio: neighbours are far apart
-
 let checks: u32 = 0; // of the overlay in hand
-let start: u64 = 0; // the sender that was admitted last, 0: there is none. Its family and IPv4 address, ...
-let high: u64 = 0; // ... or IPv6 address
-let low: u64 = 0;
-let call: u32 = 0; // how often checkSources was called: who was admitted before that has to be looked up again
 let other: u64 = 0; // the FDB key that step 1 looked up last, of no VNIC, and in which pass: frames come in runs
 let pass: u32 = 0;
 
-// A new instance takes over this worker's memory, and counts its calls anew: those that are noted are not its own.
-export function sourceCheckStart(): void {
-  memory.fill(w() + W_ADMITTED, 0, ADMITTED_SLOTS * ADMITTED_SIZE);
-}
-
-// The next datagrams are of an overlay with these flags. To be called once a pass at least: the host may have changed
-// what it knows.
+// The next datagrams are of an overlay with these flags, on its socket. To be called once a pass at least: the host may
+// have changed what it knows.
 @inline
-export function checkSources(flags: u32): void {
+export function checkSources(flags: u32, socket: u32): void {
   checks = flags & CHECKS;
-  start = 0;
-  call++;
+  sendersBegin(socket);
 }
 
-// Nearly always true: nobody looks, or the sender is the last one, or was admitted just before.
+// Nearly always true: the sender is the last one, or was admitted just before, or nobody looks. Then it is the last.
 @inline
 export function isAdmitted(from: usize): bool {
-  return checks == 0 || isLast(from) || isRemembered(from);
+  return isLastIpv4(from) || isAdmittedAnew(from);
 }
 
-@inline
-function isLast(from: usize): bool {
-  if (sockaddrStart(from) != start) return false;
-  return sockaddrIsIpv4(from) || (sockaddrHigh(from) == high && sockaddrLow(from) == low);
+function isAdmittedAnew(from: usize): bool {
+  if (checks & OVL_FLAG_CHECK_FDB) return false; // that depends on the frame
+  if (isRecentSender(from)) return true;
+  if (checks == 0) noteSender(from);
+  return checks == 0;
 }
 
 // Steps 2 and 3, of a frame that has an Ethernet header. False: it was dropped, or waits.
@@ -113,7 +93,7 @@ export function admit(frame: Frame, overlay: u32, from: usize): bool {
   const value = <u32>fdbPeek(key);
   const reason = sockaddrCheck(from) ? refusal(overlay, from, value) : Drop.source_unknown;
   if (reason == Drop.none) {
-    if (!(checks & OVL_FLAG_CHECK_FDB)) remember(from);
+    if (!(checks & OVL_FLAG_CHECK_FDB)) noteSender(from);
     return true;
   }
   const isOfVtep = ethIsOamOfVtep(frame.start); // no entry says where its MAC is, so that VTEP alone counts
@@ -122,34 +102,6 @@ export function admit(frame: Frame, overlay: u32, from: usize): bool {
   refuse(frame, key, overlay, from);
   drop(frame, reason, overlay, 0);
   return false;
-}
-
-function remember(from: usize): void {
-  start = sockaddrStart(from);
-  high = sockaddrHigh(from);
-  low = sockaddrLow(from);
-  const record = admittedAt(low);
-  store<u64>(record, high, ADMITTED_HIGH);
-  store<u64>(record, low, ADMITTED_LOW);
-  store<u32>(record, call, ADMITTED_CALL);
-}
-
-// Whether it was admitted; then it is the last one.
-function isRemembered(from: usize): bool {
-  const itsHigh = sockaddrHigh(from);
-  const itsLow = sockaddrLow(from);
-  const record = admittedAt(itsLow);
-  if (load<u32>(record, ADMITTED_CALL) != call) return false;
-  if (load<u64>(record, ADMITTED_HIGH) != itsHigh || load<u64>(record, ADMITTED_LOW) != itsLow) return false;
-  start = sockaddrStart(from);
-  high = itsHigh;
-  low = itsLow;
-  return true;
-}
-
-@inline
-function admittedAt(itsLow: u64): usize {
-  return w() + W_ADMITTED + <usize>((itsLow * MULTIPLIER) >> (64 - ADMITTED_BITS)) * ADMITTED_SIZE;
 }
 
 // Why a frame is not admitted, whose source MAC has this value in the FDB.

@@ -30,7 +30,7 @@ export function ratesOf(last: StatsView, next: StatsView, seconds: number): Stat
     return now.strangers.map((each) => ({ ...each, frames: rate(framesBefore.get(each.ip), each.frames) }));
   };
   const vnicsBefore = new Map(last.vnics.map((vnic) => [vnic.name, vnic]));
-  const endpointsBefore = new Map(last.endpoints.map(({ endpoint, encap }) => [endpoint, encap]));
+  const endpointsBefore = new Map(last.endpoints.map((each) => [each.endpoint, each]));
   return {
     totals: counts(last.totals, next.totals),
     drops: next.drops.map((drop) => ({ ...drop, frames: rate(dropsBefore.get(drop.reason), drop.frames) })),
@@ -57,9 +57,15 @@ export function ratesOf(last: StatsView, next: StatsView, seconds: number): Stat
         expectedDrops: rate(before?.expectedDrops, vnic.expectedDrops),
       };
     }),
-    endpoints: next.endpoints.map((each) => ({
-      ...each,
-      encap: traffic(endpointsBefore.get(each.endpoint), each.encap),
-    })),
+    endpoints: next.endpoints.map((each) => {
+      const before = endpointsBefore.get(each.endpoint);
+      return {
+        ...each,
+        encap: traffic(before?.encap, each.encap),
+        decap: traffic(before?.decap, each.decap),
+        drops: rate(before?.drops, each.drops),
+      };
+    }),
+    otherSenders: traffic(last.otherSenders, next.otherSenders),
   };
 }

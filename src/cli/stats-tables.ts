@@ -11,12 +11,13 @@ type DropRow = StatsView['drops'][number];
 /** `unit`: '' for counts since the daemon started, `/S` for rates. Tables without rows are left out. */
 export function formatStats(stats: StatsView, paint: Paint, unit: '' | '/S'): string {
   const strangers = stats.overlays.flatMap(({ name, strangers: all }) => all.map((each) => ({ over: name, ...each })));
+  const endpoints = [...stats.endpoints, ...othersOf(stats)];
   const tables = [
     stats.overlays.length > 0 && formatTable(overlayColumns(unit, stats.overlays), stats.overlays, paint),
     stats.overlays.length > 0 && formatTable(pluginColumns(unit), stats.overlays, paint),
     stats.vnics.length > 0 && formatTable(vnicColumns(unit), stats.vnics, paint),
     strangers.length > 0 && formatTable(strangerColumns(unit), strangers, paint),
-    stats.endpoints.length > 0 && formatTable(endpointColumns(unit), stats.endpoints, paint),
+    endpoints.length > 0 && formatTable(endpointColumns(unit), endpoints, paint),
     stats.drops.length > 0 && formatTable(dropColumns(unit), stats.drops, paint),
   ];
   return tables.filter((table) => table !== false).join('\n') || 'no overlays and no frames yet\n';
@@ -87,10 +88,23 @@ function vnicColumns(unit: string): Column<VnicRow>[] {
   ];
 }
 
+/** Whoever is no endpoint: a row where there is anybody. */
+function othersOf({ otherSenders: decap }: StatsView): EndpointRow[] {
+  if (decap.frames === 0) return [];
+  return [{ endpoint: 'others', overlays: [], encap: { frames: 0, bytes: 0 }, decap, drops: 0, pathMtu: null }];
+}
+
 function endpointColumns(unit: string): Column<EndpointRow>[] {
   return [
     { title: 'ENDPOINT', value: ({ endpoint }) => endpoint },
     ...traffic<EndpointRow>('ENCAP', unit, ({ encap }) => encap),
+    ...traffic<EndpointRow>('DECAP', unit, ({ decap }) => decap),
+    {
+      title: `DROPS${unit}`,
+      value: ({ drops }) => String(drops),
+      isNumber: true,
+      tint: ({ drops }) => dropTint(drops),
+    },
     { title: 'PATH-MTU', value: ({ pathMtu }) => (pathMtu === null ? '' : String(pathMtu)), isNumber: true },
   ];
 }

@@ -83,7 +83,11 @@ const EndpointStats = z
   .strictObject({
     endpoint: z.string().describe('`IP:PORT` or `[IP6]:PORT`.'),
     overlays: z.array(z.string()).describe('Those of the reply that send to its address.'),
-    encap: Traffic,
+    encap: Traffic.describe('Sent to it.'),
+    decap: Traffic.describe(
+      'Received from its address, by any port of the sender. Of endpoints that share an address the first has it all.',
+    ),
+    drops: count.describe('Frames for it that were dropped: too long for its path, or not taken by the kernel.'),
     pathMtu: z
       .int()
       .nullable()
@@ -106,6 +110,7 @@ export const StatsView = z
     overlays: z.array(OverlayStats),
     vnics: z.array(VnicStats),
     endpoints: z.array(EndpointStats),
+    otherSenders: Traffic.describe('Received from senders that are no endpoint, all together.'),
   })
   .meta({ id: 'StatsView' });
 export type StatsView = z.infer<typeof StatsView>;

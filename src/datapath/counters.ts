@@ -40,6 +40,10 @@ import {
   OVERLAYS_MAX,
   OVL_INCARNATION,
   OVL_SIZE,
+  SC_BYTES,
+  SC_FRAMES,
+  SC_LOST,
+  SC_SIZE,
   VC_DROPS,
   VC_DROPS_EXPECTED,
   VC_RX_BYTES,
@@ -50,6 +54,7 @@ import {
   W_COUNTERS,
   W_ENDPOINT_COUNTERS,
   W_OVERLAY_COUNTERS,
+  W_SENDER_COUNTERS,
   W_SIZE,
   W_VNIC_COUNTERS,
   WORKERS_BASE,
@@ -57,7 +62,7 @@ import {
 import { ipOfSockaddr } from '../system/sockaddr.js';
 import { DROP_TEXT } from './drops.js';
 import type { Views } from './memory.js';
-import type { DropReason, OverlayCounters, TrafficCount, UnknownVni, VnicCounters } from './types.js';
+import type { DropReason, EndpointTraffic, OverlayCounters, TrafficCount, UnknownVni, VnicCounters } from './types.js';
 
 const TOTALS = {
   encapIn: C_ENCAP_IN,
@@ -142,6 +147,7 @@ export class Counters {
 
   restartEndpoint(index: number): void {
     this.#restart(W_ENDPOINT_COUNTERS + index * EC_SIZE, EC_SIZE);
+    this.#restart(W_SENDER_COUNTERS + index * SC_SIZE, SC_SIZE);
   }
 
   /** The host dropped a frame that was handed to it for a proxy. */
@@ -243,8 +249,18 @@ export class Counters {
     };
   }
 
-  endpoint(index: number): TrafficCount {
-    return this.#traffic(W_ENDPOINT_COUNTERS + index * EC_SIZE, EC_FRAMES, EC_BYTES);
+  endpoint(index: number): EndpointTraffic {
+    const block = W_SENDER_COUNTERS + index * SC_SIZE;
+    return {
+      encap: this.#traffic(W_ENDPOINT_COUNTERS + index * EC_SIZE, EC_FRAMES, EC_BYTES),
+      decap: this.#traffic(block, SC_FRAMES, SC_BYTES),
+      drops: this.#since(block, SC_LOST),
+    };
+  }
+
+  /** Received from senders that are no endpoint. */
+  otherSenders(): TrafficCount {
+    return this.#traffic(W_SENDER_COUNTERS, SC_FRAMES, SC_BYTES);
   }
 
   #traffic(block: number, frames: number, bytes: number): TrafficCount {

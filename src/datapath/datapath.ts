@@ -32,6 +32,7 @@ import { type Trace, Tracer, type TraceSource } from './tracer.js';
 import type {
   DropReason,
   EndpointIndex,
+  EndpointTraffic,
   FdbEntry,
   FdbTarget,
   IntakeObserver,
@@ -73,7 +74,7 @@ export interface DatapathOptions {
   };
 }
 
-interface EndpointCounters extends TrafficCount {
+interface EndpointCounters extends EndpointTraffic {
   readonly endpoint: Endpoint;
   readonly pathMtu: number | null;
 }
@@ -85,6 +86,13 @@ export interface WorkerView extends ThreadView {
   /** Bytes that each of them takes. */
   readonly waitingMax: number;
 }
+
+const NO_TRAFFIC: EndpointTraffic = { encap: { frames: 0, bytes: 0 }, decap: { frames: 0, bytes: 0 }, drops: 0 };
+
+const both = (a: TrafficCount, b: TrafficCount): TrafficCount => ({
+  frames: a.frames + b.frames,
+  bytes: a.bytes + b.bytes,
+});
 
 export class Datapath {
   readonly engine: Engine;
@@ -135,7 +143,7 @@ export class Datapath {
     this.#datapath.startHost();
     this.#tables = new Tables(this.#views, options.workers, options.isPaused !== true);
     this.#counters = new Counters(this.#views, options.workers);
-    this.#endpoints = new Endpoints(this.#views, (index) => this.#counters.restartEndpoint(index));
+    this.#endpoints = new Endpoints(this.#datapath, this.#views, (index) => this.#counters.restartEndpoint(index));
     this.#fdb = new Fdb(this.#datapath, this.#views, this.#endpoints, (overlay) => this.#tables.socketOf(overlay));
     this.#rings = Array.from(
       { length: options.workers },
@@ -521,13 +529,19 @@ export class Datapath {
     for (const [index, endpoint] of this.#endpoints.all()) {
       const key = formatEndpoint(endpoint);
       if (sums.size >= most && !sums.has(key)) break;
-      const { frames, bytes } = this.#counters.endpoint(index);
-      const sum = sums.get(key) ?? { endpoint, frames: 0, bytes: 0, pathMtu: null };
+      const { encap, decap, drops } = this.#counters.endpoint(index);
+      const sum = sums.get(key) ?? { endpoint, ...NO_TRAFFIC, pathMtu: null };
       const mtus = [sum.pathMtu, this.#endpoints.loweredMtu(index)].filter((mtu) => mtu !== null);
       const pathMtu = mtus.length === 0 ? null : Math.min(...mtus);
-      sums.set(key, { endpoint, frames: sum.frames + frames, bytes: sum.bytes + bytes, pathMtu });
+      const traffic = { encap: both(sum.encap, encap), decap: both(sum.decap, decap), drops: sum.drops + drops };
+      sums.set(key, { endpoint, ...traffic, pathMtu });
     }
     return [...sums.values()];
+  }
+
+  /** Received from senders that are no endpoint: of all together, for their addresses may be forged. */
+  otherSenders(): TrafficCount {
+    return this.#counters.otherSenders();
   }
 
   /** Makes a worker trap, if the module is the build with asserts; the other one takes no notice. */

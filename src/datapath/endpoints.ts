@@ -11,6 +11,7 @@ import {
   EP_SIZE,
   EP_SOCKADDR,
   EP_SOCKADDR_LEN,
+  EP_SOCKET,
   EP_SOURCE,
 } from '../../assembly/layout.js';
 import { type Endpoint, formatEndpoint, ipBytes, ipFamily } from '../address.js';
@@ -32,9 +33,13 @@ const ROUTE_MTU_MAX = 65535;
 /** The index of an endpoint, the endpoint, and the socket that sends to it. */
 export type Interned = readonly [index: number, endpoint: Endpoint, socket: SocketIndex];
 
+/** Which endpoint a sender is, as the datapath looks it up: an endpoint comes, and goes. */
+type SenderLists = Pick<DatapathExports, 'senderPut' | 'senderRemove'>;
+
 const keyOf = (endpoint: Endpoint, socket: SocketIndex): string => `${socket} ${formatEndpoint(endpoint)}`;
 
 export class Endpoints {
+  readonly #datapath: SenderLists;
   readonly #views: Views;
   readonly #indexes = new Map<string, number>();
   readonly #endpoints: (Endpoint | null)[] = [null]; // by index; 0 means none
@@ -49,7 +54,8 @@ export class Endpoints {
   #forgottenLast = 0;
 
   /** `onNew` is told of an index just before it names another endpoint than before. */
-  constructor(views: Views, onNew: (index: number) => void) {
+  constructor(datapath: SenderLists, views: Views, onNew: (index: number) => void) {
+    this.#datapath = datapath;
     this.#views = views;
     this.#onNew = onNew;
   }
@@ -71,8 +77,10 @@ export class Endpoints {
     const sockaddr = sockaddrOf(endpoint);
     this.#views.u8.set(sockaddr, at + EP_SOCKADDR);
     this.#views.u32[(at + EP_SOCKADDR_LEN) >> 2] = sockaddr.length;
+    this.#views.u32[(at + EP_SOCKET) >> 2] = socket;
     Atomics.store(this.#views.u32, (at + EP_ROUTE) >> 2, 0);
     this.setPathMtu(index, null);
+    this.#datapath.senderPut(index);
     return index;
   }
 
@@ -168,6 +176,7 @@ export class Endpoints {
       this.#indexes.delete(keyOf(endpoint, socket));
       this.#endpoints[index] = null;
       this.#lowered.delete(index);
+      this.#datapath.senderRemove(index);
     }
     this.#newSinceSweep = 0;
     this.#forgottenLast = Math.max(unused.length, ENDPOINTS_MAX / 64);

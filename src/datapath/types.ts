@@ -263,6 +263,13 @@ export interface TrafficCount {
   readonly bytes: number;
 }
 
+/** As {@link OverlayCounters}, of one endpoint. `drops`: frames for it that did not fit its path, or were not sent. */
+export interface EndpointTraffic {
+  readonly encap: TrafficCount;
+  readonly decap: TrafficCount;
+  readonly drops: number;
+}
+
 export interface OverlayCounters {
   /** Datagrams sent, bytes of inner frames. */
   readonly encap: TrafficCount;

@@ -54,8 +54,16 @@ const STATS: StatsView = {
   vnics: [
     { name: 'foo0', overlay: 'overlay0', tx: traffic(11, 1100), rx: traffic(20, 2000), drops: 10, expectedDrops: 9 },
   ],
-  endpoints: [{ endpoint: '[fd00::2]:4789', overlays: ['overlay0'], encap: traffic(10, 1000), pathMtu: 1400 }],
+  endpoints: [
+    {
+      ...{ endpoint: '[fd00::2]:4789', overlays: ['overlay0'], pathMtu: 1400 },
+      ...{ encap: traffic(10, 1000), decap: traffic(18, 1800), drops: 6 },
+    },
+  ],
+  otherSenders: traffic(2, 200),
 };
+
+const NOTHING_ELSE = { vnics: [], endpoints: [], otherSenders: traffic(0, 0), drops: [] };
 
 const TABLES = `\
 OVERLAY   ENCAP-FRAMES  ENCAP-BYTES  DECAP-FRAMES  DECAP-BYTES  DROPS  EXPECTED
@@ -69,8 +77,9 @@ files   overlay1          0       0         0       0
 VNIC  OVER      TX-FRAMES  TX-BYTES  RX-FRAMES  RX-BYTES  DROPS  EXPECTED
 foo0  overlay0         11      1100         20      2000      1         9
 
-ENDPOINT        ENCAP-FRAMES  ENCAP-BYTES  PATH-MTU
-[fd00::2]:4789            10         1000      1400
+ENDPOINT        ENCAP-FRAMES  ENCAP-BYTES  DECAP-FRAMES  DECAP-BYTES  DROPS  PATH-MTU
+[fd00::2]:4789            10         1000            18         1800      6      1400
+others                     0            0             2          200      0        --
 
 DROPPED       FRAMES  BECAUSE
 unknown_vni        3  no overlay with this VNI listens on the address the datagram came to
@@ -105,7 +114,7 @@ test('who was refused has a table, with the command that lets it in', () => {
   const stranger = { ip: '10.0.0.9', mac: 'de:ad:be:ef:00:09', frames: 7, allow: 'vxlane modify-overlay …' };
   const of = (frames: number): StatsView => {
     const overlays = [{ ...STATS.overlays[0]!, strangers: [{ ...stranger, frames }] }];
-    return { ...STATS, overlays, vnics: [], endpoints: [], drops: [] };
+    return { ...STATS, overlays, ...NOTHING_ELSE };
   };
   const lines = formatStats(of(7), (_tint, text) => text, '').split('\n');
   const at = lines.findIndex((line) => line.startsWith('REFUSED'));
@@ -115,7 +124,7 @@ test('who was refused has a table, with the command that lets it in', () => {
 
 test('fragments have a column of the overlays where there are any', () => {
   const [first, second] = STATS.overlays;
-  const stats = { ...STATS, overlays: [{ ...first!, fragments: 7 }, second!], vnics: [], endpoints: [], drops: [] };
+  const stats = { ...STATS, overlays: [{ ...first!, fragments: 7 }, second!], ...NOTHING_ELSE };
   const [title, ...rows] = formatStats(stats, (_tint, text) => text, '/S').split('\n');
   assert.match(title!, / DECAP-BYTES\/S {2}FRAGMENTED\/S {2}DROPS\/S /);
   assert.match(rows[0]!, /^overlay0 .* 2000 +7 +1201 +9$/);
@@ -189,7 +198,8 @@ test('rates: differences a second; what is new or has restarted counts from zero
       },
     ],
     vnics: [{ name: 'foo0', overlay: 'overlay0', tx: traffic(1, 100), rx: traffic(0, 0), drops: 4, expectedDrops: 3 }],
-    endpoints: [{ endpoint: '[fd00::2]:4789', overlays: ['overlay0'], encap: traffic(0, 0), pathMtu: null }],
+    endpoints: [{ ...STATS.endpoints[0]!, encap: traffic(0, 0), decap: traffic(8, 800), drops: 2 }],
+    otherSenders: traffic(0, 0),
   };
   const rates = ratesOf(before, STATS, 2);
   assert.deepEqual(rates.totals, { encap_in: 3 });
@@ -209,5 +219,7 @@ test('rates: differences a second; what is new or has restarted counts from zero
   });
   assert.deepEqual(rates.overlays[1]?.encap, traffic(0, 0));
   assert.deepEqual([rates.vnics[0]?.tx, rates.vnics[0]?.drops, rates.vnics[0]?.expectedDrops], [traffic(5, 500), 3, 3]);
-  assert.deepEqual(rates.endpoints[0]?.encap, traffic(5, 500));
+  const [{ encap, decap, drops } = assert.fail()] = rates.endpoints;
+  assert.deepEqual([encap, decap, drops], [traffic(5, 500), traffic(5, 500), 2]);
+  assert.deepEqual(rates.otherSenders, traffic(1, 100));
 });

@@ -51,7 +51,10 @@ export class MemoryController extends MemoryQuestions implements Controller, Pro
   readonly degraded = new Map<string, string>();
   /** What the search plugin would answer. */
   readonly directory = new Map<string, string>();
-  statsView: StatsView = { totals: {}, drops: [], overlays: [], vnics: [], endpoints: [] };
+  statsView: StatsView = {
+    ...{ totals: {}, drops: [], overlays: [], vnics: [], endpoints: [] },
+    otherSenders: { frames: 0, bytes: 0 },
+  };
   /** MACs that moved, of every overlay. */
   readonly movers = new Map<string, MoveView>();
   statusView: Omit<StatusView, 'daemon'> = { overlays: [], problems: [] };

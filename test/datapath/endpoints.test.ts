@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { ENDPOINTS_BASE, ENDPOINTS_MAX, EP_SIZE } from '../../assembly/layout.js';
 import { Endpoints } from '../../src/datapath/endpoints.js';
 import { createMemory, viewsOf } from '../../src/datapath/memory.js';
+import { compileModule, instantiate } from '../../src/datapath/module.js';
 import { sockaddrOf } from '../../src/system/sockaddr.js';
 
 const endpointOf = (n: number): { ip: string; port: number } => ({
@@ -12,9 +13,18 @@ const endpointOf = (n: number): { ip: string; port: number } => ({
   port: 4789,
 });
 
+const module = compileModule();
+
+function table(onNew: (index: number) => void = () => {}) {
+  const memory = createMemory(1, 16);
+  const views = viewsOf(memory);
+  const datapath = instantiate(module, memory);
+  datapath.startHost();
+  return { views, endpoints: new Endpoints(datapath, views, onNew) };
+}
+
 test('equal endpoints share a place that holds their sockaddr; a full table answers 0', () => {
-  const views = viewsOf(createMemory(1, 16));
-  const endpoints = new Endpoints(views, () => {});
+  const { views, endpoints } = table();
   const index = endpoints.intern({ ip: 'fd00::1', port: 8472 }, 1);
   assert.equal(endpoints.intern({ ip: 'fd00::1', port: 8472 }, 1), index);
   const at = ENDPOINTS_BASE + index * EP_SIZE;
@@ -29,7 +39,7 @@ test('equal endpoints share a place that holds their sockaddr; a full table answ
 
 test('unused places are given out again only after their release, and told to start counting anew', () => {
   const restarted: number[] = [];
-  const endpoints = new Endpoints(viewsOf(createMemory(1, 16)), (index) => restarted.push(index));
+  const { endpoints } = table((index) => restarted.push(index));
   const used = endpoints.intern(endpointOf(1), 1);
   const unused = endpoints.intern(endpointOf(2), 1);
   assert.deepEqual(endpoints.forgetUnused(new Set([used])), [unused]);
@@ -42,7 +52,7 @@ test('unused places are given out again only after their release, and told to st
 });
 
 test('a table that is low is swept, but not again and again when everything is in use', () => {
-  const endpoints = new Endpoints(viewsOf(createMemory(1, 16)), () => {});
+  const { endpoints } = table();
   const used = new Set<number>();
   let sweeps = 0;
   for (let n = 0; n < ENDPOINTS_MAX - 1; n++) {
@@ -56,7 +66,7 @@ test('a table that is low is swept, but not again and again when everything is i
 });
 
 test('a table that was full of endpoints in use is swept again when they no longer are', () => {
-  const endpoints = new Endpoints(viewsOf(createMemory(1, 16)), () => {});
+  const { endpoints } = table();
   const used = new Set<number>();
   const add = (n: number): number => {
     const index = endpoints.intern(endpointOf(n), 1);

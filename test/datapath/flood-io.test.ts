@@ -147,7 +147,7 @@ describe('a datapath with sockets in a namespace', { skip: needsRoot() }, () => 
     }
     assert.equal(datapath.totals().copies, flooded() * (FLOOD_MAX - 1));
     assert.deepEqual(datapath.drops(), {});
-    assert.deepEqual(new Set(datapath.endpointCounters().map(({ frames }) => frames)), new Set([flooded()]));
+    assert.deepEqual(new Set(datapath.endpointCounters().map(({ encap }) => encap.frames)), new Set([flooded()]));
     await datapath.removeVnic(vnic);
     tap.close();
   });

@@ -47,6 +47,9 @@ for (const build of BUILDS) {
         assert.deepEqual(outputs, [{ vnic, frame: expectedAnswer(tooBig, flow, INNER) }]);
         assert.deepEqual(core.counters.drops(), { exceeds_pmtu: 1 });
         assert.equal(core.counters.totals().tooBigAnswers, 1);
+        const endpoint = core.endpoints.intern(ENDPOINT, OVERLAY.socket);
+        assert.deepEqual(core.counters.endpoint(endpoint).encap.frames, 1);
+        assert.equal(core.counters.endpoint(endpoint).drops, 1, 'of that endpoint');
         core.checkBooks();
       });
     }

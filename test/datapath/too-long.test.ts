@@ -34,14 +34,16 @@ for (const build of BUILDS) {
       for (let batch = 0; batch < 20; batch++) core.encap(vnic, TWENTY);
       assert.equal(core.upcalls().length, 10);
       assert.deepEqual(core.counters.drops(), { exceeds_pmtu: 820 });
+      assert.equal(core.counters.endpoint(endpoint).drops, 820);
       core.checkBooks();
     });
 
     it('nothing is told of other errors', () => {
-      const { core, vnic } = setUp(build);
+      const { core, vnic, endpoint } = setUp(build);
       core.answerSend = () => constants.errno.EPERM;
       core.encap(vnic, TWENTY);
       assert.deepEqual(core.upcalls(), []);
+      assert.equal(core.counters.endpoint(endpoint).drops, 20, 'all the same the endpoint has lost them');
     });
 
     /** The sizes of the messages that the kernel is asked to take. */

@@ -17,6 +17,7 @@ export function stats(drops: Record<string, number> = {}): StatsView {
     overlays: [{ name: 'ov0', ...overlay }],
     vnics: [],
     endpoints: [],
+    otherSenders: none,
   };
 }
 

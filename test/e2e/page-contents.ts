@@ -8,6 +8,8 @@ import { eventually } from './support.js';
 
 /** Where no route leads. */
 const NOWHERE = { mac: '02:00:00:00:00:99', ip: '203.0.113.9', inner: '10.55.55.99' };
+/** Of traffic, as the map has it. */
+const RATE = String.raw`[1-9][\d.]* kbit/s, [1-9]\d*(\.\d+)? frames/s`;
 const HOSTILE = '<img src=x onerror=window.hacked=1>';
 /** One that says markup whatever it is asked. */
 const HOSTILE_PLUGIN = `export default { name: 'evil', mode: 'dynamic', properties: [], create: () => ({
@@ -36,7 +38,16 @@ export async function sameCounters({ page, one }: Parts): Promise<void> {
       return [name, ...traffic(encap), ...traffic(decap), grouped(dropped)];
     }),
     vnics: stats.vnics.map(({ name, tx, rx, drops }) => [name, ...traffic(tx), ...traffic(rx), grouped(drops)]),
-    peers: stats.endpoints.map(({ endpoint, overlays, encap }) => [endpoint, overlays.join(', '), ...traffic(encap)]),
+    peers: [
+      ...stats.endpoints.map(({ endpoint, overlays, encap, decap, drops: of }) => {
+        return [endpoint, overlays.join(', '), ...traffic(encap), ...traffic(decap), grouped(of)];
+      }),
+      ...[stats.otherSenders]
+        .filter(({ frames }) => frames > 0)
+        .map((others) => {
+          return ['others', '', '–', '–', ...traffic(others), '–'];
+        }),
+    ],
     drops: stats.drops.map(({ reason, frames, text }) => [reason, grouped(frames), text]),
   });
   // Hosts chatter now and then, so the two are looked at until they agree.
@@ -47,7 +58,7 @@ export async function sameCounters({ page, one }: Parts): Promise<void> {
       const shown = {
         overlays: await rows(page, '#counters-overlays'),
         vnics: (await rows(page, '#counters-vnics')).map(([name, , , ...numbers]) => [name, ...numbers]),
-        peers: (await rows(page, '#counters-peers')).map((row) => row.slice(0, 4)),
+        peers: (await rows(page, '#counters-peers')).map((row) => row.slice(0, 7)),
         drops: (await rows(page, '#counters-drops'))
           .filter((row) => row.length > 1)
           .map(([reason, frames, , text]) => [reason, frames, text]),
@@ -75,18 +86,21 @@ export async function map({ page, one }: Parts): Promise<void> {
         ),
       PATIENCE_MS,
     );
-  await says('10.88.88.2', /: [1-9][\d.]* kbit\/s, [1-9]\d*(\.\d+)? frames\/s, loss 0 %$/);
+  await says('10.88.88.2', new RegExp(`: sent ${RATE}; received ${RATE}; loss 0 %$`));
   const { endpoints } = await createClient(one.socket).stats();
   assert.equal(await page.locator('#map-drawing .edge').count(), endpoints.length);
   assert.match((await page.locator('#map-drawing').textContent())!, /This VTEP10\.88\.88\.1/);
-  assert.match((await page.locator('#map-text').textContent())!, /^2 peers\. Most goes to 10\.88\.88\.2:4789: /);
+  assert.match(
+    (await page.locator('#map-text').textContent())!,
+    /^2 peers\. Most is between here and 10\.88\.88\.2:4789: /,
+  );
   // Its frames leave for where no route leads, beside those to a peer that is there.
   await one.vxlane('modify-overlay', '-s', `${NOWHERE.mac}=${NOWHERE.ip}:4789`, 'blue0');
   await one.exec('ip', 'neigh', 'add', NOWHERE.inner, 'lladdr', NOWHERE.mac, 'dev', 'web1');
   const lost = one.spawn(['ping', '-q', '-i', '0.05', NOWHERE.inner], { timeoutMs: 120_000 });
-  await says(NOWHERE.ip, /loss [1-9]\d* %$/);
+  await says(NOWHERE.ip, /: sent 0 bit\/s, 0 frames\/s; received 0 bit\/s, 0 frames\/s; loss 100 %$/);
   assert.match((await edge(NOWHERE.ip).getAttribute('class'))!, /losing/);
-  await shows(page, '#map-text', /Loss on the way out, in the overlays of 3 peers; Drops by reason says why\.$/);
+  await shows(page, '#map-text', /Loss on the way out to 1 peer; Drops by reason says why\.$/);
   await shows(page, '#problems', /Note: overlay blue0 drops \d+ frames\/s, most as underlay_unreachable/);
   await shows(page, '#now-drops-text', /^loss on the way out \d+(\.\d)? %$/);
   await Promise.all([flow.stop(), lost.stop()]);

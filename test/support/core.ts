@@ -115,7 +115,7 @@ export class Core {
     this.module.startHost();
     this.module.startWorker(0);
     this.tables = new Tables(this.views, 1);
-    this.endpoints = new Endpoints(this.views, () => {});
+    this.endpoints = new Endpoints(this.module, this.views, () => {});
     this.floods = new FloodLists(this.views, this.endpoints);
     this.fdb = new Fdb(this.module, this.views, this.endpoints, (overlay) => this.tables.socketOf(overlay));
     this.rings = new Rings(this.module, this.views, 0);

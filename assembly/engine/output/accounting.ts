@@ -36,6 +36,7 @@ import {
 import {
   bumpPair,
   countEndpoint,
+  countLost,
   dropFrames,
   overlayCounters,
   pairAt,
@@ -134,6 +135,7 @@ function dropMessage(message: usize, reason: Drop): void {
 function lose(out: usize, reason: Drop, frames: u32): void {
   store<u16>(out, <u16>reason, OUT_DROPPED);
   dropFrames(reason, load<u16>(out, OUT_OVERLAY), load<u32>(out, OUT_SENDER), frames);
+  countLost(load<u32>(out, OUT_ENDPOINT), frames); // endpoint 0, which nobody asks for, has those for VNICs
 }
 
 // The kernel has taken every message; with `failures`, TX_RESULT has what it refused one with (uring engine).

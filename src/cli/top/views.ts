@@ -134,16 +134,18 @@ const vnics = defineView<VnicRow>({
 
 const endpoints = defineView<EndpointRow>({
   name: 'endpoints',
-  spark: 'frames/s to it',
+  spark: 'frames/s, both ways',
   sortedBy: 'ENCAP/S',
   columns: [
     { title: 'ENDPOINT', field: 'endpoint', kind: 'name', of: ({ endpoint }) => endpoint },
     ...traffic<EndpointRow>('ENCAP', 'ENC', ({ encap }) => encap),
+    ...traffic<EndpointRow>('DECAP', 'DEC', ({ decap }) => decap),
+    { title: 'DROPS/S', field: 'dropsPerSecond', kind: 'number', isTrouble: true, of: ({ drops }) => drops },
     { title: 'PATH-MTU', field: 'pathMtu', kind: 'number', yields: true, of: ({ pathMtu }) => pathMtu },
   ],
   all: (rates) => rates.endpoints,
   key: ({ endpoint }) => endpoint,
-  main: ({ encap }) => encap.frames,
+  main: ({ encap, decap }) => encap.frames + decap.frames,
 });
 
 const drops = defineView<DropRow>({

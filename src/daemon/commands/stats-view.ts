@@ -35,12 +35,11 @@ export function statsView(registry: Registry, names: readonly string[]): StatsVi
       if (vnic.index === null) return [];
       return [{ name: vnic.name, overlay: vnic.identity.overlay, ...datapath.vnicCounters(vnic.index) }];
     }),
-    endpoints: datapath.endpointCounters().map(({ endpoint, frames, bytes, pathMtu }) => ({
-      endpoint: formatEndpoint(endpoint),
-      overlays: senders.get(endpoint.ip) ?? [],
-      encap: { frames, bytes },
-      pathMtu,
+    endpoints: datapath.endpointCounters().map(({ endpoint, ...counted }) => ({
+      ...{ endpoint: formatEndpoint(endpoint), overlays: senders.get(endpoint.ip) ?? [] },
+      ...counted,
     })),
+    otherSenders: datapath.otherSenders(),
   };
 }
 

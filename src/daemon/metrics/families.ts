@@ -55,6 +55,15 @@ const DAEMON_FAMILIES: readonly Family<Snapshot>[] = [
   single('vxlane_endpoints', 'gauge', 'VTEPs in the table, one for each socket that sends to it', (seen) => {
     return seen.endpointCount;
   }),
+  single(
+    'vxlane_other_senders_decap_frames_total',
+    'counter',
+    'Datagrams received from senders that are no endpoint, all together',
+    ({ otherSenders }) => otherSenders.frames,
+  ),
+  single('vxlane_other_senders_decap_bytes_total', 'counter', 'Bytes of the frames in them', ({ otherSenders }) => {
+    return otherSenders.bytes;
+  }),
   {
     name: 'vxlane_dropped_frames_total',
     type: 'counter',

@@ -2,7 +2,7 @@
 import { formatEndpoint } from '../../address.js';
 import type { ConfigurationView, DaemonView } from '../../control/protocol.js';
 import type { WorkerView } from '../../datapath/datapath.js';
-import type { DropReason, OverlayCounters, VnicCounters } from '../../datapath/types.js';
+import type { DropReason, EndpointTraffic, OverlayCounters, TrafficCount, VnicCounters } from '../../datapath/types.js';
 import { type Registry, sorted } from '../commands/registry.js';
 import type { EventLog } from '../events/event-log.js';
 import type { ListenerQueue } from '../underlay/sockets.js';
@@ -31,10 +31,8 @@ export interface VnicRow extends VnicCounters {
   readonly isUp: boolean;
 }
 
-export interface EndpointRow {
+export interface EndpointRow extends EndpointTraffic {
   readonly labels: string;
-  readonly frames: number;
-  readonly bytes: number;
   readonly pathMtu: number | null;
 }
 
@@ -45,6 +43,7 @@ export interface Snapshot {
   readonly vnics: readonly VnicRow[];
   readonly endpoints: readonly EndpointRow[];
   readonly endpointCount: number;
+  readonly otherSenders: TrafficCount;
   readonly workers: readonly WorkerView[];
   readonly queues: readonly ListenerQueue[];
   readonly durations: UpcallDurations;
@@ -71,8 +70,8 @@ export function* look(registry: Registry, daemon: DaemonView): Generator<undefin
   }
   const counted = datapath.endpointCounters(ENDPOINTS_SHOWN);
   yield;
-  const endpoints = counted.map(({ endpoint, frames, bytes, pathMtu }) => {
-    return { labels: labelsOf({ endpoint: formatEndpoint(endpoint) }), frames, bytes, pathMtu };
+  const endpoints = counted.map(({ endpoint, ...each }) => {
+    return { ...each, labels: labelsOf({ endpoint: formatEndpoint(endpoint) }) };
   });
   yield;
   const drops = datapath.drops();
@@ -81,6 +80,7 @@ export function* look(registry: Registry, daemon: DaemonView): Generator<undefin
     ...{ daemon, configuration: daemon.configuration, overlays, vnics, endpoints, durations, drops },
     events: registry.events.counts,
     endpointCount: datapath.endpointCount,
+    otherSenders: datapath.otherSenders(),
     workers: datapath.workerViews(),
     queues: sockets.queues(),
     unloaded: { overlay: state.overlays.unloaded.size, vnic: state.vnics.unloaded.size },

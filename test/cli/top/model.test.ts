@@ -27,6 +27,8 @@ test('rates are differences by the time that passed', () => {
   assert.equal(shownIn(sample, 'vnics', 'txFramesPerSecond'), 100);
   assert.equal(shownIn(sample, 'vnics', 'dropsPerSecond'), 0);
   assert.equal(shownIn(sample, 'endpoints', 'encapFramesPerSecond'), 100);
+  assert.equal(shownIn(sample, 'endpoints', 'decapBitsPerSecond'), 240_000);
+  assert.equal(shownIn(sample, 'endpoints', 'dropsPerSecond'), 100);
   assert.equal(shownIn(sample, 'drops', 'framesPerSecond'), 100);
   assert.equal(shownIn(sample, 'drops', 'frames'), 1200);
   assert.equal(shownIn(sample, 'plugins', 'questionsPerSecond'), 100);

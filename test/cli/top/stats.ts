@@ -22,7 +22,13 @@ export function statsOf(frames: number, name = 'ov0', more: Partial<StatsView> =
     vnics: [
       { name: `v-${name}`, overlay: name, tx: traffic(frames), rx: traffic(0), drops: frames, expectedDrops: frames },
     ],
-    endpoints: [{ endpoint: '10.88.88.2:4789', overlays: [name], encap: traffic(frames), pathMtu: null }],
+    endpoints: [
+      {
+        ...{ endpoint: '10.88.88.2:4789', overlays: [name], pathMtu: null },
+        ...{ encap: traffic(frames), decap: traffic(3 * frames), drops: frames },
+      },
+    ],
+    otherSenders: traffic(0),
     ...more,
   };
 }
