@@ -269,6 +269,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'src/control/client',
     'src/control/default-socket',
     'src/control/protocol',
+    'src/config',
     'src/daemon/state/stored',
     'src/datapath',
     'src/overlay-properties/mtu',

@@ -35,8 +35,11 @@ fault: overlay blue0: UDP port 4789 is dropped on its way in: table inet f, chai
 A \`fault\` keeps frames from flowing, a \`warning\` some of them, or will; a \`note\` costs speed, or is odd. What
 cannot be looked at is said with the reason (\`not looked at: …\`), and never taken for well: the packet filter
 needs \`nft\` and root, rules of iptables-legacy are not read, the daemon's network namespace and its state
-directory are root's. Without a daemon what is left is looked at: its socket, its state directory
-(\`--state-dir\`), the kernel.
+directory are root's.
+
+Where no daemon answers, the overlays that it will have are taken from its state directory (\`--state-dir\`) and from
+/etc/vxlane/vxlane.yaml: their addresses, ports, MTUs, routes and the packet filter are looked at all the same, and what
+a daemon may do that the unit starts, or, without systemd, whoever asks. No endpoint is asked for an echo then.
 
 Some findings speak for others. That an overlay is DEGRADED is said only where no check has found why; drops that rise
 (one a second or more) by the check that knows their reason, else by \`drops-rise\`.

@@ -18,7 +18,7 @@ export interface DaemonFacts {
 export interface OverlayFacts {
   readonly view: OverlayView;
   readonly status: OverlayStatus;
-  readonly listen: { readonly ip: string; readonly port: number; readonly device: string | null };
+  readonly listen: Tunnel['listen'];
   /** Destinations of its first targets. */
   readonly endpoints: readonly string[];
   /** Targets that the directory told of before a restart, and has not confirmed since; of the first ones. */
@@ -53,9 +53,20 @@ export interface KernelFacts {
   readonly now: number;
 }
 
+/** An overlay as the underlay sees it: the daemon's, or one that it will have when it is started. */
+export interface Tunnel {
+  readonly name: string;
+  readonly listen: { readonly ip: string; readonly port: number; readonly device: string | null };
+  /** null: as large as fits. */
+  readonly mtu: number | null;
+  readonly endpoints: readonly string[];
+  /** It has its socket. */
+  readonly isUp: boolean;
+}
+
 /** How the underlay looks to an overlay. */
 export interface UnderlayFacts {
-  readonly overlay: string;
+  readonly tunnel: Tunnel;
   /** Of the interface that has the listen address, or that the overlay is bound to; null: none that is up. */
   readonly link: Link | null;
   /** rp_filter of that interface, as the kernel takes it; null: not known. */
@@ -118,6 +129,17 @@ export interface StateFacts {
   readonly fromTheFuture: readonly { readonly path: string; readonly seconds: number }[];
   /** Who holds the directory's lock; null: nobody. */
   readonly lockHolder: number | null;
+  /** A VNIC of it that is in a network namespace of its own; null: there is none. */
+  readonly vnicElsewhere: string | null;
+  /** The default directory, when it is not this one, has overlays, and no daemon; else null. */
+  readonly forgotten: { readonly directory: string; readonly overlays: number } | null;
+}
+
+/** What a daemon would be allowed that is started as it is meant to be. */
+export interface StarterFacts {
+  /** Who starts it: `vxlane.service`, `user 1000`. */
+  readonly by: string;
+  readonly capabilities: readonly string[];
 }
 
 export interface Facts {
@@ -126,6 +148,7 @@ export interface Facts {
   /** null: one answers. */
   readonly noDaemon: NoDaemon | null;
   readonly processes: Known<readonly DaemonProcess[]>;
+  readonly starter: Known<StarterFacts>;
   readonly kernel: KernelFacts;
   readonly sysctl: Known<SysctlFacts>;
   readonly underlays: Known<readonly UnderlayFacts[]>;

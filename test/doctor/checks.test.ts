@@ -55,7 +55,8 @@ const FAULTS: readonly (readonly [check: string, severity: string, mend: RegExp,
 ];
 
 function stateHeldBy(pid: number) {
-  return { value: { directory: '/var/lib/vxlane', damaged: [], fromTheFuture: [], lockHolder: pid } };
+  const nothing = { damaged: [], fromTheFuture: [], vnicElsewhere: null, forgotten: null };
+  return { value: { directory: '/var/lib/vxlane', ...nothing, lockHolder: pid } };
 }
 
 function filter(verdict: 'drop' | 'unclear') {

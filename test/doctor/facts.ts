@@ -59,7 +59,13 @@ const LINK = { ifindex: 2, name: 'eth0', isRunning: true, isLoopback: false, isE
 const ROUTE = { ifindex: 2, gateway: null, source: null, mtu: null, isMtuDiscovered: false, isLocal: false };
 
 const UNDERLAY: UnderlayFacts = {
-  overlay: 'ov0',
+  tunnel: {
+    name: 'ov0',
+    listen: { ip: '10.88.88.1', port: 4789, device: null },
+    mtu: 1450,
+    endpoints: ['10.88.88.2'],
+    isUp: true,
+  },
   link: LINK,
   rpFilter: 1,
   portHolder: null,
@@ -112,12 +118,22 @@ export function diagnosisOf({ daemon, view, overlay, underlay, drops = {}, facts
       },
     },
     processes: { value: [] },
+    starter: { unknown: 'a daemon runs' },
     kernel: { ioUringDisabled: 0, uringRefusal: null, hasTunDevice: true, now: Date.UTC(2026, 10, 30) },
     sysctl: { value: { rmemMax: 212_992, wmemMax: 212_992 } },
     underlays: { value: [{ ...UNDERLAY, ...underlay }] },
     vnicLinks: { value: [] },
     firewall: { value: [] },
-    state: { value: { directory: '/var/lib/vxlane', damaged: [], fromTheFuture: [], lockHolder: 761 } },
+    state: {
+      value: {
+        directory: '/var/lib/vxlane',
+        damaged: [],
+        fromTheFuture: [],
+        lockHolder: 761,
+        vnicElsewhere: null,
+        forgotten: null,
+      },
+    },
     ...facts,
   };
   return diagnose(CHECKS, all);

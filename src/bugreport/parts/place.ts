@@ -1,12 +1,8 @@
 /** What the report is of: a daemon's socket, its process as far as there is one, and its files. */
-import { existsSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { statSync } from 'node:fs';
 import type { Client } from '../../control/client.js';
-import { allDaemons, DEFAULT_STATE_DIR, daemonAt } from '../../doctor/gather/processes.js';
+import { DEFAULT_STATE_DIR, daemonAt, daemonOf, packagedConfig } from '../../doctor/gather/processes.js';
 import { VxlaneError } from '../../errors.js';
-
-/** Of the package's unit. */
-const PACKAGED_CONFIG = '/etc/vxlane/vxlane.yaml';
 
 export interface Place {
   readonly client: Client;
@@ -31,8 +27,7 @@ export async function placeOf(client: Client, socket: string, stateDir: string |
     throw thrown;
   });
   const isThere = !(answered instanceof VxlaneError);
-  const beside = allDaemons().find((each) => each.socket === resolve(socket)) ?? null;
-  const process = isThere ? daemonAt(answered.pid) : beside;
+  const process = isThere ? daemonAt(answered.pid) : daemonOf(socket);
   const pid = isThere ? answered.pid : (process?.pid ?? null);
   return {
     client,
@@ -44,10 +39,6 @@ export async function placeOf(client: Client, socket: string, stateDir: string |
     tokenFile: process?.tokenFile ?? null,
     netns: pid === null || isOwnNetns(pid) ? null : `/proc/${pid}/ns/net`,
   };
-}
-
-function packagedConfig(): string | null {
-  return existsSync(PACKAGED_CONFIG) ? PACKAGED_CONFIG : null;
 }
 
 function isOwnNetns(pid: number): boolean {

@@ -8,17 +8,19 @@ export const daemonChecks: readonly Check[] = [
     looksFor: 'no daemon answers on the control socket',
     severity: 'fault',
     why: 'Without it no frame is carried; the interfaces of VNICs are there, and have no carrier.',
-    find({ noDaemon, processes }) {
+    find({ noDaemon, processes, socket }) {
       if (noDaemon === null || noDaemon.code === 'daemon_not_permitted') return [];
-      const others = 'value' in processes ? processes.value : [];
-      const other = others.map(({ pid, socket }) => `pid ${pid} has the socket ${socket}`).join(', ');
-      return [
-        {
-          object: 'daemon',
-          found: other === '' ? noDaemon.message : `${noDaemon.message}; ${other}`,
-          mend: others[0] === undefined ? 'systemctl restart vxlane' : `vxlane doctor --socket ${others[0].socket}`,
-        },
+      const all = 'value' in processes ? processes.value : [];
+      const silent = all.find((each) => each.socket === socket);
+      const others = all.filter((each) => each !== silent);
+      const said = [
+        noDaemon.message,
+        ...(silent === undefined ? [] : [`pid ${silent.pid} was to have the socket`]),
+        ...others.map((other) => `pid ${other.pid} has the socket ${other.socket}`),
       ];
+      const isElsewhere = silent === undefined && others[0] !== undefined;
+      const mend = isElsewhere ? `vxlane doctor --socket ${others[0]?.socket}` : 'systemctl restart vxlane';
+      return [{ object: 'daemon', found: said.join('; '), mend }];
     },
   },
   {

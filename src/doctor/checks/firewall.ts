@@ -8,8 +8,9 @@ export const firewallChecks: readonly Check[] = [
     looksFor: 'the packet filter drops what comes in for the port of an overlay, or may do so',
     severity: 'fault',
     why: 'Datagrams of other VTEPs do not reach the overlay. What passes by the underlay TAP meets no such rule.',
-    find({ daemon, firewall }) {
-      const { border } = known(daemon).status.daemon.underlay;
+    find({ daemon, noDaemon, firewall }) {
+      // Which border a daemon will have shows when it starts.
+      const border = noDaemon === null ? known(daemon).status.daemon.underlay.border : null;
       return known(firewall).map(({ overlay, port, where, verdict, mend }) => {
         const isCertain = verdict === 'drop' && border === 'socket';
         const found =

@@ -34,12 +34,29 @@ export const stateChecks: readonly Check[] = [
     looksFor: 'another process than the daemon that answers holds the state directory',
     severity: 'warning',
     why: 'What the daemon that has the directory keeps and what commands change are two worlds.',
-    find({ state, daemon, noDaemon }) {
+    find({ state, daemon, noDaemon, processes, socket }) {
       const { lockHolder, directory } = known(state);
+      const silent = 'value' in processes ? processes.value.find((each) => each.socket === socket) : undefined;
+      if (noDaemon !== null && lockHolder === silent?.pid) return [];
       const pid = noDaemon === null ? known(daemon).status.daemon.pid : null;
       if (lockHolder === null || lockHolder === pid) return [];
       const found = `${directory} is locked by pid ${lockHolder}${pid === null ? '' : `, and pid ${pid} answers`}`;
       return [{ object: 'daemon', found, mend: `ps -fp ${lockHolder}` }];
+    },
+  },
+  {
+    name: 'state-forgotten',
+    looksFor: 'the default state directory has overlays, and another one is used',
+    severity: 'warning',
+    why: 'What was created with the one is not there with the other.',
+    find({ state }) {
+      const { forgotten, directory } = known(state);
+      if (forgotten === null) return [];
+      const { overlays } = forgotten;
+      const found = `${directory} is used, and ${forgotten.directory} has ${overlays} overlays that no daemon has`;
+      return [
+        { object: 'host', found, mend: `vxlane daemon --state-dir ${forgotten.directory}, or remove that directory` },
+      ];
     },
   },
 ];

@@ -1,26 +1,25 @@
 /** The underlay: addresses, ports, routes, neighbours and sizes. */
 import { outerLength } from '../../overlay-properties/mtu.js';
 import type { Check, Found } from '../check.js';
-import type { DaemonFacts, EndpointFacts, Facts, OverlayFacts, UnderlayFacts } from '../facts.js';
+import type { EndpointFacts, Facts, Tunnel, UnderlayFacts } from '../facts.js';
 import { known } from '../finding.js';
 import { rising } from '../rising.js';
 
 const WILDCARDS = new Set(['0.0.0.0', '::']);
 
 interface Place {
-  readonly overlay: OverlayFacts;
+  readonly tunnel: Tunnel;
   readonly underlay: UnderlayFacts;
-  /** Bytes of IP that its longest datagram has. */
+  /** Bytes of IP that its longest datagram has; 0: as many as fit. */
   readonly needed: number;
 }
 
-/** Overlays that are loaded, each with its underlay. */
-function places({ daemon, underlays }: Facts): Place[] {
-  return known(underlays).flatMap((underlay): Place[] => {
-    const overlay = known(daemon).overlays.find(({ view }) => view.name === underlay.overlay);
-    return overlay === undefined
-      ? []
-      : [{ overlay, underlay, needed: outerLength(overlay.status.mtu, overlay.listen.ip) }];
+/** Overlays that are loaded, or will be, each with its underlay. */
+function places({ underlays }: Facts): Place[] {
+  return known(underlays).map((underlay): Place => {
+    const { tunnel } = underlay;
+    const needed = tunnel.mtu === null ? 0 : outerLength(tunnel.mtu, tunnel.listen.ip);
+    return { tunnel, underlay, needed };
   });
 }
 
@@ -32,8 +31,8 @@ function ways(facts: Facts): (Place & { readonly endpoint: EndpointFacts })[] {
     .filter(({ endpoint }) => endpoint.route?.isLocal !== true);
 }
 
-function hasAddress({ overlay, underlay }: Place): boolean {
-  return underlay.link !== null || WILDCARDS.has(overlay.listen.ip);
+function hasAddress({ tunnel, underlay }: Place): boolean {
+  return underlay.link !== null || WILDCARDS.has(tunnel.listen.ip);
 }
 
 /** The underlay of the place is too small by itself. */
@@ -46,11 +45,13 @@ function once(all: readonly Found[]): Found[] {
   return all.filter(({ object }, index) => all.findIndex((other) => other.object === object) === index);
 }
 
-const nameOf = ({ overlay }: Place) => `overlay ${overlay.view.name}`;
+const nameOf = ({ tunnel }: Place) => `overlay ${tunnel.name}`;
 
-function pathMtuOf({ after }: DaemonFacts, ip: string): number | null {
+/** As the daemon has been told; null: by nobody. */
+function pathMtuOf({ daemon, noDaemon }: Facts, ip: string): number | null {
+  if (noDaemon !== null) return null;
   const endpoint = ip.includes(':') ? `[${ip}]:` : `${ip}:`;
-  return after.endpoints.find((each) => each.endpoint.startsWith(endpoint))?.pathMtu ?? null;
+  return known(daemon).after.endpoints.find((each) => each.endpoint.startsWith(endpoint))?.pathMtu ?? null;
 }
 
 export const underlayChecks: readonly Check[] = [
@@ -64,7 +65,7 @@ export const underlayChecks: readonly Check[] = [
       return places(facts)
         .filter((place) => !hasAddress(place))
         .map((place) => {
-          const { ip, device } = place.overlay.listen;
+          const { ip, device } = place.tunnel.listen;
           const found =
             device === null
               ? `no interface that is up has its listen address ${ip}`
@@ -83,7 +84,7 @@ export const underlayChecks: readonly Check[] = [
       return places(facts)
         .filter(({ underlay }) => underlay.portHolder !== null)
         .map((place) => {
-          const { ip, port } = place.overlay.listen;
+          const { ip, port } = place.tunnel.listen;
           const isKernel = !place.underlay.portHolder!.startsWith('pid');
           const mend = isKernel
             ? 'ip -d link show type vxlan; ip link delete IFACE; vxlane reload'
@@ -103,10 +104,10 @@ export const underlayChecks: readonly Check[] = [
         .filter(isTooSmall)
         .map((place) => {
           const { name, mtu } = place.underlay.link!;
-          const { overlay, needed } = place;
-          const fitting = overlay.status.mtu - (needed - mtu);
-          const found = `MTU ${overlay.status.mtu} makes datagrams of ${needed} bytes, and ${name} takes ${mtu}`;
-          const smaller = `vxlane modify-overlay -p mtu=${fitting} ${overlay.view.name}`;
+          const { tunnel, needed } = place;
+          const fitting = (tunnel.mtu ?? 0) - (needed - mtu);
+          const found = `MTU ${tunnel.mtu} makes datagrams of ${needed} bytes, and ${name} takes ${mtu}`;
+          const smaller = `vxlane modify-overlay -p mtu=${fitting} ${tunnel.name}`;
           const mend = `ip link set ${name} mtu ${needed}, or ${smaller}`;
           return { object: nameOf(place), found, mend };
         });
@@ -119,16 +120,15 @@ export const underlayChecks: readonly Check[] = [
     why: 'Small packets pass and large ones do not: ping works, TCP hangs or goes on after retransmissions.',
     reasons: ['exceeds_pmtu'],
     find(facts) {
-      const daemon = known(facts.daemon);
       const found = ways(facts).flatMap((place): Found[] => {
-        const { endpoint, overlay, needed } = place;
+        const { endpoint, tunnel, needed } = place;
         const object = `endpoint ${endpoint.ip}`;
-        const told = pathMtuOf(daemon, endpoint.ip);
-        const set = (mtu: number) => `vxlane modify-overlay -p mtu=${mtu} ${overlay.view.name} (on all hosts)`;
+        const told = pathMtuOf(facts, endpoint.ip);
+        const set = (mtu: number) => `vxlane modify-overlay -p mtu=${mtu} ${tunnel.name} (on all hosts)`;
         if (isTooSmall(place)) return [];
         if (told !== null && told < needed) {
-          const text = `a router on the way takes ${told} bytes, overlay ${overlay.view.name} sends up to ${needed}`;
-          return [{ object, severity: 'warning', found: text, mend: set(overlay.status.mtu - (needed - told)) }];
+          const text = `a router on the way takes ${told} bytes, overlay ${tunnel.name} sends up to ${needed}`;
+          return [{ object, severity: 'warning', found: text, mend: set((tunnel.mtu ?? 0) - (needed - told)) }];
         }
         if (endpoint.echo !== 'small') return [];
         const text = `it answers small pings and none of ${endpoint.echoBytes} bytes, and nobody says why`;
@@ -147,9 +147,9 @@ export const underlayChecks: readonly Check[] = [
     find(facts) {
       const found = ways(facts)
         .filter(({ endpoint }) => endpoint.route === null)
-        .map(({ endpoint, overlay }) => ({
+        .map(({ endpoint, tunnel }) => ({
           object: `endpoint ${endpoint.ip}`,
-          found: `no route leads to it from ${overlay.listen.ip} (overlay ${overlay.view.name})`,
+          found: `no route leads to it from ${tunnel.listen.ip} (overlay ${tunnel.name})`,
           mend: `ip route get ${endpoint.ip}; ip route add ${endpoint.ip} via ROUTER`,
         }));
       return once(found);

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { withNetns } from '../../system/netns.js';
-import type { FilterFacts, OverlayFacts, UnderlayFacts } from '../facts.js';
+import type { FilterFacts, UnderlayFacts } from '../facts.js';
 import { Unknown } from '../finding.js';
 import { parseRuleset, type Ruleset } from '../firewall/ruleset.js';
 import { verdictOf } from '../firewall/verdict.js';
@@ -13,24 +13,20 @@ const RULESET_BYTES_MAX = 64 << 20;
 const SENDERS_MAX = 16;
 
 /** Throws {@link Unknown} when nobody can tell. */
-export function filterFacts(
-  netns: string | null,
-  overlays: readonly OverlayFacts[],
-  underlays: readonly UnderlayFacts[],
-): FilterFacts[] {
+export function filterFacts(netns: string | null, underlays: readonly UnderlayFacts[]): FilterFacts[] {
   const ruleset = readRuleset(netns);
-  return overlays.flatMap((overlay): FilterFacts[] => {
-    const { ip, port } = overlay.listen;
+  return underlays.flatMap(({ tunnel, link }): FilterFacts[] => {
+    const { ip, port } = tunnel.listen;
     const isSix = isIPv6(ip);
-    const inbound = underlays.find((each) => each.overlay === overlay.view.name)?.link?.name ?? null;
-    const others = overlay.endpoints.filter((sender) => sender !== ip && isIPv6(sender) === isSix);
+    const inbound = link?.name ?? null;
+    const others = tunnel.endpoints.filter((sender) => sender !== ip && isIPv6(sender) === isSix);
     const senders: (string | null)[] = others.length === 0 ? [null] : others.slice(0, SENDERS_MAX);
     for (const sender of senders) {
       const packet = { family: isSix ? ('ip6' as const) : ('ip' as const), from: sender, to: ip, port, inbound };
       const verdict = verdictOf(ruleset, packet);
       if (verdict === null) continue;
       const where = sender === null ? verdict.where : `${verdict.where} (of ${sender})`;
-      return [{ overlay: overlay.view.name, port, where, verdict: verdict.kind, mend: verdict.mend }];
+      return [{ overlay: tunnel.name, port, where, verdict: verdict.kind, mend: verdict.mend }];
     }
     return [];
   });

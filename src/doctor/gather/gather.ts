@@ -5,12 +5,14 @@ import type { Client } from '../../control/client.js';
 import { messageOf, VxlaneError } from '../../errors.js';
 import { withNetns } from '../../system/netns.js';
 import { probeUring } from '../../system/uring.js';
-import type { DaemonFacts, Facts, KernelFacts } from '../facts.js';
+import type { DaemonFacts, Facts, KernelFacts, OverlayFacts, Tunnel } from '../facts.js';
 import type { Known } from '../finding.js';
 import { type FirstLook, firstLook } from './daemon.js';
 import { echoes } from './echo.js';
 import { filterFacts } from './firewall.js';
-import { DEFAULT_STATE_DIR, daemonAt, daemonsBeside } from './processes.js';
+import { plannedTunnels } from './planned.js';
+import { DEFAULT_STATE_DIR, daemonAt, daemonOf, daemonsBeside, packagedConfig } from './processes.js';
+import { starterFacts } from './starter.js';
 import { stateFacts } from './state.js';
 import { dropsBefore, echoesOf, sysctlFacts, underlayFacts } from './underlay.js';
 import { vnicLinkFacts } from './vnic-links.js';
@@ -30,43 +32,58 @@ export async function gatherFacts(looking: Looking): Promise<Facts> {
   const { client, socket, overlay, stateDir, seconds } = looking;
   const look = await firstLook(client, overlay);
   const isThere = 'status' in look;
-  const pid = isThere ? look.status.daemon.pid : null;
-  const process = pid === null ? null : daemonAt(pid);
+  const process = isThere ? daemonAt(look.status.daemon.pid) : daemonOf(socket);
+  const pid = isThere ? look.status.daemon.pid : (process?.pid ?? null);
+  const netns = pid === null ? null : `/proc/${pid}/ns/net`;
   const nowMs = Date.now();
+  const directory = stateDir ?? process?.stateDir ?? DEFAULT_STATE_DIR;
   const shared = {
     socket,
     noDaemon: isThere ? null : look,
     processes: daemonsBeside(pid ?? 'self'),
+    starter: attempt(starterFacts),
     kernel: kernelFacts(nowMs),
-    state: stateFacts(stateDir ?? process?.stateDir ?? DEFAULT_STATE_DIR, nowMs),
+    sysctl: attempt(() => sysctlFacts(netns)),
+    state: stateFacts(directory, nowMs),
   };
   if (!isThere) {
-    const unknown = { unknown: `no daemon answers on ${socket}` };
-    const [sysctl, rest] = [attempt(() => sysctlFacts(null)), unknown];
-    return { ...shared, daemon: unknown, sysctl, underlays: rest, vnicLinks: rest, firewall: rest };
+    const unknown = { unknown: look.code === NOT_PERMITTED ? look.message : `no daemon answers on ${socket}` };
+    const config = process === null ? packagedConfig() : process.config;
+    const tunnels = look.code === NOT_PERMITTED ? unknown : plannedTunnels(directory, config);
+    const underlays = 'unknown' in tunnels ? tunnels : await hostFacts(netns, tunnels.value, pid, 0);
+    return { ...shared, daemon: unknown, underlays, vnicLinks: unknown, firewall: firewallOf(netns, underlays) };
   }
-  const netns = `/proc/${pid}/ns/net`;
-  const underlays = await hostFacts(netns, look, seconds);
+  const loaded = look.overlays.filter(({ status }) => status.state !== 'unloaded').map(tunnelOf);
+  const underlays = await hostFacts(netns, loaded, pid, seconds);
   const daemon = await secondLook(client, look, seconds, nowMs);
-  return {
-    ...shared,
-    daemon,
-    sysctl: attempt(() => sysctlFacts(netns)),
-    underlays,
-    vnicLinks: vnicLinkFacts(netns, look.vnics),
-    firewall: 'unknown' in underlays ? underlays : attempt(() => filterFacts(netns, look.overlays, underlays.value)),
-  };
+  const vnicLinks = vnicLinkFacts(netns, look.vnics);
+  return { ...shared, daemon, underlays, vnicLinks, firewall: firewallOf(netns, underlays) };
 }
 
-/** Takes so many seconds at least. */
-async function hostFacts(netns: string, look: FirstLook, seconds: number): Promise<Facts['underlays']> {
+const NOT_PERMITTED = 'daemon_not_permitted';
+
+function tunnelOf({ view, status, listen, endpoints }: OverlayFacts): Tunnel {
+  return { name: view.name, listen, mtu: status.mtu, endpoints, isUp: status.state !== 'down' };
+}
+
+function firewallOf(netns: string | null, underlays: Facts['underlays']): Facts['firewall'] {
+  return 'unknown' in underlays ? underlays : attempt(() => filterFacts(netns, underlays.value));
+}
+
+/** Takes so many seconds at least; 0: nobody is asked for an echo, and no counter is waited for. */
+async function hostFacts(
+  netns: string | null,
+  tunnels: readonly Tunnel[],
+  daemon: number | null,
+  seconds: number,
+): Promise<Facts['underlays']> {
   try {
     withNetns(netns, () => undefined);
-    const before = dropsBefore(netns, look.overlays);
+    const before = dropsBefore(netns, tunnels);
     const isOver = sleep(seconds * 1000);
-    const answers = await echoes(netns, echoesOf(netns, look.overlays));
+    const answers = await echoes(netns, seconds === 0 ? [] : echoesOf(netns, tunnels));
     await isOver;
-    return { value: underlayFacts(netns, look.overlays, { before, answers, daemon: look.status.daemon.pid }) };
+    return { value: underlayFacts(netns, tunnels, { before, answers, daemon }) };
   } catch (thrown) {
     if (!(thrown instanceof VxlaneError)) throw thrown;
     await sleep(seconds * 1000);

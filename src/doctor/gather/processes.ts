@@ -1,5 +1,5 @@
 /** Daemons of this machine, as /proc shows them. */
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { DEFAULT_SOCKET } from '../../control/default-socket.js';
 import { messageOf } from '../../errors.js';
@@ -8,6 +8,7 @@ import type { Known } from '../finding.js';
 
 /** Where vxlane daemon keeps its state unless told otherwise. */
 export const DEFAULT_STATE_DIR = '/var/lib/vxlane';
+const PACKAGED_CONFIG = '/etc/vxlane/vxlane.yaml';
 
 /** Those that share the network namespace of a process. `of`: its number, or `self`. */
 export function daemonsBeside(of: number | 'self'): Known<readonly DaemonProcess[]> {
@@ -19,8 +20,17 @@ export function daemonsBeside(of: number | 'self'): Known<readonly DaemonProcess
   }
 }
 
-/** Of this machine, in whatever namespace. */
-export function allDaemons(): DaemonProcess[] {
+/** The one that was told to have this socket, in whatever namespace; null: there is none. */
+export function daemonOf(socket: string): DaemonProcess | null {
+  return allDaemons().find((each) => each.socket === resolve(socket)) ?? null;
+}
+
+/** The configuration of the package's unit, where it is; else null. */
+export function packagedConfig(): string | null {
+  return existsSync(PACKAGED_CONFIG) ? PACKAGED_CONFIG : null;
+}
+
+function allDaemons(): DaemonProcess[] {
   const pids = readdirSync('/proc').filter((entry) => /^\d+$/.test(entry));
   return pids.flatMap((pid) => daemonAt(Number(pid)) ?? []);
 }

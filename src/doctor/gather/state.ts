@@ -6,6 +6,7 @@ import { parseStored, StoredOverlay, StoredVnic } from '../../daemon/state/store
 import { messageOf } from '../../errors.js';
 import type { StateFacts } from '../facts.js';
 import type { Known } from '../finding.js';
+import { DEFAULT_STATE_DIR } from './processes.js';
 
 const SUFFIX = '.json';
 /** A clock may be a little ahead of the file system's. */
@@ -21,6 +22,7 @@ export function stateFacts(directory: string, nowMs: number): Known<StateFacts> 
   try {
     const damaged: { path: string; object: string; reason: string }[] = [];
     const fromTheFuture: { path: string; seconds: number }[] = [];
+    let vnicElsewhere: string | null = null;
     for (const { folder, object, schema } of KINDS) {
       for (const file of filesIn(join(directory, folder))) {
         const path = join(directory, folder, file);
@@ -29,12 +31,30 @@ export function stateFacts(directory: string, nowMs: number): Known<StateFacts> 
         const name = file.slice(0, -SUFFIX.length);
         const read = parseStored(schema, name, readFileSync(path, 'utf8'));
         if ('reason' in read) damaged.push({ path, object: `${object} ${name}`, reason: read.reason });
+        else if ('netns' in read.value && read.value.netns !== null) vnicElsewhere ??= name;
       }
     }
-    return { value: { directory, damaged, fromTheFuture, lockHolder: lockHolder(join(directory, 'lock')) } };
+    const held = lockHolder(join(directory, 'lock'));
+    const forgotten = forgottenBeside(directory);
+    return { value: { directory, damaged, fromTheFuture, lockHolder: held, vnicElsewhere, forgotten } };
   } catch (thrown) {
     return { unknown: `the state directory cannot be read: ${messageOf(thrown)}` };
   }
+}
+
+function forgottenBeside(directory: string): StateFacts['forgotten'] {
+  if (directory === DEFAULT_STATE_DIR || lockHolder(join(DEFAULT_STATE_DIR, 'lock')) !== null) return null;
+  const overlays = filesIn(join(DEFAULT_STATE_DIR, 'overlays')).length;
+  return overlays === 0 ? null : { directory: DEFAULT_STATE_DIR, overlays };
+}
+
+/** Overlays that a daemon of this state directory will have, those aside that cannot be read. */
+export function keptOverlays(directory: string): StoredOverlay[] {
+  return filesIn(join(directory, 'overlays')).flatMap((file) => {
+    const text = readFileSync(join(directory, 'overlays', file), 'utf8');
+    const read = parseStored(StoredOverlay, file.slice(0, -SUFFIX.length), text);
+    return 'value' in read ? [read.value] : [];
+  });
 }
 
 function filesIn(directory: string): string[] {

@@ -6,61 +6,59 @@ import { underlayInterface } from '../../system/link.js';
 import { type Neighbour, neighbours } from '../../system/neighbours.js';
 import { withNetns } from '../../system/netns.js';
 import { type Link, linkAt, linkNamed, routeTo } from '../../system/routes.js';
-import type { EndpointFacts, OverlayFacts, SysctlFacts, UnderlayFacts } from '../facts.js';
+import type { EndpointFacts, SysctlFacts, Tunnel, UnderlayFacts } from '../facts.js';
 import { type Echo, type echoes, keyOf } from './echo.js';
 
 const WILDCARDS = new Set(['0.0.0.0', '::']);
 
 /** By port: what is asked before there has been time for anything. */
-export function dropsBefore(netns: string | null, overlays: readonly OverlayFacts[]): ReadonlyMap<number, number> {
-  return withNetns(netns, () => new Map(overlays.map(({ listen: { port } }) => [port, udpDropsAt(port)])));
+export function dropsBefore(netns: string | null, tunnels: readonly Tunnel[]): ReadonlyMap<number, number> {
+  return withNetns(netns, () => new Map(tunnels.map(({ listen: { port } }) => [port, udpDropsAt(port)])));
 }
 
 /** What may be asked of endpoints. */
-export function echoesOf(netns: string | null, overlays: readonly OverlayFacts[]): Echo[] {
+export function echoesOf(netns: string | null, tunnels: readonly Tunnel[]): Echo[] {
   return withNetns(netns, () =>
-    loaded(overlays).flatMap((overlay) => overlay.endpoints.map((ip) => echoOf(overlay, ip))),
+    tunnels.flatMap((tunnel) => tunnel.endpoints.flatMap((ip) => echoOf(tunnel, ip) ?? [])),
   );
 }
-
-const loaded = (overlays: readonly OverlayFacts[]) => overlays.filter(({ status }) => status.state !== 'unloaded');
 
 export interface Earlier {
   /** Of {@link dropsBefore}. */
   readonly before: ReadonlyMap<number, number>;
   readonly answers: Awaited<ReturnType<typeof echoes>>;
-  /** The number of the daemon's process, which may have the port. */
-  readonly daemon: number;
+  /** The number of the daemon's process, which may have the port; null: there is none. */
+  readonly daemon: number | null;
 }
 
 export function underlayFacts(
   netns: string | null,
-  overlays: readonly OverlayFacts[],
+  tunnels: readonly Tunnel[],
   { before, answers, daemon }: Earlier,
 ): UnderlayFacts[] {
   return withNetns(netns, () => {
     const known = neighbours();
-    return loaded(overlays).map((overlay): UnderlayFacts => {
-      const { view, status, listen } = overlay;
-      const link = linkOf(overlay);
-      const holder = status.state === 'down' ? udpPortHolder(listen.ip, listen.port) : null;
+    return tunnels.map((tunnel): UnderlayFacts => {
+      const { listen, isUp } = tunnel;
+      const link = linkOf(tunnel);
+      const holder = isUp ? null : udpPortHolder(listen.ip, listen.port);
       return {
-        overlay: view.name,
+        tunnel,
         link,
         rpFilter: link === null ? null : rpFilterOf(link.name),
         portHolder: holder?.startsWith(`pid ${daemon} `) ? null : holder,
         socketDrops: [before.get(listen.port) ?? 0, udpDropsAt(listen.port)],
-        endpoints: overlay.endpoints.map((ip): EndpointFacts => {
-          const route = routeOf(overlay, ip);
+        endpoints: tunnel.endpoints.map((ip): EndpointFacts => {
+          const route = routeOf(tunnel, ip);
           const hop = route?.gateway ?? ip;
-          const echoBytes = outerLength(status.mtu, listen.ip);
+          const echo = echoOf(tunnel, ip);
           return {
             ip,
             route,
             link: route === null ? null : linkAt(route.ifindex),
             neighbour: stateOf(known, route?.ifindex ?? 0, hop),
-            echo: answers.get(keyOf(echoOf(overlay, ip))) ?? 'not asked',
-            echoBytes,
+            echo: (echo === null ? null : answers.get(keyOf(echo))) ?? 'not asked',
+            echoBytes: echo?.bytes ?? 0,
           };
         }),
       };
@@ -72,25 +70,27 @@ export function sysctlFacts(netns: string | null): SysctlFacts {
   return withNetns(netns, () => ({ rmemMax: sysctl('core/rmem_max') ?? 0, wmemMax: sysctl('core/wmem_max') ?? 0 }));
 }
 
-function echoOf(overlay: OverlayFacts, ip: string): Echo {
-  const route = routeOf(overlay, ip);
+/** null: nobody knows how large its datagrams are. */
+function echoOf(tunnel: Tunnel, ip: string): Echo | null {
+  if (tunnel.mtu === null) return null;
+  const route = routeOf(tunnel, ip);
   const isReachable = route !== null && !route.isLocal;
-  return { from: sourceOf(overlay), to: ip, bytes: outerLength(overlay.status.mtu, overlay.listen.ip), isReachable };
+  return { from: sourceOf(tunnel), to: ip, bytes: outerLength(tunnel.mtu, tunnel.listen.ip), isReachable };
 }
 
 /** `any`: whatever the kernel likes. */
-function sourceOf({ listen: { ip, device } }: OverlayFacts): string {
+function sourceOf({ listen: { ip, device } }: Tunnel): string {
   return device ?? (WILDCARDS.has(ip) ? 'any' : ip);
 }
 
-function linkOf({ listen: { ip, device } }: OverlayFacts): Link | null {
+function linkOf({ listen: { ip, device } }: Tunnel): Link | null {
   if (WILDCARDS.has(ip) && device === null) return null;
   const ifindex = underlayInterface(ip, device ?? undefined);
   const link = ifindex === null ? null : linkAt(ifindex);
   return link?.isRunning ? link : null;
 }
 
-function routeOf({ listen: { ip, device } }: OverlayFacts, to: string) {
+function routeOf({ listen: { ip, device } }: Tunnel, to: string) {
   const by = device === null ? null : (linkNamed(device)?.ifindex ?? null);
   try {
     return routeTo(to, WILDCARDS.has(ip) ? null : ip, by);
