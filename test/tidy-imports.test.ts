@@ -220,7 +220,13 @@ const ROOMS: Record<string, readonly string[]> = {
     'src/daemon/health',
     'src/daemon/log',
   ],
-  'src/daemon/oam': ['src/datapath/types', 'src/oam', 'src/overlay-properties', 'src/system/icmp-echo'],
+  'src/daemon/oam': [
+    'src/daemon/token-bucket',
+    'src/datapath/types',
+    'src/oam',
+    'src/overlay-properties',
+    'src/system/icmp-echo',
+  ],
   'src/daemon/plugin': [
     'src/datapath/types',
     'src/search',
@@ -238,6 +244,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'src/search',
   ],
   'src/daemon/forwarding': [
+    'src/daemon/token-bucket',
     'src/daemon/underlay',
     'src/daemon/health',
     'src/datapath/types',
@@ -256,6 +263,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'src/daemon/events': ['src/control/events'],
   'src/daemon/health': ['src/search/api'],
   'src/daemon/guarded-parts': ['src/daemon/log'],
+  'src/daemon/token-bucket': [],
   'src/daemon/user': ['src/directory', 'src/errors', 'src/system'],
   'src/daemon/socket-groups': ['src/control', 'src/system'],
   'src/daemon/log': ['src/search/api'],

@@ -3,18 +3,31 @@
  * learned behind a VNIC that carries any, and for both the addresses that they asked others from. The plugin hears of
  * every difference, and of everything when another instance of it comes to serve.
  *
- * An address belongs to whoever used it last; it stays with its MAC until that goes or another one uses it.
+ * An address belongs to whoever used it last; it stays with its MAC until that goes, another one uses it, or nobody has
+ * for long. What a plugin is told may be told to a whole fabric: a MAC that uses one address after the other is heard
+ * now and then.
  */
 import type { Local } from '../../search/api.js';
+import { TokenBucket } from '../token-bucket.js';
 
 /** Addresses of one MAC that are heard; the oldest makes room. */
 const HEARD_MAX = 16;
+/** Addresses that a MAC may take in a second, after {@link HEARD_MAX} at once. */
+const TAKEN_PER_SECOND = 0.1;
+/** Who is silent for so long asks again before it is heard: hosts keep what they know of neighbours for minutes. */
+const HEARD_FOR_MS = 3_600_000;
 
 interface Kept {
   /** A VNIC has the MAC; else it was learned behind one. */
   isVnic: boolean;
   given: readonly string[];
   readonly heard: Set<string>;
+  readonly takes: TokenBucket;
+}
+
+interface Use {
+  readonly mac: string;
+  readonly atMs: number;
 }
 
 /** null: the MAC is here no more. */
@@ -25,11 +38,14 @@ export class Locals {
   readonly #kept = new Map<string, Kept>();
   /** VNICs' MACs that the plugin has elsewhere: it is told of them again when they speak. */
   readonly #contested = new Set<string>();
-  /** Who was heard to use an address. */
-  readonly #users = new Map<string, string>();
+  /** Who was heard to use an address, the longest ago first. */
+  readonly #users = new Map<string, Use>();
+  readonly #now: () => number;
 
-  constructor(tell: TellLocal) {
+  /** `now`: milliseconds of the monotonic clock. */
+  constructor(tell: TellLocal, now: () => number) {
     this.#tell = tell;
+    this.#now = now;
   }
 
   /** A VNIC has the MAC, or has other addresses: canonical, each `ADDRESS/LENGTH`. */
@@ -37,8 +53,12 @@ export class Locals {
     const given = addresses.map((address) => address.replace(/\/.*$/, ''));
     const kept = this.#kept.get(mac);
     if (kept?.isVnic === true && kept.given.join() === given.join()) return;
-    this.#kept.set(mac, { isVnic: true, given, heard: kept?.heard ?? new Set() });
+    this.#kept.set(mac, { ...(kept ?? this.#nothingHeard()), isVnic: true, given });
     this.#say(mac);
+  }
+
+  #nothingHeard(): Pick<Kept, 'heard' | 'takes'> {
+    return { heard: new Set(), takes: new TokenBucket(HEARD_MAX, TAKEN_PER_SECOND, this.#now()) };
   }
 
   vnicLeft(mac: string): void {
@@ -48,7 +68,7 @@ export class Locals {
   /** It was learned to be behind a VNIC here. */
   learned(mac: string): void {
     if (this.#kept.has(mac)) return;
-    this.#kept.set(mac, { isVnic: false, given: [], heard: new Set() });
+    this.#kept.set(mac, { ...this.#nothingHeard(), isVnic: false, given: [] });
     this.#say(mac);
   }
 
@@ -60,16 +80,33 @@ export class Locals {
   heard(mac: string, ip: string): void {
     const kept = this.#kept.get(mac);
     if (kept === undefined) return;
-    if (kept.heard.has(ip) || kept.given.includes(ip)) {
+    const isKnown = kept.heard.has(ip);
+    if (isKnown || kept.given.includes(ip)) {
+      if (isKnown) this.#use(ip, mac);
       if (this.#contested.has(mac)) this.#say(mac);
       return;
     }
+    if (!kept.takes.take(this.#now())) return;
     this.#leave(ip);
     kept.heard.add(ip);
-    this.#users.set(ip, mac);
+    this.#use(ip, mac);
     const [oldest] = kept.heard;
     if (kept.heard.size > HEARD_MAX) this.#drop(kept, oldest as string);
     this.#say(mac);
+  }
+
+  #use(ip: string, mac: string): void {
+    this.#users.delete(ip);
+    this.#users.set(ip, { mac, atMs: this.#now() });
+  }
+
+  /** Forgets addresses that nobody has used for long. To be called from time to time. */
+  age(): void {
+    const untilMs = this.#now() - HEARD_FOR_MS;
+    for (const [ip, { atMs }] of this.#users) {
+      if (atMs > untilMs) return;
+      this.#leave(ip);
+    }
   }
 
   /** The plugin has a MAC elsewhere that a VNIC has. */
@@ -82,7 +119,7 @@ export class Locals {
   }
 
   #leave(ip: string): void {
-    const before = this.#users.get(ip);
+    const before = this.#users.get(ip)?.mac;
     const kept = before === undefined ? undefined : this.#kept.get(before);
     if (before === undefined || kept === undefined) return;
     this.#drop(kept, ip);

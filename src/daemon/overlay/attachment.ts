@@ -104,7 +104,7 @@ export class Attachment {
     const { datapath, durations, tell, now } = options;
     const { listen } = overlay.configuration.settings.socket;
     const nowMs = now();
-    this.locals = new Locals((mac, local) => overlay.plugin.host?.local(mac, local));
+    this.locals = new Locals((mac, local) => overlay.plugin.host?.local(mac, local), now);
     this.sources = new SourceCheck({
       ...{ name: overlay.name, listen, datapath, overlay: () => this.index, health, log },
       onWhole: () => this.#configure(),
@@ -341,6 +341,7 @@ export class Attachment {
     this.#staticTargets.retry(statics, this.#putStatic);
     if (this.#unfit.size > 0) this.fit([]);
     this.sources.known.retry();
+    this.locals.age();
     if (this.flooding.watch(local)) this.#configure();
   }
 

@@ -123,7 +123,8 @@ export class Proxies {
 
   async #arp(record: ProxyUpcall, vnic: LocalVnic): Promise<Result> {
     const { targetIp, senderMac, senderIp } = arpQuestion(record.frame);
-    this.#options.heardAddress(senderMac, senderIp);
+    // Without mac-nospoof a guest may ask in the name of any MAC: that one is not to lose its addresses.
+    if (senderMac === record.sourceMac) this.#options.heardAddress(senderMac, senderIp);
     const owner = await this.#ask((plugin) => plugin.arp(targetIp, record.vlan));
     if (owner === null) return this.#flood(record, vnic, 'arp_unknown');
     if (owner.mac === senderMac || this.#isHere(owner.mac, record)) return 'owner_answers';

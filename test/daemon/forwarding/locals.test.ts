@@ -2,13 +2,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Locals } from '../../../src/daemon/forwarding/locals.js';
+import type { Local } from '../../../src/search/api.js';
 
 const [VNIC, BEHIND] = ['de:ad:be:ef:00:00', 'de:ad:be:ef:00:01'] as const;
 
 function setUp() {
   const told: string[] = [];
-  const locals = new Locals((mac, local) => told.push(`${mac} ${local === null ? 'gone' : local.ips.join(' ')}`));
-  return { locals, heard: () => told.splice(0) };
+  const clock = { nowMs: 5000 };
+  const tell = (mac: string, local: Local | null) =>
+    void told.push(`${mac} ${local === null ? 'gone' : local.ips.join(' ')}`);
+  const locals = new Locals(tell, () => clock.nowMs);
+  return { locals, clock, heard: () => told.splice(0) };
 }
 
 describe('MACs that are here', () => {
@@ -61,10 +65,48 @@ describe('MACs that are here', () => {
   });
 
   it('of many addresses of one MAC the latest are kept', () => {
-    const { locals, heard } = setUp();
+    const { locals, clock, heard } = setUp();
     locals.learned(BEHIND);
-    for (let n = 1; n <= 20; n++) locals.heard(BEHIND, `10.0.0.${n}`);
+    for (let n = 1; n <= 20; n++) {
+      locals.heard(BEHIND, `10.0.0.${n}`);
+      clock.nowMs += 10_000;
+    }
     const ips = heard().at(-1)?.split(' ').slice(1) ?? [];
     assert.deepEqual([ips.length, ips[0], ips.at(-1)], [16, '10.0.0.5', '10.0.0.20']);
+  });
+
+  it('one that uses address after address is heard 16 times, and then once in 10 s', () => {
+    const { locals, clock, heard } = setUp();
+    locals.hasVnic(VNIC, []);
+    locals.learned(BEHIND);
+    heard();
+    const ask = (count: number) => {
+      for (let n = 0; n < count; n++) locals.heard(BEHIND, `10.1.${n >> 8}.${n & 255}`);
+      return heard().length;
+    };
+    assert.equal(ask(1000), 16);
+    clock.nowMs += 60_000;
+    assert.equal(ask(1000), 6);
+    locals.heard(VNIC, '10.2.0.1');
+    assert.deepEqual(heard(), [`${VNIC} 10.2.0.1`], 'others are heard all the same');
+  });
+
+  it('an address that nobody has used for an hour is forgotten, one that was given is not', () => {
+    const { locals, clock, heard } = setUp();
+    locals.hasVnic(VNIC, ['10.0.0.1/24']);
+    locals.learned(BEHIND);
+    locals.heard(VNIC, '10.0.0.2');
+    locals.heard(BEHIND, '10.0.0.3');
+    clock.nowMs += 3_000_000;
+    locals.heard(BEHIND, '10.0.0.3');
+    locals.age();
+    heard();
+    clock.nowMs += 600_000;
+    locals.age();
+    assert.deepEqual(heard(), [`${VNIC} 10.0.0.1`]);
+    clock.nowMs += 3_000_000;
+    locals.age();
+    locals.age();
+    assert.deepEqual(heard(), [`${BEHIND} `]);
   });
 });

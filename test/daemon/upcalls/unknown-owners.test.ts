@@ -37,4 +37,11 @@ describe('requests for addresses without a known owner', () => {
       }
     });
   }
+
+  it('arp: in the name of another MAC than the frame comes from say nothing of that one', async () => {
+    const h = await harness({ arp: () => null });
+    h.upcalls.handle(proxyRecord('arp', arpRequest(), 'de:ad:be:ef:00:66'));
+    await settled();
+    assert.deepEqual(h.heard, []);
+  });
 });
