@@ -41,11 +41,12 @@ function spread(times: readonly number[]): VtepSums['rttMs'] {
 /** A line for each that was asked. */
 export function roundText({ overlay, vni, vteps }: PingView, round: number, size: number): string {
   return vteps
-    .map(({ endpoint, found, rttMs }) => {
+    .map(({ endpoint, found, rttMs, unsent }) => {
       const first = `ping ${endpoint} on ${overlay} (VNI ${vni}), ${size} bytes${found === '' ? '' : `: ${found}`}\n`;
+      const silence = unsent === '' ? `no answer from ${endpoint}` : `${endpoint} was not asked (${unsent})`;
       const answer =
         rttMs === null
-          ? `no answer from ${endpoint}: seq=${round}`
+          ? `${silence}: seq=${round}`
           : `${size} bytes from ${endpoint}: seq=${round} time=${rounded(rttMs)} ms`;
       return `${round === 1 ? first : ''}${answer}\n`;
     })

@@ -151,6 +151,7 @@ export const VtepPing = z
       .strictObject({ rttMs: milliseconds, reason: z.string().describe('Why there was no answer, else empty.') })
       .nullable()
       .describe("The underlay's own echo; null: it was not asked for."),
+    unsent: z.string().describe('Why the question did not leave this host, else empty.'),
   })
   .meta({ id: 'VtepPing' });
 export type VtepPing = z.infer<typeof VtepPing>;
@@ -160,7 +161,7 @@ export const PingView = z
     overlay: z.string(),
     vni: z.int(),
     mtu: z.int().describe('Of the overlay.'),
-    left: z.int().describe('VTEPs that were left out, as there are too many.'),
+    left: z.int().describe('VTEPs that were left out, as there are too many, or they would take too long.'),
     vteps: z.array(VtepPing),
   })
   .meta({ id: 'PingView' });

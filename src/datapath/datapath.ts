@@ -451,9 +451,14 @@ export class Datapath {
     return [...this.#endpoints.all()].filter(([index, , its]) => its === socket && used.has(index)).map(([, at]) => at);
   }
 
+  /** Whether the overlay sends to an endpoint, or has of late. */
+  knows(overlay: OverlayIndex, endpoint: Endpoint): boolean {
+    return this.#endpoints.known(endpoint, this.#tables.socketOf(overlay)) !== 0;
+  }
+
   /** Bytes of an IP packet that the path to an endpoint takes, as far as is known; null: nothing is. */
-  pathMtuOf(endpoint: EndpointIndex): number | null {
-    return this.#endpoints.pathMtu(endpoint);
+  pathMtuTo(overlay: OverlayIndex, endpoint: Endpoint): number | null {
+    return this.#endpoints.pathMtu(this.#endpoints.known(endpoint, this.#tables.socketOf(overlay)));
   }
 
   #inject(type: FromVnic, vnic: VnicIndex, frame: Uint8Array): boolean {

@@ -84,6 +84,11 @@ export class Endpoints {
     return index;
   }
 
+  /** The index of an endpoint that `socket` sends to; 0 when it has none. */
+  known(endpoint: Endpoint, socket: SocketIndex): number {
+    return this.#indexes.get(keyOf(endpoint, socket)) ?? 0;
+  }
+
   /** Null: nothing is known of its path, so it takes anything. */
   setPathMtu(index: number, path: PathMtu | null): void {
     const endpoint = this.#endpoints[index];

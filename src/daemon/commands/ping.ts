@@ -15,6 +15,8 @@ const VTEPS_MAX = 512;
 const AT_ONCE = 64;
 /** Bytes of an IP packet beside what is behind the inner Ethernet header: IP, UDP, VXLAN, Ethernet. */
 const OVERHEAD = { 4: 20 + 8 + 8 + 14, 6: 40 + 8 + 8 + 14 } as const;
+/** Nothing begins any more after so long: a client waits for 240 s. */
+const LATE_MS = 150_000;
 /** A size that does not come back is asked for again before that is believed. */
 const TRIES = 2;
 
@@ -26,12 +28,14 @@ export async function ping(registry: Registry, name: string, request: PingReques
   const all = await found(registry, overlay, request.to);
   const vteps = all.slice(0, VTEPS_MAX);
   const answers: VtepPing[] = [];
-  for (let first = 0; first < vteps.length; first += AT_ONCE) {
+  const lateAtMs = registry.now() + LATE_MS;
+  const isLate = () => registry.now() >= lateAtMs;
+  for (let first = 0; first < vteps.length && !isLate(); first += AT_ONCE) {
     const some = vteps.slice(first, first + AT_ONCE);
-    answers.push(...(await Promise.all(some.map((vtep) => new Asking(overlay, vtep, request).run()))));
+    answers.push(...(await Promise.all(some.map((vtep) => new Asking(overlay, vtep, request, isLate).run()))));
   }
   const { vni } = overlay.identity;
-  return { overlay: name, vni, mtu: overlay.mtu, left: all.length - vteps.length, vteps: answers };
+  return { overlay: name, vni, mtu: overlay.mtu, left: all.length - answers.length, vteps: answers };
 }
 
 async function found(registry: Registry, overlay: Overlay, to: string | undefined): Promise<FoundVtep[]> {
@@ -43,9 +47,11 @@ class Asking {
   readonly #overlay: Overlay;
   readonly #vtep: FoundVtep;
   readonly #request: PingRequest;
+  readonly #isLate: () => boolean;
   #pathMtu: number | null = null;
 
-  constructor(overlay: Overlay, vtep: FoundVtep, request: PingRequest) {
+  constructor(overlay: Overlay, vtep: FoundVtep, request: PingRequest, isLate: () => boolean) {
+    this.#isLate = isLate;
     this.#overlay = overlay;
     this.#vtep = vtep;
     this.#request = request;
@@ -56,7 +62,7 @@ class Asking {
     const { size, timeoutMs, discover, echo } = this.#request;
     const { listen } = this.#overlay.configuration.settings.socket;
     const asked = echo ? underlayEcho(endpoint.ip, listen, timeoutMs) : null;
-    const { rttMs } = await this.#probe(size);
+    const { rttMs, unsent } = await this.#probe(size);
     const largest = discover ? await this.#largest(rttMs === null ? PING_SIZE_MIN : size) : null;
     return {
       endpoint: formatEndpoint(endpoint),
@@ -65,6 +71,7 @@ class Asking {
       largest,
       pathMtu: this.#pathMtuNamed(endpoint, largest),
       echo: (await asked) ?? null,
+      unsent,
     };
   }
 
@@ -77,12 +84,13 @@ class Asking {
   /** null: nothing comes back, whatever its size. */
   async #largest(least: number): Promise<number | null> {
     if (!(await this.#comesBack(least))) return null;
-    return largestSize(
+    const largest = await largestSize(
       least,
       this.#overlay.mtu,
       (size) => this.#comesBack(size),
       () => this.#mostByPath(),
     );
+    return this.#isLate() ? null : largest; // what was not asked for did not come back either
   }
 
   /** What a path that is known lets through at most, where nothing may be fragmented. */
@@ -93,7 +101,7 @@ class Asking {
   }
 
   async #comesBack(size: number): Promise<boolean> {
-    for (let tries = 0; tries < TRIES; tries++) {
+    for (let tries = 0; tries < TRIES && !this.#isLate(); tries++) {
       if (size > (this.#mostByPath() ?? size)) return false; // it would not leave
       if ((await this.#probe(size)).rttMs !== null) return true;
     }

@@ -2,11 +2,13 @@
  * All of an overlay that lives while its socket is open: its record in the datapath, its VNICs, its targets, what
  * answers its upcalls, floods and learns.
  */
+
+import type { Listen } from '../../address.js';
 import type { Datapath } from '../../datapath/datapath.js';
 import type { LearnUpcall, OverlayConfig, OverlayIndex, StrangerUpcall, VnicIndex } from '../../datapath/types.js';
 import { messageOf } from '../../errors.js';
 import { vtepMac } from '../../oam/loopback.js';
-import { isOwnEndpoint } from '../../overlay-properties/listen.js';
+import { isOwnEndpoint, isWildcard } from '../../overlay-properties/listen.js';
 import type { OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
 import type { Target } from '../../search/api.js';
 import { isHostAddress } from '../../search/host/answers.js';
@@ -23,6 +25,7 @@ import { isPoint, type PluginFacts } from '../plugin/instance.js';
 import type { PluginSlot } from '../plugin/plugin-slot.js';
 import type { NextPlugin } from '../plugin/site.js';
 import { ListenAddress } from '../underlay/listen-address.js';
+import type { Network } from '../underlay/network.js';
 import type { AcquiredSocket, Sockets } from '../underlay/sockets.js';
 import type { UpcallDurations } from '../upcalls/durations.js';
 import { Upcalls } from '../upcalls/questions.js';
@@ -61,6 +64,7 @@ export interface AttachmentOptions {
   readonly datapath: Datapath;
   readonly sockets: Sockets;
   readonly durations: UpcallDurations;
+  readonly network: Pick<Network, 'senderOf' | 'route'>;
   readonly tell: Tell;
   /** Milliseconds of the monotonic clock. */
   readonly now: () => number;
@@ -142,6 +146,7 @@ export class Attachment {
     });
     this.loopback = new VtepLoopback({
       ...{ datapath, overlay: this.index, listen, now },
+      sourceTo: (ip) => this.#sourceTo(listen, ip),
       answers: () => overlay.configuration.settings.answersLoopback,
       stir: () => overlay.stir(),
     });
@@ -149,6 +154,14 @@ export class Attachment {
     this.#listenAddress.opened(overlay.isListenLocal);
     this.#staticTargets = new StaticTargets(health, log);
     this.#staticTargets.putAll(overlay.statics, this.#putStatic);
+  }
+
+  /** Which address of this host datagrams to `ip` come from; null: there is no route. */
+  #sourceTo(listen: Listen, ip: string): string | null {
+    if (!isWildcard(listen.ip)) return listen.ip;
+    const { network } = this.#options;
+    const sender = network.senderOf(listen);
+    return sender && (network.route(ip, sender)?.source ?? null);
   }
 
   get #anyMacVnic(): VnicIndex | null {

@@ -1,10 +1,10 @@
 /** Who is answered and which replies count, without a datapath: frames go to a list. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Endpoint } from '../../../src/address.js';
+import { type Endpoint, formatEndpoint } from '../../../src/address.js';
 import { VtepLoopback } from '../../../src/daemon/oam/loopback.js';
 import type { LoopbackUpcall } from '../../../src/datapath/types.js';
-import { loopbackMessage, loopbackReply, readLoopback } from '../../../src/oam/loopback.js';
+import { loopbackMessage, loopbackReply, readLoopback, vtepMac } from '../../../src/oam/loopback.js';
 
 const HERE = { ip: '10.0.0.1', port: 4789 };
 const PEER = { ip: '10.0.0.2', port: 4790 };
@@ -12,16 +12,19 @@ const PEER = { ip: '10.0.0.2', port: 4790 };
 function setUp() {
   const sent: { to: Endpoint; frame: Uint8Array }[] = [];
   const ends: string[] = [];
-  const state = { answers: true, nowMs: 1000, hasRoom: true, isStirred: false };
+  const state = { answers: true, nowMs: 1000, hasRoom: true, isStirred: false, source: HERE.ip as string | null };
+  const known: string[] = [];
   const loopback = new VtepLoopback({
     datapath: {
       tunnel: (_overlay, to, frame) => (state.hasRoom ? sent.push({ to, frame }) : 0),
-      pathMtuOf: () => 1400,
+      knows: (_overlay, endpoint) => known.includes(formatEndpoint(endpoint)),
+      pathMtuTo: () => 1400,
       countDrop: (_overlay, reason) => void ends.push(reason),
       countAnswered: () => void ends.push('answered'),
     },
     overlay: 1,
     listen: HERE,
+    sourceTo: () => state.source,
     answers: () => state.answers,
     stir: () => {
       state.isStirred = true;
@@ -32,7 +35,7 @@ function setUp() {
     loopback.handle({ kind: 'loopback', overlay: 1, vnic: 0, ip, frame } satisfies LoopbackUpcall);
     return ends.at(-1);
   };
-  return { loopback, sent, state, come };
+  return { loopback, sent, state, known, come };
 }
 
 const message = (transaction = 7, size = 64) =>
@@ -82,7 +85,47 @@ describe('a VTEP that is asked', () => {
   });
 });
 
+describe('a VTEP that is asked for what it is not', () => {
+  it('discards what is for the MAC of another', () => {
+    const { sent, state, come } = setUp();
+    const other = loopbackMessage('10.0.0.9', PEER, 7, 64, Uint8Array.from([7]));
+    assert.equal(come(other), 'oam_refused');
+    state.source = null;
+    assert.equal(come(message()), 'oam_refused', 'it has no address towards that one');
+    assert.equal(sent.length, 0);
+  });
+
+  it('answers a peer at a port that it sends to, else at one a minute, else at its own', () => {
+    const { sent, state, known, come } = setUp();
+    const asked = (port: number, ip = PEER.ip) => {
+      come(loopbackMessage(HERE.ip, { ip: PEER.ip, port }, 7, 64, Uint8Array.from([7])), ip);
+      return sent.at(-1)?.to.port;
+    };
+    assert.deepEqual([asked(5000), asked(5001), asked(5002)], [5000, 5000, 5000]);
+    known.push(`${PEER.ip}:5001`);
+    assert.equal(asked(5001), 5001);
+    state.nowMs += 60_000;
+    assert.equal(asked(5002), 5002);
+    for (let n = 0; n < 2000; n++) {
+      state.nowMs += 2;
+      asked(6000, `10.3.${n >> 8}.${n & 255}`);
+    }
+    assert.equal(asked(6000, '10.4.0.1'), HERE.port);
+  });
+});
+
 describe('a VTEP that asks', () => {
+  it('on every address does so from the one that it is reached by, and not where there is none', async () => {
+    const { loopback, sent, state } = setUp();
+    state.source = '10.0.0.5';
+    void loopback.probe(PEER, 64, 1000);
+    const read = readLoopback(sent[0]!.frame);
+    assert.deepEqual([read?.source, read?.sender], [vtepMac('10.0.0.5'), { ip: '10.0.0.5', port: HERE.port }]);
+    state.source = null;
+    assert.deepEqual(await loopback.probe(PEER, 64, 1000), { rttMs: null, pathMtu: null, unsent: 'there is no route' });
+    loopback.close();
+  });
+
   it('takes the reply to an open question once, and from whom it asked alone', async () => {
     const { loopback, sent, state, come } = setUp();
     const asked = loopback.probe(PEER, 64, 1000);
@@ -100,7 +143,7 @@ describe('a VTEP that asks', () => {
     assert.equal(come(loopbackReply(message())), 'oam_refused', 'another transaction');
     state.nowMs += 3;
     assert.equal(come(reply), 'answered');
-    assert.deepEqual(await asked, { rttMs: 3, pathMtu: 1400 });
+    assert.deepEqual(await asked, { rttMs: 3, pathMtu: 1400, unsent: '' });
     assert.equal(come(reply), 'oam_refused', 'a second time');
     assert.ok(loopback.isAtRest);
   });
@@ -116,7 +159,7 @@ describe('a VTEP that asks', () => {
     loopback.close();
     assert.equal((await second).rttMs, null);
     state.hasRoom = false;
-    assert.equal((await loopback.probe(PEER, 64, 1000)).rttMs, null);
+    assert.match((await loopback.probe(PEER, 64, 1000)).unsent, /did not keep up/);
     assert.notEqual(readLoopback(sent[0]!.frame)?.transaction, readLoopback(sent[1]!.frame)?.transaction);
   });
 });
