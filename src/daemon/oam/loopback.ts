@@ -2,9 +2,9 @@
  * Loopback between VTEPs, for one overlay: asks others whether they answer on its VNI, and answers those who ask. The
  * datapath has looked at who sent what comes (source-check).
  *
- * What is answered was sent to the MAC of this VTEP. The answer is no longer than the question, goes to who asked, and is
- * limited. A reply counts only if it is of a question that is open, from the address that was asked, byte by byte what
- * was sent.
+ * What is answered was sent to the MAC of this VTEP. The answer is no longer than the question, goes to who asked, and
+ * is limited. A reply counts only if it is of a question that is open, from the address that was asked, byte by byte
+ * what was sent.
  */
 import { randomBytes } from 'node:crypto';
 import type { Endpoint, Listen } from '../../address.js';
