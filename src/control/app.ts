@@ -10,7 +10,7 @@ import { addEventStream, type EventFeed, STREAM_PATH } from './event-stream.js';
 import { addProbes, PROBE_PATHS, type Probes } from './probes.js';
 import type { Controller } from './protocol.js';
 import { bugRefusal, refusalOf } from './refusal.js';
-import { ROUTES, type Route, type RouteName } from './routes.js';
+import { BODY_MAX, ROUTES, type Route, type RouteName } from './routes.js';
 
 export interface AppOptions {
   /** Who may do what of those who can connect; absent: everything. */
@@ -30,6 +30,7 @@ export function createApp(
 ): FastifyInstance {
   const app = fastify({
     forceCloseConnections: true,
+    bodyLimit: BODY_MAX,
     requestTimeout: REQUEST_TIMEOUT_MS,
     http: { headersTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: 1000 },
     clientErrorHandler: refuseUnparsed,

@@ -2,6 +2,7 @@
 import { type IncomingMessage, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  badRequest,
   daemonAbsent,
   daemonBacklogFull,
   daemonFailed,
@@ -10,6 +11,7 @@ import {
   daemonTurnsAway,
   VxlaneError,
 } from '../errors.js';
+import { BODY_MAX } from './routes.js';
 
 export interface ControlRequest {
   socket: string;
@@ -70,12 +72,13 @@ const RETRY_FIRST_MS = 20;
 const RETRY_MOST_MS = 200;
 
 async function exchange(options: ControlRequest, isStream: boolean): Promise<Reply> {
+  const body = bodyOf(options);
   const deadlineMs = performance.now() + options.timeoutMs;
   let pauseMs = RETRY_FIRST_MS;
   for (;;) {
     const leftMs = deadlineMs - performance.now();
     const isLast = leftMs < RETRY_MOST_MS;
-    const reply = await attempt(options, isStream, leftMs).catch((error) => {
+    const reply = await attempt(options, body, isStream, leftMs).catch((error) => {
       if (isLast || !isUnread(error)) throw explain(error, options.socket);
       return null;
     });
@@ -85,14 +88,21 @@ async function exchange(options: ControlRequest, isStream: boolean): Promise<Rep
   }
 }
 
-function attempt(options: ControlRequest, isStream: boolean, leftMs: number): Promise<Reply> {
-  const body = options.body === undefined ? null : JSON.stringify(options.body);
+/** Throws what the daemon would say of it, which is not heard where the connection ends while it is being sent. */
+function bodyOf({ body }: ControlRequest): Buffer | null {
+  if (body === undefined) return null;
+  const bytes = Buffer.from(JSON.stringify(body));
+  if (bytes.length > BODY_MAX) throw badRequest([`a body of ${bytes.length} bytes: expected at most ${BODY_MAX}`]);
+  return bytes;
+}
+
+function attempt(options: ControlRequest, body: Buffer | null, isStream: boolean, leftMs: number): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const sent = request({
       socketPath: options.socket,
       method: options.method,
       path: options.path,
-      headers: body === null ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+      headers: body === null ? {} : { 'content-type': 'application/json', 'content-length': body.length },
       // A command makes one request or few; a kept connection would only delay its exit.
       agent: false,
       ...(options.signal && { signal: options.signal }),

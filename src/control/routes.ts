@@ -4,6 +4,9 @@
  * for its start.
  */
 
+/** Longest body of a request, bytes: a client does not begin to send what is not read to its end. */
+export const BODY_MAX = 1 << 20;
+
 export interface Route {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
   /** `:name`, `:mac` and `:ip` are parameters. */

@@ -11,6 +11,7 @@ import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { createClient } from '../../src/control/client.js';
 import { sendRequest } from '../../src/control/request.js';
+import { BODY_MAX } from '../../src/control/routes.js';
 import { startControlServer } from '../../src/control/server.js';
 import { type Harness, startHarness } from './harness.js';
 import { MemoryController } from './memory-controller.js';
@@ -228,6 +229,19 @@ test('a client waits for a daemon that has more connections to accept than Linux
   }
 });
 
+test('a client does not begin to send more than the daemon reads', async () => {
+  await using harness = await startHarness();
+  const post = (path: string, body: object) =>
+    sendRequest({ socket: harness.socket, method: 'POST', path, body, timeoutMs: 600_000 });
+  const around = Buffer.byteLength(JSON.stringify({ filling: '' }));
+  const most = { filling: 'x'.repeat(BODY_MAX - around) };
+  await assert.rejects(post('/v1/vnics', most), { code: 'bad_request', message: /unrecognized key: "filling"/ });
+  await assert.rejects(post('/v1/vnics', { filling: `${most.filling}x` }), {
+    code: 'bad_request',
+    message: `bad request: a body of ${BODY_MAX + 1} bytes: expected at most ${BODY_MAX}`,
+  });
+});
+
 test('a client tries again where the daemon closes the connection before it has read the request', async () => {
   const socket = join(directory, 'closing.sock');
   let left = 4;
@@ -240,7 +254,7 @@ test('a client tries again where the daemon closes the connection before it has 
   const http = createHttpServer((_, response) => response.end('{}'));
   await new Promise<void>((resolve) => server.listen(socket, resolve));
   try {
-    const body = { filling: 'x'.repeat(1 << 20) };
+    const body = { filling: 'x'.repeat(BODY_MAX / 2) };
     assert.deepEqual(await sendRequest({ socket, method: 'POST', path: '/', body, timeoutMs: 20_000 }), {});
     assert.equal(left, 0);
     left = Infinity;

@@ -207,6 +207,9 @@ describe('after a restart', { skip: needsRoot() }, () => {
     assert.match(running.daemon.overlay('overlay0').details, /the port is held by/);
     assert.match(running.daemon.vnics()[0]?.state ?? '', /overlay overlay0 is not up: .*the port is held by/);
     await assert.rejects(running.daemon.lookup('overlay0', OTHER_MAC), { code: 'overlay_not_up' });
+    const { details } = running.daemon.overlay('overlay0');
+    for (let times = 0; times < 2; times++) await running.daemon.reload(); // all is tried again
+    assert.equal(running.daemon.overlay('overlay0').details, details, 'its words are no reason of its own');
     await new Promise<void>((resolve) => {
       thief.close(resolve);
     });

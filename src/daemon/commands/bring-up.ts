@@ -4,7 +4,7 @@
  */
 import { checkTakesTargets, refuse, type Taken, TakenTable, targetMac, targetOf, vnicMac } from '../../config/rules.js';
 import { vnicAddresses } from '../../config/vnic-address.js';
-import { messageOf, overlayNotUp, tapsImpossible } from '../../errors.js';
+import { messageOf, tapsImpossible } from '../../errors.js';
 import { checkProtection } from '../../link-protection.js';
 import { configurationOf } from '../../overlay-properties/overlay-properties.js';
 import { checkLimits } from '../../rate-limits.js';
@@ -167,7 +167,7 @@ export async function reattach(registry: Registry, vnic: Vnic, search = new TapS
   const overlay = registry.overlays.get(vnic.identity.overlay);
   try {
     if (overlay === undefined) throw overlayMissing(registry, vnic.identity.overlay);
-    if (overlay.attachment === null) throw overlayNotUp(overlay.name, overlay.health.details);
+    overlay.attached();
     vnic.reattach(overlay, registry, search);
     registry.log.info('VNIC attached', { vnic: vnic.name, overlay: overlay.name, netns: vnic.netns });
   } catch (thrown) {

@@ -3,7 +3,7 @@ import { parseMac } from '../../address.js';
 import { refuse, wantedMac } from '../../config/rules.js';
 import { vnicAddresses } from '../../config/vnic-address.js';
 import type { CreateVnic, ModifyVnic } from '../../control/protocol.js';
-import { interfaceStays, messageOf, nothingToModifyOfVnic, overlayNotUp } from '../../errors.js';
+import { interfaceStays, messageOf, nothingToModifyOfVnic } from '../../errors.js';
 import { allowedIps, checkProtection, type LinkProtection, protections, UNPROTECTED } from '../../link-protection.js';
 import { checkLimits, UNLIMITED } from '../../rate-limits.js';
 import type { Overlay } from '../overlay/overlay.js';
@@ -42,7 +42,7 @@ function checkedVnic(registry: Registry, overlay: Overlay, request: CreateVnic):
   };
   refuse(takenIn(registry).vnic(identity));
   checkProtection(identity);
-  if (overlay.attachment === null) throw overlayNotUp(overlay.name, overlay.health.details);
+  overlay.attached();
   // Kept over a restart without its overlay, a VNIC could only fail.
   const temporary = request.temporary || overlay.identity.temporary;
   const vnic = new Vnic({ ...identity, temporary }, { mtuGiven: overlay.mtu });

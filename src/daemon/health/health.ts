@@ -77,7 +77,16 @@ export class Health {
 
   /** The reasons on one line, empty when there are none. */
   get details(): string {
+    return this.#text(ORDER);
+  }
+
+  /** Those of the overlay itself: VNICs that wait for it give them as theirs. */
+  get ownDetails(): string {
+    return this.#text(ORDER.filter((part) => part !== 'vnics'));
+  }
+
+  #text(parts: readonly HealthPart[]): string {
     if (this.#reasons.size === 0) return '';
-    return ORDER.flatMap((part) => this.#reasons.get(part) ?? []).join('; ');
+    return parts.flatMap((part) => this.#reasons.get(part) ?? []).join('; ');
   }
 }

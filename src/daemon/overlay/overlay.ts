@@ -126,7 +126,7 @@ export class Overlay implements VnicOverlay {
 
   /** The attachment, or a VxlaneError that says why there is none. */
   attached(): Attachment {
-    if (this.#attachment === null) throw overlayNotUp(this.name, this.health.details);
+    if (this.#attachment === null) throw overlayNotUp(this.name, this.health.ownDetails);
     return this.#attachment;
   }
 
