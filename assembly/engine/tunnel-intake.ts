@@ -1,7 +1,8 @@
 // What a read of the underlay TAP answered: a virtio_net_hdr of 24 bytes and a frame of the underlay, which the program
 // at an interface took for a datagram of ours (src/system/bpf). In the order of its headers:
 //
-//  1. the outer ones   IPv4 or IPv6 and UDP, whole, for a socket of ours; what else the kernel says is passed over
+//  1. the outer ones   IPv4 or IPv6 and UDP, whole, for a socket of ours; what is no UDP, the kernel's own words to its
+//                      interface, is passed over
 //  2. its checksum     if nobody has looked at it; a sender on this host has not made it, and need not
 //  3. inside           a super-frame, or one frame, as its sender left it; or datagrams that the interface's GRO joined
 
@@ -35,6 +36,7 @@ import {
   IPPROTO_UDP,
   IPV4_HLEN,
   ipv4Dst,
+  ipv4HasPlainHeader,
   ipv4IsPlain,
   ipv4Protocol,
   ipv4PseudoSum,
@@ -75,6 +77,7 @@ const MAPPED: u64 = 0xffff_0000_0000; // ::ffff:0:0/96
 let udp: u32 = 0; // where the UDP header is, from the Ethernet header
 let high: u64 = 0; // the destination address
 let low: u64 = 0;
+let fault: Drop = Drop.none; // of the outer headers; none: there are none of a datagram
 
 // What reads `from` to `count` of a TAP answered (datapath/reads.ts): of the underlay's, or of a VNIC's. Answers the
 // first not taken: there was no room in the output list; call again with the same when it was sent.
@@ -96,11 +99,12 @@ export function takeReads(tap: u32, from: u32, count: u32): u32 {
 function decapRead(at: usize, len: u32): bool {
   if (!outHasRoom()) return false;
   const frame = at + TUNNEL_VNET_SIZE;
-  if (len < TUNNEL_VNET_SIZE || !parse(frame, len - TUNNEL_VNET_SIZE)) return true;
+  if (len < TUNNEL_VNET_SIZE) return true;
+  if (!parse(frame, len - TUNNEL_VNET_SIZE)) return fault == Drop.none || broken(frame, len - TUNNEL_VNET_SIZE);
   const datagram = frame + udp + UDP_HLEN;
   const length = udpLength(frame + udp) - UDP_HLEN;
   const socket = socketOf(udpDstPort(frame + udp));
-  arriveWith(isIpv4() ? ipv4Tos(frame + ETH_HLEN) : ipv6TrafficClass(frame + ETH_HLEN));
+  arriveAs(frame);
   if (socket == 0) return refused(datagram, length, Drop.unknown_vni, 0);
   const from = w() + W_TUNNEL_NAME;
   decapBegin(socket);
@@ -117,6 +121,18 @@ function decapRead(at: usize, len: u32): bool {
   return decapMessage(datagram, length, 0, false, socket, from);
 }
 
+@inline
+function arriveAs(frame: usize): void {
+  arriveWith(isIpv4() ? ipv4Tos(frame + ETH_HLEN) : ipv6TrafficClass(frame + ETH_HLEN));
+}
+
+// Its outer headers are not to be believed: neither which socket it is for, nor how long it is.
+function broken(frame: usize, len: u32): bool {
+  const headers = udp + UDP_HLEN;
+  arriveAs(frame);
+  return refused(frame + headers, max(len, headers) - headers, fault, 0);
+}
+
 // Its sender is at W_TUNNEL_NAME.
 function refused(datagram: usize, len: u32, reason: Drop, socket: u32): bool {
   const frame = takeComplete(datagram + VXLAN_HLEN, max(len, VXLAN_HLEN) - VXLAN_HLEN);
@@ -129,8 +145,9 @@ function refused(datagram: usize, len: u32, reason: Drop, socket: u32): bool {
   return true;
 }
 
-// Step 1.
+// Step 1. False: see `fault`.
 function parse(frame: usize, len: u32): bool {
+  fault = Drop.none;
   if (!ethCheck(len)) return false;
   const packet = frame + ETH_HLEN;
   const room = len - ETH_HLEN;
@@ -140,25 +157,26 @@ function parse(frame: usize, len: u32): bool {
 }
 
 function parseIpv4(packet: usize, len: u32): bool {
-  if (!ipv4IsPlain(packet, len) || ipv4Protocol(packet) != IPPROTO_UDP || !ipv4VerifyPlain(packet)) return false;
+  if (!ipv4HasPlainHeader(packet, len) || ipv4Protocol(packet) != IPPROTO_UDP) return false;
   udp = ETH_HLEN + IPV4_HLEN;
   high = 0;
   low = MAPPED | <u64>ipv4Dst(packet);
   const header = packet + IPV4_HLEN;
-  if (!udpCheck(header, ipv4TotalLength(packet) - IPV4_HLEN)) return false;
   sockaddrSetIpv4(w() + W_TUNNEL_NAME, ipv4Src(packet), udpSrcPort(header));
-  return true;
+  if (!ipv4IsPlain(packet, len) || !udpCheck(header, ipv4TotalLength(packet) - IPV4_HLEN)) fault = Drop.truncated;
+  else if (!ipv4VerifyPlain(packet)) fault = Drop.bad_outer_checksum;
+  return fault == Drop.none;
 }
 
 function parseIpv6(packet: usize, len: u32): bool {
-  if (!ipv6Check(packet, len) || !ipv6IsWhole(packet, len) || ipv6NextHeader(packet) != IPPROTO_UDP) return false;
+  if (!ipv6Check(packet, len) || ipv6NextHeader(packet) != IPPROTO_UDP) return false;
   udp = ETH_HLEN + IPV6_HLEN;
   high = ipv6DstHigh(packet);
   low = ipv6DstLow(packet);
   const header = packet + IPV6_HLEN;
-  if (!udpCheck(header, ipv6PayloadLength(packet))) return false;
   sockaddrSetIpv6(w() + W_TUNNEL_NAME, ipv6SrcHigh(packet), ipv6SrcLow(packet), udpSrcPort(header));
-  return true;
+  if (!ipv6IsWhole(packet, len) || !udpCheck(header, ipv6PayloadLength(packet))) fault = Drop.truncated;
+  return fault == Drop.none;
 }
 
 @inline

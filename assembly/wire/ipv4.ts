@@ -69,12 +69,16 @@ export function ipv4IsWhole(packet: usize, len: u32): bool {
  */
 @inline
 export function ipv4IsPlain(packet: usize, len: u32): bool {
+  return ipv4HasPlainHeader(packet, len) && ipv4TotalLength(packet) >= IPV4_HLEN && ipv4TotalLength(packet) <= len;
+}
+
+/** The same of the header alone, whatever it promises. */
+@inline
+export function ipv4HasPlainHeader(packet: usize, len: u32): bool {
   return (
     len >= IPV4_HLEN &&
     load<u8>(packet, VERSION_IHL) == PLAIN &&
-    (load16be(packet, FRAGMENT) & ~DONT_FRAGMENT) == 0 &&
-    ipv4TotalLength(packet) >= IPV4_HLEN &&
-    ipv4TotalLength(packet) <= len
+    (load16be(packet, FRAGMENT) & ~DONT_FRAGMENT) == 0
   );
 }
 

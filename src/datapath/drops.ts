@@ -40,7 +40,7 @@ export const DROP_TEXT: Readonly<Record<Reason, string>> = {
   underlay_error: 'the kernel refused the datagram',
   tap_error: 'the kernel refused the frame (VNIC interface down?)',
   bad_offload: 'the frame is not what its virtio_net_hdr says (checksum or segments left to do)',
-  bad_outer_checksum: 'the UDP checksum of the datagram is wrong, or missing where there has to be one',
+  bad_outer_checksum: 'the IP or UDP checksum of the datagram is wrong, or missing where there has to be one',
   ce_not_ect: 'a router marked congestion, and the packet inside is of a sender that knows no such marks (RFC 6040)',
   outer_fragment: 'came in fragments and the overlay has vxlan/fragments=drop',
   replication_full: 'too much broadcast of this sender, or in all, already waits to be copied to the VNICs here',

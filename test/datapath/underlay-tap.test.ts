@@ -9,7 +9,7 @@ import { slowChecksum } from '../support/bytes.js';
 import { BUILDS, Core, type Output } from '../support/core.js';
 import { payloadOf } from '../support/flows.js';
 import { datagram } from '../support/frames.js';
-import { ACK, buildFrame, concat, type Flow, headerLengthOf, TCP, vnetOf } from '../support/super-frames.js';
+import { ACK, buildFrame, concat, type Flow, headerLengthOf, TCP, UDP, vnetOf } from '../support/super-frames.js';
 import { NO_TCP, OUTER, outer, PLAIN, tunnelVnet, unsummed } from '../support/underlay-frames.js';
 
 const A = '02:00:00:00:00:0a';
@@ -177,6 +177,52 @@ for (const build of BUILDS) {
       const read = (frame: Uint8Array) => concat(new Uint8Array(VNET), frame);
       assert.deepEqual(core.underlay([read(wrong), read(from(inside, 9)), concat(lying, from(inside))]), []);
       assert.deepEqual(core.counters.drops(), { bad_outer_checksum: 1, unknown_vni: 1, bad_offload: 1 });
+      core.checkBooks();
+    });
+
+    it('counts datagrams whose outer headers are wrong, and not what is no datagram', () => {
+      const { core } = host();
+      const single = buildFrame(there, payloadOf(10, 6));
+      const [ip4, ip6] = [14 + 20, 14 + 40];
+      const six = () => {
+        const addresses = concat(ipBytes('2001:db8::2'), ipBytes('2001:db8::1'));
+        const flow = {
+          ...PLAIN,
+          version: 6,
+          protocol: UDP,
+          macs,
+          addresses,
+          ports: [50_000, 4789],
+          ...NO_TCP,
+        } as const;
+        return buildFrame(flow, datagram(23, single));
+      };
+      const changed = (frame: Uint8Array, at: number, by: number) => {
+        frame[at]! ^= by;
+        return frame;
+      };
+      const wrong: [reason: 'bad_outer_checksum' | 'truncated', frame: Uint8Array][] = [
+        ['bad_outer_checksum', changed(from(single), ip4 - 10, 1)], // IPv4 header checksum
+        ['truncated', changed(from(single), ip4 + 4, 0x40)], // UDP length: longer than the packet
+        ['truncated', changed(from(single), ip4 + 5, 0xff)],
+        ['truncated', changed(from(single), 14 + 2, 0x40)], // IPv4 total length: longer than what came
+        ['truncated', from(single).subarray(0, ip4)], // nothing of UDP
+        ['truncated', changed(six(), ip6 + 4, 0x40)],
+        ['truncated', changed(six(), 14 + 4, 0x40)], // IPv6 payload length
+      ];
+      const read = (frame: Uint8Array) => concat(new Uint8Array(VNET), frame);
+      const expected = { bad_outer_checksum: 0, truncated: 0 };
+      for (const [reason, frame] of wrong) {
+        expected[reason]++;
+        assert.deepEqual(core.underlay([read(frame)]), []);
+        const { bad_outer_checksum = 0, truncated = 0 } = core.counters.drops();
+        assert.deepEqual({ bad_outer_checksum, truncated }, expected);
+        core.checkBooks();
+      }
+      const { decapIn } = core.counters.totals();
+      assert.equal(decapIn, wrong.length);
+      core.underlay([read(changed(six(), 14 + 6, UDP ^ 58)), read(changed(from(single), 14 + 9, UDP ^ 2))]);
+      assert.equal(core.counters.totals().decapIn, decapIn, "the kernel's MLD and IGMP");
       core.checkBooks();
     });
 

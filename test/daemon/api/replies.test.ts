@@ -139,6 +139,7 @@ describe('the control API', { skip: needsRoot() }, () => {
     assert.ok(handed.sockets.length > 0);
     assert.equal(handed.vnics[declaredVnic]?.length, workers);
     await assert.rejects(client.deleteVnic(declaredVnic), /another daemon is taking the place of this one/);
+    assert.equal((await client.daemon()).successor, process.pid);
     await client.endHandover();
   });
 
