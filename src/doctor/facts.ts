@@ -75,6 +75,8 @@ export interface UnderlayFacts {
   readonly portHolder: string | null;
   /** Datagrams that the kernel has thrown away for want of room in sockets of the port: two reads. */
   readonly socketDrops: readonly [before: number, after: number];
+  /** Datagrams of any port that the kernel has thrown away for their checksum: two reads. */
+  readonly checksumErrors: readonly [before: number, after: number];
   readonly endpoints: readonly EndpointFacts[];
 }
 

@@ -48,6 +48,16 @@ export function udpDropsAt(port: number): number {
     .reduce((sum, fields) => sum + Number(fields[12] ?? 0), 0);
 }
 
+/** UDP datagrams that the kernel has thrown away because their checksum was wrong, of all ports. */
+export function udpChecksumErrors(): number {
+  const [names, values] = [...readText('/proc/thread-self/net/snmp').matchAll(/^Udp: (.*)$/gm)].map(([, row]) =>
+    row!.split(' '),
+  );
+  const four = Number(values?.[names!.indexOf('InCsumErrors')] ?? 0);
+  const six = /^Udp6InCsumErrors\s+(\d+)$/m.exec(readText('/proc/thread-self/net/snmp6'))?.[1];
+  return four + Number(six ?? 0);
+}
+
 /** Rows of /proc/net/udp or udp6; exported for tests. */
 export function parseUdpTable(table: string): BoundPort[] {
   return udpRows(table).map((fields) => {

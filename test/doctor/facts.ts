@@ -70,6 +70,7 @@ const UNDERLAY: UnderlayFacts = {
   rpFilter: 1,
   portHolder: null,
   socketDrops: [7, 7],
+  checksumErrors: [3, 3],
   endpoints: [{ ip: '10.88.88.2', route: ROUTE, link: LINK, neighbour: 'REACHABLE', echo: 'large', echoBytes: 1500 }],
 };
 

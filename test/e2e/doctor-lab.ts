@@ -75,6 +75,12 @@ export async function findsOnly(host: Host, check: string, object: string): Prom
   return (await looksUntil(host, `${check} of ${object} alone`, isIt)).findings[0]!;
 }
 
+/** Looks until this is among what the doctor finds; answers what it says of it. */
+export async function finds(host: Host, check: string, object: string): Promise<Finding> {
+  const isIt = (each: Finding) => each.check === check && each.object === object;
+  return (await looksUntil(host, `${check} of ${object}`, ({ findings }) => findings.some(isIt))).findings.find(isIt)!;
+}
+
 /** Looks until it finds nothing, and has looked at everything. */
 export async function findsNothing(host: Host): Promise<void> {
   await looksUntil(host, 'nothing', ({ findings, unseen }) => findings.length === 0 && unseen.length === 0);

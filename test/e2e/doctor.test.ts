@@ -5,7 +5,16 @@ import { join } from 'node:path';
 import { CHECKS } from '../../src/doctor/checks/index.js';
 import type { Diagnosis } from '../../src/doctor/finding.js';
 import { MAIN } from '../cli/vxlane.js';
-import { BORDERS, buildDoctorPair, type DoctorPair, findsNothing, findsOnly, INNER, UNDERLAY } from './doctor-lab.js';
+import {
+  BORDERS,
+  buildDoctorPair,
+  type DoctorPair,
+  finds,
+  findsNothing,
+  findsOnly,
+  INNER,
+  UNDERLAY,
+} from './doctor-lab.js';
 import { type Host, type LabTest, labTest, mac, pingAll } from './support.js';
 
 const NOBODY = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'];
@@ -79,6 +88,19 @@ async function underlayFaults({ lab, step }: LabTest, { ours, other }: DoctorPai
     await findsOnly(ours, 'rp-filter', endpoint);
     await ours.exec('ip', 'link', 'del', 'side');
   });
+  await step('checksums that somebody on the way has spoilt', async () => {
+    await other.exec('ethtool', '-K', 'eth0', 'tx', 'off');
+    const rule = 'udp dport 4789 @th,48,16 set 0xdead';
+    await other.exec('nft', `table inet m { chain o { type filter hook output priority 0; ${rule}; }; }`);
+    const socket = "const s = require('dgram').createSocket('udp4')";
+    const send = `${socket}; setInterval(() => s.send('x', 4789, '${UNDERLAY[0]}'), 20)`;
+    const sender = other.spawn([process.execPath, '-e', send]);
+    const { found } = await findsOnly(ours, 'checksums-wrong', 'host');
+    assert.match(found, /^the kernel threw \d+ UDP datagrams away/);
+    await sender.stop();
+    await other.exec('nft', 'flush', 'ruleset');
+    await other.exec('ethtool', '-K', 'eth0', 'tx', 'on');
+  });
   await step('and nothing is left of all that', async () => {
     await pingAll(ours, INNER[1]);
     await findsNothing(ours);
@@ -97,6 +119,15 @@ async function vnicFaults({ lab, step }: LabTest, { ours, other, file }: DoctorP
     await ours.exec('ip', 'link', 'set', 'v0', 'down', 'name', 'w0', 'up');
     const { mend } = await findsOnly(ours, 'vnic-renamed', 'vnic v0');
     await ours.exec('sh', '-c', mend);
+    await findsNothing(ours);
+  });
+  await step('with another MAC', async () => {
+    await ours.vxlane('modify-vnic', '--protection', 'mac-nospoof', 'v0');
+    await ours.exec('ip', 'link', 'set', 'v0', 'address', mac(5));
+    const { mend } = await findsOnly(ours, 'vnic-mac', 'vnic v0');
+    await ours.exec('sh', '-c', mend);
+    await ours.vxlane('modify-vnic', '--protection', 'none', 'v0');
+    await pingAll(ours, INNER[1]);
     await findsNothing(ours);
   });
   await step('in a bridge', async () => {
@@ -139,7 +170,7 @@ async function vnicFaults({ lab, step }: LabTest, { ours, other, file }: DoctorP
   });
 }
 
-async function daemonFaults({ step }: LabTest, { ours, other }: DoctorPair): Promise<void> {
+async function daemonFaults({ lab, step }: LabTest, { ours, other }: DoctorPair): Promise<void> {
   const stateDir = join(ours.dir, 'state');
   const kept = join(stateDir, 'overlays', 'ov0.json');
 
@@ -171,6 +202,17 @@ async function daemonFaults({ step }: LabTest, { ours, other }: DoctorPair): Pro
     const { found } = await findsOnly(ours, 'port-taken', 'overlay ov0');
     assert.match(found, /the kernel/);
     await ours.exec('ip', 'link', 'del', 'vx9');
+  });
+  await step('without most capabilities, which leaves its sockets small buffers', async () => {
+    const third = await lab.addHost('third', { addresses: [] });
+    await third.exec('chown', 'nobody:', third.dir);
+    await third.startDaemon('--user', 'nobody', '--capabilities', 'net_raw,bpf', '--underlay', 'socket');
+    assert.match(
+      (await finds(third, 'udp-buffers-small', 'host')).found,
+      /^without CAP_NET_ADMIN, sockets get \d+ of /,
+    );
+    assert.equal((await finds(third, 'capabilities-missing', 'daemon')).severity, 'fault');
+    await third.stopDaemon();
   });
   await step('without capabilities', async () => {
     await other.stopDaemon();

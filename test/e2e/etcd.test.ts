@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { SEED_FILE, SEED_HOSTS, type SeedHost, type SeedMachine, seedCommands, type } from '../../src/demo/seed.js';
 import { needsEtcd } from '../support/etcd.js';
+import { finds } from './doctor-lab.js';
 import { ENDPOINT, PREFIX, STORE, Store } from './etcd-store.js';
 import { SteadyFlows } from './steady-flows.js';
 import { eventually, type Host, type Lab, labTest, pingAll, untilUsable } from './support.js';
@@ -80,6 +81,7 @@ else {
         return now.status === 'DEGRADED' && now;
       });
       assert.ok(details.includes(ENDPOINT), details);
+      assert.ok((await finds(zlan.host, 'directory-away', 'overlay overlay0')).found.includes(ENDPOINT));
       await store.start();
       await store.put('02:00:00:00:00:77', { ip: zlan2.seed.underlay });
       await eventually('ONLINE', async () => (await statusOf(zlan.host)).status === 'ONLINE', 30_000);

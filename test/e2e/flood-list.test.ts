@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MoveView } from '../../src/control/protocol.js';
 import { Capture } from './capture.js';
+import { finds } from './doctor-lab.js';
 import { addKernelDevice, buildFloodLab, call, echoesIn, INNER, learnedAt, targetOf } from './flood-lab.js';
 import { eventually, type Host, labTest, mac, pingAll, pingNone } from './support.js';
 
@@ -87,6 +88,7 @@ labTest('flood: a replication list and two kernel VTEPs', async ({ lab, step }) 
     const [moved] = await ours.vxlaneJson<MoveView[]>('show-overlay', '-m', 'ov0');
     assert.ok(moved !== undefined && moved.mac === mac(2) && moved.state === 'frozen', JSON.stringify(moved));
     assert.deepEqual([moved.destination, moved.home, moved.moves], [home?.destination, home?.destination, 4]);
+    assert.match((await finds(ours, 'mac-flapping', 'overlay ov0')).mend, /--thaw de:ad:be:ef:00:02 ov0$/);
     await ours.vxlane('modify-overlay', '--thaw', mac(2), 'ov0');
     const away = home?.destination === `${addresses[1]}:4789` ? 2 : 1;
     await followedTo(kernels[away - 1]!, addresses[away]!);

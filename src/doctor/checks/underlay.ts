@@ -202,14 +202,20 @@ export const underlayChecks: readonly Check[] = [
     severity: 'warning',
     why: 'A network card, or a peer that reads the wire by a packet socket, does not finish checksums: TCP hangs.',
     reasons: ['bad_outer_checksum', 'bad_offload'],
-    find({ daemon }) {
-      return known(daemon).overlays.flatMap(({ view }) =>
+    find({ daemon, underlays }) {
+      const mend = 'ethtool -K IFACE tx off, on the host that sends (docs/underlay.md)';
+      const ofOverlays = known(daemon).overlays.flatMap(({ view }) =>
         rising(known(daemon), view.name, ['bad_outer_checksum', 'bad_offload']).map(({ reason, frames, text }) => ({
           object: `overlay ${view.name}`,
           found: `${frames} frames dropped as ${reason} just now: ${text}`,
-          mend: 'ethtool -K IFACE tx off, on the host that sends (docs/underlay.md)',
+          mend,
         })),
       );
+      // What comes by a socket the kernel throws away before the daemon can count it, and says not for which port.
+      const [before, after] = known(underlays)[0]?.checksumErrors ?? [0, 0];
+      if (after <= before) return ofOverlays;
+      const found = `the kernel threw ${after - before} UDP datagrams away just now, whose checksums were wrong`;
+      return [...ofOverlays, { object: 'host', found, mend }];
     },
   },
 ];

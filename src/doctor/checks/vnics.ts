@@ -126,13 +126,15 @@ export const vnicChecks: readonly Check[] = [
   {
     name: 'vnic-mac',
     looksFor: "the interface of a VNIC has another MAC than the VNIC's",
-    severity: 'warning',
-    why: 'The directory has the old one: frames for the new one do not come here.',
+    severity: 'fault',
+    why: "Where the VNIC cannot have the interface's MAC, none of its frames is carried.",
     find(facts) {
       return vnics(facts)
         .filter(({ vnic, seen }) => seen.link !== null && seen.link.mac !== vnic.mac)
         .map(({ vnic, seen }) => ({
           object: objectOf(vnic),
+          // The daemon follows a change that it may follow, and says of another one that it does not.
+          severity: vnic.state === 'up' ? ('warning' as const) : ('fault' as const),
           found: `its MAC is ${vnic.mac}, and its interface has ${seen.link!.mac}`,
           mend: ip(vnic, `link set ${vnic.interface ?? vnic.name} address ${vnic.mac}`),
         }));

@@ -14,7 +14,7 @@ import { plannedTunnels } from './planned.js';
 import { DEFAULT_STATE_DIR, daemonAt, daemonOf, daemonsBeside, packagedConfig } from './processes.js';
 import { starterFacts } from './starter.js';
 import { stateFacts } from './state.js';
-import { dropsBefore, echoesOf, sysctlFacts, underlayFacts } from './underlay.js';
+import { countersOf, echoesOf, sysctlFacts, underlayFacts } from './underlay.js';
 import { vnicLinkFacts } from './vnic-links.js';
 
 export interface Looking {
@@ -79,7 +79,7 @@ async function hostFacts(
 ): Promise<Facts['underlays']> {
   try {
     withNetns(netns, () => undefined);
-    const before = dropsBefore(netns, tunnels);
+    const before = countersOf(netns, tunnels);
     const isOver = sleep(seconds * 1000);
     const answers = await echoes(netns, seconds === 0 ? [] : echoesOf(netns, tunnels));
     await isOver;

@@ -1,7 +1,7 @@
 /** The underlay as the kernel has it, in the daemon's network namespace. */
 import { readFileSync } from 'node:fs';
 import { outerLength } from '../../overlay-properties/mtu.js';
-import { udpDropsAt, udpPortHolder } from '../../system/holders.js';
+import { udpChecksumErrors, udpDropsAt, udpPortHolder } from '../../system/holders.js';
 import { underlayInterface } from '../../system/link.js';
 import { type Neighbour, neighbours } from '../../system/neighbours.js';
 import { withNetns } from '../../system/netns.js';
@@ -11,9 +11,19 @@ import { type Echo, type echoes, keyOf } from './echo.js';
 
 const WILDCARDS = new Set(['0.0.0.0', '::']);
 
-/** By port: what is asked before there has been time for anything. */
-export function dropsBefore(netns: string | null, tunnels: readonly Tunnel[]): ReadonlyMap<number, number> {
-  return withNetns(netns, () => new Map(tunnels.map(({ listen: { port } }) => [port, udpDropsAt(port)])));
+/** Counters of the kernel. */
+export interface Counters {
+  /** By port. */
+  readonly drops: ReadonlyMap<number, number>;
+  readonly checksumErrors: number;
+}
+
+/** What is asked before there has been time for anything. */
+export function countersOf(netns: string | null, tunnels: readonly Tunnel[]): Counters {
+  return withNetns(netns, () => ({
+    drops: new Map(tunnels.map(({ listen: { port } }) => [port, udpDropsAt(port)])),
+    checksumErrors: udpChecksumErrors(),
+  }));
 }
 
 /** What may be asked of endpoints. */
@@ -24,8 +34,7 @@ export function echoesOf(netns: string | null, tunnels: readonly Tunnel[]): Echo
 }
 
 export interface Earlier {
-  /** Of {@link dropsBefore}. */
-  readonly before: ReadonlyMap<number, number>;
+  readonly before: Counters;
   readonly answers: Awaited<ReturnType<typeof echoes>>;
   /** The number of the daemon's process, which may have the port; null: there is none. */
   readonly daemon: number | null;
@@ -38,6 +47,7 @@ export function underlayFacts(
 ): UnderlayFacts[] {
   return withNetns(netns, () => {
     const known = neighbours();
+    const checksumErrors = [before.checksumErrors, udpChecksumErrors()] as const;
     return tunnels.map((tunnel): UnderlayFacts => {
       const { listen, isUp } = tunnel;
       const link = linkOf(tunnel);
@@ -47,7 +57,8 @@ export function underlayFacts(
         link,
         rpFilter: link === null ? null : rpFilterOf(link.name),
         portHolder: holder?.startsWith(`pid ${daemon} `) ? null : holder,
-        socketDrops: [before.get(listen.port) ?? 0, udpDropsAt(listen.port)],
+        socketDrops: [before.drops.get(listen.port) ?? 0, udpDropsAt(listen.port)],
+        checksumErrors,
         endpoints: tunnel.endpoints.map((ip): EndpointFacts => {
           const route = routeOf(tunnel, ip);
           const hop = route?.gateway ?? ip;
