@@ -12,7 +12,8 @@ const SIX: Packet = { family: 'ip6', from: 'fd88::2', to: 'fd88::1', port: 4789,
 
 const input = (rules: string, policy = 'accept') =>
   `table inet f {\n${SETS}\nchain i { type filter hook input priority 0; policy ${policy}; ${rules}\n}\n${OTHERS}\n}`;
-const SETS = 'set peers { type ipv4_addr; flags interval; elements = { 10.88.88.0/30, 10.99.0.1 }; }';
+const SETS =
+  'set peers { type ipv4_addr; flags interval; elements = { 10.88.88.0/30, 10.99.0.1 }; }\nmap ports { type inet_service : verdict; }\nchain nothing { }';
 const OTHERS = 'chain vx { udp dport 4789 accept; drop; }';
 
 const CASES: readonly (readonly [ruleset: string, ends: string | null, packet?: Packet])[] = [
@@ -32,6 +33,18 @@ const CASES: readonly (readonly [ruleset: string, ends: string | null, packet?: 
   [input('meta l4proto udp goto vx', 'drop'), null],
   [input('udp sport 5000-6000 udp dport 4789 accept', 'drop'), 'unclear'],
   [input('udp dport 4789 limit rate 5/second drop'), null],
+  [input('udp dport vmap { 53 : drop, 4789 : accept }', 'drop'), null],
+  [input('udp dport vmap { 53 : accept, 4789 : drop }'), 'drop'],
+  [input('udp dport vmap { 53 : accept }', 'drop'), 'drop'],
+  [input('udp dport vmap { 4000-5000 : jump nothing }; udp dport 4789 accept', 'drop'), null],
+  [input('udp dport vmap { 4000-5000 : goto nothing }; udp dport 4789 accept', 'drop'), 'drop'],
+  [input('ct state vmap { established : accept, related : accept, invalid : drop }', 'drop'), 'drop'],
+  [input('ether saddr vmap { de:ad:be:ef:00:01 : accept }', 'drop'), 'unclear'],
+  [input('udp dport vmap @ports', 'drop'), 'unclear'],
+  [input('udp sport 5000-6000 counter', 'drop'), 'drop'],
+  [input('udp dport 4789 goto nothing; udp dport 4789 accept', 'drop'), 'drop'],
+  [input('udp dport 4789 jump nothing; udp dport 4789 accept', 'drop'), null],
+  [input('udp sport 5000-6000 goto nothing; udp dport 4789 drop'), 'unclear'],
   [input('meta nfproto ipv6 drop'), null],
   [input('meta nfproto ipv6 drop'), 'drop', SIX],
   [input('ip6 saddr fd88::/64 udp dport 4789 accept', 'drop'), null, SIX],
@@ -57,4 +70,32 @@ describe('verdicts of rulesets', { skip: needsRoot() }, () => {
       assert.equal(verdictOf(parseRuleset(stdout), packet)?.kind ?? null, ends, stdout);
     });
   }
+});
+
+it('a chain of an interface is of datagrams that come in there; nft of today says which, that of yesterday does not', () => {
+  const named = { family: 'netdev', table: 'f' };
+  const match = { op: '==', left: { payload: { protocol: 'udp', field: 'dport' } }, right: 4789 };
+  const verdictBy = (dev: string | string[] | undefined, inbound: string | null) => {
+    const chain = { ...named, name: 'g', hook: 'ingress', type: 'filter', prio: 0, policy: 'accept', dev };
+    const rule = { ...named, chain: 'g', handle: 2, expr: [{ match }, { drop: null }] };
+    const ruleset = parseRuleset(JSON.stringify({ nftables: [{ chain }, { rule }] }));
+    return verdictOf(ruleset, { ...PACKET, inbound })?.kind ?? null;
+  };
+  assert.equal(verdictBy('eth1', 'eth0'), null);
+  assert.equal(verdictBy('eth0', 'eth0'), 'drop');
+  assert.equal(verdictBy(['eth0', 'eth1'], 'eth0'), 'drop');
+  for (const [dev, inbound] of [
+    ['eth0', null],
+    [undefined, 'eth0'],
+  ] as const) {
+    assert.equal(verdictBy(dev, inbound), 'unclear');
+  }
+});
+
+it('a statement that only the kernel understands may be what lets it pass', () => {
+  const named = { family: 'ip', table: 'f' };
+  const chain = { ...named, name: 'i', hook: 'input', type: 'filter', prio: 0, policy: 'drop' };
+  const rule = { ...named, chain: 'i', handle: 2, expr: [{ counter: null }, { queue: { num: 3 } }] };
+  const ruleset = parseRuleset(JSON.stringify({ nftables: [{ chain }, { rule }] }));
+  assert.equal(verdictOf(ruleset, PACKET)?.kind, 'unclear');
 });
