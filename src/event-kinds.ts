@@ -69,6 +69,18 @@ export const EVENT_KINDS = {
   },
   endpoint_appeared: { text: 'A VTEP is sent to from now on', object: 'endpoint IP', isFrequent: true },
   endpoint_left: { text: 'A VTEP is sent to no more: no MAC is behind it', object: 'endpoint IP', isFrequent: true },
+  endpoint_silent: {
+    text: 'A VTEP that was heard is sent to, and neither sends nor answers for the time of `--silent-after`',
+    object: 'endpoint IP',
+    reason: 'since when, what was tried, and the overlays if there are several',
+    isFrequent: true,
+  },
+  endpoint_answers: {
+    text: 'A VTEP that was silent sends or answers again',
+    object: 'endpoint IP',
+    reason: 'how long it was silent, and the overlays if there are several',
+    isFrequent: true,
+  },
   mac_learned: { text: 'A MAC was heard for the first time', object: 'mac MAC', new: where, isFrequent: true },
   mac_moved: { text: 'A learned MAC moved', object: 'mac MAC', old: where, new: where, isFrequent: true },
   mac_duplicate: {

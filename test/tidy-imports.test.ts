@@ -152,6 +152,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'src/daemon/metrics': [
     'src/daemon/events',
     'src/daemon/commands',
+    'src/daemon/oam',
     'src/daemon/underlay',
     'src/daemon/upcalls',
     'src/datapath',
@@ -221,6 +222,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'src/daemon/log',
   ],
   'src/daemon/oam': [
+    'src/daemon/events',
     'src/daemon/token-bucket',
     'src/datapath/types',
     'src/oam',

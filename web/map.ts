@@ -14,6 +14,7 @@ const PEER = { left: 326, width: 226, height: 46 };
 
 interface Peer {
   readonly endpoint: string;
+  readonly isSilent: boolean;
   readonly overlays: readonly string[];
   readonly rate: PeerRate;
 }
@@ -29,8 +30,8 @@ export class NetworkMap {
 
   show(stats: StatsView, rates: Rates, overlays: readonly OverlayView[]): void {
     const peers = stats.endpoints
-      .map(({ endpoint, overlays: of }): Peer => {
-        return { endpoint, overlays: of, rate: rates.peers.get(endpoint) ?? NO_RATE };
+      .map(({ endpoint, overlays: of, isSilent }): Peer => {
+        return { endpoint, overlays: of, isSilent, rate: rates.peers.get(endpoint) ?? NO_RATE };
       })
       .sort((a, b) => bytesOf(b.rate) - bytesOf(a.rate) || compare(a.endpoint, b.endpoint));
     const shown = peers.slice(0, PEERS_SHOWN).sort((a, b) => compare(a.endpoint, b.endpoint));
@@ -51,6 +52,7 @@ function addressesOf(overlays: readonly OverlayView[]): string[] {
 function summary(peers: readonly Peer[], shown: number, rates: Rates): string {
   if (peers.length === 0) return '';
   const hidden = peers.length - shown;
+  const silent = peers.filter(({ isSilent }) => isSilent).length;
   const losing = peers.filter(({ rate }) => rate.loss > 0).length;
   const most = peers[0]!;
   const parts = [
@@ -61,6 +63,7 @@ function summary(peers: readonly Peer[], shown: number, rates: Rates): string {
     losing > 0
       ? `Loss on the way out to ${plural(losing, 'peer')}; Drops by reason says why.`
       : 'No loss on the way out.',
+    ...(silent > 0 ? [`${plural(silent, 'peer')} silent.`] : []),
   ];
   return parts.join(' ');
 }
@@ -90,23 +93,25 @@ function box(left: number, middle: number, width: number, height: number) {
   return { x: `${left}`, y: `${middle - height / 2}`, width: `${width}`, height: `${height}` };
 }
 
-function edge({ endpoint, rate }: Peer, from: number, to: number): SVGElement {
+function edge({ endpoint, isSilent, rate }: Peer, from: number, to: number): SVGElement {
   const start = BOX.left + BOX.width;
   const bend = (PEER.left - start) / 2;
   const path = `M${start} ${from}C${start + bend} ${from} ${PEER.left - bend} ${to} ${PEER.left} ${to}`;
-  const state = rate.loss > 0 ? 'losing' : bytesOf(rate) > 0 ? '' : 'idle';
+  const state = rate.loss > 0 || isSilent ? 'losing' : bytesOf(rate) > 0 ? '' : 'idle';
   // A tenfold rate is a line two pixels wider.
   const width = Math.min(10, 1.5 + 2 * Math.max(0, Math.log10(1 + bytesOf(rate) / 1000)));
   const [sent, received] = [rate.encap, rate.decap].map((each) => `${bits(each.bytes)}, ${frames(each.frames)}`);
-  const says = `${endpoint}: sent ${sent}; received ${received}; loss ${percent(rate.loss)}`;
+  const loss = `loss ${percent(rate.loss)}${isSilent ? '; silent' : ''}`;
+  const says = `${endpoint}: sent ${sent}; received ${received}; ${loss}`;
   return svg('path', { class: `edge ${state}`, d: path, 'stroke-width': width.toFixed(1) }, svg('title', {}, says));
 }
 
-function node({ endpoint, overlays, rate }: Peer, y: number): SVGElement {
+function node({ endpoint, isSilent, overlays, rate }: Peer, y: number): SVGElement {
   const { encap, decap, loss } = rate;
   const isIdle = loss === 0 && bytesOf(rate) === 0;
   const load = isIdle ? 'idle' : `\u2192 ${bits(encap.bytes)}  \u2190 ${bits(decap.bytes)}`;
-  const lost = loss > 0 ? `\u25B2 loss ${percent(loss)}` : '';
+  const trouble = [...(isSilent ? ['silent'] : []), ...(loss > 0 ? [`loss ${percent(loss)}`] : [])].join(', ');
+  const lost = trouble === '' ? '' : `\u25B2 ${trouble}`;
   const left = PEER.left + 10;
   return svg(
     'g',

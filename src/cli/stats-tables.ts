@@ -1,6 +1,7 @@
 /** The tables of show-stats. */
 import type { StatsView, Traffic } from '../control/protocol.js';
 import { type Column, formatTable, type Paint, type Tint } from '../table.js';
+import { duration } from './duration.js';
 
 type OverlayRow = StatsView['overlays'][number];
 type VnicRow = StatsView['vnics'][number];
@@ -88,10 +89,12 @@ function vnicColumns(unit: string): Column<VnicRow>[] {
   ];
 }
 
+const UNKNOWN = { pathMtu: null, heardSeconds: null, isSilent: false };
+
 /** Whoever is no endpoint: a row where there is anybody. */
 function othersOf({ otherSenders: decap }: StatsView): EndpointRow[] {
   if (decap.frames === 0) return [];
-  return [{ endpoint: 'others', overlays: [], encap: { frames: 0, bytes: 0 }, decap, drops: 0, pathMtu: null }];
+  return [{ endpoint: 'others', overlays: [], encap: { frames: 0, bytes: 0 }, decap, drops: 0, ...UNKNOWN }];
 }
 
 function endpointColumns(unit: string): Column<EndpointRow>[] {
@@ -104,6 +107,14 @@ function endpointColumns(unit: string): Column<EndpointRow>[] {
       value: ({ drops }) => String(drops),
       isNumber: true,
       tint: ({ drops }) => dropTint(drops),
+    },
+    {
+      title: 'HEARD',
+      value: ({ heardSeconds, isSilent }) => {
+        if (heardSeconds === null) return '';
+        return isSilent ? `silent ${duration(heardSeconds)}` : `${duration(heardSeconds)} ago`;
+      },
+      tint: ({ isSilent }) => (isSilent ? 'bad' : 'plain'),
     },
     { title: 'PATH-MTU', value: ({ pathMtu }) => (pathMtu === null ? '' : String(pathMtu)), isNumber: true },
   ];

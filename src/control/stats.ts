@@ -92,6 +92,12 @@ const EndpointStats = z
       .int()
       .nullable()
       .describe('Bytes of an IP packet, if a router on the way has said that it takes no more; null: none has.'),
+    heardSeconds: z
+      .int()
+      .min(0)
+      .nullable()
+      .describe('Since something came from it, or it answered, give or take 2 s; null: nothing has.'),
+    isSilent: z.boolean().describe('It was heard, is sent to, and neither sends nor answers (`--silent-after`).'),
   })
   .meta({ id: 'EndpointStats' });
 

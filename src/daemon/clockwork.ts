@@ -54,14 +54,15 @@ export class Clockwork {
 
   /** Time has passed. Never throws. */
   tick(): void {
-    const { now, datapath, deadlines, slots, overlays, border, earlyDrop, meter, memory, events, restless, isEnding } =
-      this.#registry;
+    const { now, datapath, deadlines, slots, overlays, border, earlyDrop, memory, restless, isEnding } = this.#registry;
+    const { meter, silence, events } = this.#registry;
     const nowMs = now();
     const parts = this.#parts;
     for (const overlay of restless) if (overlays.get(overlay.name) !== overlay) restless.delete(overlay);
     parts.run('workers', () => datapath.watch(nowMs));
     parts.run('early drop', () => earlyDrop?.tick(nowMs));
     parts.run('rates', () => meter.tick(nowMs, datapath, overlays.values(), events.tell));
+    parts.run('silence', () => silence.tick(nowMs));
     parts.run('deadlines', () => deadlines.tick(nowMs));
     parts.run('network', () => this.#followNetwork(nowMs));
     parts.run('underlay', () => border.tick(nowMs));

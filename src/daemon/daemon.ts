@@ -93,6 +93,8 @@ export interface DaemonOptions {
   readonly onReload?: () => () => void;
   /** Of the state directory. Nobody else wants it by default. */
   readonly claim?: StateClaim;
+  /** How long a VTEP that is sent to may be silent; 0, the default: for ever. */
+  readonly silentAfterMs?: number;
   /** What is taken over from the daemon before; nothing by default. */
   readonly inheritance?: Inheritance;
 }
@@ -125,7 +127,8 @@ export class Daemon implements Controller {
     const earlyDrop = options.earlyDrop ?? null;
     const inheritance = options.inheritance ?? new Inheritance(null);
     const isEnding = () => this.#isEnding || this.#handover.isBegun;
-    this.#registry = emptyRegistry({ datapath, network, border, earlyDrop, state, log, now, isEnding, inheritance });
+    const given = { datapath, network, border, earlyDrop, state, log, now, isEnding, inheritance };
+    this.#registry = emptyRegistry(given, options.silentAfterMs ?? 0);
     this.#handover = new Handover(this.#registry, options.claim ?? UNCLAIMED);
     this.#successor = new Successor(this.#handover, this.#registry);
     this.#startedAtMs = now();

@@ -45,6 +45,8 @@ export interface RunOptions {
   readonly underlay: BorderKind;
   /** Microseconds a worker spins before it sleeps. */
   readonly busyPollUs: number;
+  /** How long a VTEP that is sent to may be silent; 0: for ever. */
+  readonly silentAfterMs: number;
   /** Processors that the workers are kept on, taking turns; none: the kernel moves them as it likes. */
   readonly cpus: readonly number[];
   /** Path of the configuration file, if there is one. */
@@ -132,9 +134,8 @@ async function run(options: RunOptions, prepared: Prepared): Promise<void> {
   const surroundings = { datapath, network, border, earlyDrop, state, claim, log };
   const daemon = new Daemon({
     ...surroundings,
-    configFile,
-    engineReason,
-    onReload,
+    ...{ configFile, engineReason, onReload },
+    silentAfterMs: options.silentAfterMs,
     ...(inheritance && { inheritance }),
   });
   const parts = new GuardedParts(log);

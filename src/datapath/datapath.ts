@@ -544,6 +544,11 @@ export class Datapath {
     return [...sums.values()];
   }
 
+  /** Of one endpoint, as its socket sends to it. */
+  endpointTraffic(index: EndpointIndex): EndpointTraffic {
+    return this.#counters.endpoint(index);
+  }
+
   /** Received from senders that are no endpoint: of all together, for their addresses may be forged. */
   otherSenders(): TrafficCount {
     return this.#counters.otherSenders();

@@ -56,7 +56,7 @@ const STATS: StatsView = {
   ],
   endpoints: [
     {
-      ...{ endpoint: '[fd00::2]:4789', overlays: ['overlay0'], pathMtu: 1400 },
+      ...{ endpoint: '[fd00::2]:4789', overlays: ['overlay0'], pathMtu: 1400, heardSeconds: 65, isSilent: false },
       ...{ encap: traffic(10, 1000), decap: traffic(18, 1800), drops: 6 },
     },
   ],
@@ -77,9 +77,9 @@ files   overlay1          0       0         0       0
 VNIC  OVER      TX-FRAMES  TX-BYTES  RX-FRAMES  RX-BYTES  DROPS  EXPECTED
 foo0  overlay0         11      1100         20      2000      1         9
 
-ENDPOINT        ENCAP-FRAMES  ENCAP-BYTES  DECAP-FRAMES  DECAP-BYTES  DROPS  PATH-MTU
-[fd00::2]:4789            10         1000            18         1800      6      1400
-others                     0            0             2          200      0        --
+ENDPOINT        ENCAP-FRAMES  ENCAP-BYTES  DECAP-FRAMES  DECAP-BYTES  DROPS  HEARD      PATH-MTU
+[fd00::2]:4789            10         1000            18         1800      6  1m05s ago      1400
+others                     0            0             2          200      0  --               --
 
 DROPPED       FRAMES  BECAUSE
 unknown_vni        3  no overlay with this VNI listens on the address the datagram came to

@@ -61,7 +61,16 @@ describe('the daemon process', { skip: needsRoot() }, () => {
     stdout: 'pipe' | number = 'pipe',
     wrapper: readonly string[] = [],
   ): DaemonProcess {
-    const options = { socket, stateDir, fdbSize: 1024, workers: 1, engine: 'auto', busyPollUs: 0, cpus: [] };
+    const options = {
+      socket,
+      stateDir,
+      fdbSize: 1024,
+      workers: 1,
+      engine: 'auto',
+      busyPollUs: 0,
+      silentAfterMs: 0,
+      cpus: [],
+    };
     const [command, ...args] = [...wrapper, process.execPath, PROGRAM, JSON.stringify(options)];
     const child = spawn(command as string, args, { stdio: ['ignore', stdout, 'pipe'] });
     const ended = new Promise<number | string>((resolve) => {

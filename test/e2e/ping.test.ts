@@ -5,9 +5,10 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createClient } from '../../src/control/client.js';
 import { buildRouted, type Family, NETS, PATH } from './routed-lab.js';
 import { createOverlay } from './source-lab.js';
-import { drops, eventually, type Host, type LabTest, labTest, mac, pingAll } from './support.js';
+import { drops, eventually, type Host, type LabTest, labTest, mac, pingAll, readStats } from './support.js';
 import '../support/each-engine.js';
 
 interface Pinged {
@@ -75,6 +76,7 @@ async function routed({ lab, step }: LabTest, family: Family, underlay: string):
 labTest('ping over IPv4, on a path with a smaller link', (context) => routed(context, 4, 'auto'));
 labTest('ping over IPv6 by sockets alone, on a path with a smaller link', (context) => routed(context, 6, 'socket'));
 
+const PATIENCE_MS = 90_000;
 const [OWN, PEER, KERNEL] = ['10.88.88.1', '10.88.88.2', '10.88.88.3'];
 
 labTest('ping: who is meant, who does not answer, and limits', async ({ lab, step }) => {
@@ -95,7 +97,7 @@ labTest('ping: who is meant, who does not answer, and limits', async ({ lab, ste
     [ours, OWN, 1],
     [peer, PEER, 2],
   ] as const) {
-    await host.startDaemon();
+    await host.startDaemon('--silent-after', '6');
     await createOverlay(host, listen, 'files', [`files/config=${file}`]);
     await host.vxlane('create-vnic', '-m', mac(last), '-l', 'ov0', `v${last}`, '-a', `10.9.0.${last}/24`);
   }
@@ -181,6 +183,43 @@ labTest('ping: who is meant, who does not answer, and limits', async ({ lab, ste
     const frame = `02760a585801${'02760a585802'}8902${'00'.repeat(46)}`;
     const { stdout } = await ours.tryVxlane('trace', 'ov0', '--from', PEER, '--frame', frame);
     assert.match(stdout, /^end +is for this VTEP itself: Ethernet OAM/m);
+  });
+
+  await step('a VTEP that dies is told of, and its return; one that nobody sends to is not', async () => {
+    await kernel.exec('ip', 'addr', 'add', '10.9.0.3/24', 'dev', 'vx0');
+    await pingAll(ours, '10.9.0.3');
+    const flow = ours.spawn(['ping', '-n', '-q', '-i', '0.2', '10.9.0.3'], { timeoutMs: 120_000 });
+    const peerOf = async (ip: string) =>
+      (await readStats(ours)).endpoints.find(({ endpoint }) => endpoint === `${ip}:4789`)!;
+    await eventually('it is heard', async () => ((await peerOf(KERNEL)).heardSeconds ?? 99) < 5, PATIENCE_MS);
+    const { decap } = await peerOf(KERNEL);
+    assert.ok(decap.frames >= 3, `${decap.frames} frames of it`);
+    await kernel.exec('ip', 'link', 'set', 'eth0', 'down');
+    const told = (kind: string) =>
+      eventually(
+        `${kind} of ${KERNEL}`,
+        async () => {
+          const { events } = await createClient(ours.socket).events();
+          return events.find((event) => event.kind === kind && event.object === `endpoint ${KERNEL}`) ?? null;
+        },
+        PATIENCE_MS,
+      );
+    const { overlay, reason } = await told('endpoint_silent');
+    assert.equal(overlay, 'ov0');
+    assert.match(reason, /^nothing came for \d+ s, nor does its host answer an echo$/);
+    assert.deepEqual([(await peerOf(KERNEL)).isSilent, (await peerOf(PEER)).isSilent], [true, false]);
+    assert.match(await ours.vxlane('show-stats'), /^10\.88\.88\.3:4789 .* silent \d+s /m);
+    const { stdout } = await ours.tryVxlane('doctor', '--json');
+    assert.match(stdout, /"silent-vtep"/);
+    await kernel.exec('ip', 'link', 'set', 'eth0', 'up');
+    assert.match((await told('endpoint_answers')).reason, /^silent for \d+ s$/);
+    assert.equal((await peerOf(KERNEL)).isSilent, false);
+    await flow.stop();
+    const { events } = await createClient(ours.socket).events();
+    assert.deepEqual(
+      events.filter(({ kind, object }) => kind === 'endpoint_silent' && object !== `endpoint ${KERNEL}`),
+      [],
+    );
   });
 
   await step('a host that is gone answers neither', async () => {

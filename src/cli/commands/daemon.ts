@@ -75,6 +75,14 @@ export const daemon = defineCommand({
       default: 0,
       help: 'microseconds a worker spins before it sleeps',
     },
+    'silent-after': {
+      type: 'integer',
+      what: 'time of silence',
+      value: 'SECONDS',
+      range: [0, 86_400],
+      default: 60,
+      help: 'a VTEP that is sent to and not heard for so long is asked, and else told of as silent; 0: never',
+    },
     user: {
       type: 'text',
       what: 'user',
@@ -147,6 +155,7 @@ export const daemon = defineCommand({
       engine: args.engine as RunOptions['engine'],
       underlay: args.underlay as RunOptions['underlay'],
       busyPollUs: args['busy-poll'],
+      silentAfterMs: args['silent-after'] * 1000,
       cpus: args.cpus === undefined ? [] : parseCpus(args.cpus),
       config: args.config,
       http: args.http === undefined ? undefined : parseHttpAddress(args.http),

@@ -11,6 +11,7 @@ import { Placement } from '../../search/host/placement.js';
 import { EventLog } from '../events/event-log.js';
 import type { Inheritance } from '../inheritance.js';
 import type { DaemonLog } from '../log.js';
+import { SilenceWatch } from '../oam/silence.js';
 import { InterfaceWatch } from '../overlay/interface-watch.js';
 import { Overlay } from '../overlay/overlay.js';
 import type { OverlayIdentity } from '../overlay/types.js';
@@ -23,6 +24,7 @@ import type { EarlyDrop } from '../underlay/early-drop.js';
 import type { Network } from '../underlay/network.js';
 import { Sockets } from '../underlay/sockets.js';
 import { Durations, type UpcallDurations } from '../upcalls/durations.js';
+import { askersOf } from './askers.js';
 import { FileOwned } from './file-owned.js';
 import { Memory } from './remember.js';
 import { Serial } from './serial.js';
@@ -51,6 +53,8 @@ export interface Registry {
   readonly events: EventLog;
   readonly meter: TrafficMeter;
   readonly durations: UpcallDurations;
+  /** Which VTEPs are not heard any more. */
+  readonly silence: SilenceWatch;
   /** What search plugins last said. */
   readonly memory: Memory;
   /** Milliseconds of the monotonic clock. */
@@ -109,15 +113,18 @@ export function emptyRegistry(
     Registry,
     'datapath' | 'network' | 'border' | 'earlyDrop' | 'state' | 'log' | 'now' | 'isEnding' | 'inheritance'
   >,
+  silentAfterMs: number,
 ): Registry {
   const overlays = new Map<string, Overlay>();
+  const events = new EventLog();
   return {
     ...given,
+    silence: new SilenceWatch({ ...given, ...askersOf(overlays), tell: events.tell, afterMs: silentAfterMs }),
     memory: new Memory({ ...given, overlays }),
     deadlines: new Deadlines(given.now),
     placement: new Placement(given),
     meter: new TrafficMeter(given.now()),
-    events: new EventLog(),
+    events,
     durations: { miss: new Durations(), proxy: new Durations() },
     sockets: new Sockets(given.datapath, given.network, given.border, given.inheritance, given.earlyDrop),
     serial: new Serial(),

@@ -3,6 +3,7 @@ import { formatEndpoint } from '../../address.js';
 import type { StatsView } from '../../control/protocol.js';
 import { DROP_TEXT, isExpectedDrop } from '../../datapath/drops.js';
 import type { DropReason } from '../../datapath/types.js';
+import { NOT_HEARD } from '../oam/silence.js';
 import type { Attachment } from '../overlay/attachment.js';
 import type { Overlay } from '../overlay/overlay.js';
 import { overlayOf, type Registry, sorted } from './registry.js';
@@ -23,6 +24,7 @@ export function statsView(registry: Registry, names: readonly string[]): StatsVi
     return [{ name: overlay.name, ...datapath.overlayCounters(index), strangers, plugin: { name, ...counts } }];
   });
   const senders = sendersTo(overlays);
+  const hearings = registry.silence.hearings();
   return {
     totals: datapath.totals(),
     drops: dropViews(isAll ? datapath.drops() : sum(counted.map(({ drops }) => drops))),
@@ -35,10 +37,11 @@ export function statsView(registry: Registry, names: readonly string[]): StatsVi
       if (vnic.index === null) return [];
       return [{ name: vnic.name, overlay: vnic.identity.overlay, ...datapath.vnicCounters(vnic.index) }];
     }),
-    endpoints: datapath.endpointCounters().map(({ endpoint, ...counted }) => ({
-      ...{ endpoint: formatEndpoint(endpoint), overlays: senders.get(endpoint.ip) ?? [] },
-      ...counted,
-    })),
+    endpoints: datapath.endpointCounters().map(({ endpoint: at, ...counted }) => {
+      const endpoint = formatEndpoint(at);
+      const of = senders.get(at.ip) ?? [];
+      return { endpoint, overlays: of, ...counted, ...(hearings.get(endpoint) ?? NOT_HEARD) };
+    }),
     otherSenders: datapath.otherSenders(),
   };
 }

@@ -121,6 +121,12 @@ export const OBJECT_FAMILIES: readonly Family<Snapshot>[] = [
     'Frames for it that were dropped: too long for its path, or not taken by the kernel',
     (row) => row.drops,
   ),
+  gauge(endpoints, 'heard_seconds', 'Since something came from it; left out while nothing has', (row) => {
+    return row.heardSeconds;
+  }),
+  gauge(endpoints, 'silent', '1 while it is sent to and neither sends nor answers, and was heard before', (row) => {
+    return row.isSilent;
+  }),
   gauge(
     endpoints,
     'path_mtu_bytes',

@@ -5,6 +5,7 @@ import type { WorkerView } from '../../datapath/datapath.js';
 import type { DropReason, EndpointTraffic, OverlayCounters, TrafficCount, VnicCounters } from '../../datapath/types.js';
 import { type Registry, sorted } from '../commands/registry.js';
 import type { EventLog } from '../events/event-log.js';
+import { type Hearing, NOT_HEARD } from '../oam/silence.js';
 import type { ListenerQueue } from '../underlay/sockets.js';
 import type { UpcallDurations } from '../upcalls/durations.js';
 import { labelsOf } from './exposition.js';
@@ -31,7 +32,7 @@ export interface VnicRow extends VnicCounters {
   readonly isUp: boolean;
 }
 
-export interface EndpointRow extends EndpointTraffic {
+export interface EndpointRow extends EndpointTraffic, Hearing {
   readonly labels: string;
   readonly pathMtu: number | null;
 }
@@ -55,7 +56,7 @@ export interface Snapshot {
 
 /** Yields after each small piece of the work. */
 export function* look(registry: Registry, daemon: DaemonView): Generator<undefined, Snapshot> {
-  const { datapath, sockets, durations, state } = registry;
+  const { datapath, sockets, durations, state, silence } = registry;
   const overlays: OverlayRow[] = [];
   for (const overlay of sorted(registry.overlays)) {
     overlays.push(overlayRow(registry, overlay.name));
@@ -70,8 +71,10 @@ export function* look(registry: Registry, daemon: DaemonView): Generator<undefin
   }
   const counted = datapath.endpointCounters(ENDPOINTS_SHOWN);
   yield;
-  const endpoints = counted.map(({ endpoint, ...each }) => {
-    return { ...each, labels: labelsOf({ endpoint: formatEndpoint(endpoint) }) };
+  const hearings = silence.hearings();
+  const endpoints = counted.map(({ endpoint: at, ...each }) => {
+    const endpoint = formatEndpoint(at);
+    return { ...each, ...(hearings.get(endpoint) ?? NOT_HEARD), labels: labelsOf({ endpoint }) };
   });
   yield;
   const drops = datapath.drops();

@@ -53,6 +53,20 @@ export const trafficChecks: readonly Check[] = [
     },
   },
   {
+    name: 'silent-vtep',
+    looksFor: 'VTEPs that were heard are sent to, and neither send nor answer',
+    severity: 'warning',
+    why: 'Hosts behind that VTEP cannot be reached: it is down, or something on the way is.',
+    find({ daemon }) {
+      const silent = known(daemon).after.endpoints.filter(({ isSilent }) => isSilent);
+      return silent.map(({ endpoint, overlays, heardSeconds }) => ({
+        object: `endpoint ${endpoint}`,
+        found: `nothing has come from it for ${heardSeconds ?? 0} s`,
+        mend: overlays[0] === undefined ? 'vxlane show-stats' : `vxlane ping ${overlays[0]} ${endpoint}`,
+      }));
+    },
+  },
+  {
     name: 'unknown-vni',
     looksFor: 'datagrams arrive whose VNI no overlay has on that address and port',
     severity: 'warning',

@@ -24,7 +24,7 @@ export function statsOf(frames: number, name = 'ov0', more: Partial<StatsView> =
     ],
     endpoints: [
       {
-        ...{ endpoint: '10.88.88.2:4789', overlays: [name], pathMtu: null },
+        ...{ endpoint: '10.88.88.2:4789', overlays: [name], pathMtu: null, heardSeconds: 1, isSilent: false },
         ...{ encap: traffic(frames), decap: traffic(3 * frames), drops: frames },
       },
     ],

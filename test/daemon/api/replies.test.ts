@@ -112,6 +112,8 @@ describe('the control API', { skip: needsRoot() }, () => {
       await until(async () => (await client.targets('flood0')).targets.some(({ mac }) => mac === MOVER));
     }
     for (const sender of senders) sender.close();
+    const isHeard = async () => (await client.stats()).endpoints.some(({ heardSeconds }) => heardSeconds !== null);
+    await until(isHeard);
     assert.equal((await client.lookup('flood0', FAR_MAC)).verdict, 'flood');
     await client.thaw('flood0', MOVER);
   });

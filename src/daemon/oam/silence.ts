@@ -1,0 +1,209 @@
+/**
+ * Which VTEPs have fallen silent: frames go there, and nothing comes back.
+ *
+ * Suspected is one that has been heard before, to which frames went in several looks and for the whole time since, the
+ * last of them not long ago. Traffic may be one way, so it is asked then, on its VNI and by the underlay's own echo,
+ * and is silent only if neither is answered; of one that has answered on its VNI before, that alone counts. One that is
+ * not sent to is idle and not silent, and one that has never been heard may never have been there.
+ */
+import { type Endpoint, formatEndpoint, isMulticast } from '../../address.js';
+import type { EndpointIndex, EndpointTraffic, SocketIndex } from '../../datapath/types.js';
+import type { Tell } from '../events/event-log.js';
+
+/** As the datapath has it in its table. */
+type Interned = readonly [index: EndpointIndex, endpoint: Endpoint, socket: SocketIndex];
+
+/** The part of the datapath that is of use here. */
+export interface SilenceDatapath {
+  endpoints(): Iterable<Interned>;
+  endpointTraffic(index: EndpointIndex): EndpointTraffic;
+}
+
+/** What a VTEP answered when it was asked. */
+export interface Answers {
+  /** On its VNI. */
+  readonly vtep: boolean;
+  /** The underlay's echo. */
+  readonly echo: boolean;
+}
+
+export interface SilenceOptions {
+  readonly datapath: SilenceDatapath;
+  /** How long a VTEP may be silent; 0: for ever, and when it was heard is known all the same. */
+  readonly afterMs: number;
+  /** Never rejects. */
+  readonly ask: (endpoint: Endpoint) => Promise<Answers>;
+  /** Names of the overlays that send there. */
+  readonly overlaysOf: (endpoint: Endpoint) => readonly string[];
+  readonly tell: Tell;
+  /** Milliseconds of the monotonic clock. */
+  readonly now: () => number;
+}
+
+export interface Hearing {
+  /** Since something came from it, give or take a look; null: nothing has. */
+  readonly heardSeconds: number | null;
+  readonly isSilent: boolean;
+}
+
+/** What is known of an endpoint since it has its place in the table. */
+interface Seen {
+  readonly endpoint: Endpoint;
+  sent: number;
+  received: number;
+  heardAtMs: number | null;
+  sentAtMs: number;
+  /** When something was sent for the first time since it was heard; null: nothing was. */
+  unheardSinceMs: number | null;
+  /** Looks that found something sent since then. */
+  looks: number;
+  askedAtMs: number;
+  isAsked: boolean;
+  /** It has answered on its VNI once. */
+  answersVtep: boolean;
+  silentSinceMs: number | null;
+  /** The round that met it last. */
+  round: number;
+}
+
+const LOOK_EVERY_MS = 2000;
+/** A millisecond or so. */
+const LOOKED_AT_ONCE = 1024;
+const SUSPECTED_AFTER_LOOKS = 2;
+/** Of one that stays silent: later and later, a quarter of the time that it has been. */
+const ASK_AGAIN_MS = 5000;
+const ASKED_AT_ONCE = 64;
+/** Of those, so many that were told of already: the others come first. */
+const ASKED_AGAIN_AT_ONCE = 16;
+const OVERLAYS_NAMED = 5;
+
+export class SilenceWatch {
+  readonly #options: SilenceOptions;
+  readonly #seen = new Map<EndpointIndex, Seen>();
+  #round: Iterator<Interned> | null = null;
+  #rounds = 0;
+  #roundAtMs = Number.NEGATIVE_INFINITY;
+  #asked = 0;
+
+  constructor(options: SilenceOptions) {
+    this.#options = options;
+  }
+
+  /** Time has passed. */
+  tick(nowMs: number): void {
+    if (this.#round === null) {
+      if (nowMs < this.#roundAtMs) return;
+      this.#roundAtMs = nowMs + LOOK_EVERY_MS;
+      this.#rounds++;
+      this.#round = this.#options.datapath.endpoints()[Symbol.iterator]();
+    }
+    for (let looked = 0; looked < LOOKED_AT_ONCE; looked++) {
+      const next = this.#round.next();
+      if (next.done) {
+        this.#endRound();
+        return;
+      }
+      if (!isMulticast(next.value[1].ip)) this.#look(next.value, nowMs);
+    }
+  }
+
+  #endRound(): void {
+    this.#round = null;
+    for (const [index, { round }] of this.#seen) if (round !== this.#rounds) this.#seen.delete(index);
+  }
+
+  #look([index, endpoint]: Interned, nowMs: number): void {
+    const { encap, decap } = this.#options.datapath.endpointTraffic(index);
+    const seen = this.#seenOf(index, endpoint);
+    seen.round = this.#rounds;
+    const hasSent = encap.frames > seen.sent;
+    const isHeard = decap.frames > seen.received;
+    seen.sent = encap.frames;
+    seen.received = decap.frames;
+    if (hasSent) seen.sentAtMs = nowMs;
+    if (isHeard) this.#heard(seen, nowMs);
+    else if (hasSent) {
+      seen.unheardSinceMs ??= nowMs;
+      seen.looks++;
+    }
+    if (this.#isToBeAsked(seen, nowMs)) void this.#ask(seen);
+  }
+
+  #seenOf(index: EndpointIndex, endpoint: Endpoint): Seen {
+    const known = this.#seen.get(index);
+    if (known?.endpoint === endpoint) return known;
+    const never = { heardAtMs: null, sentAtMs: Number.NEGATIVE_INFINITY, unheardSinceMs: null, silentSinceMs: null };
+    const unasked = { askedAtMs: Number.NEGATIVE_INFINITY, isAsked: false, answersVtep: false };
+    const seen: Seen = { endpoint, sent: 0, received: 0, looks: 0, round: 0, ...never, ...unasked };
+    this.#seen.set(index, seen);
+    return seen;
+  }
+
+  #heard(seen: Seen, nowMs: number): void {
+    const { silentSinceMs } = seen;
+    Object.assign(seen, { heardAtMs: nowMs, unheardSinceMs: null, looks: 0, silentSinceMs: null });
+    if (silentSinceMs !== null) this.#tell('endpoint_answers', seen, `silent for ${seconds(nowMs - silentSinceMs)} s`);
+  }
+
+  #isToBeAsked({ isAsked, askedAtMs, silentSinceMs, ...seen }: Seen, nowMs: number): boolean {
+    const { afterMs } = this.#options;
+    if (afterMs === 0 || isAsked || this.#asked >= (silentSinceMs === null ? ASKED_AT_ONCE : ASKED_AGAIN_AT_ONCE))
+      return false;
+    if (silentSinceMs !== null) return nowMs - askedAtMs >= Math.max(ASK_AGAIN_MS, (nowMs - silentSinceMs) / 4);
+    const { heardAtMs, unheardSinceMs, sentAtMs, looks } = seen;
+    if (heardAtMs === null || unheardSinceMs === null || looks < SUSPECTED_AFTER_LOOKS) return false;
+    return nowMs - unheardSinceMs >= afterMs && nowMs - sentAtMs < afterMs;
+  }
+
+  async #ask(seen: Seen): Promise<void> {
+    const { ask, now } = this.#options;
+    seen.isAsked = true;
+    this.#asked++;
+    const { vtep, echo } = await ask(seen.endpoint);
+    this.#asked--;
+    seen.isAsked = false;
+    seen.askedAtMs = now();
+    seen.answersVtep ||= vtep;
+    if (vtep || (echo && !seen.answersVtep)) this.#heard(seen, now());
+    else if (seen.silentSinceMs === null && seen.unheardSinceMs !== null) {
+      seen.silentSinceMs = seen.heardAtMs ?? seen.unheardSinceMs;
+      const tried = seen.answersVtep ? 'it does not answer on its VNI any more' : 'nor does its host answer an echo';
+      this.#tell('endpoint_silent', seen, `nothing came for ${seconds(now() - seen.silentSinceMs)} s, ${tried}`);
+    }
+  }
+
+  #tell(kind: 'endpoint_silent' | 'endpoint_answers', { endpoint }: Seen, why: string): void {
+    const overlays = this.#options.overlaysOf(endpoint);
+    const more = overlays.length - OVERLAYS_NAMED;
+    const named = `${overlays.slice(0, OVERLAYS_NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+    const object = `endpoint ${endpoint.ip}`;
+    const [overlay] = overlays;
+    if (overlays.length === 1) this.#options.tell(kind, { object, overlay: overlay!, reason: why });
+    else this.#options.tell(kind, { object, reason: overlays.length === 0 ? why : `${why}; overlays ${named}` });
+  }
+
+  /** An operator has asked it, and it has answered on its VNI. */
+  answered(endpoint: Endpoint): void {
+    const text = formatEndpoint(endpoint);
+    for (const seen of this.#seen.values()) if (formatEndpoint(seen.endpoint) === text) seen.answersVtep = true;
+  }
+
+  /** By text of the endpoint; of all sockets that send to it. */
+  hearings(): Map<string, Hearing> {
+    const hearings = new Map<string, Hearing>();
+    const nowMs = this.#options.now();
+    for (const { endpoint, heardAtMs, silentSinceMs } of this.#seen.values()) {
+      const text = formatEndpoint(endpoint);
+      const other = hearings.get(text);
+      const all = [other?.heardSeconds ?? null, heardAtMs === null ? null : seconds(nowMs - heardAtMs)];
+      const heard = all.filter((each) => each !== null);
+      const isSilent = silentSinceMs !== null || other?.isSilent === true;
+      hearings.set(text, { heardSeconds: heard.length === 0 ? null : Math.min(...heard), isSilent });
+    }
+    return hearings;
+  }
+}
+
+export const NOT_HEARD: Hearing = { heardSeconds: null, isSilent: false };
+
+const seconds = (ms: number): number => Math.max(0, Math.round(ms / 1000));
