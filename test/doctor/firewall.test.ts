@@ -12,8 +12,11 @@ const SIX: Packet = { family: 'ip6', from: 'fd88::2', to: 'fd88::1', port: 4789,
 
 const input = (rules: string, policy = 'accept') =>
   `table inet f {\n${SETS}\nchain i { type filter hook input priority 0; policy ${policy}; ${rules}\n}\n${OTHERS}\n}`;
-const SETS =
-  'set peers { type ipv4_addr; flags interval; elements = { 10.88.88.0/30, 10.99.0.1 }; }\nmap ports { type inet_service : verdict; }\nchain nothing { }';
+const SETS = [
+  'set peers { type ipv4_addr; flags interval; elements = { 10.88.88.0/30, 10.99.0.1 }; }',
+  'map ports { type inet_service : verdict; }',
+  'chain nothing { }',
+].join('\n');
 const OTHERS = 'chain vx { udp dport 4789 accept; drop; }';
 
 const CASES: readonly (readonly [ruleset: string, ends: string | null, packet?: Packet])[] = [
@@ -72,7 +75,7 @@ describe('verdicts of rulesets', { skip: needsRoot() }, () => {
   }
 });
 
-it('a chain of an interface is of datagrams that come in there; nft of today says which, that of yesterday does not', () => {
+it('a chain of an interface is of datagrams that come in there; not every nft says which it is', () => {
   const named = { family: 'netdev', table: 'f' };
   const match = { op: '==', left: { payload: { protocol: 'udp', field: 'dport' } }, right: 4789 };
   const verdictBy = (dev: string | string[] | undefined, inbound: string | null) => {
