@@ -103,6 +103,7 @@ export enum Drop {
   storm_limited,
   oam_limited,
   oam_refused,
+  vlan_unknown,
 }
 // Bits of the reasons that say nothing of trouble: what hosts send unasked, and nobody misses where nothing is flooded.
 export const DROPS_EXPECTED = (1 << Drop.host_chatter) | (1 << Drop.arp_gratuitous) | (1 << Drop.owner_answers);
@@ -281,6 +282,8 @@ export const VNIC_FLAGS = VNIC_OVERLAY + 4; // u32 VNIC_FLAG_*, 0 = slot is free
 export const VNIC_NEXT = VNIC_FLAGS + 4; // u32 next VNIC of the same overlay, 0 ends the list
 export const VNIC_INCARNATION = VNIC_NEXT + 4; // u32 as OVL_INCARNATION
 export const VNIC_PROTECTION = VNIC_INCARNATION + 4; // u32 where its protection in force is; 0: it never had one
+export const VNIC_TRUNK = VNIC_PROTECTION + 4; // u32 of one whose tags select VNICs: its place there; 0: it is none
+export const VNIC_TAG = VNIC_TRUNK + 4; // u32 the tag that its frames have on its TAP, as on the wire; 0: none
 export const VNIC_SIZE = 64;
 export const VNIC_FLAG_LIVE = 1;
 export const VNIC_FLAG_ANY_MAC = 2;
@@ -289,9 +292,16 @@ export const VNIC_FLAG_LIMITED = 8; // they are counted against limits, see data
 export const VNIC_FLAG_GUARDED = VNIC_FLAG_PROTECTED + VNIC_FLAG_LIMITED;
 export const VNICS_SIZE = VNICS_MAX * VNIC_SIZE;
 
+// ---- trunks: by VLAN id, the VNIC whose frames have it on a TAP that several share; 0: nobody's (host) -----------
+export const TRUNKS_MAX = 64; // 0 means none
+export const VLANS_MAX = 4096; // VLAN id 0: frames without a tag
+export const TRUNKS_BASE = VNICS_BASE + VNICS_SIZE;
+export const TRUNK_SIZE = VLANS_MAX * 4;
+export const TRUNKS_SIZE = TRUNKS_MAX * TRUNK_SIZE;
+
 // ---- link protection: what frames of a VNIC may say (all written by host) -------------------------------------------
 // Two a VNIC: one in force, which is not written, and one to write the next into.
-export const PROTECTIONS_BASE = VNICS_BASE + VNICS_SIZE;
+export const PROTECTIONS_BASE = TRUNKS_BASE + TRUNKS_SIZE;
 export const ALLOWED_MAX = 32; // prefixes of each family
 export const PROT_FLAGS = 0; // u32 PROTECT_*
 export const PROT_IPV4_COUNT = PROT_FLAGS + 4; // u32
@@ -768,7 +778,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 45;
+export const LAYOUT_VERSION = 46;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

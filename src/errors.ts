@@ -586,6 +586,12 @@ export const anyMacTaken = (overlay: string, holder: string) =>
     `${holder} takes any MAC on overlay ${overlay} already: only one VNIC of an overlay may`,
   );
 
+export const badTrunk = (what: string, right: string) => new VxlaneError('bad_trunk', `bad trunk: ${what}: ${right}`);
+
+/** `what`: that differs. */
+export const trunkDiffers = (name: string, trunk: string, what: string, there: string) =>
+  new VxlaneError('bad_trunk', `VNIC ${name} cannot be of trunk ${trunk}: its ${what} is not ${there}, as there`);
+
 export const badProtection = (name: string, known: readonly string[]) =>
   new VxlaneError('bad_protection', `unknown protection ${JSON.stringify(name)}: expected some of ${known.join(', ')}`);
 
@@ -737,6 +743,9 @@ export const flagWithValue = (option: string) => usage('flag_with_value', `optio
 /** `what`: in words, as in `vnetid`; `how`: as in `-v VNID`. */
 export const optionMissing = (what: string, how: string) =>
   usage('option_missing', `missing ${what}: give it as ${how}`);
+
+export const trunkHasNoLink = () =>
+  usage('trunk_has_no_link', '-l beside --trunk: the overlays of a trunk are those of its tags (0=OVERLAY: no tag)');
 
 export const argumentMissing = (what: string) => usage('argument_missing', `missing ${what}`);
 

@@ -55,6 +55,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'src/outer-header': [],
   'src/link-protection': ['src/address', 'src/errors'],
   'src/rate-limits': ['src/errors'],
+  'src/trunk': ['src/errors'],
   'src/event-kinds': [],
   'src/version': [],
   'src/directory': [],
@@ -321,6 +322,7 @@ const LEAVES = [
   'src/outer-header',
   'src/link-protection',
   'src/rate-limits',
+  'src/trunk',
 ];
 const SYSTEM_ONLY = /from '(koffi|node:ffi)'/;
 

@@ -16,7 +16,7 @@
 import {
   Drop, FdbKind, OVL_ANY_MAC_VNIC, OVL_FIRST_VNIC, OVL_FLAGS, OVL_FLAG_LEARN, OVL_FLAG_LIVE,
   OVL_FLAG_LOOKUP, OVL_FLAG_RETURNS, OVL_FLAG_STRICT_HEADER, OVL_FRAME_MAX, OVL_SOCKET, OVL_VLAN, VNIC_NEXT,
-  VXLAN_HLEN, VlanPolicy,
+  VNIC_TAG, VXLAN_HLEN, VlanPolicy,
 } from '../layout';
 import { SuperFrame } from '../offload/gro';
 import { EMPTY, fdbFind, fdbIndex, fdbKey, fdbKind, fdbTouch } from '../table/fdb';
@@ -66,11 +66,13 @@ export function decapBegin(socket: u32): void {
   span = (socket == owner) & (pass == currentPass()) ? ordinarySpan() : 0;
 }
 
-// In the overlay of the last datagram: none while a capture wants to see it, or a frame is held.
+// In the overlay of the last datagram: none while a capture wants to see it, a frame is held, or its VNIC has a tag.
 @inline
 function ordinarySpan(): u32 {
   const longest = load<u32>(overlayAt(overlay), OVL_FRAME_MAX);
-  return isCapturing() || heldFrames() != 0 ? 0 : max(longest + 1, ETH_HLEN) - ETH_HLEN;
+  const anyMac = load<u32>(overlayAt(overlay), OVL_ANY_MAC_VNIC); // no other has a tag
+  const isSlow = isCapturing() || heldFrames() != 0 || load<u32>(vnicAt(anyMac), VNIC_TAG) != 0;
+  return isSlow ? 0 : max(longest + 1, ETH_HLEN) - ETH_HLEN;
 }
 
 // After they were taken, and before the books say how many are left: ordinary ones are counted together.

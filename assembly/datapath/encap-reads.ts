@@ -97,7 +97,7 @@ function lookUp(overlay: u32, from: u32, count: u32): void {
 
 // What a read of `len` bytes answered: less than a virtio_net_hdr is no frame.
 @inline
-function frameOf(at: usize, len: u32): Frame {
+export function frameOf(at: usize, len: u32): Frame {
   const size = max(len, VNET_SIZE) - VNET_SIZE;
   return takeFrame(at + VNET_SIZE, size, at, 1, size);
 }

@@ -28,6 +28,7 @@ import { arrival, arriveWith } from '../datapath/arrival';
 import { captureReceived, captureVerdict, isCapturing } from '../datapath/capture';
 import { outHasRoom } from '../datapath/output-list';
 import { readAt } from '../datapath/reads';
+import { isTrunk, trunkReads } from '../datapath/trunk';
 import { w } from '../datapath/worker';
 import { socketAt } from '../table/records';
 import { load64be } from '../wire/bytes';
@@ -84,7 +85,7 @@ let fault: Drop = Drop.none; // of the outer headers; none: there are none of a 
 export function takeReads(tap: u32, from: u32, count: u32): u32 {
   if (tap != UNDERLAY_TAP) {
     expectFrames(count - from);
-    return encapReads(tap, from, count);
+    return isTrunk(tap) ? trunkReads(tap, from, count) : encapReads(tap, from, count);
   }
   let index = from;
   while (index < count && decapRead(load<u32>(readAt(index), READ_AT), load<u32>(readAt(index), READ_LEN))) {

@@ -15,6 +15,9 @@ import {
   SOCKETS_BASE,
   SOCK_OWNER,
   SOCK_SIZE,
+  TRUNKS_BASE,
+  TRUNKS_MAX,
+  TRUNK_SIZE,
   VNICS_BASE,
   VNICS_MAX,
   VNIC_LIMITS_SIZE,
@@ -31,6 +34,13 @@ export function overlayAt(index: u32): usize {
 export function vnicAt(index: u32): usize {
   assert(index < <u32>VNICS_MAX);
   return <usize>VNICS_BASE + <usize>index * VNIC_SIZE;
+}
+
+// The VNICs of a trunk by VLAN id.
+@inline
+export function trunkAt(index: u32): usize {
+  assert(index < <u32>TRUNKS_MAX);
+  return <usize>TRUNKS_BASE + <usize>index * TRUNK_SIZE;
 }
 
 // The buckets of a VNIC.

@@ -99,6 +99,14 @@ export function vnetSet(vnet: usize, gsoType: u32, hdrLen: u32, gsoSize: u32, st
   store<u16>(vnet, <u16>offset, CSUM_OFFSET);
 }
 
+/** The frame gained `bytes` (a tag) before its transport header. */
+@inline
+export function vnetGrow(vnet: usize, bytes: u32): void {
+  if (vnetFlags(vnet) & VNET_NEEDS_CSUM) store<u16>(vnet, <u16>(vnetCsumStart(vnet) + bytes), CSUM_START);
+  const hdrLen = <u32>load<u16>(vnet, HDR_LEN);
+  if (hdrLen != 0) store<u16>(vnet, <u16>(hdrLen + bytes), HDR_LEN);
+}
+
 /** The frame lost `bytes` (a tag) before its transport header. */
 @inline
 export function vnetShift(vnet: usize, bytes: u32): void {

@@ -83,6 +83,24 @@ export function sameUpToL3(frame: usize, other: usize, l3: u32): bool {
 }
 
 /**
+ * Writes at `to` what a frame begins with behind a tag more: its addresses, then the tag, 4 bytes as a load has them.
+ * Its EtherType and what is behind that follow. Answers the bytes written.
+ */
+@inline
+export function tagHead(to: usize, frame: usize, tag: u32): u32 {
+  store<u64>(to, load<u64>(frame));
+  store<u32>(to, load<u32>(frame, 8), 8);
+  store<u32>(to, tag, TAG);
+  return <u32>TCI + 2;
+}
+
+/** Whether a frame of `len` bytes, with the Ethernet header of one, has an 802.1Q tag outermost. */
+@inline
+export function isVlanTagged(frame: usize, len: u32): bool {
+  return len >= ETH_HLEN + VLAN_HLEN && <u32>load<u16>(frame, TAG) == TPID_8021Q;
+}
+
+/**
  * Removes the outermost tag of a frame with `vlanDepth` 1 or 2 by moving its addresses 4 bytes on. Answers where the
  * frame starts now; it is VLAN_HLEN shorter, and the 4 bytes before it are free for whoever owned the frame.
  */

@@ -2,6 +2,30 @@
 import { PROTECTIONS } from '../link-protection.js';
 import { type RateLimit, type RateLimits, rateLimit } from '../rate-limits.js';
 
+export const TRUNK = {
+  type: 'list',
+  what: 'trunk',
+  value: 'VLAN=OVERLAY',
+  help: 'make a VNIC NAME.VLAN on each overlay, for its frames with that tag (0: none); repeatable, or with commas',
+} as const;
+
+export const ADDRESS = {
+  type: 'list',
+  aliases: ['a'],
+  what: 'address',
+  value: 'ADDR/LEN',
+  help: 'address of the interface, as 10.55.55.2/24; repeatable, or with commas between',
+} as const;
+
+export const NETNS = {
+  type: 'text',
+  aliases: ['n'],
+  what: 'network namespace',
+  value: 'NETNS',
+  completes: 'netns',
+  help: "network namespace of the interface: a name of `ip netns`, or a path (default: the daemon's)",
+} as const;
+
 export const PROTECTION = {
   type: 'list',
   what: 'protection',

@@ -41,7 +41,7 @@ export class Claims {
   check(overlays: readonly ReadOverlay[], vnics: readonly VnicModel[], names: Names): void {
     const { made } = this.#there;
     for (const overlay of overlays) this.#checkAdoption('overlays', overlay.model.name, differs(made, overlay));
-    for (const vnic of vnics) this.#checkAdoption('vnics', vnic.name, vnicDiffers(made, vnic));
+    for (const vnic of vnics) this.#checkAdoption('vnics', vnic.name, vnicDiffers(made, vnic), keyOf(vnic));
     for (const overlay of made.overlays.values()) if (!names.overlays.has(overlay.name)) this.#hold(overlay);
     for (const vnic of made.vnics.values()) {
       if (!names.vnics.has(vnic.name)) this.#taken.addVnic(vnic, `VNIC ${vnic.name} (made by a command)`);
@@ -53,11 +53,11 @@ export class Claims {
   }
 
   /** `differs`: in what the object of a command differs from the declared one; null: there is none. */
-  #checkAdoption(kind: 'overlays' | 'vnics', name: string, differs: readonly string[] | null): void {
+  #checkAdoption(kind: 'overlays' | 'vnics', name: string, differs: readonly string[] | null, key = name): void {
     if (differs === null || differs.length === 0) return;
     const word = kind === 'overlays' ? 'overlay' : 'VNIC';
     const right = `delete it (vxlane delete-${word.toLowerCase()} ${name}), or declare what is there`;
-    this.#wrongKey([kind, name], `a command has made ${name} with another ${differs.join(', ')}: ${right}`);
+    this.#wrongKey([kind, key], `a command has made ${name} with another ${differs.join(', ')}: ${right}`);
   }
 
   #hold({ name, vni, properties }: OverlayModel): void {
@@ -83,8 +83,10 @@ export class Claims {
   }
 
   #checkVnic(vnic: VnicModel): void {
-    const path = ['vnics', vnic.name];
-    this.#refuse(path, this.#taken.vnic(vnic));
+    const path = ['vnics', keyOf(vnic)];
+    const refusals = this.#taken.vnic(vnic);
+    if (vnic.trunk === undefined) this.#refuse(path, refusals);
+    else this.#refuse([...path, 'trunk', String(vnic.trunk.vlan)], refusals);
     this.#taken.addVnic(vnic, `VNIC ${vnic.name} (line ${this.#lineOf(path)})`);
   }
 
@@ -118,6 +120,7 @@ export class Claims {
   #refuse(path: Path, refusals: readonly Refusal[]): void {
     for (const { field, index, error } of refusals) {
       if (field === 'name') this.#wrongKey(path, error.message);
+      else if (path[2] === 'trunk') this.#wrong(path, error.message);
       else this.#wrong([...path, field, ...(index === undefined ? [] : [String(index)])], error.message);
     }
   }
@@ -133,6 +136,11 @@ export class Claims {
   #lineOf(path: Path): number {
     return keyPlaceOf(this.#source.root, path).line;
   }
+}
+
+/** What a VNIC is declared as. */
+function keyOf({ name, trunk }: VnicModel): string {
+  return trunk?.name ?? name;
 }
 
 function differs(made: Model, { model, plugin }: ReadOverlay): readonly string[] | null {

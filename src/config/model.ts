@@ -3,6 +3,7 @@ import type { LinkProtection } from '../link-protection.js';
 import type { OverlayConfiguration } from '../overlay-properties/overlay-properties.js';
 import type { RateLimits } from '../rate-limits.js';
 import type { Target } from '../search/api.js';
+import type { TrunkPlace } from '../trunk.js';
 
 export interface OverlayModel {
   readonly name: string;
@@ -27,6 +28,8 @@ export interface VnicModel extends LinkProtection, RateLimits {
   /** Given to its interface, each canonical `ADDRESS/LENGTH`. */
   readonly addresses: readonly string[];
   readonly temporary?: boolean;
+  /** It shares its interface. */
+  readonly trunk?: TrunkPlace | undefined;
 }
 
 /** One of a file, with what its properties mean: they are parsed once, when the file is. */

@@ -61,7 +61,8 @@ export function plan<O extends OverlayModel>(from: Model, to: Model<O>, specsOf:
     const vnic = to.vnics.get(before.name);
     const because = vnic === undefined ? [] : vnicDifference(before, vnic);
     if (vnic !== undefined && because.length === 0) continue;
-    const isSameInterface = vnic !== undefined && before.mac === vnic.mac && before.netns === vnic.netns;
+    const isSamePlace = before.netns === vnic?.netns && before.trunk?.name === vnic.trunk?.name;
+    const isSameInterface = vnic !== undefined && before.mac === vnic.mac && isSamePlace;
     const changes = because.filter((key) => CHANGEABLE.has(key));
     if (isSameInterface && changes.length > 0) vnicsChange.push({ do: 'change-vnic', vnic, because: changes });
     if (vnic !== undefined && because.length === changes.length) continue;
@@ -125,6 +126,7 @@ function canTake(spec: PropertySpec | undefined, value: string | undefined): boo
 /** The keys that differ, as a file names them. */
 export function vnicDifference(from: VnicModel, to: VnicModel): string[] {
   const keys = { overlay: 'overlay', mac: 'mac', netns: 'netns', allowAnyMac: 'allow_any_mac' } as const;
+  const trunk = from.trunk?.name === to.trunk?.name ? [] : ['trunk']; // their VLAN is in their names
   const differing = Object.entries(keys).flatMap(([key, name]) => {
     const field = key as keyof typeof keys;
     return from[field] === to[field] ? [] : [name as string];
@@ -140,5 +142,5 @@ export function vnicDifference(from: VnicModel, to: VnicModel): string[] {
     const field = key as keyof typeof limits;
     return from[field] === to[field] ? [] : [name as string];
   });
-  return [...differing, ...others, ...limited];
+  return [...differing, ...trunk, ...others, ...limited];
 }

@@ -18,6 +18,7 @@ import {
   badDestination,
   badMac,
   badTargetMac,
+  badTrunk,
   badVnicMac,
   macIsTarget,
   macTaken,
@@ -33,6 +34,7 @@ import { isOwnEndpoint } from '../overlay-properties/listen.js';
 import type { Target } from '../search/api.js';
 import { isHostAddress } from '../search/host/answers.js';
 import type { Manifest } from '../search/host/messages.js';
+import { memberName, type TrunkPlace } from '../trunk.js';
 import { autoMac } from './auto-mac.js';
 import type { OverlayModel, VnicModel } from './model.js';
 import { ipOf } from './vnic-address.js';
@@ -47,8 +49,10 @@ export function vnicMac(text: string): string {
 }
 
 /** The MAC that is asked for of a VNIC: `auto`, or what {@link vnicMac} takes. */
-export function wantedMac(text: string, { name, overlay }: Pick<VnicModel, 'name' | 'overlay'>): string {
-  return text.toLowerCase() === 'auto' ? autoMac(overlay, name) : vnicMac(text);
+export function wantedMac(text: string, vnic: Pick<VnicModel, 'name' | 'overlay' | 'trunk'>): string {
+  if (text.toLowerCase() !== 'auto') return vnicMac(text);
+  // Those of a trunk have the MAC of their interface.
+  return vnic.trunk === undefined ? autoMac(vnic.overlay, vnic.name) : autoMac('', vnic.trunk.name);
 }
 
 /** The MAC of a static target, in canonical text. Throws when it is none, or no single host's. */
@@ -146,18 +150,33 @@ export abstract class Taken {
 
   /** Why a VNIC cannot. */
   vnic(vnic: ClaimingVnic): Refusal[] {
-    const { name, overlay, mac, allowAnyMac, addresses } = vnic;
+    const { name, overlay, mac, allowAnyMac, addresses, trunk } = vnic;
     const anyMac = allowAnyMac ? this.ofAnyMac(overlay) : undefined;
     return [
       ...refusal('name', this.ofName(name), (holder) => nameTaken(name, holder)),
+      ...(trunk === undefined ? [] : this.#trunk(name, trunk)),
+      ...refusal('allow_any_mac', anyMac, (holder) => anyMacTaken(overlay, holder)),
       ...refusal('mac', this.ofMac(overlay, mac), (holder) => macTaken(mac, holder)),
       ...(this.isTarget(overlay, mac) ? [{ field: 'mac', error: macIsTarget(mac, overlay) } as const] : []),
-      ...refusal('allow_any_mac', anyMac, (holder) => anyMacTaken(overlay, holder)),
       ...addresses.flatMap((address, index) =>
         refusal('addresses', this.ofAddress(vnic, address), (holder) => addressTaken(address, holder)).map((each) => ({
           ...each,
           index,
         })),
+      ),
+    ];
+  }
+
+  /** Its interface has a name too, which is that of its other VNICs' and of nothing else. */
+  #trunk(name: string, trunk: TrunkPlace): Refusal[] {
+    const wanted = memberName(trunk);
+    const holder = this.ofName(trunk.name);
+    return [
+      ...(name === wanted
+        ? []
+        : [{ field: 'name', error: badTrunk(name, `a VNIC of it is named ${wanted}`) } as const]),
+      ...refusal('name', holder === trunkHolder(trunk.name) ? undefined : holder, (other) =>
+        nameTaken(trunk.name, other),
       ),
     ];
   }
@@ -174,6 +193,9 @@ export abstract class Taken {
     throw pointsToItself(overlay, formatEndpoint(target));
   }
 }
+
+/** How a refusal names the interface of a trunk. */
+export const trunkHolder = (trunk: string): string => `trunk ${trunk}`;
 
 function refusal(
   field: Refusal['field'],
@@ -207,8 +229,9 @@ export class TakenTable extends Taken {
   }
 
   addVnic(vnic: ClaimingVnic, holder = `VNIC ${vnic.name}`): void {
-    const { name, overlay, mac, allowAnyMac, addresses } = vnic;
+    const { name, overlay, mac, allowAnyMac, addresses, trunk } = vnic;
     this.addName(name, holder);
+    if (trunk !== undefined) this.addName(trunk.name, trunkHolder(trunk.name));
     this.#add(`mac ${overlay} ${mac}`, holder);
     if (allowAnyMac) this.#add(`any ${overlay}`, holder);
     for (const address of addresses) this.#add(addressClaim(vnic, address), holder);

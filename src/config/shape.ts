@@ -15,6 +15,7 @@ const expecting = (words: string) => ({ error: () => words });
 
 const A_MAPPING = expecting('a mapping');
 const AN_ADDRESS = expecting('ADDRESS/LENGTH, as 10.55.55.2/24 or fd00::2/64');
+const AN_OVERLAY = expecting('the name of an overlay of this file');
 const A_PROTECTION = expecting(PROTECTIONS.join(', '));
 const AN_ALLOWED_IP = expecting('ADDRESS or ADDRESS/LENGTH, as 10.55.55.2 or fd00::/64');
 const A_VNI = expecting(`a whole number from 0 to ${VNI_MAX}`);
@@ -53,9 +54,11 @@ const limit = (what: string) =>
 
 const VnicShape = z.strictObject(
   {
-    overlay: z
-      .string(expecting('the name of an overlay of this file'))
-      .describe('overlay it is on, declared in this file'),
+    overlay: z.string(AN_OVERLAY).nullish().describe('overlay it is on, declared in this file; a trunk has none'),
+    trunk: z
+      .record(z.string(), z.string(AN_OVERLAY), expecting('a mapping of VLANs to overlays, as {100: ov100}'))
+      .nullish()
+      .describe('overlays by the VLAN tag that their frames have on the interface; 0: no tag (docs/trunk.md)'),
     mac: z
       .string(expecting('a MAC address as text, in quotes if it is digits alone'))
       .describe('MAC of the interface; auto: one made of the names of overlay and VNIC, and of the machine'),

@@ -97,6 +97,13 @@ export const CreateVnic = z
       .optional()
       .describe("Name under /run/netns, or an absolute path to a namespace file; absent: the daemon's own."),
     allowAnyMac: z.boolean().default(false).describe('Its interface may send from any MAC, as a bridge does.'),
+    trunk: z
+      .strictObject({ name: LinkName, vlan: z.int().min(0).max(4094) })
+      .optional()
+      .describe(
+        'It shares the interface of this trunk, and its MAC, with others, and has the frames with this VLAN tag ' +
+          'there (0: none), from any MAC. It is named TRUNK.VLAN.',
+      ),
     addresses: z
       .array(z.string())
       .optional()

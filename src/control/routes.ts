@@ -238,6 +238,7 @@ export const ROUTES = {
       'mac_taken',
       'mac_is_target',
       'any_mac_taken',
+      'bad_trunk',
       'bad_address',
       'address_taken',
       'bad_protection',
@@ -258,7 +259,7 @@ export const ROUTES = {
     ...SILENT,
     method: 'DELETE',
     path: '/v1/vnics/:name',
-    summary: 'Delete a VNIC and its interface.',
+    summary: 'Delete a VNIC and its interface, unless others have that too; of a trunk: all its VNICs.',
     refuses: ['no_such_vnic', 'declared_in_file'],
   },
 } as const satisfies Record<string, Route>;

@@ -181,6 +181,13 @@ export const VnicView = z
         "Where its interface is: a name under /run/netns, an absolute path, or null for the daemon's own namespace.",
       ),
     allowAnyMac: z.boolean(),
+    trunk: z
+      .strictObject({
+        name: z.string().describe('What the interface is called when it is made.'),
+        vlan: z.int().describe('1 to 4094: the tag of its frames there; 0: they have none.'),
+      })
+      .nullable()
+      .describe('It shares its interface with others; null: it has one to itself.'),
     addresses: z
       .array(z.string())
       .describe('What it was given, ADDRESS/LENGTH each; what other tools put on its interface is not there.'),

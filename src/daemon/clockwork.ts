@@ -194,10 +194,10 @@ export class Clockwork {
     this.#isRepairing = false;
   }
 
-  /** Somebody deleted the interface of a VNIC, or its namespace. */
+  /** Somebody deleted the interface of a VNIC, or of a trunk, or its namespace. */
   async #vnicGone(index: VnicIndex): Promise<void> {
     const { vnics, isEnding } = this.#registry;
-    const vnic = [...vnics.values()].find((each) => each.index === index);
-    if (vnic !== undefined && !isEnding()) await letGo(this.#registry, vnic);
+    const those = [...vnics.values()].filter((each) => each.index === index || each.trunkIndex === index);
+    for (const vnic of those) if (!isEnding()) await letGo(this.#registry, vnic);
   }
 }

@@ -49,7 +49,15 @@ import { sayVnics } from './commands/follow.js';
 import { lookup, ownerOf } from './commands/lookup.js';
 import { modifyOverlay } from './commands/modify-overlay.js';
 import { ping } from './commands/ping.js';
-import { byName, emptyRegistry, keepVnics, overlayOf, type Registry, sorted } from './commands/registry.js';
+import {
+  byName,
+  emptyRegistry,
+  keepVnics,
+  overlayOf,
+  type Registry,
+  sorted,
+  vnicsOfTrunk,
+} from './commands/registry.js';
 import { statsView } from './commands/stats-view.js';
 import { statusView, summary } from './commands/status-view.js';
 import { deleteTarget, flushTargets, setTarget, thaw } from './commands/targets.js';
@@ -355,8 +363,12 @@ export class Daemon implements Controller {
     return this.#change(name, async () => this.#vnicView(await modifyVnic(this.#registry, name, request)));
   }
 
-  deleteVnic(name: string): Promise<void> {
-    return this.#change(name, () => deleteVnic(this.#registry, name));
+  /** Of a trunk: all its VNICs. */
+  async deleteVnic(name: string): Promise<void> {
+    const members = this.#registry.vnics.has(name) ? [] : vnicsOfTrunk(this.#registry, name).map((vnic) => vnic.name);
+    for (const each of members.length > 0 ? members : [name]) {
+      await this.#change(each, () => deleteVnic(this.#registry, each));
+    }
   }
 
   stats({ overlay: names }: StatsRequest): StatsView {

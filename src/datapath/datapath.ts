@@ -323,6 +323,21 @@ export class Datapath {
     return index;
   }
 
+  /** A TAP that VNICs may share, see {@link VnicConfig.trunk}: its queues as theirs. Throws when there are too many. */
+  addTrunk(fds: readonly number[]): VnicIndex {
+    const index = this.#tables.addTrunk(fds);
+    this.#counters.restartVnic(index);
+    this.#workers.wake();
+    return index;
+  }
+
+  /** None of them is there any more. Then `fds` may be closed. */
+  async removeTrunk(index: VnicIndex): Promise<void> {
+    this.#tables.removeTrunk(index);
+    await this.#workers.quiesce();
+    this.#tables.releaseTrunk(index);
+  }
+
   /** The VNIC has another MAC from now on. Throws when there is no room for its FDB entry: nothing has changed. */
   setVnicMac(index: VnicIndex, mac: string): void {
     const { overlay, mac: before } = this.#vnics.get(index)!;

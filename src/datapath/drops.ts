@@ -56,6 +56,7 @@ export const DROP_TEXT: Readonly<Record<Reason, string>> = {
   bad_headers: 'unreadable for link protection: cut off, or a first fragment without all headers (RFC 7112)',
   rate_limited: 'more than its VNIC may send (rate-bps, rate-pps)',
   storm_limited: 'more broadcast and multicast than its VNIC may send (storm-pps)',
+  vlan_unknown: 'a trunk sent it with a VLAN tag, or without one, that none of its VNICs has',
   oam_limited: 'more OAM for this VTEP than is answered: of its sender, of its overlay, or in a second',
   oam_refused: 'OAM for this VTEP that is no answer to its own, and no question that is answered (see oam-loopback)',
   worker_restarted: 'was under way in a datapath worker that was restarted',

@@ -58,6 +58,7 @@ import { copiedMark, filterBit, overlayFlags, ownMark } from './overlay-words.js
 import { writeProtection } from './protections.js';
 import { NO_FD, Reading, UNDERLAY_TAP_FDS } from './reading.js';
 import { writeNames, writePorts } from './socket-names.js';
+import { Trunks } from './trunks.js';
 import type {
   OverlayConfig,
   OverlayIndex,
@@ -88,12 +89,14 @@ export class Tables {
   readonly #sockets = new Indexes(SOCKETS_MAX);
   readonly #overlays = new Indexes(OVERLAYS_MAX);
   readonly #vnics = new Indexes(VNICS_MAX);
+  readonly #trunks: Trunks;
   readonly #reading: Reading;
 
   /** `isReading`: workers read what there is at once, else from {@link startReading} on. */
   constructor(views: Views, workers: number, isReading = true) {
     this.#views = views;
     this.#workers = workers;
+    this.#trunks = new Trunks(views);
     this.#reading = new Reading(views, workers, isReading);
   }
 
@@ -211,19 +214,55 @@ export class Tables {
     this.#changed();
   }
 
+  /** A TAP that VNICs may share, see {@link VnicConfig.trunk}. Queues as theirs. */
+  addTrunk(fds: readonly number[]): VnicIndex {
+    const index = this.#takeVnic();
+    try {
+      this.#trunks.add(index);
+    } catch (thrown) {
+      this.#vnics.give(index);
+      throw thrown;
+    }
+    const record = vnicAt(index);
+    this.#set(record, VNIC_OVERLAY, 0);
+    this.#set(record, VNIC_INCARNATION, this.#get(record, VNIC_INCARNATION) + 1);
+    this.#reading.set(W_VNIC_FDS + index * 4, fds);
+    this.#set(record, VNIC_FLAGS, VNIC_FLAG_LIVE);
+    this.#changed();
+    return index;
+  }
+
+  /** It has no VNICs any more. */
+  removeTrunk(index: VnicIndex): void {
+    this.#set(vnicAt(index), VNIC_FLAGS, 0);
+    this.#changed();
+  }
+
+  releaseTrunk(index: VnicIndex): void {
+    this.#trunks.release(index);
+    this.#vnics.give(index);
+  }
+
+  #takeVnic(): VnicIndex {
+    const index = this.#vnics.take();
+    if (index === 0) throw tableFull('VNICs', VNICS_MAX - 1);
+    return index;
+  }
+
   /**
    * `admit` is called when the record is complete, and no worker sees it yet: for what leads to the VNIC, such as the
    * FDB entry of its MAC. False takes everything back, and the answer is 0.
    */
   addVnic(config: VnicConfig, admit: (index: VnicIndex) => boolean = () => true): VnicIndex {
-    const index = this.#vnics.take();
-    if (index === 0) throw tableFull('VNICs', VNICS_MAX - 1);
+    const index = this.#takeVnic();
+    const { trunk = null } = config;
     const record = vnicAt(index);
     const overlay = overlayAt(config.overlay);
     this.#views.u64[((record << 2) + VNIC_MAC) >> 3] = BigInt(macWord(config.mac));
     this.#set(record, VNIC_OVERLAY, config.overlay);
     this.#set(record, VNIC_INCARNATION, this.#get(record, VNIC_INCARNATION) + 1);
-    this.#reading.set(W_VNIC_FDS + index * 4, config.fds);
+    this.#trunks.tag(index, trunk);
+    this.#reading.set(W_VNIC_FDS + index * 4, trunk === null ? config.fds : []);
     for (let worker = 0; worker < this.#workers; worker++) {
       const fd = config.fds[worker] ?? config.fds[0] ?? NO_FD;
       this.#set((WORKERS_BASE + worker * W_SIZE) >> 2, W_VNIC_WRITE_FDS + index * 4, fd);
@@ -240,6 +279,7 @@ export class Tables {
     this.#set(record, VNIC_FLAGS, VNIC_FLAG_LIVE | isAnyMac | isProtected | isLimited);
     this.#set(overlay, OVL_FIRST_VNIC, index);
     if (config.allowAnyMac) this.#set(overlay, OVL_ANY_MAC_VNIC, index);
+    if (trunk !== null) this.#trunks.join(index, trunk);
     this.#changed();
     return index;
   }
@@ -274,6 +314,7 @@ export class Tables {
 
   /** The VNIC leaves its overlay's list; its own link stays, for a worker that is just following it. */
   removeVnic(index: VnicIndex): void {
+    this.#trunks.leave(index);
     const overlay = overlayAt(this.#get(vnicAt(index), VNIC_OVERLAY));
     const next = this.#get(vnicAt(index), VNIC_NEXT);
     if (this.#get(overlay, OVL_FIRST_VNIC) === index) this.#set(overlay, OVL_FIRST_VNIC, next);

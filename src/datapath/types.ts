@@ -137,9 +137,10 @@ export interface VnicConfig {
   readonly fds: readonly number[];
   readonly mac: string;
   readonly allowAnyMac: boolean;
-  /** Default: none. */
+  /** It shares the TAP of `addTrunk`, and has the frames of a VLAN id there (0: no tag). Default: it does not. */
+  readonly trunk?: { readonly trunk: VnicIndex; readonly vlan: number } | null;
+  /** Defaults: none. */
   readonly protection?: VnicProtection;
-  /** Default: none. */
   readonly limits?: RateLimits;
 }
 
@@ -280,10 +281,9 @@ export interface OverlayCounters {
   readonly drops: Readonly<Partial<Record<DropReason, number>>>;
 }
 
-/** A VNI that no overlay has on the socket that its datagram came to. */
+/** A VNI that no overlay has on the socket that its datagram came to, and who sent that, in canonical text. */
 export interface UnknownVni {
   readonly vni: number;
-  /** Canonical text: who sent it. */
   readonly ip: string;
 }
 

@@ -170,6 +170,7 @@ describe('VNICs, lookups, refusals', { concurrency: 3 }, () => {
       mtu: 1450,
       netns: 'zlan',
       allowAnyMac: true,
+      trunk: null,
       addresses: ['10.0.0.1/8', 'fd00::2/64', '10.0.0.3/8'],
       protection: ['ra-guard', 'ip-nospoof'],
       allowedIps: ['10.0.0.0/8'],
@@ -178,6 +179,26 @@ describe('VNICs, lookups, refusals', { concurrency: 3 }, () => {
       state: 'up',
       declared: null,
     });
+  });
+
+  test('a trunk is a VNIC for each VLAN: all of them, or none', async () => {
+    for (const name of ['trunk1', 'trunk2']) await create(name);
+    const typed = (list: string) => `create-vnic -m 001122334460 --trunk ${list} t0`.split(' ');
+    const there = () => [...harness.controller.vnicsByName.keys()].filter((name) => name.startsWith('t0'));
+    const { status, stderr } = await vxlane(...typed('100=trunk1,200=nix'));
+    assert.deepEqual([status, stderr, there()], [1, 'vxlane: no such overlay: nix\n', []]);
+    assert.deepEqual(await vxlane(...typed('100=trunk1,0=trunk2')), DONE);
+    const made = there().map((name) => harness.controller.vnicsByName.get(name)!);
+    assert.deepEqual(
+      made.map(({ name, overlay, trunk }) => [name, overlay, trunk]),
+      [
+        ['t0.100', 'trunk1', { name: 't0', vlan: 100 }],
+        ['t0.0', 'trunk2', { name: 't0', vlan: 0 }],
+      ],
+    );
+    const both = await vxlane(...typed('100=trunk1'), '-l', 'trunk1');
+    assert.equal(both.status, 2);
+    assert.match(both.stderr, /^vxlane: -l beside --trunk/);
   });
 
   test('modify-vnic changes what it is given, and none empties a list', async () => {

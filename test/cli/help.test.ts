@@ -33,7 +33,9 @@ Create a VNIC: a TAP interface with a MAC on an overlay, up and ready for addres
 Options:
   -m, --mac            MAC: its MAC address; auto: one that this machine always gives to that name
                        on that overlay; required
-  -l, --link           OVERLAY: its overlay; required
+  -l, --link           OVERLAY: its overlay; required, unless there is --trunk
+      --trunk          VLAN=OVERLAY: make a VNIC NAME.VLAN on each overlay, for its frames with that
+                       tag (0: none); repeatable, or with commas
   -n, --netns          NETNS: network namespace of the interface: a name of \`ip netns\`, or a path
                        (default: the daemon's)
   -a, --address        ADDR/LEN: address of the interface, as 10.55.55.2/24; repeatable, or with

@@ -94,10 +94,10 @@ const CASES: [typed: string[], stdout: string][] = [
   [['show-vnic', '-o', 'LINK,anymac,temporary'], 'LINK  ANYMAC  TEMPORARY\nfoo0  no      no\nbr0   yes     no\n'],
   [
     ['show-vnic', '-o', 'all', 'br0'],
-    'LINK  OVER      MACADDRESS          MTU  NETNS  ADDRESSES  STATE              INTERFACE  ANYMAC  PROTECTION  ' +
-      'ALLOWEDIPS  RATEBPS  RATEPPS  STORMPPS  TEMPORARY  DECLARED\n' +
-      'br0   overlay1  de:ad:be:ef:00:09  1450  z      --         interface is gone  br0        yes     --          ' +
-      '--               --       --        --  no         --\n',
+    'LINK  OVER      MACADDRESS          MTU  NETNS  ADDRESSES  STATE              INTERFACE  TRUNK  VLAN  ANYMAC  ' +
+      'PROTECTION  ALLOWEDIPS  RATEBPS  RATEPPS  STORMPPS  TEMPORARY  DECLARED\n' +
+      'br0   overlay1  de:ad:be:ef:00:09  1450  z      --         interface is gone  br0        --       --  yes     ' +
+      '--          --               --       --        --  no         --\n',
   ],
   [['show-overlay', '-t', '--parsable', '-o', 'TARGET,DESTINATION,AGE,IDLE', 'overlay0'], PARSABLE_TARGETS],
   [

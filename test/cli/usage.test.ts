@@ -93,7 +93,10 @@ const USAGE: [typed: string[], message: string][] = [
   ]),
 
   [['create-vnic', '-l', 'overlay0', 'foo0'], 'missing MAC address: give it as -m MAC'],
-  [['create-vnic', '-m', 'de:ad:be:ef:00:00', 'foo0'], 'missing overlay: give it as -l OVERLAY'],
+  [
+    ['create-vnic', '-m', 'de:ad:be:ef:00:00', 'foo0'],
+    'missing overlay: give it as -l OVERLAY, or --trunk VLAN=OVERLAY',
+  ],
   [['create-vnic', '-m', 'de:ad:be:ef:00:00', '-l', 'overlay0'], 'missing VNIC name'],
   [
     ['create-vnic', '-m', '12', '-l', 'overlay0', 'foo0'],

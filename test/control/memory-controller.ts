@@ -237,7 +237,7 @@ export class MemoryController extends MemoryQuestions implements Controller, Pro
     this.#find(overlay);
     const mac = parseMac(request.mac);
     if (mac === null) throw badMac(request.mac);
-    const shown = { interface: name, mtu: 1450, state: 'up', declared: null };
+    const shown = { interface: name, trunk: request.trunk ?? null, mtu: 1450, state: 'up', declared: null };
     const vnic = { name, overlay, mac, netns, allowAnyMac, ...lists, temporary, ...shown };
     this.vnicsByName.set(name, vnic);
     return vnic;

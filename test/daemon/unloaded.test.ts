@@ -36,7 +36,7 @@ describe('what cannot be loaded', { skip: needsRoot() }, () => {
   const textOf = (kind: Kind, name: string) => readFileSync(path(kind, name), 'utf8');
   const alter = (kind: Kind, name: string, change: (text: string) => string) =>
     writeFileSync(path(kind, name), change(textOf(kind, name)));
-  const newer = (text: string) => JSON.stringify({ ...JSON.parse(text), version: 4, colour: 'red' });
+  const newer = (text: string) => JSON.stringify({ ...JSON.parse(text), version: 5, colour: 'red' });
   const torn = (text: string) => text.slice(0, 40);
 
   it('after a downgrade is all there again after the upgrade, and its interface never went', async () => {
@@ -50,7 +50,7 @@ describe('what cannot be loaded', { skip: needsRoot() }, () => {
     });
     const downgraded = texts();
     const why = (kind: Kind, name: string) =>
-      `not loaded: ${path(kind, name)}: it is of version 4, and this vxlane reads versions 1 to 3: upgrade vxlane`;
+      `not loaded: ${path(kind, name)}: it is of version 5, and this vxlane reads versions 1 to 4: upgrade vxlane`;
     const [overlay] = fixture.daemon.overlays();
     assert.deepEqual(
       [overlay?.name, overlay?.vni, overlay?.search, overlay?.status, overlay?.details],
@@ -101,7 +101,7 @@ describe('what cannot be loaded', { skip: needsRoot() }, () => {
       message: `the name ${vnic} is that of VNIC ${vnic}, which is not loaded (${vnicFile}): choose another`,
     });
     await assert.rejects(daemon.createVnic(fixture.vnic()), {
-      message: /^overlay overlay0 is not loaded: .*overlay0\.json: it is of version 4/,
+      message: /^overlay overlay0 is not loaded: .*overlay0\.json: it is of version 5/,
     });
     writeFileSync(overlayFile, newer(textOf('overlays', 'other')).replace('"other"', '"overlay0"').replace('24', '23'));
     await daemon.reload();

@@ -2,6 +2,9 @@
 // the payloads of the frames that were joined to it (gro-list.ts). A super-frame whose VNIC takes none is cut: a write
 // for each of its frames, which are made in the arena of messages.ts.
 //
+// A VNIC that shares its TAP has a tag: that is put in between two pieces of the frame, the first of which stands with
+// the virtio_net_hdr in W_TUNNEL_HEADERS.
+//
 // A frame that goes alone, and before which there is room for its virtio_net_hdr, goes in one piece: that is written
 // there, and the iovec is left to the engine that needs one.
 
@@ -27,6 +30,7 @@ import {
   OUT_VNIC,
   TUNNEL_HEADERS_SIZE,
   VNET_SIZE,
+  VNIC_TAG,
   W_DELIVER,
   W_DELIVER_COUNT,
   W_DELIVER_IOV,
@@ -39,8 +43,10 @@ import { outIsWhole } from '../../datapath/output-list';
 import { w } from '../../datapath/worker';
 import { KIND_TCP, KIND_UDP } from '../../offload/flow-of';
 import { segmentOpen, segmentWrite } from '../../offload/gso';
+import { vnicAt } from '../../table/records';
 import { UDP_CHECKSUM } from '../../wire/udp';
-import { vnetCopy, vnetCsumOffset } from '../../wire/virtio';
+import { vnetCopy, vnetCsumOffset, vnetGrow } from '../../wire/virtio';
+import { tagHead, VLAN_HLEN } from '../../wire/vlan';
 import { iovec } from '../descriptors';
 import { submissionNext, submissionsUpTo, submitPieces, submitWrite, writeHead } from '../submissions';
 import { reserve } from './messages';
@@ -70,7 +76,11 @@ function madeDeliveries(): u32 {
 // Where the next write's headers may stand that are not of the frame; 0: no room for a write of two pieces.
 @inline
 export function nextWriteHeaders(): usize {
-  if (!hasRoom()) return 0;
+  return hasRoom() ? nextHeaders() : 0;
+}
+
+@inline
+function nextHeaders(): usize {
   return w() + W_TUNNEL_HEADERS + <usize>madeDeliveries() * TUNNEL_HEADERS_SIZE;
 }
 
@@ -154,8 +164,25 @@ export function emitDelivery(out: usize): bool {
 
 @inline
 function pushFrame(out: usize, len: u32): void {
-  push(out + OUT_VNET, VNET_SIZE);
-  push(load<u32>(out, OUT_FRAME), len);
+  pushParts(out, out + OUT_VNET, load<u32>(out, OUT_FRAME), len);
+}
+
+// A frame for an entry's VNIC, with its tag if it has one.
+@inline
+function pushParts(out: usize, vnet: usize, frame: usize, len: u32): void {
+  const tag = load<u32>(vnicAt(load<u32>(out, OUT_VNIC)), VNIC_TAG);
+  if (tag != 0) return pushTagged(tag, vnet, frame, len);
+  push(vnet, VNET_SIZE);
+  push(frame, len);
+}
+
+function pushTagged(tag: u32, vnet: usize, frame: usize, len: u32): void {
+  const head = nextHeaders();
+  vnetCopy(head, vnet);
+  vnetGrow(head, VLAN_HLEN);
+  const addresses = tagHead(head + VNET_SIZE, frame, tag) - VLAN_HLEN;
+  push(head, VNET_SIZE + addresses + VLAN_HLEN);
+  push(frame + addresses, len - addresses);
 }
 
 // Makes an iovec for each write of one piece.
@@ -212,14 +239,23 @@ function emitCut(out: usize): bool {
     if (!hasRoom()) return false;
     const at = reserve(size);
     if (at == 0) return false;
-    emitWrite(out, fd, w() + W_NO_VNET, VNET_SIZE, at, segmentWrite(gso, at, segment));
+    const first = vector;
+    pushParts(out, w() + W_NO_VNET, at, segmentWrite(gso, at, segment));
+    pieces(out, fd, first);
   }
   return true;
 }
 
-// Bytes of the frame that a write of emitCut carries.
+// Bytes of the frame that a write of emitCut carries, without a tag.
 export function cutLength(delivery: usize): u32 {
-  return <u32>load<u64>(load<u32>(delivery, DELIVER_FIRST) + IOVEC_SIZE, 8);
+  const first = <usize>load<u32>(delivery, DELIVER_FIRST);
+  const head = <u32>iovecLength(first);
+  return <u32>iovecLength(first + IOVEC_SIZE) + (head == VNET_SIZE ? 0 : head - VNET_SIZE - VLAN_HLEN);
+}
+
+@inline
+function iovecLength(at: usize): u64 {
+  return load<u64>(at, 8);
 }
 
 /** The record of a write, up to EMIT_MAX. */

@@ -1,8 +1,11 @@
 import { parseMac } from '../../address.js';
-import { macBad } from '../../errors.js';
+import type { Client } from '../../control/client.js';
+import type { VnicView } from '../../control/protocol.js';
+import { macBad, optionMissing, trunkHasNoLink } from '../../errors.js';
+import { trunkMembers } from '../../trunk.js';
 import { defineCommand, JSON_FLAG } from '../command.js';
 import { printJson } from '../output.js';
-import { ALLOWED_IPS, limitsOf, listOf, PROTECTION, RATES } from '../vnic-options.js';
+import { ADDRESS, ALLOWED_IPS, limitsOf, listOf, NETNS, PROTECTION, RATES, TRUNK } from '../vnic-options.js';
 
 export const createVnic = defineCommand({
   name: 'create-vnic',
@@ -23,24 +26,11 @@ export const createVnic = defineCommand({
       what: 'overlay',
       value: 'OVERLAY',
       completes: 'overlay',
-      required: true,
-      help: 'its overlay',
+      help: 'its overlay; required, unless there is --trunk',
     },
-    netns: {
-      type: 'text',
-      aliases: ['n'],
-      what: 'network namespace',
-      value: 'NETNS',
-      completes: 'netns',
-      help: "network namespace of the interface: a name of `ip netns`, or a path (default: the daemon's)",
-    },
-    address: {
-      type: 'list',
-      aliases: ['a'],
-      what: 'address',
-      value: 'ADDR/LEN',
-      help: 'address of the interface, as 10.55.55.2/24; repeatable, or with commas between',
-    },
+    trunk: TRUNK,
+    netns: NETNS,
+    address: ADDRESS,
     'allow-any-mac': { type: 'flag', help: 'let other MACs send through it: a bridge with virtual machines behind' },
     protection: PROTECTION,
     'allowed-ips': ALLOWED_IPS,
@@ -54,9 +44,7 @@ export const createVnic = defineCommand({
   async run(args, context) {
     const mac = args.mac === 'auto' ? args.mac : parseMac(args.mac);
     if (mac === null) throw macBad(args.mac);
-    const created = await context.client.createVnic({
-      name: args.name,
-      overlay: args.link,
+    const common = {
       mac,
       netns: args.netns,
       allowAnyMac: args['allow-any-mac'],
@@ -66,8 +54,38 @@ export const createVnic = defineCommand({
       ...limitsOf(args),
       adopt: args.adopt,
       temporary: args.temporary,
-    });
+    };
+    if (args.trunk.length > 0) {
+      if (args.link !== undefined) throw trunkHasNoLink();
+      const members = trunkMembers(args.name, listOf(args.trunk).map(pairOf));
+      const requests = members.map((member) => ({ ...common, ...member }));
+      const all = await createAll(context.client, requests);
+      if (args.json) printJson(context, all);
+      return 0;
+    }
+    if (args.link === undefined) throw optionMissing('overlay', '-l OVERLAY, or --trunk VLAN=OVERLAY');
+    const created = await context.client.createVnic({ ...common, name: args.name, overlay: args.link });
     if (args.json) printJson(context, created);
     return 0;
   },
 });
+
+function pairOf(text: string): readonly [vlan: string, overlay: string] {
+  const [vlan = '', ...rest] = text.split('=');
+  return [vlan, rest.join('=')];
+}
+
+/** All, or none: those before one that is refused are deleted again. */
+async function createAll(
+  client: Client,
+  requests: readonly Parameters<Client['createVnic']>[0][],
+): Promise<VnicView[]> {
+  const created: VnicView[] = [];
+  try {
+    for (const request of requests) created.push(await client.createVnic(request));
+    return created;
+  } catch (thrown) {
+    for (const { name } of created.reverse()) await client.deleteVnic(name).catch(() => {}); // the first reason is said
+    throw thrown;
+  }
+}

@@ -3,7 +3,7 @@ import { forEachName } from '../select.js';
 
 export const deleteVnic = defineCommand({
   name: 'delete-vnic',
-  sentence: 'Delete VNICs and their interfaces.',
+  sentence: 'Delete VNICs and their interfaces; by the name of a trunk, all its VNICs.',
   options: {},
   positionals: { names: { label: 'NAME', what: 'VNIC name', completes: 'vnic', rest: true } },
   example: 'vxlane delete-vnic foo0',

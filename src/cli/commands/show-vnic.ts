@@ -19,6 +19,8 @@ const COLUMNS: readonly Column<VnicView>[] = [
   { title: 'ADDRESSES', value: ({ addresses }) => addresses.join(',') },
   { title: 'STATE', value: ({ state }) => state, tint: ({ state }) => (state === 'up' ? 'good' : 'bad') },
   { title: 'INTERFACE', value: ({ interface: name }) => name ?? '', isExtra: true },
+  { title: 'TRUNK', value: ({ trunk }) => trunk?.name ?? '', isExtra: true },
+  { title: 'VLAN', value: ({ trunk }) => (trunk === null ? '' : String(trunk.vlan)), isNumber: true, isExtra: true },
   { title: 'ANYMAC', value: ({ allowAnyMac }) => yesNo(allowAnyMac), isExtra: true },
   { title: 'PROTECTION', value: ({ protection }) => protection.join(','), isExtra: true },
   { title: 'ALLOWEDIPS', value: ({ allowedIps }) => allowedIps.join(','), isExtra: true },
@@ -32,8 +34,8 @@ const COLUMNS: readonly Column<VnicView>[] = [
 export const showVnic = defineCommand({
   name: 'show-vnic',
   sentence:
-    'Show VNICs: LINK OVER MACADDRESS MTU NETNS ADDRESSES STATE (and INTERFACE, ANYMAC, PROTECTION, ALLOWEDIPS, ' +
-    'RATEBPS, RATEPPS, STORMPPS, TEMPORARY, DECLARED by -o).',
+    'Show VNICs: LINK OVER MACADDRESS MTU NETNS ADDRESSES STATE (and INTERFACE, TRUNK, VLAN, ANYMAC, PROTECTION, ' +
+    'ALLOWEDIPS, RATEBPS, RATEPPS, STORMPPS, TEMPORARY, DECLARED by -o).',
   options: OUTPUT,
   positionals: { names: { label: 'NAME', what: 'VNIC name', completes: 'vnic', rest: true } },
   example: 'vxlane show-vnic -o link,macaddress',

@@ -19,8 +19,9 @@ export class Names {
     if (index === null) return 'gone';
     const before = this.#found.get(index);
     if (before?.index === index) return before.name;
-    const vnic = [...this.#registry.vnics.values()].find((each) => each.index === index);
-    if (vnic === undefined) return 'gone';
+    const vnics = [...this.#registry.vnics.values()];
+    const vnic = vnics.find((each) => each.index === index);
+    if (vnic === undefined) return vnics.find((each) => each.trunkIndex === index)?.device ?? 'gone';
     this.#found.set(index, vnic);
     return vnic.name;
   }

@@ -56,15 +56,15 @@ export async function letGo(registry: Registry, vnic: Vnic): Promise<void> {
 
 /** Nobody but our own descriptors holds a namespace any more, by its inode. */
 export async function letNamespaceGo(registry: Registry, inode: number): Promise<void> {
+  const elsewhere: Vnic[] = [];
   for (const vnic of registry.vnics.values()) {
     const { namespaces, netns } = vnic;
     if (namespaces?.inode === inode) await gone(registry, vnic, `with its network namespace (${netns})`);
-    else if (namespaces?.home === inode && !vnic.identity.temporary) {
-      // Its interface is elsewhere: opened there, its descriptors hold that namespace.
-      await vnic.detach(registry.overlays.get(vnic.identity.overlay), registry);
-      await reattach(registry, vnic);
-    }
+    else if (namespaces?.home === inode && !vnic.identity.temporary) elsewhere.push(vnic);
   }
+  // Their interfaces are elsewhere: opened there, descriptors hold that namespace. Several VNICs may share one.
+  for (const vnic of elsewhere) await vnic.detach(registry.overlays.get(vnic.identity.overlay), registry);
+  for (const vnic of elsewhere) await reattach(registry, vnic);
 }
 
 async function gone(registry: Registry, vnic: Vnic, how: string): Promise<void> {

@@ -14,6 +14,7 @@ import type { DaemonLog } from '../log.js';
 import { SilenceWatch } from '../oam/silence.js';
 import { InterfaceWatch } from '../overlay/interface-watch.js';
 import { Overlay } from '../overlay/overlay.js';
+import { Trunks } from '../overlay/trunks.js';
 import type { OverlayIdentity } from '../overlay/types.js';
 import type { Vnic } from '../overlay/vnic.js';
 import type { PluginSlot } from '../plugin/plugin-slot.js';
@@ -39,6 +40,8 @@ export interface Registry {
   readonly earlyDrop: EarlyDrop | null;
   /** What happens to the interfaces of VNICs. */
   readonly interfaces: InterfaceWatch<Vnic>;
+  /** Interfaces that several of them share. */
+  readonly trunks: Trunks;
   readonly deadlines: Deadlines;
   /** Of all search plugins. */
   readonly placement: Placement;
@@ -130,6 +133,7 @@ export function emptyRegistry(
     serial: new Serial(),
     slots: new Set(),
     interfaces: new InterfaceWatch(),
+    trunks: new Trunks(given.datapath),
     overlays,
     restless: new Set(),
     overlayByIndex: new Map(),
@@ -154,6 +158,11 @@ export function vnicOf(registry: Registry, name: string): Vnic {
   const vnic = registry.vnics.get(name);
   if (vnic === undefined) throw noSuchVnic(name);
   return vnic;
+}
+
+/** The VNICs that share an interface, attached or not, sorted by name. */
+export function vnicsOfTrunk(registry: Registry, trunk: string): Vnic[] {
+  return sorted(registry.vnics).filter((vnic) => vnic.identity.trunk?.name === trunk);
 }
 
 /** The VNICs of an overlay, attached or not, sorted by name. */
@@ -228,7 +237,7 @@ function storedOverlay({ fileOwned }: Registry, overlay: Overlay): StoredOverlay
 }
 
 function storedVnic({ fileOwned }: Registry, vnic: Vnic): StoredVnic {
-  const { name, overlay, mac, netns, allowAnyMac } = vnic.identity;
+  const { name, overlay, mac, netns, allowAnyMac, trunk } = vnic.identity;
   const given = vnic.mtuGiven === null ? {} : { mtuGiven: vnic.mtuGiven };
   return {
     ...{ version: 1, name, overlay, mac, netns, allowAnyMac },
@@ -236,6 +245,7 @@ function storedVnic({ fileOwned }: Registry, vnic: Vnic): StoredVnic {
     ...storedAddresses(vnic),
     ...storedProtection(vnic),
     ...storedLimits(vnic),
+    ...(trunk === undefined ? {} : { version: 4, trunk: { ...trunk } }),
     ...fileOwned.stored(name),
   };
 }

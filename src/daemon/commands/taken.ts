@@ -3,7 +3,7 @@
  * registry has at the time: nothing is built for a question, of which a reload asks one for each of its VNICs.
  */
 import { parseMac } from '../../address.js';
-import { type ClaimingVnic, hasAddress, Taken, TakenTable } from '../../config/rules.js';
+import { type ClaimingVnic, hasAddress, Taken, TakenTable, trunkHolder } from '../../config/rules.js';
 import { UNPROTECTED } from '../../link-protection.js';
 import { UNLIMITED } from '../../rate-limits.js';
 import type { Vnic } from '../overlay/vnic.js';
@@ -25,7 +25,8 @@ class TakenInRegistry extends Taken {
   ofName(name: string): string | undefined {
     if (this.#registry.overlays.has(name)) return `overlay ${name}`;
     const vnic = this.#registry.vnics.get(name);
-    return this.#holder(vnic === this.#but ? undefined : vnic) ?? this.#unloaded.ofName(name);
+    const trunk = this.#find(({ identity }) => identity.trunk?.name === name) && trunkHolder(name);
+    return this.#holder(vnic === this.#but ? undefined : vnic) ?? trunk ?? this.#unloaded.ofName(name);
   }
 
   ofVni(vni: number): string | undefined {
@@ -78,11 +79,12 @@ function takenByUnloaded({ overlays, vnics }: State): TakenTable {
     else taken.addOverlay({ name, vni }, holder);
   }
   for (const { name, file, overlay, mac: text = '', netns = null, ...rest } of vnics.unloaded.values()) {
-    const { allowAnyMac = false, addresses = [] } = rest;
+    const { allowAnyMac = false, addresses = [], trunk } = rest;
     const holder = `VNIC ${name}, which is not loaded (${file})`;
     const mac = parseMac(text);
     if (overlay === undefined || mac === null) taken.addName(name, holder);
-    else taken.addVnic({ ...UNPROTECTED, ...UNLIMITED, name, overlay, mac, netns, allowAnyMac, addresses }, holder);
+    else
+      taken.addVnic({ ...UNPROTECTED, ...UNLIMITED, name, overlay, mac, netns, allowAnyMac, addresses, trunk }, holder);
   }
   return taken;
 }

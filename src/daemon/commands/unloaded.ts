@@ -24,12 +24,12 @@ export function unloadedStatuses({ overlays }: State): OverlayStatus[] {
 
 export function unloadedVnics({ vnics }: State): VnicView[] {
   return [...vnics.unloaded.values()].map((unloaded) => {
-    const { name, overlay = '', mac = '', netns = null, allowAnyMac = false } = unloaded;
+    const { name, overlay = '', mac = '', netns = null, allowAnyMac = false, trunk = null } = unloaded;
     const { addresses = [], protection = [], allowedIps = [] } = unloaded;
     const { rateBps = null, ratePps = null, stormPps = null } = unloaded;
     const changeable = { addresses, protection, allowedIps, rateBps, ratePps, stormPps };
     const nothing = { interface: null, mtu: 0, temporary: false, declared: null };
-    return { name, overlay, mac, netns, allowAnyMac, ...changeable, state: whyOf(unloaded), ...nothing };
+    return { name, overlay, mac, netns, allowAnyMac, trunk, ...changeable, state: whyOf(unloaded), ...nothing };
   });
 }
 

@@ -121,7 +121,7 @@ function readOnly(name: string, value: string | null, possible: string): Propert
 }
 
 export function vnicView(vnic: Vnic, overlay: Overlay | undefined, declared: string | null): VnicView {
-  const { name, allowAnyMac, addresses, protection, allowedIps, temporary } = vnic.identity;
+  const { name, allowAnyMac, addresses, protection, allowedIps, temporary, trunk } = vnic.identity;
   const { rateBps, ratePps, stormPps } = vnic.identity;
   return {
     name,
@@ -131,6 +131,7 @@ export function vnicView(vnic: Vnic, overlay: Overlay | undefined, declared: str
     mtu: vnic.mtu ?? overlay?.mtu ?? 0,
     netns: vnic.netns,
     allowAnyMac,
+    trunk: trunk === undefined ? null : { ...trunk },
     addresses: [...addresses],
     protection: [...protection],
     allowedIps: [...allowedIps],

@@ -3,13 +3,14 @@ import { parseMac } from '../../address.js';
 import { refuse, wantedMac } from '../../config/rules.js';
 import { vnicAddresses } from '../../config/vnic-address.js';
 import type { CreateVnic, ModifyVnic } from '../../control/protocol.js';
-import { interfaceStays, messageOf, nothingToModifyOfVnic } from '../../errors.js';
+import { badTrunk, interfaceStays, messageOf, nothingToModifyOfVnic, trunkDiffers } from '../../errors.js';
 import { allowedIps, checkProtection, type LinkProtection, protections, UNPROTECTED } from '../../link-protection.js';
 import { checkLimits, UNLIMITED } from '../../rate-limits.js';
+import type { TrunkPlace } from '../../trunk.js';
 import type { Overlay } from '../overlay/overlay.js';
 import { Vnic, type VnicChange } from '../overlay/vnic.js';
 import type { Facts } from '../state/stored.js';
-import { overlayOf, type Registry, saveVnic, vnicOf } from './registry.js';
+import { overlayOf, type Registry, saveVnic, vnicOf, vnicsOfTrunk } from './registry.js';
 import { takenIn } from './taken.js';
 import { allOrNothing } from './undo.js';
 
@@ -28,14 +29,15 @@ export function createVnic(registry: Registry, request: CreateVnic): Promise<Vni
 }
 
 function checkedVnic(registry: Registry, overlay: Overlay, request: CreateVnic): Vnic {
-  const { name, allowAnyMac, netns = null } = request;
+  const { name, netns = null, trunk } = request;
   const mac = wantedMac(request.mac, request);
   const identity = {
     name,
     overlay: overlay.name,
     mac,
     netns,
-    allowAnyMac,
+    allowAnyMac: request.allowAnyMac || trunk !== undefined,
+    trunk,
     addresses: vnicAddresses(request.addresses ?? []),
     ...protectionOf(request),
     ...checkLimits(request),
@@ -46,9 +48,22 @@ function checkedVnic(registry: Registry, overlay: Overlay, request: CreateVnic):
   // Kept over a restart without its overlay, a VNIC could only fail.
   const temporary = request.temporary || overlay.identity.temporary;
   const vnic = new Vnic({ ...identity, temporary }, { mtuGiven: overlay.mtu });
+  if (trunk !== undefined) checkMember(registry, vnic, trunk);
+  if (vnic.isShared(registry)) return vnic;
   if (request.adopt === true) vnic.checkAdopted();
   else vnic.checkNew();
   return vnic;
+}
+
+/** Of one interface there is one MAC, one place and one end, and its addresses would send without a tag. */
+function checkMember(registry: Registry, { identity }: Vnic, trunk: TrunkPlace): void {
+  if (identity.addresses.length > 0) throw badTrunk(identity.name, 'its interface has no addresses: frames need a tag');
+  const [other] = vnicsOfTrunk(registry, trunk.name);
+  if (other === undefined) return;
+  for (const key of ['mac', 'netns', 'temporary'] as const) {
+    const there = other.identity[key];
+    if (identity[key] !== there) throw trunkDiffers(identity.name, trunk.name, key, String(there ?? "the daemon's"));
+  }
 }
 
 /** What is asked for, in canonical text. */
@@ -114,10 +129,14 @@ export async function deleteVnic(registry: Registry, name: string): Promise<void
 /** At the start, before anything is loaded: what was being deleted when the daemon ended goes, or is there again. */
 export async function finishRemovals(registry: Registry): Promise<void> {
   const { log, state } = registry;
-  for (const leaving of await state.vnics.leaving()) {
+  const all = await state.vnics.leaving();
+  const isTrunk = all.some(({ trunk }) => trunk !== undefined);
+  const staying = new Set(isTrunk ? (await state.vnics.load()).map(({ trunk }) => trunk?.name) : []);
+  for (const leaving of all) {
     const vnic = leftOver(leaving);
+    const isShared = leaving.trunk !== undefined && staying.has(leaving.trunk.name);
     try {
-      await vnic.remove(undefined, registry);
+      if (!isShared) await vnic.remove(undefined, registry);
       await state.vnics.endRemoval(vnic.name);
       log.info('VNIC deleted, as was begun before the daemon ended', { vnic: vnic.name });
     } catch (thrown) {
@@ -132,7 +151,13 @@ export async function finishRemovals(registry: Registry): Promise<void> {
 }
 
 /** A VNIC of which no more is known than what is left of its file; by its name alone its mark can be told. */
-function leftOver({ name, overlay = '', mac: text = '', netns = null }: Facts & { readonly name: string }): Vnic {
+function leftOver({
+  name,
+  overlay = '',
+  mac: text = '',
+  netns = null,
+  trunk,
+}: Facts & { readonly name: string }): Vnic {
   const mac = parseMac(text) ?? '';
   return new Vnic({
     ...UNPROTECTED,
@@ -141,6 +166,7 @@ function leftOver({ name, overlay = '', mac: text = '', netns = null }: Facts & 
     overlay,
     mac,
     netns,
+    trunk,
     allowAnyMac: false,
     addresses: [],
     temporary: false,

@@ -81,7 +81,7 @@ export class Handover {
     this.#claim.release();
     letTake(pid);
     log.info('another daemon is taking over', { pid });
-    const queues = [...vnics.values()].flatMap(({ name, queues: fds }) => (fds === null ? [] : [[name, [...fds]]]));
+    const queues = [...vnics.values()].flatMap(({ device, queues: fds }) => (fds === null ? [] : [[device, [...fds]]]));
     const opened = sockets.opened().map(({ options, listeners, sources, ports }) => ({
       ...{ options, listeners: [...listeners], ports: [...ports] },
       sources: sources.map((worker) => [...worker]),

@@ -21,7 +21,8 @@ export interface Place {
 
 interface Namespace<T> {
   readonly watch: NetworkWatch;
-  readonly byIndex: Map<number, T>;
+  /** Several share one. */
+  readonly byIndex: Map<number, ReadonlySet<T>>;
 }
 
 export class InterfaceWatch<T extends object> {
@@ -42,7 +43,7 @@ export class InterfaceWatch<T extends object> {
     let namespace = this.#namespaces.get(place.inode);
     namespace ??= { watch: place.enter(() => new NetworkWatch(LINKS_AND_ADDRESSES)), byIndex: new Map() };
     this.#namespaces.set(place.inode, namespace);
-    namespace.byIndex.set(place.ifindex, vnic);
+    namespace.byIndex.set(place.ifindex, new Set([...(namespace.byIndex.get(place.ifindex) ?? []), vnic]));
     this.#places.set(vnic, place);
     // What happened to it since it was seen there may not have been told.
     this.#unseen.add(vnic);
@@ -60,8 +61,12 @@ export class InterfaceWatch<T extends object> {
     const namespace = this.#namespaces.get(inode);
     const now = this.#places.get(vnic);
     const isStill = now?.inode === inode && now.ifindex === ifindex;
-    if (!isStill && namespace?.byIndex.get(ifindex) === vnic) namespace.byIndex.delete(ifindex);
-    if (namespace === undefined || namespace.byIndex.size > 0) return;
+    if (namespace === undefined) return;
+    const others = new Set(namespace.byIndex.get(ifindex));
+    if (!isStill) others.delete(vnic);
+    if (others.size > 0) namespace.byIndex.set(ifindex, others);
+    else namespace.byIndex.delete(ifindex);
+    if (namespace.byIndex.size > 0) return;
     namespace.watch.close();
     this.#namespaces.delete(inode);
   }
@@ -70,8 +75,8 @@ export class InterfaceWatch<T extends object> {
   changed(): T[] {
     for (const { watch, byIndex } of this.#namespaces.values()) {
       for (const change of watch.changes()) {
-        const vnics = 'ifindex' in change ? [byIndex.get(change.ifindex)] : byIndex.values();
-        for (const vnic of vnics) if (vnic !== undefined) this.#unseen.add(vnic);
+        const sets = 'ifindex' in change ? [byIndex.get(change.ifindex) ?? []] : byIndex.values();
+        for (const vnics of sets) for (const vnic of vnics) this.#unseen.add(vnic);
       }
     }
     const vnics = [...this.#unseen];

@@ -6,6 +6,7 @@ import type { OverlayConfiguration, SocketSettings } from '../../overlay-propert
 import type { RateLimits } from '../../rate-limits.js';
 import type { Deadlines } from '../../search/host/deadlines.js';
 import type { Placement } from '../../search/host/placement.js';
+import type { TrunkPlace } from '../../trunk.js';
 import type { Tell } from '../events/event-log.js';
 import type { DaemonLog } from '../log.js';
 import type { PluginSlot } from '../plugin/plugin-slot.js';
@@ -59,6 +60,8 @@ export interface VnicIdentity extends LinkProtection, RateLimits {
   readonly addresses: readonly string[];
   /** The interface goes with the daemon. */
   readonly temporary: boolean;
+  /** It shares its interface; absent: it has one to itself. */
+  readonly trunk?: TrunkPlace | undefined;
 }
 
 /** A VNIC that frames flow through. */

@@ -16,6 +16,7 @@ import { type FoundTap, markOf, TapSearch } from '../../system/tap-search.js';
 import { Backoff } from '../health/backoff.js';
 import { changesBetween, fitSuperFrames, oddities } from './interface-state.js';
 import type { InterfaceWatch } from './interface-watch.js';
+import { MemberTap, type Trunks } from './trunks.js';
 import type { AttachedVnic, VnicIdentity, VnicOverlay } from './types.js';
 import { VnicAddresses } from './vnic-addresses.js';
 
@@ -23,14 +24,18 @@ const UNTRIED = 'not attached yet';
 /** RFC 8200 section 5: an interface with less has no IPv6. */
 const IPV6_MTU_MIN = 1280;
 
+/** What there may be to say of the interface of a VNIC. */
+type Sharing = { readonly trunk?: VnicIdentity['trunk'] };
+
 /** What a VNIC needs of the daemon. */
 export interface VnicSurroundings {
   /** `id`: differs from that of other daemons. `unloaded`: VNICs that are not loaded, by name. */
-  readonly state: { readonly id: string; readonly vnics: { readonly unloaded: ReadonlyMap<string, unknown> } };
+  readonly state: { readonly id: string; readonly vnics: { readonly unloaded: ReadonlyMap<string, Sharing> } };
   readonly datapath: Datapath;
+  readonly trunks: Trunks;
   readonly interfaces: InterfaceWatch<Vnic>;
   /** All there are, by name. */
-  readonly vnics: ReadonlyMap<string, unknown>;
+  readonly vnics: ReadonlyMap<string, { readonly identity: Sharing }>;
   /** Queues of interfaces that another daemon holds as well, by name of the VNIC. Each is taken once. */
   readonly inheritance: { takeVnic(name: string): readonly number[] | null };
   /** Milliseconds of the monotonic clock. */
@@ -88,6 +93,11 @@ export class Vnic {
     return this.#identity.name;
   }
 
+  /** What its interface is called when it is made: as it, or as the trunk that it is of. */
+  get device(): string {
+    return this.#identity.trunk?.name ?? this.name;
+  }
+
   /** The one that frames come from and go to: that of its interface, unless it cannot be. */
   get mac(): string {
     return this.#mac;
@@ -100,6 +110,11 @@ export class Vnic {
   /** Its index in the datapath, null while it is not attached. */
   get index(): number | null {
     return this.#attached?.index ?? null;
+  }
+
+  /** Index in the datapath of the trunk that it is of, while it is attached; null: it is of none. */
+  get trunkIndex(): number | null {
+    return this.#tap instanceof MemberTap ? this.#tap.trunk : null;
   }
 
   /** The queues of its interface, while it is attached. */
@@ -129,7 +144,7 @@ export class Vnic {
 
   /** The MTU that its interface was given last, to be kept: one that is less then is the operator's. */
   get mtuGiven(): number | null {
-    return this.#mtuGiven;
+    return this.#tap instanceof MemberTap ? this.#tap.mtuGiven : this.#mtuGiven;
   }
 
   /** Those that are its own on its interface, to be kept. */
@@ -148,7 +163,7 @@ export class Vnic {
   }
 
   #toKeep(): string {
-    return `${this.#mtuGiven} ${this.#identity.mac} ${this.#addresses.put}`;
+    return `${this.mtuGiven} ${this.#identity.mac} ${this.#addresses.put}`;
   }
 
   /** Why frames do not flow, or not all, or why its interface is not as it should be; empty when all is well. */
@@ -187,31 +202,32 @@ export class Vnic {
 
   /** Refuses a name that an interface of its namespace has. */
   checkNew(): void {
-    const { name, netns } = this.identity;
-    const isTaken = withNetns(netns, () => withControlSocket((control) => interfaceExists(control, name)));
-    if (isTaken) throw interfaceTaken(name, netns);
+    if (this.#isThere) throw interfaceTaken(this.device, this.#identity.netns);
   }
 
   /** Refuses when there is no interface of its name to take over. That it is no TAP, or held, is seen when it is. */
   checkAdopted(): void {
-    const { name, netns } = this.identity;
-    const isThere = withNetns(netns, () => withControlSocket((control) => interfaceExists(control, name)));
-    if (!isThere) throw nothingToAdopt(name, netns);
+    if (!this.#isThere) throw nothingToAdopt(this.device, this.#identity.netns);
+  }
+
+  get #isThere(): boolean {
+    return withNetns(this.#identity.netns, () => withControlSocket((control) => interfaceExists(control, this.device)));
   }
 
   /**
    * A new VNIC: makes its interface, or `adopts` the one that is there, and hands it to the datapath. All or nothing.
    */
   create(overlay: VnicOverlay, surroundings: VnicSurroundings, adopts = false): void {
-    const { name, netns } = this.#identity;
-    this.#attach(overlay, surroundings, netns, { name, adopts, isCommanded: true });
+    this.#attach(overlay, surroundings, this.#identity.netns, { name: this.device, adopts, isCommanded: true });
   }
 
   /** A VNIC of an earlier life: finds its interface, or makes it anew (the machine was restarted). */
   reattach(overlay: VnicOverlay, surroundings: VnicSurroundings, search = new TapSearch()): void {
-    const { name, netns } = this.#identity;
-    const found = this.#find(surroundings, search);
-    if (found === undefined && this.isNew) this.checkNew();
+    const name = this.device;
+    const { netns } = this.#identity;
+    const isHeld = surroundings.trunks.find(name) !== undefined;
+    const found = isHeld ? undefined : this.#find(surroundings, search);
+    if (found === undefined && this.isNew && !isHeld) this.checkNew();
     if (found === undefined) this.#attach(overlay, surroundings, netns, { name });
     // Who gave a marked one another MAC meant it: that is followed.
     else
@@ -221,25 +237,38 @@ export class Vnic {
       });
   }
 
-  /** Takes it out of the datapath and makes the interface vanish, wherever it is. Throws when that stays. */
+  /**
+   * Takes it out of the datapath and makes the interface vanish, wherever it is, unless it is also another VNIC's.
+   * Throws when it should not stay, and does.
+   */
   async remove(overlay: VnicOverlay | undefined, surroundings: VnicSurroundings): Promise<void> {
-    const tap = this.#tap ?? this.#openLeftOver(surroundings);
-    this.#tap = null;
+    const isShared = this.isShared(surroundings);
+    const tap = this.#tap ?? (isShared ? null : this.#openLeftOver(surroundings));
     await this.#leave(overlay, surroundings);
-    tap?.remove();
+    if (isShared) tap?.close();
+    else tap?.remove();
   }
 
   /** Takes it out of the datapath; its interface stays, with its addresses, for {@link reattach}. */
   async detach(overlay: VnicOverlay | undefined, surroundings: VnicSurroundings): Promise<void> {
     const tap = this.#tap;
-    this.#tap = null;
     await this.#leave(overlay, surroundings);
     tap?.close();
   }
 
+  /** Its interface is also that of another VNIC, attached or not. */
+  isShared({ vnics, state }: Pick<VnicSurroundings, 'vnics' | 'state'>): boolean {
+    const { name, trunk } = this.#identity;
+    const isWith = (other: Sharing) => other.trunk?.name === trunk?.name;
+    if (trunk === undefined) return false;
+    const loaded = [...vnics].some(([other, { identity }]) => other !== name && isWith(identity));
+    return loaded || [...state.vnics.unloaded].some(([other, unloaded]) => other !== name && isWith(unloaded));
+  }
+
   async #leave(overlay: VnicOverlay | undefined, { datapath, interfaces }: VnicSurroundings): Promise<void> {
-    const attached = this.#attached;
+    const [attached, tap] = [this.#attached, this.#tap];
     this.#attached = null;
+    this.#tap = null;
     this.#seen = null;
     this.macRefusal = '';
     this.#unfit = '';
@@ -247,6 +276,7 @@ export class Vnic {
     if (attached === null) return;
     overlay?.removeVnic(attached);
     await datapath.removeVnic(attached.index);
+    if (tap instanceof MemberTap) await tap.leave();
   }
 
   /** The datapath has ended: lets go of the interface, which stays unless the VNIC is temporary. */
@@ -360,22 +390,28 @@ export class Vnic {
       this.#join(overlay, surroundings, tap);
     } catch (thrown) {
       this.#overlay = null;
-      if (tap.isNew) tap.remove();
-      else {
-        if (isCommanded) this.#addresses.takeBack(tap);
-        tap.close();
-      }
+      if (!tap.isNew && isCommanded) this.#addresses.takeBack(tap);
+      const end = () => (tap.isNew ? tap.remove() : tap.close());
+      // Workers read it, though nobody's frames: what cannot be removed after that is found, and said, by the next try.
+      if (tap instanceof MemberTap)
+        void tap
+          .leave()
+          .then(end, end)
+          .catch(() => {});
+      else end();
       throw thrown;
     }
   }
 
   #open(
     overlay: VnicOverlay,
-    { datapath, state, inheritance }: VnicSurroundings,
+    { datapath, state, inheritance, trunks }: VnicSurroundings,
     at: Pick<TapOptions, 'name' | 'netns' | 'keepsMac' | 'adopts'>,
   ): Tap {
-    const { mac, temporary } = this.#identity;
+    const { mac, temporary, trunk } = this.#identity;
     const { offload } = overlay.configuration.settings.socket;
+    const shared = trunk && trunks.find(trunk.name);
+    if (shared !== undefined) return shared.join({ mtu: overlay.isMtuKnown ? overlay.mtu : shared.given, offload });
     let { mtu } = overlay;
     let given = mtu;
     const keepsMac = at.keepsMac === true && !this.keepsItsMac;
@@ -388,9 +424,9 @@ export class Vnic {
         persist: !temporary,
         queues: datapath.workers,
         offload,
-        mark: markOf(this.name, state.id),
+        mark: markOf(this.device, state.id),
       },
-      taken: inheritance.takeVnic(this.name),
+      taken: inheritance.takeVnic(this.device),
       mtuOfExisting: (now) => {
         mtu = this.#mtuFrom(now, overlay);
         if (!overlay.isMtuKnown) given = this.#mtuGiven ?? now;
@@ -399,7 +435,14 @@ export class Vnic {
     });
     this.#mtuGiven = given;
     fitSuperFrames(tap, mtu);
-    return tap;
+    if (trunk === undefined) return tap;
+    try {
+      return trunks.open(trunk.name, tap, { mtu, offload });
+    } catch (thrown) {
+      if (tap.isNew) tap.remove();
+      else tap.close();
+      throw thrown;
+    }
   }
 
   /**
@@ -413,10 +456,11 @@ export class Vnic {
 
   #join(overlay: VnicOverlay, surroundings: VnicSurroundings, tap: Tap): void {
     const { datapath, now } = surroundings;
-    const { name, mac, allowAnyMac } = this.#identity;
+    const { name, mac, allowAnyMac, trunk } = this.#identity;
     const { index: overlayIndex } = overlay.attached();
     const index = datapath.addVnic({
       ...{ overlay: overlayIndex, fds: tap.fds, mac, allowAnyMac },
+      trunk: trunk && tap instanceof MemberTap ? { trunk: tap.trunk, vlan: trunk.vlan } : null,
       protection: protectionOf(this.#identity),
       limits: this.#identity,
     });
@@ -430,6 +474,10 @@ export class Vnic {
       takesUdpSuperFrames: tap.offloads.uso,
       setMtu: (mtu) => this.#setMtu(tap, mtu, mtu),
       followMtu: () => {
+        if (tap instanceof MemberTap) {
+          tap.followMtu(overlay.mtu);
+          return this.#gaveMtu(tap, tap.look()?.link.mtu ?? overlay.mtu);
+        }
         // Asked for now: what an operator lowered a moment ago has not been seen yet.
         const now = tap.look()?.link.mtu ?? overlay.mtu;
         this.#setMtu(tap, this.#mtuFrom(now, overlay), overlay.mtu);
@@ -451,6 +499,10 @@ export class Vnic {
   #setMtu(tap: Tap, mtu: number, given: number): void {
     tap.setMtu(mtu);
     this.#mtuGiven = given;
+    this.#gaveMtu(tap, tap instanceof MemberTap ? tap.mtuGiven : mtu);
+  }
+
+  #gaveMtu(tap: Tap, mtu: number): void {
     const before = this.#seen;
     if (before !== null) {
       this.#seen = { ...before, link: { ...before.link, mtu } };
@@ -465,13 +517,14 @@ export class Vnic {
     if (found === undefined) return null;
     const { netns, link } = found;
     // One that has nothing of it but the MAC is likely the renamed one: enough to take it, too little to destroy it.
-    if (link.mark !== markOf(this.name, surroundings.state.id) && link.name !== this.name) return null;
+    if (link.mark !== markOf(this.device, surroundings.state.id) && link.name !== this.device) return null;
     const plain = { mtu: MTU_DEFAULT, persist: false, queues: 1, offload: 'off', keepsMac: true } as const;
     return openTap({ ...plain, name: link.name, mac: link.mac, netns });
   }
 
   #find({ vnics, state }: VnicSurroundings, search: TapSearch): FoundTap | undefined {
-    const { name, mac, netns } = this.#identity;
+    const name = this.device;
+    const { mac, netns } = this.#identity;
     const isOther = (other: string) => vnics.has(other) || state.vnics.unloaded.has(other);
     return search.find({ name, mac, netns, mark: markOf(name, state.id), isOther });
   }

@@ -8,10 +8,10 @@ import { VNI_MAX } from '../../overlay-properties/overlay-properties.js';
 /**
  * Raised when a field comes or goes, or its meaning changes; the oldest that can be read is 1. A file says the least
  * version that has all its fields, so that after a downgrade only what needs the newer one is not loaded:
- * 2: VNICs have addresses; 3: VNICs have link protection, and rate limits.
+ * 2: VNICs have addresses; 3: VNICs have link protection, and rate limits; 4: VNICs share an interface.
  */
-export const STATE_VERSION = 3;
-const version = z.literal([1, 2, 3]);
+export const STATE_VERSION = 4;
+const version = z.literal([1, 2, 3, 4]);
 
 // Types only: what the values may be is said once, for commands and files too (src/config/rules.ts).
 
@@ -31,6 +31,8 @@ export const StoredOverlay = z.strictObject({
   declared,
 });
 export type StoredOverlay = z.infer<typeof StoredOverlay>;
+
+const trunk = z.strictObject({ name: LinkName, vlan: z.number().int().min(0).max(4094) });
 
 export const StoredVnic = z.strictObject({
   version,
@@ -52,6 +54,8 @@ export const StoredVnic = z.strictObject({
   rateBps: z.number().nullish(),
   ratePps: z.number().nullish(),
   stormPps: z.number().nullish(),
+  /** It shares its interface; absent: it does not. */
+  trunk: trunk.optional(),
   declared,
 });
 export type StoredVnic = z.infer<typeof StoredVnic>;
@@ -66,6 +70,7 @@ const Facts = z
     mac: z.string().optional().catch(undefined),
     netns: z.string().nullish().catch(undefined),
     allowAnyMac: z.boolean().optional().catch(undefined),
+    trunk: trunk.optional().catch(undefined),
     addresses: z.array(z.string()).optional().catch(undefined),
     protection: z.array(z.string()).optional().catch(undefined),
     allowedIps: z.array(z.string()).optional().catch(undefined),

@@ -166,6 +166,7 @@ const PROVOKED: Provoked = {
     mac_taken: (rig) => vnic(rig, {}),
     mac_is_target: (rig) => vnic(rig, { mac: STATIC_MAC }),
     any_mac_taken: (rig) => vnic(rig, { mac: OTHER_MAC, allowAnyMac: true }),
+    bad_trunk: (rig) => vnic(rig, { mac: OTHER_MAC, trunk: { name: 'trunk0', vlan: 5 } }),
     bad_address: (rig) => vnic(rig, { mac: OTHER_MAC, addresses: ['10.55.55.0/24'] }),
     address_taken: (rig) => vnic(rig, { name: 'other0', mac: OTHER_MAC, addresses: ['10.55.55.2/24'] }),
     bad_protection: (rig) => vnic(rig, { mac: OTHER_MAC, protection: ['ip-nospoof'] }),

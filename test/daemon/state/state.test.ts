@@ -99,8 +99,8 @@ describe('a state file that cannot be used stays as it is, and its object is not
     'not JSON': ['overlay0: 23', /^it is no JSON, or cut off: /],
     'no object': ['[]', /^it is no object$/],
     'of a newer version': [
-      JSON.stringify({ ...OVERLAY, version: 4, color: 'red' }),
-      /^it is of version 4, and this vxlane reads versions 1 to 3: upgrade vxlane$/,
+      JSON.stringify({ ...OVERLAY, version: 5, color: 'red' }),
+      /^it is of version 5, and this vxlane reads versions 1 to 4: upgrade vxlane$/,
     ],
     'without a version': [JSON.stringify({ ...OVERLAY, version: undefined }), /^version: /],
     'with a number as text': [JSON.stringify({ ...OVERLAY, vni: '23' }), /^vni: /],
