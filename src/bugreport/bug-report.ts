@@ -8,6 +8,7 @@ import { gzipSync } from 'node:zlib';
 import { createTar } from 'nanotar';
 import type { Client } from '../control/client.js';
 import { bugReportExists, bugReportUnwritable, messageOf, VxlaneError } from '../errors.js';
+import { SECRET_TEXT } from '../secrets.js';
 import { withNetns } from '../system/netns.js';
 import { version } from '../version.js';
 import { type Contents, contentsText, type Missing, type Packed } from './contents.js';
@@ -53,6 +54,7 @@ export async function writeBugReport({ client, socket, file, stateDir }: Wanted)
   const place = await placeOf(client, socket, stateDir);
   const redactor = new Redactor();
   learnToken(place, redactor);
+  await declareProperties(place, redactor);
   const { texts, missing } = await gather([
     ...daemonParts(place, redactor),
     ...machineParts(place),
@@ -77,6 +79,14 @@ function learnToken({ tokenFile }: Place, redactor: Redactor): void {
     redactor.learn(readFileSync(tokenFile, 'utf8').trim());
   } catch {
     // Who may not read it, reads nothing that has it either.
+  }
+}
+
+/** Of plugins that are not ours the daemon alone knows which properties are secret. */
+async function declareProperties({ client, silence }: Place, redactor: Redactor): Promise<void> {
+  const overlays = silence === null ? await client.overlays().catch(() => []) : [];
+  for (const { name, value } of overlays.flatMap(({ properties }) => properties)) {
+    if (value !== null) redactor.declare(name, value === SECRET_TEXT);
   }
 }
 

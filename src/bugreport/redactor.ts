@@ -1,9 +1,11 @@
 /**
- * Takes secrets out of what is packed. Where a table of properties says what a value is, that decides; of a plugin that
- * is not ours, all that was typed is taken for secret. What was found so is then looked for in every text, in each way
- * that it may be written there, together with what looks like a secret by itself (src/secrets.ts).
+ * Takes secrets out of what is packed. Where a table of properties says what a value is, that decides: those of the
+ * built-in plugins, and of others what the daemon shows. Of a property that nobody knows, what was typed is hidden.
+ * Then each secret is looked for in every text, in each way that it may be written there, together with what looks like
+ * a secret by itself (src/secrets.ts).
  */
 import { type Alias, isAlias, isMap, isNode, isScalar, isSeq, type Node, parseDocument, visit } from 'yaml';
+import { parseEndpoint } from '../address.js';
 import { OVERLAY_PROPERTIES } from '../overlay-properties/overlay-properties.js';
 import { plugins } from '../search/registry.js';
 import { isSecretName, SECRET_TEXT, withoutSecretLooks } from '../secrets.js';
@@ -23,8 +25,16 @@ const PLAIN_PROPERTIES: ReadonlySet<string> = new Set(
 
 export class Redactor {
   readonly #values = new Set<string>();
+  readonly #plain = new Set(PLAIN_PROPERTIES);
+  readonly #secret = new Set<string>();
   #forms: RegExp | null = null;
   #removed = 0;
+
+  /** What a property is, as whoever knows its plugin shows it. Before all else. */
+  declare(name: string, isSecret: boolean): void {
+    if (isSecret) this.#secret.add(name);
+    else if (!isSecretName(name)) this.#plain.add(name);
+  }
 
   /** From now on it is taken out wherever it stands. */
   learn(value: string): void {
@@ -58,7 +68,7 @@ export class Redactor {
     const shown = value as Record<string, unknown>;
     // As the API has a property.
     if (typeof shown.name === 'string' && 'value' in shown && isSecretName(shown.name)) {
-      return { ...shown, value: this.#hide(shown.value) };
+      return { ...shown, value: this.#hide(shown.name, shown.value) };
     }
     return Object.fromEntries(
       Object.entries(shown).map(([key, each]) => [key, this.#member(key, each, isTyped)] as const),
@@ -71,20 +81,22 @@ export class Redactor {
       return Object.fromEntries(
         Object.entries(value).map(([name, each]) => [
           name,
-          PLAIN_PROPERTIES.has(name) ? this.object(each, true) : this.#hide(each),
+          this.#plain.has(name) ? this.object(each, true) : this.#hide(name, each),
         ]),
       );
     }
-    const isOne = isSecretName(key) && !PLAIN_PROPERTIES.has(key) && typeof value !== 'object';
-    return isOne ? this.#hide(value) : this.object(value, isTyped);
+    const isOne = isSecretName(key) && !this.#plain.has(key) && typeof value !== 'object';
+    return isOne ? this.#hide(key, value) : this.object(value, isTyped);
   }
 
-  #hide(value: unknown): unknown {
+  #hide(name: string, value: unknown): unknown {
     if (value === null || typeof value === 'boolean') return value;
     this.#removed += 1;
     if (typeof value === 'object') return SECRET_TEXT;
-    this.learn(String(value));
-    this.#learnUserinfo(String(value));
+    const text = String(value);
+    // Of what nobody knows to be a secret, an ordinary word may not blacken every page.
+    if (this.#secret.has(name) || isSecretName(name) || !isOrdinary(text)) this.learn(text);
+    this.#learnUserinfo(text);
     return SECRET_TEXT;
   }
 
@@ -102,10 +114,10 @@ export class Redactor {
   yaml(text: string): string {
     const document = parseDocument(text, { uniqueKeys: false, logLevel: 'silent' });
     const hidden: Node[] = [];
-    const hide = (node: Node): void => {
-      if (isAlias(node)) meant(node, hide);
-      else if (isScalar(node)) this.#hide(node.value);
-      else if (isSeq(node)) for (const each of node.items) if (isAlias(each)) hide(each);
+    const hide = (name: string, node: Node): void => {
+      if (isAlias(node)) meant(node, (each) => hide(name, each));
+      else if (isScalar(node)) this.#hide(name, node.value);
+      else if (isSeq(node)) for (const each of node.items) if (isAlias(each)) hide(name, each);
       const isNothing = isAlias(node) || (isScalar(node) && (node.value === null || typeof node.value === 'boolean'));
       if (!isNothing) hidden.push(node);
     };
@@ -116,7 +128,8 @@ export class Redactor {
     const hideProperties = (node: Node): void => {
       if (!isMap(node)) return;
       for (const { key, value } of node.items) {
-        if (isNode(value) && !(isScalar(key) && PLAIN_PROPERTIES.has(String(key.value)))) hide(value);
+        const name = isScalar(key) ? String(key.value) : '';
+        if (isNode(value) && !this.#plain.has(name)) hide(name, value);
       }
     };
     visit(document, {
@@ -124,7 +137,7 @@ export class Redactor {
         const name = isScalar(key) ? String(key.value) : '';
         if (!isNode(value)) return;
         if (name === 'properties') isAlias(value) ? meant(value, hideProperties) : hideProperties(value);
-        else if (isSecretName(name) && !PLAIN_PROPERTIES.has(name)) hide(value);
+        else if (isSecretName(name) && !this.#plain.has(name)) hide(name, value);
       },
       Scalar: (_, { value }) => {
         if (typeof value === 'string') this.#learnUserinfo(value);
@@ -166,6 +179,11 @@ function formsOf(value: string): string[] {
     forms.push(text);
   }
   return forms;
+}
+
+/** A number, a short word, an address, a path: text that stands elsewhere for reasons of its own. */
+function isOrdinary(text: string): boolean {
+  return /^(\d+|[a-z]{1,7}|\/.*)$/.test(text) || parseEndpoint(text) !== null;
 }
 
 function decoded(text: string): string {

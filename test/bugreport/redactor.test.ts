@@ -24,6 +24,13 @@ const WRITTEN: readonly ((secret: string) => string)[] = [
   (secret) => `Proxy: ${Buffer.from(secret).toString('base64')}`,
 ];
 
+/** As the daemon tells of properties that are not the built-in plugins'. */
+function knowing(name: string): Redactor {
+  const redactor = new Redactor();
+  redactor.declare(name, true);
+  return redactor;
+}
+
 function assertGone(text: string, secret: string): void {
   const inJson = JSON.stringify(secret).slice(1, -1);
   for (const form of [secret, inJson, encodeURIComponent(secret), Buffer.from(secret).toString('base64')]) {
@@ -35,7 +42,7 @@ describe('a secret property', () => {
   test('of a state file is in no file of the report', () => {
     fc.assert(
       fc.property(anyName, anySecret, (name, secret) => {
-        const redactor = new Redactor();
+        const redactor = knowing(name);
         const state = { checksum: 'ab'.repeat(32), name: 'ov0', properties: { ...PLAIN, [name]: secret } };
         const shown = redactor.object(state, true);
         assert.deepEqual(shown, {
@@ -51,7 +58,7 @@ describe('a secret property', () => {
   test('of a configuration is in no file of the report, and all else is as it was typed', () => {
     fc.assert(
       fc.property(anyName, anySecret, fc.constantFrom(null, 20, 80), (name, secret, lineWidth) => {
-        const redactor = new Redactor();
+        const redactor = knowing(name);
         const properties: Record<string, string> = { ...PLAIN, [name]: secret };
         const config = { overlays: { ov0: { vni: 7, search: 'etcd', properties } }, vnics: { v0: { overlay: 'ov0' } } };
         const text = `# as it was typed\n${stringify(config, { lineWidth: lineWidth ?? 0 })}`;
@@ -102,6 +109,23 @@ describe('a secret property', () => {
         for (const write of WRITTEN) assertGone(redactor.text(write(secret)), secret);
       }),
     );
+  });
+
+  test('of a plugin that nobody knows is hidden, and looked for unless it is an ordinary word', () => {
+    const redactor = new Redactor();
+    const properties = { 'x/a': 'geheim-4711', 'x/b': '4789', 'x/c': '10.0.0.1', 'x/d': 'true', 'x/e': '/etc/passwd' };
+    const hidden = Object.fromEntries(Object.keys(properties).map((name) => [name, SECRET_TEXT]));
+    assert.deepEqual(redactor.object({ properties }, true), { properties: hidden });
+    const text = 'geheim-4711 at 10.0.0.1:4789 is true, says /etc/passwd';
+    assert.equal(redactor.text(text), text.replace('geheim-4711', SECRET_TEXT));
+  });
+
+  test('that the daemon shows is shown, but for one that is called like a secret', () => {
+    const redactor = new Redactor();
+    for (const name of ['x/url', 'x/token']) redactor.declare(name, false);
+    assert.deepEqual(redactor.object({ properties: { 'x/url': 'http://h/', 'x/token': 'true' } }, true), {
+      properties: { 'x/url': 'http://h/', 'x/token': SECRET_TEXT },
+    });
   });
 
   test('that is short is taken out where it is a value, and not out of every word', () => {
