@@ -51,6 +51,7 @@ const FAULTS: readonly (readonly [check: string, severity: string, mend: RegExp,
   ],
   ['directory-away', 'fault', /etcdctl/, { view: { search: 'etcd', status: 'DEGRADED', details: 'no leader' } }],
   ['directory-away', 'fault', /etcdctl/, { view: { search: 'etcd' }, overlay: { stale: 3 } }],
+  ['directory-away', 'fault', /gobgp/, { view: { search: 'evpn', status: 'DEGRADED', details: 'no session' } }],
   ['overlay-degraded', 'fault', /show-overlay -f ov0/, { view: { status: 'DEGRADED', details: 'line 1: no' } }],
   ['firewall', 'warning', /list/, { facts: { firewall: filter('unclear') } }],
 ];
@@ -66,6 +67,13 @@ function filter(verdict: 'drop' | 'unclear') {
 
 test('nothing is found on a healthy host, and nothing is left out', () => {
   assert.deepEqual(diagnosisOf({}), { findings: [], unseen: [] });
+});
+
+test('VNICs that are down are not the directory', () => {
+  const view = { search: 'etcd', status: 'DEGRADED', details: '1 of 2 VNICs is down: web: no interface' } as const;
+  assert.deepEqual(diagnosisOf({ view }).findings, []);
+  const [old] = diagnosisOf({ view, overlay: { stale: 3 } }).findings;
+  assert.equal(old?.found, '3 targets are as they were before a restart');
 });
 
 for (const [check, severity, mend, changes] of FAULTS) {

@@ -1,22 +1,23 @@
 /** Overlays, and the search plugins that say where MACs are. */
 import type { Check } from '../check.js';
+import type { OverlayFacts } from '../facts.js';
 import { known } from '../finding.js';
 import { rising } from '../rising.js';
 
 export const overlayChecks: readonly Check[] = [
   {
     name: 'directory-away',
-    looksFor: 'a directory (etcd, an svp server) does not answer, or its answers are old',
+    looksFor: 'a directory (etcd, an svp server, GoBGP) does not answer, or its answers are old',
     severity: 'fault',
     why: 'What is known goes on, and new hosts, moves and deletions are not heard of.',
     find({ daemon }) {
       return known(daemon)
-        .overlays.filter(({ view, stale }) => DIRECTORIES.has(view.search) && (view.status === 'DEGRADED' || stale > 0))
+        .overlays.filter(({ view, stale }) => DIRECTORIES.has(view.search) && (isTroubled(view) || stale > 0))
         .filter(({ status }) => status.state === 'serving' || status.state === 'bound')
         .map(({ view, stale }) => {
           const old = stale === 0 ? '' : `${stale} targets are as they were before a restart`;
-          const found = [view.details, old].filter((text) => text !== '').join('; ');
-          const mend = view.search === 'etcd' ? 'etcdctl endpoint status' : `vxlane show-overlay ${view.name}`;
+          const found = [isTroubled(view) ? view.details : '', old].filter((text) => text !== '').join('; ');
+          const mend = DIRECTORIES.get(view.search) || `vxlane show-overlay ${view.name}`;
           return { object: `overlay ${view.name}`, found, mend };
         });
     },
@@ -81,7 +82,7 @@ export const overlayChecks: readonly Check[] = [
     isGeneral: true,
     find({ daemon }) {
       return known(daemon)
-        .overlays.filter(({ view }) => view.status === 'DEGRADED' && !OF_VNICS.test(view.details))
+        .overlays.filter(({ view }) => isTroubled(view))
         .map(({ view }) => ({
           object: `overlay ${view.name}`,
           found: view.details,
@@ -93,6 +94,16 @@ export const overlayChecks: readonly Check[] = [
 
 /** How the daemon begins what it says of an overlay whose VNICs are the trouble: they have checks of their own. */
 const OF_VNICS = /^(\d+ of \d+ VNICs? (is|are) down: |VNIC )/;
-/** Built-in plugins that ask a server. */
-const DIRECTORIES = new Set(['etcd', 'svp']);
+
+/** By more than its VNICs. */
+function isTroubled({ status, details }: OverlayFacts['view']): boolean {
+  return status === 'DEGRADED' && !OF_VNICS.test(details);
+}
+
+/** Built-in plugins that ask a server, each with who says how that is; empty: the overlay does. */
+const DIRECTORIES: ReadonlyMap<string, string> = new Map([
+  ['etcd', 'etcdctl endpoint status'],
+  ['svp', ''],
+  ['evpn', 'gobgp neighbor'],
+]);
 const OF_LATE_MS = 15 * 60 * 1000;

@@ -11,7 +11,7 @@ import { type FirstLook, firstLook } from './daemon.js';
 import { echoes } from './echo.js';
 import { filterFacts } from './firewall.js';
 import { plannedTunnels } from './planned.js';
-import { DEFAULT_STATE_DIR, daemonAt, daemonOf, daemonsBeside, packagedConfig } from './processes.js';
+import { DEFAULT_STATE_DIR, daemonNamed, daemonOf, daemonsBeside, packagedConfig } from './processes.js';
 import { starterFacts } from './starter.js';
 import { stateFacts } from './state.js';
 import { countersOf, echoesOf, sysctlFacts, underlayFacts } from './underlay.js';
@@ -32,8 +32,10 @@ export async function gatherFacts(looking: Looking): Promise<Facts> {
   const { client, socket, overlay, stateDir, seconds } = looking;
   const look = await firstLook(client, overlay);
   const isThere = 'status' in look;
-  const process = isThere ? daemonAt(look.status.daemon.pid) : daemonOf(socket);
-  const pid = isThere ? look.status.daemon.pid : (process?.pid ?? null);
+  const found = attempt(() => (isThere ? daemonNamed(look.status.daemon.pid, socket) : daemonOf(socket)));
+  if (isThere && 'unknown' in found) return elsewhere(looking, look, found);
+  const process = 'value' in found ? found.value : null;
+  const pid = process?.pid ?? null;
   const netns = pid === null ? null : `/proc/${pid}/ns/net`;
   const nowMs = Date.now();
   const directory = stateDir ?? process?.stateDir ?? DEFAULT_STATE_DIR;
@@ -58,6 +60,29 @@ export async function gatherFacts(looking: Looking): Promise<Facts> {
   const daemon = await secondLook(client, look, seconds, nowMs);
   const vnicLinks = vnicLinkFacts(netns, look.vnics);
   return { ...shared, daemon, underlays, vnicLinks, firewall: firewallOf(netns, underlays) };
+}
+
+/** Of a daemon whose process, files and network are not to be found from here. */
+async function elsewhere(
+  { client, socket, stateDir, seconds }: Looking,
+  look: FirstLook,
+  unknown: { readonly unknown: string },
+): Promise<Facts> {
+  const nowMs = Date.now();
+  await sleep(seconds * 1000);
+  return {
+    ...{ socket, noDaemon: null, kernel: kernelFacts(nowMs) },
+    ...{
+      processes: unknown,
+      starter: unknown,
+      sysctl: unknown,
+      underlays: unknown,
+      vnicLinks: unknown,
+      firewall: unknown,
+    },
+    state: stateDir === null ? unknown : stateFacts(stateDir, nowMs),
+    daemon: await secondLook(client, look, seconds, nowMs),
+  };
 }
 
 const NOT_PERMITTED = 'daemon_not_permitted';

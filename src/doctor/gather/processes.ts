@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { DEFAULT_SOCKET } from '../../control/default-socket.js';
 import { messageOf } from '../../errors.js';
 import type { DaemonProcess } from '../facts.js';
-import type { Known } from '../finding.js';
+import { type Known, Unknown } from '../finding.js';
 
 /** Where vxlane daemon keeps its state unless told otherwise. */
 export const DEFAULT_STATE_DIR = '/var/lib/vxlane';
@@ -23,6 +23,23 @@ export function daemonsBeside(of: number | 'self'): Known<readonly DaemonProcess
 /** The one that was told to have this socket, in whatever namespace; null: there is none. */
 export function daemonOf(socket: string): DaemonProcess | null {
   return allDaemons().find((each) => each.socket === resolve(socket)) ?? null;
+}
+
+/**
+ * The process that a daemon says it is: of one in a container, that number is another's here, or nobody's. Throws
+ * {@link Unknown} where it has not this socket.
+ */
+export function daemonNamed(pid: number, socket: string): DaemonProcess {
+  const found = daemonAt(pid);
+  if (found !== null && isSameFile(found.socket, resolve(socket))) return found;
+  const here = `which is no vxlane daemon with the socket ${socket} here`;
+  throw new Unknown(`the daemon is pid ${pid} where it runs, ${here}: look from its PID namespace`);
+}
+
+function isSameFile(a: string, b: string): boolean {
+  if (a === b) return true;
+  const [one, other] = [statSync(a, { throwIfNoEntry: false }), statSync(b, { throwIfNoEntry: false })];
+  return one !== undefined && other !== undefined && one.ino === other.ino && one.dev === other.dev;
 }
 
 /** The configuration of the package's unit, where it is; else null. */
