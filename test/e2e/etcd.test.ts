@@ -9,6 +9,7 @@ import { finds } from './doctor-lab.js';
 import { ENDPOINT, PREFIX, STORE, Store } from './etcd-store.js';
 import { SteadyFlows } from './steady-flows.js';
 import { eventually, type Host, type Lab, labTest, pingAll, untilUsable } from './support.js';
+import { vtepsAnswer } from './vtep-ping.js';
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 
@@ -55,6 +56,12 @@ else {
           await pingAll(from.host, `${to.seed.ipv6}%${from.seed.vnic}`);
         }
       }
+    });
+
+    await step('their VTEPs answer each other', async () => {
+      const others = [zlan2, zlan3].map(({ seed }) => `${seed.underlay}:4789`);
+      await vtepsAnswer(zlan.host, 'overlay0', '--all', others);
+      await vtepsAnswer(zlan3.host, 'overlay0', zlan.seed.ipv4, [`${zlan.seed.underlay}:4789`]);
     });
 
     await step('a MAC that moves is followed by whoever talks to it', async () => {

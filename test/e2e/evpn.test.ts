@@ -5,6 +5,7 @@ import { needsPrograms } from '../support/server-process.js';
 import { Frr, HostGoBgp, NEEDED, pasted, plug } from './evpn-lab.js';
 import { SteadyFlows } from './steady-flows.js';
 import { eventually, type Host, type Lab, type LabTest, labTest, mac, pingAll, untilUsable } from './support.js';
+import { hostAnswersAlone } from './vtep-ping.js';
 
 const [OURS, THEIRS, MOVING, BEHIND] = [mac(1), mac(2), mac(3), mac(4)] as const;
 const MOVES = 20;
@@ -69,6 +70,13 @@ async function withFrr({ lab, step, note }: LabTest): Promise<void> {
     for (const address of ['10.9.0.1', 'fd09::1']) await pingAll(far, address);
     assert.match(await frr.show('show evpn arp-cache vni 23'), /10\.9\.0\.1 +remote/);
   });
+
+  await step(
+    "the leaf's VTEP is asked by its address and by one inside; the kernel does not answer, its host does",
+    async () => {
+      for (const to of ['10.0.0.2', '10.9.0.2']) await hostAnswersAlone(ours, 'overlay0', to, '10.0.0.2:4789');
+    },
+  );
 
   // Its answers would take another way than what is looked at: while FRR knows no way back, the flow goes on.
   await ours.exec('ip', 'neigh', 'replace', '10.9.0.2', 'lladdr', THEIRS, 'dev', 'foo0', 'nud', 'permanent');

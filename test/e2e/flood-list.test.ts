@@ -6,6 +6,7 @@ import { Capture } from './capture.js';
 import { finds } from './doctor-lab.js';
 import { addKernelDevice, buildFloodLab, call, echoesIn, INNER, learnedAt, targetOf } from './flood-lab.js';
 import { eventually, type Host, labTest, mac, pingAll, pingNone } from './support.js';
+import { hostAnswersAlone, vtepsAnswer } from './vtep-ping.js';
 
 const TUNNEL = 'udp dst port 4789';
 
@@ -19,6 +20,19 @@ labTest('flood: a replication list and two kernel VTEPs', async ({ lab, step }) 
     await pingAll(first, INNER[2]);
     await learnedAt(ours, mac(2), addresses[1]);
     await learnedAt(ours, mac(3), addresses[2]);
+  });
+
+  await step('a VTEP of the list that is vxlane answers when it is asked, the kernel does not', async () => {
+    const third = await lab.addHost('third', { addresses: ['10.88.88.4/24'] });
+    await third.startDaemon();
+    const other = ['-p', 'vxlan/listen_ip=10.88.88.4', '-p', `flood/endpoints=${addresses[0]}`];
+    await third.vxlane('create-overlay', '-v', '42', '-e', 'vxlan', '-s', 'flood', ...other, 'ov0');
+    const all = [...addresses, '10.88.88.4'].join(',');
+    await ours.vxlane('modify-overlay', '-p', `flood/endpoints=${all}`, 'ov0');
+    await vtepsAnswer(ours, 'ov0', '10.88.88.4', ['10.88.88.4:4789']);
+    await hostAnswersAlone(ours, 'ov0', addresses[1], `${addresses[1]}:4789`);
+    await ours.vxlane('modify-overlay', '-p', `flood/endpoints=${addresses.join(',')}`, 'ov0');
+    await third.stopDaemon();
   });
 
   await step('what goes to a learned MAC goes to its VTEP alone', async () => {

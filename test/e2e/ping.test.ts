@@ -5,38 +5,16 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { createClient } from '../../src/control/client.js';
+import { loopbackMessage } from '../../src/oam/loopback.js';
+import { datagram } from '../support/frames.js';
+import type { Flood } from './datagram-flood.js';
 import { buildRouted, type Family, NETS, PATH } from './routed-lab.js';
 import { createOverlay } from './source-lab.js';
-import { drops, eventually, type Host, type LabTest, labTest, mac, pingAll, readStats } from './support.js';
+import { drops, eventually, type LabTest, labTest, mac, pingAll, readStats } from './support.js';
+import { ping, pingJson, QUICK, SILENT } from './vtep-ping.js';
 import '../support/each-engine.js';
-
-interface Pinged {
-  readonly mtu: number;
-  readonly vteps: readonly {
-    readonly endpoint: string;
-    readonly found: string;
-    readonly sent: number;
-    readonly answered: number;
-    readonly rttMs: { min: number; avg: number; max: number } | null;
-    readonly largest: number | null;
-    readonly pathMtu: number | null;
-    readonly echo: { rttMs: number | null; reason: string } | null;
-  }[];
-}
-
-/** Exit status and what was printed. A busy machine is given time to answer. */
-async function ping(host: Host, ...args: string[]): Promise<[code: number | null, stdout: string, stderr: string]> {
-  const patience = args.includes('-W') ? [] : ['-W', '5'];
-  const { code, stdout, stderr } = await host.tryVxlane('ping', 'ov0', '-i', '0', ...patience, ...args);
-  return [code, stdout, stderr];
-}
-
-async function pingJson(host: Host, ...args: string[]): Promise<[code: number | null, view: Pinged]> {
-  const [code, stdout, stderr] = await ping(host, '--json', ...args);
-  assert.equal(stderr, '');
-  return [code, JSON.parse(stdout) as Pinged];
-}
 
 const OVERHEAD = { 4: 50, 6: 70 } as const;
 
@@ -54,7 +32,7 @@ async function routed({ lab, step }: LabTest, family: Family, underlay: string):
   const endpoint = family === 4 ? `${b}:4789` : `[${b}]:4789`;
 
   await step('answers, fast, and the underlay does', async () => {
-    const [code, { vteps }] = await pingJson(one, b, '-c', '3', '--sweep', 'off', '-s', '200');
+    const [code, { vteps }] = await pingJson(one, 'ov0', b, '-c', '3', '--sweep', 'off', '-s', '200');
     const [vtep] = vteps;
     assert.deepEqual([code, vtep?.endpoint, vtep?.sent, vtep?.answered], [0, endpoint, 3, 3]);
     assert.ok(vtep?.rttMs !== null && vtep!.rttMs.min > 0 && vtep!.rttMs.min <= vtep!.rttMs.max);
@@ -62,10 +40,10 @@ async function routed({ lab, step }: LabTest, family: Family, underlay: string):
   });
 
   await step('names the MTU of a path that is smaller', async () => {
-    const [code, view] = await pingJson(one, b, '-c', '1', '-W', '3');
+    const [code, view] = await pingJson(one, 'ov0', b, '-c', '1', '-W', '3');
     assert.deepEqual([code, view.mtu], [0, 1500 - OVERHEAD[family]]);
     assert.deepEqual([view.vteps[0]?.largest, view.vteps[0]?.pathMtu], [PATH - OVERHEAD[family], PATH]);
-    const [, text] = await ping(one, b, '-c', '1', '-W', '3');
+    const [, text] = await ping(one, 'ov0', b, '-c', '1', '-W', '3');
     const size = PATH - OVERHEAD[family];
     assert.match(text, /^64 bytes from .*: seq=1 time=[0-9.]+ ms$/m);
     assert.ok(text.includes(`largest size that comes back: ${size} bytes of the overlay's MTU of ${view.mtu}`), text);
@@ -76,6 +54,7 @@ async function routed({ lab, step }: LabTest, family: Family, underlay: string):
 labTest('ping over IPv4, on a path with a smaller link', (context) => routed(context, 4, 'auto'));
 labTest('ping over IPv6 by sockets alone, on a path with a smaller link', (context) => routed(context, 6, 'socket'));
 
+const FLOOD = fileURLToPath(new URL('./datagram-flood.js', import.meta.url));
 const PATIENCE_MS = 90_000;
 const [OWN, PEER, KERNEL] = ['10.88.88.1', '10.88.88.2', '10.88.88.3'];
 
@@ -101,17 +80,14 @@ labTest('ping: who is meant, who does not answer, and limits', async ({ lab, ste
     await createOverlay(host, listen, 'files', [`files/config=${file}`]);
     await host.vxlane('create-vnic', '-m', mac(last), '-l', 'ov0', `v${last}`, '-a', `10.9.0.${last}/24`);
   }
-  const quick = ['-c', '1', '--sweep', 'off'];
-  const silent = ['-c', '1', '--sweep', 'off', '-W', '0.3'];
-
   await step('a VTEP by its address, its port, a MAC behind it and addresses inside', async () => {
     for (const to of [PEER, `${PEER}:4789`, mac(2), '10.9.0.2', 'fd09::2']) {
-      const [code, view] = await pingJson(ours, to, ...quick);
+      const [code, view] = await pingJson(ours, 'ov0', to, ...QUICK);
       assert.deepEqual([code, view.vteps[0]?.endpoint, view.vteps[0]?.answered], [0, `${PEER}:4789`, 1], to);
     }
-    const [, view] = await pingJson(ours, '10.9.0.2', ...quick);
+    const [, view] = await pingJson(ours, 'ov0', '10.9.0.2', ...QUICK);
     assert.equal(view.vteps[0]?.found, `10.9.0.2 is at ${mac(2)}; ${mac(2)} is at ${PEER}:4789 (files says so)`);
-    const [, whole] = await pingJson(ours, PEER, '-c', '1');
+    const [, whole] = await pingJson(ours, 'ov0', PEER, '-c', '1');
     assert.deepEqual([whole.vteps[0]?.largest, whole.vteps[0]?.pathMtu], [whole.mtu, null]);
   });
 
@@ -125,11 +101,11 @@ labTest('ping: who is meant, who does not answer, and limits', async ({ lab, ste
       ['[fd00::1]:4789', /ov0 has an underlay of IPv4/],
     ];
     for (const [to, text] of refused) {
-      const [code, , stderr] = await ping(ours, to, ...quick);
+      const [code, , stderr] = await ping(ours, 'ov0', to, ...QUICK);
       assert.match(stderr, text);
       assert.deepEqual([code, stderr.trim().split('\n').length], [1, 1], stderr);
     }
-    const [code, , stderr] = await ping(ours, PEER, ...quick, '-s', '1451');
+    const [code, , stderr] = await ping(ours, 'ov0', PEER, ...QUICK, '-s', '1451');
     assert.match(stderr, /bad ping: 1451 bytes: ov0 has an MTU of 1450/);
     assert.equal(code, 1);
   });
@@ -150,7 +126,7 @@ labTest('ping: who is meant, who does not answer, and limits', async ({ lab, ste
   });
 
   await step("a kernel's device does not answer, and its host does", async () => {
-    const [code, text] = await ping(ours, KERNEL, ...silent);
+    const [code, text] = await ping(ours, 'ov0', KERNEL, ...SILENT);
     assert.equal(code, 1);
     assert.match(text, /^no answer from 10\.88\.88\.3:4789: seq=1$/m);
     assert.match(text, /^10\.88\.88\.3:4789 does not answer on VNI 42: only vxlane does, .* the kernel's vxlan and /m);
@@ -158,7 +134,7 @@ labTest('ping: who is meant, who does not answer, and limits', async ({ lab, ste
   });
 
   await step('the matrix has a row for each, and says who does not answer', async () => {
-    const [code, text] = await ping(ours, '--all', ...silent);
+    const [code, text] = await ping(ours, 'ov0', '--all', ...SILENT);
     const lines = text.trimEnd().split('\n');
     assert.equal(code, 1);
     assert.match(lines[0]!, /^ENDPOINT +LBR +MIN\/AVG\/MAX MS +LOSS +LARGEST +PATH MTU +UNDERLAY ECHO$/);
@@ -170,19 +146,35 @@ labTest('ping: who is meant, who does not answer, and limits', async ({ lab, ste
   await step('oam-loopback=off is silent, and counted; guests go on', async () => {
     await peer.vxlane('modify-overlay', '-p', 'oam-loopback=off', 'ov0');
     const before = await drops(peer, 'oam_refused');
-    const [code] = await pingJson(ours, PEER, ...silent);
+    const [code] = await pingJson(ours, 'ov0', PEER, ...SILENT);
     assert.deepEqual([code, (await drops(peer, 'oam_refused')) - before], [1, 1]);
     await pingAll(ours, '10.9.0.2');
-    const [back] = await pingJson(peer, OWN, ...quick);
+    const [back] = await pingJson(peer, 'ov0', OWN, ...QUICK);
     assert.equal(back, 0, 'who does not answer may ask');
     await peer.vxlane('modify-overlay', '-p', 'oam-loopback=answer', 'ov0');
-    assert.equal((await pingJson(ours, PEER, ...quick))[0], 0);
+    assert.equal((await pingJson(ours, 'ov0', PEER, ...QUICK))[0], 0);
   });
 
   await step('a trace knows such a frame', async () => {
     const frame = `02760a585801${'02760a585802'}8902${'00'.repeat(46)}`;
     const { stdout } = await ours.tryVxlane('trace', 'ov0', '--from', PEER, '--frame', frame);
     assert.match(stdout, /^end +is for this VTEP itself: Ethernet OAM/m);
+  });
+
+  await step('whoever asks without end has a hundred answers a second, and others theirs', async () => {
+    const message = loopbackMessage(OWN, { ip: KERNEL, port: 4789 }, 7, 64, new Uint8Array(8));
+    const asked: Flood = { address: OWN, port: 4789, datagram: datagram(42, message).toString('hex'), count: 600 };
+    const before = await readStats(ours);
+    const startMs = performance.now();
+    await kernel.exec(process.execPath, FLOOD, JSON.stringify(asked));
+    await eventually('some are refused', async () => (await drops(ours, 'oam_limited')) > 0);
+    await pingJson(peer, 'ov0', OWN, ...QUICK).then(([code]) => assert.equal(code, 0));
+    const { totals } = await readStats(ours);
+    const answered = totals.answered! - before.totals.answered!;
+    const most = 101 + (performance.now() - startMs) / 10;
+    assert.ok(answered >= 1 && answered <= most, `${answered} answers, and ${most.toFixed(0)} are allowed`);
+    const { endpoint, decap } = (await readStats(ours)).endpoints.find((each) => each.endpoint === `${KERNEL}:4789`)!;
+    assert.ok(decap.frames >= answered - 1, `${decap.frames} of ${endpoint}`);
   });
 
   await step('a VTEP that dies is told of, and its return; one that nobody sends to is not', async () => {
@@ -225,7 +217,7 @@ labTest('ping: who is meant, who does not answer, and limits', async ({ lab, ste
   await step('a host that is gone answers neither', async () => {
     await peer.exec('ip', 'link', 'set', 'eth0', 'down');
     const down = await eventually('neither answers', async () => {
-      const [code, view] = await pingJson(ours, PEER, ...silent);
+      const [code, view] = await pingJson(ours, 'ov0', PEER, ...SILENT);
       return code === 1 && view.vteps[0]!;
     });
     assert.deepEqual([down.rttMs, down.largest, down.echo?.rttMs], [null, null, null]);

@@ -4,6 +4,7 @@ import type { Server } from 'node:net';
 import { withNetns } from '../../src/system/netns.js';
 import { OPS, SvpServer, sixteen, uuid } from '../support/svp-server.js';
 import { eventually, type Host, labTest, mac, neighbourOf, pingAll, setLinkLocal, untilUsable } from './support.js';
+import { vtepsAnswer } from './vtep-ping.js';
 
 const VNI = 23;
 const SERVER = '10.88.88.100';
@@ -26,6 +27,11 @@ labTest('hosts find each other by an svp server, and what moves is followed', as
       await pingAll(one, '10.55.55.2');
       await pingAll(one, 'fe80::2%vnic1');
       assert.equal(await destination(one, mac(2)), '10.88.88.2:4789');
+    });
+
+    await step('their VTEPs answer each other', async () => {
+      await vtepsAnswer(one, 'overlay0', '--all', ['10.88.88.2:4789']);
+      await vtepsAnswer(two, 'overlay0', mac(1), ['10.88.88.1:4789']);
     });
 
     await step('a machine moves to another host: frames follow, though the server answers what it was', async () => {
