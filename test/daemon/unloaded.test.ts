@@ -81,24 +81,25 @@ describe('what cannot be loaded', { skip: needsRoot() }, () => {
     assert.equal(fixture.netns.link(vnic).ifindex, ifindex);
   });
 
-  it('keeps its name, its VNI and its MAC, and a refusal names the file', async () => {
+  it('keeps its name, its VNI and its MAC, and a refusal names the file and what frees them', async () => {
     await restart(() => {
       alter('overlays', 'overlay0', newer);
       alter('vnics', vnic, newer);
     });
     const { daemon } = fixture;
     const overlayFile = path('overlays', 'overlay0');
+    const overlayHow = `${overlayFile}: mend it, or vxlane delete-overlay overlay0`;
     await assert.rejects(daemon.createOverlay(fixture.overlay({ vni: 24 })), {
-      message: `the name overlay0 is that of overlay overlay0, which is not loaded (${overlayFile}): choose another`,
+      message: `the name overlay0 is that of overlay overlay0, which is not loaded (${overlayHow}): choose another`,
     });
-    const overlay = `overlay overlay0, which is not loaded (${overlayFile})`;
+    const overlay = `overlay overlay0, which is not loaded (${overlayHow})`;
     await assert.rejects(daemon.createOverlay(fixture.overlay({ name: 'other' })), {
       message: `virtual network id 23 is in use by ${overlay}: choose another`,
     });
     await daemon.createOverlay(fixture.overlay({ name: 'other', vni: 24 }));
-    const vnicFile = path('vnics', vnic);
+    const vnicHow = `${path('vnics', vnic)}: mend it, or vxlane delete-vnic ${vnic}`;
     await assert.rejects(daemon.createVnic(fixture.vnic({ name: vnic, overlay: 'other' })), {
-      message: `the name ${vnic} is that of VNIC ${vnic}, which is not loaded (${vnicFile}): choose another`,
+      message: `the name ${vnic} is that of VNIC ${vnic}, which is not loaded (${vnicHow}): choose another`,
     });
     await assert.rejects(daemon.createVnic(fixture.vnic()), {
       message: /^overlay overlay0 is not loaded: .*overlay0\.json: it is of version 5/,
@@ -108,7 +109,7 @@ describe('what cannot be loaded', { skip: needsRoot() }, () => {
     await daemon.deleteOverlay('overlay0');
     await daemon.createOverlay(fixture.overlay());
     await assert.rejects(daemon.createVnic(fixture.vnic()), {
-      message: `${MAC} is that of VNIC ${vnic}, which is not loaded (${vnicFile}): choose another`,
+      message: `${MAC} is that of VNIC ${vnic}, which is not loaded (${vnicHow}): choose another`,
     });
   });
 
@@ -176,7 +177,7 @@ describe('what cannot be loaded', { skip: needsRoot() }, () => {
     await restart(() => alter('overlays', 'overlay0', torn), config);
     const { configuration } = fixture.daemon.daemon();
     assert.equal(configuration?.status, 'incomplete');
-    assert.match(configuration?.details[0] ?? '', /^overlay0: .*which is not loaded \(.*overlay0\.json\)/);
+    assert.match(configuration?.details[0] ?? '', /^overlay0: .*which is not loaded \(.*overlay0\.json: mend it/);
     await fixture.daemon.deleteOverlay('overlay0');
     const { overlays } = await fixture.daemon.reload();
     assert.deepEqual([overlays[0]?.name, overlays[0]?.state], ['overlay0', 'serving']);

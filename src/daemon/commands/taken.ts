@@ -74,13 +74,13 @@ export function takenIn(registry: Registry, but: Vnic | null = null): Taken {
 function takenByUnloaded({ overlays, vnics }: State): TakenTable {
   const taken = new TakenTable();
   for (const { name, file, vni } of overlays.unloaded.values()) {
-    const holder = `overlay ${name}, which is not loaded (${file})`;
+    const holder = `overlay ${name}, which is not loaded (${file}: mend it, or vxlane delete-overlay ${name})`;
     if (vni === undefined) taken.addName(name, holder);
     else taken.addOverlay({ name, vni }, holder);
   }
   for (const { name, file, overlay, mac: text = '', netns = null, ...rest } of vnics.unloaded.values()) {
     const { allowAnyMac = false, addresses = [], trunk } = rest;
-    const holder = `VNIC ${name}, which is not loaded (${file})`;
+    const holder = `VNIC ${name}, which is not loaded (${file}: mend it, or vxlane delete-vnic ${name})`;
     const mac = parseMac(text);
     if (overlay === undefined || mac === null) taken.addName(name, holder);
     else
