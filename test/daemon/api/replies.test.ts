@@ -116,6 +116,12 @@ describe('the control API', { skip: needsRoot() }, () => {
     await until(isHeard);
     assert.equal((await client.lookup('flood0', FAR_MAC)).verdict, 'flood');
     await client.thaw('flood0', MOVER);
+    const trunk = { name: uniqueName('t'), vlan: 5 };
+    const name = `${trunk.name}.5`;
+    const member = await client.createVnic({ name, overlay: 'flood0', mac: MAC, trunk, netns: rig.netns.name });
+    assert.deepEqual([member.trunk, member.interface, member.allowAnyMac], [trunk, trunk.name, true]);
+    await client.deleteVnic(trunk.name);
+    assert.ok((await client.vnics()).every((vnic) => vnic.name !== name));
   });
 
   it('deletes what it made', async () => {

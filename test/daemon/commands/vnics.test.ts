@@ -40,6 +40,7 @@ describe('commands on VNICs', { skip: needsRoot() }, () => {
       mtu: 1300,
       netns: fixture().netns.name,
       allowAnyMac: false,
+      trunk: null,
       addresses: [],
       protection: [],
       allowedIps: [],
