@@ -72,9 +72,9 @@ async function withFrr({ lab, step, note }: LabTest): Promise<void> {
   });
 
   await step(
-    "the leaf's VTEP is asked by its address and by one inside; the kernel does not answer, its host does",
+    "the leaf's VTEP is asked, by a MAC behind it too; the kernel does not answer, its host does",
     async () => {
-      for (const to of ['10.0.0.2', '10.9.0.2']) await hostAnswersAlone(ours, 'overlay0', to, '10.0.0.2:4789');
+      for (const to of ['10.0.0.2', THEIRS]) await hostAnswersAlone(ours, 'overlay0', to, '10.0.0.2:4789');
     },
   );
 
