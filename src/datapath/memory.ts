@@ -17,6 +17,7 @@ import {
   W_SIZE,
   WORKERS_BASE,
 } from '../../assembly/layout.js';
+import { adviseHugePages } from '../system/huge-pages.js';
 import { addressOf } from '../system/syscalls.js';
 
 /** Views of one memory. Offsets are bytes; a 32-bit index is the offset shifted by 2. */
@@ -63,6 +64,7 @@ export function createMemory(workers: number, fdbSize: number): WebAssembly.Memo
   const pages = Math.ceil(size / PAGE_SIZE);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   const views = viewsOf(memory);
+  adviseHugePages(views.address + fdbBase, buckets * FDB_BUCKET_SIZE); // frames ask for MACs at random
   views.u32[HDR_STAMP >> 2] = LAYOUT_STAMP;
   views.u64[HDR_MEMORY_BASE >> 3] = BigInt(views.address);
   views.u32[HDR_FDB_BASE >> 2] = fdbBase;

@@ -147,6 +147,11 @@ export const syscallCloseRange: Call<[call: number, first: number, last: number,
   'int64_t',
   ['long', 'uint', 'uint', 'uint'],
 );
+export const madvise: Call<[address: Address, length: number, advice: number]> = library.func('madvise', 'int', [
+  'uintptr_t',
+  'size_t',
+  'int',
+]);
 export const prctl: Call<[option: number, value: number]> = library.func('prctl', 'int', ['int', 'ulong']);
 export const schedYield: Call<[]> = library.func('sched_yield', 'int', []);
 export const eventfd: Call<[initial: number, flags: number]> = library.func('eventfd', 'int', ['uint', 'int']);
