@@ -116,7 +116,7 @@ async function rowsOf(program: string): Promise<RowResult[]> {
 
 const folder = mkdtempSync(join(tmpdir(), 'vxlane-native-'));
 const program = compile(folder);
-const how = `${ROUNDS} rounds in turns with bench/native/native.c (cc ${FLAGS.join(' ')}): checks, lookup, header,`;
+const how = `${ROUNDS} rounds in turns with bench/native/native.c (cc ${FLAGS.join(' ')}), which does what a turn of`;
 report({
   question: 'How long does the datapath take beside a native program that does the same work?',
   operation: 'frame',
@@ -125,9 +125,10 @@ report({
       ? ['There is no C compiler (cc) here, or it refused bench/native/native.c: not measured.']
       : [
           how,
-          'msghdr or iovec, submission and counters, without holding, learning, joining and super-frames. Frames',
-          'of 64 bytes to MACs at random, in batches of 64 to 256 endpoints (encap) and of 16 to 64 VNICs (decap).',
-          'The ratio is to native.',
+          'the uring engine does with such frames: completions, checks, lookup, header, what may leave or be',
+          'delivered together, submissions, counters when they are settled, slots; and nothing for other frames.',
+          'Frames of 64 bytes to MACs at random, in batches of 64: to 256 endpoints (encap), from one sender to 64',
+          'VNICs (decap). The ratio is to native.',
         ],
   rows: program === null ? [] : await rowsOf(program),
 });
