@@ -582,7 +582,7 @@ export const W_POLLFDS = W_OUT + OUT_MAX * OUT_SIZE; // pollfd[POLLFDS_MAX]
 export const W_POLL_INDEX = W_POLLFDS + POLLFDS_MAX * POLLFD_SIZE; // u32 per pollfd: socket or VNIC index
 
 // datagrams received together: each buffer holds what UDP_GRO joins
-export const RX_MAX = 16; // per recvmmsg
+export const RX_MAX = 64; // per recvmmsg, and a turn
 export const RX_SLOT_SIZE = 65536 + 2 * CACHE_LINE; // not a power of two: those would share few cache sets
 export const W_RX_MMSG = W_POLL_INDEX + POLLFDS_MAX * 4; // mmsghdr[RX_MAX] for recvmmsg
 export const W_RX_IOV = W_RX_MMSG + RX_MAX * MMSGHDR_SIZE; // iovec[RX_MAX] into the slots
@@ -602,13 +602,18 @@ export const READ_AT = LOOKUP_NEXT + 4; // u32 where a read went; its destinatio
 export const READ_LEN = READ_AT + 4; // u32 bytes of it
 export const LOOKUP_SIZE = 32;
 export const W_READS = W_TAP_IOV + CACHE_LINE; // BATCH_MAX of them
+export const RECEIVED_AT = 0; // u32 where a datagram is, of those that are taken together
+export const RECEIVED_LEN = RECEIVED_AT + 4; // u32 bytes of it
+export const RECEIVED_FROM = RECEIVED_LEN + 4; // u32 where the struct sockaddr of its sender is
+export const RECEIVED_SIZE = 16;
+export const W_RECEIVED = W_READS + BATCH_MAX * LOOKUP_SIZE; // RX_MAX of them, and one that came otherwise
 
 // messages: one send each, of one datagram or of several with UDP_SEGMENT
 export const CHAINS_BITS = 9;
 export const CHAINS_MAX = 1 << CHAINS_BITS; // chains side by side (datapath/gso-chains.ts)
 export const CHAIN_SIZE = 16;
 export const TX_IOV_MAX = 2048; // iovecs of the messages that are made ready together
-export const W_CHAINS = W_READS + BATCH_MAX * LOOKUP_SIZE; // CHAINS_MAX of them
+export const W_CHAINS = W_RECEIVED + RX_MAX * RECEIVED_SIZE + CACHE_LINE; // CHAINS_MAX of them
 export const TX_ARENA_SIZE = 131072; // bytes of datagrams made anew that wait to be sent: two sends
 export const W_OUT_PLANNED = W_CHAINS + CHAINS_MAX * CHAIN_SIZE; // u32 1: what leaves together is decided
 export const W_OUT_EMITTED = W_OUT_PLANNED + 4; // u32 entries before this one have their descriptors
@@ -778,7 +783,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 46;
+export const LAYOUT_VERSION = 47;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

@@ -8,6 +8,7 @@ import {
   C_DELIVERED,
   C_ENCAP_OUT,
   CACHE_LINE,
+  CMSG_SPACE,
   FdbKind,
   MMSGHDR_SIZE,
   MSG_LEN,
@@ -36,7 +37,7 @@ import type { OverlayConfig } from '../src/datapath/types.js';
 import { PROTECTIONS } from '../src/link-protection.js';
 import { DEFAULT_OUTER } from '../src/outer-header.js';
 import { sockaddrOf } from '../src/system/sockaddr.js';
-import { RECEIVE_HLEN, RECEIVE_PAYLOAD_LEN, Ring } from './ring.js';
+import { RECEIVE_HLEN, Ring } from './ring.js';
 import { expect, prepareTestbed, SCRATCH, type Testbed } from './testbed.js';
 
 const ENTRIES = 65_536;
@@ -54,6 +55,8 @@ const DRAWN_COUNT = 1 << 20;
 const DRAWN_VNICS_COUNT = 1 << 19;
 const SENDERS = DRAWN + DRAWN_COUNT * KEY_SIZE;
 const ETHERNET_HLEN = 14; // bytes
+const CMSG_DATA = 16; // bytes before the data of a control message
+const IP_TOS = 1; // of level 0, SOL_IP
 const ALLOWED = ['10.0.0.1/32', '10.0.0.2/32', 'fd00::/64', '10.0.0.3/32'];
 const NOT_A_DESCRIPTOR = -1; // nothing is sent
 /** Where the frames of a batch stand, one behind the other as the module asks for them. */
@@ -96,12 +99,12 @@ export interface Batches {
   completeReads(): void;
   /** Takes back what completeReads gave. */
   forgetReads(): void;
-  /** Gives the 16 slots of the uring engine datagrams to their next inner destinations, and from their next sources. */
+  /** Gives the 64 slots of the uring engine datagrams to their next inner destinations, and from their next sources. */
   completeReceives(senders: 'same' | 'drawn'): void;
   forgetReceives(): void;
   /** A turn of the uring engine: what was submitted before is settled, and those frames are made ready to be sent. */
   turn(): void;
-  /** Gives the 16 datagrams in the receive slots their next inner destinations. */
+  /** Gives the 64 datagrams in the receive slots their next inner destinations. */
   nextDatagrams(): void;
   /** Empties the output list without doing anything with it. */
   forget(): void;
@@ -267,7 +270,9 @@ function shapeRing({ views }: Testbed, datagramLen: number): void {
   for (let slot = 0; slot < RECEIVED; slot++) {
     const at = DATAGRAMS + slot * RX_SLOT_SIZE;
     views.u8.fill(0, at, at + RECEIVE_HLEN);
-    views.u32[(at >> 2) + RECEIVE_PAYLOAD_LEN] = datagramLen;
+    views.u32.set([name.length, CMSG_SPACE, datagramLen], at >> 2);
+    const control = at + RECVMSG_HLEN + RX_NAME_SIZE;
+    views.u32.set([CMSG_DATA + 1, 0, 0, IP_TOS, 0], control >> 2); // which the kernel always tells
     views.u8.set(name, at + RECVMSG_HLEN);
     views.u8.set([0x08, 0, 0, 0, 0, 0, VNI, 0], at + RECEIVE_HLEN);
     sourceOf(views, INNER_OF_RING + slot * RX_SLOT_SIZE, 0xff);

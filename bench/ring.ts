@@ -24,9 +24,8 @@ import {
 import type { Views } from '../src/datapath/memory.js';
 import type { DatapathExports } from '../src/datapath/module.js';
 
-/** What stands in a slot before a datagram, and in which word of that its length. */
+/** What stands in a slot before a datagram. */
 export const RECEIVE_HLEN = RECVMSG_HLEN + RX_NAME_SIZE + CONTROL_SIZE;
-export const RECEIVE_PAYLOAD_LEN = 2;
 
 const READ = 1 << 24; // Request.read, in the high half of the user data
 const RECEIVE = 2 << 24;

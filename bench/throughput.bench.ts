@@ -42,7 +42,7 @@ await measure({
   isRate: true,
   setting: [
     'The uring engine: encap in batches of 64 frames from one VNIC, to MACs drawn at random from a full FDB over 256',
-    'endpoints; decap in batches of 16 datagrams to 64 local VNICs drawn at random. What the kernel does is not',
+    'endpoints; decap in batches of 64 datagrams to 64 local VNICs drawn at random. What the kernel does is not',
     'counted: the system calls, and writing frames and completions, which is measured apart and taken off.',
   ],
   rows,

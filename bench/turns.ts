@@ -38,7 +38,7 @@ export class Datapath {
     this.#sent += BATCH;
   }
 
-  /** As many datagrams, in batches of 16. */
+  /** As many datagrams, in batches of 64. */
   decap(): void {
     for (let batch = 0; batch < RECEIVES; batch++) {
       this.#batches.completeReceives('same');

@@ -150,7 +150,7 @@ test('every drop reason of the layout has a sentence, and is used by the datapat
 
 // The stamp that host and module compare is a sum of table bases and this version, so a change inside a record needs a
 // new version. Whoever changes the layout raises LAYOUT_VERSION and puts the new digest here.
-const LAYOUT_DIGEST = '7528a7abc2d9136e';
+const LAYOUT_DIGEST = '428876ff6280e835';
 
 test('a changed layout has a new version', () => {
   const code = read('assembly/layout.ts')

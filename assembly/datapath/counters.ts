@@ -144,12 +144,6 @@ export function countDecapIn(received: u32, frames: u32, bytes: u32): void {
   total(C_DECAP_IN_BYTES, bytes);
 }
 
-// The same of datagrams of one frame each, whether or not anybody has said that they are left.
-export function countDecapOrdinary(frames: u32, bytes: u32): void {
-  const left = load<u32>(w(), W_DATAGRAMS_LEFT);
-  countDecapIn(min(left, frames), frames, bytes);
-}
-
 // So many datagrams have been received and will be counted as they are taken: for the books, should that trap.
 @inline
 export function expectDatagrams(count: u32): void {

@@ -1,8 +1,9 @@
 // Frames that a VNIC sent, a batch at a time: what the FDB says of all destinations first, so that the processor waits
-// for its cache misses together; then one after the other. Ordinary ones (ordinary.ts) to a known endpoint are listed
-// here, all others take the steps of encap.ts.
+// for its cache misses together; then one after the other. Ordinary ones (ordinary.ts) to a known endpoint or to
+// another VNIC are listed here, all others take the steps of encap.ts.
 
 import {
+  FdbKind,
   LOOKUP_KEY,
   LOOKUP_SIZE,
   LOOKUP_VALUE,
@@ -16,8 +17,9 @@ import {
   VNET_SIZE,
   VNIC_MAC,
   VNIC_OVERLAY,
+  VNIC_TAG,
 } from '../layout';
-import { fdbAsk, fdbFindBatch, fdbIndex, fdbKey } from '../table/fdb';
+import { fdbAsk, fdbFindBatch, fdbIndex, fdbKey, fdbKind } from '../table/fdb';
 import { overlayAt, vnicAt } from '../table/records';
 import { ethDst } from '../wire/ethernet';
 import { captureSent, captureVerdict, isCapturing } from './capture';
@@ -26,8 +28,8 @@ import { encapFrame } from './encap';
 import { Frame, takeFrame } from './frame';
 import { heldFrames } from './hold';
 import { isOrdinaryRead, mayBeOrdinary } from './ordinary';
-import { outBy, outCommon, outOrdinary } from './output';
-import { outHasRoom, outNext, outRoom, outShares, outUpTo } from './output-list';
+import { outBy, outCommon, outComplete, outDelivered, outOrdinary } from './output';
+import { outDelivers, outHasRoom, outNext, outRoom, outShares, outUpTo } from './output-list';
 import { readAt } from './reads';
 import { pathFrameMax } from './too-big';
 
@@ -63,8 +65,9 @@ export function encapReads(vnic: u32, from: u32, count: u32): u32 {
         const value = load<u32>(read, LOOKUP_VALUE);
         const size = len - VNET_SIZE;
         const endpoint = fdbIndex(value);
-        if (!isOrdinaryRead(at, len, value, own, copied) | (size > pathFrameMax(endpoint))) break;
-        outOrdinary(out, at + VNET_SIZE, size, by | endpoint, common, header, shares);
+        if (isOrdinaryRead(at, len, value, own, copied) & (size <= pathFrameMax(endpoint))) {
+          outOrdinary(out, at + VNET_SIZE, size, by | endpoint, common, header, shares);
+        } else if (!deliver(out, at, len, value, own, overlay, vnic)) break;
         bytes += size;
         out += OUT_SIZE;
       }
@@ -83,6 +86,17 @@ export function encapReads(vnic: u32, from: u32, count: u32): u32 {
   const taken = <u32>(read - first) / LOOKUP_SIZE;
   countEncapIn(taken, frames, bytes, vnic);
   return from + taken;
+}
+
+// An ordinary frame from a VNIC with the MAC `own` to another one of this host is listed at `out`. False: it is not.
+function deliver(out: usize, at: usize, len: u32, value: u32, own: u64, overlay: u32, vnic: u32): bool {
+  const receiver = fdbIndex(value);
+  if (fdbKind(value) != FdbKind.local || receiver == vnic) return false;
+  if (load<u32>(vnicAt(receiver), VNIC_TAG) != 0) return false;
+  if (!isOrdinaryRead(at, len, FdbKind.remote, own, 0)) return false; // no outer header copies anything
+  outComplete(out, at + VNET_SIZE, len - VNET_SIZE, outDelivered(overlay, true), (<u64>vnic << 32) | receiver);
+  outDelivers();
+  return true;
 }
 
 // Of frames that nobody has looked at yet: what is too short for an address asks for something.

@@ -5,7 +5,7 @@ import { fdbFlags, fdbIndex, fdbKind } from '../table/fdb';
 import { overlayAt } from '../table/records';
 import { drop } from './counters';
 import { Frame } from './frame';
-import { outDeliver, outEncap } from './output';
+import { outDeliver, outDeliverAlone, outEncap } from './output';
 
 // `vnic` is the sender, 0 for a frame from the underlay, which must not go back there.
 @inline
@@ -17,7 +17,7 @@ export function forward(frame: Frame, overlay: u32, vnic: u32, value: u32): void
   }
   if (kind == FdbKind.local) {
     if (fdbIndex(value) == vnic) return drop(frame, Drop.hairpin, overlay, vnic);
-    return outDeliver(frame, overlay, fdbIndex(value), vnic);
+    return outDeliverAlone(frame, overlay, fdbIndex(value), vnic);
   }
   drop(frame, <Drop>fdbIndex(value), overlay, vnic);
 }

@@ -22,6 +22,7 @@ import {
   LEARNT_SLOTS,
   LEARN_REPEAT_MS,
   OVL_FLAG_LEARN,
+  OVL_FLAG_RETURNS,
   OVL_FLAGS,
   W_LEARNT,
   W_LEARN_SHARES,
@@ -34,6 +35,9 @@ import { total } from './counters';
 import { takeShare } from './share';
 import { upcallLearn } from './upcall';
 import { currentPass, nowMs, w } from './worker';
+
+/** Flags of an overlay: one that has any of them asks where senders are. */
+export const LEARNS: u32 = OVL_FLAG_LEARN | OVL_FLAG_RETURNS;
 
 const KEY: usize = 0; // u64 FDB key
 const HIGH: usize = KEY + 8; // u64 the address, see wire/sockaddr.ts

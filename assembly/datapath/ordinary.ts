@@ -57,8 +57,8 @@ function isOrdinaryOther(frame: usize, len: u32, own: u64, copied: u32): bool {
   return ipv6Check(packet, len - VNET_SIZE - ETH_HLEN) && (ipv6TrafficClass(packet) & copied) == 0;
 }
 
-/** Whether a frame from the underlay is from a single MAC, to one (`key` is that of its destination), without a tag. */
+/** Whether a frame from the underlay is from a single MAC, which is `source`, and has no tag. */
 @inline
-export function isOrdinaryReceived(frame: usize, key: u64, source: u64): bool {
-  return (source != 0) & (((source | key) & MULTICAST) == 0) & (ethIs(frame, ETH_P_IP) || !vlanHas(frame));
+export function isOrdinarySender(frame: usize, source: u64): bool {
+  return (source != 0) & ((source & MULTICAST) == 0) & (ethIs(frame, ETH_P_IP) || !vlanHas(frame));
 }

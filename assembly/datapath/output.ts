@@ -25,10 +25,12 @@ import {
   OVL_SOCKET,
   SOCK_SOURCES,
   SOURCES_MAX,
+  VNET_SIZE,
+  VNIC_TAG,
   VXLAN_HLEN,
   W_OUT_SUPER,
 } from '../layout';
-import { overlayAt, socketAt } from '../table/records';
+import { overlayAt, socketAt, vnicAt } from '../table/records';
 import { vnetCopy, vnetIsPlain } from '../wire/virtio';
 import { countCopy, countLost, drop } from './counters';
 import { flowHash } from './flow';
@@ -38,6 +40,8 @@ import { outerMark } from './mark';
 import { outAddSegments, outChain, outDelivers, outTake, outUntouched } from './output-list';
 import { fitsPath, pathFrameMax, tooBigAnswer } from './too-big';
 import { w } from './worker';
+
+const ROOM_BEFORE: u32 = 1 << 16; // OUT_ROOM of 1, in the word from OUT_OVERLAY on
 
 @inline
 function append(frame: Frame, overlay: u32, sender: u32): usize {
@@ -184,16 +188,29 @@ export function outDeliver(frame: Frame, overlay: u32, vnic: u32, sender: u32): 
   outDelivers();
 }
 
-// The same of a complete frame from the underlay. `hasRoom`: nobody needs the VNET_SIZE bytes before it any more.
+// The same of one that nobody else gets: where its virtio_net_hdr stands right before it, there is room for another,
+// but not for a tag.
+export function outDeliverAlone(frame: Frame, overlay: u32, vnic: u32, sender: u32): void {
+  const hasRoom = frame.vnet + VNET_SIZE == frame.start && load<u32>(vnicAt(vnic), VNIC_TAG) == 0;
+  outDeliver(frame, hasRoom ? overlay | ROOM_BEFORE : overlay, vnic, sender);
+}
+
+// What entries of complete frames for VNICs have in common from OUT_ENDPOINT on: 0, OUT_OVERLAY, OUT_ROOM. `hasRoom`:
+// nobody needs the VNET_SIZE bytes before them any more.
 @inline
-export function outDeliverComplete(start: usize, len: u32, overlay: u32, vnic: u32, hasRoom: bool): void {
-  const out = outTake();
+export function outDelivered(overlay: u32, hasRoom: bool): u64 {
+  return (<u64>(hasRoom ? overlay | ROOM_BEFORE : overlay)) << 32;
+}
+
+// At `out` the same as outDeliver of such a frame; the list has to be told that it delivers. `ends`: the VNIC and, in
+// the high half, its sender.
+@inline
+export function outComplete(out: usize, start: usize, len: u32, common: u64, ends: u64): void {
   store<u32>(out, <u32>start, OUT_FRAME);
   store<u32>(out, len, OUT_LEN);
-  store<u64>(out, <u64>(overlay | ((<u32>hasRoom) << 16)) << 32, OUT_ENDPOINT); // 0; and OUT_OVERLAY, OUT_ROOM
-  store<u64>(out, vnic, OUT_VNIC); // and OUT_SENDER: 0
+  store<u64>(out, common, OUT_ENDPOINT);
+  store<u64>(out, ends, OUT_VNIC); // and OUT_SENDER
   store<u32>(out, 1, OUT_FRAMES);
   store<u32>(out, len, OUT_BYTES);
   outUntouched(out);
-  outDelivers();
 }

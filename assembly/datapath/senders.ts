@@ -27,15 +27,13 @@ let low: u64 = 0;
 let lastCall: u32 = 0; // ... and its `call`
 let endpoint: u32 = 0; // which it is, 0: none; ...
 let version: u32 = UNKNOWN; // ... when the lists had this version
-let received: v128 = i64x2(0, 0); // ordinary frames from there that are not counted yet, and bytes of those
-let before: v128 = i64x2(0, 0); // of senders before, which are counted as theirs, and not as the overlay's yet
 
 // A new instance takes over this worker's memory, and counts its calls anew: those that are noted are not its own.
 export function sendersStart(): void {
   memory.fill(w() + W_RECENT_SENDERS, 0, RECENT_SLOTS * RECENT_SIZE);
 }
 
-// The next datagrams are of another overlay, on this socket, or of another pass; what was received before is taken.
+// The next datagrams are of another overlay, on this socket, or of another pass.
 export function sendersBegin(ofSocket: u32): void {
   if (ofSocket != socket) version = UNKNOWN;
   socket = ofSocket;
@@ -91,7 +89,6 @@ function recentAt(itsLow: u64): usize {
 }
 
 function become(from: usize, itsHigh: u64, itsLow: u64, its: u32): void {
-  settleSender();
   start = sockaddrIsIpv4(from) ? sockaddrStart(from) : NOBODY;
   lastCall = call;
   high = itsHigh;
@@ -105,23 +102,13 @@ export function senderOf(from: usize): u32 {
   return isLastSender(from) ? endpoint : senderEndpoint(socket, from);
 }
 
-// An ordinary frame of the last sender.
+// How the address of the last sender starts (sockaddrStart), if it is one of IPv4; else what no address starts with.
 @inline
-export function receiveOrdinary(size: u32): void {
-  received = i64x2.add(received, pairOf(1, size));
+export function lastSenderStart(): u64 {
+  return start;
 }
 
-@inline
-function settleSender(): void {
-  countReceived(endpoint, received);
-  before = i64x2.add(before, received);
-  received = pairOf(0, 0);
-}
-
-// Ordinary frames and bytes of the overlay, of all senders, since the last call.
-export function takeReceived(): v128 {
-  settleSender();
-  const all = before;
-  before = pairOf(0, 0);
-  return all;
+// Ordinary frames of the last sender, and bytes of those.
+export function receiveOrdinary(frames: u32, bytes: u32): void {
+  countReceived(endpoint, pairOf(frames, bytes));
 }

@@ -25,6 +25,7 @@ const SOL_IPV6: u32 = 41;
 const IPV6_HOPLIMIT: u32 = 52;
 const IPV6_TCLASS: u32 = 67;
 const IPV6_RECVFRAGSIZE: u32 = 77;
+const DSCP: u64 = 0xfc; // of a TOS or traffic class
 
 // What the kernel calls an offset of this memory.
 @inline
@@ -87,6 +88,19 @@ export function saidOf(control: usize, len: u64): u64 {
   return len == 0 ? 0 : walk(control, control + <usize>len);
 }
 
+// Whether it says that a message is one datagram which came neither in fragments nor with a congestion mark. Nearly
+// always a TOS is all that it says.
+@inline
+export function saysPlain(control: usize, len: u64): bool {
+  const isTos = len == CMSG_SPACE && saysTos(load<u64>(control, CMSG_LEVEL));
+  return ((isTos ? <u64>load<u8>(control, CMSG_DATA) : saidOf(control, len)) & ~DSCP) == 0;
+}
+
+@inline
+function saysTos(kind: u64): bool {
+  return kind == kindOf(SOL_IP, IP_TOS) || kind == kindOf(SOL_IPV6, IPV6_TCLASS);
+}
+
 @inline
 export function joinedSize(said: u64): u32 {
   return <u32>(said >> 32);
@@ -112,7 +126,7 @@ function walk(control: usize, end: usize): u64 {
 // `kind`: level and type.
 @inline
 function meaning(at: usize, kind: u64): u64 {
-  if (kind == kindOf(SOL_IP, IP_TOS) || kind == kindOf(SOL_IPV6, IPV6_TCLASS)) return load<u8>(at, CMSG_DATA);
+  if (saysTos(kind)) return load<u8>(at, CMSG_DATA);
   if (kind == kindOf(SOL_UDP, UDP_GRO)) return <u64>load<u32>(at, CMSG_DATA) << 32;
   const isSizeOfFragments = kind == kindOf(SOL_IP, IP_RECVFRAGSIZE) || kind == kindOf(SOL_IPV6, IPV6_RECVFRAGSIZE);
   return isSizeOfFragments ? ARRIVED_IN_FRAGMENTS : 0;

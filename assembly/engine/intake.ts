@@ -1,7 +1,10 @@
 // Where a message of a socket becomes frames, whichever engine asked for it: it is a datagram, or several that UDP_GRO
 // joined.
 
-import { decapDatagram, decapJoined } from '../datapath/decap';
+import { RECEIVED_SIZE } from '../layout';
+import { arriveWith } from '../datapath/arrival';
+import { decapDatagram, decapJoined, decapOther } from '../datapath/decap';
+import { decapAhead, decapOrdinary } from '../datapath/decap-ordinary';
 import { groMessage, joinDatagrams, openWhole } from '../datapath/gro-message';
 import { outHasRoom } from '../datapath/output-list';
 
@@ -24,6 +27,19 @@ export function datagramsOf(len: u32, joined: u32): u32 {
 @inline
 export function isResumed(): bool {
   return taken != 0;
+}
+
+// The messages of records `first` to `end` (datapath/received.ts), each one whole datagram that came neither in
+// fragments nor with a congestion mark. Answers the first not taken: there was no room in the output list.
+export function decapReceived(first: usize, end: usize, socket: u32): usize {
+  decapAhead(first, end);
+  arriveWith(0);
+  let at = decapOrdinary(first, end, socket, true);
+  while (at < end && outHasRoom()) {
+    decapOther(at, false, socket);
+    at = decapOrdinary(at + RECEIVED_SIZE, end, socket, true);
+  }
+  return at;
 }
 
 // A message of `len` bytes: datagrams of `joined` bytes and a last one that may be shorter, or one datagram with a UDP

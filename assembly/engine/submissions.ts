@@ -1,7 +1,7 @@
 // Requests of the uring engine: what a completion is of, and the submissions that messages and writes become as they
 // are made (output/). The mmsg engine begins none, and then none is written.
 
-import { EP_SOCKADDR, EP_SOCKADDR_LEN } from '../layout';
+import { EMIT_MAX, EP_SOCKADDR, EP_SOCKADDR_LEN, SQE_SIZE } from '../layout';
 import {
   IORING_OP_SEND,
   IORING_OP_SENDMSG,
@@ -15,6 +15,8 @@ import {
   sqeNext,
   sqeOpFlags,
   sqePut,
+  sqesAhead,
+  sqeWrapped,
   sqPublish,
 } from '../ring/uring';
 import { address } from './descriptors';
@@ -63,10 +65,22 @@ export function submissionNext(): usize {
   return next;
 }
 
+/** Bytes from one submission to the next; 0: nothing is submitted. */
+@inline
+export function submissionStep(): usize {
+  return next == 0 ? 0 : SQE_SIZE;
+}
+
+/** How many may be written one behind the other, a step apart, before submissionsUpTo. */
+@inline
+export function submissionsAhead(): usize {
+  return next == 0 ? <usize>EMIT_MAX : sqesAhead(next);
+}
+
 /** Submissions were written up to there. */
 @inline
 export function submissionsUpTo(end: usize): void {
-  next = end;
+  next = end == 0 ? 0 : sqeWrapped(end);
 }
 
 /** What submissions of SEND by a socket begin with. */
@@ -77,14 +91,13 @@ export function sendHead(fd: i32): u64 {
 
 /**
  * A datagram to an endpoint's record: SEND takes an address as sendto does, and no msghdr has to be made, nor read by
- * the kernel. Answers where the next submission goes.
+ * the kernel.
  */
 @inline
-export function submitSend(sqe: usize, head: u64, endpoint: usize, datagram: usize, len: u32, message: usize): usize {
+export function submitSend(sqe: usize, head: u64, endpoint: usize, datagram: usize, len: u32, message: usize): void {
   sqePut(sqe, head, address(endpoint + EP_SOCKADDR), address(datagram), len, userOf(Request.send, <u32>message));
   sqeAddressLength(sqe, load<u32>(endpoint, EP_SOCKADDR_LEN));
   sqeOpFlags(sqe, MSG_DONTWAIT);
-  return sqeAfter(sqe);
 }
 
 /** A message with a msghdr. */
@@ -101,16 +114,16 @@ export function writeHead(fd: i32): u64 {
   return sqeHead(IORING_OP_WRITE, IOSQE_CQE_SKIP_SUCCESS, fd);
 }
 
-/** A write of one piece. Answers where the next submission goes. */
+/** A write of one piece. */
 @inline
-export function submitWrite(sqe: usize, head: u64, at: usize, len: u32, delivery: usize): usize {
+export function submitWrite(sqe: usize, head: u64, at: usize, len: u32, delivery: usize): void {
   sqePut(sqe, head, NO_OFFSET, address(at), len, userOf(Request.write, <u32>delivery));
   sqeOpFlags(sqe, 0);
-  return sqeAfter(sqe);
 }
 
 /** A write of `count` pieces. */
 export function submitPieces(fd: i32, vectors: usize, count: u32, delivery: usize): void {
   const head = sqeHead(IORING_OP_WRITEV, IOSQE_CQE_SKIP_SUCCESS, fd);
-  next = submitWrite(next, head, vectors, count, delivery);
+  submitWrite(next, head, vectors, count, delivery);
+  next = sqeAfter(next);
 }

@@ -21,7 +21,7 @@ import {
   W_TUNNEL_NAME,
 } from '../layout';
 import { countDecapIn, drop, expectDatagrams, expectFrames } from '../datapath/counters';
-import { decapBegin, decapOffloaded, decapSettle } from '../datapath/decap';
+import { decapOffloaded } from '../datapath/decap';
 import { encapReads } from '../datapath/encap-reads';
 import { takeComplete } from '../datapath/frame';
 import { arrival, arriveWith } from '../datapath/arrival';
@@ -89,10 +89,8 @@ export function takeReads(tap: u32, from: u32, count: u32): u32 {
   }
   let index = from;
   while (index < count && decapRead(load<u32>(readAt(index), READ_AT), load<u32>(readAt(index), READ_LEN))) {
-    decapSettle();
     index++;
   }
-  decapSettle();
   return index;
 }
 
@@ -108,7 +106,6 @@ function decapRead(at: usize, len: u32): bool {
   arriveAs(frame);
   if (socket == 0) return refused(datagram, length, Drop.unknown_vni, 0);
   const from = w() + W_TUNNEL_NAME;
-  decapBegin(socket);
   if (!tunnelVnetIsTunnel(at) && vnetGsoType(at) == VNET_GSO_UDP_L4) {
     if (!isResumed()) expectDatagrams(datagramsOf(length, vnetGsoSize(at)));
     return decapMessage(datagram, length, vnetGsoSize(at), false, socket, from);

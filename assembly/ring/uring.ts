@@ -98,8 +98,19 @@ function sqeAt(position: u32): usize {
 // Where the one behind it goes.
 @inline
 export function sqeAfter(sqe: usize): usize {
-  const after = sqe + SQE_SIZE;
+  return sqeWrapped(sqe + SQE_SIZE);
+}
+
+// The same of the end of those that were written.
+@inline
+export function sqeWrapped(after: usize): usize {
   return after == sqes + SQ_ENTRIES * SQE_SIZE ? sqes : after;
+}
+
+// How many can be written one behind the other from there on, before the queue begins again.
+@inline
+export function sqesAhead(sqe: usize): usize {
+  return (sqes + SQ_ENTRIES * SQE_SIZE - sqe) / SQE_SIZE;
 }
 
 // The submissions before `end` are the kernel's: fewer than SQ_ENTRIES have been written.
@@ -159,6 +170,12 @@ export function sqeBufferGroup(sqe: usize, bufferGroup: u16): void {
 @inline
 export function cqWaiting(): u32 {
   return atomic.load<u32>(cqTail) - load<u32>(cqHead);
+}
+
+// How many of those stand one behind the other from the oldest on, before the queue begins again.
+@inline
+export function cqAhead(): u32 {
+  return min(cqWaiting(), CQ_ENTRIES - (cqFirst() & (CQ_ENTRIES - 1)));
 }
 
 // The position of the oldest, from which on they stand one behind the other.

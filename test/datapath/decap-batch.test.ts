@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { BUILDS, type Build, Core, type Output } from '../support/core.js';
+import { BUILDS, type Build, Core, type Output, OVERLAY } from '../support/core.js';
 import { BROADCAST, datagram, frame } from '../support/frames.js';
 
 const HERE = ['02:00:00:00:00:0a', '02:00:00:00:00:0b'] as const;
@@ -101,12 +101,17 @@ class Twin {
     core.checkBooks();
     const entries = OVERLAYS.map((_, index) => [...HERE, ...FAR].map((mac) => core.fdb.get(index + 1, mac)));
     const overlays = OVERLAYS.map((_, index) => core.counters.overlay(index + 1));
+    const senders = [ENDPOINTS[0], ENDPOINTS[2]].map((ip) =>
+      core.counters.endpoint(core.endpoints.intern({ ip, port: 4789 }, OVERLAY.socket)),
+    );
     const vnics = Array.from({ length: OVERLAYS.length * HERE.length }, (_, index) => core.counters.vnic(index + 1));
     return {
       upcalls: core.upcalls(),
       totals: core.counters.totals(),
       nobodys: core.counters.overlay(0),
       overlays,
+      senders,
+      others: core.counters.otherSenders(),
       vnics,
       entries,
     };

@@ -53,6 +53,18 @@ for (const [name, endpoints, payload, bound, etherType = ETH_P_IP] of encap) {
   });
 }
 
+const LOCAL = 305;
+test(`small frames to 64 VNICs of the same host: at most ${LOCAL} instructions each`, (t) => {
+  const { core, overlay, vnic } = setUp(1);
+  const here = FAR.map((_, n) => `02:00:00:00:02:${n.toString(16)}`);
+  for (const mac of here) core.vnic(overlay, mac);
+  const frames = here.map((mac) => frame(mac, A, { etherType: ETH_P_IP, payload: SMALL }));
+  const count = perFrame(core, () => core.encap(vnic, frames));
+  t.diagnostic(`${count.toFixed(0)} instructions a frame`);
+  assert.ok(count <= LOCAL, `${count.toFixed(0)} instructions a frame`);
+  assert.equal(core.counters.totals().delivered, 2 * FAR.length);
+});
+
 const UDP = Buffer.from('4500002e00004000401100000a0000030a000009c0000035001a0000'.padEnd(92, '0'), 'hex');
 const ALLOWED = ['10.0.0.1/32', '10.0.0.2/32', 'fd00::/64', '10.0.0.3/32'];
 
@@ -80,11 +92,11 @@ interface Decap {
 }
 
 const decap: [name: string, shape: Decap, bound: number][] = [
-  ['decap, small datagrams', {}, 343],
-  ['decap, large datagrams', { payload: LARGE }, 343],
-  ['decap, small datagrams of a known VTEP', { sourceCheck: 'vtep' }, 358],
-  ['decap, small datagrams of 4 known VTEPs', { sourceCheck: 'vtep', vteps: 4 }, 525],
-  ['decap, small datagrams to 64 VNICs', { vnics: 64 }, 396],
+  ['decap, small datagrams', {}, 300],
+  ['decap, large datagrams', { payload: LARGE }, 300],
+  ['decap, small datagrams of a known VTEP', { sourceCheck: 'vtep' }, 312],
+  ['decap, small datagrams of 4 known VTEPs', { sourceCheck: 'vtep', vteps: 4 }, 430],
+  ['decap, small datagrams to 64 VNICs', { vnics: 64 }, 305],
 ];
 for (const [name, { payload = SMALL, sourceCheck = 'off', vteps = 1, vnics = 1 }, bound] of decap) {
   test(`${name}: at most ${bound} instructions each`, (t) => {

@@ -11,6 +11,7 @@ import {
   MSG_LEN,
   MSG_NAME,
   MSG_NAMELEN,
+  RECEIVED_SIZE,
   RX_MAX,
   RX_NAME_SIZE,
   RX_SLOT_SIZE,
@@ -22,12 +23,22 @@ import {
   W_RX_SLOTS,
 } from '../../layout';
 import { arriveWith } from '../../datapath/arrival';
-import { decapAhead, decapBegin, decapLooksAhead, decapSettle } from '../../datapath/decap';
+import { receivedAt, receivedPut } from '../../datapath/received';
 import { upcallNotify } from '../../datapath/upcall';
 import { beginPass, w } from '../../datapath/worker';
 import { socketOwner } from '../../table/records';
-import { address, arrivalOf, attachControl, clearMessages, iovec, joinedSize, message, saidOf } from '../descriptors';
-import { datagramsOf, decapMessage, isResumed } from '../intake';
+import {
+  address,
+  arrivalOf,
+  attachControl,
+  clearMessages,
+  iovec,
+  joinedSize,
+  message,
+  saidOf,
+  saysPlain,
+} from '../descriptors';
+import { datagramsOf, decapMessage, decapReceived, isResumed } from '../intake';
 
 const MSG_TRUNC: u32 = 0x20;
 
@@ -73,13 +84,51 @@ export function receiveStart(): void {
 export function decapBatch(socket: u32, from: u32, count: u32): u32 {
   beginPass();
   if (from == 0 && !isResumed()) countLeft(count);
-  let index = from;
   const owner = socketOwner(socket);
-  decapBegin(owner);
-  while (index < count && decapReceived(index, owner)) index++;
-  decapSettle();
+  let index = from;
+  while (index < count) {
+    const end = recordPlain(index, count);
+    const taken = end == receivedAt(0) ? takeOther(index, owner) : index + takePlain(end, owner);
+    if (taken == index) break;
+    for (; index < taken; index++) renew(headerOf(index));
+  }
   upcallNotify();
   return index;
+}
+
+// The records of those from `from` on, up to `count`, that are one datagram of which nothing has to be known but where
+// it is.
+function recordPlain(from: u32, count: u32): usize {
+  let end = receivedAt(0);
+  for (let index = from; index < count && isPlain(index); index++) {
+    end = receivedPut(end, slotOf(index), load<u32>(headerOf(index), MSG_LEN), nameOf(index));
+  }
+  return end;
+}
+
+@inline
+function isPlain(index: u32): bool {
+  return saysPlain(controlOf(index), load<u64>(headerOf(index), MSG_CONTROLLEN)) && !isCut(index);
+}
+
+// Answers how many of the records before `end` were taken.
+function takePlain(end: usize, owner: u32): u32 {
+  return <u32>(decapReceived(receivedAt(0), end, owner) - receivedAt(0)) / RECEIVED_SIZE;
+}
+
+// Answers the next one, or the same if it was not taken.
+function takeOther(index: u32, owner: u32): u32 {
+  const said = saidIn(index);
+  const len = load<u32>(headerOf(index), MSG_LEN);
+  arriveWith(arrivalOf(said));
+  return index + <u32>decapMessage(slotOf(index), len, joinedSize(said), isCut(index), owner, nameOf(index));
+}
+
+// The kernel wrote there what it used.
+@inline
+function renew(header: usize): void {
+  store<u64>(header, CONTROL_SIZE, MSG_CONTROLLEN);
+  store<u32>(header, EP_SOCKADDR_MAX, MSG_NAMELEN);
 }
 
 // How many messages to ask for: what a cache holds, by the size of those that came last. Large ones are better taken a
@@ -90,14 +139,12 @@ export function receiveWanted(): u32 {
 
 // For the books, should one of them trap.
 function countLeft(count: u32): void {
-  const isAhead = decapLooksAhead();
   let left: u32 = 0;
   let bytes: u32 = 0;
   for (let index: u32 = 0; index < count; index++) {
     const len = load<u32>(headerOf(index), MSG_LEN);
     left += datagramsOf(len, joinedSize(saidIn(index)));
     bytes += len;
-    if (isAhead) decapAhead(slotOf(index));
   }
   store<u32>(w(), left, W_DATAGRAMS_LEFT);
   wanted = bytes > count * LARGE ? FEW : RX_MAX;
@@ -109,14 +156,6 @@ function saidIn(index: u32): u64 {
 }
 
 @inline
-function decapReceived(index: u32, socket: u32): bool {
-  const header = headerOf(index);
-  const isCut = (load<u32>(header, MSG_FLAGS) & MSG_TRUNC) != 0;
-  const said = saidIn(index);
-  arriveWith(arrivalOf(said));
-  const len = load<u32>(header, MSG_LEN);
-  if (!decapMessage(slotOf(index), len, joinedSize(said), isCut, socket, nameOf(index))) return false;
-  store<u64>(header, CONTROL_SIZE, MSG_CONTROLLEN); // the kernel wrote there what it used
-  store<u32>(header, EP_SOCKADDR_MAX, MSG_NAMELEN); // and there
-  return true;
+function isCut(index: u32): bool {
+  return (load<u32>(headerOf(index), MSG_FLAGS) & MSG_TRUNC) != 0;
 }

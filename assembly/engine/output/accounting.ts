@@ -187,7 +187,7 @@ function refuse(message: usize, errno: i32): void {
   planApart();
 }
 
-let deliveredMore: v128 = i64x2(0, 0); // what the writes of one call have delivered, those of a frame alone left out
+let deliveredMore: v128 = i64x2(0, 0); // what the writes of one call have delivered, those of one piece left out
 
 // Every TAP write was tried; DELIVER_RESULT has what each answered.
 export function delivered(): void {
@@ -202,7 +202,7 @@ export function delivered(): void {
       continue;
     }
     const more = pairAt(out + OUT_FRAMES); // and OUT_BYTES
-    store<u32>(out, 1, OUT_SETTLED);
+    store<u32>(out, load<u32>(out, OUT_FRAMES), OUT_SETTLED);
     sum = i64x2.add(sum, more);
     bumpPair(vnicCounters(load<u32>(out, OUT_VNIC)), VC_RX_FRAMES, more); // and VC_RX_BYTES
   }

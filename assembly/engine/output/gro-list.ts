@@ -50,6 +50,7 @@ export function coalesceEnd(): void {
  * run, begins a run, or stays alone. `kinds`: KIND_TCP, KIND_UDP, what its VNIC takes super-frames of; ACCEPT_PARTIAL.
  * A frame with a partial checksum that stays alone is marked as one.
  */
+@inline
 export function coalesce(out: usize, kinds: u32): void {
   const vnic = load<u32>(out, OUT_VNIC);
   const segment = changetype<Segment>(w() + W_GRO_SEGMENT);

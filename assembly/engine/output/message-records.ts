@@ -28,7 +28,14 @@ import { outIsJoined, outIsPlain } from '../../datapath/output-list';
 import { w } from '../../datapath/worker';
 import { endpointAt } from '../../table/records';
 
-import { sendHead, submissionNext, submissionsUpTo, submitSend } from '../submissions';
+import {
+  sendHead,
+  submissionNext,
+  submissionsAhead,
+  submissionStep,
+  submissionsUpTo,
+  submitSend,
+} from '../submissions';
 
 let nextMessage: usize = 0; // where the next one's record goes, from recordsBegin on
 
@@ -64,7 +71,8 @@ export function messageAt(index: u32): usize {
 export function emitLone(out: usize): bool {
   if (isFull()) return false;
   const fd = sourceFd(load<u16>(out, OUT_SOURCE), 1, 0);
-  submissionsUpTo(lone(nextMessage, submissionNext(), sendHead(fd), fd, out));
+  lone(nextMessage, submissionNext(), sendHead(fd), fd, out);
+  submissionsUpTo(submissionNext() + submissionStep());
   nextMessage += TX_SIZE;
   return true;
 }
@@ -72,7 +80,9 @@ export function emitLone(out: usize): bool {
 // The entries up to `end` that are such datagrams, or leave with an earlier one. Answers the first that is something
 // else, or that there is no room for.
 export function emitLones(from: usize, end: usize): usize {
-  const stop = min(end, from + ((messageAt(EMIT_MAX) - nextMessage) / TX_SIZE) * OUT_SIZE);
+  const most = min((messageAt(EMIT_MAX) - nextMessage) / TX_SIZE, submissionsAhead());
+  const stop = min(end, from + most * OUT_SIZE);
+  const step = submissionStep();
   let record = nextMessage;
   let sqe = submissionNext();
   let source: u32 = u32.MAX_VALUE;
@@ -90,7 +100,8 @@ export function emitLones(from: usize, end: usize): usize {
       fd = sourceFd(its, 1, 0);
       head = sendHead(fd);
     }
-    sqe = lone(record, sqe, head, fd, out);
+    lone(record, sqe, head, fd, out);
+    sqe += step;
     record += TX_SIZE;
   }
   nextMessage = record;
@@ -98,15 +109,15 @@ export function emitLones(from: usize, end: usize): usize {
   return out;
 }
 
-// The record of one, and its submission at `sqe`, if there are any. Answers where the next submission goes.
+// The record of one, and its submission at `sqe`, if there are any.
 @inline
-function lone(record: usize, sqe: usize, head: u64, fd: i32, out: usize): usize {
+function lone(record: usize, sqe: usize, head: u64, fd: i32, out: usize): void {
   const bytes = load<u32>(out, OUT_LEN);
   list(record, out, fd, 1, bytes, 0);
-  if (sqe == 0) return 0;
+  if (sqe == 0) return;
   const endpoint = endpointAt(load<u32>(out, OUT_ENDPOINT));
   const datagram = <usize>load<u32>(out, OUT_FRAME) - VXLAN_HLEN;
-  return submitSend(sqe, head, endpoint, datagram, bytes + VXLAN_HLEN, record);
+  submitSend(sqe, head, endpoint, datagram, bytes + VXLAN_HLEN, record);
 }
 
 // The next message. Answers its record.

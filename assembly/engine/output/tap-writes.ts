@@ -48,7 +48,9 @@ import { UDP_CHECKSUM } from '../../wire/udp';
 import { vnetCopy, vnetCsumOffset, vnetGrow } from '../../wire/virtio';
 import { tagHead, VLAN_HLEN } from '../../wire/vlan';
 import { iovec } from '../descriptors';
-import { submissionNext, submissionsUpTo, submitPieces, submitWrite, writeHead } from '../submissions';
+import {
+  submissionNext, submissionsAhead, submissionStep, submissionsUpTo, submitPieces, submitWrite, writeHead,
+} from '../submissions';
 import { reserve } from './messages';
 
 const CUT: u32 = 1; // in OUT_PAYLOAD, where no frame is
@@ -114,7 +116,9 @@ function push(base: usize, len: u32): void {
 export function emitWholes(from: usize, end: usize): usize {
   const full = w() + W_DELIVER_IOV + DELIVER_IOV_MAX * IOVEC_SIZE;
   const most = min((deliveryAt(EMIT_MAX) - nextDelivery) / DELIVER_SIZE, (full - vector) / IOVEC_SIZE);
-  const stop = min(end, from + most * OUT_SIZE);
+  const stop = min(end, from + min(most, submissionsAhead()) * OUT_SIZE);
+  const step = submissionStep();
+  const fds = writeFds();
   let at = vector;
   let delivery = nextDelivery;
   let sqe = submissionNext();
@@ -122,10 +126,11 @@ export function emitWholes(from: usize, end: usize): usize {
   for (; out < stop && outIsWhole(out); out += OUT_SIZE) {
     const whole = wholeFrame(out);
     const len = wholeLength(out);
-    const fd = writeFd(out);
+    const fd = fdOf(fds, out);
     vnetCopy(whole, out + OUT_VNET);
     list(delivery, out, fd, at, 1);
-    if (sqe != 0) sqe = submitWrite(sqe, writeHead(fd), whole, len, delivery);
+    if (sqe != 0) submitWrite(sqe, writeHead(fd), whole, len, delivery);
+    sqe += step;
     at += IOVEC_SIZE;
     delivery += DELIVER_SIZE;
   }
@@ -204,7 +209,17 @@ export function isWhole(delivery: usize): bool {
 // Where an entry's VNIC is written to.
 @inline
 function writeFd(out: usize): i32 {
-  return load<i32>(w() + W_VNIC_WRITE_FDS + ((<usize>load<u32>(out, OUT_VNIC)) << 2));
+  return fdOf(writeFds(), out);
+}
+
+@inline
+function writeFds(): usize {
+  return w() + W_VNIC_WRITE_FDS;
+}
+
+@inline
+function fdOf(fds: usize, out: usize): i32 {
+  return load<i32>(fds + ((<usize>load<u32>(out, OUT_VNIC)) << 2));
 }
 
 // The payloads of the frames that were joined to a run's first, from this entry on.

@@ -8,6 +8,9 @@ import {
   C_ENCAP_IN,
   C_ENCAP_IN_BYTES,
   CONTROL_SIZE,
+  CQE_SIZE,
+  RECEIVED_LEN,
+  RECEIVED_SIZE,
   RECVMSG_HLEN,
   RX_MAX,
   RX_NAME_SIZE,
@@ -25,6 +28,7 @@ import { w } from '../../datapath/worker';
 import {
   completionAt,
   cqAdvance,
+  cqAhead,
   cqDefer,
   bufferOf,
   cqeFlags,
@@ -35,13 +39,13 @@ import {
   IORING_CQE_F_BUFFER,
   IORING_CQE_F_MORE,
 } from '../../ring/uring';
-import { outHasRoom, outIsHeavy } from '../../datapath/output-list';
-import { decapAhead, decapBegin, decapLooksAhead, decapSettle, deliverOrdinary } from '../../datapath/decap';
+import { outIsHeavy } from '../../datapath/output-list';
+import { receivedAt, receivedPut } from '../../datapath/received';
 import { socketOwner } from '../../table/records';
 import { EAGAIN, ENOBUFS } from '../output/errno';
 import { disarmedSocket, disarmedVnic, disarmedWake } from './multishot';
-import { arrivalOf, joinedSize, saidOf } from '../descriptors';
-import { datagramsOf, decapMessage, isResumed } from '../intake';
+import { arrivalOf, joinedSize, saidOf, saysPlain } from '../descriptors';
+import { datagramsOf, decapMessage, decapReceived, isResumed } from '../intake';
 import { Request, requestOf } from '../submissions';
 import { takeReads } from '../tunnel-intake';
 import { slotPut, tapSlot, tapSlotsNext, tapSlotsUsed, udpSlot, udpSlotsNext, udpSlotsUsed } from './buffers';
@@ -55,6 +59,9 @@ export const URING_SOCKET_REFUSED: u32 = 4; // W_REFUSED_SOCKET says which
 // super-frame: that has the difference.
 const WORK_OF_FRAME: u32 = 1024;
 const RECEIVED_HLEN: usize = RECVMSG_HLEN + RX_NAME_SIZE + CONTROL_SIZE; // before a datagram in its slot
+const CONTROL_LEN: usize = 4; // in struct io_uring_recvmsg_out
+const PAYLOAD_LEN: usize = 8;
+const MESSAGE_FLAGS: usize = 12;
 const MSG_TRUNC: u32 = 0x20;
 const EINTR: i32 = 4;
 const ECANCELED: i32 = 125;
@@ -65,7 +72,6 @@ let answer: u32 = 0;
 // is told of one a turn. Answers URING_*.
 export function reap(): u32 {
   answer = 0;
-  lookAhead();
   while (cqWaiting() > 0 && !(answer & (URING_VNIC_GONE | URING_SOCKET_REFUSED))) {
     const cqe = completionAt(cqFirst());
     const user = cqeUser(cqe);
@@ -87,38 +93,27 @@ export function reap(): u32 {
   return answer;
 }
 
-// What the FDB will be asked for by the datagrams that have come.
-function lookAhead(): void {
-  if (!decapLooksAhead()) return;
-  const first = cqFirst();
-  const end = first + min(cqWaiting(), <u32>RX_MAX);
-  for (let at = first; at != end; at++) {
-    const cqe = completionAt(at);
-    if (requestOf(cqeUser(cqe)) != Request.receive || !(cqeFlags(cqe) & IORING_CQE_F_BUFFER)) continue;
-    decapAhead(udpSlot(bufferOf(cqeFlags(cqe))) + RECEIVED_HLEN);
-  }
-}
-
 // Reads of one TAP that completed one behind the other are a batch. The underlay's are taken one by one, because each
 // may be many datagrams. A VNIC whose super-frames have filled the output list by what they are cut into has had its
 // share of the turn: what else it has sent goes behind what others have, so that VNICs take turns.
 function takeRun(user: u64): bool {
   const tap = <u32>user;
-  const most: u32 = tap == UNDERLAY_TAP ? 1 : min(cqWaiting(), <u32>BATCH_MAX);
-  const first = cqFirst();
+  const most: u32 = tap == UNDERLAY_TAP ? 1 : min(cqAhead(), <u32>BATCH_MAX);
+  const first = completionAt(cqFirst());
+  let cqe = first;
+  const end = first + <usize>most * CQE_SIZE;
   let used = tapSlotsNext();
   let read = readAt(0);
-  let count: u32 = 0;
-  while (count < most) {
-    const cqe = completionAt(first + count);
+  while (cqe < end) {
     const flags = cqeFlags(cqe);
     if ((cqeUser(cqe) != user) | !(flags & IORING_CQE_F_BUFFER)) break;
     const slot = bufferOf(flags);
     used = slotPut(used, slot);
     read = readPut(read, tapSlot(slot), <u32>max(cqeResult(cqe), 0));
-    count++;
+    cqe += CQE_SIZE;
     if (!(flags & IORING_CQE_F_MORE)) break;
   }
+  const count = <u32>(cqe - first) / CQE_SIZE;
   store<u32>(w(), count, W_IN_HAND);
   const before = workIn();
   const taken = takeReads(tap, 0, count);
@@ -131,7 +126,7 @@ function takeRun(user: u64): bool {
     if (taken > 0 && outIsHeavy()) cqDefer(user, readAt(0));
     return false;
   }
-  const last = completionAt(first + max(count, 1) - 1);
+  const last = count == 0 ? first : cqe - CQE_SIZE;
   if (!(cqeFlags(last) & IORING_CQE_F_MORE)) ended(Request.read, tap, -cqeResult(last));
   cqAdvance(max(count, 1));
   return true;
@@ -146,66 +141,106 @@ function workIn(): u32 {
   return bytes + frames * WORK_OF_FRAME;
 }
 
-// Messages of one socket that completed one behind the other. One that is not taken, for want of room in the output
-// list, stays: then the answer is false.
+// Messages of one socket that completed one behind the other, up to one of which more has to be known than where it is.
+// What is not taken, for want of room in the output list, stays: then the answer is false.
 function takeReceived(user: u64): bool {
-  const socket = <u32>user;
-  const owner = socketOwner(socket);
-  const first = cqFirst();
-  const most = cqWaiting();
+  const most = min(cqAhead(), <u32>RX_MAX);
+  let cqe = completionAt(cqFirst());
+  const stop = cqe + <usize>most * CQE_SIZE;
+  const start = receivedAt(0);
+  let end = start;
   let used = udpSlotsNext();
-  let messages: u32 = 0;
   let bytes: u32 = 0;
-  let count: u32 = 0;
-  let isRoom = true;
-  decapBegin(owner);
-  while (count < most) {
-    const cqe = completionAt(first + count);
-    if (cqeUser(cqe) != user) break;
-    const flags = cqeFlags(cqe);
-    if (flags & IORING_CQE_F_BUFFER) {
-      const slot = bufferOf(flags);
-      const len = <u32>max(cqeResult(cqe), 0);
-      isRoom = decapReceived(udpSlot(slot), len, owner, count);
-      if (!isRoom) break;
-      used = slotPut(used, slot);
-      messages++;
-      bytes += len;
-    }
-    count++;
-    if (flags & IORING_CQE_F_MORE) continue;
-    ended(Request.receive, socket, -cqeResult(cqe));
-    break;
+  let flags = IORING_CQE_F_MORE;
+  for (; (cqe < stop) & ((flags & IORING_CQE_F_MORE) != 0); cqe += CQE_SIZE) {
+    const its = cqeFlags(cqe);
+    if ((cqeUser(cqe) != user) | !(its & IORING_CQE_F_BUFFER)) break;
+    const slot = bufferOf(its);
+    const at = udpSlot(slot);
+    if (!isPlain(at)) break;
+    const len = <u32>max(cqeResult(cqe), 0);
+    end = receivedPut(end, at + RECEIVED_HLEN, payloadOf(at, len), at + RECVMSG_HLEN);
+    used = slotPut(used, slot);
+    bytes += len;
+    flags = its;
   }
-  decapSettle();
+  return end == start ? takeOther(user) : takePlain(user, end, bytes, flags);
+}
+
+// `bytes` of messages, whose records end at `end`; the last one's completion has `flags`.
+function takePlain(user: u64, end: usize, bytes: u32, flags: u32): bool {
+  const socket = <u32>user;
+  const start = receivedAt(0);
+  const count = <u32>(end - start) / RECEIVED_SIZE;
+  store<u32>(w(), count, W_IN_HAND);
+  expectDatagrams(count);
+  const stop = decapReceived(start, end, socketOwner(socket));
   store<u32>(w(), 0, W_IN_HAND);
-  udpSlotsUsed(messages, bytes);
+  const taken = <u32>(stop - start) / RECEIVED_SIZE;
+  let left: u32 = 0;
+  for (let at = stop; at < end; at += RECEIVED_SIZE) left += load<u32>(at, RECEIVED_LEN) + <u32>RECEIVED_HLEN;
+  udpSlotsUsed(taken, bytes - left);
+  if (taken < count) {
+    cqAdvance(taken);
+    expectDatagrams(0); // what stays is counted when it is taken
+    return false;
+  }
+  if (!(flags & IORING_CQE_F_MORE)) ended(Request.receive, socket, 0);
   cqAdvance(count);
-  return isRoom;
+  return true;
+}
+
+// A single completion: of a message that is not as others are, or of none.
+function takeOther(user: u64): bool {
+  const socket = <u32>user;
+  const cqe = completionAt(cqFirst());
+  const flags = cqeFlags(cqe);
+  if (flags & IORING_CQE_F_BUFFER) {
+    const slot = bufferOf(flags);
+    const len = <u32>max(cqeResult(cqe), 0);
+    store<u32>(w(), 1, W_IN_HAND);
+    const isTaken = decapOne(udpSlot(slot), len, socketOwner(socket));
+    store<u32>(w(), 0, W_IN_HAND);
+    if (!isTaken) return false;
+    slotPut(udpSlotsNext(), slot);
+    udpSlotsUsed(1, len);
+  }
+  if (!(flags & IORING_CQE_F_MORE)) ended(Request.receive, socket, -cqeResult(cqe));
+  cqAdvance(1);
+  return true;
 }
 
 // What a multishot receive put into a buffer: struct io_uring_recvmsg_out { u32 namelen, controllen, payloadlen, flags;
-// }, room for the sockaddr it came from, room for control data, the payload. `before`: completions in hand that were
-// taken.
-@inline
-function decapReceived(at: usize, len: u32, owner: u32, before: u32): bool {
-  const payload = at + RECEIVED_HLEN;
-  const bytes = min(load<u32>(at, 8), len - <u32>(payload - at));
-  const said = saidOf(at + RECVMSG_HLEN + RX_NAME_SIZE, load<u32>(at, 4));
+// }, room for the sockaddr it came from, room for control data, the payload.
+function decapOne(at: usize, len: u32, owner: u32): bool {
+  const said = saidOf(controlOf(at), load<u32>(at, CONTROL_LEN));
   const joined = joinedSize(said);
-  const isCut = (load<u32>(at, 12) & MSG_TRUNC) != 0;
+  const size = payloadOf(at, len);
   arriveWith(arrivalOf(said));
-  const from = at + RECVMSG_HLEN;
-  if (joined == 0 && outHasRoom() && deliverOrdinary(payload, bytes, isCut, from, true)) return true;
-  return decapOther(payload, bytes, joined, isCut, owner, from, before);
+  if (!isResumed()) expectDatagrams(datagramsOf(size, joined));
+  return decapMessage(at + RECEIVED_HLEN, size, joined, isCut(at), owner, at + RECVMSG_HLEN);
 }
 
-// For the books, should this trap, ordinary ones count as left until they are settled.
-function decapOther(at: usize, len: u32, joined: u32, isCut: bool, owner: u32, from: usize, before: u32): bool {
-  decapSettle();
-  store<u32>(w(), before + 1, W_IN_HAND);
-  if (!isResumed()) expectDatagrams(datagramsOf(len, joined));
-  return decapMessage(at, len, joined, isCut, owner, from);
+// Whether it is one datagram, of which nothing has to be known but where it is.
+@inline
+function isPlain(at: usize): bool {
+  return saysPlain(controlOf(at), load<u32>(at, CONTROL_LEN)) && !isCut(at);
+}
+
+@inline
+function controlOf(at: usize): usize {
+  return at + RECVMSG_HLEN + RX_NAME_SIZE;
+}
+
+// Bytes of the payload of which so much is there.
+@inline
+function payloadOf(at: usize, len: u32): u32 {
+  return min(load<u32>(at, PAYLOAD_LEN), len - <u32>RECEIVED_HLEN);
+}
+
+@inline
+function isCut(at: usize): bool {
+  return (load<u32>(at, MESSAGE_FLAGS) & MSG_TRUNC) != 0;
 }
 
 // A standing request is over: cancelled, out of slots, or it failed, as it does when its interface has vanished
