@@ -7,6 +7,8 @@
  *                                             └─ br0 ──────┘
  */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { VnicView } from '../../src/control/protocol.js';
 import { Capture } from './capture.js';
 import {
@@ -202,6 +204,43 @@ labTest('a trunk: the VLANs of a bridge are overlays', async (context) => {
     for (const host of hosts.values()) await pingAll(host, THERE);
     await gate.vxlane('delete-vnic', 't0');
     assert.deepEqual(await vnicsOfGate(), []);
+    assert.notEqual((await gate.try(['ip', 'link', 'show', 't0'])).code, 0);
+  });
+});
+
+labTest('a trunk in a configuration file', async ({ lab, step }) => {
+  const gate = await lab.addHost('gate', { addresses: [`${GATE}/24`] });
+  const file = join(gate.dir, 'vxlane.yaml');
+  const properties = `{ vxlan/listen_ip: ${GATE}, flood/endpoints: ${FAR} }`;
+  const overlays = VLANS.map((vlan) => `  ov${vlan}: { vni: ${vlan}, search: flood, properties: ${properties} }\n`);
+  const declare = (trunk: string) => {
+    const vnic = trunk === '' ? '' : `vnics:\n  t0: { mac: ${mac(100)}, trunk: ${trunk} }\n`;
+    writeFileSync(file, `overlays:\n${overlays.join('')}${vnic}`);
+  };
+  const shown = async () =>
+    (await gate.vxlaneJson<VnicView[]>('show-vnic')).map(({ name, overlay, state }) => `${name} ${overlay} ${state}`);
+  const index = async () => (await gate.json<{ ifindex: number }[]>('ip', '-j', 'link', 'show', 't0'))[0]?.ifindex;
+
+  declare('{ 100: ov100 }');
+  await gate.startDaemon('--config', file);
+  await step('is brought up, changes VLAN by VLAN, and keeps its interface', async () => {
+    await eventually('up', async () => (await shown()).join() === 't0.100 ov100 up');
+    const made = await index();
+    for (const [trunk, expected] of [
+      ['{ 100: ov100, 200: ov200 }', ['t0.100 ov100 up', 't0.200 ov200 up']],
+      ['{ 200: ov100, 100: ov200 }', ['t0.100 ov200 up', 't0.200 ov100 up']],
+      ['{ 200: ov100 }', ['t0.200 ov100 up']],
+    ] as const) {
+      declare(trunk);
+      await gate.vxlane('reload');
+      assert.deepEqual(await shown(), expected);
+      assert.equal(await index(), made);
+    }
+    const { stderr } = await gate.tryVxlane('delete-vnic', 't0');
+    assert.match(stderr, /vxlane\.yaml/);
+    declare('');
+    await gate.vxlane('reload');
+    assert.deepEqual(await shown(), []);
     assert.notEqual((await gate.try(['ip', 'link', 'show', 't0'])).code, 0);
   });
 });
