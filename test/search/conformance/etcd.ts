@@ -4,6 +4,8 @@ import { EtcdServer } from '../../support/etcd.js';
 
 const [A, B, C] = ['de:ad:be:ef:00:00', 'de:ad:be:ef:00:01', 'de:ad:be:ef:00:02'] as const;
 
+const HERE = '192.0.2.1';
+
 export const etcdSubject = {
   plugin: 'etcd',
   known: { [A]: { ip: '10.88.88.69', port: 4789 }, [B]: { ip: '10.88.88.70', port: 4790 } },
@@ -23,7 +25,15 @@ async function etcdBackend(): Promise<Backend> {
   await server.put(key(B), { ip: '10.88.88.70', port: 4790, arp: '10.55.55.3', ndp: 'fe80::4', 'dhcp-proxy': A });
   let isKilled = false;
   return {
-    properties: { 'etcd/endpoints': server.endpoint },
+    properties: { 'etcd/endpoints': server.endpoint, 'etcd/register': 'true', 'etcd/vtep': HERE },
+    async locals() {
+      const locals: Record<string, string[]> = {};
+      for (const [key, { value }] of await server.all('/vxlane/')) {
+        const { ip, arp = [], ndp = [] } = JSON.parse(value);
+        if (ip === HERE) locals[key.slice('/vxlane/'.length)] = [arp, ndp].flat();
+      }
+      return locals;
+    },
     async change() {
       await server.put(key(A), { ip: '10.88.88.71', port: 4790 });
       await server.ctl('del', key(B));

@@ -5,13 +5,18 @@
 import { type Call, GrpcConnection, GrpcError, type Metadata, Status, TooLong } from '../../grpc/connection.js';
 import type { Method } from '../../grpc/messages.js';
 import { readTlsFiles } from '../../grpc/tls.js';
+import type { Writer } from './register.js';
 import {
   AUTHENTICATE,
   type Header,
+  LEASE_GRANT,
+  LEASE_KEEP_ALIVE,
+  LEASE_REVOKE,
   RANGE,
   type RangeRequest,
   type RequestOp,
   TXN,
+  UNDER_LEASE,
   WATCH,
   type WatchResponse,
 } from './rpc.js';
@@ -45,7 +50,7 @@ export interface Change {
   readonly revision: number;
 }
 
-export class Connection {
+export class Connection implements Writer {
   readonly #settings: EtcdSettings;
   readonly #prefix: Buffer;
   readonly #end: Buffer;
@@ -131,11 +136,43 @@ export class Connection {
   /** One transaction: all or nothing, in one revision. A value of null removes the key. */
   async write(changes: readonly { readonly key: string; readonly value: string | null }[]): Promise<void> {
     const success = changes.map(({ key, value }): RequestOp => {
-      const full = Buffer.concat([this.#prefix, Buffer.from(key)]);
+      const full = this.#full(key);
       if (value === null) return { request_delete_range: { key: full } };
       return { request_put: { key: full, value: Buffer.from(value) } };
     });
     await this.#call(TXN, { success }, CALL_MS);
+  }
+
+  /** A lease of so many seconds; see {@link Writer}. */
+  async grant(id: number, ttl: number): Promise<void> {
+    await this.#call(LEASE_GRANT, { ID: id, TTL: ttl }, CALL_MS);
+  }
+
+  async keepAlive(id: number): Promise<boolean> {
+    return ((await this.#call(LEASE_KEEP_ALIVE, { ID: id }, CALL_MS)).TTL ?? 0) > 0;
+  }
+
+  /** The lease ends, and with it all keys under it. */
+  async revoke(id: number): Promise<void> {
+    await this.#call(LEASE_REVOKE, { ID: id }, CALL_MS);
+  }
+
+  /** One transaction, whose keys are gone when the lease is. */
+  async putAll(pairs: readonly { readonly key: string; readonly value: string }[], lease: number): Promise<void> {
+    const success = pairs.map(({ key, value }) => ({
+      request_put: { key: this.#full(key), value: Buffer.from(value), lease },
+    }));
+    await this.#call(TXN, { success }, CALL_MS);
+  }
+
+  async removeOwn(key: string, lease: number): Promise<void> {
+    const full = this.#full(key);
+    const success = [{ request_delete_range: { key: full } }];
+    await this.#call(TXN, { compare: [{ ...UNDER_LEASE, key: full, lease }], success }, CALL_MS);
+  }
+
+  #full(key: string): Buffer {
+    return Buffer.concat([this.#prefix, Buffer.from(key)]);
   }
 
   /** What happens under the prefix from revision `from` on. */

@@ -5,6 +5,7 @@
  */
 import { type Line, type LineAudience, Persistence } from '../../grpc/persistence.js';
 import { type Change, Compacted, Connection, type Pair } from './client.js';
+import type { Writer } from './register.js';
 import type { WatchResponse } from './rpc.js';
 import type { EtcdSettings } from './settings.js';
 
@@ -15,6 +16,9 @@ const PROGRESS_MS = 1000;
 export interface Audience extends LineAudience {
   /** Everything there is: what is not among it is gone. Whatever `pages` throws must come out, and change nothing. */
   load(pages: AsyncIterable<readonly Pair[]>): Promise<void>;
+  /** Everything is loaded, and may be written to until `left`. */
+  entered?(writer: Writer): void;
+  left?(): void;
   /** What happened since, in its order; revisions are complete. */
   change(changes: readonly Change[]): void;
 }
@@ -62,9 +66,11 @@ export class Follower implements Line {
     // A revision lower than what we saw: etcd was set up anew, or put back to a copy.
     const isSame = position?.clusterId === header.cluster_id && header.revision >= position.next - 1;
     if (!isSame) await this.#load(connection);
+    if (this.#connection === connection) this.#audience.entered?.(connection);
   }
 
   leave(): void {
+    this.#audience.left?.();
     this.#connection?.close();
     this.#connection = null;
   }

@@ -17,13 +17,14 @@ const MESSAGES = {
     keys_only: [8, 'bool'],
   }),
   RangeResponse: message({ header: HEADER, kvs: [2, 'KeyValue[]'], more: [3, 'bool'] }),
-  PutRequest: message({ key: [1, 'bytes'], value: [2, 'bytes'] }),
+  PutRequest: message({ key: [1, 'bytes'], value: [2, 'bytes'], lease: [3, 'int64'] }),
   DeleteRangeRequest: message({ key: [1, 'bytes'] }),
   RequestOp: message(
     { request_put: [2, 'PutRequest'], request_delete_range: [3, 'DeleteRangeRequest'] },
     { request: ['request_put', 'request_delete_range'] },
   ),
-  TxnRequest: message({ success: [2, 'RequestOp[]'] }),
+  Compare: message({ result: [1, 'uint32'], target: [2, 'uint32'], key: [3, 'bytes'], lease: [8, 'int64'] }),
+  TxnRequest: message({ compare: [1, 'Compare[]'], success: [2, 'RequestOp[]'] }),
   TxnResponse: message({ header: HEADER }),
   WatchRequest: message(
     { create_request: [1, 'WatchCreateRequest'], progress_request: [3, 'WatchProgressRequest'] },
@@ -51,6 +52,12 @@ const MESSAGES = {
     nested: { EventType: { values: { PUT: 0, DELETE: 1 } } },
     ...message({ type: [1, 'EventType'], kv: [2, 'KeyValue'] }),
   },
+  LeaseGrantRequest: message({ TTL: [1, 'int64'], ID: [2, 'int64'] }),
+  LeaseGrantResponse: message({ ID: [2, 'int64'] }),
+  LeaseRevokeRequest: message({ ID: [1, 'int64'] }),
+  LeaseRevokeResponse: message({}),
+  LeaseKeepAliveRequest: message({ ID: [1, 'int64'] }),
+  LeaseKeepAliveResponse: message({ ID: [2, 'int64'], TTL: [3, 'int64'] }),
   AuthenticateRequest: message({ name: [1, 'string'], password: [2, 'string'] }),
   AuthenticateResponse: message({ token: [2, 'string'] }),
 };
@@ -88,7 +95,7 @@ export interface WatchResponse {
 }
 
 export type RequestOp =
-  | { readonly request_put: { readonly key: Buffer; readonly value: Buffer } }
+  | { readonly request_put: { readonly key: Buffer; readonly value: Buffer; readonly lease?: number } }
   | { readonly request_delete_range: { readonly key: Buffer } };
 
 export interface RangeRequest {
@@ -116,12 +123,30 @@ export type WatchRequest =
 const ETCD = new Interface('etcdserverpb.', MESSAGES);
 
 export const RANGE = ETCD.method<RangeRequest, RangeResponse>('KV/Range', 'RangeRequest', 'RangeResponse');
-export const TXN = ETCD.method<{ readonly success: readonly RequestOp[] }, object>(
-  'KV/Txn',
-  'TxnRequest',
-  'TxnResponse',
-);
+/** Of Compare: whether a key is under a lease. */
+export const UNDER_LEASE = { result: 0, target: 4 } as const;
+
+export const TXN = ETCD.method<
+  { readonly compare?: readonly object[]; readonly success: readonly RequestOp[] },
+  object
+>('KV/Txn', 'TxnRequest', 'TxnResponse');
 export const WATCH = ETCD.method<WatchRequest, WatchResponse>('Watch/Watch', 'WatchRequest', 'WatchResponse');
+interface Lease {
+  readonly ID: number;
+  /** Seconds; 0 of one that is no more. */
+  readonly TTL?: number;
+}
+export const LEASE_GRANT = ETCD.method<Lease, Lease>('Lease/LeaseGrant', 'LeaseGrantRequest', 'LeaseGrantResponse');
+export const LEASE_REVOKE = ETCD.method<Lease, object>(
+  'Lease/LeaseRevoke',
+  'LeaseRevokeRequest',
+  'LeaseRevokeResponse',
+);
+export const LEASE_KEEP_ALIVE = ETCD.method<Lease, Lease>(
+  'Lease/LeaseKeepAlive',
+  'LeaseKeepAliveRequest',
+  'LeaseKeepAliveResponse',
+);
 export const AUTHENTICATE = ETCD.method<
   { readonly name: string; readonly password: string },
   { readonly token: string }

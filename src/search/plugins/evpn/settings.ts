@@ -1,9 +1,8 @@
 /** How to reach GoBGP and what of the fabric's routes is this overlay's: the table of properties, and their values. */
-import { isIPv4 } from 'node:net';
 import { VXLAN_PORT } from '../../../address.js';
 import type { Endpoint, PropertySpec, PropertyValue } from '../../api.js';
 import type { TlsFiles } from '../../grpc/tls.js';
-import { notUnicast } from '../underlay.js';
+import { vtepOf } from '../underlay.js';
 import { DEFAULT_RULES, type MoveRules } from './moves.js';
 import { parseRd, type RouteTargets, rdOf, targetsOf } from './targets.js';
 
@@ -153,7 +152,7 @@ export function settingsOf(
   const settings = {
     ...{ gobgp, url, vni, routeTargets },
     tls: Object.fromEntries(given.map((name) => [name, String(values[`evpn/${name}`])])),
-    vtep: checked(() => vtepOf(values['evpn/vtep'], listen), ''),
+    vtep: checked(() => vtepOf('evpn/vtep', values['evpn/vtep'], listen), ''),
     rd: values['evpn/rd'] === undefined ? null : checked(() => parseRd(String(values['evpn/rd'])), null),
     port: Number(values['evpn/port'] ?? VXLAN_PORT),
     ageingMs: Number(values['evpn/ageing'] ?? 300) * 1000,
@@ -182,17 +181,4 @@ function urlOf(text: string): string {
     throw new Error(`evpn/gobgp: ${JSON.stringify(text)} is no endpoint: expected HOST:PORT or https://HOST:PORT`);
   }
   return `${scheme.toLowerCase()}${host}:${port}`;
-}
-
-function vtepOf(given: PropertyValue | undefined, listen: Endpoint | undefined): string {
-  const vtep = String(given ?? listen?.ip ?? '0.0.0.0');
-  const reason = notUnicast(vtep);
-  if (reason !== null && given === undefined) {
-    throw new Error('evpn/vtep is missing: the overlay listens on every address, and peers need one to send to');
-  }
-  if (reason !== null) throw new Error(`evpn/vtep=${vtep}: ${reason}; expected an address of this host`);
-  if (listen !== undefined && isIPv4(vtep) !== isIPv4(listen.ip)) {
-    throw new Error(`evpn/vtep=${vtep}: expected an address of the family of vxlan/listen_ip=${listen.ip}`);
-  }
-  return vtep;
 }

@@ -29,6 +29,7 @@ export class Told {
   /** The host knows by itself where this MAC is: what it was told is of no interest to it. */
   left(mac: MacKey): void {
     this.#known.delete(mac);
+    this.#inVain.delete(mac);
   }
 
   /** The host is told that there is no such MAC. */

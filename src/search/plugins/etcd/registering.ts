@@ -1,0 +1,107 @@
+/** What etcd says, and what is on this host written there: `etcd/register`. */
+import { formatEndpoint, macToNumber, VXLAN_PORT } from '../../../address.js';
+import type { Ending, Endpoint, Flood, Local, Owner, Target } from '../../api.js';
+import { ipv4Key, ipv6Key } from '../files/keys.js';
+import { vtepOf } from '../underlay.js';
+import { EtcdInstance, type Values } from './instance.js';
+import { Register, type Writer } from './register.js';
+import { valueText } from './values.js';
+
+/** An instance that has these in common with another writes the same keys. */
+const SAME_KEYS = ['etcd/register', 'etcd/endpoints', 'etcd/prefix'];
+/** The host waits for `stop` for 2 s. */
+const WITHDRAWN_WITHIN_MS = 1500;
+/** Most MACs that are learned behind a VNIC. */
+const HERE_MAX = 16_384;
+
+export class RegisteringInstance extends EtcdInstance {
+  #register: Register | null = null;
+  #own: Endpoint | null = null;
+
+  override async start(): Promise<void> {
+    const { listen } = this.context;
+    const ip = vtepOf('etcd/vtep', this.values['etcd/vtep'], listen);
+    this.#own = { ip, port: listen?.port ?? VXLAN_PORT };
+    this.#register = new Register({
+      lease: Number(this.values['etcd/lease']),
+      valueOf: (local) => this.#valueOf(local),
+      trouble: (text) => this.tellTrouble(text),
+    });
+    await super.start();
+  }
+
+  /** Keys are taken back, unless another instance writes them anew; if none does, they go with their lease. */
+  override async stop(ending: Ending = 'to_resume', next: Values = this.values): Promise<void> {
+    const goesOn = ending === 'to_resume' && SAME_KEYS.every((name) => next[name] === this.values[name]);
+    const late = new Promise<void>((resolve) => setTimeout(resolve, WITHDRAWN_WITHIN_MS).unref());
+    await Promise.race([this.#register?.stop(!goesOn).catch(() => {}), late]);
+    await super.stop();
+  }
+
+  localAdded(local: Local): void {
+    this.#register?.want(local);
+  }
+
+  localRemoved(mac: string): void {
+    this.#register?.unwant(mac);
+  }
+
+  /** Nothing: but the host is to learn what is behind its VNICs. */
+  flood(): Flood {
+    return { endpoints: [], here: { ageing: Number(this.values['etcd/ageing']) * 1000, max: HERE_MAX } };
+  }
+
+  override arp(ip: string): Owner | null {
+    return this.#ownerHere(ip) ?? super.arp(ip);
+  }
+
+  override ndp(ip: string): Owner | null {
+    return this.#ownerHere(ip) ?? super.ndp(ip);
+  }
+
+  protected override isHere(mac: string, target: Target): boolean {
+    return this.#register?.has(mac) === true && !this.#isElsewhere(target);
+  }
+
+  /** The host has the MAC, and is told only that somebody else has written that he does. */
+  protected override keySays(mac: string, target: Target | undefined): void {
+    if (this.#register?.has(mac) !== true) return;
+    const elsewhere = target !== undefined && this.#isElsewhere(target);
+    const place = target === 'drop' ? target : formatEndpoint(target ?? (this.#own as Endpoint));
+    this.#register.heard(mac, elsewhere ? place : null, target === undefined);
+    if (!elsewhere) this.told.left(macToNumber(mac));
+    else {
+      this.told.found(macToNumber(mac));
+      this.context.put(mac, target);
+    }
+  }
+
+  protected override entered(writer: Writer): void {
+    this.#register?.connected(writer);
+  }
+
+  protected override left(): void {
+    this.#register?.disconnected();
+  }
+
+  #ownerHere(ip: string): Owner | null {
+    const mac = this.#register?.ownerOf(ip);
+    return mac === undefined ? null : { mac };
+  }
+
+  #isElsewhere(target: Target): boolean {
+    return target === 'drop' || target.ip !== this.#own?.ip || target.port !== this.#own.port;
+  }
+
+  /** Who serves a client's DHCP stays as it is written. */
+  #valueOf({ mac, ips }: Local): string {
+    const present = <T>(key: T | null): T[] => (key === null ? [] : [key]);
+    return valueText({
+      answer: { target: this.#own as Endpoint },
+      arp: ips.flatMap((ip) => present(ip.includes(':') ? null : ipv4Key(ip))),
+      ndp: ips.flatMap((ip) => present(ip.includes(':') ? ipv6Key(ip) : null)),
+      server: this.table.get(macToNumber(mac))?.server ?? null,
+      revision: 0,
+    });
+  }
+}
