@@ -103,9 +103,12 @@ after(() => harness.close());
 async function interrupted(typed: string[], until: (stdout: string) => boolean) {
   const child = start(typed, { VXLANE_SOCKET: harness.socket });
   let stdout = '';
+  let isPressed = false;
   child.stdout.on('data', (text) => {
     stdout += text;
-    if (until(stdout)) child.kill('SIGINT');
+    if (isPressed || !until(stdout)) return;
+    isPressed = true; // a second time would kill it
+    child.kill('SIGINT');
   });
   return outcomeOf(child);
 }
