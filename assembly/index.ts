@@ -45,7 +45,7 @@ export { ringReserveFor } from './ring/shares';
 export { ringPublish, ringRead, ringRelease } from './ring/spsc';
 export { routeRemove } from './table/routes';
 export { senderPut, senderRemove } from './table/senders';
-export { vniPut, vniRemove } from './table/vnis';
+export { overlayStamp, vniPut, vniRemove } from './table/vnis';
 
 // What the module was compiled with; the host compares it with its own.
 export function layoutStamp(): u32 {

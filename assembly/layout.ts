@@ -38,7 +38,7 @@ export const TOO_BIG_PER_SECOND_MAX = 100; // ICMP answers to frames that do not
 export const PROXY_FRAME_MAX = 2048; // a frame handed to a proxy is never larger
 export const FRAME_MAX = 9216; // inner Ethernet frame without FCS: MTU 8900 + headers + two tags, and room to spare
 export const CAPTURES_MAX = 8; // clients that frames are mirrored for at a time
-export const VXLAN_HLEN = 8; // bytes of the VXLAN header, RFC 7348 section 5
+export const VXLAN_HLEN = 8; // bytes of the VXLAN header, RFC 7348 section 5; of those of all kinds, but for options
 export const HEADROOM = 64; // bytes free before every frame; the VXLAN header is built there
 export const VNET_SIZE = 10; // bytes of struct virtio_net_hdr, which a TAP puts before a frame
 export const SEGMENTS_MAX = 64; // datagrams of one send with UDP_SEGMENT; newer kernels take 128
@@ -104,6 +104,10 @@ export enum Drop {
   oam_limited,
   oam_refused,
   vlan_unknown,
+  not_ethernet,
+  other_policy_group,
+  bad_geneve_header,
+  critical_option,
 }
 // Bits of the reasons that say nothing of trouble: what hosts send unasked, and nobody misses where nothing is flooded.
 export const DROPS_EXPECTED = (1 << Drop.host_chatter) | (1 << Drop.arp_gratuitous) | (1 << Drop.owner_answers);
@@ -167,6 +171,13 @@ export enum Sleep {
   holding, // frames wait for FDB entries
 }
 
+// How a datagram carries a frame: the header between UDP and it (wire/tunnel.ts).
+export enum Encapsulation {
+  vxlan,
+  vxlan_gpe,
+  geneve,
+}
+
 // What to do with an inner 802.1Q tag (RFC 7348 section 6.1 leaves it to configuration).
 export enum VlanPolicy {
   pass,
@@ -214,7 +225,8 @@ export const CF_SIZE = 64;
 export const HDR_CAPTURE_FRAME = HDR_CAPTURE_FILTERS + CAPTURE_FILTERS * CF_SIZE; // a frame that the host drops (host)
 export const HDR_SIZE = 8192;
 
-// ---- VNI index: open addressing, slot = VNI + 1 in the low, overlay index in the high 32 bits (host) ------------
+// ---- VNI index: open addressing, slot = key + 1 in the low, overlay index in the high 32 bits (host) ------------
+export const VNI_SOCKET_SHIFT = 24; // a key is a socket and a VNI
 export const VNI_SLOTS = OVERLAYS_MAX * 2;
 export const VNI_MASK = VNI_SLOTS + -1;
 export const VNI_SLOT_SIZE = 8;
@@ -234,7 +246,8 @@ export const OVL_VLAN = OVL_FLAGS + 4; // u32 VlanPolicy
 export const OVL_POINT = OVL_VLAN + 4; // u32 endpoint of a point plugin, else 0
 export const OVL_FIRST_VNIC = OVL_POINT + 4; // u32 head of the list of local VNICs
 export const OVL_ANY_MAC_VNIC = OVL_FIRST_VNIC + 4; // u32 the VNIC behind which other MACs live, else 0
-export const OVL_HEADER = OVL_ANY_MAC_VNIC + 4 + 4; // u64 its VXLAN header as it stands on the wire
+export const OVL_POLICY = OVL_ANY_MAC_VNIC + 4; // u32 POLICY_GROUP and its group policy id, 0: it has none
+export const OVL_HEADER = OVL_POLICY + 4; // u64 its header as it stands on the wire, of its socket's kind
 export const OVL_FLOOD = OVL_HEADER + 8; // u32 its flood list, 0: none, or an empty one
 // u32 raised when the index is given to another overlay: what outlives a turn names both (host)
 export const OVL_INCARNATION = OVL_FLOOD + 4;
@@ -264,6 +277,7 @@ export const OVL_FLAG_ANNOUNCED = 65536; // the host is told of announcements, a
 export const OVL_FLAG_ROUTERS = 131072; // router advertisements pass through the host, which tells of the MTU
 export const OVL_FLAG_CHECK_VTEP = 262144; // only known VTEPs may send to it
 export const OVL_FLAG_CHECK_FDB = 524288; // ... and only what the FDB has there
+export const POLICY_GROUP = 65536; // in OVL_POLICY, beside an id of 16 bits
 // A mark: what an outer header says beside addresses and ports. 0: TOS 0, OUTER_TTL, not to be fragmented.
 export const MARK_TOS = 0xff; // TOS or traffic class: DSCP and ECN
 export const MARK_TTL_SHIFT = 8; // TTL or hop limit, 0: OUTER_TTL
@@ -338,6 +352,7 @@ export const SOCK_FLAGS = SOCK_OWNER + 4; // u32 SOCK_FLAG_*
 export const SOCK_ADDRESS = SOCK_FLAGS + 4; // 16 bytes where it listens, IPv4 as ::ffff:a.b.c.d; zero: on any address
 export const SOCK_PORT = SOCK_ADDRESS + 16; // u32 the port it listens on
 export const SOCK_SOURCE_PORTS = SOCK_PORT + 4; // u16[SOURCES_MAX] the ports it sends from
+export const SOCK_ENCAPSULATION = SOCK_SOURCE_PORTS + SOURCES_MAX * 2; // u32 Encapsulation of all that comes and goes
 export const SOCK_FLAG_CHECKSUM = 1; // the outer UDP checksum of super-frames is made
 export const SOCK_FLAG_ZERO_CHECKSUM6 = 2; // over IPv6, datagrams without a checksum are received
 export const SOCK_FLAG_CHECKSUM_FRAGMENTABLE = 4; // that of super-frames that may be fragmented (MARK_FRAGMENT)
@@ -783,7 +798,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 47;
+export const LAYOUT_VERSION = 48;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

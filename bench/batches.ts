@@ -210,13 +210,13 @@ function fillTables({ views }: Testbed, host: DatapathExports, { udp }: Shape) {
   const rules = { strictHeader: false, vlan: 'pass', point: null, lookup: true, flood: null } as const;
   const config: OverlayConfig = { vni: VNI, socket, learn: false, ...size, ...rules, ...proxies, ...offloads };
   const overlay = tables.addOverlay(config, { point: 0, flood: 0 });
-  host.vniPut(VNI, overlay);
+  host.vniPut(overlay);
   const learn = (on: boolean): void => tables.setOverlay(overlay, { ...config, learn: on }, { point: 0, flood: 0 });
   const list = Array.from({ length: FLOODED }, (_, index) => ({ ip: `10.0.0.${index}`, port: 4789 }));
   const flooding = { ...config, vni: VNI + 1, lookup: false, flood: { endpoints: list, unknown: true } };
   const flood = new FloodLists(views, endpoints).write(list, 0, 1);
   const flat = tables.addOverlay(flooding, { point: 0, flood });
-  host.vniPut(flooding.vni, flat);
+  host.vniPut(flat);
   const vnics = Array.from({ length: VNICS }, (_, index) => {
     const mac = macOfVnic(index);
     const vnic = tables.addVnic({ overlay, fds: [NOT_A_DESCRIPTOR], mac, allowAnyMac: false });

@@ -132,6 +132,13 @@ export const socketDiffers = (listen: string, property: string, ours: string, th
     'socket_differs',
     `${property}=${ours}: another overlay listens on ${listen} with ${theirs}; overlays that share a socket must agree`,
   );
+/** Overlays of two encapsulations on one port: nothing tells their datagrams apart. */
+export const encapDiffers = (listen: string, ours: string, theirs: string) =>
+  new VxlaneError(
+    'encap_differs',
+    `encapsulation ${ours}: another overlay listens on ${listen} with ${theirs}; choose another ${ours}/listen_port`,
+  );
+
 export const portInUse = (endpoint: string, holder: string | null) =>
   refused(
     'port_in_use',
@@ -396,12 +403,21 @@ export const searchPluginUnusable = (reference: string, reason: string) =>
 export const badEncap = (name: string, known: readonly string[]) =>
   new VxlaneError('bad_encap', `unknown encapsulation ${JSON.stringify(name)}: expected ${known.join(' or ')}`);
 
+export const pluginWantsEncap = (plugin: string, encap: string, known: readonly string[]) =>
+  new VxlaneError(
+    'bad_encap',
+    `search plugin ${plugin} does not go with encapsulation ${encap}: expected ${known.join(' or ')}`,
+  );
+
 export const badVni = (vni: number, most: number) =>
   new VxlaneError('bad_vni', `bad virtual network id ${vni}: expected 0 to ${most}`);
 
 /** `holder` here and below: who has it, as in `overlay foo` or `VNIC foo0 (line 11)`. */
-export const vniTaken = (vni: number, holder: string) =>
-  new VxlaneError('vni_taken', `virtual network id ${vni} is in use by ${holder}: choose another`);
+export const vniTaken = (encap: string, vni: number, holder: string) =>
+  new VxlaneError(
+    'vni_taken',
+    `${encap === 'vxlan' ? '' : `${encap} `}virtual network id ${vni} is in use by ${holder}: choose another`,
+  );
 
 export const nameTaken = (name: string, holder: string) =>
   new VxlaneError('name_taken', `the name ${name} is that of ${holder}: choose another`);
@@ -417,10 +433,10 @@ export const overlayNotUp = (name: string, details: string) =>
   new VxlaneError('overlay_not_up', `overlay ${name} is not up: ${details}`);
 
 /** `kind`: as ipaddr.js names the range. */
-export const badListenIp = (ip: string, kind: string) =>
+export const badListenIp = (encap: string, ip: string, kind: string) =>
   new VxlaneError(
     'bad_listen_ip',
-    `vxlan/listen_ip is ${ip}, a ${kind} address: expected an address of this host, 0.0.0.0 or ::`,
+    `${encap}/listen_ip is ${ip}, a ${kind} address: expected an address of this host, 0.0.0.0 or ::`,
   );
 
 export const badSourceAllow = (text: string, family: 4 | 6) =>
@@ -430,22 +446,23 @@ export const badSourceAllow = (text: string, family: 4 | 6) =>
       'with commas between',
   );
 
-export const linkLocalListenIp = (ip: string) =>
+export const linkLocalListenIp = (encap: string, ip: string) =>
   new VxlaneError(
     'bad_listen_ip',
-    `vxlan/listen_ip is ${ip}, a link-local address: expected its interface too, as in ${ip}%eth0`,
+    `${encap}/listen_ip is ${ip}, a link-local address: expected its interface too, as in ${ip}%eth0`,
   );
 
-export const zoneOfGlobalIp = (ip: string, zone: string) =>
+export const zoneOfGlobalIp = (encap: string, ip: string, zone: string) =>
   new VxlaneError(
     'bad_listen_ip',
-    `vxlan/listen_ip is ${ip}%${zone}, but fe80::/10 alone has zones: expected ${ip}, and vxlan/underlay_dev=${zone}`,
+    `${encap}/listen_ip is ${ip}%${zone}, but fe80::/10 alone has zones: expected ${ip}, and ` +
+      `${encap}/underlay_dev=${zone}`,
   );
 
-export const zoneDiffers = (ip: string, zone: string, device: string) =>
+export const zoneDiffers = (encap: string, ip: string, zone: string, device: string) =>
   new VxlaneError(
     'bad_listen_ip',
-    `vxlan/listen_ip is ${ip}%${zone}, but vxlan/underlay_dev is ${device}: expected one interface`,
+    `${encap}/listen_ip is ${ip}%${zone}, but ${encap}/underlay_dev is ${device}: expected one interface`,
   );
 
 export const underlayDeviceRenamed = (device: string, name: string) =>

@@ -53,6 +53,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'src/nearest-names': [],
   'src/table': [],
   'src/outer-header': [],
+  'src/encapsulations': ['src/address'],
   'src/link-protection': ['src/address', 'src/errors'],
   'src/rate-limits': ['src/errors'],
   'src/trunk': ['src/errors'],
@@ -284,6 +285,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'src/daemon/state/stored',
     'src/datapath',
     'src/overlay-properties/mtu',
+    'src/overlay-properties/tunnel',
     'src/system',
   ],
   'src/bugreport': [
@@ -320,6 +322,7 @@ const LEAVES = [
   'src/nearest-names',
   'src/table',
   'src/outer-header',
+  'src/encapsulations',
   'src/link-protection',
   'src/rate-limits',
   'src/trunk',

@@ -45,7 +45,7 @@ export class NetworkMap {
 const compare = (a: string, b: string): number => a.localeCompare(b, 'en', { numeric: true });
 
 function addressesOf(overlays: readonly OverlayView[]): string[] {
-  const all = overlays.map(({ properties }) => properties.find(({ name }) => name === 'vxlan/listen_ip')?.value);
+  const all = overlays.map(({ properties }) => properties.find(({ name }) => name.endsWith('/listen_ip'))?.value);
   return [...new Set(all.filter((each) => each !== undefined && each !== null))].sort(compare);
 }
 

@@ -63,9 +63,10 @@ import {
 import { ringAbort, ringPublish, ringReserveIn } from '../ring/spsc';
 import { endpointAt, overlayAt, vnicAt } from '../table/records';
 import { overlayOfVni } from '../table/vnis';
-import { vxlanHasVni, vxlanHeader, vxlanVni } from '../wire/vxlan';
+import { tunnelHasVni, tunnelHeader, tunnelVni } from '../wire/tunnel';
 import { filterAt, snapLength, wantedBy, wantsFate } from './capture-filter';
 import { Frame } from './frame';
+import { kindOf } from './tunnel-header';
 import { w } from './worker';
 
 // The frame that came, from captureSent or captureReceived until captureVerdict:
@@ -112,14 +113,13 @@ export function captureSent(frame: Frame, overlay: u32, vnic: u32): void {
  */
 export function captureReceived(frame: Frame, socket: u32, from: usize, arrival: u32): void {
   const datagram = frame.start - VXLAN_HLEN;
-  const isWhole = frame.len > 0 && vxlanHasVni(datagram);
-  const found = isWhole ? overlayOfVni(vxlanVni(datagram)) : 0;
-  open(Capture.from_underlay, frame, load<u32>(overlayAt(found), OVL_SOCKET) == socket ? found : 0, 0);
+  const isWhole = frame.len > 0 && tunnelHasVni(kindOf(socket), datagram);
+  open(Capture.from_underlay, frame, isWhole ? overlayOfVni(socket, tunnelVni(datagram)) : 0, 0);
   if (record == 0) return;
   memory.copy(record + CAP_SOCKADDR, from, EP_SOCKADDR_MAX);
   store<u32>(record, socket * SOURCES_MAX, CAP_SOURCE);
   store<u32>(record, arrival, CAP_MARK);
-  store<u64>(record, frame.len > 0 ? vxlanHeader(datagram) : 0, CAP_HEADER);
+  store<u64>(record, frame.len > 0 ? tunnelHeader(datagram) : 0, CAP_HEADER);
 }
 
 function open(point: Capture, frame: Frame, overlay: u32, vnic: u32): void {

@@ -23,10 +23,10 @@ import { EMPTY, fdbFind, fdbIndex, fdbKey, fdbKind, fdbTouch } from '../table/fd
 import { overlayAt, vnicAt } from '../table/records';
 import { ETH_HLEN, ethDst, ethSourceAndType, ethSrc, isMulticast } from '../wire/ethernet';
 import { sockaddrIsSameHost, sockaddrStart } from '../wire/sockaddr';
-import { vxlanHeader } from '../wire/vxlan';
+import { tunnelHeader } from '../wire/tunnel';
 import { isCapturing } from './capture';
 import { countDecap, countDecapIn, pairOf } from './counters';
-import { decapFound, decapHeader, decapOverlay, takeOverlay } from './decap-overlay';
+import { decapFound, decapHeader, decapIsControl, decapOverlay, takeOverlay } from './decap-overlay';
 import { heldFrames } from './hold';
 import { learn, LEARNS } from './learn';
 import { isOrdinarySender } from './ordinary';
@@ -34,6 +34,7 @@ import { outComplete, outDelivered } from './output';
 import { outDelivers, outHasRoom, outNext, outRoom, outUpTo } from './output-list';
 import { lastSenderStart, receiveOrdinary } from './senders';
 import { isAdmitted, isFromVnic } from './source-check';
+import { mayLearn } from './tunnel-header';
 
 const NEVER: u64 = u64.MAX_VALUE; // no address starts like that
 const SHORTEST: u32 = VXLAN_HLEN + ETH_HLEN;
@@ -53,7 +54,8 @@ let touched: u32 = 0; // no compiler may leave out what is added here
 export function decapOrdinary(at: usize, end: usize, socket: u32, hasRoom: bool): usize {
   while (at < end) {
     if (!outHasRoom() || isCapturing() || heldFrames() != 0 || load<u32>(at, RECEIVED_LEN) < SHORTEST) break;
-    if (takeOverlay(load<u32>(at, RECEIVED_AT), socket) != Drop.none || hasTag(decapOverlay())) break;
+    if (takeOverlay(load<u32>(at, RECEIVED_AT), socket) != Drop.none) break;
+    if (decapIsControl() || hasTag(decapOverlay())) break;
     const next = run(at, end, hasRoom);
     if (next == at) break;
     at = next;
@@ -94,7 +96,7 @@ function run(first: usize, end: usize, hasRoom: bool): usize {
     const frame = datagram + VXLAN_HLEN;
     const size = load<u32>(at, RECEIVED_LEN) - VXLAN_HLEN;
     const to = nowhere | ethDst(frame);
-    if ((vxlanHeader(datagram) != header) | (size - ETH_HLEN >= span) | isMulticast(to)) break;
+    if ((tunnelHeader(datagram) != header) | (size - ETH_HLEN >= span) | isMulticast(to)) break;
     const from = <usize>load<u32>(at, RECEIVED_FROM);
     const nextMac = ethSourceAndType(frame);
     const nextStart = sockaddrStart(from);
@@ -146,7 +148,7 @@ function list(out: usize, frames: u32, bytes: u32, overlay: u32): void {
 function takeSender(frame: usize, record: usize, overlay: u32, from: usize): bool {
   const source = ethSrc(frame);
   if (!isOrdinarySender(frame, source) || !isAdmitted(from) || isFromVnic(record, overlay, source)) return false;
-  if (load<u32>(record, OVL_FLAGS) & LEARNS) learn(overlay, source, from);
+  if (load<u32>(record, OVL_FLAGS) & LEARNS && mayLearn(record, frame - VXLAN_HLEN)) learn(overlay, source, from);
   return true;
 }
 
@@ -158,6 +160,6 @@ export function decapAhead(first: usize, end: usize): void {
   const header = decapHeader();
   for (let at = first; at < end; at += RECEIVED_SIZE) {
     const datagram = <usize>load<u32>(at, RECEIVED_AT);
-    if (vxlanHeader(datagram) == header) touched += fdbTouch(fdbKey(overlay, ethSrc(datagram + VXLAN_HLEN)));
+    if (tunnelHeader(datagram) == header) touched += fdbTouch(fdbKey(overlay, ethSrc(datagram + VXLAN_HLEN)));
   }
 }

@@ -1,16 +1,18 @@
 // The overlay of the last datagram that passed step 2 of decap.ts, and what it was found by: datagrams come in runs of
 // one overlay.
 
-import { Drop, OVL_FLAGS, OVL_FLAG_LIVE, OVL_FLAG_STRICT_HEADER, OVL_SOCKET } from '../layout';
+import { Drop, OVL_FLAGS, OVL_FLAG_LIVE } from '../layout';
 import { overlayAt } from '../table/records';
 import { overlayOfVni } from '../table/vnis';
-import { vxlanHasVni, vxlanHeader, vxlanReservedBits, vxlanVni } from '../wire/vxlan';
+import { tunnelHeader, tunnelIsControl, tunnelRefusal, tunnelVni } from '../wire/tunnel';
 import { checkSources } from './source-check';
+import { kindOf, refusedHeader } from './tunnel-header';
 import { currentPass } from './worker';
 
 let overlay: u32 = 0; // 0: there is none
 let header: u64 = 0;
 let owner: u32 = 0; // its socket
+let isControl: bool = false; // it said that it is for this VTEP itself
 let pass: u32 = 0;
 let found: u32 = 0; // how often one was found
 
@@ -20,7 +22,13 @@ export function decapOverlay(): u32 {
   return overlay;
 }
 
-/** The VXLAN header of its datagrams, as one word. */
+/** Whether its datagrams say that they are for this VTEP itself. */
+@inline
+export function decapIsControl(): bool {
+  return isControl;
+}
+
+/** The header of its datagrams, as one word. */
 @inline
 export function decapHeader(): u64 {
   return header;
@@ -38,21 +46,25 @@ export function decapFound(): u32 {
  */
 @inline
 export function takeOverlay(datagram: usize, socket: u32): Drop {
-  const isOfLast = (vxlanHeader(datagram) == header) & (socket == owner) & (pass == currentPass());
+  const isOfLast = (tunnelHeader(datagram) == header) & (socket == owner) & (pass == currentPass());
   return isOfLast ? Drop.none : findOverlay(datagram, socket);
 }
 
 function findOverlay(datagram: usize, socket: u32): Drop {
   overlay = 0;
   pass = 0; // of no call
-  if (!vxlanHasVni(datagram)) return Drop.bad_vxlan_header;
-  const its = overlayOfVni(vxlanVni(datagram));
+  const kind = kindOf(socket);
+  const wrong = tunnelRefusal(kind, datagram);
+  if (wrong != Drop.none) return wrong;
+  const its = overlayOfVni(socket, tunnelVni(datagram));
   const record = overlayAt(its);
   const flags = load<u32>(record, OVL_FLAGS);
-  if (its == 0 || !(flags & OVL_FLAG_LIVE) || load<u32>(record, OVL_SOCKET) != socket) return Drop.unknown_vni;
-  if (flags & OVL_FLAG_STRICT_HEADER && vxlanReservedBits(datagram)) return Drop.reserved_bits;
+  if (its == 0 || !(flags & OVL_FLAG_LIVE)) return Drop.unknown_vni;
+  const refused = refusedHeader(kind, datagram, record);
+  if (refused != Drop.none) return refused;
   overlay = its;
-  header = vxlanHeader(datagram);
+  header = tunnelHeader(datagram);
+  isControl = tunnelIsControl(kind, datagram);
   owner = socket;
   pass = currentPass();
   found++;

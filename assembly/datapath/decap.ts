@@ -1,7 +1,7 @@
 // Decap: a datagram from the underlay (UDP -> TAP).
 //
 //  1. length     a VXLAN header and a whole Ethernet header, and not cut off by the kernel
-//  2. header     the I flag; the VNI picks an overlay that listens on this socket; reserved bits as configured
+//  2. header     as its kind wants it (tunnel-header.ts); the VNI picks an overlay of this socket
 //  3. sender     one that the overlay knows, if it wants that (source-check.ts); else the frame is dropped, or waits
 //  4. size       what is longer than the MTU allows may be a super-frame (offload/partial.ts)
 //  5. frame      a unicast source that is no VNIC's here, at most two tags, the overlay's VLAN policy
@@ -9,7 +9,7 @@
 //  7. its way     a congestion mark of the outer header goes inside (RFC 6040); fragments as configured
 //  8. multicast  to every local VNIC of the overlay
 //  9. unicast    to the VNIC that has the MAC; a VNIC that carries any MAC may have to be asked for, or gets what is
-//                unknown where that is flooded; OAM for this VTEP itself goes to the host
+//                unknown where that is flooded; OAM for this VTEP itself, and control messages, go to the host
 //
 // Nothing that came from the underlay goes back to it.
 
@@ -24,12 +24,12 @@ import { senderEndpoint } from '../table/senders';
 import { overlayOfVni } from '../table/vnis';
 import { ethCheck, ethDst, ethIsOamOfVtep, ethSrc, isMulticast } from '../wire/ethernet';
 import { vnetIsClear, vnetShift } from '../wire/virtio';
-import { vxlanVni } from '../wire/vxlan';
+import { tunnelVni } from '../wire/tunnel';
 import { arrival, refusedArrival } from './arrival';
 import { countDecapFrame, countDecapIn, drop, expectDatagrams, noteUnknownVni } from './counters';
 import { captureReceived, captureVerdict, isCapturing } from './capture';
 import { decapOrdinary } from './decap-ordinary';
-import { decapOverlay, takeOverlay } from './decap-overlay';
+import { decapIsControl, decapOverlay, takeOverlay } from './decap-overlay';
 import { refusedTags, stripTags } from './encap';
 import { floodsUnknown } from './flood';
 import { forward } from './forward';
@@ -44,6 +44,7 @@ import { receivedAlone, receivedPut } from './received';
 import { replicate } from './replicate';
 import { senderOf } from './senders';
 import { admit, isAdmitted, isFromVnic } from './source-check';
+import { mayLearn, skipOptions } from './tunnel-header';
 import { upcallOam } from './upcall';
 
 // A datagram by itself. `from`: the struct sockaddr of its sender, of EP_SOCKADDR_MAX bytes. `isFirst`: nobody needs
@@ -62,7 +63,9 @@ export function decapDatagram(at: usize, len: u32, isCut: bool, socket: u32, fro
 export function decapOther(record: usize, isCut: bool, socket: u32): void {
   const len = load<u32>(record, RECEIVED_LEN);
   countDecapIn(1, 1, len);
-  const frame = takeComplete(load<u32>(record, RECEIVED_AT) + VXLAN_HLEN, max(len, VXLAN_HLEN) - VXLAN_HLEN);
+  const at = <usize>load<u32>(record, RECEIVED_AT);
+  const options = skipOptions(at, len, socket);
+  const frame = takeComplete(at + options + VXLAN_HLEN, max(len - options, VXLAN_HLEN) - VXLAN_HLEN);
   decapTaken(frame, isCut, socket, load<u32>(record, RECEIVED_FROM));
 }
 
@@ -99,17 +102,19 @@ function decide(frame: Frame, truncated: bool, socket: u32, from: usize): bool {
   if (!ethCheck(frame.len)) return dropped(frame, Drop.truncated, 0);
   if (truncated) return dropped(frame, Drop.oversized, 0);
   const reason = takeOverlay(frame.start - VXLAN_HLEN, socket);
-  if (reason != Drop.none) return refused(frame, reason, from);
+  if (reason != Drop.none) return refused(frame, reason, socket, from);
   const overlay = decapOverlay();
   if (!isAdmitted(from) && !admit(frame, overlay, from)) return true;
+  if (decapIsControl() && !ethIsOamOfVtep(frame.start)) return dropped(frame, Drop.oam_refused, overlay);
   return decapFrame(frame, overlay, from, senderOf(from));
 }
 
 // By step 2.
-function refused(frame: Frame, reason: Drop, from: usize): bool {
-  const vni = vxlanVni(frame.start - VXLAN_HLEN);
+function refused(frame: Frame, reason: Drop, socket: u32, from: usize): bool {
+  const vni = tunnelVni(frame.start - VXLAN_HLEN);
   if (reason == Drop.unknown_vni) noteUnknownVni(vni, from);
-  return dropped(frame, reason, reason == Drop.reserved_bits ? overlayOfVni(vni) : 0);
+  const isItsOwn = reason == Drop.reserved_bits || reason == Drop.other_policy_group;
+  return dropped(frame, reason, isItsOwn ? overlayOfVni(socket, vni) : 0);
 }
 
 // Of one that waited for its sender to be known. There must be room in the output list.
@@ -137,7 +142,7 @@ function decapFrame(frame: Frame, overlay: u32, from: usize, sender: u32): bool 
   const policy = load<u32>(record, OVL_VLAN);
   const refused = refusedTags(depth, policy);
   if (refused != Drop.none) return dropped(frame, refused, overlay);
-  if (flags & LEARNS) learn(overlay, source, from);
+  if (flags & LEARNS && mayLearn(record, frame.start - VXLAN_HLEN)) learn(overlay, source, from);
   const unfit = arrival() == 0 ? Drop.none : refusedArrival(frame, depth, overlay, flags);
   if (unfit != Drop.none) return dropped(frame, unfit, overlay);
   if (depth > 0 && policy == VlanPolicy.strip) {

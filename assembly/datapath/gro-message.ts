@@ -27,8 +27,9 @@ import { checksumField, describeSuperFrame } from '../offload/partial';
 import { overlayOfVni } from '../table/vnis';
 import { copyAndSum, copyBytes, foldSum, sum } from '../wire/checksum';
 import { ETH_HLEN } from '../wire/ethernet';
-import { vxlanVni } from '../wire/vxlan';
+import { tunnelVni } from '../wire/tunnel';
 import { segmentation } from './frame';
+import { hasOptions } from './tunnel-header';
 import { w } from './worker';
 
 // The record of the super-frame that datagrams of a message become. A worker takes one message at a time.
@@ -52,11 +53,11 @@ export function groWireBytes(joined: SuperFrame): u32 {
 // Whether a message is one datagram of `len` bytes with a UDP super-frame in it, of segments of `size` bytes, as a
 // kernel on this machine hands it over. UDP_GRO tells that size as it tells the size of datagrams that it joined; the
 // length that the packet inside says it has tells the two apart.
-export function openWhole(whole: SuperFrame, at: usize, len: u32, size: u32): bool {
-  if (len <= <u32>(VXLAN_HLEN + ETH_HLEN)) return false;
+export function openWhole(whole: SuperFrame, at: usize, len: u32, size: u32, socket: u32): bool {
+  if (len <= <u32>(VXLAN_HLEN + ETH_HLEN) || hasOptions(at, socket)) return false;
   const gso = segmentation();
   if (!describeSuperFrame(gso, at + VXLAN_HLEN, len - VXLAN_HLEN, 0, size, groVnet())) return false;
-  if (!(kindsOf(overlayOfVni(vxlanVni(at))) & ACCEPT_PARTIAL)) return false;
+  if (!(kindsOf(overlayOfVni(socket, tunnelVni(at))) & ACCEPT_PARTIAL)) return false;
   whole.frames = gso.count;
   whole.headers = <u16>gso.headers;
   whole.bytes = gso.bytes;
@@ -65,10 +66,10 @@ export function openWhole(whole: SuperFrame, at: usize, len: u32, size: u32): bo
 
 // Makes a super-frame of the datagrams that stand at `at`, of `size` bytes each in `len`, the last of which may be
 // shorter. Answers how many `joined` is made of: 1 leaves everything as it was.
-export function joinDatagrams(joined: SuperFrame, at: usize, len: u32, size: u32): u32 {
-  if (len <= size || size <= <u32>VXLAN_HLEN) return 1;
+export function joinDatagrams(joined: SuperFrame, at: usize, len: u32, size: u32, socket: u32): u32 {
+  if (len <= size || size <= <u32>VXLAN_HLEN || hasOptions(at, socket)) return 1;
   if (flowOf(joined, at + VXLAN_HLEN, size - VXLAN_HLEN, 0) != FlowOf.Known) return 1;
-  const kinds = kindsOf(overlayOfVni(vxlanVni(at)));
+  const kinds = kindsOf(overlayOfVni(socket, tunnelVni(at)));
   if (!mayBegin(joined, kinds)) return 1;
   joined.mayBePartial = (kinds & ACCEPT_PARTIAL) != 0;
   const headers = <u32>VXLAN_HLEN + joined.headers;

@@ -45,6 +45,7 @@ import {
   VNIC_FLAGS,
   VNIC_INCARNATION,
   W_COUNTERS,
+  VXLAN_HLEN,
   W_HELD,
   W_HELD_ARENAS,
   W_HELD_FILTER,
@@ -229,7 +230,7 @@ function append(slot: u32, frame: Frame, vnic: u32, from: usize): bool {
     memory.copy(held + HELD_FRAME_FROM, from, EP_SOCKADDR_MAX);
     store<u32>(header, 1, HK_BY_SOURCE);
   }
-  memory.copy(held + HELD_FRAME, frame.start, len);
+  memory.copy(held + HELD_FRAME - VXLAN_HLEN, frame.start - VXLAN_HLEN, VXLAN_HLEN + len);
   store<u32>(header, used + size, HK_USED);
   total(C_HELD, frame.frames);
   total(C_HELD_BYTES, len);

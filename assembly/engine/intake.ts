@@ -55,12 +55,12 @@ export function decapMessage(at: usize, len: u32, joined: u32, isCut: bool, sock
 function decapDatagrams(at: usize, len: u32, size: u32, isCut: bool, socket: u32, from: usize): bool {
   do {
     if (!outHasRoom()) return false;
-    if (taken == 0 && !isCut && openWhole(groMessage(), at, len, size)) {
+    if (taken == 0 && !isCut && openWhole(groMessage(), at, len, size, socket)) {
       decapJoined(at, groMessage(), datagramsOf(len, size), socket, from);
       return true;
     }
     const rest = len - taken;
-    const count = isCut ? 1 : joinDatagrams(groMessage(), at + taken, rest, size);
+    const count = isCut ? 1 : joinDatagrams(groMessage(), at + taken, rest, size, socket);
     if (count > 1) decapJoined(at + taken, groMessage(), count, socket, from);
     else decapDatagram(at + taken, min(size, rest), isCut && rest <= size, socket, from, taken == 0);
     taken += count * size;

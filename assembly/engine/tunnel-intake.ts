@@ -29,6 +29,7 @@ import { captureReceived, captureVerdict, isCapturing } from '../datapath/captur
 import { outHasRoom } from '../datapath/output-list';
 import { readAt } from '../datapath/reads';
 import { isTrunk, trunkReads } from '../datapath/trunk';
+import { skipOptions } from '../datapath/tunnel-header';
 import { w } from '../datapath/worker';
 import { socketAt } from '../table/records';
 import { load64be } from '../wire/bytes';
@@ -113,10 +114,11 @@ function decapRead(at: usize, len: u32): bool {
   if (!isVerified(at, frame, socket)) {
     return refused(datagram, length, Drop.bad_outer_checksum, socket);
   }
-  tunnelVnetInner(at, at, udp + UDP_HLEN + VXLAN_HLEN);
-  if (!vnetIsClear(at)) return decapOffloaded(datagram, length, at, socket, from);
+  const options = skipOptions(datagram, length, socket);
+  tunnelVnetInner(at, at, udp + UDP_HLEN + options + VXLAN_HLEN);
+  if (!vnetIsClear(at)) return decapOffloaded(datagram + options, length - options, at, socket, from);
   expectDatagrams(1);
-  return decapMessage(datagram, length, 0, false, socket, from);
+  return decapMessage(datagram + options, length - options, 0, false, socket, from);
 }
 
 @inline

@@ -15,6 +15,9 @@ const FLAGS: usize = 0; // u32: 8 flag bits, 24 reserved
 const VNI: usize = FLAGS + 4; // u32: 24 bits of VNI, 8 reserved
 const FLAG_I: u32 = 0x0800_0000;
 
+/** The first word of every datagram. */
+export const VXLAN_WORD: u32 = FLAG_I;
+
 /** Whether `len` bytes hold the header; the getters may be used only after this. */
 @inline
 export function vxlanCheck(len: u32): bool {
@@ -28,12 +31,6 @@ export function vxlanStamp(datagram: usize, vni: u32): void {
   store64be(datagram, FLAGS, (<u64>FLAG_I << 32) | (<u64>vni << 8));
 }
 
-/** All of the header as one word, in memory's order: only to compare. */
-@inline
-export function vxlanHeader(datagram: usize): u64 {
-  return load<u64>(datagram, FLAGS);
-}
-
 /** Whether the I flag is set, without which the VNI means nothing. */
 @inline
 export function vxlanHasVni(datagram: usize): bool {
@@ -43,7 +40,13 @@ export function vxlanHasVni(datagram: usize): bool {
 /** Whether any bit but I and the VNI is set. RFC 7348 ignores those; Linux drops the datagram. */
 @inline
 export function vxlanReservedBits(datagram: usize): bool {
-  return ((load32be(datagram, FLAGS) & ~FLAG_I) | (load32be(datagram, VNI) & 0xff)) != 0;
+  return vxlanReservedBitsBut(datagram, 0);
+}
+
+/** The same, where bits of the first word have a meaning. */
+@inline
+export function vxlanReservedBitsBut(datagram: usize, known: u32): bool {
+  return ((load32be(datagram, FLAGS) & ~(FLAG_I | known)) | (load32be(datagram, VNI) & 0xff)) != 0;
 }
 
 /** The VNI, 0..16777215. */

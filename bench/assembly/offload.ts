@@ -206,7 +206,7 @@ export function joinMessages(at: usize, saved: usize, len: u32, size: u32, count
   let joined: u32 = 0;
   for (let turn: u32 = 0; turn < count; turn++) {
     memory.copy(at, saved, len);
-    joined += joinDatagrams(groMessage(), at, len, size);
+    joined += joinDatagrams(groMessage(), at, len, size, 0);
   }
   return joined;
 }

@@ -1,5 +1,6 @@
 /** A frame, or a packet of the underlay, in a few words: addresses, protocols, and what is asked for. */
 import { ipFromBytes, macFromNumber } from '../address.js';
+import { ENCAPSULATIONS } from '../encapsulations.js';
 
 const ARP = 0x0806;
 const IPV4 = 0x0800;
@@ -9,7 +10,7 @@ const ICMP = 1;
 const TCP = 6;
 const UDP = 17;
 const ICMPV6 = 58;
-const VXLAN_PORT = 4789;
+const TUNNEL_PORTS = Object.values(ENCAPSULATIONS).map(({ port }): number => port);
 const ICMP_TYPES: Readonly<Record<number, string>> = {
   0: 'echo reply',
   3: 'destination unreachable',
@@ -48,7 +49,7 @@ export function frameText(frame: Buffer): string {
   return `${macs}${tags} EtherType 0x${etherType.toString(16).padStart(4, '0')}`;
 }
 
-/** Of IPv4 or IPv6; behind port 4789, also of the frame inside. */
+/** Of IPv4 or IPv6; behind the port of an encapsulation, also of the frame inside. */
 export function packetText(packet: Buffer): string {
   const version = (packet[0] ?? 0) >> 4;
   if (version === 4 && packet.length >= 20) {
@@ -74,7 +75,7 @@ function upperText(protocol: number, upper: Buffer, from: string, to: string): s
   if (upper.length < 8) return between(protocol === TCP ? 'TCP' : 'UDP');
   const ports = `${portOf(from, read16(upper, 0))} > ${portOf(to, read16(upper, 2))}`;
   if (protocol === TCP) return `${ports} TCP${tcpText(upper)}`;
-  if (read16(upper, 2) !== VXLAN_PORT || upper.length < 16) return `${ports} UDP`;
+  if (!TUNNEL_PORTS.includes(read16(upper, 2)) || upper.length < 16) return `${ports} UDP`;
   return `${ports} VNI ${upper.readUIntBE(12, 3)}: ${frameText(upper.subarray(16))}`;
 }
 

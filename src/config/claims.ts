@@ -3,7 +3,10 @@
  * socket must agree on. Declared objects are compared with each other and with what commands have made.
  */
 import { formatListen } from '../address.js';
-import { OVERLAY_PROPERTIES, SOCKET_PROPERTIES } from '../overlay-properties/overlay-properties.js';
+import type { Encap } from '../encapsulations.js';
+import { encapDiffers } from '../errors.js';
+import { overlayProperties, SOCKET_PROPERTIES } from '../overlay-properties/overlay-properties.js';
+import { nameIn } from '../overlay-properties/tunnel.js';
 import type { Model, OverlayModel, VnicModel } from './model.js';
 import { type ReadOverlay, type Source, trying } from './overlay.js';
 import { overlayDifference, vnicDifference } from './plan.js';
@@ -25,12 +28,18 @@ export interface Names {
   readonly vnics: ReadonlySet<string>;
 }
 
+interface SocketClaim {
+  readonly encap: Encap;
+  readonly values: readonly string[];
+  readonly holder: string;
+}
+
 export class Claims {
   readonly #source: Source;
   readonly #there: There;
   readonly #taken = new TakenTable();
   /** By listening endpoint and device, what its first overlay wants of it. */
-  readonly #sockets = new Map<string, { readonly values: readonly string[]; readonly holder: string }>();
+  readonly #sockets = new Map<string, SocketClaim>();
 
   constructor(source: Source, there: There) {
     this.#source = source;
@@ -60,25 +69,31 @@ export class Claims {
     this.#wrongKey([kind, key], `a command has made ${name} with another ${differs.join(', ')}: ${right}`);
   }
 
-  #hold({ name, vni, properties }: OverlayModel): void {
+  #hold(overlay: OverlayModel): void {
+    const { name, encap } = overlay;
     const holder = `overlay ${name} (made by a command)`;
-    this.#taken.addOverlay({ name, vni }, holder);
-    this.#sockets.set(listenOf(properties), { values: socketOf(properties), holder });
+    this.#taken.addOverlay(overlay, holder);
+    this.#sockets.set(listenOf(overlay), { encap, values: socketOf(overlay), holder });
   }
 
-  #checkOverlay({ name, vni, properties }: OverlayModel): void {
+  #checkOverlay(overlay: OverlayModel): void {
+    const { name, encap } = overlay;
     const path = ['overlays', name];
     const holder = `overlay ${name} (line ${this.#lineOf(path)})`;
-    this.#refuse(path, this.#taken.overlay({ name, vni }));
-    this.#taken.addOverlay({ name, vni }, holder);
-    const [listen, values] = [listenOf(properties), socketOf(properties)];
+    this.#refuse(path, this.#taken.overlay(overlay));
+    this.#taken.addOverlay(overlay, holder);
+    const [listen, values] = [listenOf(overlay), socketOf(overlay)];
     const shared = this.#sockets.get(listen);
-    if (shared === undefined) this.#sockets.set(listen, { values, holder });
+    if (shared === undefined) this.#sockets.set(listen, { encap, values, holder });
+    if (shared !== undefined && shared.encap !== encap) {
+      this.#wrong([...path, 'encap'], encapDiffers(listen, encap, `${shared.encap} (${shared.holder})`).message);
+      return;
+    }
     for (const [index, property] of SOCKET_PROPERTIES.entries()) {
       const [theirs, ours] = [shared?.values[index], values[index]];
       if (theirs === undefined || theirs === ours) continue;
       const why = `${shared?.holder} listens on ${listen} too, with ${theirs}: they must agree`;
-      this.#wrong([...path, 'properties', property], `${ours}, but ${why}`);
+      this.#wrong([...path, 'properties', nameIn(encap, property)], `${ours}, but ${why}`);
     }
   }
 
@@ -162,19 +177,21 @@ function lifeOf({ temporary }: { readonly temporary?: boolean }): string[] {
   return temporary === true ? ['life (it is temporary)'] : [];
 }
 
-function settingOf(properties: OverlayModel['properties'], name: string): string {
-  return properties[name] ?? String(OVERLAY_PROPERTIES.find((spec) => spec.name === name)?.default);
+/** `property`: by its name in the tables. */
+function settingOf({ encap, properties }: OverlayModel, property: string): string {
+  const name = nameIn(encap, property);
+  return properties[name] ?? String(overlayProperties(encap).find((spec) => spec.name === name)?.default);
 }
 
-function listenOf(properties: OverlayModel['properties']): string {
-  const device = properties['vxlan/underlay_dev'];
+function listenOf(overlay: OverlayModel): string {
+  const device = overlay.properties[nameIn(overlay.encap, 'vxlan/underlay_dev')];
   return formatListen({
-    ip: settingOf(properties, 'vxlan/listen_ip'),
-    port: Number(settingOf(properties, 'vxlan/listen_port')),
+    ip: settingOf(overlay, 'vxlan/listen_ip'),
+    port: Number(settingOf(overlay, 'vxlan/listen_port')),
     ...(device === undefined ? {} : { device }),
   });
 }
 
-function socketOf(properties: OverlayModel['properties']): string[] {
-  return SOCKET_PROPERTIES.map((name) => settingOf(properties, name));
+function socketOf(overlay: OverlayModel): string[] {
+  return SOCKET_PROPERTIES.map((name) => settingOf(overlay, name));
 }

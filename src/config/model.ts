@@ -1,4 +1,5 @@
 /** Overlays and VNICs as plain data: what a file declares, and what there is. */
+import type { Encap } from '../encapsulations.js';
 import type { LinkProtection } from '../link-protection.js';
 import type { OverlayConfiguration } from '../overlay-properties/overlay-properties.js';
 import type { RateLimits } from '../rate-limits.js';
@@ -8,7 +9,7 @@ import type { TrunkPlace } from '../trunk.js';
 export interface OverlayModel {
   readonly name: string;
   readonly vni: number;
-  readonly encap: string;
+  readonly encap: Encap;
   readonly search: string;
   /** As given, in canonical text; defaults are not in it. */
   readonly properties: Readonly<Record<string, string>>;

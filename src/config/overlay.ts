@@ -1,8 +1,15 @@
 /** One overlay of a file: its plugin, its properties, its targets. */
 import { resolve } from 'node:path';
+import type { Encap } from '../encapsulations.js';
 import { messageOf, VxlaneError } from '../errors.js';
 import { withoutZone } from '../overlay-properties/listen.js';
-import { configurationFrom, type OverlayConfiguration, specsOf } from '../overlay-properties/overlay-properties.js';
+import {
+  checkEncapsulation,
+  configurationFrom,
+  type OverlayConfiguration,
+  specsOf,
+} from '../overlay-properties/overlay-properties.js';
+import { nameIn } from '../overlay-properties/tunnel.js';
 import type { PropertySpec, Target } from '../search/api.js';
 import type { Manifest } from '../search/host/messages.js';
 import { checkProperties } from '../search/props.js';
@@ -39,7 +46,8 @@ export function readOverlay(source: Source, name: string, content: Partial<Overl
   const search = referenceOf(searchText, source.directory);
   const plugin = findPlugin(source, [...path, 'search'], search);
   if (plugin === null) return null;
-  const configuration = 'properties' in content ? configure(source, path, plugin, properties ?? {}) : null;
+  const isKnown = encap !== undefined && 'properties' in content;
+  const configuration = isKnown ? configure(source, path, encap, plugin, properties ?? {}) : null;
   const spellings = new Map<string, string>();
   const targets = readTargets(source, [...path, 'targets'], targetsText ?? {}, plugin, configuration, spellings);
   if (configuration === null || vni === undefined || encap === undefined || !('targets' in content)) return null;
@@ -62,12 +70,23 @@ function findPlugin({ root, problems, findPlugin: find }: Source, path: Path, se
 
 type Given = NonNullable<OverlayContent['properties']>;
 
-function configure(source: Source, path: Path, plugin: Manifest, content: Given): OverlayConfiguration | null {
+function configure(
+  source: Source,
+  path: Path,
+  encap: Encap,
+  plugin: Manifest,
+  content: Given,
+): OverlayConfiguration | null {
   const { root, problems } = source;
-  const specs = specsOf(plugin);
+  const isRight = trying(problems, placeOf(root, path), path, () => {
+    checkEncapsulation(encap, plugin);
+    return true;
+  });
+  if (isRight === null) return null;
+  const specs = specsOf(encap, plugin);
   const [typed, wrong] = textsOf(source, [...path, 'properties'], specs, content);
-  const at = [...path, 'properties', 'vxlan/listen_ip'];
-  const given = trying(problems, placeOf(root, at), at, () => withoutZone(typed));
+  const at = [...path, 'properties', nameIn(encap, 'vxlan/listen_ip')];
+  const given = trying(problems, placeOf(root, at), at, () => withoutZone(encap, typed));
   if (given === null) return null;
   const { values, problems: found } = checkProperties(specs, given);
   for (const { name, text } of found) {
@@ -83,7 +102,7 @@ function configure(source: Source, path: Path, plugin: Manifest, content: Given)
     );
   }
   if (found.length > 0 || wrong.size > 0) return null;
-  return trying(problems, placeOf(root, at), at, () => configurationFrom(given, values));
+  return trying(problems, placeOf(root, at), at, () => configurationFrom(encap, given, values));
 }
 
 /** The values as a command would have them, and the names of those that are of a wrong type. */
@@ -152,8 +171,8 @@ function readTargets(
       problems.add(placeOf(root, at), at, `is there already, as ${mac} in another spelling: expected it once`);
       continue;
     }
-    const listen = configuration?.settings.socket.listen ?? null;
-    const target = trying(problems, placeOf(root, at), at, () => targetOf(content[name] as string, listen));
+    const socket = configuration?.settings.socket ?? null;
+    const target = trying(problems, placeOf(root, at), at, () => targetOf(content[name] as string, socket));
     if (target !== null) targets.set(mac, target);
     spellings.set(mac, name);
   }

@@ -5,7 +5,7 @@
  *   VNICs change, VNICs go, overlays go, overlays change, overlays come, VNICs come
  */
 import { formatEndpoint } from '../address.js';
-import { OVERLAY_PROPERTIES } from '../overlay-properties/overlay-properties.js';
+import { overlayProperties, pluginProperties } from '../overlay-properties/overlay-properties.js';
 import type { PropertySpec, Target } from '../search/api.js';
 import type { Model, OverlayModel, VnicModel } from './model.js';
 
@@ -95,8 +95,9 @@ export function overlayDifference(from: OverlayModel, to: OverlayModel, specsOf:
   const names = new Set([...Object.keys(from.properties), ...Object.keys(to.properties)]);
   for (const name of names) {
     if (from.properties[name] === to.properties[name]) continue;
-    const general = OVERLAY_PROPERTIES.find((spec) => spec.name === name);
-    const spec = general ?? specsOf(to.search).find((each) => each.name === name);
+    const general = overlayProperties(to.encap).find((spec) => spec.name === name);
+    const spec =
+      general ?? pluginProperties(to.encap, { properties: specsOf(to.search) }).find((each) => each.name === name);
     if (isSameEffect(from.properties[name], to.properties[name], spec) && from.search === to.search) continue;
     if (general !== undefined) (general.mutable === true ? properties : fixed).push(name);
     else if (from.search === to.search) (canTake(spec, to.properties[name]) ? properties : swap).push(name);

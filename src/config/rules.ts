@@ -3,7 +3,6 @@
  * same of the same mistake; who adds where it stands. Every refusal is a VxlaneError.
  */
 import {
-  type Endpoint,
   formatEndpoint,
   ipFamily,
   isLinkLocal6,
@@ -12,6 +11,7 @@ import {
   parseEndpoint,
   parseMac,
 } from '../address.js';
+import { ENCAPSULATIONS } from '../encapsulations.js';
 import {
   addressTaken,
   anyMacTaken,
@@ -31,6 +31,7 @@ import {
   wrongFamily,
 } from '../errors.js';
 import { isOwnEndpoint } from '../overlay-properties/listen.js';
+import type { SocketSettings } from '../overlay-properties/overlay-properties.js';
 import type { Target } from '../search/api.js';
 import { isHostAddress } from '../search/host/answers.js';
 import type { Manifest } from '../search/host/messages.js';
@@ -69,15 +70,15 @@ function canonicalMac(text: string): string {
 }
 
 /**
- * Where a static target is, by its text. Throws when that is no place, or none that `listen` can send to.
- * null: where the overlay listens is not known.
+ * Where a static target is, by its text. Throws when that is no place, or none that the socket can send to. null: what
+ * the overlay's socket is is not known.
  */
-export function targetOf(text: string, listen: Endpoint | null): Target {
+export function targetOf(text: string, socket: Pick<SocketSettings, 'encap' | 'listen'> | null): Target {
   if (text.toLowerCase() === 'drop') return 'drop';
-  const endpoint = parseEndpoint(text);
+  const endpoint = parseEndpoint(text, ENCAPSULATIONS[socket?.encap ?? 'vxlan'].port);
   if (endpoint === null || !isHostAddress(endpoint.ip)) throw badDestination(text);
-  if (listen !== null && ipFamily(endpoint.ip) !== ipFamily(listen.ip)) {
-    throw wrongFamily(formatEndpoint(endpoint), listen.ip);
+  if (socket !== null && ipFamily(endpoint.ip) !== ipFamily(socket.listen.ip)) {
+    throw wrongFamily(formatEndpoint(endpoint), socket.listen.ip);
   }
   return endpoint;
 }
@@ -100,6 +101,9 @@ export function refuse(refusals: readonly Refusal[]): void {
   const [first] = refusals;
   if (first !== undefined) throw first.error;
 }
+
+/** What is not loaded may name an encapsulation that nobody knows. */
+type Claiming = Pick<OverlayModel, 'name' | 'vni'> & { readonly encap: string };
 
 export type ClaimingVnic = Omit<VnicModel, 'temporary'>;
 
@@ -132,7 +136,7 @@ export function hasAddress(
  */
 export abstract class Taken {
   abstract ofName(name: string): string | undefined;
-  abstract ofVni(vni: number): string | undefined;
+  abstract ofVni(encap: string, vni: number): string | undefined;
   abstract ofMac(overlay: string, mac: string): string | undefined;
   abstract ofAnyMac(overlay: string): string | undefined;
   /** `vnic`: whose address it is to be. */
@@ -141,10 +145,10 @@ export abstract class Taken {
   abstract isTarget(overlay: string, mac: string): boolean;
 
   /** Why an overlay cannot be beside what there is. */
-  overlay({ name, vni }: Pick<OverlayModel, 'name' | 'vni'>): Refusal[] {
+  overlay({ name, encap, vni }: Claiming): Refusal[] {
     return [
       ...refusal('name', this.ofName(name), (holder) => nameTaken(name, holder)),
-      ...refusal('vni', this.ofVni(vni), (holder) => vniTaken(vni, holder)),
+      ...refusal('vni', this.ofVni(encap, vni), (holder) => vniTaken(encap, vni, holder)),
     ];
   }
 
@@ -213,9 +217,9 @@ export class TakenTable extends Taken {
   readonly #targets = new Map<string, OverlayModel['targets']>();
 
   /** `holder`: how a refusal names it. */
-  addOverlay({ name, vni }: Pick<OverlayModel, 'name' | 'vni'>, holder = `overlay ${name}`): void {
+  addOverlay({ name, encap, vni }: Claiming, holder = `overlay ${name}`): void {
     this.addName(name, holder);
-    this.#add(`vni ${vni}`, holder);
+    this.#add(`vni ${encap} ${vni}`, holder);
   }
 
   /** Of which nothing else is known. */
@@ -241,8 +245,8 @@ export class TakenTable extends Taken {
     return this.#holders.get(`name ${name}`);
   }
 
-  ofVni(vni: number): string | undefined {
-    return this.#holders.get(`vni ${vni}`);
+  ofVni(encap: string, vni: number): string | undefined {
+    return this.#holders.get(`vni ${encap} ${vni}`);
   }
 
   ofMac(overlay: string, mac: string): string | undefined {

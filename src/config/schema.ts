@@ -3,7 +3,8 @@
  * which editors know best. What it refuses the daemon refuses too; what objects mean together only the daemon sees.
  */
 import * as z from 'zod';
-import { OVERLAY_PROPERTIES } from '../overlay-properties/overlay-properties.js';
+import { ENCAPS, type Encap } from '../encapsulations.js';
+import { ALL_OVERLAY_PROPERTIES, overlayProperties } from '../overlay-properties/overlay-properties.js';
 import type { Plugin, PropertySpec } from '../search/api.js';
 import { STRING_BYTES_MAX } from '../search/props.js';
 import { FileShape } from './shape.js';
@@ -26,7 +27,7 @@ export function configurationSchema(plugins: Iterable<Plugin>): Schema {
   properties.properties = propertiesSchema(properties.properties as Schema, known);
   properties.search = { ...properties.search, examples: known.map(({ name }) => name) };
   overlay.required = [...new Set([...(overlay.required ?? []), 'properties'])];
-  overlay.allOf = known.map(onlyItsOwn);
+  overlay.allOf = [...ENCAPS.map(ofEncapsulation), ...known.map(onlyItsOwn)];
   return { $schema, title: 'vxlane configuration', ...shape };
 }
 
@@ -42,7 +43,7 @@ function mappingOf(schema: Schema): Schema {
 }
 
 function propertiesSchema({ description }: Schema, plugins: readonly Plugin[]): Schema {
-  const specs = [...OVERLAY_PROPERTIES, ...plugins.flatMap((plugin) => plugin.properties)];
+  const specs = [...ALL_OVERLAY_PROPERTIES, ...plugins.flatMap((plugin) => plugin.properties)];
   const modules = new Set(specs.flatMap(({ name }) => (name.includes('/') ? [name.slice(0, name.indexOf('/'))] : [])));
   return {
     description,
@@ -55,7 +56,6 @@ function propertiesSchema({ description }: Schema, plugins: readonly Plugin[]): 
       },
     },
     additionalProperties: false,
-    required: OVERLAY_PROPERTIES.filter(({ required }) => required).map(({ name }) => name),
   };
 }
 
@@ -83,7 +83,7 @@ function typeSchema(spec: PropertySpec, isSwitch: boolean): Schema {
       return { anyOf: [number, { type: 'string', pattern: type === 'uint' ? '^\\d+$' : '^-?\\d+$' }, ...words] };
     }
     case 'ip': {
-      const withZone = spec.name === 'vxlan/listen_ip' ? [{ pattern: '^[Ff][Ee][89ABab][^%]*%[^/:%\\s]{1,15}$' }] : [];
+      const withZone = spec.name.endsWith('/listen_ip') ? [{ pattern: '^[Ff][Ee][89ABab][^%]*%[^/:%\\s]{1,15}$' }] : [];
       return { type: 'string', anyOf: [{ format: 'ipv4' }, { format: 'ipv6' }, ...withZone] };
     }
     case 'string':
@@ -92,9 +92,28 @@ function typeSchema(spec: PropertySpec, isSwitch: boolean): Schema {
   }
 }
 
+/** An overlay with this encapsulation has its properties, and must have those that it cannot do without. */
+function ofEncapsulation(encap: Encap): Schema {
+  const specs = overlayProperties(encap);
+  const others = ALL_OVERLAY_PROPERTIES.filter(({ name }) => specs.every((spec) => spec.name !== name));
+  const required = specs.filter((spec) => spec.required).map(({ name }) => name);
+  const not = { anyOf: others.map(({ name }) => ({ required: [name] })) };
+  return {
+    if:
+      encap === 'vxlan'
+        ? { properties: { encap: { const: encap } } }
+        : {
+            properties: { encap: { const: encap } },
+            required: ['encap'],
+          },
+    // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
+    then: { properties: { properties: { required, not } } },
+  };
+}
+
 /** An overlay with this plugin has the plugin's properties and no other's. */
 function onlyItsOwn({ name, properties }: Plugin): Schema {
-  const names = [...OVERLAY_PROPERTIES, ...properties].map((spec) => spec.name);
+  const names = [...ALL_OVERLAY_PROPERTIES, ...properties].map((spec) => spec.name);
   const required = properties.filter((spec) => spec.required).map((spec) => spec.name);
   const own = { propertyNames: { enum: names }, ...(required.length > 0 ? { required } : {}) };
   return {

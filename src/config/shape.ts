@@ -4,9 +4,10 @@
  */
 import * as z from 'zod';
 import { LinkName } from '../control/protocol.js';
+import { ENCAPS } from '../encapsulations.js';
 import { PROTECTIONS } from '../link-protection.js';
 import { nearestNames } from '../nearest-names.js';
-import { ENCAPS, VNI_MAX } from '../overlay-properties/overlay-properties.js';
+import { VNI_MAX } from '../overlay-properties/overlay-properties.js';
 import type { Path, Problems } from './problems.js';
 import { describe, keyPlaceOf, placeOf, plain, type Value, valueAt } from './yaml.js';
 
@@ -22,9 +23,9 @@ const A_VNI = expecting(`a whole number from 0 to ${VNI_MAX}`);
 
 const OverlayShape = z.strictObject(
   {
-    vni: z.number(A_VNI).int(A_VNI).min(0, A_VNI).max(VNI_MAX, A_VNI).describe('VXLAN network identifier'),
+    vni: z.number(A_VNI).int(A_VNI).min(0, A_VNI).max(VNI_MAX, A_VNI).describe('virtual network identifier'),
     encap: z
-      .enum([...ENCAPS], expecting(ENCAPS.join(' or ')))
+      .enum(ENCAPS, expecting(ENCAPS.join(' or ')))
       .default('vxlan')
       .describe('encapsulation'),
     search: z

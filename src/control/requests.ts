@@ -40,7 +40,7 @@ const temporary = z.boolean().default(false).describe('Not kept over a restart o
 export const CreateOverlay = z
   .strictObject({
     name: LinkName,
-    encap: z.string().describe('`vxlan`.'),
+    encap: z.string().describe('`vxlan`, `geneve` or `vxlan-gpe`.'),
     vni: z.int().describe('0 to 16777215.'),
     search: z.string().describe('Name of a search plugin, absolute path of a module, or a package vxlane-plugin-….'),
     properties: asTyped.describe('By name, as the command line has them: `"mtu": "1400"`.'),

@@ -282,7 +282,7 @@ export class Datapath {
     this.#destinations.sweepIfLow();
     this.#counters.restartOverlay(index);
     this.intake?.putOverlay(index, config);
-    this.#datapath.vniPut(config.vni, index);
+    this.#datapath.vniPut(index);
     this.#vnis.set(index, config.vni);
     return index;
   }
@@ -294,13 +294,14 @@ export class Datapath {
       const isOpen = (config.sourceCheck ?? 'off') === 'off';
       if (isOpen) this.intake?.putOverlay(index, config);
       commit();
+      this.#datapath.overlayStamp(index);
       if (!isOpen) this.intake?.putOverlay(index, config);
       this.#workers.wake();
     };
   }
 
   async removeOverlay(index: OverlayIndex): Promise<void> {
-    this.#datapath.vniRemove(this.#vnis.get(index)!);
+    this.#datapath.vniRemove(index);
     this.intake?.removeOverlay(index);
     this.#vnis.delete(index);
     this.#tables.removeOverlay(index);

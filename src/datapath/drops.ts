@@ -10,8 +10,8 @@ export const DROP_TEXT: Readonly<Record<Reason, string>> = {
   spoofed_source: "source MAC is not the VNIC's (see create-vnic --allow-any-mac)",
   bad_vlan: 'more than two VLAN tags',
   vlan_discarded: 'carries a VLAN tag and the overlay has vlan=discard',
-  bad_vxlan_header: 'the I flag of the VXLAN header is not set (RFC 7348 section 5)',
-  reserved_bits: 'reserved bits of the VXLAN header are set and the overlay has strict-header=true',
+  bad_vxlan_header: 'the I flag of the VXLAN header is not set (RFC 7348 section 5), or VXLAN-GPE of another version',
+  reserved_bits: 'reserved bits of the tunnel header are set and the overlay has strict-header=true',
   unknown_vni: 'no overlay with this VNI listens on the address the datagram came to',
   no_local_port: 'no VNIC here has the destination MAC, and it may not go back to the underlay',
   hairpin: 'the destination is behind the VNIC the frame came from',
@@ -59,6 +59,10 @@ export const DROP_TEXT: Readonly<Record<Reason, string>> = {
   vlan_unknown: 'a trunk sent it with a VLAN tag, or without one, that none of its VNICs has',
   oam_limited: 'more OAM for this VTEP than is answered: of its sender, of its overlay, or in a second',
   oam_refused: 'OAM for this VTEP that is no answer to its own, and no question that is answered (see oam-loopback)',
+  not_ethernet: 'its header says that no Ethernet frame is behind it (VXLAN-GPE, Geneve)',
+  bad_geneve_header: 'Geneve of another version than 0, or whose options are not as long as it says',
+  critical_option: 'has a Geneve option that is critical, of which none is known here (RFC 8926 section 3.5)',
+  other_policy_group: 'of another policy group than the overlay, or of none, and no policy was applied (vxlan/gbp)',
   worker_restarted: 'was under way in a datapath worker that was restarted',
 };
 

@@ -25,6 +25,7 @@ import {
   OVL_FLAG_ROUTERS,
   OVL_FLAG_SEGMENT,
   OVL_FLAG_STRICT_HEADER,
+  POLICY_GROUP,
   VNIC_FILTER_SHIFT,
 } from '../../assembly/layout.js';
 import type { OuterHeader } from '../outer-header.js';
@@ -59,6 +60,11 @@ function sourceFlags({ sourceCheck }: OverlayConfig): number {
 /** The bit of a VNIC's MAC, as a number of 48 bits, in its overlay's OVL_VNIC_FILTER. */
 export function filterBit(mac: number): number {
   return 1 << (Math.floor(mac / 2 ** VNIC_FILTER_SHIFT) % 32);
+}
+
+/** A group policy id as OVL_POLICY has it. */
+export function policyWord(group: number | null = null): number {
+  return group === null ? 0 : POLICY_GROUP + group;
 }
 
 export function overlayFlags(config: OverlayConfig): number {

@@ -1,5 +1,6 @@
 /** The host's end of the fixed tables: sockets, overlays and VNICs, and the indexes they are known by. */
 import {
+  Encapsulation,
   HDR_CONFIG_GENERATION,
   OVERLAYS_BASE,
   OVERLAYS_MAX,
@@ -12,11 +13,13 @@ import {
   OVL_MARK,
   OVL_MARK_COPIED,
   OVL_POINT,
+  OVL_POLICY,
   OVL_SIZE,
   OVL_SOCKET,
   OVL_VLAN,
   OVL_VNI,
   OVL_VNIC_FILTER,
+  SOCK_ENCAPSULATION,
   SOCK_LIVE,
   SOCK_OWNER,
   SOCK_SIZE,
@@ -47,6 +50,7 @@ import {
   W_VNIC_WRITE_FDS,
   WORKERS_BASE,
 } from '../../assembly/layout.js';
+import type { Encap } from '../encapsulations.js';
 import { tableFull } from '../errors.js';
 import { type RateLimits, UNLIMITED } from '../rate-limits.js';
 import type { FloodList } from './flood-lists.js';
@@ -54,7 +58,7 @@ import { Indexes } from './indexes.js';
 import { writeLimits } from './limits.js';
 import { macWord } from './mac.js';
 import type { Views } from './memory.js';
-import { copiedMark, filterBit, overlayFlags, ownMark } from './overlay-words.js';
+import { copiedMark, filterBit, overlayFlags, ownMark, policyWord } from './overlay-words.js';
 import { writeProtection } from './protections.js';
 import { NO_FD, Reading, UNDERLAY_TAP_FDS } from './reading.js';
 import { writeNames, writePorts } from './socket-names.js';
@@ -76,6 +80,11 @@ const UNPROTECTED: VnicProtection = { kinds: [], allowed: [] };
 const overlayAt = (index: OverlayIndex): number => (OVERLAYS_BASE + index * OVL_SIZE) >> 2;
 const vnicAt = (index: VnicIndex): number => (VNICS_BASE + index * VNIC_SIZE) >> 2;
 const socketAt = (index: SocketIndex): number => (SOCKETS_BASE + index * SOCK_SIZE) >> 2;
+
+/** The layout's number of it. */
+function encapsulationOf(encap: Encap = 'vxlan'): number {
+  return Encapsulation[encap.replaceAll('-', '_') as keyof typeof Encapsulation];
+}
 
 /** What an overlay's configuration names, as indexes; 0: none. */
 export interface OverlayTargets {
@@ -130,6 +139,7 @@ export class Tables {
     this.#set(socketAt(index), SOCK_OWNER, config.receivesFor ?? index);
     this.#setDescriptors(index, config);
     writeNames(this.#views, socketAt(index), config.names);
+    this.#set(socketAt(index), SOCK_ENCAPSULATION, encapsulationOf(config.encap));
     this.#set(socketAt(index), SOCK_LIVE, 1);
     this.#changed();
     return index;
@@ -189,6 +199,7 @@ export class Tables {
     const record = overlayAt(index);
     this.#set(record, OVL_VNI, config.vni);
     this.#set(record, OVL_SOCKET, config.socket);
+    this.#set(record, OVL_POLICY, policyWord(config.policyGroup));
     this.#set(record, OVL_VLAN, VlanPolicy[config.vlan]);
     this.#set(record, OVL_POINT, point);
     this.#set(record, OVL_FLOOD, flood);

@@ -1,5 +1,6 @@
 /** What the other rooms know of the datapath: plain data in, plain data out. Indexes are opaque small integers. */
 import type { Endpoint } from '../address.js';
+import type { Encap, HeaderRules } from '../encapsulations.js';
 import type { Protection } from '../link-protection.js';
 import type { OuterHeader } from '../outer-header.js';
 import type { RateLimits } from '../rate-limits.js';
@@ -10,12 +11,10 @@ export type VnicIndex = number;
 export type SocketIndex = number;
 export type EndpointIndex = number;
 
-export interface OverlayConfig {
+export interface OverlayConfig extends HeaderRules {
   /** 0..16777215 */
   readonly vni: number;
   readonly socket: SocketIndex;
-  /** Drop datagrams whose reserved bits are set. */
-  readonly strictHeader: boolean;
   readonly vlan: 'pass' | 'strip' | 'discard';
   /** Of its VNICs, in bytes. */
   readonly mtu: number;
@@ -69,6 +68,7 @@ export interface IntakeObserver {
 
 /** The descriptors of an underlay socket: the caller's, closed only after removeSocket or replaceSocket resolved. */
 export interface SocketConfig {
+  readonly encap?: Encap; // default vxlan
   /** Where each worker receives; -1, or none: it does not. */
   readonly listeners: readonly number[];
   /**

@@ -52,7 +52,7 @@ export const OUTER_PROPERTIES: readonly PropertySpec[] = [
   },
 ];
 
-/** Their values, parsed, as settings. */
+/** Their values, parsed, by their names in the tables, as settings. */
 export function outerOf(values: Readonly<Record<string, PropertyValue>>): OuterHeader {
   return {
     ecn: values['vxlan/ecn'] as OuterHeader['ecn'],

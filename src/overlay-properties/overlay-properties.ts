@@ -1,5 +1,7 @@
 /** The properties that every overlay has: the one table of them, and what their values mean together. */
-import { type Listen, VXLAN_PORT } from '../address.js';
+import type { Listen } from '../address.js';
+import { ENCAPS, type Encap } from '../encapsulations.js';
+import { pluginWantsEncap } from '../errors.js';
 import type { OuterHeader } from '../outer-header.js';
 import type { PropertySpec, PropertyValue } from '../search/api.js';
 import type { Manifest } from '../search/host/messages.js';
@@ -9,10 +11,10 @@ import { listenOf, withoutZone } from './listen.js';
 import { MTU_MAX, MTU_MIN } from './mtu.js';
 import { OUTER_PROPERTIES, outerOf } from './outer.js';
 import { SOURCE_PROPERTIES, type SourceSettings, sourceSettingsOf } from './source-check.js';
+import { GBP, renamed, specsIn, specsOfAll, TUNNEL_PROPERTIES, withPort } from './tunnel.js';
 
 export type Values = Readonly<Record<string, PropertyValue>>;
 
-export const ENCAPS: readonly string[] = ['vxlan'];
 export const VNI_MAX = 0xffffff;
 /** Of the search plugin, MiB. */
 const MEMORY = 'lookup/memory';
@@ -33,10 +35,10 @@ const MTU_OPTION = {
   mutable: true,
 } as const;
 
-/** Bytes. */
-const INTERFACE_NAME_MAX = 15;
-
-/** `mtu` has no default here: that depends on the underlay, see {@link defaultMtu}. */
+/**
+ * By their names in an overlay whose encapsulation is VXLAN: see {@link overlayProperties}. `mtu` has no default here:
+ * that depends on the underlay, see {@link defaultMtu}.
+ */
 export const OVERLAY_PROPERTIES: readonly PropertySpec[] = [
   {
     name: 'mtu',
@@ -46,60 +48,16 @@ export const OVERLAY_PROPERTIES: readonly PropertySpec[] = [
     mutable: true,
     help: 'largest IP packet inside, bytes; by default what fits the underlay',
   },
-  {
-    name: 'vxlan/listen_ip',
-    type: 'ip',
-    required: true,
-    help: "this host's address on the underlay; a link-local one as fe80::1%eth0",
-  },
-  {
-    name: 'vxlan/underlay_dev',
-    type: 'string',
-    required: false,
-    maxBytes: INTERFACE_NAME_MAX,
-    help: 'interface, or VRF, by which alone datagrams come and go; by default any',
-  },
-  {
-    name: 'vxlan/listen_port',
-    type: 'uint',
-    required: false,
-    default: VXLAN_PORT,
-    range: [1, 65535],
-    help: 'UDP port of the tunnel',
-  },
-  {
-    name: 'vxlan/source_ports',
-    type: 'uint',
-    required: false,
-    default: 16,
-    range: [1, 64],
-    help: 'UDP source ports, chosen by inner flow; 1: everything leaves from the listening port',
-  },
-  {
-    name: 'vxlan/udp_checksum',
-    type: 'string',
-    required: false,
-    default: 'auto',
-    values: ['auto', 'zero', 'always'],
-    help: 'outer UDP checksum; auto: zero for a single datagram over IPv4, real where several share a send',
-  },
-  {
-    name: 'vxlan/accept_zero_checksum6',
-    type: 'string',
-    required: false,
-    default: 'false',
-    values: ['true', 'false'],
-    help: 'receive IPv6 datagrams whose UDP checksum is zero (RFC 6935)',
-  },
-  {
-    name: 'vxlan/multicast_ttl',
-    type: 'uint',
-    required: false,
-    default: 1,
-    range: [1, 255],
-    help: 'TTL or hop limit of what is sent to a multicast group; 1: it stays on the link',
-  },
+  ...TUNNEL_PROPERTIES,
   ...OUTER_PROPERTIES,
+  {
+    name: GBP,
+    type: 'uint',
+    required: false,
+    range: [0, 65535],
+    mutable: true,
+    help: 'group policy id of what leaves, and that of what is taken (VXLAN-GBP); by default there is none',
+  },
   {
     name: 'vxlan/accept_partial',
     type: 'string',
@@ -179,6 +137,7 @@ export const OVERLAY_PROPERTIES: readonly PropertySpec[] = [
 
 /** What an overlay wants of its socket. Those who share one must want the same, but for the last two. */
 export interface SocketSettings {
+  readonly encap: Encap;
   readonly listen: Listen;
   /** 1..64 */
   readonly sourcePorts: number;
@@ -198,6 +157,8 @@ export interface OverlaySettings extends SourceSettings {
   readonly socket: SocketSettings;
   readonly vlan: 'pass' | 'strip' | 'discard';
   readonly strictHeader: boolean;
+  /** Group policy id, 0..65535; null: datagrams have none. */
+  readonly policyGroup: number | null;
   readonly outer: OuterHeader;
   /** Other VTEPs' loopback messages are answered. */
   readonly answersLoopback: boolean;
@@ -221,26 +182,53 @@ export interface OverlayConfiguration {
   readonly settings: OverlaySettings;
 }
 
+const PROPERTIES_OF = new Map(ENCAPS.map((encap) => [encap, specsIn(encap, OVERLAY_PROPERTIES)]));
+
+/** Those that every overlay of this encapsulation has. */
+export function overlayProperties(encap: Encap): readonly PropertySpec[] {
+  return PROPERTIES_OF.get(encap)!;
+}
+
+/** Those of overlays of any encapsulation. */
+export const ALL_OVERLAY_PROPERTIES: readonly PropertySpec[] = specsOfAll(OVERLAY_PROPERTIES);
+
+/** Those of the plugin, in an overlay of this encapsulation. */
+export function pluginProperties(encap: Encap, plugin: Pick<Manifest, 'properties'> | null): readonly PropertySpec[] {
+  return (plugin?.properties ?? []).map((spec) => withPort(encap, spec));
+}
+
 /** All properties of an overlay with this plugin; null: there is no such plugin, so only the general ones. */
-export function specsOf(plugin: Manifest | null): readonly PropertySpec[] {
-  return [...OVERLAY_PROPERTIES, ...(plugin?.properties ?? [])];
+export function specsOf(encap: Encap, plugin: Manifest | null): readonly PropertySpec[] {
+  return [...overlayProperties(encap), ...pluginProperties(encap, plugin)];
+}
+
+/** A VxlaneError when the plugin's directory speaks of other encapsulations. null: nothing is known of it. */
+export function checkEncapsulation(encap: Encap, plugin: Manifest | null): void {
+  const known = plugin?.encapsulations;
+  if (plugin !== null && known?.includes(encap) === false) throw pluginWantsEncap(plugin.name, encap, known);
 }
 
 /** Parses what the operator gave. A VxlaneError names everything that is wrong with it. */
 export function configurationOf(
+  encap: Encap,
   plugin: Manifest | null,
   typed: Readonly<Record<string, string>>,
 ): OverlayConfiguration {
-  const specs = specsOf(plugin);
-  const given = withoutZone(typed);
-  return configurationFrom(given, parseProperties(specs, plugin === null ? only(given, specs) : given));
+  checkEncapsulation(encap, plugin);
+  const specs = specsOf(encap, plugin);
+  const given = withoutZone(encap, typed);
+  return configurationFrom(encap, given, parseProperties(specs, plugin === null ? only(given, specs) : given));
 }
 
 /** Of what the operator gave and its values, already parsed. A VxlaneError when the listen address can be no host's. */
-export function configurationFrom(given: Readonly<Record<string, string>>, values: Values): OverlayConfiguration {
+export function configurationFrom(
+  encap: Encap,
+  given: Readonly<Record<string, string>>,
+  values: Values,
+): OverlayConfiguration {
   const known = Object.keys(given).filter((name) => Object.hasOwn(values, name));
   const canonical = known.map((name) => [name, String(values[name])]);
-  return { given: { ...given, ...Object.fromEntries(canonical) }, values, settings: settingsOf(values) };
+  return { given: { ...given, ...Object.fromEntries(canonical) }, values, settings: settingsOf(encap, values) };
 }
 
 /** The entries of `record` that the specs name. */
@@ -261,13 +249,15 @@ export function confinementIn(properties: Readonly<Record<string, string>>): Con
 }
 
 /** Parsed values as settings. A VxlaneError when the listen address can be no host's. */
-function settingsOf(values: Values): OverlaySettings {
+function settingsOf(encap: Encap, named: Values): OverlaySettings {
+  const values = renamed(encap, named);
   const outer = outerOf(values);
-  const listen = listenOf(values);
+  const listen = listenOf(encap, values);
   return {
     ...sourceSettingsOf(values, listen.ip),
     mtu: values.mtu === undefined ? null : Number(values.mtu),
     socket: {
+      encap,
       listen,
       sourcePorts: Number(values['vxlan/source_ports']),
       checksum: values['vxlan/udp_checksum'] as SocketSettings['checksum'],
@@ -278,6 +268,7 @@ function settingsOf(values: Values): OverlaySettings {
     },
     vlan: values.vlan as OverlaySettings['vlan'],
     strictHeader: values['strict-header'] === 'true',
+    policyGroup: values[GBP] === undefined ? null : Number(values[GBP]),
     outer,
     answersLoopback: values['oam-loopback'] === 'answer',
     acceptPartial: values['vxlan/accept_partial'] === 'auto',

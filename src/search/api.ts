@@ -27,6 +27,8 @@ export interface PropertySpec {
   readonly type: PropertyType;
   readonly required: boolean;
   readonly default?: PropertyValue;
+  /** Its default is the UDP port of the overlay's encapsulation, `default` is VXLAN's. Hosts before it refuse it. */
+  readonly isTunnelPort?: boolean;
   /** Inclusive bounds of an int or uint. */
   readonly range?: readonly [number, number];
   /** The only legal values of a string; of an int or uint, words that may stand in the place of a number. */
@@ -253,6 +255,8 @@ interface PluginBase {
   readonly name: string;
   /** Each is named `NAME/…` after the plugin. */
   readonly properties: readonly PropertySpec[];
+  /** Those that its directory can speak of, as `-e` has them; without it any. Hosts before it ignore it. */
+  readonly encapsulations?: readonly string[];
 }
 
 export interface PointPlugin extends PluginBase {

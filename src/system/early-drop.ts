@@ -26,11 +26,12 @@ import { close as libcClose } from './libc.js';
 import { attachProgram } from './socket-filter.js';
 
 export type { EarlyDropTables } from './bpf/early-drop-tables.js';
-export { NOBODYS_RULES, OVERLAY_RULES } from './bpf/early-drop-tables.js';
+export { NOBODYS_RULES, OVERLAY_RULES, socketWord } from './bpf/early-drop-tables.js';
 
 /** Whose program it is: of which family, for which socket of the datapath's, and where it counts. */
 export interface Listener {
   readonly family: 4 | 6;
+  /** As programs know it (socketWord). */
   readonly socket: number;
   readonly number: number;
 }
@@ -102,9 +103,8 @@ export class EarlyDropKernel {
   putVni(vni: number, { overlay, socket, checksSender, isStrict }: VniRules): void {
     const value = Buffer.alloc(VNI_VALUE_SIZE);
     value.writeUInt32LE(this.#firstOf(overlay), 0);
-    value.writeUInt32LE(socket, 4);
-    value.writeUInt32LE((checksSender ? CHECKS_SENDER : 0) | (isStrict ? IS_STRICT : 0), 8);
-    this.#vnis.put(vniKey(vni), value);
+    value.writeUInt32LE((checksSender ? CHECKS_SENDER : 0) | (isStrict ? IS_STRICT : 0), 4);
+    this.#vnis.put(vniKey(vni, socket), value);
   }
 
   /** Everything passes, until {@link resume}. */
@@ -116,8 +116,8 @@ export class EarlyDropKernel {
     this.#vnis.delete(key(PAUSE_KEY));
   }
 
-  deleteVni(vni: number): void {
-    this.#vnis.delete(vniKey(vni));
+  deleteVni(vni: number, socket: number): void {
+    this.#vnis.delete(vniKey(vni, socket));
   }
 
   /** Throws where there is no room. */

@@ -45,7 +45,7 @@ export interface UnderlayTap {
   readonly mac: string;
   /**
    * From now on datagrams to this (canonical, unicast) address and port come here, by the interfaces that count, and in
-   * place of this socket.
+   * place of this socket, which is as programs know it (socketWord).
    */
   listen(endpoint: Endpoint, socket: number): void;
   /** They go to the socket again. */

@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { COMMON_OPTIONS } from '../../src/cli/command.js';
 import { COMMANDS } from '../../src/cli/commands/index.js';
 import { candidatesFor } from '../../src/cli/completion/candidates.js';
-import { OVERLAY_PROPERTIES } from '../../src/overlay-properties/overlay-properties.js';
+import { ALL_OVERLAY_PROPERTIES } from '../../src/overlay-properties/overlay-properties.js';
 import { plugins } from '../../src/search/registry.js';
 import type { Harness } from '../control/harness.js';
 import { startWithObjects } from './named-objects.js';
@@ -86,7 +86,7 @@ describe('names', () => {
   });
 
   test('properties are those of overlays, and of the plugin that is named or of all', async () => {
-    const overlays = OVERLAY_PROPERTIES.map(({ name }) => `${name}=`);
+    const overlays = ALL_OVERLAY_PROPERTIES.map(({ name }) => `${name}=`);
     const of = (name: string) => plugins.get(name)!.properties.map((spec) => `${spec.name}=`);
     assert.deepEqual(await texts('create-overlay', '-s', 'flood', '-p', ''), [...overlays, ...of('flood')]);
     assert.deepEqual(await texts('modify-overlay', '-p', 'direct/'), of('direct'));

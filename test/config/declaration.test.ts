@@ -12,7 +12,13 @@ import { OVERLAY, read } from './reading.js';
 const vnics = (...lines: string[]) => `${OVERLAY}vnics:\n${lines.map((line) => `  ${line}\n`).join('')}`;
 
 describe('what is there', () => {
-  const made = { name: 'overlay0', vni: 23, encap: 'vxlan', search: 'files', targets: new Map<string, Target>() };
+  const made = {
+    name: 'overlay0',
+    vni: 23,
+    encap: 'vxlan' as const,
+    search: 'files',
+    targets: new Map<string, Target>(),
+  };
   const same = { ...made, properties: { 'vxlan/listen_ip': '10.0.0.1', 'files/config': '/hosts.json', vlan: 'pass' } };
   const model = (...overlays: (typeof same)[]) => ({
     ...NOTHING,

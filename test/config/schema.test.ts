@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { parse } from 'yaml';
 import { configurationSchema } from '../../src/config/schema.js';
 import { targetText } from '../../src/daemon/commands/views.js';
-import { OVERLAY_PROPERTIES } from '../../src/overlay-properties/overlay-properties.js';
+import { ALL_OVERLAY_PROPERTIES } from '../../src/overlay-properties/overlay-properties.js';
 import { plugins } from '../../src/search/registry.js';
 import { models } from './arbitraries.js';
 import { OVERLAY, read } from './reading.js';
@@ -114,7 +114,7 @@ describe('the JSON Schema', () => {
 
   test('has every property with its help and its default', () => {
     const text = JSON.stringify(schema);
-    for (const spec of [...OVERLAY_PROPERTIES, ...[...plugins.values()].flatMap(({ properties }) => properties)]) {
+    for (const spec of [...ALL_OVERLAY_PROPERTIES, ...[...plugins.values()].flatMap(({ properties }) => properties)]) {
       assert.ok(text.includes(JSON.stringify(spec.help).slice(1, -1)), spec.name);
     }
     assert.match(text, /"vxlan\/listen_port":\{[^}]*"default":4789/);

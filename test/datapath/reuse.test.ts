@@ -29,7 +29,7 @@ function setUp(build: Build): { core: Core; overlay: number; vnic: number } {
 function replace(core: Core, overlay: number, vnic: number, config = {}): void {
   core.tables.removeVnic(vnic);
   core.fdb.remove(overlay, A);
-  core.module.vniRemove(OVERLAY.vni);
+  core.module.vniRemove(overlay);
   core.tables.removeOverlay(overlay);
   core.tables.releaseVnic(vnic);
   core.tables.releaseOverlay(overlay);

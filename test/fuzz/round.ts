@@ -8,14 +8,16 @@ import { constants } from 'node:os';
 import { Inject } from '../../assembly/layout.js';
 import { macFromNumber } from '../../src/address.js';
 import type { FdbTarget, UpcallRecord } from '../../src/datapath/types.js';
+import { ENCAPSULATIONS } from '../../src/encapsulations.js';
 import { PROTECTIONS } from '../../src/link-protection.js';
-import { type Build, Core } from '../support/core.js';
+import { type Build, Core, OVERLAY } from '../support/core.js';
 import { datagram } from '../support/frames.js';
 import { Random } from '../support/random.js';
 import { concat } from '../support/super-frames.js';
 import { outer, tunnelVnet } from '../support/underlay-frames.js';
 import { Canaries } from './canaries.js';
 import { anyVnet, damagedFrame } from './damage.js';
+import { OTHERS, overlaysOn, socketOf, wrapIn } from './encapsulations.js';
 import { flow, segments, superFrame } from './flows.js';
 import { proxied } from './proxies.js';
 import { Watcher } from './watcher.js';
@@ -62,6 +64,8 @@ class Round {
   readonly #overlays: number[];
   readonly #vnics: number[];
   readonly #watcher: Watcher;
+  /** Of the encapsulations beside VXLAN, in their order. */
+  readonly #sockets: number[];
 
   /** What follows is the same for the same seed, but for the FDB's hash keys. */
   constructor(build: Build, seed: number) {
@@ -83,7 +87,7 @@ class Round {
         coalesceTcp: true,
         acceptPartial: true,
       }),
-      this.#core.overlay({ vni: 3, vlan: 'discard' }),
+      this.#core.overlay({ vni: 3, vlan: 'discard', policyGroup: 7, learn: true }),
       this.#core.overlay({ vni: 4, point: { ip: '10.0.0.1', port: 4789 }, lookup: false, segment: true }),
       this.#core.overlay(flooding(3)),
       this.#core.overlay({
@@ -93,6 +97,8 @@ class Round {
         flood: { endpoints: endpointsOf(20), unknown: true },
       }),
     ];
+    this.#sockets = OTHERS.map((encap) => socketOf(this.#core, encap, OURS));
+    this.#overlays.push(...this.#sockets.flatMap((socket) => overlaysOn(this.#core, socket)));
     this.#vnics = this.#overlays.flatMap((overlay) =>
       [0, 1, 2].map((n) => this.#core.vnic(overlay, MACS[n]!, n === 2)),
     );
@@ -160,22 +166,17 @@ class Round {
   /** One by one, or as a message says that joins datagrams of a size. */
   #decap(frames: readonly Uint8Array[]): void {
     const vni = this.#random.below(8);
-    const datagrams = frames.map((frame) => this.#wrap(vni, frame));
+    const kind = this.#random.below(OTHERS.length + 1);
+    const socket = this.#sockets[kind - 1] ?? OVERLAY.socket;
+    const datagrams = frames.map((frame) => wrapIn(this.#random, OTHERS[kind - 1], vni, frame));
     const truncated = this.#random.oneIn(100);
     const from = this.#random.pick(SENDERS);
     const joined = 22 + this.#random.below(1500);
     const tos = this.#random.below(256);
-    this.#core.decap(datagrams, this.#random.oneIn(3) ? { truncated, from, joined } : { truncated, from, tos });
-  }
-
-  #wrap(vni: number, frame: Uint8Array): Uint8Array {
-    if (this.#random.oneIn(50)) return frame;
-    const flags = this.#random.oneIn(10) ? this.#random.below(256) : 8;
-    const whole = datagram(this.#random.oneIn(4) ? this.#random.below(8) : vni, frame, {
-      flags,
-      reserved: this.#random.oneIn(20) ? 1 : 0,
-    });
-    return whole.subarray(0, 9224);
+    this.#core.decap(
+      datagrams,
+      this.#random.oneIn(3) ? { socket, truncated, from, joined } : { socket, truncated, from, tos },
+    );
   }
 
   /** What the underlay TAP reads: super-frames inside a tunnel, and their headers with a byte changed. */
@@ -184,8 +185,11 @@ class Round {
       const of = this.#flow();
       const { frame } = superFrame(this.#random, of);
       const from = this.#random.oneIn(4) ? '10.0.0.200' : SENDERS[0];
-      const inside = datagram(this.#random.below(8), frame);
-      const whole = outer(from, OURS, OUTER_MACS, [1, 4789], inside.subarray(0, 65_000));
+      const kind = this.#random.below(OTHERS.length + 1);
+      const vni = this.#random.below(8);
+      const inside = kind === 0 ? datagram(vni, frame) : wrapIn(this.#random, OTHERS[kind - 1], vni, frame);
+      const port = ENCAPSULATIONS[OTHERS[kind - 1] ?? 'vxlan'].port;
+      const whole = outer(from, OURS, OUTER_MACS, [1, port], inside.subarray(0, 65_000));
       const vnet = this.#random.oneIn(3) ? NO_TUNNEL_VNET : tunnelVnet(of, this.#random.pick([1, 500, 1400]));
       const read = concat(vnet, whole);
       if (this.#random.oneIn(2))

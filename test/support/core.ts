@@ -139,7 +139,7 @@ export class Core {
   overlay(config: Partial<OverlayConfig> = {}): number {
     const full = { ...OVERLAY, ...config };
     const index = this.tables.addOverlay(full, this.#targets(full, 0));
-    this.module.vniPut(full.vni, index);
+    this.module.vniPut(index);
     return index;
   }
 
@@ -149,6 +149,7 @@ export class Core {
     const before = this.tables.targetsOf(index).flood;
     const targets = this.#targets(full, before);
     this.tables.setOverlay(index, full, targets);
+    this.module.overlayStamp(index);
     if (targets.flood !== before) this.floods.release(before);
   }
 

@@ -1,4 +1,5 @@
 import type { OverlayView } from '../../control/protocol.js';
+import { ENCAPS } from '../../encapsulations.js';
 import { type Context, defineCommand, JSON_FLAG, PROPERTIES } from '../command.js';
 import { printJson } from '../output.js';
 import { parseProperties } from '../properties.js';
@@ -17,7 +18,7 @@ function noteSources({ name, properties }: OverlayView, context: Context): void 
 
 export const createOverlay = defineCommand({
   name: 'create-overlay',
-  sentence: 'Create an overlay: an encapsulation, a VXLAN network identifier and a search plugin.',
+  sentence: 'Create an overlay: an encapsulation, a virtual network identifier and a search plugin.',
   options: {
     vnetid: {
       type: 'integer',
@@ -26,16 +27,16 @@ export const createOverlay = defineCommand({
       value: 'VNID',
       range: [0, VNI_MAX],
       required: true,
-      help: 'VXLAN network identifier',
+      help: 'virtual network identifier',
     },
     encap: {
       type: 'text',
       aliases: ['e'],
       what: 'encapsulation',
       value: 'ENCAP',
-      completes: ['vxlan'],
+      completes: ENCAPS,
       required: true,
-      help: 'encapsulation: vxlan',
+      help: `encapsulation: ${ENCAPS.join(', ')}`,
     },
     search: {
       type: 'text',

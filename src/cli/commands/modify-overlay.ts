@@ -1,4 +1,4 @@
-import { formatEndpoint, parseEndpoint, parseMac } from '../../address.js';
+import { parseEndpoint, parseMac } from '../../address.js';
 import { macBad, modificationMissing, optionsExclusive, targetBad } from '../../errors.js';
 import { defineCommand, PROPERTIES } from '../command.js';
 import { parseProperties } from '../properties.js';
@@ -73,7 +73,7 @@ function targetOf(text: string): { mac: string; destination: string } {
   const mac = macOf(text.slice(0, equals));
   const destination = text.slice(equals + 1);
   if (destination.toLowerCase() === 'drop') return { mac, destination: 'drop' };
-  const endpoint = parseEndpoint(destination);
-  if (endpoint === null) throw targetBad(text);
-  return { mac, destination: formatEndpoint(endpoint) };
+  if (parseEndpoint(destination) === null) throw targetBad(text);
+  // Which port it is where none is named depends on the overlay.
+  return { mac, destination };
 }

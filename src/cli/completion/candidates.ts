@@ -1,6 +1,7 @@
 /** What the word under the cursor may become. */
 import { readdirSync } from 'node:fs';
 import { sendRequest } from '../../control/request.js';
+import { isEncap } from '../../encapsulations.js';
 import type { PropertySpec } from '../../search/api.js';
 import { type Completes, dashed, type Option, type Options } from '../command.js';
 import { type Commands, type Line, lineOf } from './place.js';
@@ -120,9 +121,11 @@ async function plugins(): Promise<Candidate[]> {
 /** Of overlays, and of the plugin that the line names, or of all that are built in. */
 async function properties(typed: string, line: Line): Promise<Candidate[]> {
   const { plugins: builtIn } = await import('../../search/registry.js');
-  const { OVERLAY_PROPERTIES } = await import('../../overlay-properties/overlay-properties.js');
+  const { ALL_OVERLAY_PROPERTIES, overlayProperties } = await import('../../overlay-properties/overlay-properties.js');
   const named = builtIn.get(line.given.get('search')?.[0] ?? '');
-  const specs = [...OVERLAY_PROPERTIES, ...(named === undefined ? [...builtIn.values()] : [named]).flatMap(ofPlugin)];
+  const encap = line.given.get('encap')?.[0] ?? '';
+  const general = isEncap(encap) ? overlayProperties(encap) : ALL_OVERLAY_PROPERTIES;
+  const specs = [...general, ...(named === undefined ? [...builtIn.values()] : [named]).flatMap(ofPlugin)];
   const comma = typed.lastIndexOf(',') + 1;
   const [before, last] = [typed.slice(0, comma), typed.slice(comma)];
   const equals = last.indexOf('=') + 1;

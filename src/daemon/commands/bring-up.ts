@@ -87,12 +87,11 @@ function restoreVnic({ state, vnics, fileOwned }: Registry, stored: StoredVnic, 
 function restoredOverlay(registry: Registry, stored: StoredOverlay): Overlay {
   const { name, vni, encap, search } = stored;
   const found = builtInPlugin(search);
-  const configuration = configurationOf(found?.manifest ?? null, stored.properties);
+  const configuration = configurationOf(encap, found?.manifest ?? null, stored.properties);
   const overlay = newOverlay(registry, { name, vni, encap, search, temporary: false }, found, configuration);
   const targets = Object.entries(stored.targets);
   if (targets.length > 0) checkTakesTargets(found?.manifest ?? null);
-  const { listen } = configuration.settings.socket;
-  for (const [mac, text] of targets) overlay.statics.set(targetMac(mac), targetOf(text, listen));
+  for (const [mac, text] of targets) overlay.statics.set(targetMac(mac), targetOf(text, configuration.settings.socket));
   return overlay;
 }
 

@@ -1,8 +1,9 @@
 /** Commands that make and delete overlays. Each is all or nothing. */
 import { refuse } from '../../config/rules.js';
 import type { CreateOverlay } from '../../control/protocol.js';
+import { ENCAPS, isEncap } from '../../encapsulations.js';
 import { badEncap, badVni, daemonEnding, messageOf, overlayHasVnics } from '../../errors.js';
-import { configurationOf, confinementIn, ENCAPS, VNI_MAX } from '../../overlay-properties/overlay-properties.js';
+import { configurationOf, confinementIn, VNI_MAX } from '../../overlay-properties/overlay-properties.js';
 import { withPlugin } from '../../search/find.js';
 import type { Overlay } from '../overlay/overlay.js';
 import type { OverlayIdentity } from '../overlay/types.js';
@@ -13,10 +14,11 @@ import { takenIn } from './taken.js';
 import { allOrNothing } from './undo.js';
 
 export async function createOverlay(registry: Registry, request: CreateOverlay): Promise<Overlay> {
-  checkFree(registry, request);
   const { name, encap, vni, search, temporary, properties } = request;
+  if (!isEncap(encap)) throw badEncap(encap, ENCAPS);
+  checkFree(registry, { ...request, encap });
   return withPlugin(search, confinementIn(properties), registry.deadlines, async (found, spare) => {
-    const configuration = configurationOf(found.manifest, properties);
+    const configuration = configurationOf(encap, found.manifest, properties);
     const overlay = newOverlay(registry, { name, encap, vni, search, temporary }, found, configuration);
     overlay.checkMtu();
     const use = (instance: PluginInstance) => registry.serial.run(() => establish(registry, overlay, instance));
@@ -27,9 +29,8 @@ export async function createOverlay(registry: Registry, request: CreateOverlay):
 
 /** What can be refused before anything is done. */
 function checkFree(registry: Registry, { name, encap, vni }: OverlayIdentity): void {
-  if (!ENCAPS.includes(encap)) throw badEncap(encap, ENCAPS);
   if (vni < 0 || vni > VNI_MAX) throw badVni(vni, VNI_MAX);
-  refuse(takenIn(registry).overlay({ name, vni }));
+  refuse(takenIn(registry).overlay({ name, encap, vni }));
 }
 
 function establish(registry: Registry, overlay: Overlay, instance: PluginInstance): Promise<Overlay> {

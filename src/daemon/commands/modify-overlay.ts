@@ -5,9 +5,9 @@ import {
   configurationFrom,
   configurationOf,
   confinementIn,
-  OVERLAY_PROPERTIES,
   type OverlayConfiguration,
   only,
+  overlayProperties,
   specsOf,
 } from '../../overlay-properties/overlay-properties.js';
 import { type FoundPlugin, withPlugin } from '../../search/find.js';
@@ -41,9 +41,13 @@ async function changeProperties(registry: Registry, name: string, given: Given):
   const identity = names.filter((each) => IDENTITY.has(each));
   if (identity.length > 0) throw propertyOfIdentity(identity);
   const manifest = overlay.plugin.found?.manifest ?? null;
-  const changes = parseChanges(specsOf(manifest), given);
+  const changes = parseChanges(specsOf(overlay.identity.encap, manifest), given);
   const before = overlay.configuration;
-  const after = configurationFrom({ ...before.given, ...given }, { ...before.values, ...changes });
+  const after = configurationFrom(
+    overlay.identity.encap,
+    { ...before.given, ...given },
+    { ...before.values, ...changes },
+  );
   await changeAndKeep(registry, overlay, after, names);
   await repairOverlay(registry, overlay, (object) => object === overlay); // may be still DEGRADED, and says why
   registry.log.info('overlay modified', { overlay: name, properties: names });
@@ -95,11 +99,12 @@ async function swapPlugin(registry: Registry, name: string, search: string, give
 
 /** General properties stay; the plugin's own stay only if it is the same one. */
 function swappedConfiguration(overlay: Overlay, found: FoundPlugin, given: Given): OverlayConfiguration {
-  const general = only(given, OVERLAY_PROPERTIES);
-  parseChanges(OVERLAY_PROPERTIES, general);
+  const { encap } = overlay.identity;
+  const specs = overlayProperties(encap);
+  parseChanges(specs, only(given, specs));
   const before = overlay.configuration.given;
   const isSame = found.reference === overlay.identity.search;
-  return configurationOf(found.manifest, { ...(isSame ? before : only(before, OVERLAY_PROPERTIES)), ...given });
+  return configurationOf(encap, found.manifest, { ...(isSame ? before : only(before, specs)), ...given });
 }
 
 /**

@@ -219,7 +219,7 @@ export async function keepVnics(registry: Registry): Promise<void> {
 }
 
 function storedOverlay({ fileOwned }: Registry, overlay: Overlay): StoredOverlay {
-  const { name, vni, search } = overlay.identity;
+  const { name, vni, encap, search } = overlay.identity;
   const targets = [...overlay.statics].map(([mac, target]) => [
     mac,
     target === 'drop' ? target : formatEndpoint(target),
@@ -228,7 +228,7 @@ function storedOverlay({ fileOwned }: Registry, overlay: Overlay): StoredOverlay
     version: 1,
     name,
     vni,
-    encap: 'vxlan',
+    encap,
     search,
     properties: { ...overlay.configuration.given },
     targets: Object.fromEntries(targets),

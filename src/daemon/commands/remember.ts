@@ -83,7 +83,7 @@ export class Memory {
     if (attachment === null || identity.temporary) return;
     const { targets, sources } = attachment;
     const kept = await this.#surroundings.state.remembered.load(overlay.name, ownerOf(overlay));
-    const { listen } = configuration.settings.socket;
+    const { socket } = configuration.settings;
     const vteps: string[] = [];
     let count = 0;
     try {
@@ -94,7 +94,7 @@ export class Memory {
           continue;
         }
         if (!targets.hasRoom) break;
-        targets.putStale(targetMac(mac), targetOf(destination, listen), this.#surroundings.now());
+        targets.putStale(targetMac(mac), targetOf(destination, socket), this.#surroundings.now());
         if (++count % RECALLED_AT_ONCE === 0) await new Promise(setImmediate);
       }
     } catch (thrown) {

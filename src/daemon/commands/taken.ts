@@ -29,11 +29,11 @@ class TakenInRegistry extends Taken {
     return this.#holder(vnic === this.#but ? undefined : vnic) ?? trunk ?? this.#unloaded.ofName(name);
   }
 
-  ofVni(vni: number): string | undefined {
+  ofVni(encap: string, vni: number): string | undefined {
     for (const { identity } of this.#registry.overlays.values()) {
-      if (identity.vni === vni) return `overlay ${identity.name}`;
+      if (identity.encap === encap && identity.vni === vni) return `overlay ${identity.name}`;
     }
-    return this.#unloaded.ofVni(vni);
+    return this.#unloaded.ofVni(encap, vni);
   }
 
   ofMac(overlay: string, mac: string): string | undefined {
@@ -73,10 +73,10 @@ export function takenIn(registry: Registry, but: Vnic | null = null): Taken {
 /** What the files of what is not loaded say. */
 function takenByUnloaded({ overlays, vnics }: State): TakenTable {
   const taken = new TakenTable();
-  for (const { name, file, vni } of overlays.unloaded.values()) {
+  for (const { name, file, encap = 'vxlan', vni } of overlays.unloaded.values()) {
     const holder = `overlay ${name}, which is not loaded (${file}: mend it, or vxlane delete-overlay ${name})`;
     if (vni === undefined) taken.addName(name, holder);
-    else taken.addOverlay({ name, vni }, holder);
+    else taken.addOverlay({ name, encap, vni }, holder);
   }
   for (const { name, file, overlay, mac: text = '', netns = null, ...rest } of vnics.unloaded.values()) {
     const { allowAnyMac = false, addresses = [], trunk } = rest;

@@ -13,12 +13,12 @@ const FLUSHED_AT_ONCE = 4096;
 
 export async function setTarget(registry: Registry, name: string, macText: string, destination: string): Promise<void> {
   const overlay = dynamicOverlay(registry, name);
-  const { listen } = overlay.configuration.settings.socket;
+  const { socket } = overlay.configuration.settings;
   const mac = targetMac(macText);
-  const target = targetOf(destination, listen);
+  const target = targetOf(destination, socket);
   const taken = takenIn(registry);
   taken.checkTargetMac(name, mac);
-  taken.checkTarget(name, target, listen);
+  taken.checkTarget(name, target, socket.listen);
   const before = overlay.statics.get(mac);
   await allOrNothing(registry.log, async (undo) => {
     undo.push(`set target ${mac} back`, () => {

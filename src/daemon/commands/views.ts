@@ -12,9 +12,11 @@ import type {
 } from '../../control/protocol.js';
 import { MOVES_MAX } from '../../control/protocol.js';
 import type { FdbEntry, FdbTarget } from '../../datapath/types.js';
+import { ENCAPS } from '../../encapsulations.js';
 import { defaultMtu, largestMtu, MTU_MAX, MTU_MIN, taggedMtu, type Underlay } from '../../overlay-properties/mtu.js';
-import { ENCAPS, OVERLAY_PROPERTIES, VNI_MAX } from '../../overlay-properties/overlay-properties.js';
+import { overlayProperties, pluginProperties, VNI_MAX } from '../../overlay-properties/overlay-properties.js';
 import { defaultSourceCheck, SOURCE_CHECK, sourceCheckMode } from '../../overlay-properties/source-check.js';
+import { nameIn } from '../../overlay-properties/tunnel.js';
 import type { PropertySpec, Target } from '../../search/api.js';
 import { defaultText, formatValue, possibleText } from '../../search/props.js';
 import type { Overlay } from '../overlay/overlay.js';
@@ -45,7 +47,7 @@ export function overlayView(
 /** In the order of dladm: general, encapsulation's, search plugin's. */
 function propertyViews(overlay: Overlay, border: BorderView, plugins: readonly string[]): PropertyView[] {
   const { vni, encap, search } = overlay.identity;
-  const general = OVERLAY_PROPERTIES.map((spec) => propertyView(overlay, spec));
+  const general = overlayProperties(encap).map((spec) => propertyView(overlay, spec));
   const [mtu, ...others] = general as [PropertyView, ...PropertyView[]];
   return [
     mtu,
@@ -57,7 +59,7 @@ function propertyViews(overlay: Overlay, border: BorderView, plugins: readonly s
     ...others,
     readOnly('search', search, plugins.join(',')),
     readOnly('plugin-place', placeText(overlay), ''),
-    ...(overlay.plugin.found?.manifest.properties ?? []).map((spec) => propertyView(overlay, spec)),
+    ...pluginProperties(encap, overlay.plugin.found?.manifest ?? null).map((spec) => propertyView(overlay, spec)),
   ];
 }
 
@@ -78,7 +80,7 @@ function propertyView(overlay: Overlay, spec: PropertySpec): PropertyView {
     default: defaultText(spec),
     possible: possibleText(spec),
   };
-  if (spec.name === 'vxlan/listen_ip') {
+  if (spec.name === nameIn(overlay.identity.encap, 'vxlan/listen_ip')) {
     return { ...view, value: formatListenIp(overlay.configuration.settings.socket.listen) };
   }
   if (spec.name === SOURCE_CHECK) return { ...view, ...sourceCheckOf(overlay) };

@@ -76,7 +76,7 @@ export async function clearAway(registry: Registry, name: string): Promise<strin
 
 export async function addOverlay(registry: Registry, to: DeclaredOverlay, plugins: FoundPlugins): Promise<void> {
   const { name, vni, encap, search, configuration, targets } = to;
-  refuse(takenIn(registry).overlay({ name, vni }));
+  refuse(takenIn(registry).overlay({ name, encap, vni }));
   const found = plugins.get(search) ?? null;
   const overlay = newOverlay(registry, { name, vni, encap, search, temporary: false }, found, configuration);
   for (const [mac, target] of targets) overlay.statics.set(mac, target);

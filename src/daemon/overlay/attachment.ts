@@ -256,13 +256,14 @@ export class Attachment {
   }
 
   #configOf(facts: PluginFacts, { settings }: OverlayConfiguration, flood: FloodConfig): OverlayConfig {
-    const { strictHeader, vlan, acceptPartial, outer, socket } = settings;
+    const { strictHeader, policyGroup, vlan, acceptPartial, outer, socket } = settings;
     const isOffloaded = socket.offload === 'auto';
     return {
       ...{
         vni: this.#overlay.identity.vni,
         socket: this.#socket.index,
         strictHeader,
+        policyGroup,
         vlan,
         acceptPartial,
         outer,

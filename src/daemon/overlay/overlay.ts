@@ -142,7 +142,7 @@ export class Overlay implements VnicOverlay {
   }
 
   #mayNotFit(names: readonly string[]): boolean {
-    return names.includes('mtu') || (names.includes('vxlan/df') && this.#configuration.settings.outer.df === 'unset');
+    return names.some((it) => it === 'mtu' || (it.endsWith('/df') && this.configuration.settings.outer.df === 'unset'));
   }
 
   /** The MTU follows the underlay. `sharers`: overlays that do the same now, see {@link OverlayMtu.look}. */

@@ -1,6 +1,7 @@
 /** What an overlay is told of its surroundings, and what others may hold of it. */
 import type { Datapath } from '../../datapath/datapath.js';
 import type { OverlayIndex } from '../../datapath/types.js';
+import type { Encap } from '../../encapsulations.js';
 import type { LinkProtection } from '../../link-protection.js';
 import type { OverlayConfiguration, SocketSettings } from '../../overlay-properties/overlay-properties.js';
 import type { RateLimits } from '../../rate-limits.js';
@@ -40,7 +41,7 @@ export interface OverlaySurroundings {
 export interface OverlayIdentity {
   readonly name: string;
   readonly vni: number;
-  readonly encap: string;
+  readonly encap: Encap;
   /** The search plugin as the operator typed it. */
   readonly search: string;
   /** Not kept over a restart of the daemon. */

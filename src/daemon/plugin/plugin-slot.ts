@@ -179,7 +179,8 @@ export class PluginSlot {
 
   async #startFound(found: FoundPlugin, spare: Spare | null): Promise<void> {
     const { site } = this.#options;
-    const configuration = configurationOf(found.manifest, site.wanted().configuration.given);
+    const { settings, given } = site.wanted().configuration;
+    const configuration = configurationOf(settings.socket.encap, found.manifest, given);
     // Nothing serves meanwhile: it is asked for what is known when it does.
     const instance = await this.#prepare({
       ...{ found, configuration, spare },

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { LinkName } from '../../control/protocol.js';
+import { ENCAPS } from '../../encapsulations.js';
 import { messageOf } from '../../errors.js';
 import { VNI_MAX } from '../../overlay-properties/overlay-properties.js';
 
@@ -22,7 +23,7 @@ export const StoredOverlay = z.strictObject({
   version,
   name: LinkName,
   vni: z.number().int().min(0).max(VNI_MAX),
-  encap: z.literal('vxlan'),
+  encap: z.enum(ENCAPS),
   search: z.string(),
   /** What the operator gave, not the defaults: those may depend on the underlay. */
   properties: z.record(z.string(), z.string()),

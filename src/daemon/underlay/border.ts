@@ -9,8 +9,10 @@
  */
 import { type Endpoint, formatEndpoint, ipFamily, type Listen } from '../../address.js';
 import type { EndpointIndex, Route, SocketIndex, UnderlayTapConfig } from '../../datapath/types.js';
+import { ENCAPSULATIONS, type Encap } from '../../encapsulations.js';
 import { messageOf, underlayTapRefused } from '../../errors.js';
 import { isWildcard } from '../../overlay-properties/listen.js';
+import { socketWord } from '../../system/early-drop.js';
 import { interfaceFeatures, withControlSocket } from '../../system/interface.js';
 import { localAddresses, underlayInterface } from '../../system/link.js';
 import { type Link, type NetworkChange, routeTo } from '../../system/routes.js';
@@ -40,7 +42,8 @@ const CUTS_DATAGRAMS = 'tx-udp-segmentation';
 /** What the TAP takes in place of a socket. */
 interface Taken {
   readonly endpoint: Endpoint;
-  readonly socket: SocketIndex;
+  /** As programs know it. */
+  readonly socket: number;
 }
 
 /** Throws where a TAP was asked for by name and is not to be had. What `earlyDrop` drops does not come by the TAP. */
@@ -75,7 +78,7 @@ export class Border {
   readonly #network: Network;
   readonly #ipsec: Ipsec | null;
   readonly #unlisten: () => void;
-  readonly #listeners = new Map<SocketIndex, Endpoint>();
+  readonly #listeners = new Map<SocketIndex, Endpoint & { readonly encap: Encap }>();
   /** What the TAP takes for the listeners. */
   #taken = new Map<string, Taken>();
   #isTakenStale = false;
@@ -113,8 +116,8 @@ export class Border {
    * Datagrams to it come by the TAP from now on, and super-frames of it leave so. What is for a socket that is bound to
    * a device comes by that socket: the TAP's program knows addresses and ports alone.
    */
-  listen(socket: SocketIndex, listen: Listen): void {
-    if (listen.device === undefined) this.#listeners.set(socket, listen);
+  listen(socket: SocketIndex, listen: Listen, encap: Encap = 'vxlan'): void {
+    if (listen.device === undefined) this.#listeners.set(socket, { ...listen, encap });
     this.paths.listen(socket, listen);
     this.#takeAll();
   }
@@ -211,7 +214,8 @@ export class Border {
     if (this.#tap === null) return;
     this.#isTakenStale = false;
     const wanted = new Map<string, Taken>();
-    for (const [socket, { ip, port }] of this.#listeners) {
+    for (const [index, { ip, port, encap }] of this.#listeners) {
+      const socket = socketWord(index, ENCAPSULATIONS[encap].hasFlagI);
       for (const each of addressesOf(ip)) {
         if (this.#ipsec?.covers('in', null, each) === true) continue;
         wanted.set(`${formatEndpoint({ ip: each, port })} ${socket}`, { endpoint: { ip: each, port }, socket });

@@ -4,6 +4,7 @@
  * dropped gets into its books. Whatever fails here only lets more pass: the datapath decides all that comes.
  */
 import type { DropReason, IntakeObserver, OverlayConfig, OverlayIndex, SocketIndex } from '../../datapath/types.js';
+import { ENCAPSULATIONS, type Encap } from '../../encapsulations.js';
 import { messageOf } from '../../errors.js';
 import {
   EarlyDropKernel,
@@ -11,6 +12,7 @@ import {
   type EarlyDropTables,
   NOBODYS_RULES,
   OVERLAY_RULES,
+  socketWord,
 } from '../../system/early-drop.js';
 import { detachFilter } from '../../system/socket-filter.js';
 import { receiveQueue } from '../../system/udp-socket.js';
@@ -43,6 +45,7 @@ interface Observed {
 interface Listeners {
   readonly fds: readonly number[];
   readonly family: 4 | 6;
+  readonly encap: Encap;
   /** What the kernel had dropped of each before. */
   before: readonly number[];
 }
@@ -103,7 +106,10 @@ export class EarlyDrop implements IntakeObserver {
   #putVni(index: OverlayIndex): void {
     const { config, lost } = this.#overlays.get(index)!;
     const checksSender = (config.sourceCheck ?? 'off') !== 'off' && lost.size === 0;
-    const { vni, socket, strictHeader: isStrict } = config;
+    const { vni, socket } = config;
+    // Which bits are reserved is the datapath's to say, but for plain VXLAN.
+    const isPlain = (config.policyGroup ?? null) === null && this.#encapOf(socket) === 'vxlan';
+    const isStrict = config.strictHeader && isPlain;
     this.#kernel.putVni(vni, { overlay: index, socket, checksSender, isStrict });
   }
 
@@ -111,7 +117,7 @@ export class EarlyDrop implements IntakeObserver {
   removeOverlay(index: OverlayIndex): void {
     const { config, lost, vteps } = this.#overlays.get(index)!;
     this.#overlays.delete(index);
-    this.#kernel.deleteVni(config.vni);
+    this.#kernel.deleteVni(config.vni, config.socket);
     for (const ip of vteps) if (!lost.has(ip)) this.#kernel.deleteVtep(index, ip);
     this.#book();
   }
@@ -146,10 +152,14 @@ export class EarlyDrop implements IntakeObserver {
   }
 
   /** The listeners of a socket, one a worker, or those that take their place. What they drop is counted from here. */
-  listen(socket: SocketIndex, fds: readonly number[], family: 4 | 6): void {
-    const listeners = { fds, family, before: [] };
+  listen(socket: SocketIndex, fds: readonly number[], family: 4 | 6, encap: Encap = 'vxlan'): void {
+    const listeners = { fds, family, encap, before: [] };
     this.#listeners.set(socket, listeners);
     if (this.#isOn) this.#attach(socket, listeners);
+  }
+
+  #encapOf(socket: SocketIndex): Encap {
+    return this.#listeners.get(socket)?.encap ?? 'vxlan';
   }
 
   /** Before they are closed. */
@@ -165,11 +175,12 @@ export class EarlyDrop implements IntakeObserver {
   }
 
   #attach(socket: SocketIndex, listeners: Listeners): void {
-    const { fds, family } = listeners;
+    const { fds, family, encap } = listeners;
+    const word = socketWord(socket, ENCAPSULATIONS[encap].hasFlagI);
     listeners.before = fds.map((fd) => receiveQueue(fd)?.drops ?? 0);
     for (const [worker, fd] of fds.entries()) {
       try {
-        this.#kernel.attach(fd, { family, socket, number: this.#numberOf(socket, worker) });
+        this.#kernel.attach(fd, { family, socket: word, number: this.#numberOf(socket, worker) });
       } catch (thrown) {
         detachFilter(fd);
         this.#log.warn('a socket has no early drop', { socket, worker, reason: messageOf(thrown) });

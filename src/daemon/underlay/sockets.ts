@@ -4,8 +4,9 @@
  */
 import { formatListen, ipFamily, type Listen } from '../../address.js';
 import type { SocketConfig, SocketIndex, SocketNames } from '../../datapath/types.js';
-import { messageOf, socketDiffers } from '../../errors.js';
+import { encapDiffers, messageOf, socketDiffers } from '../../errors.js';
 import type { SOCKET_PROPERTIES, SocketSettings } from '../../overlay-properties/overlay-properties.js';
+import { nameIn } from '../../overlay-properties/tunnel.js';
 import { detachFilter } from '../../system/socket-filter.js';
 import {
   type OpenedUnderlay,
@@ -164,7 +165,7 @@ export class Sockets {
     }
     device.opened(ifindex);
     receiveJoined(shared);
-    this.#earlyDrop?.listen(index, shared.udp.listeners, ipFamily(settings.listen.ip));
+    this.#earlyDrop?.listen(index, shared.udp.listeners, ipFamily(settings.listen.ip), settings.encap);
     await this.#datapath.replaceSocket(index, configOf(shared.udp, settings));
     before.close();
   }
@@ -184,8 +185,8 @@ export class Sockets {
     const udp = this.#openUdp(settings);
     try {
       const index = this.#datapath.addSocket(configOf(udp, settings));
-      this.#border?.listen(index, listen);
-      this.#earlyDrop?.listen(index, udp.listeners, ipFamily(listen.ip));
+      this.#border?.listen(index, listen, settings.encap);
+      this.#earlyDrop?.listen(index, udp.listeners, ipFamily(listen.ip), settings.encap);
       const memberships = this.#membershipsOf(udp, index, settings);
       const shared = { udp, device, index, settings, memberships, users: new Map() };
       this.#open.set(key, shared);
@@ -242,9 +243,10 @@ export class Sockets {
 }
 
 function configOf(udp: Underlay, settings: SocketSettings): SocketConfig {
-  const { listen, acceptZeroChecksum6 } = settings;
+  const { encap, listen, acceptZeroChecksum6 } = settings;
   const names = { listen, ports: udp.ports, checksum: checksumOf(settings), acceptZeroChecksum6 };
-  return { listeners: udp.listeners, sources: udp.sources.map(perWorker), fragmentable: fragmentableOf(udp), names };
+  const sources = udp.sources.map(perWorker);
+  return { encap, listeners: udp.listeners, sources, fragmentable: fragmentableOf(udp), names };
 }
 
 /** Before somebody wants others: as for all else. */
@@ -283,8 +285,10 @@ const MUST_AGREE = {
 } as const satisfies Record<string, (typeof SOCKET_PROPERTIES)[number]>;
 
 function checkSame(listen: string, theirs: SocketSettings, ours: SocketSettings): void {
+  if (theirs.encap !== ours.encap) throw encapDiffers(listen, ours.encap, theirs.encap);
   for (const [setting, property] of Object.entries(MUST_AGREE)) {
     const key = setting as keyof typeof MUST_AGREE;
-    if (theirs[key] !== ours[key]) throw socketDiffers(listen, property, String(ours[key]), String(theirs[key]));
+    if (theirs[key] === ours[key]) continue;
+    throw socketDiffers(listen, nameIn(ours.encap, property), String(ours[key]), String(theirs[key]));
   }
 }

@@ -77,7 +77,7 @@ export const trafficChecks: readonly Check[] = [
       return rising(facts, null, ['unknown_vni']).map(({ frames }) => ({
         object: 'host',
         found: `${frames} datagrams just now: ${lastSeen(facts.status.problems.map(({ text }) => text))}`,
-        mend: 'vxlane show-overlay -o link,property,value (compare vnetid, vxlan/listen_ip, vxlan/listen_port)',
+        mend: 'vxlane show-overlay -o link,property,value (compare vnetid, encap, listen_ip, listen_port)',
       }));
     },
   },

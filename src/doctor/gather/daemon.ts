@@ -1,8 +1,10 @@
 /** What the daemon says of itself, by its control socket. */
-import { parseEndpoint, VXLAN_PORT } from '../../address.js';
+import { parseEndpoint } from '../../address.js';
 import type { Client } from '../../control/client.js';
 import type { EventView, OverlayView } from '../../control/protocol.js';
+import { ENCAPSULATIONS, isEncap } from '../../encapsulations.js';
 import { noSuchOverlay, VxlaneError } from '../../errors.js';
+import { nameIn } from '../../overlay-properties/tunnel.js';
 import type { DaemonFacts, NoDaemon, OverlayFacts } from '../facts.js';
 
 /** Endpoints of an overlay that are looked at: the first ones of its table. */
@@ -42,6 +44,7 @@ async function overlayFacts(
   status: OverlayFacts['status'],
   events: readonly EventView[],
 ): Promise<OverlayFacts> {
+  const encap = isEncap(view.encap) ? view.encap : 'vxlan';
   const textOf = (property: string) => view.properties.find(({ name }) => name === property)?.value ?? null;
   const isLoaded = status.state !== 'unloaded';
   const { targets } = isLoaded ? await client.targets(view.name, { limit: 1000 }) : { targets: [] };
@@ -52,9 +55,9 @@ async function overlayFacts(
     status,
     listen: {
       // A link-local one is shown with its zone.
-      ip: textOf('vxlan/listen_ip')?.split('%')[0] ?? '0.0.0.0',
-      port: Number(textOf('vxlan/listen_port') ?? VXLAN_PORT),
-      device: textOf('vxlan/underlay_dev'),
+      ip: textOf(nameIn(encap, 'vxlan/listen_ip'))?.split('%')[0] ?? '0.0.0.0',
+      port: Number(textOf(nameIn(encap, 'vxlan/listen_port')) ?? ENCAPSULATIONS[encap].port),
+      device: textOf(nameIn(encap, 'vxlan/underlay_dev')),
     },
     endpoints: [...new Set(endpoints)].slice(0, ENDPOINTS_MAX),
     stale: targets.filter(({ source }) => source === 'stale').length,

@@ -25,6 +25,7 @@ const Property = z
     path: z.boolean().optional(),
     maxBytes: z.number().int().min(1).max(65_536).optional(),
     mutable: z.boolean().optional(),
+    isTunnelPort: z.boolean().optional(),
     help: z.string().regex(/^.+$/, 'expected one line'),
   })
   .superRefine((spec, problems) => {
@@ -36,6 +37,7 @@ const ManifestShape = z
     name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'expected lower-case letters, digits and hyphens, at most 32'),
     mode: z.enum(['point', 'dynamic']),
     properties: z.array(Property),
+    encapsulations: z.array(z.string()).optional(),
   })
   .superRefine(({ name, properties }, problems) => {
     for (const [index, property] of properties.entries()) {

@@ -15,6 +15,7 @@ export interface Manifest {
   readonly name: string;
   readonly mode: 'point' | 'dynamic';
   readonly properties: readonly PropertySpec[];
+  readonly encapsulations?: readonly string[];
 }
 
 /** What an instance may be able to do beyond the least. */

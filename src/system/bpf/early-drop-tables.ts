@@ -40,10 +40,10 @@ export class Slots {
 export const NOBODYS_RULES = ['truncated', 'bad_vxlan_header', 'unknown_vni'] as const;
 export const OVERLAY_RULES = ['source_unknown', 'reserved_bits'] as const;
 
-//  A key of the VNIs:  0     3      4          its value:  0            4        8       12
-//                     | VNI | zero |                      | first slot | socket | flags |
+//  A key of the VNIs:  0     3      4          its value:  0            4       8
+//                     | VNI | socket |                    | first slot | flags |
 export const VNI_KEY_SIZE = 4;
-export const VNI_VALUE_SIZE = 12;
+export const VNI_VALUE_SIZE = 8;
 export const CHECKS_SENDER = 1;
 export const IS_STRICT = 2;
 
@@ -52,11 +52,18 @@ export const IS_STRICT = 2;
 export const VTEP_KEY_SIZE = 20;
 export const VTEP_VALUE_SIZE = 4;
 
-/** A key that is no VNI's: while it is there everything passes. */
-export const PAUSE_KEY = 0x0100_0000;
+/** A key that is no socket's: while it is there everything passes. */
+export const PAUSE_KEY = 0xff00_0000;
 
-export function vniKey(vni: number): Buffer {
-  return Buffer.from([vni >> 16, vni >> 8, vni, 0]);
+/** What programs know a socket by: its index, and this where its datagrams have no I flag. */
+export const WITHOUT_FLAG_I = 0x100;
+
+export function socketWord(socket: number, hasFlagI: boolean): number {
+  return hasFlagI ? socket : socket + WITHOUT_FLAG_I;
+}
+
+export function vniKey(vni: number, socket: number): Buffer {
+  return Buffer.from([vni >> 16, vni >> 8, vni, socket]);
 }
 
 /** `slot`: the first of the overlay. */

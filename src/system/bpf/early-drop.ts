@@ -2,8 +2,9 @@
  * Early drop: what the datapath would drop is dropped before it takes a place in a socket's queue, or in the underlay
  * TAP's. The datapath's rules in its order, as far as the outer headers tell:
  *
- *  1. length     a VXLAN header and a whole Ethernet header
- *  2. header     the I flag; a VNI that an overlay on this socket has; its reserved bits, where the overlay is strict
+ *  1. length     the tunnel's header and a whole Ethernet header
+ *  2. header     the I flag, where its kind has one; a VNI that an overlay on this socket has; its reserved bits, where
+ *                the overlay is strict, if it is plain VXLAN
  *  3. sender     a VTEP that the overlay knows, where it wants that
  *
  * What breaks a rule is not dropped as such: so many of a period still pass ({@link BUDGET}), for the datapath to
@@ -24,6 +25,7 @@ import {
   SLOT_BYTES,
   SLOT_DATAGRAMS,
   SLOT_PASSED,
+  WITHOUT_FLAG_I,
 } from './early-drop-tables.js';
 import {
   add,
@@ -39,7 +41,6 @@ import {
   jumpIfSame,
   jumpUnlessEqual,
   jumpUnlessLess,
-  jumpUnlessSame,
   type Line,
   label,
   load,
@@ -135,23 +136,25 @@ const readVxlan: readonly Line[] = [
 const judge = ({ vnis, vteps, places }: EarlyDropTables): Line[] => [
   set(R8, places.rule(0, 'truncated')),
   jumpIfLess(R9, VXLAN_HLEN + ETH_HLEN, 'refuse'),
+  copy(R1, R7),
+  and(R1, WITHOUT_FLAG_I),
+  jumpUnlessEqual(R1, 0, 'VNI'),
   set(R8, places.rule(0, 'bad_vxlan_header')),
   load('u8', R1, FP, VXLAN),
   and(R1, FLAG_I),
   jumpIfEqual(R1, 0, 'refuse'),
+  label('VNI'),
 
   set(R8, places.rule(0, 'unknown_vni')),
   load('u32', R1, FP, VXLAN + 4),
-  and(R1, 0xff_ffff),
   storeRegister('u32', FP, VNI_KEY, R1),
+  storeRegister('u8', FP, VNI_KEY + 3, R7),
   ...lookUp(vnis, VNI_KEY),
   jumpIfEqual(R0, 0, 'refuse'),
-  load('u32', R1, R0, 4),
-  jumpUnlessSame(R1, R7, 'refuse'),
 
   load('u32', R8, R0, 0),
   storeRegister('u32', FP, VTEP_KEY, R8),
-  load('u32', R1, R0, 8),
+  load('u32', R1, R0, 4),
   copy(R2, R1),
   and(R2, IS_STRICT),
   jumpIfEqual(R2, 0, 'sender'),
@@ -238,7 +241,7 @@ const decide = (tables: EarlyDropTables, listener: number | null): Line[] => [
   label('dropped'),
 ];
 
-/** Of a listener of a socket of this index; `listener`: its slot. */
+/** Of a listener of a socket, which is known by `socket` (socketWord); `listener`: its slot. */
 export const onListener = (tables: EarlyDropTables, family: 4 | 6, socket: number, listener: number): Line[] => [
   copy(R6, R1),
   set(R7, socket),
@@ -256,8 +259,8 @@ export const onListener = (tables: EarlyDropTables, family: 4 | 6, socket: numbe
 ];
 
 /**
- * Of a datagram that an interface brings, its UDP header behind an IP header without options of r8 bytes; r7: the
- * socket. Comes out at its end with what is dropped, and jumps to 'keep' with the rest.
+ * Of a datagram that an interface brings, its UDP header behind an IP header without options of r8 bytes; r7: what its
+ * socket is known by (socketWord). Comes out at its end with what is dropped, and jumps to 'keep' with the rest.
  */
 export const onInterface = (tables: EarlyDropTables): Line[] => [
   load('u32', R9, R6, SKB_LEN),

@@ -28,6 +28,7 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
       'ttl',
       'df',
       'fragments',
+      'gbp',
       'accept_partial',
     ];
     const general = [...identity, ...vxlan.map((name) => `vxlan/${name}`), 'offload', 'vlan', 'strict-header'];
@@ -60,6 +61,7 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
       'vxlan/ttl',
       'vxlan/df',
       'vxlan/fragments',
+      'vxlan/gbp',
       'vxlan/accept_partial',
       'offload',
       'vlan',

@@ -38,7 +38,7 @@ async function instanceOf(lookMs: number, pushesMax: number): Promise<PluginInst
   let nowMs = 0;
   const deadlines = new Deadlines(() => 0);
   const found = await findPlugin(path, 'thread', deadlines);
-  const configuration = configurationOf(found.manifest, { 'vxlan/listen_ip': '127.0.0.1' });
+  const configuration = configurationOf('vxlan', found.manifest, { 'vxlan/listen_ip': '127.0.0.1' });
   const instance = new PluginInstance({
     ...{ overlay: 'overlay0', vni: 23, found, configuration, log: silentLog, counts: new PluginCounts(), deadlines },
     ...{ epoch: 0, pushesMax, onDeath: () => {}, placement: new Placement({ now: () => 0 }), spare: null, owner: {} },

@@ -127,7 +127,7 @@ export class SlotRig {
   }
 
   given(port: string): OverlayConfiguration {
-    return configurationOf(this.#old.manifest, { ...GIVEN, 'mine/port': port });
+    return configurationOf('vxlan', this.#old.manifest, { ...GIVEN, 'mine/port': port });
   }
 
   /** `use` as of PluginSlot.prepared. */

@@ -18,6 +18,7 @@ export const direct: PointPlugin = {
       type: 'uint',
       required: false,
       default: VXLAN_PORT,
+      isTunnelPort: true,
       range: [1, 65535],
       mutable: true,
       help: 'UDP port of the far end',

@@ -47,6 +47,7 @@ export const evpn: DynamicPlugin = {
   name: 'evpn',
   mode: 'dynamic',
   properties: PROPERTIES,
+  encapsulations: ['vxlan'], // what its routes say
   create: (context, values) =>
     values['evpn/arp_suppress'] === 'false' ? new EvpnInstance(context, values) : new Suppressing(context, values),
 };

@@ -38,6 +38,7 @@ export const flood: DynamicPlugin = {
       type: 'uint',
       required: false,
       default: VXLAN_PORT,
+      isTunnelPort: true,
       range: [1, 65535],
       mutable: true,
       help: 'UDP port of the group, of learned VTEPs, and of those listed without one',
