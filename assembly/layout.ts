@@ -135,6 +135,7 @@ export enum Upcall {
   router_advertisement,
   stranger,
   loopback,
+  address,
 }
 
 // Record types of the inject ring (host to worker).
@@ -277,6 +278,7 @@ export const OVL_FLAG_ANNOUNCED = 65536; // the host is told of announcements, a
 export const OVL_FLAG_ROUTERS = 131072; // router advertisements pass through the host, which tells of the MTU
 export const OVL_FLAG_CHECK_VTEP = 262144; // only known VTEPs may send to it
 export const OVL_FLAG_CHECK_FDB = 524288; // ... and only what the FDB has there
+export const OVL_FLAG_SNOOP = 1048576; // with LEARN: the host is told what senders say of their addresses
 export const POLICY_GROUP = 65536; // in OVL_POLICY, beside an id of 16 bits
 // A mark: what an outer header says beside addresses and ports. 0: TOS 0, OUTER_TTL, not to be fragmented.
 export const MARK_TOS = 0xff; // TOS or traffic class: DSCP and ECN
@@ -798,7 +800,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 48;
+export const LAYOUT_VERSION = 49;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

@@ -241,6 +241,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'src/daemon/upcalls': [
     'src/daemon/plugin',
     'src/daemon/forwarding/decision',
+    'src/daemon/forwarding/neighbours',
     'src/daemon/forwarding/targets',
     'src/daemon/health',
     'src/datapath/types',

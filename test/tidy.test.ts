@@ -15,6 +15,7 @@ const FUNCTION_LINES_MAX = 70;
 /** Files that may be longer, each with its reason. */
 const LONG_FILES: Readonly<Record<string, string>> = {
   'assembly/layout.ts': 'one table: every offset of the shared memory follows from the one before it',
+  'src/datapath/types.ts': 'one vocabulary: what the datapath and its users hand to each other',
   'src/errors.ts': 'one table: what is said to people is worded in one place',
   'src/daemon/overlay/attachment.ts': 'one object: all that lives while the socket of an overlay is open',
   'src/daemon/overlay/vnic.ts': 'one object from its creation to its end, half of it what others may ask of it',
@@ -150,7 +151,7 @@ test('every drop reason of the layout has a sentence, and is used by the datapat
 
 // The stamp that host and module compare is a sum of table bases and this version, so a change inside a record needs a
 // new version. Whoever changes the layout raises LAYOUT_VERSION and puts the new digest here.
-const LAYOUT_DIGEST = '8ced0d9d9ec8c320';
+const LAYOUT_DIGEST = '7fdc1ede3d726e19';
 
 test('a changed layout has a new version', () => {
   const code = read('assembly/layout.ts')

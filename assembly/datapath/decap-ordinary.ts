@@ -11,6 +11,7 @@ import {
   OUT_SIZE,
   OVL_ANY_MAC_VNIC,
   OVL_FLAGS,
+  OVL_FLAG_SNOOP,
   OVL_FRAME_MAX,
   RECEIVED_AT,
   RECEIVED_FROM,
@@ -21,7 +22,7 @@ import {
 } from '../layout';
 import { EMPTY, fdbFind, fdbIndex, fdbKey, fdbKind, fdbTouch } from '../table/fdb';
 import { overlayAt, vnicAt } from '../table/records';
-import { ETH_HLEN, ethDst, ethSourceAndType, ethSrc, isMulticast } from '../wire/ethernet';
+import { ETH_HLEN, ETH_P_IP, ethDst, ethIs, ethSourceAndType, ethSrc, isMulticast } from '../wire/ethernet';
 import { sockaddrIsSameHost, sockaddrStart } from '../wire/sockaddr';
 import { tunnelHeader } from '../wire/tunnel';
 import { isCapturing } from './capture';
@@ -148,7 +149,9 @@ function list(out: usize, frames: u32, bytes: u32, overlay: u32): void {
 function takeSender(frame: usize, record: usize, overlay: u32, from: usize): bool {
   const source = ethSrc(frame);
   if (!isOrdinarySender(frame, source) || !isAdmitted(from) || isFromVnic(record, overlay, source)) return false;
-  if (load<u32>(record, OVL_FLAGS) & LEARNS && mayLearn(record, frame - VXLAN_HLEN)) learn(overlay, source, from);
+  const flags = load<u32>(record, OVL_FLAGS);
+  if (flags & OVL_FLAG_SNOOP && !ethIs(frame, ETH_P_IP)) return false; // it may say something of an address
+  if (flags & LEARNS && mayLearn(record, frame - VXLAN_HLEN)) learn(overlay, source, from);
   return true;
 }
 

@@ -5,7 +5,8 @@
 //  3. sender     one that the overlay knows, if it wants that (source-check.ts); else the frame is dropped, or waits
 //  4. size       what is longer than the MTU allows may be a super-frame (offload/partial.ts)
 //  5. frame      a unicast source that is no VNIC's here, at most two tags, the overlay's VLAN policy
-//  6. learn      where its source MAC was heard from, if the overlay learns; whatever becomes of the frame
+//  6. learn      where its source MAC was heard from, if the overlay learns, and what it says of its address
+//                (announce.ts), if the host answers for it; whatever becomes of the frame
 //  7. its way     a congestion mark of the outer header goes inside (RFC 6040); fragments as configured
 //  8. multicast  to every local VNIC of the overlay
 //  9. unicast    to the VNIC that has the MAC; a VNIC that carries any MAC may have to be asked for, or gets what is
@@ -14,8 +15,8 @@
 // Nothing that came from the underlay goes back to it.
 
 import {
-  Drop, FdbKind, OVL_ANY_MAC_VNIC, OVL_FIRST_VNIC, OVL_FLAGS, OVL_FLAG_LOOKUP, OVL_FRAME_MAX, OVL_SOCKET, OVL_VLAN,
-  RECEIVED_AT, RECEIVED_FROM, RECEIVED_LEN, VNIC_NEXT, VXLAN_HLEN, VlanPolicy,
+  Drop, FdbKind, OVL_ANY_MAC_VNIC, OVL_FIRST_VNIC, OVL_FLAGS, OVL_FLAG_LOOKUP, OVL_FLAG_SNOOP, OVL_FRAME_MAX,
+  OVL_SOCKET, OVL_VLAN, RECEIVED_AT, RECEIVED_FROM, RECEIVED_LEN, VNIC_NEXT, VXLAN_HLEN, VlanPolicy,
 } from '../layout';
 import { SuperFrame } from '../offload/gro';
 import { fdbFind, fdbIndex, fdbKey, fdbKind } from '../table/fdb';
@@ -25,6 +26,7 @@ import { overlayOfVni } from '../table/vnis';
 import { ethCheck, ethDst, ethIsOamOfVtep, ethSrc, isMulticast } from '../wire/ethernet';
 import { vnetIsClear, vnetShift } from '../wire/virtio';
 import { tunnelVni } from '../wire/tunnel';
+import { snoop } from './announce';
 import { arrival, refusedArrival } from './arrival';
 import { countDecapFrame, countDecapIn, drop, expectDatagrams, noteUnknownVni } from './counters';
 import { captureReceived, captureVerdict, isCapturing } from './capture';
@@ -143,6 +145,7 @@ function decapFrame(frame: Frame, overlay: u32, from: usize, sender: u32): bool 
   const refused = refusedTags(depth, policy);
   if (refused != Drop.none) return dropped(frame, refused, overlay);
   if (flags & LEARNS && mayLearn(record, frame.start - VXLAN_HLEN)) learn(overlay, source, from);
+  if (flags & OVL_FLAG_SNOOP) snoop(frame, overlay);
   const unfit = arrival() == 0 ? Drop.none : refusedArrival(frame, depth, overlay, flags);
   if (unfit != Drop.none) return dropped(frame, unfit, overlay);
   if (depth > 0 && policy == VlanPolicy.strip) {

@@ -53,7 +53,7 @@ export function upcallAllowed(overlay: u32, vnic: u32): bool {
 
 // Asks the host where `mac` is. False when the ring is full.
 export function upcallMiss(mac: u64, frame: Frame, overlay: u32, vnic: u32): bool {
-  const record = describe(Upcall.miss, mac, frame, overlay, vnic, 0);
+  const record = describe(Upcall.miss, mac, frame, overlay, vnic, 0, RING_CAPACITY);
   if (record == 0) return false;
   ringPublish(w() + W_UPCALL_RING);
   total(C_UPCALLS, 1);
@@ -65,6 +65,17 @@ export function upcallFrame(type: Upcall, frame: Frame, overlay: u32, vnic: u32)
   return upcallAllowed(overlay, vnic) ? handUp(type, frame, overlay, vnic, 0) : Drop.upcall_limited;
 }
 
+// Hands up a copy of a frame from the underlay that goes its way: it is in no book. Nothing where there is no room for
+// it in half of the ring, or it would be one too many.
+export function upcallCopy(type: Upcall, frame: Frame, overlay: u32): void {
+  if (!upcallAllowed(overlay, 0)) return;
+  const record = describe(type, ethDst(frame.start), frame, overlay, 0, frame.len, RING_CAPACITY >> 1);
+  if (record == 0) return;
+  memory.copy(record + REC_FRAME, frame.start, frame.len);
+  ringPublish(w() + W_UPCALL_RING);
+  total(C_LEARNS, 1);
+}
+
 // Hands up a frame for this VTEP itself, from the struct sockaddr at `from`. Answers likewise.
 export function upcallOam(frame: Frame, overlay: u32, from: usize): Drop {
   const isAllowed = takeToken(overlayCounters(overlay) + OC_LOOPBACK_TOKENS, LOOPBACKS_PER_SECOND_MAX);
@@ -73,7 +84,7 @@ export function upcallOam(frame: Frame, overlay: u32, from: usize): Drop {
 
 // `from`: its sender's struct sockaddr, 0: a VNIC.
 function handUp(type: Upcall, frame: Frame, overlay: u32, vnic: u32, from: usize): Drop {
-  const record = describe(type, ethDst(frame.start), frame, overlay, vnic, frame.len);
+  const record = describe(type, ethDst(frame.start), frame, overlay, vnic, frame.len, RING_CAPACITY);
   if (record == 0) return Drop.upcall_ring_full;
   if (from != 0) memory.copy(record + REC_SENDER, from, EP_SOCKADDR_MAX);
   memory.copy(record + REC_FRAME, frame.start, frame.len);
@@ -130,8 +141,9 @@ export function upcallTooLong(endpoint: u32): void {
   upcallNotify();
 }
 
-function describe(type: Upcall, mac: u64, frame: Frame, overlay: u32, vnic: u32, room: u32): usize {
-  const record = ringReserveFor(w() + W_UPCALL_RING, type, REC_FRAME + room, overlay, RING_CAPACITY);
+// `room`: bytes of the frame that go along; `most`: bytes of the ring that may be taken.
+function describe(type: Upcall, mac: u64, frame: Frame, overlay: u32, vnic: u32, room: u32, most: u32): usize {
+  const record = ringReserveFor(w() + W_UPCALL_RING, type, REC_FRAME + room, overlay, most);
   if (record == 0) return 0;
   const start = frame.start;
   const depth = vlanDepth(start, frame.len);

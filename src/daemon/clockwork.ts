@@ -104,6 +104,7 @@ export class Clockwork {
       if (record.kind === 'too_long') border.paths.tooLong(record.endpoint);
       else if (record.kind === 'learn') attachment?.heard(record, now());
       else if (record.kind === 'stranger') attachment?.refused(record, now());
+      else if (record.kind === 'address') attachment?.upcalls.heardElsewhere(record);
       else if (record.kind === 'loopback' && attachment) attachment.loopback.handle(record);
       else if (record.kind !== 'loopback' && attachment) attachment.upcalls.handle(record);
       else if (record.kind !== 'miss') datapath.countDrop(0, 'overlay_gone', record);

@@ -24,6 +24,7 @@ import {
   OVL_FLAG_RETURNS,
   OVL_FLAG_ROUTERS,
   OVL_FLAG_SEGMENT,
+  OVL_FLAG_SNOOP,
   OVL_FLAG_STRICT_HEADER,
   POLICY_GROUP,
   VNIC_FILTER_SHIFT,
@@ -79,6 +80,7 @@ export function overlayFlags(config: OverlayConfig): number {
     (config.learn ? OVL_FLAG_LEARN : 0) |
     (config.returns ? OVL_FLAG_RETURNS : 0) |
     sourceFlags(config) |
+    (config.snoop ? OVL_FLAG_SNOOP : 0) |
     (config.announced ? OVL_FLAG_ANNOUNCED : 0) |
     (config.routers ? OVL_FLAG_ROUTERS : 0) |
     (config.point === null ? 0 : OVL_FLAG_POINT) |

@@ -37,7 +37,15 @@ import { ipOfSockaddr } from '../system/sockaddr.js';
 import { macOfWord } from './mac.js';
 import type { Views } from './memory.js';
 import type { DatapathExports } from './module.js';
-import type { EndpointIndex, LoopbackUpcall, OverlayIndex, ProxyUpcall, UpcallRecord, VnicIndex } from './types.js';
+import type {
+  AddressUpcall,
+  EndpointIndex,
+  LoopbackUpcall,
+  OverlayIndex,
+  ProxyUpcall,
+  UpcallRecord,
+  VnicIndex,
+} from './types.js';
 
 const UPCALLS_PER_TICK_MAX = 256; // then the event loop has its turn
 
@@ -94,7 +102,7 @@ export class Rings {
       vlan: field(REC_VLAN),
     };
     if (kind === 'miss') return { kind, ...common, mac: mac(REC_MAC), etherType: field(REC_ETHERTYPE) };
-    return { kind, ...common, frame: this.#frame(record) } satisfies ProxyUpcall;
+    return { kind, ...common, frame: this.#frame(record) } satisfies ProxyUpcall | AddressUpcall;
   }
 
   #loopback(overlay: OverlayIndex, record: number): LoopbackUpcall {

@@ -41,6 +41,8 @@ export interface OverlayConfig extends HeaderRules {
   readonly sourceCheck?: 'vtep' | 'fdb' | 'off';
   /** Announcements of addresses become upcalls, to be flooded by the host; else they are flooded, or drop. */
   readonly announced?: boolean;
+  /** With `learn`: what is said of addresses from the underlay is told ({@link AddressUpcall}). */
+  readonly snoop?: boolean;
   /** Router advertisements to all nodes become upcalls, before anybody has got them. */
   readonly routers?: boolean;
   /** What the plugin knows: which frames become upcalls. */
@@ -201,6 +203,9 @@ export interface ProxyUpcall {
   readonly frame: Uint8Array;
 }
 
+/** A copy of what came from the underlay: valid ARP that is no probe, or an advertisement, of its sender's own MAC. */
+export type AddressUpcall = Omit<ProxyUpcall, 'kind'> & { readonly kind: 'address' };
+
 /**
  * A frame came from elsewhere than the FDB says of its source MAC, or the FDB has nothing of it. Never of a static
  * entry or a local one that is not learned; a drop entry that is neither counts as nothing. In an overlay that does not
@@ -254,7 +259,8 @@ export interface TooLongUpcall {
 
 /** Upcalls about a frame of a VNIC. */
 export type FrameUpcall = MissUpcall | ProxyUpcall;
-export type UpcallRecord = FrameUpcall | LoopbackUpcall | LearnUpcall | StrangerUpcall | TooLongUpcall;
+type HearUpcall = AddressUpcall | LearnUpcall | StrangerUpcall;
+export type UpcallRecord = FrameUpcall | HearUpcall | LoopbackUpcall | TooLongUpcall;
 
 /** Names of the drop reasons (`Drop` of the layout). */
 export type DropReason = keyof typeof import('./drops.js').DROP_TEXT;

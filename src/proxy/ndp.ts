@@ -77,6 +77,12 @@ export function ndpQuestion(frame: Uint8Array): NdpQuestion {
   };
 }
 
+/** The flags of an advertisement (RFC 4861 section 4.4). */
+export function advertisementFlags(frame: Uint8Array): { readonly isRouter: boolean; readonly overrides: boolean } {
+  const flags = part(frame, etherHeaderLength(frame) + IPV6_HLEN, NS_LEN_MIN)[ND_FLAGS]!;
+  return { isRouter: (flags & FLAG_ROUTER) !== 0, overrides: (flags & FLAG_OVERRIDE) !== 0 };
+}
+
 /**
  * The owner's answer to a solicitation, with its VLAN tags. To an asker with an address: unicast, Solicited, not
  * Override, so that an answer of the real owner wins. To duplicate address detection: to all nodes, Override, not

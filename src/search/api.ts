@@ -92,6 +92,18 @@ export interface Flood {
   readonly unknownOwners?: boolean;
   /** Learn which MACs are behind the VNIC of this host that carries any, and nothing else. An addition likewise. */
   readonly here?: LocalLearning;
+  /**
+   * With `learn`: requests for addresses of hosts elsewhere are answered from what those say themselves (ARP, neighbour
+   * advertisements), if `arp` and `ndp` know no owner; others are flooded as by `unknownOwners`. An addition likewise.
+   */
+  readonly suppress?: AddressLearning;
+}
+
+export interface AddressLearning {
+  /** Milliseconds for which an address is answered for without having been heard of again. */
+  readonly ageing: number;
+  /** Most addresses that are kept in this overlay. */
+  readonly max: number;
 }
 
 export interface LocalLearning {

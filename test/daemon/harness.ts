@@ -1,5 +1,6 @@
 /** One overlay's upcalls around a small plugin, over a recording datapath and a clock that only the test moves. */
 import assert from 'node:assert/strict';
+import { Neighbours } from '../../src/daemon/forwarding/neighbours.js';
 import { Targets } from '../../src/daemon/forwarding/targets.js';
 import { Health } from '../../src/daemon/health/health.js';
 import { Durations, type UpcallDurations } from '../../src/daemon/upcalls/durations.js';
@@ -7,7 +8,13 @@ import { Upcalls } from '../../src/daemon/upcalls/questions.js';
 import type { LocalVnic } from '../../src/daemon/upcalls/types.js';
 import type { FdbTarget, MissUpcall, ProxyUpcall } from '../../src/datapath/types.js';
 import { isOwnEndpoint } from '../../src/overlay-properties/listen.js';
-import type { DynamicInstance, DynamicPlugin, PluginContext, PluginLog } from '../../src/search/api.js';
+import type {
+  AddressLearning,
+  DynamicInstance,
+  DynamicPlugin,
+  PluginContext,
+  PluginLog,
+} from '../../src/search/api.js';
 import { Deadlines } from '../../src/search/host/deadlines.js';
 import { PluginHost } from '../../src/search/host/host.js';
 import { PluginCounts, type PluginHealth, type PluginSink } from '../../src/search/host/types.js';
@@ -57,12 +64,15 @@ export interface Harness {
   readonly heard: readonly string[];
   /** MACs of VNICs that the plugin has elsewhere. */
   readonly contested: readonly string[];
+  readonly neighbours: Neighbours;
   /** Times that the plugin said that it floods elsewhere. */
   readonly floodChanges: () => number;
   /** Why instances were given up. */
   readonly deaths: readonly string[];
   /** Lets everything ready happen, moves the clock and tells everyone. */
   pass(ms: number): Promise<void>;
+  /** Milliseconds of that clock. */
+  now(): number;
   fdb(mac: string): FdbTarget | undefined;
 }
 
@@ -71,6 +81,7 @@ export interface HarnessOptions {
   fdbSize?: number;
   hasPlugin?: boolean;
   floodsUnknownOwners?: boolean;
+  suppress?: AddressLearning;
 }
 
 export async function harness(parts: Partial<DynamicInstance>, options: HarnessOptions = {}): Promise<Harness> {
@@ -127,9 +138,11 @@ export async function harness(parts: Partial<DynamicInstance>, options: HarnessO
   const durations = { miss: new Durations(), proxy: new Durations() };
   const heard: string[] = [];
   const contested: string[] = [];
+  const neighbours = new Neighbours();
+  neighbours.configure(options.suppress ?? null);
   let floodChanges = 0;
   const upcalls = new Upcalls({
-    ...{ datapath, overlay, targets, durations, now },
+    ...{ datapath, overlay, targets, durations, now, neighbours },
     vteps: (ips) => void vteps.push(ips),
     floodChanged: () => void floodChanges++,
     heardAddress: (mac, ip) => void heard.push(`${mac} ${ip}`),
@@ -138,6 +151,7 @@ export async function harness(parts: Partial<DynamicInstance>, options: HarnessO
   return {
     heard,
     contested,
+    neighbours,
     floodChanges: () => floodChanges,
     datapath,
     health,
@@ -152,6 +166,7 @@ export async function harness(parts: Partial<DynamicInstance>, options: HarnessO
     vnics,
     context: plugin.context(),
     deaths,
+    now,
     async pass(ms) {
       await settled();
       nowMs += ms;

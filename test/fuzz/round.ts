@@ -242,7 +242,7 @@ class Round {
   }
 
   #answer(upcall: UpcallRecord): void {
-    if (upcall.kind === 'too_long' || upcall.kind === 'stranger') return;
+    if (upcall.kind === 'too_long' || upcall.kind === 'stranger' || upcall.kind === 'address') return;
     if (upcall.kind === 'loopback') this.#reply(upcall.overlay, upcall.frame);
     else if (upcall.kind === 'miss') this.#place(upcall.overlay, upcall.mac);
     else if (upcall.kind === 'learn') this.#learn(upcall.overlay, upcall.mac, upcall.ip);

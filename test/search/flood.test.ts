@@ -41,6 +41,15 @@ describe('flood', () => {
     await some.stop();
   });
 
+  test('has requests answered for hosts elsewhere when told so, which needs learning', async () => {
+    const given = { 'flood/endpoints': '10.0.0.2', 'flood/arp_suppress': 'true' };
+    const some = instance({ ...given, 'flood/arp_ageing': '9', 'flood/learning_max': '7' });
+    await some.start();
+    assert.deepEqual((await some.flood?.())?.suppress, { ageing: 9000, max: 7 });
+    const other = instance({ ...given, 'flood/learning': 'false' });
+    assert.throws(() => other.start(), /^Error: flood\/arp_suppress=true: .*without flood\/learning/);
+  });
+
   test('learns nothing when told so', async () => {
     const some = instance({ 'flood/group': 'ff05::1', 'flood/learning': 'false' });
     await some.start();

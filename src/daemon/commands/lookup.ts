@@ -35,6 +35,8 @@ export async function ownerOf(overlay: Overlay, ip: string): Promise<OwnerView> 
   const kind = ipFamily(ip) === 4 ? 'arp' : 'ndp';
   const { name, facts } = overlay.plugin;
   const unknown = { overlay: overlay.name, ip, mac: null, source: name };
+  const neighbour = upcalls.neighbourWith(ip);
+  if (neighbour !== null) return { ...unknown, mac: neighbour, source: 'learned', reason: '' };
   if (!facts.can(kind)) return { ...unknown, reason: `search plugin ${name} knows no addresses` };
   try {
     const owner = await upcalls.consult((plugin) => plugin[kind](ip, 0));

@@ -15,6 +15,7 @@ import { isHostAddress } from '../../search/host/answers.js';
 import type { Tell } from '../events/event-log.js';
 import { Flooding } from '../forwarding/flooding.js';
 import { Locals } from '../forwarding/locals.js';
+import { Neighbours } from '../forwarding/neighbours.js';
 import { SourceCheck } from '../forwarding/source-check.js';
 import { type PutStatic, StaticTargets } from '../forwarding/static-targets.js';
 import { Targets } from '../forwarding/targets.js';
@@ -55,7 +56,9 @@ export interface OverlayFacts {
 /** Beside the names of properties: the overlay's MTU is another one by itself. */
 export const FOLLOW_MTU = 'mtu, automatic';
 
-const floodsUnknownOwners = ({ flood }: PluginFacts) => flood?.unknownOwners === true;
+const floodsUnknownOwners = ({ flood }: PluginFacts) => flood?.unknownOwners === true || suppresses(flood);
+/** Requests for addresses are answered from what hosts elsewhere say. */
+const suppresses = (flood: PluginFacts['flood']) => flood?.suppress !== undefined && flood.learn !== undefined;
 
 type FloodConfig = Pick<OverlayConfig, 'flood' | 'learn'>;
 const NO_FLOOD: FloodConfig = { flood: null, learn: false };
@@ -77,6 +80,7 @@ export class Attachment {
   readonly flooding: Flooding;
   readonly sources: SourceCheck;
   readonly locals: Locals;
+  readonly neighbours = new Neighbours();
   readonly loopback: VtepLoopback;
   readonly vnics = new Map<VnicIndex, AttachedVnic>();
   readonly #overlay: OverlayFacts;
@@ -131,6 +135,7 @@ export class Attachment {
     };
     this.upcalls = new Upcalls({
       ...{ datapath, overlay: this.#forUpcalls(), targets: this.targets, durations, now },
+      neighbours: this.neighbours,
       vteps: (ips) => this.sources.pushed(ips),
       floodChanged: () => void overlay.plugin.floodChanged(),
       heardAddress: (mac, ip) => this.#heardAddress(mac, ip),
@@ -212,6 +217,7 @@ export class Attachment {
       const settle = this.sources.follow(configuration.settings, facts, relay !== null);
       commit();
       this.flooding.follow(facts.flood);
+      this.neighbours.configure(suppresses(facts.flood) ? (facts.flood?.suppress ?? null) : null);
       if (!isFilledFirst && relay !== null) this.upcalls.serve(relay);
       settle();
       if (relay !== null) this.#tellLocals();
@@ -276,8 +282,9 @@ export class Attachment {
       returns: this.#anyMacVnic !== null,
       announced: floodsUnknownOwners(facts) || (facts.can('moved') && !flood.flood?.endpoints.length),
       routers: settings.ndpMtuOption !== 'off',
-      proxyArp: facts.can('arp'),
-      proxyNdp: facts.can('ndp'),
+      snoop: suppresses(facts.flood),
+      proxyArp: facts.can('arp') || suppresses(facts.flood),
+      proxyNdp: facts.can('ndp') || suppresses(facts.flood),
       proxyDhcp: facts.can('dhcp'),
       segment: isOffloaded && this.#socket.gso,
       coalesceTcp: isOffloaded,

@@ -4,13 +4,15 @@
  * the MTU in them. Each frame ends as exactly one answer or one drop with a reason.
  */
 import { ipFamily } from '../../address.js';
-import type { DropReason, ProxyUpcall } from '../../datapath/types.js';
-import { announcementOf } from '../../proxy/announcement.js';
+import type { AddressUpcall, DropReason, ProxyUpcall } from '../../datapath/types.js';
+import { addressClaimOf, announcementOf } from '../../proxy/announcement.js';
 import { arpAnnouncement, arpQuestion, arpReply } from '../../proxy/arp.js';
 import { dhcpClient, redirect } from '../../proxy/dhcp.js';
 import { withMtuOption } from '../../proxy/dhcp-mtu.js';
 import { ndpQuestion, neighbourAdvertisement, unsolicitedAdvertisement } from '../../proxy/ndp.js';
 import { withRouterMtu } from '../../proxy/router-mtu.js';
+import type { Owner } from '../../search/api.js';
+import { isHostAddress } from '../../search/host/answers.js';
 import { type Askable, PluginFault } from '../../search/host/types.js';
 import { stackOf } from '../../stack.js';
 import type { LocalVnic, ProxiesOptions } from './types.js';
@@ -40,6 +42,13 @@ export class Proxies {
     if (vnic === undefined) this.#count('overlay_gone', record);
     else if (this.#inFlight >= PROXY_QUESTIONS_MAX) this.#count('upcall_limited', record);
     else void this.#finish(record, vnic);
+  }
+
+  /** Somebody on the underlay says which address is his; it has reached whom it was for. */
+  heardElsewhere({ frame, vlan }: AddressUpcall): void {
+    const { neighbours, now } = this.#options;
+    const { overrides, ...claimed } = addressClaimOf(frame);
+    if (overrides && isHostAddress(claimed.ip)) neighbours.heard({ vlan, ...claimed }, now());
   }
 
   /** Tells VNICs here that `ip` is at `mac` now; not the owner itself. */
@@ -107,7 +116,7 @@ export class Proxies {
   /** The VNICs here have had it as a broadcast, and nobody answers it. */
   #announcement(record: ProxyUpcall, vnic: LocalVnic): Result {
     const { move, isArp } = announcementOf(record.frame);
-    this.#options.heardAddress(move.mac, move.ip);
+    this.#heard(record, move.mac, move.ip);
     void this.#options.overlay.plugin?.moved(move);
     return this.#flood(record, vnic, isArp ? 'arp_gratuitous' : 'no_flood_list');
   }
@@ -124,20 +133,42 @@ export class Proxies {
   async #arp(record: ProxyUpcall, vnic: LocalVnic): Promise<Result> {
     const { targetIp, senderMac, senderIp } = arpQuestion(record.frame);
     // Without mac-nospoof a guest may ask in the name of any MAC: that one is not to lose its addresses.
-    if (senderMac === record.sourceMac) this.#options.heardAddress(senderMac, senderIp);
-    const owner = await this.#ask((plugin) => plugin.arp(targetIp, record.vlan));
+    if (senderMac === record.sourceMac) this.#heard(record, senderMac, senderIp);
+    const isProbe = senderIp === '0.0.0.0';
+    const told = await this.#ask((plugin) => plugin.arp(targetIp, record.vlan));
+    const owner = told ?? (isProbe ? null : this.#neighbour(record, vnic, targetIp));
     if (owner === null) return this.#flood(record, vnic, 'arp_unknown');
     if (owner.mac === senderMac || this.#isHere(owner.mac, record)) return 'owner_answers';
     return this.#deliver(vnic, arpReply(record.frame, owner.mac));
   }
 
   async #ndp(record: ProxyUpcall, vnic: LocalVnic): Promise<Result> {
-    const { target, source, sourceMac } = ndpQuestion(record.frame);
-    this.#options.heardAddress(sourceMac, source);
-    const owner = await this.#ask((plugin) => plugin.ndp(target, record.vlan));
+    const { target, source, sourceMac, isDad } = ndpQuestion(record.frame);
+    this.#heard(record, sourceMac, source);
+    const told = await this.#ask((plugin) => plugin.ndp(target, record.vlan));
+    const owner = told ?? (isDad ? null : this.#neighbour(record, vnic, target));
     if (owner === null) return this.#flood(record, vnic, 'ndp_unknown');
     if (this.#isHere(owner.mac, record)) return 'owner_answers';
     return this.#deliver(vnic, neighbourAdvertisement(record.frame, owner.mac, { router: owner.router === true }));
+  }
+
+  /** A MAC here uses an address: then it is not at a host elsewhere any more. */
+  #heard({ vlan }: ProxyUpcall, mac: string, ip: string): void {
+    const { neighbours, now, heardAddress } = this.#options;
+    heardAddress(mac, ip);
+    if (isHostAddress(ip)) neighbours.heard({ vlan, ip, mac, isRouter: false }, now());
+  }
+
+  /**
+   * Who has an address elsewhere, by his own word, and whose MAC is known to be there. Before that gets too old the
+   * request is handed to him as well: what he answers keeps it. Whether an address is taken is for its owner to say.
+   */
+  #neighbour(record: ProxyUpcall, vnic: LocalVnic, ip: string): Owner | null {
+    const { neighbours, targets, now } = this.#options;
+    const found = neighbours.ownerOf(record.vlan, ip, now());
+    if (found === null || targets.entry(found.mac)?.target.kind !== 'remote') return null;
+    if (found.isDue) this.#encap(vnic, redirect(record.frame, found.mac));
+    return { mac: found.mac, router: found.isRouter };
   }
 
   async #dhcpRequest(record: ProxyUpcall, vnic: LocalVnic): Promise<Result> {

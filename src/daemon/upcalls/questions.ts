@@ -4,7 +4,7 @@
  *
  * One question in flight per MAC. What overtakes its answer and what a failure costs is in question.ts.
  */
-import type { FrameUpcall, MissUpcall, ProxyUpcall } from '../../datapath/types.js';
+import type { AddressUpcall, FrameUpcall, MissUpcall, ProxyUpcall } from '../../datapath/types.js';
 import type { Query, Target } from '../../search/api.js';
 import { LOOKUP_DEADLINE_MS } from '../../search/host/host.js';
 import { type Askable, PluginFault } from '../../search/host/types.js';
@@ -58,11 +58,21 @@ export class Upcalls {
     else this.#remember(queryOf(record, this.#options.overlay.vni), this.#options.now());
   }
 
+  /** A host elsewhere says which address is its own. */
+  heardElsewhere(record: AddressUpcall): void {
+    this.#proxies.heardElsewhere(record);
+  }
+
   /** Asks the plugin outright, and keeps nothing of the answer. */
   async consult<T>(question: (plugin: Askable) => Promise<T>): Promise<T> {
     const { plugin } = this.#options.overlay;
     if (plugin === null) throw new PluginFault('the search plugin is not running', false, null);
     return question(plugin);
+  }
+
+  /** The MAC of a host elsewhere that has an address by its own word, without a VLAN; null: none is known. */
+  neighbourWith(ip: string): string | null {
+    return this.#options.neighbours.ownerOf(0, ip, this.#options.now())?.mac ?? null;
   }
 
   /** What a proxy would make of a frame. */

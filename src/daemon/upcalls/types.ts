@@ -4,6 +4,7 @@ import type { MtuOption } from '../../proxy/dhcp-mtu.js';
 import type { PluginLog, Target } from '../../search/api.js';
 import type { Askable } from '../../search/host/types.js';
 import type { Refusal } from '../forwarding/decision.js';
+import type { Neighbours } from '../forwarding/neighbours.js';
 import type { Fdb, Targets } from '../forwarding/targets.js';
 import type { Health } from '../health/health.js';
 import type { UpcallDurations } from './durations.js';
@@ -50,6 +51,8 @@ export interface UpcallsOptions {
   readonly datapath: UpcallDatapath;
   readonly overlay: UpcallOverlay;
   readonly targets: Targets;
+  /** Hosts elsewhere whose addresses are answered for. */
+  readonly neighbours: Neighbours;
   readonly durations: UpcallDurations;
   /** Hears of every VTEP that the plugin lists. */
   readonly vteps: (ips: readonly string[]) => void;

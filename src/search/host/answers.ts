@@ -3,7 +3,18 @@
  * throws an Error that says what is wrong with it.
  */
 import { ipFamily, isMulticast, isMulticastMac, parseIp, parseMac } from '../../address.js';
-import type { Answer, Endpoint, Entry, Flood, Learning, LocalLearning, MovePolicy, Owner, Target } from '../api.js';
+import type {
+  AddressLearning,
+  Answer,
+  Endpoint,
+  Entry,
+  Flood,
+  Learning,
+  LocalLearning,
+  MovePolicy,
+  Owner,
+  Target,
+} from '../api.js';
 import { shown } from './words.js';
 
 const TTL_MAX_MS = 365 * 86_400_000;
@@ -96,7 +107,7 @@ export const FLOOD_ENDPOINTS_MAX = 512;
 
 export function checkFlood(value: unknown, family: 4 | 6): Flood {
   if (typeof value !== 'object' || value === null) throw new Error(`${quoted(value)} is no flood list`);
-  const { endpoints, unknown, learn, unknownOwners, here } = value as Partial<Record<string, unknown>>;
+  const { endpoints, unknown, learn, unknownOwners, here, suppress } = value as Partial<Record<string, unknown>>;
   if (!Array.isArray(endpoints)) throw new Error(`endpoints is ${quoted(endpoints)}, not a list`);
   if (endpoints.length > FLOOD_ENDPOINTS_MAX) {
     throw new Error(`${endpoints.length} endpoints: at most ${FLOOD_ENDPOINTS_MAX} are flooded to`);
@@ -111,7 +122,8 @@ export function checkFlood(value: unknown, family: 4 | 6): Flood {
     unknown: unknown ?? false,
     ...(learn === undefined ? {} : { learn: checkLearning(learn) }),
     ...(unknownOwners === true ? { unknownOwners } : {}),
-    ...(here === undefined ? {} : { here: checkHere(here) }),
+    ...(here === undefined ? {} : { here: checkKeeping('here', here) }),
+    ...(suppress === undefined ? {} : { suppress: checkKeeping('suppress', suppress) }),
   });
 }
 
@@ -129,10 +141,10 @@ function checkLearning(value: unknown): Learning {
   return Object.freeze(moves === undefined ? learning : { ...learning, moves: checkMoves(moves) });
 }
 
-function checkHere(value: unknown): LocalLearning {
+function checkKeeping(name: string, value: unknown): LocalLearning & AddressLearning {
   const { ageing, max } = Object(value) as Partial<Record<string, unknown>>;
   const life = checkTtl(ageing ?? null);
-  if (!Number.isInteger(max) || (max as number) < 1) throw new Error(`here.max is ${quoted(max)}, not a count`);
+  if (!Number.isInteger(max) || (max as number) < 1) throw new Error(`${name}.max is ${quoted(max)}, not a count`);
   return Object.freeze({ ageing: life as number, max: max as number });
 }
 

@@ -55,6 +55,7 @@ const ANSWERS: Readonly<Record<QuestionName, Shape>> = {
     learn: fields({ ageing: text, max: text, port: text, moves: MOVES }),
     unknownOwners: text,
     here: fields({ ageing: text, max: text }),
+    suppress: fields({ ageing: text, max: text }),
   }),
 };
 

@@ -15,6 +15,8 @@ const PORT = 'flood/port';
 const LEARNING = 'flood/learning';
 const AGEING = 'flood/ageing';
 const LEARNING_MAX = 'flood/learning_max';
+const ARP_SUPPRESS = 'flood/arp_suppress';
+const ARP_AGEING = 'flood/arp_ageing';
 const MOVE_LIMIT = 'flood/move_limit';
 const MOVE_WINDOW = 'flood/move_window';
 const MOVE_EXEMPT = 'flood/move_exempt';
@@ -69,6 +71,24 @@ export const flood: DynamicPlugin = {
       range: [1, 1_000_000],
       mutable: true,
       help: 'most MACs that are learned; frames to others are flooded',
+    },
+    {
+      name: ARP_SUPPRESS,
+      type: 'string',
+      required: false,
+      default: 'false',
+      values: ['true', 'false'],
+      mutable: true,
+      help: 'answer ARP and neighbour solicitations for hosts elsewhere, from what they say of their addresses',
+    },
+    {
+      name: ARP_AGEING,
+      type: 'uint',
+      required: false,
+      default: 60,
+      range: [1, 3600],
+      mutable: true,
+      help: 'seconds for which an address is answered for whose owner has not spoken of it again',
     },
     {
       name: MOVE_LIMIT,
@@ -151,8 +171,14 @@ function floodOf(values: Values): Flood {
     throw new Error(`${ENDPOINTS}: ${endpoints.length} destinations: expected at most ${LIST_MAX}, the group included`);
   }
   const flood: Flood = { endpoints: Object.freeze(endpoints), unknown: true };
+  const suppresses = values[ARP_SUPPRESS] === 'true';
+  if (values[LEARNING] === 'false' && suppresses) {
+    throw new Error(`${ARP_SUPPRESS}=true: nothing is known of hosts elsewhere without ${LEARNING}; expected it true`);
+  }
   if (values[LEARNING] === 'false') return Object.freeze(flood);
-  return Object.freeze({ ...flood, learn: learningOf(values, port) });
+  const suppress = { ageing: Number(values[ARP_AGEING]) * 1000, max: Number(values[LEARNING_MAX]) };
+  const learned = { ...flood, learn: learningOf(values, port) };
+  return Object.freeze(suppresses ? { ...learned, suppress: Object.freeze(suppress) } : learned);
 }
 
 function learningOf(values: Values, port: number): Learning {
