@@ -84,21 +84,19 @@ test('the packet path allocates nothing per frame', { skip: needsRoot(), timeout
     openTap({ name: `tap${n}`, mac, mtu: 1400, netns: netns.name, persist: false, ...PLAIN_TAP }),
   );
   const eventfd = openEventfd();
-  let worker: Worker | undefined;
+  const core = setUp(taps, udp.listeners[0]!, eventfd);
+  const worker = new Worker(new URL('../support/loop-worker.js', import.meta.url), {
+    workerData: { memory: core.memory, engine: ENGINE },
+    resourceLimits: { maxYoungGenerationSizeMb: 512 },
+  });
   try {
     netns.exec('ip', 'addr', 'add', '10.9.0.1/24', 'dev', 'tap0');
     netns.exec('ip', 'neigh', 'add', '10.9.0.2', 'lladdr', FAR, 'dev', 'tap0', 'nud', 'permanent');
-    const core = setUp(taps, udp.listeners[0]!, eventfd);
-    const looping = new Worker(new URL('../support/loop-worker.js', import.meta.url), {
-      workerData: { memory: core.memory, engine: ENGINE },
-      resourceLimits: { maxYoungGenerationSizeMb: 512 },
-    });
-    worker = looping;
     const load = async (frames: number): Promise<number> => {
       netns.exec(process.execPath, '-e', sender(frames / 2));
       await sendDatagrams(frames / 2);
       await delay(50);
-      const grown = once(looping, 'message');
+      const grown = once(worker, 'message');
       core.views.u32[(WORKERS_BASE + W_GSO_REFUSED) >> 2] = 1;
       signalEventfd(eventfd);
       return (await grown)[0] as number;
@@ -108,7 +106,8 @@ test('the packet path allocates nothing per frame', { skip: needsRoot(), timeout
     const before = core.counters.totals();
     const many = await undisturbed(() => load(MANY_FRAMES));
     const after = core.counters.totals();
-    await until(() => booksBalance(core.counters.totals())); // it may be in a turn, with what the host's own kernel sends
+    // It may be in a turn, with what the interface's own kernel sends.
+    await until(() => booksBalance(core.counters.totals()));
     const out = after.encapOut! - before.encapOut!;
     const delivered = after.delivered! - before.delivered!;
     const perFrame = (many - few) / (out + delivered - FEW_FRAMES);
@@ -117,7 +116,7 @@ test('the packet path allocates nothing per frame', { skip: needsRoot(), timeout
     assert.ok(Math.min(out, delivered) > MANY_FRAMES / 4, 'at least half of the frames must have come through');
     assert.ok(perFrame < BYTES_PER_FRAME_MAX, `${perFrame} bytes per frame`);
   } finally {
-    await worker?.terminate();
+    await worker.terminate();
     for (const tap of taps) tap.close();
     udp.close();
     closeFd(eventfd);
