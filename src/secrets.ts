@@ -32,7 +32,7 @@ const PATTERNS: readonly Pattern[] = [
     found: /-----BEGIN ([A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?)-----[\s\S]*?(?:-----END \1-----|$(?![\s\S]))/g,
     instead: `-----BEGIN $1-----${SECRET_TEXT}`,
   },
-  { found: /\b([a-z][a-z0-9+.-]*:\/\/)[^\s/?#"'<>]+@/gi, instead: `$1${SECRET_TEXT}@` },
+  { found: /\b([a-z][a-z0-9+.-]*:\/\/)[^\s/?#"<>]+@/gi, instead: `$1${SECRET_TEXT}@` },
   // With its scheme: "authorization: Basic abc".
   { found: /(authorization["']?\s*[:=]\s*["']?)(?:\w+ +)?[^\s"',;]+/gi, instead: `$1${SECRET_TEXT}` },
   { found: /\b(bearer\s+)[\w.~+/=-]{8,}/gi, instead: `$1${SECRET_TEXT}` },

@@ -7,6 +7,7 @@ import { hostname } from 'node:os';
 import { gzipSync } from 'node:zlib';
 import { createTar } from 'nanotar';
 import type { Client } from '../control/client.js';
+import { known } from '../doctor/finding.js';
 import { bugReportExists, bugReportUnwritable, messageOf, VxlaneError } from '../errors.js';
 import { SECRET_TEXT } from '../secrets.js';
 import { withNetns } from '../system/netns.js';
@@ -90,12 +91,13 @@ async function declareProperties({ client, silence }: Place, redactor: Redactor)
   }
 }
 
-/** Of the namespace of the daemon; nothing when that is this process's. */
+/** Of the namespace of the daemon; nothing when that is this process's, or there is no daemon. */
 function daemonNetwork({ netns }: Place): Part[] {
   if (netns === null) return [];
   try {
-    withNetns(netns, () => undefined);
-    return networkParts('network-daemon', netns);
+    const at = known(netns);
+    withNetns(at, () => undefined);
+    return networkParts('network-daemon', at);
   } catch (thrown) {
     const gather = () => {
       throw thrown;

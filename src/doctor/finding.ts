@@ -1,5 +1,7 @@
 /** What the doctor says: findings, each with its reason and what mends it, and what it could not look at. */
 
+import { messageOf } from '../errors.js';
+
 /** `fault`: frames do not flow; `warning`: some do not, or will not; `note`: slower, or odd. */
 export const SEVERITIES = ['fault', 'warning', 'note'] as const;
 export type Severity = (typeof SEVERITIES)[number];
@@ -32,6 +34,16 @@ export interface Diagnosis {
 
 /** A fact, or why nobody can tell. */
 export type Known<T> = { readonly value: T } | { readonly unknown: string };
+
+/** What `look` returns, or by which error it ended. */
+export function attempt<T>(look: () => T): Known<T> {
+  try {
+    return { value: look() };
+  } catch (thrown) {
+    if (!(thrown instanceof Error)) throw thrown;
+    return { unknown: messageOf(thrown) };
+  }
+}
 
 /** A check asked for a fact that is not known. */
 export class Unknown extends Error {}

@@ -149,6 +149,7 @@ const LOOKS: readonly (readonly [text: string, shown: string])[] = [
   ['"authorization":"Bearer abc.def"', '"authorization":"********"'],
   ['curl -H "X: bearer abcdefgh12"', 'curl -H "X: bearer ********"'],
   ['https://bob:hunter2@h:1/x and http://h/a@b', 'https://********@h:1/x and http://h/a@b'],
+  ["http://root:pa'ss@h:1/x and it's b@c", "http://********@h:1/x and it's b@c"],
   [`PrivateKey = ${KEY}`, 'PrivateKey = ********'],
   [`peer: ${KEY}`, 'peer: ********'],
   ['-----BEGIN EC PRIVATE KEY-----\nMHc\n-----END EC PRIVATE KEY-----\n.', '-----BEGIN EC PRIVATE KEY-----********\n.'],

@@ -7,6 +7,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { createClient } from '../../src/control/client.js';
 import { MAIN } from '../cli/vxlane.js';
 import { certificate, needsEtcd } from '../support/etcd.js';
 import { eventually, type Host, type Lab, labTest, mac } from './support.js';
@@ -197,7 +198,13 @@ else
       mkdirSync(open);
       chmodSync(open, 0o777);
       const nobody = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'];
-      const { files, missing, missingNames } = await report(lab, join(open, 'nobody.tar.gz'), nobody);
+      const kept = at('kept');
+      mkdirSync(join(kept, 'closed'), { recursive: true });
+      for (const name of ['closed/a', 'z']) writeFileSync(join(kept, name), '');
+      chmodSync(join(kept, 'closed'), 0o744); // what is in it can be listed, and not looked at
+      const where = ['--state-dir', kept];
+      const { files, missing, missingNames } = await report(lab, join(open, 'nobody.tar.gz'), nobody, ...where);
+      assert.match(files.get('state/files.txt')!, /^EACCES: .*\/closed\/a'\n100644 .*\/z\n/m);
       for (const name of [
         'daemon/status.json',
         'config.yaml',
@@ -232,6 +239,33 @@ else
         assert.doesNotMatch(files.get('doctor.txt')!, /state-held|port-taken/);
       } finally {
         process.kill(host.daemonPid!, 'SIGCONT');
+      }
+    });
+
+    await step('of one in a container, by whose number another process goes here', async () => {
+      const socket = at('inside.sock');
+      const words = ['daemon', '--socket', socket, '--state-dir', at('inside')];
+      const alone = ['unshare', '--pid', '--fork', '--kill-child'];
+      const daemon = host.spawn([...alone, process.execPath, MAIN, ...words], { timeoutMs: 240_000 });
+      try {
+        await eventually(
+          'it answers',
+          () =>
+            createClient(socket)
+              .daemon()
+              .catch(() => null),
+          30_000,
+        );
+        const { files, missing } = await report(lab, at('inside.tar.gz'), ['env', `VXLANE_SOCKET=${socket}`]);
+        assert.equal(JSON.parse(files.get('daemon/status.json')!).daemon.pid, 1);
+        const reason = `the daemon is pid 1 where it runs, which is no vxlane daemon with the socket ${socket} here`;
+        const left = missing.filter((each) => each.reason.startsWith(reason)).map(({ name }) => name);
+        const ofProcess = ['process', 'threads', 'descriptors', 'children'].map((name) => `process/${name}.txt`);
+        const ofFiles = ['config.yaml', ...['overlays.json', 'vnics.json', 'files.txt'].map((name) => `state/${name}`)];
+        assert.deepEqual(left.sort(), [...ofProcess, ...ofFiles, 'log/daemon.log', 'network-daemon/'].sort());
+        assert.ok(![...files.keys()].some((name) => name.startsWith('network-daemon/')));
+      } finally {
+        await daemon.stop('SIGKILL');
       }
     });
 

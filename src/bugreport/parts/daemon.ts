@@ -12,7 +12,8 @@ const TARGETS_COUNTED = 1000;
 const METRICS_PATIENCE_MS = 10_000;
 const DOCTOR_SECONDS = 2;
 
-export function daemonParts({ client, socket, silence, stateDir }: Place, redactor: Redactor): Part[] {
+export function daemonParts({ client, socket, silence, ...place }: Place, redactor: Redactor): Part[] {
+  const stateDir = 'value' in place.stateDir ? place.stateDir.value : null;
   const shown = (name: string, what: string, ask: () => Promise<unknown>) =>
     jsonPart(name, what, async () => redactor.object(await ask(), false));
   // One look for all three files: it takes a few seconds.

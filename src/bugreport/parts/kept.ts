@@ -2,6 +2,7 @@
 import { constants, fstatSync, lstatSync, readdirSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { known } from '../../doctor/finding.js';
 import { messageOf } from '../../errors.js';
 import { jsonPart, PART_BYTES_MAX, type Part } from '../part.js';
 import type { Redactor } from '../redactor.js';
@@ -19,16 +20,26 @@ const LISTED_MAX = 10_000;
 export function keptParts({ stateDir, config, pid }: Place, redactor: Redactor): Part[] {
   const state = (folder: string) =>
     jsonPart(`state/${folder}.json`, `${folder} as the state directory has them`, () =>
-      stateOf(join(stateDir, folder), redactor),
+      stateOf(join(known(stateDir), folder), redactor),
     );
   return [
     ...(config === null
       ? []
-      : [{ name: 'config.yaml', what: `the configuration, ${config}`, gather: () => configOf(config, redactor) }]),
+      : [
+          {
+            name: 'config.yaml',
+            what: `the configuration${'value' in config ? `, ${config.value}` : ''}`,
+            gather: () => configOf(known(config), redactor),
+          },
+        ]),
     state('overlays'),
     state('vnics'),
-    { name: 'state/files.txt', what: `sizes and times of the files in ${stateDir}`, gather: () => listing(stateDir) },
-    { name: 'log/daemon.log', what: "the end of the daemon's log", keepsEnd: true, gather: () => logOf(pid) },
+    {
+      name: 'state/files.txt',
+      what: `sizes and times of the files in ${'value' in stateDir ? stateDir.value : 'the state directory'}`,
+      gather: () => listing(known(stateDir)),
+    },
+    { name: 'log/daemon.log', what: "the end of the daemon's log", keepsEnd: true, gather: () => logOf(known(pid)) },
     {
       name: 'log/journal.txt',
       what: 'the end of the journal of vxlane.service',
@@ -98,10 +109,14 @@ function listing(directory: string): string {
     for (const name of namesIn(at)) {
       if (lines.length >= LISTED_MAX) return;
       const path = join(at, name);
-      const stat = lstatSync(path);
-      const mode = stat.mode.toString(8).padStart(6, '0');
-      lines.push(`${mode} ${stat.uid}:${stat.gid} ${stat.size} ${stat.mtime.toISOString()} ${path}\n`);
-      if (stat.isDirectory()) walk(path);
+      try {
+        const stat = lstatSync(path);
+        const mode = stat.mode.toString(8).padStart(6, '0');
+        lines.push(`${mode} ${stat.uid}:${stat.gid} ${stat.size} ${stat.mtime.toISOString()} ${path}\n`);
+        if (stat.isDirectory()) walk(path);
+      } catch (thrown) {
+        lines.push(`${messageOf(thrown)}\n`); // the daemon writes here meanwhile
+      }
     }
   };
   walk(directory);
@@ -109,8 +124,7 @@ function listing(directory: string): string {
 }
 
 /** Where its output is a file; the journal has it else. */
-async function logOf(pid: number | null): Promise<string> {
-  if (pid === null) throw new Error('there is no process whose log it could be');
+async function logOf(pid: number): Promise<string> {
   const file = await openPlain(`/proc/${pid}/fd/1`, "the daemon's output is no file; see log/journal.txt");
   try {
     const { size } = fstatSync(file.fd);

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { join } from 'node:path';
+import { known } from '../../doctor/finding.js';
 import { messageOf } from '../../errors.js';
 import { version } from '../../version.js';
 import { jsonPart, type Part } from '../part.js';
@@ -44,26 +45,22 @@ export function machineParts({ pid }: Place): Part[] {
       what: 'the unit of systemd',
       gather: () => run(['systemctl', 'show', 'vxlane', '--no-pager', ...PROPERTIES.map((each) => `-p${each}`)]),
     },
-    { name: 'process/process.txt', what: "the daemon's process", gather: () => processText(present(pid)) },
-    { name: 'process/threads.txt', what: 'its threads', gather: () => threadsText(present(pid)) },
+    { name: 'process/process.txt', what: "the daemon's process", gather: () => processText(known(pid)) },
+    { name: 'process/threads.txt', what: 'its threads', gather: () => threadsText(known(pid)) },
     {
       name: 'process/descriptors.txt',
       what: 'how many descriptors it has of each kind',
-      gather: () => descriptors(present(pid)),
+      gather: () => descriptors(known(pid)),
     },
     {
       name: 'process/children.txt',
       what: 'processes of its search plugins',
-      gather: () =>
-        run(['ps', '-o', 'pid,ppid,user,stat,etimes,rss,nlwp,comm', '-p', String(present(pid)), '--ppid', String(pid)]),
+      gather: () => {
+        const parent = String(known(pid));
+        return run(['ps', '-o', 'pid,ppid,user,stat,etimes,rss,nlwp,comm', '-p', parent, '--ppid', parent]);
+      },
     },
   ];
-}
-
-/** Throws when there is none. */
-function present(pid: number | null): number {
-  if (pid === null) throw new Error('there is no process that has the socket, or none that can be seen');
-  return pid;
 }
 
 function versions() {

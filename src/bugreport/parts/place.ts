@@ -1,24 +1,28 @@
 /** What the report is of: a daemon's socket, its process as far as there is one, and its files. */
 import { statSync } from 'node:fs';
 import type { Client } from '../../control/client.js';
-import { DEFAULT_STATE_DIR, daemonAt, daemonOf, packagedConfig } from '../../doctor/gather/processes.js';
+import { attempt, type Known } from '../../doctor/finding.js';
+import { DEFAULT_STATE_DIR, daemonNamed, daemonOf, packagedConfig } from '../../doctor/gather/processes.js';
 import { VxlaneError } from '../../errors.js';
 
+/** What is not known of a daemon that answers is of one whose process is not to be found from here. */
 export interface Place {
   readonly client: Client;
   readonly socket: string;
   /** Why no daemon answers; null: one does. */
   readonly silence: string | null;
-  /** Of the daemon that has the socket, also when it does not answer; null: there is none. */
-  readonly pid: number | null;
-  readonly stateDir: string;
+  /** Of the daemon that has the socket, also when it does not answer. */
+  readonly pid: Known<number>;
+  readonly stateDir: Known<string>;
   /** null: there is no configuration file. */
-  readonly config: string | null;
-  /** What opens `--http`, in a file; null: it was not given. */
+  readonly config: Known<string> | null;
+  /** What opens `--http`, in a file; null: it was not given, or is not known. */
   readonly tokenFile: string | null;
   /** The daemon's network namespace where that is another than this process's, or cannot be told; else null. */
-  readonly netns: string | null;
+  readonly netns: Known<string> | null;
 }
+
+const ABSENT = { unknown: 'there is no process that has the socket, or none that can be seen' };
 
 /** `stateDir`: null: what the daemon was told. */
 export async function placeOf(client: Client, socket: string, stateDir: string | null): Promise<Place> {
@@ -27,17 +31,21 @@ export async function placeOf(client: Client, socket: string, stateDir: string |
     throw thrown;
   });
   const isThere = !(answered instanceof VxlaneError);
-  const process = isThere ? daemonAt(answered.pid) : daemonOf(socket);
-  const pid = isThere ? answered.pid : (process?.pid ?? null);
+  const given = { client, socket, silence: isThere ? null : answered.message };
+  const found = attempt(() => (isThere ? daemonNamed(answered.pid, socket) : daemonOf(socket)));
+  if ('unknown' in found) {
+    const kept = stateDir === null ? found : { value: stateDir };
+    return { ...given, pid: found, stateDir: kept, config: found, tokenFile: null, netns: found };
+  }
+  const process = found.value;
+  const config = process === null ? packagedConfig() : process.config;
   return {
-    client,
-    socket,
-    silence: isThere ? null : answered.message,
-    pid,
-    stateDir: stateDir ?? process?.stateDir ?? DEFAULT_STATE_DIR,
-    config: process === null ? packagedConfig() : process.config,
+    ...given,
+    pid: process === null ? ABSENT : { value: process.pid },
+    stateDir: { value: stateDir ?? process?.stateDir ?? DEFAULT_STATE_DIR },
+    config: config === null ? null : { value: config },
     tokenFile: process?.tokenFile ?? null,
-    netns: pid === null || isOwnNetns(pid) ? null : `/proc/${pid}/ns/net`,
+    netns: process === null || isOwnNetns(process.pid) ? null : { value: `/proc/${process.pid}/ns/net` },
   };
 }
 

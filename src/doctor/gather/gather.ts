@@ -2,11 +2,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '../../control/client.js';
-import { messageOf, VxlaneError } from '../../errors.js';
+import { VxlaneError } from '../../errors.js';
 import { withNetns } from '../../system/netns.js';
 import { probeUring } from '../../system/uring.js';
 import type { DaemonFacts, Facts, KernelFacts, OverlayFacts, Tunnel } from '../facts.js';
-import type { Known } from '../finding.js';
+import { attempt, type Known } from '../finding.js';
 import { type FirstLook, firstLook } from './daemon.js';
 import { echoes } from './echo.js';
 import { filterFacts } from './firewall.js';
@@ -128,15 +128,6 @@ async function secondLook(
   } catch (thrown) {
     if (!(thrown instanceof VxlaneError)) throw thrown;
     return { unknown: `the daemon went away: ${thrown.message}` };
-  }
-}
-
-function attempt<T>(look: () => T): Known<T> {
-  try {
-    return { value: look() };
-  } catch (thrown) {
-    if (!(thrown instanceof Error)) throw thrown;
-    return { unknown: messageOf(thrown) };
   }
 }
 
