@@ -1,7 +1,7 @@
 /** Two hosts on an IPv6 underlay, each with a GoBGP: what FRR 8.4 cannot be, a VTEP with an IPv6 address. */
 import { test } from 'node:test';
 import { needsPrograms } from '../support/server-process.js';
-import { HostGoBgp, pasted } from './evpn-lab.js';
+import { HostGoBgp, pasted, tcpRates } from './evpn-lab.js';
 import { eventually, type Host, type Lab, labTest, mac, pingAll, untilUsable } from './support.js';
 
 async function build(lab: Lab, own: number, other: number): Promise<Host> {
@@ -18,10 +18,10 @@ async function build(lab: Lab, own: number, other: number): Promise<Host> {
   return host;
 }
 
-const missing = needsPrograms('gobgpd', 'gobgp');
+const missing = needsPrograms('iperf3', 'gobgpd', 'gobgp');
 if (missing !== false) test('evpn on an IPv6 underlay', { skip: missing }, () => {});
 else {
-  labTest('evpn on an IPv6 underlay', async ({ lab }) => {
+  labTest('evpn on an IPv6 underlay', async ({ lab, note }) => {
     const one = await build(lab, 1, 2);
     const two = await build(lab, 2, 1);
     for (const [host, other] of [
@@ -33,5 +33,6 @@ else {
       await eventually(`${host.name} knows of the other`, isFound, 90_000);
       for (const address of [`10.9.0.${other}`, `fd09::${other}`]) await pingAll(host, address);
     }
+    note(await tcpRates(one, two, 'fd09::2'));
   });
 }

@@ -7,7 +7,7 @@ import { eventually, type Host, type Lab } from './support.js';
 
 const MANUAL = readFileSync(new URL('../../../docs/evpn.md', import.meta.url), 'utf8');
 const FRR = '/usr/lib/frr';
-export const NEEDED = ['gobgpd', 'gobgp', 'vtysh', `${FRR}/bgpd`, `${FRR}/zebra`] as const;
+export const NEEDED = ['iperf3', 'gobgpd', 'gobgp', 'vtysh', `${FRR}/bgpd`, `${FRR}/zebra`] as const;
 
 /** The first block of the manual in this language. */
 export function pasted(language: string): string {
@@ -95,6 +95,21 @@ export class HostGoBgp {
     const printed = await this.#host.exec('gobgp', 'global', 'rib', '-a', 'evpn');
     return printed.split('\n').filter((line) => line.startsWith('*') && line.includes(text));
   }
+}
+
+/** What a TCP flow of a second carries, each way. */
+export async function tcpRates(host: Host, other: Host, address: string): Promise<string> {
+  const rates: string[] = [];
+  for (const way of [[], ['-R']]) {
+    const server = other.spawn(['iperf3', '-s', '-1', '--forceflush'], { timeoutMs: 60_000 });
+    await server.printed(/listening/);
+    const said = await host.exec('iperf3', '-c', address, '-t', '1', '-J', '--connect-timeout', '5000', ...way);
+    await server.done;
+    const bits = JSON.parse(said).end.sum_received.bits_per_second as number;
+    assert.ok(bits > 0);
+    rates.push(`${(bits / 1e9).toFixed(2)} Gbit/s ${way.length === 0 ? 'to' : 'from'} ${other.name}`);
+  }
+  return `TCP: ${rates.join(', ')}`;
 }
 
 /** A container on a bridge of a host: a namespace with `eth0`. */

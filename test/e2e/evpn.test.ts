@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { needsPrograms } from '../support/server-process.js';
-import { Frr, HostGoBgp, NEEDED, pasted, plug } from './evpn-lab.js';
+import { Frr, HostGoBgp, NEEDED, pasted, plug, tcpRates } from './evpn-lab.js';
 import { SteadyFlows } from './steady-flows.js';
 import { eventually, type Host, type Lab, type LabTest, labTest, mac, pingAll, untilUsable } from './support.js';
 import { hostAnswersAlone } from './vtep-ping.js';
@@ -77,6 +77,7 @@ async function withFrr({ lab, step, note }: LabTest): Promise<void> {
       for (const to of ['10.0.0.2', THEIRS]) await hostAnswersAlone(ours, 'overlay0', to, '10.0.0.2:4789');
     },
   );
+  await step('TCP flows both ways', async () => note(await tcpRates(ours, far, '10.9.0.2')));
 
   // Its answers would take another way than what is looked at: while FRR knows no way back, the flow goes on.
   await ours.exec('ip', 'neigh', 'replace', '10.9.0.2', 'lladdr', THEIRS, 'dev', 'foo0', 'nud', 'permanent');
@@ -144,10 +145,12 @@ async function moves(lab: Lab, { ours, leaf, far, frr }: Fabric, note: (line: st
   await plug(leaf, moving, 'br23', MOVING, ['10.9.0.3/24']);
   await pingAll(moving, '10.9.0.2');
   await eventually('it is at the leaf', isFoundAt(ours, MOVING, '10.0.0.2:4789'));
-  const outages: number[] = [];
+  // Every 10 ms one, the whole time: how long nothing came back when it moved.
+  const steady = far.spawn(['ping', '-n', '-D', '-i', '0.01', '10.9.0.3'], { timeoutMs: 200_000 });
+  const startedAt: number[] = [];
   let before = -1;
   for (let move = 1; move <= MOVES; move++) {
-    const startedMs = performance.now();
+    startedAt.push(Date.now());
     const isHere = move % 2 === 1;
     if (isHere) {
       await moving.exec('ip', 'addr', 'flush', 'dev', 'eth0');
@@ -167,23 +170,37 @@ async function moves(lab: Lab, { ours, leaf, far, frr }: Fabric, note: (line: st
       await moving.exec('ip', 'link', 'set', 'mv0', 'up');
     } else {
       await plug(leaf, moving, 'br23', MOVING, []);
-      await moving.exec('arping', '-c', '1', '-U', '-I', 'eth0', '-s', '10.9.0.3', '10.9.0.3');
+      const announced = moving.exec('arping', '-c', '1', '-U', '-I', 'eth0', '-s', '10.9.0.3', '10.9.0.3');
       await eventually('the leaf has it', async () => (await frr.mac(MOVING))[1] === 'local');
       await ours.vxlane('delete-vnic', 'mv0');
       await moving.exec('ip', 'addr', 'add', '10.9.0.3/24', 'dev', 'eth0');
+      await announced; // it ends a second after it has spoken
     }
     const place = isHere ? 'remote' : 'local';
     await eventually(`move ${move}: the leaf knows`, async () => (await frr.mac(MOVING))[1] === place);
     const reached = async () => (await far.try(['ping', '-n', '-c', '1', '-W', '1', '10.9.0.3'])).code === 0;
     await eventually(`move ${move}: it answers`, reached, 20_000);
-    outages.push(Math.round(performance.now() - startedMs));
     if (!isHere) await eventually(`move ${move}: we know`, isFoundAt(ours, MOVING, '10.0.0.2:4789'));
     const sequence = Math.max(...(await frr.sequences(MOVING)));
     assert.ok(sequence > before, `move ${move}: sequence number ${sequence} after ${before}`);
     before = sequence;
   }
-  note(`${MOVES} moves, each with its commands took ${Math.min(...outages)} to ${Math.max(...outages)} ms`);
+  const { stdout } = await steady.stop('SIGINT');
+  const gaps = outages(stdout, startedAt);
+  const median = gaps[gaps.length >> 1];
+  note(`${MOVES} moves, of each the longest time without an answer: ${gaps[0]} to ${gaps.at(-1)} ms, median ${median}`);
   await moving.exec('ip', 'link', 'del', 'eth0');
+}
+
+/** In milliseconds and ascending: of each move, from what `ping -D` printed, the longest time between two answers. */
+function outages(printed: string, startedAt: readonly number[]): number[] {
+  const answers = [...printed.matchAll(/^\[(\d+\.\d+)\] \d+ bytes/gm)].map(([, at]) => Number(at) * 1000);
+  const gaps = startedAt.map((from, move) => {
+    const until = startedAt[move + 1] ?? Number.POSITIVE_INFINITY;
+    const between = answers.slice(1).map((at, index) => ({ at, gap: at - answers[index]! }));
+    return Math.round(Math.max(...between.filter(({ at }) => at >= from && at < until).map(({ gap }) => gap)));
+  });
+  return gaps.sort((a, b) => a - b);
 }
 
 const missing = needsPrograms(...NEEDED);
