@@ -33,9 +33,8 @@ export async function ping(registry: Registry, name: string, request: PingReques
   for (let first = 0; first < vteps.length && !isLate(); first += AT_ONCE) {
     const some = vteps.slice(first, first + AT_ONCE);
     answers.push(...(await Promise.all(some.map((vtep) => new Asking(overlay, vtep, request, isLate).run()))));
-    for (const [n, { endpoint }] of some.entries()) {
-      if (answers[first + n]!.rttMs !== null) registry.silence.answered(endpoint);
-    }
+    const answered = some.filter((_, n) => answers[first + n]!.rttMs !== null);
+    registry.silence.answered(answered.map(({ endpoint }) => endpoint));
   }
   const { vni } = overlay.identity;
   return { overlay: name, vni, mtu: overlay.mtu, left: all.length - answers.length, vteps: answers };

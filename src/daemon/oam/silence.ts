@@ -31,10 +31,12 @@ export interface SilenceOptions {
   readonly datapath: SilenceDatapath;
   /** How long a VTEP may be silent; 0: for ever, and when it was heard is known all the same. */
   readonly afterMs: number;
-  /** Never rejects. */
-  readonly ask: (endpoint: Endpoint) => Promise<Answers>;
-  /** Names of the overlays that send there. */
-  readonly overlaysOf: (endpoint: Endpoint) => readonly string[];
+  /** null: no overlay that sends there was left to ask. Never rejects. */
+  readonly ask: (endpoint: Endpoint, socket: SocketIndex) => Promise<Answers | null>;
+  /** Whether any overlay sends there, by that socket. */
+  readonly isSentTo: (endpoint: Endpoint, socket: SocketIndex) => boolean;
+  /** Names of those that do. */
+  readonly overlaysOf: (endpoint: Endpoint, socket: SocketIndex) => readonly string[];
   readonly tell: Tell;
   /** Milliseconds of the monotonic clock. */
   readonly now: () => number;
@@ -49,6 +51,7 @@ export interface Hearing {
 /** What is known of an endpoint since it has its place in the table. */
 interface Seen {
   readonly endpoint: Endpoint;
+  readonly socket: SocketIndex;
   sent: number;
   received: number;
   heardAtMs: number | null;
@@ -76,6 +79,8 @@ const ASKED_AT_ONCE = 64;
 /** Of those, so many that were told of already: the others come first. */
 const ASKED_AGAIN_AT_ONCE = 16;
 const OVERLAYS_NAMED = 5;
+/** Of those that are silent, one of so many is looked at in each round, whether anybody sends there at all. */
+const ROUNDS_TO_FORGET = 16;
 
 export class SilenceWatch {
   readonly #options: SilenceOptions;
@@ -112,9 +117,9 @@ export class SilenceWatch {
     for (const [index, { round }] of this.#seen) if (round !== this.#rounds) this.#seen.delete(index);
   }
 
-  #look([index, endpoint]: Interned, nowMs: number): void {
+  #look([index, endpoint, socket]: Interned, nowMs: number): void {
     const { encap, decap } = this.#options.datapath.endpointTraffic(index);
-    const seen = this.#seenOf(index, endpoint);
+    const seen = this.#seenOf(index, endpoint, socket);
     seen.round = this.#rounds;
     const hasSent = encap.frames > seen.sent;
     const isHeard = decap.frames > seen.received;
@@ -126,15 +131,18 @@ export class SilenceWatch {
       seen.unheardSinceMs ??= nowMs;
       seen.looks++;
     }
+    if (seen.silentSinceMs !== null && (index + this.#rounds) % ROUNDS_TO_FORGET === 0) {
+      if (!this.#options.isSentTo(endpoint, socket)) forget(seen);
+    }
     if (this.#isToBeAsked(seen, nowMs)) void this.#ask(seen);
   }
 
-  #seenOf(index: EndpointIndex, endpoint: Endpoint): Seen {
+  #seenOf(index: EndpointIndex, endpoint: Endpoint, socket: SocketIndex): Seen {
     const known = this.#seen.get(index);
     if (known?.endpoint === endpoint) return known;
     const never = { heardAtMs: null, sentAtMs: Number.NEGATIVE_INFINITY, unheardSinceMs: null, silentSinceMs: null };
     const unasked = { askedAtMs: Number.NEGATIVE_INFINITY, isAsked: false, answersVtep: false };
-    const seen: Seen = { endpoint, sent: 0, received: 0, looks: 0, round: 0, ...never, ...unasked };
+    const seen: Seen = { endpoint, socket, sent: 0, received: 0, looks: 0, round: 0, ...never, ...unasked };
     this.#seen.set(index, seen);
     return seen;
   }
@@ -159,10 +167,15 @@ export class SilenceWatch {
     const { ask, now } = this.#options;
     seen.isAsked = true;
     this.#asked++;
-    const { vtep, echo } = await ask(seen.endpoint);
+    const answers = await ask(seen.endpoint, seen.socket);
     this.#asked--;
     seen.isAsked = false;
     seen.askedAtMs = now();
+    if (answers === null) {
+      forget(seen);
+      return;
+    }
+    const { vtep, echo } = answers;
     seen.answersVtep ||= vtep;
     if (vtep || (echo && !seen.answersVtep)) this.#heard(seen, now());
     else if (seen.silentSinceMs === null && seen.unheardSinceMs !== null) {
@@ -172,8 +185,8 @@ export class SilenceWatch {
     }
   }
 
-  #tell(kind: 'endpoint_silent' | 'endpoint_answers', { endpoint }: Seen, why: string): void {
-    const overlays = this.#options.overlaysOf(endpoint);
+  #tell(kind: 'endpoint_silent' | 'endpoint_answers', { endpoint, socket }: Seen, why: string): void {
+    const overlays = this.#options.overlaysOf(endpoint, socket);
     const more = overlays.length - OVERLAYS_NAMED;
     const named = `${overlays.slice(0, OVERLAYS_NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
     const object = `endpoint ${endpoint.ip}`;
@@ -182,10 +195,14 @@ export class SilenceWatch {
     else this.#options.tell(kind, { object, reason: overlays.length === 0 ? why : `${why}; overlays ${named}` });
   }
 
-  /** An operator has asked it, and it has answered on its VNI. */
-  answered(endpoint: Endpoint): void {
-    const text = formatEndpoint(endpoint);
-    for (const seen of this.#seen.values()) if (formatEndpoint(seen.endpoint) === text) seen.answersVtep = true;
+  /** An operator has asked them, and they have answered on their VNI. */
+  answered(endpoints: readonly Endpoint[]): void {
+    if (endpoints.length === 0) return;
+    const ports = new Map<string, Set<number>>();
+    for (const { ip, port } of endpoints) ports.set(ip, (ports.get(ip) ?? new Set()).add(port));
+    for (const seen of this.#seen.values()) {
+      if (ports.get(seen.endpoint.ip)?.has(seen.endpoint.port)) seen.answersVtep = true;
+    }
   }
 
   /** By text of the endpoint; of all sockets that send to it. */
@@ -202,6 +219,11 @@ export class SilenceWatch {
     }
     return hearings;
   }
+}
+
+/** Nobody sends there any more: it is idle. */
+function forget(seen: Seen): void {
+  Object.assign(seen, { unheardSinceMs: null, looks: 0, silentSinceMs: null });
 }
 
 export const NOT_HEARD: Hearing = { heardSeconds: null, isSilent: false };

@@ -5,7 +5,14 @@
 
 import type { Listen } from '../../address.js';
 import type { Datapath } from '../../datapath/datapath.js';
-import type { LearnUpcall, OverlayConfig, OverlayIndex, StrangerUpcall, VnicIndex } from '../../datapath/types.js';
+import type {
+  LearnUpcall,
+  OverlayConfig,
+  OverlayIndex,
+  SocketIndex,
+  StrangerUpcall,
+  VnicIndex,
+} from '../../datapath/types.js';
 import { messageOf } from '../../errors.js';
 import { vtepMac } from '../../oam/loopback.js';
 import { isOwnEndpoint, isWildcard } from '../../overlay-properties/listen.js';
@@ -173,6 +180,11 @@ export class Attachment {
     return [...this.vnics.values()].find((vnic) => vnic.allowAnyMac)?.index ?? null;
   }
 
+  /** The one that it sends from. */
+  get socket(): SocketIndex {
+    return this.#socket.index;
+  }
+
   #forUpcalls(): UpcallOverlay {
     const { identity, plugin, health, log } = this.#overlay;
     const overlay = this.#overlay;
@@ -267,7 +279,7 @@ export class Attachment {
     return {
       ...{
         vni: this.#overlay.identity.vni,
-        socket: this.#socket.index,
+        socket: this.socket,
         strictHeader,
         policyGroup,
         vlan,

@@ -10,7 +10,8 @@ const AFTER_MS = 60_000;
 const LOOK_MS = 2000;
 
 function setUp(afterMs = AFTER_MS, count = 1) {
-  const state = { nowMs: 0, answers: { vtep: false, echo: false }, overlays: ['ov0'], asked: 0 };
+  const answers: { vtep: boolean; echo: boolean } | null = { vtep: false, echo: false };
+  const state = { nowMs: 0, answers: answers as typeof answers | null, overlays: ['ov0'], asked: 0 };
   const endpoints: [number, Endpoint, number][] = Array.from({ length: count }, (_, n) => [
     n + 1,
     n === 0 ? PEER : { ...PEER, port: n },
@@ -32,6 +33,7 @@ function setUp(afterMs = AFTER_MS, count = 1) {
       state.asked++;
       return state.answers;
     },
+    isSentTo: () => state.overlays.length > 0,
     overlaysOf: () => state.overlays,
     tell: (kind, { object, overlay = '', reason = '' }) => void told.push([kind, object, overlay, reason].join('|')),
     now: () => state.nowMs,
@@ -100,7 +102,7 @@ describe('a VTEP', () => {
       const { watch, told, state, pass } = setUp();
       await pass(LOOK_MS, 5, 5);
       state.answers = { vtep: !isAskedByHand, echo: true };
-      if (isAskedByHand) watch.answered(PEER);
+      if (isAskedByHand) watch.answered([{ ...PEER, port: 1 }, PEER]);
       else await pass(AFTER_MS + 3 * LOOK_MS, 5, 0);
       state.answers = { vtep: false, echo: true };
       await pass(2 * AFTER_MS, 5, 0);
@@ -123,6 +125,23 @@ describe('a VTEP', () => {
     endpoints.length = 0;
     await pass(2 * LOOK_MS, 0, 0);
     assert.equal(told.length, 1);
+  });
+
+  it('that no overlay sends to any more is idle: it is neither told of, nor silent for ever', async () => {
+    const gone = setUp();
+    gone.state.answers = null;
+    await gone.pass(LOOK_MS, 5, 5);
+    await gone.pass(2 * AFTER_MS, 5, 0);
+    assert.ok(gone.state.asked >= 1);
+    assert.deepEqual([gone.told, gone.hearing()?.isSilent], [[], false]);
+
+    const dead = setUp();
+    await dead.pass(LOOK_MS, 5, 5);
+    await dead.pass(100 * AFTER_MS, 5, 0);
+    assert.deepEqual([dead.told.length, dead.hearing()?.isSilent], [1, true]);
+    dead.state.overlays = [];
+    await dead.pass(AFTER_MS, 0, 0);
+    assert.deepEqual([dead.told.length, dead.hearing()?.isSilent], [1, false]);
   });
 
   it('is one of 3000 that all die, of which some are asked at a time: each is told of', async () => {
