@@ -685,6 +685,14 @@ export const interfaceStays = (vnic: string, cause: unknown) =>
     cause,
   });
 
+/** `gone`: those of its VNICs that are. */
+export const trunkPartlyGone = (trunk: string, gone: readonly string[], cause: unknown) =>
+  new VxlaneError(
+    cause instanceof VxlaneError ? cause.code : 'internal_error',
+    `${messageOf(cause)} (of trunk ${trunk}, these are deleted: ${gone.join(', ')})`,
+    { cause },
+  );
+
 export const stateDirUnusable = (path: string, cause: unknown) =>
   new VxlaneError('state_dir_unusable', `cannot use state directory ${path}: ${messageOf(cause)}`, { cause });
 

@@ -6,6 +6,9 @@ const VLAN_MAX = 4094;
 /** As of every VNIC. */
 const NAME_MAX = 15;
 
+/** Why it has none. */
+export const TRUNK_WITHOUT_ADDRESSES = 'its interface has no addresses: frames need a tag';
+
 /** Where a VNIC is that shares its interface. */
 export interface TrunkPlace {
   /** What the interface is called when it is made. */

@@ -11,7 +11,8 @@ import type { Model, OverlayModel, VnicModel } from './model.js';
 import { type ReadOverlay, type Source, trying } from './overlay.js';
 import { overlayDifference, vnicDifference } from './plan.js';
 import type { Path } from './problems.js';
-import { type Refusal, TakenTable } from './rules.js';
+import type { Refusal } from './rules.js';
+import { TakenTable } from './taken-table.js';
 import { keyPlaceOf, placeOf } from './yaml.js';
 
 /** What there is already. */
@@ -99,7 +100,9 @@ export class Claims {
 
   #checkVnic(vnic: VnicModel): void {
     const path = ['vnics', keyOf(vnic)];
-    const refusals = this.#taken.vnic(vnic);
+    const before = this.#there.declared.vnics.get(vnic.name);
+    const isSettled = before?.mac === vnic.mac && before.netns === vnic.netns;
+    const refusals = isSettled ? this.#taken.vnic(vnic) : this.#taken.newVnic(vnic);
     if (vnic.trunk === undefined) this.#refuse(path, refusals);
     else this.#refuse([...path, 'trunk', String(vnic.trunk.vlan)], refusals);
     this.#taken.addVnic(vnic, `VNIC ${vnic.name} (line ${this.#lineOf(path)})`);

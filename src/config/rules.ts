@@ -26,6 +26,7 @@ import {
   pointsToItself,
   targetIsVnic,
   targetsOfPoint,
+  trunkDiffers,
   type VxlaneError,
   vniTaken,
   wrongFamily,
@@ -103,19 +104,27 @@ export function refuse(refusals: readonly Refusal[]): void {
 }
 
 /** What is not loaded may name an encapsulation that nobody knows. */
-type Claiming = Pick<OverlayModel, 'name' | 'vni'> & { readonly encap: string };
+export type Claiming = Pick<OverlayModel, 'name' | 'vni'> & { readonly encap: string };
 
-export type ClaimingVnic = Omit<VnicModel, 'temporary'>;
+export type ClaimingVnic = VnicModel;
+
+/** What the VNICs of a trunk have in common. */
+export type Shared = Pick<VnicModel, 'mac' | 'netns' | 'temporary'>;
 
 /** Where `ip netns` keeps namespaces: a path there is another spelling of the name. */
 const NETNS_PATH = /^\/(?:var\/)?run\/netns\//;
 
-type AddressPlace = Pick<VnicModel, 'overlay' | 'netns'>;
+const placeName = (netns: string | null): string | undefined => netns?.replace(NETNS_PATH, '');
 
-/** Link-local ones mean something on one link alone (RFC 4007 section 6), and each overlay is one. */
-function addressClaim({ overlay, netns }: AddressPlace, address: string): string {
+/** How a refusal names it. */
+const OWN_NETNS = "the daemon's";
+
+export type AddressPlace = Pick<VnicModel, 'overlay' | 'netns'>;
+
+/** Link-local addresses mean something on one link alone (RFC 4007 section 6), and each overlay is one. */
+export function addressClaim({ overlay, netns }: AddressPlace, address: string): string {
   const ip = ipOf(address);
-  const place = netns?.replace(NETNS_PATH, '') ?? '';
+  const place = placeName(netns) ?? '';
   return `address ${place} ${isLinkLocal6(ip) ? overlay : ''} ${ip}`;
 }
 
@@ -141,6 +150,8 @@ export abstract class Taken {
   abstract ofAnyMac(overlay: string): string | undefined;
   /** `vnic`: whose address it is to be. */
   abstract ofAddress(vnic: AddressPlace, address: string): string | undefined;
+  /** What the VNICs of a trunk have in common, if there are any. */
+  abstract ofTrunk(trunk: string): Shared | undefined;
   /** Whether the MAC has a static target on the overlay: then it is no VNIC's. */
   abstract isTarget(overlay: string, mac: string): boolean;
 
@@ -150,6 +161,29 @@ export abstract class Taken {
       ...refusal('name', this.ofName(name), (holder) => nameTaken(name, holder)),
       ...refusal('vni', this.ofVni(encap, vni), (holder) => vniTaken(encap, vni, holder)),
     ];
+  }
+
+  /** Why a VNIC cannot that is new. Those of a trunk may differ in time: each follows its interface by itself. */
+  newVnic(vnic: ClaimingVnic): Refusal[] {
+    return [...this.vnic(vnic), ...this.#shared(vnic)];
+  }
+
+  /** Of one interface there is one MAC, one place and one end. */
+  #shared(vnic: ClaimingVnic): Refusal[] {
+    const { name, trunk } = vnic;
+    const there = trunk && this.ofTrunk(trunk.name);
+    if (trunk === undefined || there === undefined) return [];
+    const facts = [
+      ['mac', vnic.mac, there.mac],
+      ['netns', placeName(vnic.netns) ?? OWN_NETNS, placeName(there.netns) ?? OWN_NETNS],
+      ['temporary', String(vnic.temporary === true), String(there.temporary === true)],
+    ] as const;
+    return facts
+      .filter(([, wanted, is]) => wanted !== is)
+      .map(([what, , is]) => ({
+        field: what === 'mac' ? what : 'name',
+        error: trunkDiffers(name, trunk.name, what, is),
+      }));
   }
 
   /** Why a VNIC cannot. */
@@ -207,65 +241,4 @@ function refusal(
   errorOf: (holder: string) => VxlaneError,
 ): Refusal[] {
   return holder === undefined ? [] : [{ field, error: errorOf(holder) }];
-}
-
-/** Objects one after the other, each of which takes what it has from those after it. */
-export class TakenTable extends Taken {
-  /** By what is taken, who has it. The first keeps it. */
-  readonly #holders = new Map<string, string>();
-  /** By name of the overlay. */
-  readonly #targets = new Map<string, OverlayModel['targets']>();
-
-  /** `holder`: how a refusal names it. */
-  addOverlay({ name, encap, vni }: Claiming, holder = `overlay ${name}`): void {
-    this.addName(name, holder);
-    this.#add(`vni ${encap} ${vni}`, holder);
-  }
-
-  /** Of which nothing else is known. */
-  addName(name: string, holder: string): void {
-    this.#add(`name ${name}`, holder);
-  }
-
-  /** Static targets of an overlay. */
-  addTargets(overlay: string, targets: OverlayModel['targets']): void {
-    this.#targets.set(overlay, targets);
-  }
-
-  addVnic(vnic: ClaimingVnic, holder = `VNIC ${vnic.name}`): void {
-    const { name, overlay, mac, allowAnyMac, addresses, trunk } = vnic;
-    this.addName(name, holder);
-    if (trunk !== undefined) this.addName(trunk.name, trunkHolder(trunk.name));
-    this.#add(`mac ${overlay} ${mac}`, holder);
-    if (allowAnyMac) this.#add(`any ${overlay}`, holder);
-    for (const address of addresses) this.#add(addressClaim(vnic, address), holder);
-  }
-
-  ofName(name: string): string | undefined {
-    return this.#holders.get(`name ${name}`);
-  }
-
-  ofVni(encap: string, vni: number): string | undefined {
-    return this.#holders.get(`vni ${encap} ${vni}`);
-  }
-
-  ofMac(overlay: string, mac: string): string | undefined {
-    return this.#holders.get(`mac ${overlay} ${mac}`);
-  }
-
-  ofAnyMac(overlay: string): string | undefined {
-    return this.#holders.get(`any ${overlay}`);
-  }
-
-  ofAddress(vnic: AddressPlace, address: string): string | undefined {
-    return this.#holders.get(addressClaim(vnic, address));
-  }
-
-  isTarget(overlay: string, mac: string): boolean {
-    return this.#targets.get(overlay)?.has(mac) === true;
-  }
-
-  #add(what: string, holder: string): void {
-    if (!this.#holders.has(what)) this.#holders.set(what, holder);
-  }
 }

@@ -12,6 +12,7 @@ import { EventPage } from './events.js';
 import { HandoverRequest, HandoverView, SuccessorView } from './handover.js';
 import {
   CreateOverlay,
+  CreateTrunk,
   CreateVnic,
   EventFilter,
   HistoryRequest,
@@ -87,6 +88,7 @@ export const SCHEMAS = {
   trace: { body: TraceRequest, reply: TraceView },
   vnics: { reply: z.array(VnicView) },
   createVnic: { body: CreateVnic, reply: VnicView },
+  createTrunk: { body: CreateTrunk, reply: z.array(VnicView) },
   modifyVnic: { body: ModifyVnic, reply: VnicView },
   deleteVnic: { reply: null },
 } as const satisfies { [Name in RouteName]: SchemasOf<Name> };

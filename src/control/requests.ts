@@ -120,6 +120,18 @@ export const CreateVnic = z
   .meta({ id: 'CreateVnic' });
 export type CreateVnic = z.infer<typeof CreateVnic>;
 
+export const CreateTrunk = CreateVnic.omit({ overlay: true, allowAnyMac: true, trunk: true, addresses: true })
+  .extend({
+    members: z
+      .array(z.strictObject({ vlan: z.int().min(0).max(4094), overlay: z.string() }))
+      .min(1)
+      .describe(
+        'By VLAN tag of the frames on its interface (0: none), the overlay they are of: a VNIC NAME.VLAN each.',
+      ),
+  })
+  .meta({ id: 'CreateTrunk' });
+export type CreateTrunk = z.infer<typeof CreateTrunk>;
+
 /** Targets of a page, unless `limit` says otherwise. */
 export const TARGETS_DEFAULT = 1000;
 export const TARGETS_MAX = 10_000;

@@ -6,6 +6,7 @@
 import type {
   Controller,
   CreateOverlay,
+  CreateTrunk,
   CreateVnic,
   DaemonView,
   EventFilter,
@@ -49,21 +50,13 @@ import { sayVnics } from './commands/follow.js';
 import { lookup, ownerOf } from './commands/lookup.js';
 import { modifyOverlay } from './commands/modify-overlay.js';
 import { ping } from './commands/ping.js';
-import {
-  byName,
-  emptyRegistry,
-  keepVnics,
-  overlayOf,
-  type Registry,
-  sorted,
-  vnicsOfTrunk,
-} from './commands/registry.js';
+import { byName, emptyRegistry, keepVnics, overlayOf, type Registry, sorted } from './commands/registry.js';
 import { statsView } from './commands/stats-view.js';
 import { statusView, summary } from './commands/status-view.js';
 import { deleteTarget, flushTargets, setTarget, thaw } from './commands/targets.js';
 import { unloadedOverlays, unloadedVnics } from './commands/unloaded.js';
 import { moveViews, overlayView, targetPage, vnicView } from './commands/views.js';
-import { createVnic, deleteVnic, modifyVnic } from './commands/vnics.js';
+import { createTrunk, createVnic, deleteVnics, modifyVnic } from './commands/vnics.js';
 import { release } from './config-file/apply.js';
 import type { ConfigFile } from './config-file/config-file.js';
 import type { EventLog } from './events/event-log.js';
@@ -359,16 +352,20 @@ export class Daemon implements Controller {
     return this.#registry.serial.run(async () => this.#vnicView(await createVnic(this.#registry, request)));
   }
 
+  createTrunk(request: CreateTrunk): Promise<VnicView[]> {
+    return this.#registry.serial.run(async () => {
+      const made = await createTrunk(this.#registry, request);
+      return made.map((vnic) => this.#vnicView(vnic));
+    });
+  }
+
   modifyVnic(name: string, request: ModifyVnic): Promise<VnicView> {
     return this.#change(name, async () => this.#vnicView(await modifyVnic(this.#registry, name, request)));
   }
 
   /** Of a trunk: all its VNICs. */
-  async deleteVnic(name: string): Promise<void> {
-    const members = this.#registry.vnics.has(name) ? [] : vnicsOfTrunk(this.#registry, name).map((vnic) => vnic.name);
-    for (const each of members.length > 0 ? members : [name]) {
-      await this.#change(each, () => deleteVnic(this.#registry, each));
-    }
+  deleteVnic(name: string): Promise<void> {
+    return this.#registry.serial.run(() => deleteVnics(this.#registry, name));
   }
 
   stats({ overlay: names }: StatsRequest): StatsView {

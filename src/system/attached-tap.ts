@@ -80,6 +80,8 @@ export interface Tap {
   remove(): void;
   /** Lets go of the interface, which stays if it is persistent. Closing twice is harmless. */
   close(): void;
+  /** Takes its opening back: an interface that was made goes, one that was there stays, also an adopted one. */
+  takeBack(): void;
 }
 
 export function setMtu(control: number, name: string, mtu: number): void {
@@ -175,6 +177,16 @@ export class AttachedTap implements Tap {
 
   #deleteLink(): void {
     this.#byIndex(deleteLink);
+  }
+
+  takeBack(): void {
+    if (this.isNew) {
+      this.remove();
+      return;
+    }
+    // That of a temporary VNIC would go with its descriptors. It is no error when it is gone already.
+    if (this.#isOpen && this.#options.adopts === true) setPersistent(this.fd, true);
+    this.close();
   }
 
   close(): void {

@@ -1,6 +1,7 @@
 /** Trunks in a file: one key is several VNICs, and each is added and removed by itself. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { NOTHING } from '../../src/config/model.js';
 import { plan } from '../../src/config/plan.js';
 import { read } from './reading.js';
 
@@ -79,6 +80,24 @@ describe('a trunk in a file', () => {
       assert.match(problems.join('\n'), problem);
     });
   }
+
+  test('has the MAC and the place of those that commands have made of it', () => {
+    const made = { ...NOTHING, vnics: declared(`t0: { trunk: { 100: ov1 }, ${MAC}, netns: web }`).vnics };
+    const problems = (vnic: string, there = { made, declared: NOTHING }) => read(fileWith(vnic), there).problems;
+    assert.deepEqual(problems(`t0: { trunk: { 200: ov2 }, ${MAC}, netns: /run/netns/web }`), []);
+    const other = "mac: '02:00:00:00:00:02'";
+    assert.match(
+      problems(`t0: { trunk: { 200: ov2 }, ${other}, netns: web }`).join(),
+      /^[^,]*t0\.200 cannot be of trunk t0: its mac is not 02:00:00:00:00:01, as there$/,
+    );
+    assert.match(
+      problems(`t0: { trunk: { 200: ov2 }, ${MAC}, netns: blue }`).join(),
+      /^[^,]*t0\.200 cannot be of trunk t0: its netns is not web, as there$/,
+    );
+    // Its MAC was changed at its interface, which those of commands follow for good: the file is as it was.
+    const settled = { made, declared: { ...NOTHING, vnics: declared(`t0: { trunk: { 200: ov2 }, ${other} }`).vnics } };
+    assert.deepEqual(problems(`t0: { trunk: { 200: ov2 }, ${other} }`, settled), []);
+  });
 
   test('changes VLAN by VLAN; what stays is not touched, and its interface neither', () => {
     const steps = (from: string, to: string) =>

@@ -1,8 +1,28 @@
 /** What a controller without a datapath and a search plugin answers to those who ask one. */
-import type { OwnerView, PingView, TraceRequest, TraceView } from '../../src/control/protocol.js';
+import type {
+  CreateTrunk,
+  CreateVnic,
+  OwnerView,
+  PingView,
+  TraceRequest,
+  TraceView,
+  VnicView,
+} from '../../src/control/protocol.js';
 import { noSuchOverlay } from '../../src/errors.js';
+import { memberName } from '../../src/trunk.js';
 
 export abstract class MemoryQuestions {
+  abstract createVnic(request: CreateVnic): Promise<VnicView>;
+
+  async createTrunk({ members, ...common }: CreateTrunk): Promise<VnicView[]> {
+    for (const { overlay } of members) this.#check(overlay);
+    const requests = members.map(({ vlan, overlay }) => {
+      const trunk = { name: common.name, vlan };
+      return { ...common, name: memberName(trunk), overlay, trunk, allowAnyMac: true };
+    });
+    return Promise.all(requests.map((request) => this.createVnic(request)));
+  }
+
   abstract readonly overlaysByName: ReadonlyMap<string, unknown>;
 
   #check(overlay: string): void {

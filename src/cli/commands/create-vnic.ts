@@ -1,8 +1,6 @@
 import { parseMac } from '../../address.js';
-import type { Client } from '../../control/client.js';
-import type { VnicView } from '../../control/protocol.js';
-import { macBad, optionMissing, trunkHasNoLink } from '../../errors.js';
-import { trunkMembers } from '../../trunk.js';
+import { badTrunk, macBad, optionMissing, trunkHasNoLink } from '../../errors.js';
+import { TRUNK_WITHOUT_ADDRESSES, trunkMembers } from '../../trunk.js';
 import { defineCommand, JSON_FLAG } from '../command.js';
 import { printJson } from '../output.js';
 import { ADDRESS, ALLOWED_IPS, limitsOf, listOf, NETNS, PROTECTION, RATES, TRUNK } from '../vnic-options.js';
@@ -45,10 +43,9 @@ export const createVnic = defineCommand({
     const mac = args.mac === 'auto' ? args.mac : parseMac(args.mac);
     if (mac === null) throw macBad(args.mac);
     const common = {
+      name: args.name,
       mac,
       netns: args.netns,
-      allowAnyMac: args['allow-any-mac'],
-      addresses: listOf(args.address),
       protection: listOf(args.protection),
       allowedIps: listOf(args['allowed-ips']),
       ...limitsOf(args),
@@ -57,35 +54,29 @@ export const createVnic = defineCommand({
     };
     if (args.trunk.length > 0) {
       if (args.link !== undefined) throw trunkHasNoLink();
-      const members = trunkMembers(args.name, listOf(args.trunk).map(pairOf));
-      const requests = members.map((member) => ({ ...common, ...member }));
-      const all = await createAll(context.client, requests);
+      if (args.address.length > 0) throw badTrunk(args.name, TRUNK_WITHOUT_ADDRESSES);
+      const members = membersOf(args.name, listOf(args.trunk));
+      const all = await context.client.createTrunk({ ...common, members });
       if (args.json) printJson(context, all);
       return 0;
     }
     if (args.link === undefined) throw optionMissing('overlay', '-l OVERLAY, or --trunk VLAN=OVERLAY');
-    const created = await context.client.createVnic({ ...common, name: args.name, overlay: args.link });
+    const created = await context.client.createVnic({
+      ...common,
+      overlay: args.link,
+      allowAnyMac: args['allow-any-mac'],
+      addresses: listOf(args.address),
+    });
     if (args.json) printJson(context, created);
     return 0;
   },
 });
 
+function membersOf(name: string, texts: readonly string[]): { vlan: number; overlay: string }[] {
+  return trunkMembers(name, texts.map(pairOf)).map(({ trunk: { vlan }, overlay }) => ({ vlan, overlay }));
+}
+
 function pairOf(text: string): readonly [vlan: string, overlay: string] {
   const [vlan = '', ...rest] = text.split('=');
   return [vlan, rest.join('=')];
-}
-
-/** All, or none: those before one that is refused are deleted again. */
-async function createAll(
-  client: Client,
-  requests: readonly Parameters<Client['createVnic']>[0][],
-): Promise<VnicView[]> {
-  const created: VnicView[] = [];
-  try {
-    for (const request of requests) created.push(await client.createVnic(request));
-    return created;
-  } catch (thrown) {
-    for (const { name } of created.reverse()) await client.deleteVnic(name).catch(() => {}); // the first reason is said
-    throw thrown;
-  }
 }

@@ -2,7 +2,8 @@
  * After a restart: what was kept is there again. What cannot be yet (an address that is not up, a namespace that is not
  * there, a plugin whose source is gone) is there with its reason, and is tried again: with back-off, and on SIGHUP.
  */
-import { checkTakesTargets, refuse, type Taken, TakenTable, targetMac, targetOf, vnicMac } from '../../config/rules.js';
+import { checkTakesTargets, refuse, type Taken, targetMac, targetOf, vnicMac } from '../../config/rules.js';
+import { TakenTable } from '../../config/taken-table.js';
 import { vnicAddresses } from '../../config/vnic-address.js';
 import { messageOf, tapsImpossible } from '../../errors.js';
 import { checkProtection } from '../../link-protection.js';

@@ -3,7 +3,8 @@
  * registry has at the time: nothing is built for a question, of which a reload asks one for each of its VNICs.
  */
 import { parseMac } from '../../address.js';
-import { type ClaimingVnic, hasAddress, Taken, TakenTable, trunkHolder } from '../../config/rules.js';
+import { type ClaimingVnic, hasAddress, type Shared, Taken, trunkHolder } from '../../config/rules.js';
+import { TakenTable } from '../../config/taken-table.js';
 import { UNPROTECTED } from '../../link-protection.js';
 import { UNLIMITED } from '../../rate-limits.js';
 import type { Vnic } from '../overlay/vnic.js';
@@ -49,6 +50,10 @@ class TakenInRegistry extends Taken {
   ofAddress(asking: ClaimingVnic, address: string): string | undefined {
     const vnic = this.#find(({ identity }) => hasAddress(identity, asking, address));
     return this.#holder(vnic) ?? this.#unloaded.ofAddress(asking, address);
+  }
+
+  ofTrunk(trunk: string): Shared | undefined {
+    return this.#find(({ identity }) => identity.trunk?.name === trunk)?.identity ?? this.#unloaded.ofTrunk(trunk);
   }
 
   isTarget(overlay: string, mac: string): boolean {

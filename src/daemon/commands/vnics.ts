@@ -1,34 +1,58 @@
 /** Commands that make and delete VNICs. Each is all or nothing. */
 import { parseMac } from '../../address.js';
 import { refuse, wantedMac } from '../../config/rules.js';
+import { TakenTable } from '../../config/taken-table.js';
 import { vnicAddresses } from '../../config/vnic-address.js';
-import type { CreateVnic, ModifyVnic } from '../../control/protocol.js';
-import { badTrunk, interfaceStays, messageOf, nothingToModifyOfVnic, trunkDiffers } from '../../errors.js';
+import type { CreateTrunk, CreateVnic, ModifyVnic } from '../../control/protocol.js';
+import { badTrunk, interfaceStays, messageOf, nothingToModifyOfVnic, trunkPartlyGone } from '../../errors.js';
 import { allowedIps, checkProtection, type LinkProtection, protections, UNPROTECTED } from '../../link-protection.js';
 import { checkLimits, UNLIMITED } from '../../rate-limits.js';
-import type { TrunkPlace } from '../../trunk.js';
-import type { Overlay } from '../overlay/overlay.js';
+import { TRUNK_WITHOUT_ADDRESSES, trunkMembers } from '../../trunk.js';
 import { Vnic, type VnicChange } from '../overlay/vnic.js';
 import type { Facts } from '../state/stored.js';
 import { overlayOf, type Registry, saveVnic, vnicOf, vnicsOfTrunk } from './registry.js';
 import { takenIn } from './taken.js';
-import { allOrNothing } from './undo.js';
+import { allOrNothing, type UndoStack } from './undo.js';
 
-export function createVnic(registry: Registry, request: CreateVnic): Promise<Vnic> {
-  const overlay = overlayOf(registry, request.overlay);
-  const vnic = checkedVnic(registry, overlay, request);
-  return allOrNothing(registry.log, async (undo) => {
-    // Kept first: whatever happens between the two, a restart finds the interface's owner.
-    undo.push(`forget VNIC ${vnic.name}`, () => registry.state.vnics.remove(vnic.name));
-    await saveVnic(registry, vnic);
-    vnic.create(overlay, registry, request.adopt);
-    registry.vnics.set(vnic.name, vnic);
-    registry.log.info('VNIC created', { vnic: vnic.name, overlay: overlay.name, mac: vnic.identity.mac });
-    return vnic;
-  });
+export async function createVnic(registry: Registry, request: CreateVnic): Promise<Vnic> {
+  const vnic = checkedVnic(registry, request);
+  await allOrNothing(registry.log, (undo) => make(registry, vnic, request.adopt, undo));
+  return vnic;
 }
 
-function checkedVnic(registry: Registry, overlay: Overlay, request: CreateVnic): Vnic {
+/** All its VNICs, or none: each is looked at before the first touches an interface. */
+export async function createTrunk(registry: Registry, { members, ...common }: CreateTrunk): Promise<Vnic[]> {
+  const places = members.map(({ vlan, overlay }) => [String(vlan), overlay] as const);
+  const among = new TakenTable();
+  const vnics = trunkMembers(common.name, places).map((member) => {
+    const vnic = checkedVnic(registry, { ...common, ...member, allowAnyMac: true });
+    refuse(among.newVnic(vnic.identity));
+    among.addVnic(vnic.identity);
+    return vnic;
+  });
+  await allOrNothing(registry.log, async (undo) => {
+    for (const vnic of vnics) await make(registry, vnic, common.adopt, undo);
+  });
+  return vnics;
+}
+
+/** `adopts`: its interface is there. */
+async function make(registry: Registry, vnic: Vnic, adopts: boolean | undefined, undo: UndoStack): Promise<void> {
+  const { log, state, vnics } = registry;
+  const { name, identity } = vnic;
+  const overlay = overlayOf(registry, identity.overlay);
+  // Kept first: whatever happens between the two, a restart finds the interface's owner.
+  undo.push(`forget VNIC ${name}`, () => state.vnics.remove(name));
+  await saveVnic(registry, vnic);
+  vnic.create(overlay, registry, adopts);
+  vnics.set(name, vnic);
+  undo.push(`take back VNIC ${name}`, () => vnic.takeBack(overlay, registry));
+  undo.push(`forget VNIC ${name}`, () => void vnics.delete(name));
+  log.info('VNIC created', { vnic: name, overlay: overlay.name, mac: identity.mac });
+}
+
+function checkedVnic(registry: Registry, request: CreateVnic): Vnic {
+  const overlay = overlayOf(registry, request.overlay);
   const { name, netns = null, trunk } = request;
   const mac = wantedMac(request.mac, request);
   const identity = {
@@ -41,29 +65,18 @@ function checkedVnic(registry: Registry, overlay: Overlay, request: CreateVnic):
     addresses: vnicAddresses(request.addresses ?? []),
     ...protectionOf(request),
     ...checkLimits(request),
+    // Kept over a restart without its overlay, a VNIC could only fail.
+    temporary: request.temporary || overlay.identity.temporary,
   };
-  refuse(takenIn(registry).vnic(identity));
+  if (trunk !== undefined && identity.addresses.length > 0) throw badTrunk(name, TRUNK_WITHOUT_ADDRESSES);
+  refuse(takenIn(registry).newVnic(identity));
   checkProtection(identity);
   overlay.attached();
-  // Kept over a restart without its overlay, a VNIC could only fail.
-  const temporary = request.temporary || overlay.identity.temporary;
-  const vnic = new Vnic({ ...identity, temporary }, { mtuGiven: overlay.mtu });
-  if (trunk !== undefined) checkMember(registry, vnic, trunk);
+  const vnic = new Vnic(identity, { mtuGiven: overlay.mtu });
   if (vnic.isShared(registry)) return vnic;
   if (request.adopt === true) vnic.checkAdopted();
   else vnic.checkNew();
   return vnic;
-}
-
-/** Of one interface there is one MAC, one place and one end, and its addresses would send without a tag. */
-function checkMember(registry: Registry, { identity }: Vnic, trunk: TrunkPlace): void {
-  if (identity.addresses.length > 0) throw badTrunk(identity.name, 'its interface has no addresses: frames need a tag');
-  const [other] = vnicsOfTrunk(registry, trunk.name);
-  if (other === undefined) return;
-  for (const key of ['mac', 'netns', 'temporary'] as const) {
-    const there = other.identity[key];
-    if (identity[key] !== there) throw trunkDiffers(identity.name, trunk.name, key, String(there ?? "the daemon's"));
-  }
 }
 
 /** What is asked for, in canonical text. */
@@ -104,6 +117,29 @@ export async function changeVnic(registry: Registry, name: string, to: VnicChang
   }
   await vnic.guard(registry);
   vnic.giveAddresses();
+}
+
+/** A VNIC, or all those of the trunk of that name, also those that are not loaded. */
+export async function deleteVnics(registry: Registry, name: string): Promise<void> {
+  const names = namesOf(registry, name);
+  for (const each of names) registry.fileOwned.refuse(each);
+  const gone: string[] = [];
+  for (const each of names) {
+    try {
+      await deleteVnic(registry, each);
+      gone.push(each);
+    } catch (thrown) {
+      throw gone.length === 0 ? thrown : trunkPartlyGone(name, gone, thrown);
+    }
+  }
+}
+
+function namesOf(registry: Registry, name: string): string[] {
+  const { unloaded } = registry.state.vnics;
+  if (registry.vnics.has(name) || unloaded.has(name)) return [name];
+  const left = [...unloaded.values()].filter(({ trunk }) => trunk?.name === name);
+  const members = [...vnicsOfTrunk(registry, name), ...left].map((each) => each.name);
+  return members.length > 0 ? members : [name];
 }
 
 /**

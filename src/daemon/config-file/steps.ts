@@ -87,7 +87,7 @@ export async function addOverlay(registry: Registry, to: DeclaredOverlay, plugin
 async function addVnic(registry: Registry, to: VnicModel): Promise<void> {
   const { name } = to;
   // what had to go first may still be there
-  refuse(takenIn(registry).vnic(to));
+  refuse(takenIn(registry).newVnic(to));
   const vnic = new Vnic({ ...to, temporary: false });
   vnic.isNew = true;
   // Kept first, as by create-vnic: whatever happens then, a restart finds the interface's owner.

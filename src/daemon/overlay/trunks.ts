@@ -27,14 +27,35 @@ export class Trunks {
     return this.#trunks.get(name);
   }
 
-  /** An interface that was opened with what its first VNIC wants. Throws when the datapath has no room for it. */
-  open(name: string, tap: Tap, wish: Wish): MemberTap {
-    const trunk = new Trunk(tap, this.#datapath.addTrunk(tap.fds), wish.mtu, async () => {
+  /**
+   * An interface that was opened for its first VNIC. `given`: the MTU that it was given last, in bytes; one that is
+   * less is the operator's. Throws when the datapath has no room for it, or it is gone: then it is let go of, and one
+   * that was made for this is removed.
+   */
+  open(name: string, tap: Tap, wish: Wish, given: number): MemberTap {
+    const end = () => tap.takeBack();
+    let index: VnicIndex;
+    try {
+      index = this.#datapath.addTrunk(tap.fds);
+    } catch (thrown) {
+      end();
+      throw thrown;
+    }
+    const onEmpty = async () => {
       this.#trunks.delete(name);
-      await this.#datapath.removeTrunk(trunk.index);
-    });
+      await this.#datapath.removeTrunk(index);
+    };
+    const trunk = new Trunk(tap, index, given, onEmpty);
     this.#trunks.set(name, trunk);
-    return trunk.join(wish, tap.isNew);
+    try {
+      return trunk.join(wish, tap.isNew);
+    } catch (thrown) {
+      // Workers read it until the datapath says otherwise: its descriptors are not for others before that.
+      void onEmpty()
+        .then(end, end)
+        .catch(() => {});
+      throw thrown;
+    }
   }
 }
 
@@ -70,6 +91,7 @@ class Trunk {
       this.setOffload(member, wish.offload);
     } catch (thrown) {
       this.#wishes.delete(member);
+      this.#settle();
       throw thrown;
     }
     return member;
@@ -79,8 +101,15 @@ class Trunk {
   async leave(member: MemberTap): Promise<void> {
     if (!this.#wishes.delete(member)) return;
     if (this.isEmpty) return this.#onEmpty();
+    this.#settle();
+  }
+
+  /** It is as those want it who are left. */
+  #settle(): void {
+    if (this.isEmpty) return;
     try {
       this.#follow();
+      this.#offload();
     } catch {
       // It is gone, which those who have it are told.
     }
@@ -113,6 +142,10 @@ class Trunk {
 
   setOffload(member: MemberTap, offload: Offload): void {
     this.#wish(member, { offload });
+    this.#offload();
+  }
+
+  #offload(): void {
     const isOff = [...this.#wishes.values()].some((wish) => wish.offload === 'off');
     this.tap.setOffload(isOff ? 'off' : 'auto');
   }
@@ -223,5 +256,10 @@ export class MemberTap implements Tap {
   close(): void {
     this.#trunk.forget(this);
     if (this.#trunk.isEmpty) this.#trunk.tap.close();
+  }
+
+  takeBack(): void {
+    this.#trunk.forget(this);
+    if (this.#trunk.isEmpty) this.#trunk.tap.takeBack();
   }
 }

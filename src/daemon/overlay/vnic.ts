@@ -256,6 +256,13 @@ export class Vnic {
     tap?.close();
   }
 
+  /** Undoes {@link create}: an interface that was made for it goes, one that it adopted stays. */
+  async takeBack(overlay: VnicOverlay, surroundings: VnicSurroundings): Promise<void> {
+    const tap = this.#tap;
+    await this.#leave(overlay, surroundings);
+    tap?.takeBack();
+  }
+
   /** Its interface is also that of another VNIC, attached or not. */
   isShared({ vnics, state }: Pick<VnicSurroundings, 'vnics' | 'state'>): boolean {
     const { name, trunk } = this.#identity;
@@ -391,7 +398,7 @@ export class Vnic {
     } catch (thrown) {
       this.#overlay = null;
       if (!tap.isNew && isCommanded) this.#addresses.takeBack(tap);
-      const end = () => (tap.isNew ? tap.remove() : tap.close());
+      const end = () => tap.takeBack();
       // Workers read it, though nobody's frames: what cannot be removed after that is found, and said, by the next try.
       if (tap instanceof MemberTap)
         void tap
@@ -436,13 +443,9 @@ export class Vnic {
     this.#mtuGiven = given;
     fitSuperFrames(tap, mtu);
     if (trunk === undefined) return tap;
-    try {
-      return trunks.open(trunk.name, tap, { mtu, offload });
-    } catch (thrown) {
-      if (tap.isNew) tap.remove();
-      else tap.close();
-      throw thrown;
-    }
+    // Not the MTU that it has: one that the operator lowered is no wish of the overlay's.
+    const wish = overlay.isMtuKnown ? overlay.mtu : Math.max(mtu, given);
+    return trunks.open(trunk.name, tap, { mtu: wish, offload }, given);
   }
 
   /**

@@ -25,6 +25,12 @@ type Provoked = {
 const vnic = (rig: ApiRig, changes: object) =>
   rig.client.createVnic({ name: uniqueName('v'), overlay: 'overlay0', mac: MAC, netns: rig.netns.name, ...changes });
 
+const trunk = (rig: ApiRig, changes: object) =>
+  rig.client.createTrunk({
+    ...{ name: uniqueName('t'), mac: OTHER_MAC, netns: rig.netns.name },
+    ...{ members: [{ vlan: 100, overlay: 'point0' }], ...changes },
+  });
+
 /** The VNIC that no file declares. */
 const commanded = async ({ client }: ApiRig) =>
   (await client.vnics()).find(({ declared }) => declared === null)?.name ?? '';
@@ -174,6 +180,24 @@ const PROVOKED: Provoked = {
     interface_taken: (rig) => vnic(rig, { name: 'lo', mac: OTHER_MAC }),
     no_such_interface: (rig) => vnic(rig, { mac: OTHER_MAC, adopt: true }),
     netns_missing: (rig) => vnic(rig, { mac: OTHER_MAC, netns: 'nix' }),
+  },
+  createTrunk: {
+    bad_mac: (rig) => trunk(rig, { mac: 'x' }),
+    bad_vnic_mac: (rig) => trunk(rig, { mac: MULTICAST }),
+    no_such_overlay: (rig) => trunk(rig, { members: [{ vlan: 1, overlay: 'nix' }] }),
+    name_taken: (rig) => trunk(rig, { name: 'overlay0' }),
+    mac_taken: (rig) => trunk(rig, { mac: DECLARED_MAC, members: [{ vlan: 1, overlay: 'declared0' }] }),
+    mac_is_target: async (rig) => {
+      await rig.client.setTarget('plain0', STATIC_MAC, { destination: 'drop' });
+      return trunk(rig, { mac: STATIC_MAC, members: [{ vlan: 1, overlay: 'plain0' }] });
+    },
+    any_mac_taken: (rig) => trunk(rig, { members: [{ vlan: 1, overlay: 'overlay0' }] }),
+    bad_trunk: (rig) => trunk(rig, { name: 'trunk45678901' }),
+    bad_protection: (rig) => trunk(rig, { protection: ['ip-nospoof'] }),
+    bad_rate_limit: (rig) => trunk(rig, { rateBps: 1 }),
+    interface_taken: (rig) => trunk(rig, { name: 'lo' }),
+    no_such_interface: (rig) => trunk(rig, { adopt: true }),
+    netns_missing: (rig) => trunk(rig, { netns: 'nix' }),
   },
   modifyVnic: {
     bad_modify: async (rig) => rig.client.modifyVnic(await commanded(rig), {}),

@@ -122,6 +122,13 @@ describe('the control API', { skip: needsRoot() }, () => {
     assert.deepEqual([member.trunk, member.interface, member.allowAnyMac], [trunk, trunk.name, true]);
     await client.deleteVnic(trunk.name);
     assert.ok((await client.vnics()).every((vnic) => vnic.name !== name));
+    const whole = { name: trunk.name, mac: MAC, netns: rig.netns.name, members: [{ vlan: 5, overlay: 'flood0' }] };
+    const again = await client.createTrunk(whole);
+    assert.deepEqual(
+      again.map(({ state: _, ...facts }) => facts),
+      [member].map(({ state: _, ...facts }) => facts),
+    );
+    await client.deleteVnic(trunk.name);
   });
 
   it('deletes what it made', async () => {
