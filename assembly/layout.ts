@@ -300,6 +300,7 @@ export const VNIC_INCARNATION = VNIC_NEXT + 4; // u32 as OVL_INCARNATION
 export const VNIC_PROTECTION = VNIC_INCARNATION + 4; // u32 where its protection in force is; 0: it never had one
 export const VNIC_TRUNK = VNIC_PROTECTION + 4; // u32 of one whose tags select VNICs: its place there; 0: it is none
 export const VNIC_TAG = VNIC_TRUNK + 4; // u32 the tag that its frames have on its TAP, as on the wire; 0: none
+export const VNIC_UNTAGGED = 1; // a VNIC_TAG: its own frames have none there, those of others do
 export const VNIC_SIZE = 64;
 export const VNIC_FLAG_LIVE = 1;
 export const VNIC_FLAG_ANY_MAC = 2;
@@ -800,7 +801,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 49;
+export const LAYOUT_VERSION = 50;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

@@ -45,7 +45,7 @@ let found: u32 = 0;
 let mac: u64 = 0; // the MAC that sent it, and the EtherType
 let start: u64 = NEVER; // how the address starts that sent it (lastSenderStart)
 let key: u64 = EMPTY; // what the FDB was asked for
-let value: u32 = 0; // and its answer
+let value: u32 = 0; // and its answer (withoutTag)
 
 let touched: u32 = 0; // no compiler may leave out what is added here
 
@@ -68,6 +68,14 @@ export function decapOrdinary(at: usize, end: usize, socket: u32, hasRoom: bool)
 @inline
 function hasTag(overlay: u32): bool {
   return load<u32>(vnicAt(load<u32>(overlayAt(overlay), OVL_ANY_MAC_VNIC)), VNIC_TAG) != 0;
+}
+
+// What the FDB said of a MAC; 0: it is a VNIC's that shares its TAP. While one joins or leaves, the FDB knows its MAC
+// though the overlay does not name it (hasTag).
+@inline
+function withoutTag(value: u32): u32 {
+  const isTagged = fdbKind(value) == FdbKind.local && load<u32>(vnicAt(fdbIndex(value)), VNIC_TAG) != 0;
+  return isTagged ? 0 : value;
 }
 
 // Of the overlay in hand.
@@ -115,7 +123,7 @@ function run(first: usize, end: usize, hasRoom: bool): usize {
     }
     if (to != itsKey) {
       itsKey = to;
-      itsValue = fdbFind(to);
+      itsValue = withoutTag(fdbFind(to));
     }
     if (fdbKind(itsValue) != FdbKind.local) break;
     outComplete(out, frame, size, common, fdbIndex(itsValue));

@@ -27,6 +27,7 @@ import {
   SOURCES_MAX,
   VNET_SIZE,
   VNIC_TAG,
+  VNIC_UNTAGGED,
   VXLAN_HLEN,
   W_OUT_SUPER,
 } from '../layout';
@@ -179,9 +180,13 @@ function firstSource(socket: u32): u32 {
   return socket * SOURCES_MAX;
 }
 
-// The frame goes to a VNIC of this host.
+// The frame goes to a VNIC of this host. To one whose frames are those without a tag on its TAP goes none with a tag,
+// which would be taken for another VNIC's there.
 export function outDeliver(frame: Frame, overlay: u32, vnic: u32, sender: u32): void {
   assert(vnic != 0);
+  if (frame.depth != 0 && load<u32>(vnicAt(vnic), VNIC_TAG) == VNIC_UNTAGGED) {
+    return drop(frame, Drop.vlan_unknown, overlay, sender);
+  }
   const out = append(frame, overlay, sender);
   store<u32>(out, 0, OUT_ENDPOINT);
   store<u32>(out, vnic, OUT_VNIC);

@@ -1,7 +1,8 @@
 // A TAP that several VNICs share: the outermost 802.1Q tag of a frame says whose it is, and with that its overlay. The
 // tag goes before anybody else sees the frame, and comes back where one is written to the TAP (output/tap-writes.ts).
 //
-//  1. whose     by VLAN id, 0 for a frame without a tag; where nobody has it, the frame is dropped
+//  1. whose     by VLAN id, 0 for a frame without a tag; where nobody has it, and where the tag is another kind's
+//               (802.1ad) or cut, the frame is dropped
 //  2. tag       comes off: priority bits are lost, tags inside are the overlay's VLAN policy's
 //  3. its way   as if the VNIC had a TAP to itself (encap-reads.ts)
 //
@@ -12,7 +13,7 @@ import { Drop, READ_AT, READ_LEN, VNET_SIZE, VNIC_TRUNK } from '../layout';
 import { trunkAt, vnicAt } from '../table/records';
 import { ethCheck, ethDst, ethIsChatter } from '../wire/ethernet';
 import { vnetShift } from '../wire/virtio';
-import { isVlanTagged, stripTag, VLAN_HLEN, vlanId } from '../wire/vlan';
+import { isVlanTagged, stripTag, VLAN_HLEN, vlanDepth, vlanId } from '../wire/vlan';
 import { captureSent, captureVerdict, isCapturing } from './capture';
 import { countEncapIn, drop } from './counters';
 import { encapReads, frameOf } from './encap-reads';
@@ -33,10 +34,11 @@ export function trunkReads(tap: u32, from: u32, count: u32): u32 {
   for (; index < count && outHasRoom(); index++) {
     const read = readAt(index);
     const frame = <usize>load<u32>(read, READ_AT) + VNET_SIZE;
-    const isTagged = isVlanTagged(frame, max(load<u32>(read, READ_LEN), VNET_SIZE) - VNET_SIZE);
+    const len = max(load<u32>(read, READ_LEN), VNET_SIZE) - VNET_SIZE;
+    const isTagged = isVlanTagged(frame, len);
     const vlan = isTagged ? vlanId(frame) : 0;
     const vnic = load<u32>(members + ((<usize>vlan) << 2));
-    if (vnic == 0) {
+    if (vnic == 0 || (!isTagged && vlanDepth(frame, len) != 0)) {
       refuse(read, tap);
       continue;
     }

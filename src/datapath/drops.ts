@@ -56,7 +56,7 @@ export const DROP_TEXT: Readonly<Record<Reason, string>> = {
   bad_headers: 'unreadable for link protection: cut off, or a first fragment without all headers (RFC 7112)',
   rate_limited: 'more than its VNIC may send (rate-bps, rate-pps)',
   storm_limited: 'more broadcast and multicast than its VNIC may send (storm-pps)',
-  vlan_unknown: 'a trunk sent it with a VLAN tag, or without one, that none of its VNICs has',
+  vlan_unknown: 'of a VLAN, or none, for which the trunk has no VNIC; or with a tag, for a VNIC of VLAN 0',
   oam_limited: 'more OAM for this VTEP than is answered: of its sender, of its overlay, or in a second',
   oam_refused: 'OAM for this VTEP that is no answer to its own, and no question that is answered (see oam-loopback)',
   not_ethernet: 'its header says that no Ethernet frame is behind it (VXLAN-GPE, Geneve)',

@@ -6,6 +6,7 @@ import {
   VNIC_SIZE,
   VNIC_TAG,
   VNIC_TRUNK,
+  VNIC_UNTAGGED,
   VNICS_BASE,
 } from '../../assembly/layout.js';
 import { tableFull } from '../errors.js';
@@ -16,7 +17,8 @@ import type { VnicConfig, VnicIndex } from './types.js';
 type Member = NonNullable<VnicConfig['trunk']>;
 
 /** Priority 0, and not to be dropped first. */
-const tagOf = (vlan: number): number => (vlan === 0 ? 0 : 0x81 | ((vlan >> 8) << 16) | ((vlan & 0xff) << 24)) >>> 0;
+const tagOf = (vlan: number): number =>
+  vlan === 0 ? VNIC_UNTAGGED : (0x81 | ((vlan >> 8) << 16) | ((vlan & 0xff) << 24)) >>> 0;
 const wordOf = (index: VnicIndex, field: number): number => (VNICS_BASE + index * VNIC_SIZE + field) >> 2;
 
 export class Trunks {

@@ -31,6 +31,7 @@ import {
   TUNNEL_HEADERS_SIZE,
   VNET_SIZE,
   VNIC_TAG,
+  VNIC_UNTAGGED,
   W_DELIVER,
   W_DELIVER_COUNT,
   W_DELIVER_IOV,
@@ -176,7 +177,7 @@ function pushFrame(out: usize, len: u32): void {
 @inline
 function pushParts(out: usize, vnet: usize, frame: usize, len: u32): void {
   const tag = load<u32>(vnicAt(load<u32>(out, OUT_VNIC)), VNIC_TAG);
-  if (tag != 0) return pushTagged(tag, vnet, frame, len);
+  if (tag > <u32>VNIC_UNTAGGED) return pushTagged(tag, vnet, frame, len);
   push(vnet, VNET_SIZE);
   push(frame, len);
 }
