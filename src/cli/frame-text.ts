@@ -11,6 +11,9 @@ const TCP = 6;
 const UDP = 17;
 const ICMPV6 = 58;
 const TUNNEL_PORTS = Object.values(ENCAPSULATIONS).map(({ port }): number => port);
+const GPE_PROTOCOL = 0x04;
+const GPE_ETHERNET = 3;
+const TRANSPARENT_ETHERNET = 0x6558;
 const ICMP_TYPES: Readonly<Record<number, string>> = {
   0: 'echo reply',
   3: 'destination unreachable',
@@ -46,7 +49,7 @@ export function frameText(frame: Buffer): string {
   const packet = frame.subarray(at + 2);
   if (etherType === ARP) return `${macs}${tags} ${arpText(packet)}`;
   if (etherType === IPV4 || etherType === IPV6) return `${macs}${tags} ${packetText(packet)}`;
-  return `${macs}${tags} EtherType 0x${etherType.toString(16).padStart(4, '0')}`;
+  return `${macs}${tags} EtherType 0x${hex16(etherType)}`;
 }
 
 /** Of IPv4 or IPv6; behind the port of an encapsulation, also of the frame inside. */
@@ -76,7 +79,16 @@ function upperText(protocol: number, upper: Buffer, from: string, to: string): s
   const ports = `${portOf(from, read16(upper, 0))} > ${portOf(to, read16(upper, 2))}`;
   if (protocol === TCP) return `${ports} TCP${tcpText(upper)}`;
   if (!TUNNEL_PORTS.includes(read16(upper, 2)) || upper.length < 16) return `${ports} UDP`;
-  return `${ports} VNI ${upper.readUIntBE(12, 3)}: ${frameText(upper.subarray(16))}`;
+  return `${ports} VNI ${upper.readUIntBE(12, 3)}: ${innerText(read16(upper, 2), upper.subarray(8))}`;
+}
+
+/** Behind the header of the encapsulation that has the port: eight bytes, and of Geneve its options. */
+function innerText(port: number, tunnel: Buffer): string {
+  const isGeneve = port === ENCAPSULATIONS.geneve.port;
+  const hasProtocol = port === ENCAPSULATIONS['vxlan-gpe'].port && (tunnel[0]! & GPE_PROTOCOL) !== 0;
+  if (isGeneve && read16(tunnel, 2) !== TRANSPARENT_ETHERNET) return `protocol 0x${hex16(read16(tunnel, 2))}`;
+  if (hasProtocol && tunnel[3] !== GPE_ETHERNET) return `protocol ${tunnel[3]}`;
+  return frameText(tunnel.subarray(8 + (isGeneve ? (tunnel[0]! & 0x3f) * 4 : 0)));
 }
 
 function tcpText(upper: Buffer): string {
@@ -105,5 +117,6 @@ function arpText(packet: Buffer): string {
 }
 
 const read16 = (bytes: Buffer, at: number): number => (at + 2 <= bytes.length ? bytes.readUInt16BE(at) : 0);
+const hex16 = (value: number): string => value.toString(16).padStart(4, '0');
 const macAt = (bytes: Buffer, at: number): string => macFromNumber(bytes.readUIntBE(at, 6));
 const portOf = (ip: string, port: number): string => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`);

@@ -125,7 +125,6 @@ export class Datapath {
   readonly #tracer: Tracer;
   readonly #log: DatapathOptions['log'];
   #underlayMac = '';
-  readonly #vnis = new Map<OverlayIndex, number>();
   readonly #vnics = new Map<VnicIndex, { overlay: OverlayIndex; mac: string }>();
 
   static async start(options: DatapathOptions): Promise<Datapath> {
@@ -283,7 +282,6 @@ export class Datapath {
     this.#counters.restartOverlay(index);
     this.intake?.putOverlay(index, config);
     this.#datapath.vniPut(index);
-    this.#vnis.set(index, config.vni);
     return index;
   }
 
@@ -303,7 +301,6 @@ export class Datapath {
   async removeOverlay(index: OverlayIndex): Promise<void> {
     this.#datapath.vniRemove(index);
     this.intake?.removeOverlay(index);
-    this.#vnis.delete(index);
     this.#tables.removeOverlay(index);
     await this.#fdb.purge(index);
     await this.#workers.quiesce();
@@ -496,8 +493,7 @@ export class Datapath {
 
   /** What would become of a frame: nothing is sent, learned, counted or asked. */
   trace(overlay: OverlayIndex, from: { vnic: VnicIndex } | { ip: string }, frame: Uint8Array): Trace {
-    const source: TraceSource =
-      'vnic' in from ? from : { ...from, socket: this.#tables.socketOf(overlay), vni: this.#vnis.get(overlay)! };
+    const source: TraceSource = 'vnic' in from ? from : { ...from, socket: this.#tables.socketOf(overlay) };
     return this.#tracer.trace(overlay, source, frame, process.hrtime.bigint());
   }
 

@@ -19,6 +19,9 @@ import {
   MSG_CONTROLLEN,
   MSG_FLAGS,
   MSG_LEN,
+  OVERLAYS_BASE,
+  OVL_HEADER,
+  OVL_SIZE,
   VNET_SIZE,
   VXLAN_HLEN,
   W_CAPTURE_RING,
@@ -45,7 +48,7 @@ import type { OverlayIndex, SocketIndex, UpcallRecord, VnicIndex } from './types
 export type TraceSource =
   | { readonly vnic: VnicIndex }
   /** A VTEP, and the socket that its datagram comes to. */
-  | { readonly ip: string; readonly socket: SocketIndex; readonly vni: number };
+  | { readonly ip: string; readonly socket: SocketIndex };
 
 export interface Trace {
   /** As a capture of everything would have it: the frame as it came, and then each place that it would leave to. */
@@ -89,7 +92,7 @@ export class Tracer {
     const putBack = this.#stampsOf(datapath, overlay, frame);
     datapath.turn();
     if ('vnic' in source) this.#fromVnic(datapath, source.vnic, frame);
-    else this.#fromUnderlay(datapath, source, frame);
+    else this.#fromUnderlay(datapath, overlay, source, frame);
     this.#settle(datapath);
     putBack();
     return { frames: this.#mirrored(datapath), upcalls: upcallsOf(rings) };
@@ -109,10 +112,17 @@ export class Tracer {
     datapath.encapBatch(vnic, 0);
   }
 
-  #fromUnderlay(datapath: DatapathExports, source: Extract<TraceSource, { ip: string }>, frame: Uint8Array): void {
+  /** Behind the header that the overlay itself sends: its encapsulation, its VNI and its policy group. */
+  #fromUnderlay(
+    datapath: DatapathExports,
+    overlay: OverlayIndex,
+    source: Extract<TraceSource, { ip: string }>,
+    frame: Uint8Array,
+  ): void {
     const { u8, u32 } = this.#views;
     const at = this.#area + W_RX_SLOTS;
-    u8.set([8, 0, 0, 0, source.vni >> 16, (source.vni >> 8) & 0xff, source.vni & 0xff, 0], at);
+    const own = OVERLAYS_BASE + overlay * OVL_SIZE + OVL_HEADER;
+    u8.copyWithin(at, own, own + VXLAN_HLEN);
     u8.set(frame, at + VXLAN_HLEN);
     u8.set(sockaddrOf({ ip: source.ip, port: SOURCE_PORT }), this.#area + W_RX_NAMES);
     const header = this.#area + W_RX_MMSG;

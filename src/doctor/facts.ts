@@ -1,5 +1,6 @@
 /** What the checks decide by. Gathered once, from the daemon and from the host; nothing here asks anybody. */
 import type { MoveView, OverlayStatus, OverlayView, StatsView, StatusView, VnicView } from '../control/protocol.js';
+import type { Encap } from '../encapsulations.js';
 import type { Link, Route } from '../system/routes.js';
 import type { Known } from './finding.js';
 
@@ -18,6 +19,7 @@ export interface DaemonFacts {
 export interface OverlayFacts {
   readonly view: OverlayView;
   readonly status: OverlayStatus;
+  readonly encap: Encap;
   readonly listen: Tunnel['listen'];
   /** Destinations of its first targets. */
   readonly endpoints: readonly string[];
@@ -56,6 +58,7 @@ export interface KernelFacts {
 /** An overlay as the underlay sees it: the daemon's, or one that it will have when it is started. */
 export interface Tunnel {
   readonly name: string;
+  readonly encap: Encap;
   readonly listen: { readonly ip: string; readonly port: number; readonly device: string | null };
   /** null: as large as fits. */
   readonly mtu: number | null;

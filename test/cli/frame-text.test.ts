@@ -64,6 +64,23 @@ test('a datagram is told with the frame in it', () => {
   assert.equal(packetText(outer), `10.0.0.1:8080 > 10.0.0.2:4789 VNI 23: ${A} > ${B} ${CASES[0]![1]}`);
 });
 
+test('the frame is behind the options of Geneve, and there is none where the header says so', () => {
+  const [inner, text] = CASES[0]!;
+  const told = `${A} > ${B} ${text}`;
+  const cases: readonly [port: number, header: string, what: string][] = [
+    [6081, '0000655800001700', told],
+    [6081, `0200655800001700${'01034101'}${'00'.repeat(4)}`, told],
+    [6081, '0000080000001700', 'protocol 0x0800'],
+    [4790, '0c00000300001700', told],
+    [4790, '0800000000001700', told],
+    [4790, '0c00000100001700', 'protocol 1'],
+  ];
+  for (const [port, header, what] of cases) {
+    const upper = [0x1f, 0x90, port >> 8, port & 0xff, 0, 8, 0, 0, ...Buffer.from(header, 'hex'), ...inner];
+    assert.equal(packetText(ipv4(17, upper)), `10.0.0.1:8080 > 10.0.0.2:${port} VNI 23: ${what}`);
+  }
+});
+
 test('what is cut off anywhere, or nonsense, is told as far as it goes', () => {
   const all = [...CASES.map(([bytes]) => bytes), Buffer.from(NS_DAD), Buffer.from(RA)];
   for (const bytes of all) {

@@ -184,12 +184,34 @@ describe('what a search plugin last said', { skip: needsRoot() }, () => {
     await fixture.running.stop();
     const before = readFileSync(file(), 'utf8');
     fixture.running = await startDaemon(fixture.directory.path);
+    const hosts = readFileSync(fixture.hosts, 'utf8');
+    const { properties } = fixture.overlay();
+    const geneve = { 'geneve/listen_ip': '127.0.0.1', 'files/config': properties['files/config']! };
+    for (const other of [
+      fixture.overlay({ vni: 24 }),
+      { ...fixture.overlay({ encap: 'geneve' }), properties: geneve },
+    ]) {
+      writeFileSync(fixture.hosts, hosts);
+      await fixture.daemon.deleteOverlay('overlay0');
+      await fixture.daemon.createOverlay(other);
+      await restart(() => {
+        writeFileSync(file(), before);
+        writeFileSync(fixture.hosts, '{ broken');
+      });
+      assert.deepEqual(targets(), [], other.encap);
+    }
+  });
+
+  it('is kept of an encapsulation other than VXLAN, too', async () => {
+    const { properties } = fixture.overlay();
+    const geneve = { 'geneve/listen_ip': '127.0.0.1', 'files/config': properties['files/config']! };
     await fixture.daemon.deleteOverlay('overlay0');
-    await fixture.daemon.createOverlay(fixture.overlay({ vni: 24 }));
-    await restart(() => {
-      writeFileSync(file(), before);
-      writeFileSync(fixture.hosts, '{ broken');
-    });
-    assert.deepEqual(targets(), []);
+    await fixture.daemon.createOverlay({ ...fixture.overlay({ encap: 'geneve' }), properties: geneve });
+    await known(OTHER_MAC);
+    await restart(() => writeFileSync(fixture.hosts, '{ broken'));
+    assert.deepEqual(
+      targets().map(([mac, , source]) => [mac, source]),
+      [[OTHER_MAC, 'stale']],
+    );
   });
 });

@@ -28,6 +28,7 @@ import type { CapturedFrame } from '../../src/datapath/capture-types.js';
 import { Captures } from '../../src/datapath/captures.js';
 import { Tracer } from '../../src/datapath/tracer.js';
 import type { UpcallRecord } from '../../src/datapath/types.js';
+import { ENCAPS, type Encap } from '../../src/encapsulations.js';
 import { UNLIMITED } from '../../src/rate-limits.js';
 import { BUILDS, type Build, Core } from '../support/core.js';
 import { arp, BROADCAST, datagram, frame } from '../support/frames.js';
@@ -36,6 +37,10 @@ import { A, ALL, B, FAR, NOBODY, PEER } from './capture-testbed.js';
 const OTHERS = ['02:00:00:00:03:03', '02:00:00:00:04:04', '00:00:00:00:00:00', '01:00:5e:00:00:01'];
 const MACS = [A, B, FAR, NOBODY, BROADCAST, ...OTHERS];
 const FRAMES = 500;
+const KINDS: readonly [string, Encap, number | null][] = [
+  ...ENCAPS.map((encap): [string, Encap, null] => [encap, encap, null]),
+  ['vxlan with a policy group', 'vxlan', 7],
+];
 const PARTS = [
   [W_COUNTERS, C_SIZE],
   [W_OVERLAY_COUNTERS, 2 * OC_SIZE],
@@ -88,7 +93,7 @@ for (const build of BUILDS) {
             core.turn();
             core.upcalls();
             const before = digest(core);
-            const origin = vnic === null ? { ip: from, socket: 1, vni: 23 } : { vnic };
+            const origin = vnic === null ? { ip: from, socket: 1 } : { vnic };
             const traced = tracer.trace(index, origin, sent, BigInt(core.nowMs) * 1_000_000n);
             assert.equal(digest(core), before, 'nothing else was written');
             const seen: CapturedFrame[] = [];
@@ -106,6 +111,20 @@ for (const build of BUILDS) {
         { numRuns: FRAMES / 25 },
       );
     });
+
+    for (const [kind, encap, policyGroup] of KINDS) {
+      test(`a frame from a VTEP comes as ${kind} has it`, () => {
+        const core = new Core(build);
+        const sources = [[{ withChecksum: 3, withoutChecksum: 3 }]];
+        const socket = core.tables.addSocket({ encap, listeners: [4], sources });
+        const index = core.overlay({ vni: 0x12_3456, socket, policyGroup, strictHeader: true });
+        core.vnic(index, A);
+        const tracer = new Tracer(wasmOf(build), core.memory, core.views, 1);
+        const traced = tracer.trace(index, { ip: PEER, socket }, frame(A, FAR), BigInt(core.nowMs) * 1_000_000n);
+        const [came, left] = traced.frames;
+        assert.deepEqual([came!.overlay, came!.reason, left?.point], [index, null, 'to_vnic']);
+      });
+    }
 
     test('a VNIC that has sent all that it may is traced as before, and may send no less', () => {
       const core = new Core(build);

@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { CHECKS } from '../../src/doctor/checks/index.js';
 import { doctorDocument } from '../../src/doctor/document.js';
+import type { Tunnel } from '../../src/doctor/facts.js';
+import { ENCAPSULATIONS, type Encap } from '../../src/encapsulations.js';
 import { type Changes, diagnosisOf } from './facts.js';
 
 const MOVE = { mac: 'de:ad:be:ef:00:05', destination: '10.88.88.2:4789', home: '10.88.88.3:4789', moves: 9 };
@@ -35,6 +37,13 @@ const FAULTS: readonly (readonly [check: string, severity: string, mend: RegExp,
     /^vxlane daemon --config \/etc\/v.yaml --check$/,
     { daemon: { configuration: { file: '/etc/v.yaml', status: 'refused', details: ['no'], appliedAt: null } } },
   ],
+  [
+    'port-taken',
+    'fault',
+    /show type vxlan; /,
+    { underlay: { portHolder: 'the kernel', tunnel: tunnelOf('vxlan-gpe') } },
+  ],
+  ['port-taken', 'fault', /show type geneve; /, { underlay: { portHolder: 'the kernel', tunnel: tunnelOf('geneve') } }],
   ['state-held', 'warning', /^ps -fp 9$/, { facts: { state: stateHeldBy(9) } }],
   ['checksums-wrong', 'warning', /ethtool/, { drops: { bad_outer_checksum: 2 } }],
   ['checksums-wrong', 'warning', /ethtool/, { underlay: { checksumErrors: [3, 4] } }],
@@ -55,6 +64,11 @@ const FAULTS: readonly (readonly [check: string, severity: string, mend: RegExp,
   ['overlay-degraded', 'fault', /show-overlay -f ov0/, { view: { status: 'DEGRADED', details: 'line 1: no' } }],
   ['firewall', 'warning', /list/, { facts: { firewall: filter('unclear') } }],
 ];
+
+function tunnelOf(encap: Encap): Tunnel {
+  const listen = { ip: '10.88.88.1', port: ENCAPSULATIONS[encap].port, device: null };
+  return { name: 'ov0', encap, listen, mtu: 1450, endpoints: [], isUp: false };
+}
 
 function stateHeldBy(pid: number) {
   const nothing = { damaged: [], fromTheFuture: [], vnicElsewhere: null, forgotten: null };

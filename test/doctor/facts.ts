@@ -48,6 +48,7 @@ const OVERLAY: OverlayFacts = {
     framesPerSecond: 0,
     dropsPerSecond: 0,
   },
+  encap: 'vxlan',
   listen: { ip: '10.88.88.1', port: 4789, device: null },
   endpoints: ['10.88.88.2'],
   stale: 0,
@@ -61,6 +62,7 @@ const ROUTE = { ifindex: 2, gateway: null, source: null, mtu: null, isMtuDiscove
 const UNDERLAY: UnderlayFacts = {
   tunnel: {
     name: 'ov0',
+    encap: 'vxlan',
     listen: { ip: '10.88.88.1', port: 4789, device: null },
     mtu: 1450,
     endpoints: ['10.88.88.2'],

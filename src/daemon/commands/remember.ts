@@ -106,8 +106,8 @@ export class Memory {
   }
 }
 
-function ownerOf({ identity: { vni, search } }: Overlay): Owner {
-  return { vni, search };
+function ownerOf({ identity: { vni, search, encap } }: Overlay): Owner {
+  return encap === 'vxlan' ? { vni, search } : { vni, search, encap };
 }
 
 const changesOf = ({ targets, sources }: Attachment): number => targets.changes + sources.known.changes;

@@ -45,7 +45,7 @@ export async function vtepsMeant(
   const mac = parseMac(text);
   if (ip !== null) return vtepsAt(registry, overlay, ip);
   if (mac !== null) return [await vtepBehind(overlay, mac, '')];
-  const endpoint = parseEndpoint(text);
+  const endpoint = parseEndpoint(text, overlay.configuration.settings.socket.listen.port);
   if (endpoint === null) throw badPing(`${text}: expected IP:PORT or IP of a VTEP, a MAC, or an IP address inside`);
   return [{ endpoint: checked(overlay, endpoint), found: '' }];
 }

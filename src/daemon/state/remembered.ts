@@ -20,7 +20,13 @@ const REMEMBERED_VERSION = 1;
 const LINES_AT_ONCE = 2048;
 
 /** What the overlay was when the plugin said so: another of its name has no use for it. */
-const Owner = z.strictObject({ version: z.literal(REMEMBERED_VERSION), vni: z.number(), search: z.string() });
+const Owner = z.strictObject({
+  version: z.literal(REMEMBERED_VERSION),
+  vni: z.number(),
+  search: z.string(),
+  /** Absent: VXLAN. */
+  encap: z.string().optional(),
+});
 export type Owner = Omit<z.infer<typeof Owner>, 'version'>;
 
 /** MAC and destination, or `vtep` and the address of one, as texts. */
@@ -107,8 +113,9 @@ function targetsIn(text: string, owner: Owner): Iterable<RememberedTarget> {
   const digest = createHash('sha256').update(body).digest('hex');
   if (text.slice(end) !== `sha256 ${digest}\n`) throw new Error('it is not as it was written');
   const begin = body.indexOf('\n') + 1;
-  const { vni, search } = Owner.parse(JSON.parse(body.slice(0, begin)));
-  return vni === owner.vni && search === owner.search ? linesFrom(body, begin) : [];
+  const { vni, search, encap } = Owner.parse(JSON.parse(body.slice(0, begin)));
+  const isTheirs = vni === owner.vni && search === owner.search && encap === owner.encap;
+  return isTheirs ? linesFrom(body, begin) : [];
 }
 
 /** One after the other: a million at once would be a heap of their own. */

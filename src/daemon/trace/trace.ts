@@ -23,9 +23,15 @@ import { arpProbe, discover, echo, frameTo, solicitation } from './frames.js';
 
 /** In the order in which they are made; a reason that stands at none is the last one's. */
 const DECIDED_BY: readonly [step: string, reasons: readonly DropReason[]][] = [
-  ['frame', ['truncated', 'oversized', 'bad_offload']],
+  [
+    'frame',
+    [
+      ...(['truncated', 'oversized', 'bad_offload', 'bad_vxlan_header', 'reserved_bits'] as const),
+      ...(['not_ethernet', 'bad_geneve_header', 'critical_option', 'other_policy_group'] as const),
+    ],
+  ],
   ['sender', ['unknown_vni', 'source_unknown', 'source_elsewhere', 'spoofed_source', 'bad_source', 'source_local']],
-  ['tags', ['bad_vlan', 'vlan_discarded']],
+  ['tags', ['bad_vlan', 'vlan_discarded', 'vlan_unknown']],
   [
     'protection',
     [

@@ -77,7 +77,7 @@ export const underlayChecks: readonly Check[] = [
   },
   {
     name: 'port-taken',
-    looksFor: 'another process, or a vxlan device of the kernel, has the UDP port of an overlay',
+    looksFor: 'another process, or a tunnel of the kernel, has the UDP port of an overlay',
     severity: 'fault',
     why: 'The overlay has no socket: it neither sends nor receives.',
     find(facts) {
@@ -86,8 +86,10 @@ export const underlayChecks: readonly Check[] = [
         .map((place) => {
           const { ip, port } = place.tunnel.listen;
           const isKernel = !place.underlay.portHolder!.startsWith('pid');
+          // To the kernel VXLAN-GPE is a kind of vxlan device.
+          const type = place.tunnel.encap === 'geneve' ? 'geneve' : 'vxlan';
           const mend = isKernel
-            ? 'ip -d link show type vxlan; ip link delete IFACE; vxlane reload'
+            ? `ip -d link show type ${type}; ip link delete IFACE; vxlane reload`
             : `ss -ulnp sport = :${port}; end that process; vxlane reload`;
           const found = `port ${port} of ${ip} is held by ${place.underlay.portHolder}`;
           return { object: nameOf(place), found, mend };

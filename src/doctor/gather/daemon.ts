@@ -53,6 +53,7 @@ async function overlayFacts(
   return {
     view,
     status,
+    encap,
     listen: {
       // A link-local one is shown with its zone.
       ip: textOf(nameIn(encap, 'vxlan/listen_ip'))?.split('%')[0] ?? '0.0.0.0',

@@ -87,8 +87,8 @@ async function elsewhere(
 
 const NOT_PERMITTED = 'daemon_not_permitted';
 
-function tunnelOf({ view, status, listen, endpoints }: OverlayFacts): Tunnel {
-  return { name: view.name, listen, mtu: status.mtu, endpoints, isUp: status.state !== 'down' };
+function tunnelOf({ view, status, encap, listen, endpoints }: OverlayFacts): Tunnel {
+  return { name: view.name, encap, listen, mtu: status.mtu, endpoints, isUp: status.state !== 'down' };
 }
 
 function firewallOf(netns: string | null, underlays: Facts['underlays']): Facts['firewall'] {
