@@ -156,6 +156,11 @@ export interface Local {
   readonly mac: string;
   /** Its addresses, as far as they are known: those that its VNIC was given, and those that it asked others from. */
   readonly ips: readonly string[];
+  /**
+   * It was here before, and is neither new nor heard just now: another instance comes to serve, the daemon was started
+   * anew, or only its addresses are others. Somebody else may have it meanwhile. An addition.
+   */
+  readonly resumed?: true;
 }
 
 /**

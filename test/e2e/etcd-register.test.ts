@@ -81,6 +81,22 @@ else {
       await pingAll(one, '10.9.0.2');
     });
 
+    await step('a VNIC that was left at its old host takes nothing when the daemon there is started anew', async () => {
+      for (const host of [one, two]) {
+        await host.vxlane('create-vnic', '-m', mac(7), '-l', 'ov0', 'v7');
+        await isAt(7, host === one ? '10.88.88.1' : '10.88.88.2');
+      }
+      await one.stopDaemon();
+      await one.startDaemon();
+      await eventually('the host says that it has its MAC as well', async () => {
+        const shown = await one.vxlane('show-overlay', '-f', 'ov0');
+        return shown.includes(`MACs are here that etcd has elsewhere: ${mac(7)}`);
+      });
+      await isAt(1, '10.88.88.1');
+      assert.equal(await written(store, 7), '10.88.88.2');
+      for (const host of [two, one]) await host.vxlane('delete-vnic', 'v7');
+    });
+
     await step('all are taken back with the overlay', async () => {
       for (const vnic of ['v2', 'up0']) await two.vxlane('delete-vnic', vnic);
       await two.vxlane('delete-overlay', 'ov0');

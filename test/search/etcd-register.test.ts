@@ -111,6 +111,61 @@ describe('etcd/register', { skip: needsEtcd() }, () => {
     await told(one, ...one.context.calls);
   });
 
+  test('what was here before takes no key from another host, until it is heard', async () => {
+    await server.put(PREFIX + MAC, { ip: THERE });
+    const one = await started();
+    await one.instance.localAdded?.({ mac: MAC, ips: [], resumed: true });
+    await one.instance.localAdded?.({ mac: OTHER, ips: [], resumed: true });
+    await isKey(OTHER, { ip: HERE, port: 4789 });
+    assert.deepEqual(await keyOf(MAC), { ip: THERE });
+    const before = await toldLike(
+      one,
+      new RegExp(`^degrade MACs are here that etcd has elsewhere: ${MAC} at ${THERE}`),
+    );
+    assert.ok(
+      before.some((call) => call.startsWith(`put ${MAC}`)),
+      'the host is to say when it speaks',
+    );
+    await one.instance.localAdded?.({ mac: MAC, ips: ['10.9.0.1'] });
+    await isKey(MAC, { ip: HERE, port: 4789, arp: '10.9.0.1' });
+    await toldLike(one, /^restore/);
+    await one.instance.stop('for_good');
+  });
+
+  test('one that is resumed keeps the addresses that its key has, until others are heard', async () => {
+    await server.put(PREFIX + MAC, { ip: HERE, port: 4789, arp: '10.9.0.7', ndp: 'fd09::7' });
+    const one = await started();
+    const { revision } = (await server.all(PREFIX)).get(PREFIX + MAC)!;
+    await one.instance.localAdded?.({ mac: MAC, ips: [], resumed: true });
+    await eventually(
+      async () => (await server.all(PREFIX)).get(PREFIX + MAC)!.revision > revision,
+      () => 'it is not written under the lease',
+    );
+    await isKey(MAC, { ip: HERE, port: 4789, arp: '10.9.0.7', ndp: 'fd09::7' });
+    assert.deepEqual(await one.instance.arp?.('10.9.0.7', 0), { mac: MAC });
+    await one.instance.localAdded?.({ mac: MAC, ips: ['10.9.0.8'] });
+    await isKey(MAC, { ip: HERE, port: 4789, arp: '10.9.0.8' });
+    await one.instance.stop('for_good');
+  });
+
+  test('what another host took while etcd was not to be reached, and the lease ended, is let be', async () => {
+    const one = await started();
+    for (const mac of [MAC, OTHER]) await one.instance.localAdded?.({ mac, ips: [] });
+    await isKey(OTHER, { ip: HERE, port: 4789 });
+    await server.kill();
+    await server.elsewhere(async () => {
+      const lease = (await server.ctl('lease', 'list')).trim().split('\n').at(-1)!;
+      await server.ctl('lease', 'revoke', lease);
+      await server.put(PREFIX + MAC, { ip: THERE });
+    });
+    await server.start();
+    await isKey(OTHER, { ip: HERE, port: 4789 });
+    assert.deepEqual(await keyOf(MAC), { ip: THERE });
+    await toldLike(one, /^degrade MACs are here that etcd has elsewhere/);
+    await one.instance.stop('for_good');
+    await server.ctl('del', PREFIX + MAC);
+  });
+
   test('the address is one that others can send to', async () => {
     const values = { 'etcd/register': 'true', 'etcd/lease': 60, 'etcd/ageing': 300 };
     const one = instanceAt(server.endpoint, values);

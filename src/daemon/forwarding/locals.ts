@@ -48,13 +48,16 @@ export class Locals {
     this.#now = now;
   }
 
-  /** A VNIC has the MAC, or has other addresses: canonical, each `ADDRESS/LENGTH`. */
-  hasVnic(mac: string, addresses: readonly string[]): void {
+  /**
+   * A VNIC has the MAC, or has other addresses: canonical, each `ADDRESS/LENGTH`. `wasHere`: it is of an earlier life
+   * of the daemon or of the overlay.
+   */
+  hasVnic(mac: string, addresses: readonly string[], wasHere = false): void {
     const given = addresses.map((address) => address.replace(/\/.*$/, ''));
     const kept = this.#kept.get(mac);
     if (kept?.isVnic === true && kept.given.join() === given.join()) return;
     this.#kept.set(mac, { ...(kept ?? this.#nothingHeard()), isVnic: true, given });
-    this.#say(mac);
+    this.#say(mac, wasHere || kept?.isVnic === true);
   }
 
   #nothingHeard(): Pick<Kept, 'heard' | 'takes'> {
@@ -114,8 +117,11 @@ export class Locals {
     if (this.#kept.get(mac)?.isVnic === true) this.#contested.add(mac);
   }
 
+  /** For another instance. */
   *[Symbol.iterator](): Generator<Local, void> {
-    for (const [mac, { given, heard }] of this.#kept) yield { mac, ips: [...new Set([...given, ...heard])] };
+    for (const [mac, { given, heard }] of this.#kept) {
+      yield { mac, ips: [...new Set([...given, ...heard])], resumed: true };
+    }
   }
 
   #leave(ip: string): void {
@@ -123,7 +129,7 @@ export class Locals {
     const kept = before === undefined ? undefined : this.#kept.get(before);
     if (before === undefined || kept === undefined) return;
     this.#drop(kept, ip);
-    this.#say(before);
+    this.#say(before, true);
   }
 
   #drop(kept: Kept, ip: string): void {
@@ -138,9 +144,9 @@ export class Locals {
     this.#tell(mac, null);
   }
 
-  #say(mac: string): void {
+  #say(mac: string, isResumed = false): void {
     const { given, heard } = this.#kept.get(mac) as Kept;
-    this.#contested.delete(mac); // until the plugin says it again
-    this.#tell(mac, { mac, ips: [...new Set([...given, ...heard])] });
+    if (!isResumed) this.#contested.delete(mac); // until the plugin says it again
+    this.#tell(mac, { mac, ips: [...new Set([...given, ...heard])], ...(isResumed && { resumed: true }) });
   }
 }

@@ -336,7 +336,7 @@ export class Attachment {
     this.vnics.set(vnic.index, vnic);
     this.#configure();
     if (vnic.allowAnyMac) this.targets.redirectOwn();
-    this.locals.hasVnic(vnic.mac, vnic.addresses());
+    this.locals.hasVnic(vnic.mac, vnic.addresses(), vnic.wasHere);
   }
 
   addressesChanged(vnic: AttachedVnic): void {

@@ -72,6 +72,8 @@ export interface AttachedVnic extends LocalVnic {
   /** Given to its interface, as they are at the time: each canonical `ADDRESS/LENGTH`. */
   addresses(): readonly string[];
   readonly attachedAtMs: number;
+  /** It was a VNIC of this overlay before: the daemon was started anew, or its interface was away. */
+  readonly wasHere: boolean;
   /** UDP super-frames may be written to it. */
   readonly takesUdpSuperFrames: boolean;
   /** These throw when the interface does not take it. */

@@ -325,7 +325,7 @@ export class Vnic {
     if (before === null || overlay === null) return;
     datapath.setVnicMac(before.index, mac);
     overlay.removeVnic(before);
-    this.#attached = { ...before, mac };
+    this.#attached = { ...before, mac, wasHere: false };
     overlay.addVnic(this.#attached);
     this.#mac = mac;
     if (isMeant) this.#identity = { ...this.#identity, mac };
@@ -394,7 +394,7 @@ export class Vnic {
     try {
       if (!this.#addresses.isNone) this.#addresses.give(tap, tap.isNew || options.keepsMac === true);
       if (isCommanded) this.#addresses.check();
-      this.#join(overlay, surroundings, tap);
+      this.#join(overlay, surroundings, tap, !isCommanded && !this.isNew);
     } catch (thrown) {
       this.#overlay = null;
       if (!tap.isNew && isCommanded) this.#addresses.takeBack(tap);
@@ -457,7 +457,7 @@ export class Vnic {
     return now < (this.#mtuGiven ?? mtu) ? Math.min(now, mtu) : mtu;
   }
 
-  #join(overlay: VnicOverlay, surroundings: VnicSurroundings, tap: Tap): void {
+  #join(overlay: VnicOverlay, surroundings: VnicSurroundings, tap: Tap, wasHere: boolean): void {
     const { datapath, now } = surroundings;
     const { name, mac, allowAnyMac, trunk } = this.#identity;
     const { index: overlayIndex } = overlay.attached();
@@ -474,6 +474,7 @@ export class Vnic {
       allowAnyMac,
       addresses: () => this.#identity.addresses,
       attachedAtMs: now(),
+      wasHere,
       takesUdpSuperFrames: tap.offloads.uso,
       setMtu: (mtu) => this.#setMtu(tap, mtu, mtu),
       followMtu: () => {

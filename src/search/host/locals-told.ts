@@ -23,7 +23,10 @@ export class LocalsTold {
 
   /** One that fails costs a line of the log, and those after it none until one has succeeded. */
   tell(mac: string, local: Local | null): void {
-    this.#waiting.set(mac, local);
+    const before = this.#waiting.get(mac);
+    const isNews = before !== undefined && before !== null && before.resumed === undefined;
+    // That it spoke is not to be left out for a word that says less.
+    this.#waiting.set(mac, isNews && local !== null ? { mac, ips: local.ips } : local);
     if (!this.#underWay.has(mac)) this.#next();
   }
 

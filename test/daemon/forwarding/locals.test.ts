@@ -10,7 +10,7 @@ function setUp() {
   const told: string[] = [];
   const clock = { nowMs: 5000 };
   const tell = (mac: string, local: Local | null) =>
-    void told.push(`${mac} ${local === null ? 'gone' : local.ips.join(' ')}`);
+    void told.push(`${mac} ${local === null ? 'gone' : local.ips.join(' ')}${local?.resumed ? ' resumed' : ''}`);
   const locals = new Locals(tell, () => clock.nowMs);
   return { locals, clock, heard: () => told.splice(0) };
 }
@@ -22,7 +22,7 @@ describe('MACs that are here', () => {
     locals.hasVnic(VNIC, ['10.0.0.1/24', 'fd00::1/64']);
     locals.hasVnic(VNIC, []);
     locals.vnicLeft(VNIC);
-    assert.deepEqual(heard(), [`${VNIC} 10.0.0.1 fd00::1`, `${VNIC} `, `${VNIC} gone`]);
+    assert.deepEqual(heard(), [`${VNIC} 10.0.0.1 fd00::1`, `${VNIC}  resumed`, `${VNIC} gone`]);
   });
 
   it('one that is learned behind a VNIC, until it is forgotten; a VNIC is not forgotten so', () => {
@@ -31,7 +31,7 @@ describe('MACs that are here', () => {
     locals.hasVnic(VNIC, []);
     for (const mac of [BEHIND, VNIC]) locals.unlearned(mac);
     assert.deepEqual(heard(), [`${BEHIND} `, `${VNIC} `, `${BEHIND} gone`]);
-    assert.deepEqual([...locals], [{ mac: VNIC, ips: [] }]);
+    assert.deepEqual([...locals], [{ mac: VNIC, ips: [], resumed: true }]);
   });
 
   it('an address that is heard belongs to whoever used it last', () => {
@@ -44,7 +44,7 @@ describe('MACs that are here', () => {
     locals.heard(VNIC, '10.0.0.2');
     locals.heard(BEHIND, '10.0.0.2');
     locals.heard('02:00:00:00:00:99', '10.0.0.3'); // it is not here
-    assert.deepEqual(heard(), [`${VNIC} 10.0.0.1 10.0.0.2`, `${VNIC} 10.0.0.1`, `${BEHIND} 10.0.0.2`]);
+    assert.deepEqual(heard(), [`${VNIC} 10.0.0.1 10.0.0.2`, `${VNIC} 10.0.0.1 resumed`, `${BEHIND} 10.0.0.2`]);
   });
 
   it('a VNIC that the plugin has elsewhere is told of again when it speaks, until the plugin says so no more', () => {
@@ -62,6 +62,16 @@ describe('MACs that are here', () => {
     heard();
     locals.heard(VNIC, '10.0.0.1');
     assert.deepEqual(heard(), [], 'it is another one');
+  });
+
+  it('one of an earlier life is resumed, until it speaks where the plugin has it elsewhere', () => {
+    const { locals, heard } = setUp();
+    locals.hasVnic(VNIC, ['10.0.0.1/24'], true);
+    locals.contested(VNIC);
+    locals.hasVnic(VNIC, ['10.0.0.2/24']);
+    assert.deepEqual(heard(), [`${VNIC} 10.0.0.1 resumed`, `${VNIC} 10.0.0.2 resumed`]);
+    locals.heard(VNIC, '10.0.0.2');
+    assert.deepEqual(heard(), [`${VNIC} 10.0.0.2`]);
   });
 
   it('of many addresses of one MAC the latest are kept', () => {
@@ -103,10 +113,10 @@ describe('MACs that are here', () => {
     heard();
     clock.nowMs += 600_000;
     locals.age();
-    assert.deepEqual(heard(), [`${VNIC} 10.0.0.1`]);
+    assert.deepEqual(heard(), [`${VNIC} 10.0.0.1 resumed`]);
     clock.nowMs += 3_000_000;
     locals.age();
     locals.age();
-    assert.deepEqual(heard(), [`${BEHIND} `]);
+    assert.deepEqual(heard(), [`${BEHIND}  resumed`]);
   });
 });

@@ -5,7 +5,6 @@
 import { type Call, GrpcConnection, GrpcError, type Metadata, Status, TooLong } from '../../grpc/connection.js';
 import type { Method } from '../../grpc/messages.js';
 import { readTlsFiles } from '../../grpc/tls.js';
-import type { Writer } from './register.js';
 import {
   AUTHENTICATE,
   type Header,
@@ -14,13 +13,16 @@ import {
   LEASE_REVOKE,
   RANGE,
   type RangeRequest,
+  type RawKeyValue,
   type RequestOp,
   TXN,
   UNDER_LEASE,
   WATCH,
   type WatchResponse,
+  WRITTEN_IN,
 } from './rpc.js';
 import type { EtcdEndpoint, EtcdSettings } from './settings.js';
+import type { Pair, Put, Writer } from './writer.js';
 
 /** For the first answer of a member; the host waits for `start` much longer. */
 const CONNECT_MS = 3000;
@@ -34,14 +36,6 @@ const LOADS_MAX = 5;
 
 /** What is asked for is older than what etcd keeps. */
 export class Compacted extends Error {}
-
-/** A key and its value; `key` is without the prefix. */
-export interface Pair {
-  readonly key: string;
-  readonly value: Buffer;
-  /** The revision that wrote it. */
-  readonly revision: number;
-}
 
 /** A value of null: the key is gone. */
 export interface Change {
@@ -126,7 +120,7 @@ export class Connection implements Writer {
         limit = Math.ceil(limit / 8);
         continue;
       }
-      yield page.kvs.map((kv) => ({ key: this.#keyOf(kv.key), value: kv.value, revision: kv.mod_revision }));
+      yield page.kvs.map((kv) => this.#pairOf(kv));
       const last = page.kvs.at(-1);
       if (!page.more || last === undefined) return;
       key = Buffer.concat([last.key, Buffer.of(0)]);
@@ -157,12 +151,23 @@ export class Connection implements Writer {
     await this.#call(LEASE_REVOKE, { ID: id }, CALL_MS);
   }
 
+  /** One transaction, agreed upon by a majority. */
+  async read(keys: readonly string[]): Promise<Pair[]> {
+    const success = keys.map((key) => ({ request_range: { key: this.#full(key) } }));
+    const { responses } = await this.#call(TXN, { success }, CALL_MS);
+    return responses.flatMap(({ response_range }) => response_range?.kvs ?? []).map((kv) => this.#pairOf(kv));
+  }
+
   /** One transaction, whose keys are gone when the lease is. */
-  async putAll(pairs: readonly { readonly key: string; readonly value: string }[], lease: number): Promise<void> {
-    const success = pairs.map(({ key, value }) => ({
+  async putAll(puts: readonly Put[], lease: number): Promise<number | null> {
+    const compare = puts.flatMap(({ key, over }) =>
+      over === null ? [] : [{ ...WRITTEN_IN, key: this.#full(key), mod_revision: over }],
+    );
+    const success = puts.map(({ key, value }) => ({
       request_put: { key: this.#full(key), value: Buffer.from(value), lease },
     }));
-    await this.#call(TXN, { success }, CALL_MS);
+    const { succeeded, header } = await this.#call(TXN, { compare, success }, CALL_MS);
+    return succeeded ? header.revision : null;
   }
 
   async removeOwn(key: string, lease: number): Promise<void> {
@@ -188,6 +193,10 @@ export class Connection implements Writer {
   /** Ends everything that goes on; what is waited for rejects. */
   close(): void {
     this.#grpc.close();
+  }
+
+  #pairOf({ key, value, mod_revision }: RawKeyValue): Pair {
+    return { key: this.#keyOf(key), value, revision: mod_revision };
   }
 
   #keyOf(key: Buffer): string {

@@ -4,10 +4,10 @@
  * tell what happened meanwhile (compacted, another cluster, an older copy of it) everything is loaded again.
  */
 import { type Line, type LineAudience, Persistence } from '../../grpc/persistence.js';
-import { type Change, Compacted, Connection, type Pair } from './client.js';
-import type { Writer } from './register.js';
+import { type Change, Compacted, Connection } from './client.js';
 import type { WatchResponse } from './rpc.js';
 import type { EtcdSettings } from './settings.js';
+import type { Pair, Writer } from './writer.js';
 
 /** Between questions whether everything was said. Not at once: an etcd that may answer too early needs 100 ms. */
 const PROGRESS_MS = 1000;

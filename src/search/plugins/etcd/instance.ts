@@ -17,12 +17,12 @@ import { ipv4Key, ipv6Key, type MacKey } from '../files/keys.js';
 import { ownerOf } from '../files/table.js';
 import { changeSizes, Told } from '../files/told.js';
 import { VtepList } from '../files/vtep-list.js';
-import type { Change, Pair } from './client.js';
+import type { Change } from './client.js';
 import type { Audience, Follower } from './follow.js';
 import { Reader } from './reader.js';
-import type { Writer } from './register.js';
 import { settingsOf } from './settings.js';
 import { type EtcdEntry, EtcdTable } from './table.js';
+import type { Pair, Writer } from './writer.js';
 
 export type Values = Parameters<DynamicPlugin['create']>[1];
 
@@ -82,8 +82,8 @@ export class EtcdInstance implements DynamicInstance {
     return false;
   }
 
-  /** The key of a MAC says this now; undefined: it is gone. */
-  protected keySays(_mac: string, _target: Target | undefined): void {}
+  /** The key of a MAC says this now; undefined: it is gone. `revision` said so; Infinity: everything was loaded. */
+  protected keySays(_mac: string, _target: Target | undefined, _revision: number): void {}
 
   /** etcd may be written to until `left`. */
   protected entered(_writer: Writer): void {}
@@ -142,7 +142,7 @@ export class EtcdInstance implements DynamicInstance {
   async #load(pages: AsyncIterable<readonly Pair[]>): Promise<void> {
     const loading = this.#reader.all();
     for await (const pairs of pages) loading.add(pairs);
-    const changes = this.#apply(loading.finish(this.table.entries.keys()));
+    const changes = this.#apply(loading.finish(this.table.entries.keys()), () => Number.POSITIVE_INFINITY);
     const counts = this.#isLoaded ? changeSizes(changes) : {};
     this.context.log.info(this.#isLoaded ? 'table loaded again' : 'table loaded', {
       ...counts,
@@ -152,14 +152,18 @@ export class EtcdInstance implements DynamicInstance {
   }
 
   #change(events: readonly Change[]): void {
-    this.#apply(this.#reader.changes(events));
+    const revisions = new Map(events.map(({ key, revision }) => [key, revision]));
+    this.#apply(this.#reader.changes(events), (mac) => revisions.get(mac) as number);
   }
 
-  #apply(changes: ReadonlyMap<MacKey, EtcdEntry | null>): FilesChanges {
+  #apply(changes: ReadonlyMap<MacKey, EtcdEntry | null>, revisionOf: (mac: string) => number): FilesChanges {
     const result = this.table.apply(changes);
     this.#reader.warn(result.conflicts);
     this.#vteps.tell(this.table.vteps());
-    for (const mac of changes.keys()) this.keySays(macFromNumber(mac), this.table.get(mac)?.answer.target);
+    for (const key of changes.keys()) {
+      const mac = macFromNumber(key);
+      this.keySays(mac, this.table.get(key)?.answer.target, revisionOf(mac));
+    }
     this.told.push(result);
     this.#tellHealth();
     return result;

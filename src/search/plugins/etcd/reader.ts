@@ -7,9 +7,10 @@ import type { PluginLog } from '../../api.js';
 import { Problem } from '../files/fields.js';
 import type { MacKey } from '../files/keys.js';
 import { Report } from '../files/report.js';
-import type { Change, Pair } from './client.js';
+import type { Change } from './client.js';
 import type { EtcdEntry } from './table.js';
 import { macOfKey, ValueReader } from './values.js';
+import type { Pair } from './writer.js';
 
 type Changes = Map<MacKey, EtcdEntry | null>;
 /** What is wrong with the value of a key: the first problem and how many more. */

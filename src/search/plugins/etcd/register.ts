@@ -1,11 +1,13 @@
 /**
  * What is on this host, kept in step with etcd: a key for each MAC, under a lease, so that the keys of a host that dies
- * go. Whoever writes last that a MAC is his has it: a key that another host has taken is let be until the MAC is heard
- * here again, and one that is gone is written anew.
+ * go. Whoever writes last that a MAC is his has it: one that comes, or is heard, takes its key from whoever has it. All
+ * others are written only where there is no key, or it says that they are here, and so is what is written again after
+ * a lease has ended: a key that another host has is let be until the MAC is heard here again.
  */
 import { randomInt } from 'node:crypto';
 import { messageOf } from '../../../errors.js';
 import type { Local } from '../../api.js';
+import type { Pair, Put, Writer } from './writer.js';
 
 /** MACs whose keys are written in one transaction; etcd takes 128 operations (--max-txn-ops). */
 const MACS_AT_ONCE = 100;
@@ -16,16 +18,20 @@ const KEEP_ALIVES = 3;
 /** A lease's id is chosen here: what etcd would choose does not fit a double. */
 const LEASE_ID_MAX = 2 ** 47;
 
-/** One connection's part of it. Each rejects with why not. */
-export interface Writer {
-  /** `ttl` in seconds. */
-  grant(id: number, ttl: number): Promise<void>;
-  /** False: there is no such lease any more. */
-  keepAlive(id: number): Promise<boolean>;
-  revoke(id: number): Promise<void>;
-  putAll(pairs: readonly { readonly key: string; readonly value: string }[], lease: number): Promise<void>;
-  /** Removes the key if it is under that lease still. */
-  removeOwn(key: string, lease: number): Promise<void>;
+/** What a key says of its MAC. */
+export interface Found {
+  /** At which other host; null: at none. */
+  readonly elsewhere: string | null;
+  readonly ips: readonly string[];
+}
+
+/** What is said of a key. */
+export interface KeyEvent {
+  /** At which other host its MAC is; null: the key is gone, or says that it is here. */
+  readonly elsewhere: string | null;
+  readonly isGone: boolean;
+  /** Infinity: it is not known, and later than all before. */
+  readonly revision: number;
 }
 
 export interface RegisterOptions {
@@ -33,6 +39,9 @@ export interface RegisterOptions {
   readonly lease: number;
   /** What its key is to say. */
   readonly valueOf: (local: Local) => string;
+  readonly found: (pair: Pair) => Found;
+  /** The MAC is left to another host, without that its key had changed. */
+  readonly yielded: (mac: string) => void;
   /** Something is wrong, or with null no more. */
   readonly trouble: (text: string | null) => void;
 }
@@ -44,10 +53,20 @@ export class Register {
   /** MACs that are here and that others have, each with where. */
   readonly #yielded = new Map<string, string>();
   readonly #dirty = new Set<string>();
+  /** Those of them that have come or were heard: their keys are taken. */
+  readonly #taking = new Set<string>();
+  /** Those that are resumed, and not told of before: etcd may know more of their addresses than this host. */
+  readonly #unknown = new Set<string>();
+  /** MACs whose keys are being written, and what was said of them meanwhile. */
+  readonly #inFlight = new Map<string, KeyEvent | null>();
+  /** The revisions that wrote our keys on this connection. */
+  readonly #written = new Map<string, number>();
   #lease: number | null = null;
   #writer: Writer | null = null;
   #running: Promise<void> | null = null;
   #timer: NodeJS.Timeout | undefined;
+  /** What was refused is tried again then, and nothing before. */
+  #retry: NodeJS.Timeout | null = null;
   #refusal: string | null = null;
   #isStopped = false;
 
@@ -65,20 +84,29 @@ export class Register {
     return this.#owners.get(ip);
   }
 
-  /** It is here, or heard here again. */
+  /** It is here, or heard here again; of one that is resumed somebody else may have the key. */
   want(local: Local): void {
+    const { mac } = local;
+    if (local.resumed !== true) {
+      this.#yielded.delete(mac);
+      this.#taking.add(mac);
+    }
+    if (local.resumed === true && !this.#wanted.has(mac)) this.#unknown.add(mac);
+    else this.#unknown.delete(mac);
+    this.#set(local);
+    this.#touch(mac);
+    this.#tell();
+  }
+
+  #set(local: Local): void {
     this.#disown(local.mac);
     for (const ip of local.ips) this.#owners.set(ip, local.mac);
     this.#wanted.set(local.mac, local);
-    this.#yielded.delete(local.mac);
-    this.#touch(local.mac);
-    this.#tell();
   }
 
   unwant(mac: string): void {
     this.#disown(mac);
-    this.#wanted.delete(mac);
-    this.#yielded.delete(mac);
+    for (const each of [this.#wanted, this.#yielded, this.#taking, this.#unknown, this.#written]) each.delete(mac);
     this.#touch(mac);
     this.#tell();
   }
@@ -87,9 +115,12 @@ export class Register {
     for (const ip of this.#wanted.get(mac)?.ips ?? []) if (this.#owners.get(ip) === mac) this.#owners.delete(ip);
   }
 
-  /** Its key says so now; `elsewhere`: at another host; null: it is gone, or says that it is here. */
-  heard(mac: string, elsewhere: string | null, isGone: boolean): void {
-    if (!this.#wanted.has(mac) || this.#dirty.has(mac)) return; // what is on its way is later
+  /** Its key says so now. */
+  heard(mac: string, event: KeyEvent): void {
+    const { elsewhere, isGone, revision } = event;
+    if (this.#inFlight.has(mac)) this.#inFlight.set(mac, event);
+    if (!this.#wanted.has(mac) || revision <= (this.#written.get(mac) ?? 0)) return;
+    if (this.#dirty.has(mac) && !this.#yielded.has(mac)) return; // what is on its way is later, or looks first
     if (elsewhere !== null) this.#yielded.set(mac, elsewhere);
     else this.#yielded.delete(mac);
     if (isGone) this.#touch(mac);
@@ -98,6 +129,7 @@ export class Register {
 
   connected(writer: Writer): void {
     this.#writer = writer;
+    this.#written.clear(); // it may be another cluster
     clearInterval(this.#timer);
     this.#timer = setInterval(() => this.#keepAlive(), (this.#options.lease * 1000) / KEEP_ALIVES);
     this.#run();
@@ -106,16 +138,26 @@ export class Register {
 
   disconnected(): void {
     this.#writer = null;
-    clearInterval(this.#timer);
+    this.#endTimers();
   }
 
   /** Nothing more is written; `takesBack`: and all that was is removed. */
   async stop(takesBack: boolean): Promise<void> {
     this.#isStopped = true;
-    clearInterval(this.#timer);
+    this.#endTimers();
     if (!takesBack) return;
     await this.#running;
     if (this.#lease !== null) await this.#writer?.revoke(this.#lease);
+  }
+
+  #endTimers(): void {
+    clearInterval(this.#timer);
+    this.#endRetry();
+  }
+
+  #endRetry(): void {
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#retry = null;
   }
 
   #touch(mac: string): void {
@@ -124,13 +166,15 @@ export class Register {
   }
 
   #run(): void {
-    if (this.#running !== null || this.#writer === null || this.#isStopped || this.#dirty.size === 0) return;
-    this.#running = this.#writeAll(this.#writer)
+    const writer = this.#writer;
+    if (this.#running !== null || this.#retry !== null || this.#dirty.size === 0) return;
+    if (writer === null || this.#isStopped) return;
+    this.#running = this.#writeAll(writer)
       .then(() => this.#refused(null))
-      .catch((thrown: unknown) => this.#failed(thrown))
+      .catch((thrown: unknown) => this.#failed(thrown, writer))
       .finally(() => {
         this.#running = null;
-        if (this.#refusal === null) this.#run();
+        this.#run();
       });
   }
 
@@ -140,15 +184,59 @@ export class Register {
     while (this.#dirty.size > 0 && !this.#isStopped && writer === this.#writer) {
       const lease = this.#lease ?? (await this.#granted(writer));
       const macs = [...this.#dirty].slice(0, MACS_AT_ONCE);
+      const gone = macs.filter((mac) => !this.#wanted.has(mac));
+      for (const mac of gone) await writer.removeOwn(mac, lease);
+      const keys = await this.#look(writer, macs);
       const locals = macs.flatMap((mac) => (this.#yielded.has(mac) ? [] : (this.#wanted.get(mac) ?? [])));
-      const pairs = locals.map((local) => ({ key: local.mac, value: this.#options.valueOf(local) }));
-      if (pairs.length > 0) await writer.putAll(pairs, lease);
-      for (const mac of macs) if (!this.#wanted.has(mac)) await writer.removeOwn(mac, lease);
+      const puts = locals.map((local) => {
+        const over = this.#taking.has(local.mac) ? null : (keys.get(local.mac) ?? 0);
+        return { key: local.mac, value: this.#options.valueOf(local), over };
+      });
+      if (puts.length > 0 && !(await this.#put(writer, puts, lease))) continue; // a key is another one: look again
       // What has changed meanwhile is written again.
       for (const mac of macs) {
         const local = this.#wanted.get(mac);
-        if (local === undefined || locals.includes(local) || this.#yielded.has(mac)) this.#dirty.delete(mac);
+        const isDone = local === undefined ? gone.includes(mac) : locals.includes(local) || this.#yielded.has(mac);
+        if (!isDone) continue;
+        for (const each of [this.#dirty, this.#taking, this.#unknown]) each.delete(mac);
       }
+      for (const [mac, event] of this.#inFlight) {
+        this.#inFlight.delete(mac);
+        if (event !== null) this.heard(mac, event);
+      }
+    }
+  }
+
+  /** Leaves to others what they have, unless it is to be taken; answers which revisions wrote the other keys. */
+  async #look(writer: Writer, macs: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const ours = macs.filter((mac) => this.#wanted.has(mac) && !this.#taking.has(mac) && !this.#yielded.has(mac));
+    const pairs = ours.length === 0 ? [] : await writer.read(ours);
+    for (const pair of pairs) {
+      const [mac, local] = [pair.key, this.#wanted.get(pair.key)];
+      if (local === undefined || this.#taking.has(mac)) continue;
+      const { elsewhere, ips } = this.#options.found(pair);
+      if (elsewhere !== null) {
+        this.#yielded.set(mac, elsewhere);
+        this.#options.yielded(mac);
+      } else if (this.#unknown.has(mac) && local.ips.length === 0) {
+        // What it was heard to use in an earlier life stays, until others are heard.
+        this.#set({ ...local, ips: ips.filter((ip) => !this.#owners.has(ip)) });
+      }
+    }
+    return new Map(pairs.map(({ key, revision }) => [key, revision]));
+  }
+
+  /** False: one of the keys was written by somebody else meanwhile, and nothing was written. */
+  async #put(writer: Writer, puts: readonly Put[], lease: number): Promise<boolean> {
+    for (const { key } of puts) this.#inFlight.set(key, null);
+    try {
+      const revision = await writer.putAll(puts, lease);
+      if (revision !== null) for (const { key } of puts) this.#written.set(key, revision);
+      else this.#inFlight.clear();
+      return revision !== null;
+    } catch (thrown) {
+      this.#inFlight.clear();
+      throw thrown;
     }
   }
 
@@ -175,11 +263,15 @@ export class Register {
     writer.keepAlive(lease).then(ended, () => {}); // its connection is lost, which is said elsewhere
   }
 
-  #failed(thrown: unknown): void {
-    if (this.#writer === null || this.#isStopped) return;
+  #failed(thrown: unknown, writer: Writer): void {
+    if (this.#writer !== writer || this.#isStopped) return; // the next connection goes on
     this.#lease = /lease not found/.test(messageOf(thrown)) ? null : this.#lease;
     this.#refused(messageOf(thrown));
-    setTimeout(() => this.#run(), RETRY_MS).unref();
+    this.#endRetry();
+    this.#retry = setTimeout(() => {
+      this.#retry = null;
+      this.#run();
+    }, RETRY_MS).unref();
   }
 
   #refused(reason: string | null): void {

@@ -1,11 +1,12 @@
 /** What etcd says, and what is on this host written there: `etcd/register`. */
 import { formatEndpoint, macToNumber, VXLAN_PORT } from '../../../address.js';
 import type { Ending, Endpoint, Flood, Local, Owner, Target } from '../../api.js';
-import { ipv4Key, ipv6Key } from '../files/keys.js';
+import { ipv4Key, ipv4Text, ipv6Key, ipv6Text } from '../files/keys.js';
 import { vtepOf } from '../underlay.js';
 import { EtcdInstance, type Values } from './instance.js';
-import { Register, type Writer } from './register.js';
-import { valueText } from './values.js';
+import { type Found, Register } from './register.js';
+import { ValueReader, valueText } from './values.js';
+import type { Pair, Writer } from './writer.js';
 
 /** An instance that has these in common with another writes the same keys. */
 const SAME_KEYS = ['etcd/register', 'etcd/endpoints', 'etcd/prefix'];
@@ -17,6 +18,7 @@ const HERE_MAX = 16_384;
 export class RegisteringInstance extends EtcdInstance {
   #register: Register | null = null;
   #own: Endpoint | null = null;
+  readonly #values = new ValueReader();
 
   override async start(): Promise<void> {
     const { listen } = this.context;
@@ -25,6 +27,8 @@ export class RegisteringInstance extends EtcdInstance {
     this.#register = new Register({
       lease: Number(this.values['etcd/lease']),
       valueOf: (local) => this.#valueOf(local),
+      found: (pair) => this.#found(pair),
+      yielded: (mac) => this.#tellElsewhere(mac, this.table.get(macToNumber(mac))?.answer.target),
       trouble: (text) => this.tellTrouble(text),
     });
     await super.start();
@@ -64,16 +68,31 @@ export class RegisteringInstance extends EtcdInstance {
   }
 
   /** The host has the MAC, and is told only that somebody else has written that he does. */
-  protected override keySays(mac: string, target: Target | undefined): void {
+  protected override keySays(mac: string, target: Target | undefined, revision: number): void {
     if (this.#register?.has(mac) !== true) return;
-    const elsewhere = target !== undefined && this.#isElsewhere(target);
-    const place = target === 'drop' ? target : formatEndpoint(target ?? (this.#own as Endpoint));
-    this.#register.heard(mac, elsewhere ? place : null, target === undefined);
-    if (!elsewhere) this.told.left(macToNumber(mac));
-    else {
-      this.told.found(macToNumber(mac));
-      this.context.put(mac, target);
-    }
+    this.#register.heard(mac, { elsewhere: this.#placeOf(target), isGone: target === undefined, revision });
+    if (this.#placeOf(target) === null) this.told.left(macToNumber(mac));
+    else this.#tellElsewhere(mac, target);
+  }
+
+  /** The host says it when the MAC speaks here all the same. */
+  #tellElsewhere(mac: string, target: Target | undefined): void {
+    if (target === undefined || !this.#isElsewhere(target)) return;
+    this.told.found(macToNumber(mac));
+    this.context.put(mac, target);
+  }
+
+  /** Of a bad value nobody has the MAC. */
+  #found({ key, value, revision }: Pair): Found {
+    const { entry } = this.#values.read(key, value, revision);
+    const ips = [...(entry?.arp ?? []).map(ipv4Text), ...(entry?.ndp ?? []).map(ipv6Text)];
+    return { elsewhere: this.#placeOf(entry?.answer.target), ips: entry === null ? [] : ips };
+  }
+
+  /** Where a target is; null: here, or nowhere. */
+  #placeOf(target: Target | undefined): string | null {
+    if (target === undefined || !this.#isElsewhere(target)) return null;
+    return target === 'drop' ? target : formatEndpoint(target);
   }
 
   protected override entered(writer: Writer): void {

@@ -20,12 +20,26 @@ const MESSAGES = {
   PutRequest: message({ key: [1, 'bytes'], value: [2, 'bytes'], lease: [3, 'int64'] }),
   DeleteRangeRequest: message({ key: [1, 'bytes'] }),
   RequestOp: message(
-    { request_put: [2, 'PutRequest'], request_delete_range: [3, 'DeleteRangeRequest'] },
-    { request: ['request_put', 'request_delete_range'] },
+    {
+      request_range: [1, 'RangeRequest'],
+      request_put: [2, 'PutRequest'],
+      request_delete_range: [3, 'DeleteRangeRequest'],
+    },
+    { request: ['request_range', 'request_put', 'request_delete_range'] },
   ),
-  Compare: message({ result: [1, 'uint32'], target: [2, 'uint32'], key: [3, 'bytes'], lease: [8, 'int64'] }),
+  ResponseOp: message({ response_range: [1, 'RangeResponse'] }),
+  Compare: message(
+    {
+      result: [1, 'uint32'],
+      target: [2, 'uint32'],
+      key: [3, 'bytes'],
+      mod_revision: [6, 'int64'],
+      lease: [8, 'int64'],
+    },
+    { target_union: ['mod_revision', 'lease'] },
+  ),
   TxnRequest: message({ compare: [1, 'Compare[]'], success: [2, 'RequestOp[]'] }),
-  TxnResponse: message({ header: HEADER }),
+  TxnResponse: message({ header: HEADER, succeeded: [2, 'bool'], responses: [3, 'ResponseOp[]'] }),
   WatchRequest: message(
     { create_request: [1, 'WatchCreateRequest'], progress_request: [3, 'WatchProgressRequest'] },
     { request_union: ['create_request', 'progress_request'] },
@@ -95,6 +109,7 @@ export interface WatchResponse {
 }
 
 export type RequestOp =
+  | { readonly request_range: RangeRequest }
   | { readonly request_put: { readonly key: Buffer; readonly value: Buffer; readonly lease?: number } }
   | { readonly request_delete_range: { readonly key: Buffer } };
 
@@ -125,10 +140,19 @@ const ETCD = new Interface('etcdserverpb.', MESSAGES);
 export const RANGE = ETCD.method<RangeRequest, RangeResponse>('KV/Range', 'RangeRequest', 'RangeResponse');
 /** Of Compare: whether a key is under a lease. */
 export const UNDER_LEASE = { result: 0, target: 4 } as const;
+/** Of Compare: whether a key was last written in a revision; in 0: there is none. */
+export const WRITTEN_IN = { result: 0, target: 2 } as const;
+
+/** What its operations answer; all of them are ranges, where any is. */
+interface TxnResponse {
+  readonly header: Header;
+  readonly succeeded: boolean;
+  readonly responses: readonly { readonly response_range?: RangeResponse }[];
+}
 
 export const TXN = ETCD.method<
   { readonly compare?: readonly object[]; readonly success: readonly RequestOp[] },
-  object
+  TxnResponse
 >('KV/Txn', 'TxnRequest', 'TxnResponse');
 export const WATCH = ETCD.method<WatchRequest, WatchResponse>('Watch/Watch', 'WatchRequest', 'WatchResponse');
 interface Lease {
