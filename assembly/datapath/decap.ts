@@ -1,16 +1,18 @@
 // Decap: a datagram from the underlay (UDP -> TAP).
 //
 //  1. length     a VXLAN header and a whole Ethernet header, and not cut off by the kernel
-//  2. header     as its kind wants it (tunnel-header.ts); the VNI picks an overlay of this socket
+//  2. header     as its kind wants it (tunnel-header.ts); the VNI picks an overlay of this socket; control messages
+//                (O flag) that are no OAM for this VTEP itself end here
 //  3. sender     one that the overlay knows, if it wants that (source-check.ts); else the frame is dropped, or waits
 //  4. size       what is longer than the MTU allows may be a super-frame (offload/partial.ts)
 //  5. frame      a unicast source that is no VNIC's here, at most two tags, the overlay's VLAN policy
 //  6. learn      where its source MAC was heard from, if the overlay learns, and what it says of its address
-//                (announce.ts), if the host answers for it; whatever becomes of the frame
+//                (announce.ts), if the host answers for it; unless the sender forbids both, and whatever becomes of
+//                the frame
 //  7. its way     a congestion mark of the outer header goes inside (RFC 6040); fragments as configured
 //  8. multicast  to every local VNIC of the overlay
 //  9. unicast    to the VNIC that has the MAC; a VNIC that carries any MAC may have to be asked for, or gets what is
-//                unknown where that is flooded; OAM for this VTEP itself, and control messages, go to the host
+//                unknown where that is flooded; OAM for this VTEP itself goes to the host
 //
 // Nothing that came from the underlay goes back to it.
 
@@ -106,8 +108,9 @@ function decide(frame: Frame, truncated: bool, socket: u32, from: usize): bool {
   const reason = takeOverlay(frame.start - VXLAN_HLEN, socket);
   if (reason != Drop.none) return refused(frame, reason, socket, from);
   const overlay = decapOverlay();
-  if (!isAdmitted(from) && !admit(frame, overlay, from)) return true;
+  // Before its sender is looked at: what waits for that is not asked again what its header said.
   if (decapIsControl() && !ethIsOamOfVtep(frame.start)) return dropped(frame, Drop.oam_refused, overlay);
+  if (!isAdmitted(from) && !admit(frame, overlay, from)) return true;
   return decapFrame(frame, overlay, from, senderOf(from));
 }
 
@@ -144,8 +147,10 @@ function decapFrame(frame: Frame, overlay: u32, from: usize, sender: u32): bool 
   const policy = load<u32>(record, OVL_VLAN);
   const refused = refusedTags(depth, policy);
   if (refused != Drop.none) return dropped(frame, refused, overlay);
-  if (flags & LEARNS && mayLearn(record, frame.start - VXLAN_HLEN)) learn(overlay, source, from);
-  if (flags & OVL_FLAG_SNOOP) snoop(frame, overlay);
+  if (flags & (LEARNS | OVL_FLAG_SNOOP) && mayLearn(record, frame.start - VXLAN_HLEN)) {
+    if (flags & LEARNS) learn(overlay, source, from);
+    if (flags & OVL_FLAG_SNOOP) snoop(frame, overlay);
+  }
   const unfit = arrival() == 0 ? Drop.none : refusedArrival(frame, depth, overlay, flags);
   if (unfit != Drop.none) return dropped(frame, unfit, overlay);
   if (depth > 0 && policy == VlanPolicy.strip) {

@@ -1,6 +1,6 @@
 // Frames that a VNIC sent, a batch at a time: what the FDB says of all destinations first, so that the processor waits
-// for its cache misses together; then one after the other. Ordinary ones (ordinary.ts) to a known endpoint or to
-// another VNIC are listed here, all others take the steps of encap.ts.
+// for its cache misses together; then one after the other. Ordinary ones (ordinary.ts) to another VNIC, or to a known
+// endpoint from the only source port, are listed here; all others take the steps of encap.ts.
 
 import {
   FdbKind,
@@ -42,7 +42,7 @@ export function encapReads(vnic: u32, from: u32, count: u32): u32 {
   const record = overlayAt(overlay);
   const captures = isCapturing();
   const by = outBy(overlay);
-  const isUsual = by != 0 && mayBeOrdinary(sender, record, captures);
+  const isUsual = mayBeOrdinary(sender, record, captures);
   const own = load<u64>(sender, VNIC_MAC);
   const copied = load<u32>(record, OVL_MARK_COPIED);
   const header = load<u64>(record, OVL_HEADER);
@@ -55,7 +55,7 @@ export function encapReads(vnic: u32, from: u32, count: u32): u32 {
   let bytes: u32 = 0;
   let read = first;
   while (read < end && outHasRoom()) {
-    if (isUsual && heldFrames() == 0) {
+    if (isUsual && (by != 0 || isLocal(read)) && heldFrames() == 0) {
       const before = outNext();
       const room = outRoom();
       let out = before;
@@ -65,7 +65,7 @@ export function encapReads(vnic: u32, from: u32, count: u32): u32 {
         const value = load<u32>(read, LOOKUP_VALUE);
         const size = len - VNET_SIZE;
         const endpoint = fdbIndex(value);
-        if (isOrdinaryRead(at, len, value, own, copied) & (size <= pathFrameMax(endpoint))) {
+        if (by != 0 && isOrdinaryRead(at, len, value, own, copied) & (size <= pathFrameMax(endpoint))) {
           outOrdinary(out, at + VNET_SIZE, size, by | endpoint, common, header, shares);
         } else if (!deliver(out, at, len, value, own, overlay, vnic)) break;
         bytes += size;
@@ -86,6 +86,12 @@ export function encapReads(vnic: u32, from: u32, count: u32): u32 {
   const taken = <u32>(read - first) / LOOKUP_SIZE;
   countEncapIn(taken, frames, bytes, vnic);
   return from + taken;
+}
+
+// Whether what was read goes to another VNIC of this host, whose run does not depend on source ports.
+@inline
+function isLocal(read: usize): bool {
+  return fdbKind(load<u32>(read, LOOKUP_VALUE)) == FdbKind.local;
 }
 
 // An ordinary frame from a VNIC with the MAC `own` to another one of this host is listed at `out`. False: it is not.

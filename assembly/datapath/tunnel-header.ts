@@ -31,7 +31,7 @@ export function refusedHeader(kind: u32, datagram: usize, record: usize): Drop {
   return policy == 0 || gbpAdmits(datagram, policy) ? Drop.none : Drop.other_policy_group;
 }
 
-/** Whether the sender lets the overlay of this record learn from the datagram. */
+/** Whether the sender lets the overlay of this record learn from the datagram: MACs, and what is said of addresses. */
 @inline
 export function mayLearn(record: usize, datagram: usize): bool {
   return load<u32>(record, OVL_POLICY) == 0 || !gbpForbidsLearning(datagram);

@@ -4,7 +4,7 @@
 //  0                   1                   2                   3
 //  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
 // +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-------------------------------+   G: the id is there   D: do not learn from it
-// |G|R|R|R|I|R|R|R|R|D|R|R|A|R|R|R|        group policy id        |   A: policy has been applied, and is not again
+// |G|R|R|R|I|R|R|R|R|D|R|R|A|R|R|R|        group policy id        |   A: policy has been applied, if G is set
 // +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+---------------+---------------+
 // |     VXLAN network identifier (VNI)            |   reserved    |
 // +-----------------------------------------------+---------------+
@@ -27,11 +27,14 @@ export function gbpWord(policy: u32): u32 {
   return FLAG_G | (policy & ID);
 }
 
-/** Whether it is for the group: it has its id, or policy has been applied to it already. `policy` as in OVL_POLICY. */
+/**
+ * Whether it is for the group: it has an id, which is the group's, or policy has been applied to it already. `policy`
+ * as in OVL_POLICY.
+ */
 @inline
 export function gbpAdmits(datagram: usize, policy: u32): bool {
   const word = load32be(datagram, 0);
-  return (word & FLAG_A) != 0 || (word & (FLAG_G | ID)) == gbpWord(policy);
+  return (word & (FLAG_G | FLAG_A)) == (FLAG_G | FLAG_A) || (word & (FLAG_G | ID)) == gbpWord(policy);
 }
 
 /** The D flag: its sender wants nobody to learn from it where its source MAC is. */

@@ -6,6 +6,7 @@ import { describe, it } from 'node:test';
 import type { OverlayConfig } from '../../src/datapath/types.js';
 import type { Encap } from '../../src/encapsulations.js';
 import { loopbackMessage } from '../../src/oam/loopback.js';
+import { arpAnnouncement } from '../../src/proxy/arp.js';
 import { BUILDS, type Build, Core } from '../support/core.js';
 import { datagram, frame } from '../support/frames.js';
 import { segmentsOf, TCP } from '../support/super-frames.js';
@@ -229,10 +230,12 @@ for (const build of BUILDS) {
 
     it('takes its own group, and what policy has been applied to; of no other group and of none', () => {
       const { hear } = setUp(build, 'vxlan', { policyGroup: GROUP });
-      const taken = ['8800123480001500', '8840123480001500', '8808432180001500', '0808000080001500'];
+      const taken = ['8800123480001500', '8840123480001500', '8808432180001500', '8808000080001500'];
       assert.deepEqual(hear(...taken.map((header) => behind(header, HEARD))), { taken: 4, drops: {} });
       const others = ['8800123580001500', '0800123480001500', '0800000080001500', '8840000080001500'];
-      assert.deepEqual(hear(...others.map((header) => behind(header, HEARD))).drops, { other_policy_group: 4 });
+      const withoutId = ['0808000080001500', '0808123480001500']; // the A flag says nothing where G is not set
+      const { drops } = hear(...[...others, ...withoutId].map((header) => behind(header, HEARD)));
+      assert.deepEqual(drops, { other_policy_group: 6 });
     });
 
     it('without one of its own ignores all of it', () => {
@@ -258,6 +261,18 @@ for (const build of BUILDS) {
         return core.upcalls().map(({ kind }) => kind);
       };
       assert.deepEqual([told(LEARN), told(DO_NOT_LEARN)], [['learn'], []]);
+    });
+
+    it('nor of addresses that it says', () => {
+      const announced = arpAnnouncement('10.55.55.2', STRANGER);
+      const told = (header: string, learn: boolean) => {
+        const { core } = setUp(build, 'vxlan', { policyGroup: GROUP, snoop: true, learn });
+        assert.equal(core.decap([behind(header, announced)], { socket: 2, from: PEER.ip }).length, 1);
+        return core.upcalls().map(({ kind }) => kind);
+      };
+      assert.deepEqual(told(LEARN, false), ['address']);
+      assert.deepEqual(told(LEARN, true).toSorted(), ['address', 'learn']);
+      for (const learn of [false, true]) assert.deepEqual(told(DO_NOT_LEARN, learn), []);
     });
 
     it('nor once its sender is known, for which it had to wait', () => {
