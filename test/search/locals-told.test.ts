@@ -13,7 +13,7 @@ function setUp() {
   const warnings: string[] = [];
   const ends: ((error: Error | null) => void)[] = [];
   const told = new LocalsTold({ ...silentLog, warn: (line: string) => void warnings.push(line) }, (mac, local) => {
-    asked.push(`${mac} ${local === null ? 'gone' : local.ips.join()}`);
+    asked.push(`${mac} ${local === null ? 'gone' : local.ips.join()}${local?.resumed ? ' resumed' : ''}`);
     return new Promise((resolve, reject) => ends.push((error) => (error === null ? resolve() : reject(error))));
   });
   const end = async (error: Error | null = null) => {
@@ -32,6 +32,15 @@ describe('what is local', () => {
     await end();
     await end();
     assert.deepEqual(asked, [`${MAC} 10.0.0.1`, `${MAC} gone`]);
+  });
+
+  it('speaks, where it has, though its last word is no sign of life', async () => {
+    const { told, asked, end } = setUp();
+    for (const ip of ['10.0.0.1', '10.0.0.2']) told.tell(MAC, { ...withIps(MAC, ip), resumed: true });
+    told.tell(MAC, withIps(MAC, '10.0.0.3'));
+    told.tell(MAC, { ...withIps(MAC), resumed: true });
+    await end();
+    assert.deepEqual(asked, [`${MAC} 10.0.0.1 resumed`, `${MAC} `]);
   });
 
   it('is told some at a time, and all in the end', async () => {
