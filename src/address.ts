@@ -77,7 +77,7 @@ export function ipFamily(ip: string): 4 | 6 {
 
 /** True for a group of hosts: 224.0.0.0/4, ff00::/8. `ip` must be canonical. */
 export function isMulticast(ip: string): boolean {
-  return ipFamily(ip) === 6 ? /^ff..:/.test(ip) : /^2(2[4-9]|3\d)\./.test(ip);
+  return ipFamily(ip) === 6 ? /^ff[\da-f]{2}:/.test(ip) : /^2(2[4-9]|3\d)\./.test(ip);
 }
 
 /** True for fe80::/10, whose addresses mean something on one link alone. `ip` must be canonical. */

@@ -222,7 +222,7 @@ describe('svp', () => {
       await assert.rejects(asked, { message: 'the plugin was stopped' });
       await assert.rejects(one.instance.arp('10.55.55.2'), { message: /the plugin was stopped/ });
       await until(() => server.sockets.size === 0);
-      assert.equal(one.testbed.timers, 0);
+      await until(() => one.testbed.timers === 0);
       one.instance.stop();
     });
 
@@ -233,7 +233,7 @@ describe('svp', () => {
       const asked = one.instance.lookup(query(B));
       one.instance.stop();
       await assert.rejects(asked, { message: 'the plugin was stopped' });
-      assert.equal(one.testbed.timers, 0);
+      await until(() => one.testbed.timers === 0);
       await server.listen();
     });
   });
