@@ -153,7 +153,7 @@ export const addressNotLocal = (ip: string, port: number) =>
 export const noUnderlayDevice = (device: string) =>
   refused(
     'no_underlay_device',
-    `vxlan/underlay_dev is ${device}`,
+    `underlay_dev is ${device}`,
     'ENODEV',
     'no interface here has that name; make it, or name another',
   );
@@ -468,7 +468,7 @@ export const zoneDiffers = (encap: string, ip: string, zone: string, device: str
 export const underlayDeviceRenamed = (device: string, name: string) =>
   new VxlaneError(
     'underlay_device_renamed',
-    `vxlan/underlay_dev is ${device}, which is called ${name} now: expected its old name, or a new overlay`,
+    `underlay_dev is ${device}, which is called ${name} now: expected its old name, or a new overlay`,
   );
 
 export const listenAddressGone = (ip: string) =>
@@ -477,7 +477,7 @@ export const listenAddressGone = (ip: string) =>
 export const multicastNeedsInterface = (multicast: string, listenIp: string) =>
   new VxlaneError(
     'group_needs_interface',
-    `multicast group ${multicast}: no interface here has vxlan/listen_ip=${listenIp}; expected this host's own address`,
+    `multicast group ${multicast}: no interface here has listen_ip=${listenIp}; expected this host's own address`,
   );
 
 /** `where`: `interface eth0, which has 10.0.0.1,`. */

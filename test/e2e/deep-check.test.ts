@@ -81,7 +81,7 @@ labTest('--check --deep finds what a file points to and is not there', async ({ 
       `2: ov0: search plugin files: start: files/config ${table}: ${why}`,
       '4: ov1: listen on port 4790/udp: no interface here has address 10.88.88.7 (EADDRNOTAVAIL)',
       '4: ov1: the directory is away',
-      '6: ov2: vxlan/underlay_dev is eth7: no interface here has that name; make it, or name another (ENODEV)',
+      '6: ov2: underlay_dev is eth7: no interface here has that name; make it, or name another (ENODEV)',
       '6: ov2: the directory is away',
       '12: v1: network namespace nosuchns: /run/netns/nosuchns does not exist; try: ip netns add (ENOENT)',
     ];

@@ -211,12 +211,7 @@ labTest('the interface that an overlay is bound to comes, goes, and changes its 
       [50, 'dev0'],
       [51, 'dev1'],
     ] as const) {
-      await becomes(
-        ours,
-        vni,
-        'DEGRADED',
-        new RegExp(`^vxlan/underlay_dev is ${device}: no interface here has that name`),
-      );
+      await becomes(ours, vni, 'DEGRADED', new RegExp(`^underlay_dev is ${device}: no interface here has that name`));
     }
   };
   await connect();
@@ -245,12 +240,7 @@ labTest('the interface that an overlay is bound to comes, goes, and changes its 
       await ours.exec('ip', 'link', 'set', to, 'up');
     };
     await rename('dev0', 'other0');
-    await becomes(
-      ours,
-      50,
-      'DEGRADED',
-      /^vxlan\/underlay_dev is dev0, which is called other0 now: expected its old name/,
-    );
+    await becomes(ours, 50, 'DEGRADED', /^underlay_dev is dev0, which is called other0 now: expected its old name/);
     await pingAll(ours, '10.50.0.2');
     await rename('other0', 'dev0');
     await becomes(ours, 50, 'ONLINE', /^$/);

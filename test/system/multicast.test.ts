@@ -168,7 +168,7 @@ describe('a multicast group of the underlay', { skip: needsRoot() }, () => {
       leavesNoDescriptor(() =>
         assert.throws(() => listen(here, group, ip), {
           code: 'group_needs_interface',
-          message: new RegExp(`^multicast group ${group}: no interface here has vxlan/listen_ip=${ip}; expected`),
+          message: new RegExp(`^multicast group ${group}: no interface here has listen_ip=${ip}; expected`),
         }),
       );
     }

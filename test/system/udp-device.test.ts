@@ -92,12 +92,7 @@ describe('an underlay socket bound to an interface', { skip: needsRoot() }, () =
       const refuses = (ip: string, device: string, code: string, message: RegExp) =>
         assert.throws(() => open(ours, ip, device), { name: 'VxlaneError', code, message });
       const taken = open(ours, '0.0.0.0', 'dev0');
-      refuses(
-        '10.69.0.1',
-        'dev9',
-        'no_underlay_device',
-        /^vxlan\/underlay_dev is dev9: no interface here has that name/,
-      );
+      refuses('10.69.0.1', 'dev9', 'no_underlay_device', /^underlay_dev is dev9: no interface here has that name/);
       refuses('fe80::9', 'dev0', 'address_not_local', /no interface here has address fe80::9%dev0 /);
       refuses('10.69.0.1', 'dev0', 'port_in_use', /^listen on 10\.69\.0\.1%dev0:4789\/udp: the port is held by pid /);
       taken.close();

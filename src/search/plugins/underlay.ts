@@ -26,7 +26,7 @@ export function vtepOf(property: string, given: PropertyValue | undefined, liste
   }
   if (reason !== null) throw new Error(`${property}=${vtep}: ${reason}; expected an address of this host`);
   if (listen !== undefined && isIPv4(vtep) !== isIPv4(listen.ip)) {
-    throw new Error(`${property}=${vtep}: expected an address of the family of vxlan/listen_ip=${listen.ip}`);
+    throw new Error(`${property}=${vtep}: expected an address of the family of listen_ip=${listen.ip}`);
   }
   return vtep;
 }
