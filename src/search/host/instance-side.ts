@@ -83,9 +83,9 @@ export class InstanceSide {
     return this.#instance === null ? undefined : this.#call('stop', args);
   }
 
-  async #describe(): Promise<Manifest> {
-    const { name, mode, properties } = await this.#load();
-    return { name, mode, properties };
+  async #describe(): Promise<Record<keyof Manifest, unknown>> {
+    const { name, mode, properties, encapsulations } = await this.#load();
+    return { name, mode, properties, encapsulations };
   }
 
   #create(vni: number, values: Readonly<Record<string, PropertyValue>>, listen: Endpoint | undefined): Reply<string[]> {

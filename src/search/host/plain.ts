@@ -33,7 +33,7 @@ const OWNER = fields({ mac: text, router: text });
 const NOTHING: Shape = fields({});
 
 const ANSWERS: Readonly<Record<QuestionName, Shape>> = {
-  describe: fields({ name: text, mode: text, properties: list({ kind: 'property' }) }),
+  describe: fields({ name: text, mode: text, properties: list({ kind: 'property' }), encapsulations: list(text) }),
   create: list(text),
   start: NOTHING,
   stop: NOTHING,

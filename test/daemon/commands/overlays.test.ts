@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { CreateOverlay } from '../../../src/control/protocol.js';
 import { freePort } from '../../support/ports.js';
@@ -82,6 +83,17 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
       change: () => ({ encap: 'nvgre' }),
       code: 'bad_encap',
       message: /"nvgre": expected vxlan/,
+    },
+    'an encapsulation that the module of the plugin does not go with': {
+      change: () => {
+        const search = join(fixture().directory.path, 'vxlan-only.mjs');
+        const create = 'create: () => ({ start() {}, stop() {}, lookup: () => null })';
+        const head = "name: 'mine', mode: 'dynamic', properties: [], encapsulations: ['vxlan']";
+        writeFileSync(search, `export default { ${head}, ${create} };`);
+        return { encap: 'geneve', search };
+      },
+      code: 'bad_encap',
+      message: /^search plugin mine does not go with encapsulation geneve: expected vxlan$/,
     },
     'an unknown plugin': {
       change: () => ({ search: 'etdc' }),
