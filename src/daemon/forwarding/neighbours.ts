@@ -1,8 +1,11 @@
 /**
  * Which hosts elsewhere have which addresses, by what they say themselves (ARP, neighbour advertisements), so that
- * requests for those need not be flooded (RFC 9161). An address that is not heard of again is forgotten in time; who
- * asks for one that is half as old is answered, and asks its owner as well. One that two MACs claim is nobody's, until
- * only one of them has claimed it for as long. Of each VLAN inside the overlay apart. Pure.
+ * requests for those need not be flooded (RFC 9161). An address that is not heard of again is forgotten in time. One
+ * that two MACs claim is nobody's, until only one of them has claimed it for as long. Of each VLAN inside the overlay
+ * apart. Pure.
+ *
+ * Nobody is believed for good by his own word alone: a request for what a MAC has only begun to claim, or for which
+ * nobody was asked in half of that time, is flooded as well, so that another owner hears it and contests the claim.
  *
  * Bounded: addresses by `max`, those of one MAC by ADDRESSES_MAX; the one that was silent for longest makes room.
  */
@@ -10,7 +13,7 @@ import type { AddressLearning } from '../../search/api.js';
 
 /** Of one MAC: whoever claims more is no host. */
 const ADDRESSES_MAX = 16;
-/** An owner is asked again no more often, however many ask. */
+/** Everybody is asked again no more often, however many ask. */
 const REFRESH_EVERY_MS = 1000;
 
 /** What somebody says of himself. */
@@ -26,7 +29,7 @@ export interface Claimed {
 export interface Neighbour {
   readonly mac: string;
   readonly isRouter: boolean;
-  /** It is to be asked itself as well. */
+  /** The request is to be flooded as well, and `asked` to be told. */
   readonly isDue: boolean;
 }
 
@@ -36,6 +39,7 @@ interface Binding {
   readonly saidAtMs: number;
   /** Two MACs have claimed it: until then it is nobody's. */
   readonly contestedUntilMs: number;
+  /** When everybody was last asked for it; -Infinity: not since this MAC claims it. */
   askedAtMs: number;
 }
 
@@ -63,10 +67,12 @@ export class Neighbours {
     const { ageing, max } = this.#rules;
     const key = keyOf(vlan, ip);
     const before = this.#bindings.get(key);
-    const isOther = before !== undefined && before.mac !== mac && nowMs - before.saidAtMs < ageing;
+    const isKept = before !== undefined && nowMs - before.saidAtMs < ageing;
+    const isOther = isKept && before.mac !== mac;
+    const askedAtMs = isKept && !isOther ? before.askedAtMs : Number.NEGATIVE_INFINITY;
     const contestedUntilMs = isOther ? nowMs + ageing : (before?.contestedUntilMs ?? 0);
     this.#remove(key);
-    this.#bindings.set(key, { mac, isRouter, saidAtMs: nowMs, contestedUntilMs, askedAtMs: 0 });
+    this.#bindings.set(key, { mac, isRouter, saidAtMs: nowMs, contestedUntilMs, askedAtMs });
     const own = this.#byMac.get(mac) ?? new Set();
     this.#byMac.set(mac, own.add(key));
     const [oldest] = own;
@@ -74,15 +80,21 @@ export class Neighbours {
     this.#shrink(max);
   }
 
-  /** null: nobody is known to have it now. */
+  /** null: nobody is known to have it now. Changes nothing. */
   ownerOf(vlan: number, ip: string, nowMs: number): Neighbour | null {
     const binding = this.#bindings.get(keyOf(vlan, ip));
     if (this.#rules === null || binding === undefined || nowMs < binding.contestedUntilMs) return null;
     const ageMs = nowMs - binding.saidAtMs;
     if (ageMs >= this.#rules.ageing) return null;
-    const isDue = ageMs * 2 >= this.#rules.ageing && nowMs - binding.askedAtMs >= REFRESH_EVERY_MS;
-    if (isDue) binding.askedAtMs = nowMs;
+    const sinceAskedMs = nowMs - binding.askedAtMs;
+    const isDue = sinceAskedMs >= REFRESH_EVERY_MS && Math.max(ageMs, sinceAskedMs) * 2 >= this.#rules.ageing;
     return { mac: binding.mac, isRouter: binding.isRouter, isDue };
+  }
+
+  /** A request for it was flooded. */
+  asked(vlan: number, ip: string, nowMs: number): void {
+    const binding = this.#bindings.get(keyOf(vlan, ip));
+    if (binding !== undefined) binding.askedAtMs = nowMs;
   }
 
   #shrink(max: number): void {

@@ -211,9 +211,11 @@ class Tracing {
     const { reason, sent } = await this.#overlay.attached().upcalls.rehearse(record);
     this.#steps.push({ step: 'proxy', says: `${kind}, for the proxy; search plugin ${this.#plugin()} is asked` });
     if (reason !== null) return ended(reason);
-    const [first] = sent;
-    if (first?.how !== 'deliver') return { end: `is sent on to ${macAt(first!.frame, 0)}`, reason: null };
-    return { end: `is answered to vnic ${this.#names.vnic(first.vnic)}: by ${macAt(first.frame, 6)}`, reason: null };
+    const answer = sent.find(({ how }) => how === 'deliver');
+    if (answer === undefined) return { end: `is sent on to ${macAt(sent[0]!.frame, 0)}`, reason: null };
+    const also = sent.some(({ how }) => how === 'flood') ? ', and is flooded as well' : '';
+    const by = `${this.#names.vnic(answer.vnic)}: by ${macAt(answer.frame, 6)}`;
+    return { end: `is answered to vnic ${by}${also}`, reason: null };
   }
 
   async #ask(miss: MissUpcall, frame: Uint8Array, from: string): Promise<End> {

@@ -160,14 +160,15 @@ export class Proxies {
   }
 
   /**
-   * Who has an address elsewhere, by his own word, and whose MAC is known to be there. Before that gets too old the
-   * request is handed to him as well: what he answers keeps it. Whether an address is taken is for its owner to say.
+   * Who has an address elsewhere, by his own word, and whose MAC is known to be there. Before that gets too old, and
+   * when it is new, the request is flooded as well: what he answers keeps it, and what another answers contests it.
+   * Whether an address is taken is for its owner to say.
    */
   #neighbour(record: ProxyUpcall, vnic: LocalVnic, ip: string): Owner | null {
     const { neighbours, targets, now } = this.#options;
     const found = neighbours.ownerOf(record.vlan, ip, now());
     if (found === null || targets.entry(found.mac)?.target.kind !== 'remote') return null;
-    if (found.isDue) this.#encap(vnic, redirect(record.frame, found.mac));
+    if (found.isDue && this.#flood(record, vnic, 'no_flood_list') === null) neighbours.asked(record.vlan, ip, now());
     return { mac: found.mac, router: found.isRouter };
   }
 

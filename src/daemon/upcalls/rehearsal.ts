@@ -1,5 +1,6 @@
-/** What a proxy would make of a frame: the same code answers, and nothing is sent or counted. */
+/** What a proxy would make of a frame: the same code answers, and nothing is sent, counted or believed. */
 import type { DropReason, ProxyUpcall, VnicIndex } from '../../datapath/types.js';
+import type { Neighbours } from '../forwarding/neighbours.js';
 import { Durations } from './durations.js';
 import { Proxies } from './proxies.js';
 import type { UpcallsOptions } from './types.js';
@@ -33,6 +34,11 @@ export function rehearse(record: ProxyUpcall, options: UpcallsOptions): Promise<
       countAnswered: () => resolve({ reason: null, sent }),
     };
     const durations = { miss: new Durations(), proxy: new Durations() };
-    new Proxies({ ...options, datapath, durations }).handle(record);
+    const neighbours = {
+      ownerOf: (...asked: Parameters<Neighbours['ownerOf']>) => options.neighbours.ownerOf(...asked),
+      heard() {},
+      asked() {},
+    };
+    new Proxies({ ...options, datapath, durations, neighbours, heardAddress() {} }).handle(record);
   });
 }

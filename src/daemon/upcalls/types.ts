@@ -67,7 +67,8 @@ export interface UpcallsOptions {
 }
 
 /** What proxies need of that. */
-export interface ProxiesOptions extends Omit<UpcallsOptions, 'datapath'> {
+export interface ProxiesOptions extends Omit<UpcallsOptions, 'datapath' | 'neighbours'> {
+  readonly neighbours: Pick<Neighbours, 'heard' | 'ownerOf' | 'asked'>;
   readonly datapath: Pick<UpcallDatapath, 'deliver' | 'encap' | 'flood' | 'countDrop' | 'countAnswered'>;
 }
 

@@ -25,13 +25,40 @@ describe('addresses of hosts elsewhere', () => {
     assert.equal(owner(AGEING + 1), ONE);
   });
 
-  it('are to be asked for at their owner when half as old, once a second', () => {
+  /** Whether everybody is to be asked now; if so, everybody is. */
+  const askedAt = (neighbours: Neighbours) => (nowMs: number) => {
+    const isDue = neighbours.ownerOf(0, IP, nowMs)?.isDue;
+    if (isDue === true) neighbours.asked(0, IP, nowMs);
+    return isDue;
+  };
+
+  it('are to be asked for everywhere when new, and when half as old, once a second', () => {
     const { neighbours, hear } = setUp();
     hear(ONE, 0);
-    const isDue = (nowMs: number) => neighbours.ownerOf(0, IP, nowMs)?.isDue;
-    assert.deepEqual([29_999, 30_000, 30_999, 31_000].map(isDue), [false, true, false, true]);
+    const isDue = askedAt(neighbours);
+    assert.deepEqual([0, 29_999, 30_000, 30_999, 31_000].map(isDue), [true, false, true, false, true]);
     hear(ONE, 31_500);
     assert.equal(isDue(32_600), false);
+  });
+
+  it('are to be asked for again however often one MAC claims them, and at once when another one does', () => {
+    const { neighbours, hear } = setUp();
+    const isDue = askedAt(neighbours);
+    const claimedAndDue = (nowMs: number) => {
+      hear(ONE, nowMs);
+      return isDue(nowMs);
+    };
+    assert.deepEqual([0, 10_000, 20_000, 30_000, 40_000].map(claimedAndDue), [true, false, false, true, false]);
+    hear(OTHER, 41_000);
+    hear(OTHER, 90_000);
+    assert.deepEqual([100_999, 101_000, 101_001].map(isDue), [undefined, true, false]);
+  });
+
+  it('are as due as before when somebody only wants to know', () => {
+    const { neighbours, hear } = setUp();
+    hear(ONE, 0);
+    const isDue = () => neighbours.ownerOf(0, IP, 1)?.isDue;
+    assert.deepEqual([isDue(), isDue()], [true, true]);
   });
 
   it("that two MACs claim are nobody's until one alone has for long enough", () => {

@@ -42,19 +42,22 @@ async function setUp() {
   return { h, hear, ask };
 }
 
-const [ANSWERED, FLOODED] = [
+const [ANSWERED, BOTH, FLOODED] = [
   [1, 0, 0],
+  [1, 0, 1],
   [0, 0, 1],
 ];
+const OTHER = 'de:ad:be:ef:00:99';
 
 describe('hosts elsewhere whose addresses are known', () => {
   it('are answered for, with the router flag', async () => {
     const { h, hear, ask } = await setUp();
     assert.deepEqual(await ask('arp', arpRequest()), FLOODED);
     hear(MAC, true);
-    assert.deepEqual(await ask('arp', arpRequest()), ANSWERED);
+    assert.deepEqual(await ask('arp', arpRequest()), BOTH);
     assert.deepEqual(h.datapath.delivered.at(-1)?.frame, arpReply(arpRequest(), MAC));
-    assert.deepEqual(await ask('ndp', solicitation('fe80::3')), ANSWERED);
+    assert.deepEqual(await ask('arp', arpRequest()), ANSWERED);
+    assert.deepEqual(await ask('ndp', solicitation('fe80::3')), BOTH);
     const answer = neighbourAdvertisement(solicitation('fe80::3'), MAC, { router: true });
     assert.deepEqual(h.datapath.delivered.at(-1)?.frame, answer);
     assert.equal(h.upcalls.neighbourWith(TARGET), MAC);
@@ -67,12 +70,14 @@ describe('hosts elsewhere whose addresses are known', () => {
     assert.deepEqual(await ask('ndp', solicitation('::')), FLOODED);
   });
 
-  it('are asked as well before they are forgotten, and answered for no longer', async () => {
+  it('are asked for everywhere before they are forgotten, and answered for no longer', async () => {
     const { h, hear, ask } = await setUp();
     hear(MAC);
+    assert.deepEqual(await ask('arp', arpRequest()), BOTH);
     await h.pass(AGEING / 2);
-    assert.deepEqual(await ask('arp', arpRequest()), [1, 1, 0]);
-    assert.deepEqual(h.datapath.encapped.at(-1)?.frame.subarray(0, 6), Uint8Array.of(0xde, 0xad, 0xbe, 0xef, 0, 1));
+    assert.deepEqual(await ask('arp', arpRequest()), BOTH);
+    assert.deepEqual(h.datapath.flooded.at(-1)?.frame, arpRequest());
+    assert.deepEqual(await ask('arp', arpRequest()), ANSWERED);
     await h.pass(AGEING / 2);
     assert.deepEqual(await ask('arp', arpRequest()), FLOODED);
   });
@@ -83,8 +88,43 @@ describe('hosts elsewhere whose addresses are known', () => {
     h.upcalls.forget(MAC);
     assert.deepEqual(await ask('arp', arpRequest()), FLOODED);
     h.targets.learn(MAC, PEER, 0);
-    assert.deepEqual(await ask('arp', arpRequest()), ANSWERED);
+    assert.deepEqual(await ask('arp', arpRequest()), BOTH);
     assert.deepEqual(await ask('announcement', arpAnnouncement(TARGET, OWN_MAC)), FLOODED);
     assert.deepEqual(await ask('arp', arpRequest()), FLOODED);
+  });
+
+  it('hear what is asked when another MAC claims their address, however often it does, and contest it', async () => {
+    const { h, hear, ask } = await setUp();
+    h.targets.learn(OTHER, PEER, 0);
+    hear(MAC);
+    await h.pass(AGEING);
+    hear(OTHER);
+    assert.deepEqual(await ask('arp', arpRequest()), BOTH, 'the owner hears the request');
+    hear(MAC);
+    hear(OTHER);
+    await h.pass(AGEING / 2);
+    hear(OTHER);
+    assert.deepEqual(await ask('arp', arpRequest()), FLOODED);
+    await h.pass(AGEING / 2);
+    assert.deepEqual(await ask('arp', arpRequest()), BOTH, 'the owner hears this one, too');
+    hear(MAC);
+    assert.equal(h.upcalls.neighbourWith(TARGET), null);
+  });
+
+  it('and here are not believed for what is only traced, nor asked the less for what is only looked up', async () => {
+    const { h, hear, ask } = await setUp();
+    hear(MAC);
+    const known = h.neighbours.size;
+    for (const [kind, frame] of [
+      ['arp', arpRequest('10.55.55.9')],
+      ['ndp', solicitation('fe80::9')],
+    ] as const) {
+      const { reason, sent } = await h.upcalls.rehearse(proxyRecord(kind, frame));
+      assert.deepEqual([reason, sent.map(({ how }) => how)], [null, ['flood', 'deliver']]);
+    }
+    assert.equal(h.upcalls.neighbourWith(TARGET), MAC);
+    assert.deepEqual([h.heard, h.neighbours.size], [[], known]);
+    assert.deepEqual([h.datapath.delivered, h.datapath.flooded], [[], []]);
+    assert.deepEqual(await ask('arp', arpRequest()), BOTH);
   });
 });
