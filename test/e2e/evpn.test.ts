@@ -169,11 +169,12 @@ async function moves(lab: Lab, { ours, leaf, far, frr }: Fabric, note: (line: st
       await moving.exec('ip', 'link', 'del', 'eth0');
       await moving.exec('ip', 'link', 'set', 'mv0', 'up');
     } else {
-      await plug(leaf, moving, 'br23', MOVING, []);
+      // Before anything speaks from there, and in its stead: what is still sent from here would be news of it.
+      await moving.exec('ip', 'addr', 'flush', 'dev', 'mv0');
+      await plug(leaf, moving, 'br23', MOVING, ['10.9.0.3/24']);
       const announced = moving.exec('arping', '-c', '1', '-U', '-I', 'eth0', '-s', '10.9.0.3', '10.9.0.3');
       await eventually('the leaf has it', async () => (await frr.mac(MOVING))[1] === 'local');
       await ours.vxlane('delete-vnic', 'mv0');
-      await moving.exec('ip', 'addr', 'add', '10.9.0.3/24', 'dev', 'eth0');
       await announced; // it ends a second after it has spoken
     }
     const place = isHere ? 'remote' : 'local';
