@@ -34,16 +34,27 @@ labTest('rate limits', async ({ lab, step, note }) => {
     const { tx, drops: lost } = vnics.find(({ name }) => name === 'v1')!;
     return { sent: tx.frames, passed: tx.frames - lost };
   };
-  /** While `flood` runs: frames sent, passed, and seconds between two looks. */
+  /** What no frame changes any more; while some come, its numbers are of different moments. */
+  const atRest = async () => {
+    let last = await counted();
+    await eventually('no frame comes', async () => {
+      const now = await counted();
+      const isAtRest = now.sent === last.sent && now.passed === last.passed;
+      last = now;
+      return isAtRest;
+    });
+    return last;
+  };
+  /** While `flood` runs: frames sent, passed, and seconds from the first that is dropped to the end. */
   const during = async (flood: readonly string[], reason: string) => {
+    const [before, lost] = [await atRest(), await drops(ours, reason)];
     const sender = guest.spawn(flood, { timeoutMs: 60_000 });
-    const lost = await drops(ours, reason);
     await eventually(`frames drop as ${reason}`, async () => (await drops(ours, reason)) > lost, 20_000);
-    const [before, start] = [await counted(), performance.now()];
-    const enough = async () => performance.now() - start > 3000;
-    await eventually('three seconds', enough);
-    const [after, seconds] = [await counted(), (performance.now() - start) / 1000];
+    const start = performance.now();
+    await eventually('three seconds', async () => performance.now() - start > 3000);
     await sender.stop('SIGKILL');
+    const seconds = (performance.now() - start) / 1000;
+    const after = await atRest();
     const [sent, passed] = [after.sent - before.sent, after.passed - before.passed];
     note(`${sent} frames sent, ${passed} passed in ${seconds.toFixed(1)} s`);
     return { sent, passed, seconds };

@@ -100,7 +100,6 @@ describe('evpn', { skip: missing, concurrency: 2 }, () => {
       { 'evpn/graceful': 0, 'evpn/ageing': 60 },
       { 'evpn/rd': '192.0.2.1:9' },
       { 'evpn/rd': '192.0.2.1:9', 'evpn/route_targets': 'auto,export:65000:9' },
-      { 'evpn/rd': '192.0.2.1:9', 'evpn/vtep': '192.0.2.2' },
       { 'evpn/vni': 24 },
     ];
     let serving = await started(gobgp);
@@ -109,13 +108,12 @@ describe('evpn', { skip: missing, concurrency: 2 }, () => {
     for (const values of swaps) {
       const next = await started(gobgp, values);
       await next.instance.localAdded?.({ mac: MAC, ips: [] });
-      const { 'evpn/rd': rd = `${ROUTER_ID}:${values['evpn/vni'] ?? 23}`, 'evpn/vtep': vtep = HERE } = values;
+      const { 'evpn/rd': rd = `${ROUTER_ID}:${values['evpn/vni'] ?? 23}` } = values;
       const isTold = async () =>
-        (await gobgp.routes(`[rd:${rd}]`)).filter((line) => line.includes(` ${vtep} `)).length === 2;
+        (await gobgp.routes(`[rd:${rd}]`)).filter((line) => line.includes(` ${HERE} `)).length === 2;
       await until(isTold);
       await serving.stop('to_resume', values);
-      assert.equal((await gobgp.routes('')).length, 2, JSON.stringify(values));
-      assert.ok(await isTold(), JSON.stringify(values));
+      await until(async () => (await gobgp.routes('')).length === 2 && (await isTold()));
       const targets = values['evpn/route_targets'] === undefined ? /65000:2[34]/ : /65000:9/;
       for (const line of await gobgp.routes('')) assert.match(line, targets);
       serving = next;
