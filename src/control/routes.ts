@@ -36,6 +36,23 @@ const CHANGE = { status: 200, patience: CHANGE_PATIENCE } as const;
 const CREATE = { method: 'POST', status: 201, patience: CHANGE_PATIENCE } as const;
 const SILENT = { status: 204, patience: CHANGE_PATIENCE } as const;
 
+/** Why VNICs cannot be made, one or those of a trunk. */
+const NEW_VNIC_REFUSALS = [
+  'bad_mac',
+  'bad_vnic_mac',
+  'no_such_overlay',
+  'name_taken',
+  'mac_taken',
+  'mac_is_target',
+  'any_mac_taken',
+  'bad_trunk',
+  'bad_protection',
+  'bad_rate_limit',
+  'interface_taken',
+  'no_such_interface',
+  'netns_missing',
+] as const;
+
 export const ROUTES = {
   daemon: { ...READ, path: '/v1/daemon', summary: 'How the daemon itself is.', refuses: [] },
   status: { ...READ, path: '/v1/status', summary: 'One screen: is it well, and what is wrong.', refuses: [] },
@@ -230,43 +247,13 @@ export const ROUTES = {
     ...CREATE,
     path: '/v1/vnics',
     summary: 'Create a VNIC and its interface, which is up then.',
-    refuses: [
-      'bad_mac',
-      'bad_vnic_mac',
-      'no_such_overlay',
-      'name_taken',
-      'mac_taken',
-      'mac_is_target',
-      'any_mac_taken',
-      'bad_trunk',
-      'bad_address',
-      'address_taken',
-      'bad_protection',
-      'bad_rate_limit',
-      'interface_taken',
-      'no_such_interface',
-      'netns_missing',
-    ],
+    refuses: [...NEW_VNIC_REFUSALS, 'bad_address', 'address_taken'],
   },
   createTrunk: {
     ...CREATE,
     path: '/v1/trunks',
     summary: 'Create the VNICs of a trunk, which share an interface: all of them, or none.',
-    refuses: [
-      'bad_mac',
-      'bad_vnic_mac',
-      'no_such_overlay',
-      'name_taken',
-      'mac_taken',
-      'mac_is_target',
-      'any_mac_taken',
-      'bad_trunk',
-      'bad_protection',
-      'bad_rate_limit',
-      'interface_taken',
-      'no_such_interface',
-      'netns_missing',
-    ],
+    refuses: NEW_VNIC_REFUSALS,
   },
   modifyVnic: {
     ...CHANGE,

@@ -33,7 +33,7 @@ export const PROPERTIES = [
     name: 'etcd/vtep',
     type: 'ip',
     required: false,
-    help: 'address that such keys say, where vxlan/listen_ip is 0.0.0.0 or ::',
+    help: 'address that such keys say, where the listen address is 0.0.0.0 or ::',
   },
   {
     name: 'etcd/lease',

@@ -21,7 +21,7 @@ export const PROPERTIES = [
     name: 'evpn/vtep',
     type: 'ip',
     required: false,
-    help: 'next hop of the routes of this host, where vxlan/listen_ip is 0.0.0.0 or ::',
+    help: 'next hop of the routes of this host, where the listen address is 0.0.0.0 or ::',
   },
   { name: 'evpn/rd', type: 'string', required: false, help: 'route distinguisher; default ROUTER_ID:VNI of GoBGP' },
   {
