@@ -90,6 +90,18 @@ describe('own routes', () => {
     }
   });
 
+  it('of another next hop are ours where they came by an API, and not current; from a neighbour they are not', () => {
+    const [codec, before] = [codecOf(HERE), codecOf(PEER, { 'evpn/rd': `${HERE}:23` })];
+    for (const neighbor_ip of [undefined, '', '<nil>']) {
+      const read = codec.read({ ...before.write(mac(4), false), ...(neighbor_ip !== undefined && { neighbor_ip }) });
+      assert.deepEqual([read?.isOwn, read?.isCurrent], [true, false], neighbor_ip);
+      assert.equal(read?.route?.kind === 'mac' && read.route.sequence, 4);
+      assert.equal(codec.read(before.write('vtep', false))?.route, null, 'whoever wants copies there is this host');
+    }
+    const read = codec.read({ ...before.write(mac(4), false), neighbor_ip: '192.0.2.254' });
+    assert.deepEqual([read?.isOwn, read?.route?.kind], [false, 'mac']);
+  });
+
   it('of another route distinguisher are not ours', () => {
     const read = codecOf(HERE).read(codecOf(HERE, { 'evpn/rd': '192.0.2.1:99' }).write(mac(), false));
     assert.deepEqual([read?.isOwn, read?.route], [false, null]);

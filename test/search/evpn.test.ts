@@ -99,6 +99,7 @@ describe('evpn', { skip: missing, concurrency: 2 }, () => {
       { 'evpn/graceful': 0 },
       { 'evpn/graceful': 0, 'evpn/ageing': 60 },
       { 'evpn/rd': '192.0.2.1:9' },
+      { 'evpn/rd': '192.0.2.1:9', 'evpn/vtep': '192.0.2.2' },
       { 'evpn/rd': '192.0.2.1:9', 'evpn/route_targets': 'auto,export:65000:9' },
       { 'evpn/vni': 24 },
     ];
@@ -108,9 +109,9 @@ describe('evpn', { skip: missing, concurrency: 2 }, () => {
     for (const values of swaps) {
       const next = await started(gobgp, values);
       await next.instance.localAdded?.({ mac: MAC, ips: [] });
-      const { 'evpn/rd': rd = `${ROUTER_ID}:${values['evpn/vni'] ?? 23}` } = values;
+      const { 'evpn/rd': rd = `${ROUTER_ID}:${values['evpn/vni'] ?? 23}`, 'evpn/vtep': vtep = HERE } = values;
       const isTold = async () =>
-        (await gobgp.routes(`[rd:${rd}]`)).filter((line) => line.includes(` ${HERE} `)).length === 2;
+        (await gobgp.routes(`[rd:${rd}]`)).filter((line) => line.includes(` ${vtep} `)).length === 2;
       await until(isTold);
       await serving.stop('to_resume', values);
       await until(async () => (await gobgp.routes('')).length === 2 && (await isTold()));

@@ -83,14 +83,15 @@ export class RouteCodec {
     const isForUs = tunnel.label === this.#settings.vni;
     const vtep = addressOf(tunnel.id);
     if (vtep === null || (!isOwn && !isForUs) || !this.#canBePeer(vtep)) return useless(key);
+    if (isOwn && said.vtep !== this.#settings.vtep) return useless(key); // its key is another, and this host needs no copy
     return { key, isOwn, isCurrent: isForUs && said.isCurrent, route: { kind: 'vtep', vtep } };
   }
 
   /**
    * What all routes say; null: it is withdrawn, or not for this overlay. What this host has told is its own whatever it
-   * imports, and also where it would tell it otherwise now (targets, label): then it is not current.
+   * imports, and also where it would tell it otherwise now (targets, label, next hop): then it is not current.
    */
-  #readCommon({ is_withdraw, pattrs }: Path, rd: Any) {
+  #readCommon({ is_withdraw, pattrs, neighbor_ip = '' }: Path, rd: Any) {
     if (is_withdraw) return null;
     const { vtep: own } = this.#settings;
     const communities = decoded(pattrs, COMMUNITIES).flatMap(({ communities: all }) => all);
@@ -98,8 +99,10 @@ export class RouteCodec {
     const vtep = parseIp(hop);
     if (vtep === null) return null;
     const targets = targetsAmong(communities);
-    if (vtep === own && rdText(rd) === this.#rdText) {
-      return { communities, vtep, isOwn: true, isCurrent: isSameSet(targets, this.#targets.exports) };
+    // With another next hop it is of an instance before or after this one: it has our key, and came by an API.
+    if (rdText(rd) === this.#rdText && (vtep === own || parseIp(neighbor_ip) === null)) {
+      const isCurrent = vtep === own && isSameSet(targets, this.#targets.exports);
+      return { communities, vtep, isOwn: true, isCurrent };
     }
     // What somebody else says of this host is not for us.
     if (vtep === own || !this.#canBePeer(vtep) || !this.#targets.imports(targets)) return null;

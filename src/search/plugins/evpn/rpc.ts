@@ -17,7 +17,6 @@ const MESSAGES = {
     best: [4, 'bool'],
     is_withdraw: [5, 'bool'],
     family: [9, 'Family'],
-    source_id: [11, 'string'],
     neighbor_ip: [15, 'string'],
   }),
   EthernetSegmentIdentifier: message({ type: [1, 'uint32'], value: [2, 'bytes'] }),
@@ -105,8 +104,7 @@ export interface Path {
   readonly best?: boolean;
   readonly is_withdraw: boolean;
   readonly family: { readonly afi: number; readonly safi: number } | null;
-  /** Router ID of who sent it; of what was added by an API, none. */
-  readonly source_id?: string;
+  /** Who sent it; of what was added by an API, no address. */
   readonly neighbor_ip?: string;
 }
 
