@@ -105,6 +105,9 @@ export const LookupView = z
       .describe("As in TargetView; for a drop the reason's name, of a flood list the first endpoints."),
     source,
     cached: z.boolean().describe('Found in the FDB (true), or asked of the plugin just now.'),
+    alternatives: z
+      .array(z.string())
+      .describe('Other VTEPs where the search plugin has the MAC (`IP:PORT` or `[IP6]:PORT`): they get nothing.'),
   })
   .meta({ id: 'LookupView' });
 export type LookupView = z.infer<typeof LookupView>;

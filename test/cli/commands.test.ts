@@ -233,14 +233,21 @@ describe('VNICs, lookups, refusals', { concurrency: 3 }, () => {
 
   test('lookup says in a sentence what happens and who says so', async () => {
     await create('lookup0');
-    const { directory } = harness.controller;
+    const { directory, alternatives } = harness.controller;
     directory.set('de:ad:be:ef:00:01', '10.0.0.1:4789').set('de:ad:be:ef:00:02', 'vnic foo0');
+    directory.set('de:ad:be:ef:00:05', '10.0.0.1:4789');
+    alternatives.set('de:ad:be:ef:00:05', ['10.0.0.2:4789', '10.0.0.3:4789']);
     await vxlane('modify-overlay', '-s', 'de:ad:be:ef:00:03=drop', 'lookup0');
     const cases: [mac: string, sentence: string][] = [
       ['01', 'go to 10.0.0.1:4789: search plugin files says so, asked just now'],
       ['02', 'are delivered to vnic foo0: a VNIC of this daemon says so, from the table'],
       ['03', 'are dropped (drop_entry): the operator says so, from the table'],
       ['04', 'are dropped (no_such_mac): search plugin files says so, asked just now'],
+      [
+        '05',
+        'go to 10.0.0.1:4789: search plugin files says so, asked just now; ' +
+          'it is said to be at 10.0.0.2:4789, 10.0.0.3:4789 too',
+      ],
     ];
     for (const [byte, sentence] of cases) {
       const { status, stdout } = await vxlane('lookup', 'lookup0', `DE-AD-BE-EF-00-${byte}`);

@@ -51,6 +51,7 @@ export class MemoryController extends MemoryQuestions implements Controller, Pro
   readonly degraded = new Map<string, string>();
   /** What the search plugin would answer. */
   readonly directory = new Map<string, string>();
+  readonly alternatives = new Map<string, string[]>();
   statsView: StatsView = {
     ...{ totals: {}, drops: [], overlays: [], vnics: [], endpoints: [] },
     otherSenders: { frames: 0, bytes: 0 },
@@ -205,9 +206,7 @@ export class MemoryController extends MemoryQuestions implements Controller, Pro
     }
   }
 
-  async flushTargets(name: string): Promise<void> {
-    this.#find(name).targets.clear();
-  }
+  flushTargets = async (name: string): Promise<void> => this.#find(name).targets.clear();
 
   async lookup(name: string, mac: string): Promise<LookupView> {
     const known = this.#find(name).targets.get(mac);
@@ -222,6 +221,7 @@ export class MemoryController extends MemoryQuestions implements Controller, Pro
       destination: destination === 'drop' ? 'drop_entry' : destination,
       source: known?.source ?? (isLocal ? 'vnic' : 'files'),
       cached: known !== undefined || isLocal,
+      alternatives: this.alternatives.get(mac) ?? [],
     };
   }
 

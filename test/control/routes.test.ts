@@ -92,6 +92,7 @@ test('a lookup answers, canonical MAC included', async () => {
     destination: '10.0.0.9:4789',
     source: 'files',
     cached: false,
+    alternatives: [],
   });
 });
 

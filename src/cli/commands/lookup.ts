@@ -33,7 +33,8 @@ function ownerSentence({ overlay, ip, mac, source, reason }: OwnerView): string 
   return `${ip} on ${overlay} is at ${mac}: search plugin ${source} says so`;
 }
 
-function sentenceOf({ overlay, mac, verdict, destination, source, cached }: LookupView): string {
+function sentenceOf(view: LookupView): string {
+  const { overlay, mac, verdict, destination, source, cached, alternatives } = view;
   const what = {
     forward: `go to ${destination}`,
     flood: `are flooded to ${destination}`,
@@ -43,5 +44,6 @@ function sentenceOf({ overlay, mac, verdict, destination, source, cached }: Look
   const known = { static: 'the operator', vnic: 'a VNIC of this daemon', learned: 'what came from there' };
   const who = known[source as keyof typeof known] ?? `search plugin ${source}`;
   const whence = cached ? 'from the table' : 'asked just now';
-  return `frames to ${mac} on ${overlay} ${what}: ${who} says so, ${whence}`;
+  const others = alternatives.length === 0 ? '' : `; it is said to be at ${alternatives.join(', ')} too`;
+  return `frames to ${mac} on ${overlay} ${what}: ${who} says so, ${whence}${others}`;
 }

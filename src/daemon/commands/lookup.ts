@@ -5,13 +5,30 @@ import { PluginFault } from '../../search/host/types.js';
 import type { Overlay } from '../overlay/overlay.js';
 import { plainQuery } from '../plugin/query.js';
 import type { Outcome } from '../upcalls/types.js';
-import { cachedLookupView } from './views.js';
+import { cachedLookupView, type Verdict } from './views.js';
 
 /** Endpoints of a flood list that are named. */
 const NAMED_MAX = 3;
 
-/** The FDB first, then the plugin, as for a frame; the plugin's answer stays in the FDB, as for a frame. */
+/** With the other places that the search plugin has the MAC at, as far as it can say. */
 export async function lookup(overlay: Overlay, mac: string): Promise<LookupView> {
+  const decided = await decisionOn(overlay, mac);
+  return { ...decided, alternatives: await alternativesTo(overlay, mac) };
+}
+
+async function alternativesTo(overlay: Overlay, mac: string): Promise<string[]> {
+  if (!overlay.plugin.facts.can('alternatives')) return [];
+  try {
+    const endpoints = await overlay.attached().upcalls.consult((plugin) => plugin.alternatives(mac));
+    return endpoints.map(formatEndpoint);
+  } catch (thrown) {
+    if (!(thrown instanceof PluginFault)) throw thrown;
+    return [];
+  }
+}
+
+/** The FDB first, then the plugin, as for a frame; the plugin's answer stays in the FDB, as for a frame. */
+async function decisionOn(overlay: Overlay, mac: string): Promise<Verdict> {
   const { targets, upcalls, flooding } = overlay.attached();
   const known = targets.entry(mac);
   if (known !== null) return cachedLookupView(overlay, known);

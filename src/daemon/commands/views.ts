@@ -245,8 +245,11 @@ function ownerOf(overlay: Overlay, { mac, target }: FdbEntry) {
   return vnic?.mac === mac ? vnic : undefined;
 }
 
+/** What becomes of frames to a MAC, as a lookup has it. */
+export type Verdict = Omit<LookupView, 'alternatives'>;
+
 /** What the FDB says of a MAC, as a lookup. */
-export function cachedLookupView(overlay: Overlay, entry: FdbEntry): LookupView {
+export function cachedLookupView(overlay: Overlay, entry: FdbEntry): Verdict {
   const { mac, target } = entry;
   const source = sourceOf(overlay, entry);
   const base = { overlay: overlay.name, mac, source, cached: true };

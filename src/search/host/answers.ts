@@ -177,6 +177,16 @@ export function checkAnswer(value: unknown, family: 4 | 6): Answer | null {
   return Object.freeze(ttl === undefined ? { target: checked } : { target: checked, ttl });
 }
 
+/** Most places beside the one that counts. */
+const ALTERNATIVES_MAX = 64;
+
+export function checkOthers(value: unknown, family: 4 | 6): readonly Endpoint[] {
+  if (!Array.isArray(value) || value.length > ALTERNATIVES_MAX) {
+    throw new Error(`${quoted(value)} is no list of at most ${ALTERNATIVES_MAX} endpoints`);
+  }
+  return Object.freeze(value.map((each: unknown) => checkEndpoint(each, family, checkIp)));
+}
+
 export function checkOwner(value: unknown): Owner | null {
   if (value === null) return null;
   if (typeof value !== 'object') throw new Error(`${quoted(value)} is neither an owner nor null`);

@@ -6,8 +6,8 @@
  * A host lives once: start, stop. Another try is another host.
  */
 import { messageOf } from '../../errors.js';
-import type { Answer, Ending, Entry, Flood, Local, Move, Owner, PropertyValue, Query, Target } from '../api.js';
-import { checkAnswer, checkFlood, checkOwner, checkPage, checkServer, checkTarget } from './answers.js';
+import type { Answer, Ending, Endpoint, Entry, Flood, Local, Move, Owner, Query, Target } from '../api.js';
+import { checkAnswer, checkFlood, checkOthers, checkOwner, checkPage, checkServer, checkTarget } from './answers.js';
 import type { Channel, Place } from './channel.js';
 import { DeadlinePassed } from './deadlines.js';
 import { handOver, type Pushed } from './hand-over.js';
@@ -77,12 +77,8 @@ export class PluginHost implements Askable {
   /** Makes the instance and starts it. After a rejection it must still be stopped. */
   async start(): Promise<void> {
     const { vni, values, listen } = this.#options;
-    this.#abilities = await this.#ask(
-      'create',
-      listen === undefined ? [vni, values] : [vni, values, listen],
-      START_DEADLINE_MS,
-      (value) => new Set(value as string[]),
-    );
+    const args: Questions['create'] = listen === undefined ? [vni, values] : [vni, values, listen];
+    this.#abilities = await this.#ask('create', args, START_DEADLINE_MS, (value) => new Set(value as string[]));
     await this.#ask('start', [], START_DEADLINE_MS, nothing);
     this.#vtepLists.flush(this.#options.deadlines.now()); // it serves by the last one that it told before
   }
@@ -123,7 +119,7 @@ export class PluginHost implements Askable {
     return this.#ask('reload', [], START_DEADLINE_MS, nothing);
   }
 
-  change(values: Readonly<Record<string, PropertyValue>>): Promise<void> {
+  change(values: HostOptions['values']): Promise<void> {
     return this.#ask('change', [values], LOOKUP_DEADLINE_MS, nothing);
   }
 
@@ -155,8 +151,7 @@ export class PluginHost implements Askable {
   }
 
   lookup(query: Query): Promise<Answer | null> {
-    const { family } = this.#options;
-    return this.#question('lookup', [query], query.mac, (value) => checkAnswer(value, family));
+    return this.#question('lookup', [query], query.mac, (value) => checkAnswer(value, this.#options.family));
   }
 
   arp(ip: string, vlan: number): Promise<Owner | null> {
@@ -171,6 +166,11 @@ export class PluginHost implements Askable {
     return this.#question('dhcp', [mac], mac, checkServer);
   }
 
+  async alternatives(mac: string): Promise<readonly Endpoint[]> {
+    const { family } = this.#options;
+    return (await this.#question('alternatives', [mac], mac, (value) => checkOthers(value, family))) ?? [];
+  }
+
   /** Never rejects; see {@link MovesTold.tell}. */
   async moved(move: Move): Promise<string | null> {
     if (!this.can('moved') || this.#end !== null) return null;
@@ -182,9 +182,9 @@ export class PluginHost implements Askable {
     if (this.#end === null && this.can(local ? 'localAdded' : 'localRemoved')) this.#localsTold.tell(mac, local);
   }
 
-  /** A question of the packet path. What the instance cannot do answers null. */
+  /** What the instance cannot do answers null. */
   async #question<T>(
-    question: 'lookup' | 'arp' | 'ndp' | 'dhcp',
+    question: 'lookup' | 'arp' | 'ndp' | 'dhcp' | 'alternatives',
     args: readonly unknown[],
     of: string,
     check: (value: unknown) => T,

@@ -25,6 +25,7 @@ export const ABILITIES = [
   'arp',
   'ndp',
   'dhcp',
+  'alternatives',
   'entries',
   'flood',
   'moved',
@@ -49,6 +50,7 @@ export interface Questions {
   arp: [ip: string, vlan: number];
   ndp: [ip: string, vlan: number];
   dhcp: [mac: string];
+  alternatives: [mac: string];
   entries: [most: number];
   leaveEntries: [];
   flood: [];

@@ -1,4 +1,5 @@
 /** Questions and their answers while all is well. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Bench } from './bench.js';
 import type { CaseBody, Facts } from './case.js';
 import { Complaint, expectDone, expectSame } from './complaint.js';
@@ -33,6 +34,7 @@ export function questionCases(facts: Facts): CaseBody[] {
     [subject.unknown !== undefined, `${CROWD} MACs at once get the right answers`, AT_ONCE, crowd],
     [subject.owners !== undefined, 'addresses have their owners', ANSWERS, owners],
     [subject.servers !== undefined, 'clients have their DHCP servers', ANSWERS, servers],
+    [can('alternatives'), 'no alternative of a MAC is its target', ANSWERS, alternatives],
     [can('entries'), 'entries and lookup say the same', ENTRIES, entries],
     [can('flood'), 'its flood list can be used', ANSWERS, flood],
     [can('moved'), 'hears of moves, and answers as before', MOVES, moves],
@@ -90,6 +92,18 @@ async function known(bench: Bench): Promise<void> {
   const running = await bench.start();
   await running.expectAllKnown('when asked first');
   await running.expectAllKnown('when asked again');
+  running.expectWell();
+}
+
+async function alternatives(bench: Bench): Promise<void> {
+  const running = await bench.start();
+  const { known: targets = {}, unknown: nobody = UNHEARD_OF } = bench.subject;
+  for (const mac of [...Object.keys(targets), nobody]) {
+    const others = await expectDone(`alternatives of ${mac}`, running.host.alternatives(mac));
+    if (others.some((other) => isDeepStrictEqual(other, targets[mac]))) {
+      throw new Complaint(`alternatives of ${mac} has its target, ${JSON.stringify(targets[mac])}`);
+    }
+  }
   running.expectWell();
 }
 

@@ -40,6 +40,7 @@ describe('commands on targets', { skip: needsRoot() }, () => {
       destination: '127.0.0.9:4789',
       source: 'files',
       cached: false,
+      alternatives: [],
     });
     assert.equal((await daemon.lookup('overlay0', OTHER_MAC)).cached, true);
     const statics = ['de:ad:be:ef:00:09 127.0.0.7:4790 static', 'de:ad:be:ef:00:0a drop static'];

@@ -8,6 +8,7 @@ import type {
   DynamicInstance,
   DynamicPlugin,
   Ending,
+  Endpoint,
   Entry,
   Flood,
   Local,
@@ -21,12 +22,13 @@ import { ownerOf } from '../files/table.js';
 import { Told } from '../files/told.js';
 import { VtepList } from '../files/vtep-list.js';
 import { Advertiser, type Send } from './advertiser.js';
+import { entryOf } from './entry.js';
 import { EvpnHealth } from './health.js';
 import type { Audience, EvpnLine } from './line.js';
 import { Mobility } from './mobility.js';
 import { DEFAULT_RULES, Moves } from './moves.js';
 import { Rib } from './rib.js';
-import type { Advertised, Keyed, MacRoute } from './route.js';
+import type { Advertised, Keyed } from './route.js';
 import { type EvpnSettings, PROPERTIES, settingsOf } from './settings.js';
 
 type Values = Parameters<DynamicPlugin['create']>[1];
@@ -42,6 +44,8 @@ const WITHDRAWN_WITHIN_MS = 1500;
 /** Most destinations of a flood list, and most MACs that are learned behind a VNIC. */
 const FLOOD_MAX = 512;
 const HERE_MAX = 16_384;
+/** Other places of a MAC that the host takes. */
+const ALTERNATIVES_MAX = 64;
 
 export const evpn: DynamicPlugin = {
   name: 'evpn',
@@ -124,6 +128,14 @@ class EvpnInstance implements DynamicInstance {
     if (entry === undefined) this.#told.missed(mac);
     else this.#told.found(mac);
     return entry?.answer ?? null;
+  }
+
+  /** There is no ECMP: one place counts. */
+  alternatives(mac: string): Endpoint[] {
+    const { port = 0 } = this.#settings ?? {};
+    const target = this.table.get(macToNumber(mac))?.answer.target;
+    const places = this.rib.placesOf(mac).filter((ip) => target === undefined || target === 'drop' || ip !== target.ip);
+    return places.slice(0, ALTERNATIVES_MAX).map((ip) => ({ ip, port }));
   }
 
   *entries(): Iterable<Entry> {
@@ -275,19 +287,6 @@ class Suppressing extends EvpnInstance {
     const here = this.advertiser.ownerOf(ip);
     return here === undefined ? ownerOf(elsewhere) : { mac: here };
   }
-}
-
-function entryOf(routes: readonly MacRoute[], port: number): TableEntry {
-  const [first] = routes as [MacRoute];
-  const ips = routes.flatMap(({ ip }) => (ip === null ? [] : [ip]));
-  const present = <T>(key: T | null): T[] => (key === null ? [] : [key]);
-  return {
-    answer: Object.freeze({ target: Object.freeze({ ip: first.vtep, port }) }),
-    arp: ips.flatMap((ip) => present(ip.includes(':') ? null : ipv4Key(ip))),
-    ndp: ips.flatMap((ip) => present(ip.includes(':') ? ipv6Key(ip) : null)),
-    server: null,
-    revision: Math.max(...routes.map(({ atMs }) => atMs)),
-  };
 }
 
 /** Of routes that this host has sent. */

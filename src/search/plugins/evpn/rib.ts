@@ -99,6 +99,12 @@ export class Rib {
     return first === undefined ? [] : routes.filter(({ vtep }) => vtep === first.vtep);
   }
 
+  /** Where a MAC is said to be, the best place first. */
+  placesOf(mac: string): string[] {
+    const routes = [...(this.#byMac.get(mac)?.values() ?? [])].sort(compareClaims);
+    return [...new Set(routes.map(({ vtep }) => vtep))];
+  }
+
   /** Who wants copies of what is flooded, in the order of their addresses. */
   get vteps(): string[] {
     return [...this.#vteps.keys()].sort(compareAddresses);

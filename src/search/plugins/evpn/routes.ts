@@ -83,7 +83,7 @@ export class RouteCodec {
     const isForUs = tunnel.label === this.#settings.vni;
     const vtep = addressOf(tunnel.id);
     if (vtep === null || (!isOwn && !isForUs) || !this.#canBePeer(vtep)) return useless(key);
-    if (isOwn && said.vtep !== this.#settings.vtep) return useless(key); // its key is another, and this host needs no copy
+    if (isOwn && said.vtep !== this.#settings.vtep) return useless(key); // its key has the address that was ours
     return { key, isOwn, isCurrent: isForUs && said.isCurrent, route: { kind: 'vtep', vtep } };
   }
 
