@@ -44,6 +44,8 @@ const ENTRIES = 65_536;
 const ENDPOINTS = 256; // at most
 const VNICS = 64;
 const VNI = 23;
+/** Source ports of a daemon that is not told otherwise. */
+export const SOURCES = 16;
 /** Bytes of a frame: MTU 1400. */
 export const FRAME_LEN = 1414;
 const KEY_SIZE = 8;
@@ -120,11 +122,16 @@ export interface Shape {
   readonly endpoints?: number;
   /** Bytes of a frame. */
   readonly frameLen?: number;
-  /** Frames are UDP in IPv4, of a VNIC with all link protection there is, or with none. Else nothing is inside. */
-  readonly udp?: 'protected' | 'unprotected';
+  /** Source ports of the socket. */
+  readonly sources?: number;
+  /** Whether the VNIC has all link protection there is. */
+  readonly isProtected?: boolean;
 }
 
-/** Frames from the TAP go to MACs behind remote endpoints, those of datagrams to those of 64 VNICs of this host. */
+/**
+ * Frames from the TAP, each of its slot's flow of UDP, go to MACs behind remote endpoints; those of datagrams, which
+ * have no flow, to the MACs of 64 VNICs of this host.
+ */
 export function prepareBatches(shape: Shape = {}): Batches {
   const entries = shape.entries ?? ENTRIES;
   const endpoints = shape.endpoints ?? ENDPOINTS;
@@ -142,13 +149,12 @@ export function prepareBatches(shape: Shape = {}): Batches {
   loops.draw(KEYS, entries - VNICS, DRAWN, DRAWN_COUNT);
   loops.draw(VNIC_KEYS, VNICS, DRAWN_VNICS, DRAWN_VNICS_COUNT);
   loops.draw(KEYS, entries - VNICS, SENDERS, DRAWN_COUNT);
-  shapeSlots(testbed, tapStride, VXLAN_HLEN + frameLen);
-  if (shape.udp !== undefined) putUdp(views, frameLen);
+  shapeSlots(testbed, tapStride, frameLen);
   let turn = 0;
   let ring: Ring | null = null;
   const kernel = (): Ring => {
     if (ring !== null) return ring;
-    shapeRing(testbed, VXLAN_HLEN + frameLen);
+    shapeRing(testbed, frameLen);
     ring = new Ring(views, worker);
     return ring;
   };
@@ -198,12 +204,13 @@ export function prepareBatches(shape: Shape = {}): Batches {
 }
 
 /** One overlay on one socket, 256 endpoints, 64 VNICs with their static entries; and one that floods. */
-function fillTables({ views }: Testbed, host: DatapathExports, { udp }: Shape) {
+function fillTables({ views }: Testbed, host: DatapathExports, { sources = SOURCES, isProtected = false }: Shape) {
   const tables = new Tables(views, 1);
   const endpoints = new Endpoints(host, views, () => {});
   for (let index = 0; index < ENDPOINTS; index++) endpoints.intern({ ip: `10.0.0.${index}`, port: 4789 }, 1);
   const source = { withChecksum: NOT_A_DESCRIPTOR, withoutChecksum: NOT_A_DESCRIPTOR };
-  const socket = tables.addSocket({ listeners: [NOT_A_DESCRIPTOR], sources: [[source]] });
+  const ports = Array.from({ length: sources }, () => source);
+  const socket = tables.addSocket({ listeners: [NOT_A_DESCRIPTOR], sources: [ports] });
   const proxies = { proxyArp: true, proxyNdp: true, proxyDhcp: true };
   const offloads = { segment: true, coalesceTcp: true, coalesceUdp: true };
   const size = { mtu: 1450, acceptPartial: true, outer: DEFAULT_OUTER };
@@ -227,24 +234,24 @@ function fillTables({ views }: Testbed, host: DatapathExports, { udp }: Shape) {
   });
   const mac = macOfVnic(0);
   const floodingVnic = tables.addVnic({ overlay: flat, fds: [NOT_A_DESCRIPTOR], mac, allowAnyMac: false });
-  if (udp === 'protected') tables.setVnicProtection(vnics[0]!, { kinds: PROTECTIONS, allowed: ALLOWED });
+  if (isProtected) tables.setVnicProtection(vnics[0]!, { kinds: PROTECTIONS, allowed: ALLOWED });
   return { overlay, socket, vnics, floodingVnic, learn };
 }
 
 const macOfVnic = (index: number): string => `02:00:00:00:00:${index.toString(16).padStart(2, '0')}`;
 
-/** Into the slots of the uring engine. */
-function putUdp({ u8 }: Views, frameLen: number): void {
-  const places = Array.from({ length: BATCH }, (_, slot) => TAP_SLOTS_AT + slot * TAP_READ_MAX + VNET_SIZE);
-  for (const place of places) u8.set(udpHeaders(frameLen), place + ETHERNET_HLEN);
+/** A frame of the first VNIC, of the slot's flow. */
+function shapeFrame(views: Views, frame: number, frameLen: number, slot: number): void {
+  sourceOf(views, frame, 0);
+  views.u8.set(udpHeaders(frameLen, slot), frame + ETHERNET_HLEN);
 }
 
-/** IPv4 and UDP headers, from the last of the addresses that the VNIC may use. */
-function udpHeaders(frameLen: number): number[] {
+/** IPv4 and UDP headers, from the last of the addresses that the VNIC may use, and a port of the flow's own. */
+function udpHeaders(frameLen: number, flow: number): number[] {
   const total = frameLen - ETHERNET_HLEN;
   const be16 = (value: number) => [value >> 8, value & 0xff];
   const ipv4 = [0x45, 0, ...be16(total), 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 3, 10, 0, 0, 9];
-  return [...ipv4, 0xc0, 0, 0, 53, ...be16(total - 20), 0, 0];
+  return [...ipv4, ...be16(0xc000 + flow), 0, 53, ...be16(total - 20), 0, 0];
 }
 
 /** A frame is from the MAC with that last byte, and IPv4 by its EtherType. */
@@ -253,10 +260,10 @@ function sourceOf({ u8 }: Views, frame: number, last: number): void {
 }
 
 /** Frames of the first VNIC in the TAP buffer; datagrams from a remote MAC in the receive slots. */
-function shapeSlots({ views }: Testbed, tapStride: number, datagramLen: number): void {
-  for (let slot = 0; slot < BATCH; slot++) sourceOf(views, TAP_FRAMES + slot * tapStride, 0);
+function shapeSlots({ views }: Testbed, tapStride: number, frameLen: number): void {
+  for (let slot = 0; slot < BATCH; slot++) shapeFrame(views, TAP_FRAMES + slot * tapStride, frameLen, slot);
   for (let slot = 0; slot < RECEIVED; slot++) {
-    views.u32[(WORKERS_BASE + W_RX_MMSG + slot * MMSGHDR_SIZE + MSG_LEN) >> 2] = datagramLen;
+    views.u32[(WORKERS_BASE + W_RX_MMSG + slot * MMSGHDR_SIZE + MSG_LEN) >> 2] = VXLAN_HLEN + frameLen;
     sourceOf(views, INNER + slot * RX_SLOT_SIZE, 0xff);
     views.u8.set(sockaddrOf({ ip: '10.0.0.0', port: 50_000 }), WORKERS_BASE + W_RX_NAMES + slot * RX_NAME_SIZE);
     views.u8.set([0x08, 0, 0, 0, 0, 0, VNI, 0], DATAGRAMS + slot * RX_SLOT_SIZE);
@@ -264,13 +271,15 @@ function shapeSlots({ views }: Testbed, tapStride: number, datagramLen: number):
 }
 
 /** The same where the uring engine has them. */
-function shapeRing({ views }: Testbed, datagramLen: number): void {
-  for (let slot = 0; slot < BATCH; slot++) sourceOf(views, TAP_SLOTS_AT + slot * TAP_READ_MAX + VNET_SIZE, 0);
+function shapeRing({ views }: Testbed, frameLen: number): void {
+  for (let slot = 0; slot < BATCH; slot++) {
+    shapeFrame(views, TAP_SLOTS_AT + slot * TAP_READ_MAX + VNET_SIZE, frameLen, slot);
+  }
   const name = sockaddrOf({ ip: '10.0.0.0', port: 50_000 });
   for (let slot = 0; slot < RECEIVED; slot++) {
     const at = DATAGRAMS + slot * RX_SLOT_SIZE;
     views.u8.fill(0, at, at + RECEIVE_HLEN);
-    views.u32.set([name.length, CMSG_SPACE, datagramLen], at >> 2);
+    views.u32.set([name.length, CMSG_SPACE, VXLAN_HLEN + frameLen], at >> 2);
     const control = at + RECVMSG_HLEN + RX_NAME_SIZE;
     views.u32.set([CMSG_DATA + 1, 0, 0, IP_TOS, 0], control >> 2); // which the kernel always tells
     views.u8.set(name, at + RECVMSG_HLEN);

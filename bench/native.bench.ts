@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
-import { BATCH } from './batches.js';
+import { BATCH, SOURCES } from './batches.js';
 import { ROOT } from './environment.js';
 import { SIZES } from './keys.js';
 import { report } from './measure.js';
@@ -29,8 +29,8 @@ class Native {
   readonly #child: ChildProcess;
   readonly #lines: Interface;
 
-  constructor(program: string, entries: number) {
-    this.#child = spawn(program, [`${entries}`, `${FRAME_LEN}`], { stdio: ['pipe', 'pipe', 'inherit'] });
+  constructor(program: string, entries: number, sources: number) {
+    this.#child = spawn(program, [`${entries}`, `${FRAME_LEN}`, `${sources}`], { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#lines = createInterface(this.#child.stdout!);
   }
 
@@ -103,14 +103,24 @@ async function compare(native: Native, datapath: Datapath, direction: Direction,
 
 async function rowsOf(program: string): Promise<RowResult[]> {
   const rows: RowResult[] = [];
-  for (const { entries, name } of SIZES) {
-    const native = new Native(program, entries);
-    const datapath = new Datapath(entries, FRAME_LEN);
-    for (const direction of ['encap', 'decap'] as const)
-      rows.push(...(await compare(native, datapath, direction, name)));
-    native.stop();
-    datapath.verify();
-  }
+  for (const { entries, name } of SIZES) rows.push(...(await ofTable(program, entries, name, ['encap', 'decap'])));
+  const { entries, name } = SIZES[1];
+  return [...rows, ...(await ofTable(program, entries, `${name}, 1 source port`, ['encap'], 1))];
+}
+
+async function ofTable(
+  program: string,
+  entries: number,
+  name: string,
+  directions: readonly Direction[],
+  sources = SOURCES,
+): Promise<RowResult[]> {
+  const native = new Native(program, entries, sources);
+  const datapath = new Datapath(entries, FRAME_LEN, sources);
+  const rows: RowResult[] = [];
+  for (const direction of directions) rows.push(...(await compare(native, datapath, direction, name)));
+  native.stop();
+  datapath.verify();
   return rows;
 }
 
@@ -127,8 +137,8 @@ report({
           how,
           'the uring engine does with such frames: completions, checks, lookup, header, what may leave or be',
           'delivered together, submissions, counters when they are settled, slots; and nothing for other frames.',
-          'Frames of 64 bytes to MACs at random, in batches of 64: to 256 endpoints (encap), from one sender to 64',
-          'VNICs (decap). The ratio is to native.',
+          'Frames of 64 bytes to MACs at random, in batches of 64: of 64 flows of UDP to 256 endpoints by 16 source',
+          'ports (encap), from one sender to 64 VNICs (decap). The ratio is to native.',
         ],
   rows: program === null ? [] : await rowsOf(program),
 });

@@ -1,5 +1,5 @@
 /** A datapath with the uring engine and frames of one shape: what a worker's turn does, but for the system calls. */
-import { BATCH, type Batches, prepareBatches, RECEIVED } from './batches.js';
+import { BATCH, type Batches, prepareBatches, RECEIVED, SOURCES } from './batches.js';
 import { SIZES } from './keys.js';
 import { expect } from './testbed.js';
 
@@ -12,9 +12,10 @@ export class Datapath {
   #sent = 0;
   #delivered = 0;
 
-  constructor(entries: number, frameLen: number) {
+  /** `sources`: source ports, else as many as a daemon has. */
+  constructor(entries: number, frameLen: number, sources = SOURCES) {
     this.name = `${SIZES.find((size) => size.entries === entries)!.name}, ${frameLen} bytes`;
-    this.#batches = prepareBatches({ entries, frameLen });
+    this.#batches = prepareBatches({ entries, frameLen, sources });
   }
 
   /** The kernel's part of `encap`. */

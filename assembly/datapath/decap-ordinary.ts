@@ -25,12 +25,12 @@ import { overlayAt, vnicAt } from '../table/records';
 import { ETH_HLEN, ETH_P_IP, ethDst, ethIs, ethSourceAndType, ethSrc, isMulticast } from '../wire/ethernet';
 import { sockaddrIsSameHost, sockaddrStart } from '../wire/sockaddr';
 import { tunnelHeader } from '../wire/tunnel';
+import { vlanHas } from '../wire/vlan';
 import { isCapturing } from './capture';
 import { countDecap, countDecapIn, pairOf } from './counters';
 import { decapFound, decapHeader, decapIsControl, decapOverlay, takeOverlay } from './decap-overlay';
 import { heldFrames } from './hold';
 import { learn, LEARNS } from './learn';
-import { isOrdinarySender } from './ordinary';
 import { outComplete, outDelivered } from './output';
 import { outDelivers, outHasRoom, outNext, outRoom, outUpTo } from './output-list';
 import { lastSenderStart, receiveOrdinary } from './senders';
@@ -156,7 +156,8 @@ function list(out: usize, frames: u32, bytes: u32, overlay: u32): void {
 // Steps 3, 5 and 6 of a frame with another sender than the one before. False: it is not an ordinary one.
 function takeSender(frame: usize, record: usize, overlay: u32, from: usize): bool {
   const source = ethSrc(frame);
-  if (!isOrdinarySender(frame, source) || !isAdmitted(from) || isFromVnic(record, overlay, source)) return false;
+  if (source == 0 || isMulticast(source) || vlanHas(frame)) return false;
+  if (!isAdmitted(from) || isFromVnic(record, overlay, source)) return false;
   const flags = load<u32>(record, OVL_FLAGS);
   if (flags & OVL_FLAG_SNOOP && !ethIs(frame, ETH_P_IP)) return false; // it may say something of an address
   if (flags & LEARNS && mayLearn(record, frame - VXLAN_HLEN)) learn(overlay, source, from);

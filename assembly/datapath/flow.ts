@@ -3,14 +3,16 @@
 // flow: so not the ports of a first fragment, which the others do not have, and not the IPv6 flow label, which Linux
 // changes within a connection.
 
-import { ETH_P_IP, ETH_P_IPV6, ethDst, ethSrc } from '../wire/ethernet';
+import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, ethDst, ethIs, ethSrc } from '../wire/ethernet';
 import {
   IPPROTO_TCP,
   IPPROTO_UDP,
+  IPV4_HLEN,
   ipv4AddressesWord,
   ipv4Check,
   ipv4HeaderLength,
   ipv4IsFragment,
+  ipv4IsPlain,
   ipv4Protocol,
 } from '../wire/ipv4';
 import { IPV6_HLEN, ipv6Check, ipv6DstHigh, ipv6DstLow, ipv6NextHeader, ipv6SrcHigh, ipv6SrcLow } from '../wire/ipv6';
@@ -47,11 +49,24 @@ export function flowHash(frame: usize, len: u32, depth: i32): u32 {
   return addressesHash(frame, etherType);
 }
 
+/** The same of a frame without tags that has an Ethernet header. */
+@inline
+export function flowHashUntagged(frame: usize, len: u32): u32 {
+  const packet = frame + ETH_HLEN;
+  const rest = len - ETH_HLEN;
+  if (ethIs(frame, ETH_P_IP) && ipv4IsPlain(packet, rest)) return ipv4HashBefore(packet, IPV4_HLEN, rest);
+  return flowHash(frame, len, 0);
+}
+
 @inline
 function ipv4Hash(packet: usize, len: u32): u32 {
-  const protocol = ipv4Protocol(packet);
-  const at = ipv4IsFragment(packet) ? len : ipv4HeaderLength(packet);
-  return finish(mix(0, ipv4AddressesWord(packet)), upper(packet, at, len, protocol));
+  return ipv4HashBefore(packet, ipv4IsFragment(packet) ? len : ipv4HeaderLength(packet), len);
+}
+
+// `at`: where ports may stand.
+@inline
+function ipv4HashBefore(packet: usize, at: u32, len: u32): u32 {
+  return finish(mix(0, ipv4AddressesWord(packet)), upper(packet, at, len, ipv4Protocol(packet)));
 }
 
 // Behind an extension header, a fragment's among them, ports are not looked for.

@@ -34,7 +34,7 @@ import {
 import { overlayAt, socketAt, vnicAt } from '../table/records';
 import { vnetCopy, vnetIsPlain } from '../wire/virtio';
 import { countCopy, countLost, drop } from './counters';
-import { flowHash } from './flow';
+import { flowHash, flowHashUntagged } from './flow';
 import { completeFrame, Frame, isSuperFrame } from './frame';
 import { chainBy } from './gso-chains';
 import { outerMark } from './mark';
@@ -65,12 +65,23 @@ function appendComplete(start: usize, len: u32, frames: u32, bytes: u32, overlay
   return out;
 }
 
-// What a socket's datagrams leave by, as the high half of what is from OUT_ENDPOINT on: OUT_OVERLAY and OUT_SOURCE. 0:
-// source ports differ by flow.
+// What a socket's datagrams leave by from its first source port, as the high half of what is from OUT_ENDPOINT on:
+// OUT_OVERLAY and OUT_SOURCE.
 @inline
-export function outBy(overlay: u32): u64 {
-  const socket = load<u32>(overlayAt(overlay), OVL_SOCKET);
-  return load<u32>(socketAt(socket), SOCK_SOURCES) == 1 ? ((<u64>(overlay | (firstSource(socket) << 16))) << 32) : 0;
+export function outBy(overlay: u32, socket: u32): u64 {
+  return (<u64>(overlay | (firstSource(socket) << 16))) << 32;
+}
+
+// Source ports that a socket sends from.
+@inline
+export function outSources(socket: u32): u32 {
+  return load<u32>(socketAt(socket), SOCK_SOURCES);
+}
+
+// What is to be added to outBy for a frame without tags where there are several: which of them its flow leaves by.
+@inline
+export function outSource(start: usize, len: u32, sources: u32): u64 {
+  return <u64>sourceOfFlow(flowHashUntagged(start, len), sources) << 48;
 }
 
 // What the entries of a VNIC's frames have in common from OUT_MARK on, but for OUT_BYTES.
@@ -80,7 +91,7 @@ export function outCommon(mark: u32, sender: u32): v128 {
 }
 
 // At `out` the same as outEncap of most frames: complete, without tags, within its path, with nothing that the outer
-// header would copy. `by`: outBy and the endpoint; `shares`: outShares.
+// header would copy. `by`: outBy, outSource and the endpoint; `shares`: outShares.
 @inline
 export function outOrdinary(
   out: usize,
@@ -167,12 +178,18 @@ function refuseTooBig(frame: Frame, overlay: u32, endpoint: u32, sender: u32): b
   return true;
 }
 
-// The socket and which of its source ports: one flow always leaves by the same.
+// The socket and which of its source ports.
 @inline
 function sourceOf(frame: Frame, socket: u32): u32 {
-  const sources = load<u32>(socketAt(socket), SOCK_SOURCES);
+  const sources = outSources(socket);
   const first = firstSource(socket);
-  return sources == 1 ? first : first + <u32>((<u64>flowHash(frame.start, frame.len, frame.depth) * sources) >> 32);
+  return sources > 1 ? first + sourceOfFlow(flowHash(frame.start, frame.len, frame.depth), sources) : first;
+}
+
+// One flow always leaves by the same.
+@inline
+function sourceOfFlow(hash: u32, sources: u32): u32 {
+  return <u32>((<u64>hash * sources) >> 32);
 }
 
 @inline

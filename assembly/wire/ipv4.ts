@@ -35,7 +35,8 @@ export const IPPROTO_UDP: u32 = 17;
 const DONT_FRAGMENT: u32 = 0x4000;
 const MORE_FRAGMENTS: u32 = 0x2000;
 const FRAGMENT_OFFSET: u32 = 0x1fff;
-const PLAIN: u32 = 0x45; // version 4, five words
+const PLAIN: u64 = 0x45; // version 4, five words, no fragment; of the first eight bytes, as memory has them, ...
+const PLAIN_MASK: u64 = 0xffbf_0000_0000_00ff; // ... version and IHL, and all of the fragment field but DF
 const LESS_HEADER: u64 = 0xffff - (IPV4_HLEN << 8); // the complement of its length, in memory's order
 // Of the first and the second eight bytes, as memory has them, all but total length and id, and all but the checksum.
 const SAME_FIRST: u64 = 0xffff_0000_0000_ffff;
@@ -69,17 +70,13 @@ export function ipv4IsWhole(packet: usize, len: u32): bool {
  */
 @inline
 export function ipv4IsPlain(packet: usize, len: u32): bool {
-  return ipv4HasPlainHeader(packet, len) && ipv4TotalLength(packet) >= IPV4_HLEN && ipv4TotalLength(packet) <= len;
+  return ipv4HasPlainHeader(packet, len) && ipv4TotalLength(packet) - IPV4_HLEN <= len - IPV4_HLEN;
 }
 
 /** The same of the header alone, whatever it promises. */
 @inline
 export function ipv4HasPlainHeader(packet: usize, len: u32): bool {
-  return (
-    len >= IPV4_HLEN &&
-    load<u8>(packet, VERSION_IHL) == PLAIN &&
-    (load16be(packet, FRAGMENT) & ~DONT_FRAGMENT) == 0
-  );
+  return len >= IPV4_HLEN && (load<u64>(packet, VERSION_IHL) & PLAIN_MASK) == PLAIN;
 }
 
 /** Whether two plain headers differ in nothing but total length, id and checksum. */

@@ -3,15 +3,16 @@
  * does, with a table of the same shape (table.h), frames of the same size in slots of the same distance, and rings of
  * the same entries (rings.h).
  *
- *   encap  completions of reads; hash all of a batch and touch their buckets; look up, check, chain what may leave in
- *          one send; VXLAN header; SEND, or SENDMSG of a chain with UDP_SEGMENT; a record of each message
+ *   encap  completions of reads; hash all of a batch and touch their buckets; look up, check, choose the source port by
+ *          the flow's hash, chain what may leave in one send; VXLAN header; SEND, or SENDMSG of a chain with
+ *          UDP_SEGMENT; a record of each message
  *   decap  completions of receives with their control data; overlay, sender and MAC, each once a run of equal ones;
  *          look up; whether the packet is of a flow that could be joined; virtio_net_hdr; WRITE; a record of each
  *   both   a next turn settles what was submitted, by the records, in the counters; slots go back to the ring
  *
  * Not in it: what is done about anything else than such frames (it is dropped and fails the run).
  *
- *   native ENTRIES FRAME_LEN
+ *   native ENTRIES FRAME_LEN SOURCES
  *
  * A line on standard input, "encap MS" or "decap MS", is answered by a line with nanoseconds a frame: of the work, and
  * of only what the kernel does, which is writing frames' addresses and completions.
@@ -28,6 +29,7 @@
 #include "table.h"
 
 enum { ENDPOINTS = 256, VNICS = 64, VNI_SLOTS = 8192, DRAWN = 1 << 20, VNI = 23, SOCKET = 1, OVERLAY = 1 };
+enum { IPV4 = 20, SOURCES_MAX = 16 };
 enum { VNET = 10, VXLAN = 8, ETHER = 14, STRIDE = 66624, MTU_FRAME = 1464, SEGMENTS = 64, PAYLOAD_MAX = 65507 };
 enum { OUT = 16, NAME = 32, CONTROL = 80, RECEIVED = OUT + NAME + CONTROL }; /* what stands before a datagram */
 enum { NONE, REMOTE, LOCAL };
@@ -51,18 +53,19 @@ struct endpoint {
   uint8_t sockaddr[28];
   uint32_t len, frame_max;
 } __attribute__((aligned(64)));
-struct chain { /* of datagrams to an endpoint */
+struct chain { /* of datagrams to an endpoint by a source port */
   uint32_t turn, tail, count, bytes;
 };
 struct entry { /* a frame that is sent or delivered */
   uint8_t *frame;
-  uint32_t len, to, next, joined;
+  uint32_t len, to, source, next, joined;
 };
-static uint32_t turns;
+static uint32_t turns, sources;
+static int source_fds[SOURCES_MAX];
 static struct overlay overlays[2];
 static struct vnic vnics[VNICS + 1];
 static struct endpoint endpoints[ENDPOINTS + 1];
-static struct chain chains[ENDPOINTS + 1];
+static struct chain chains[(ENDPOINTS + 1) * SOURCES_MAX];
 static struct count encap_in, encap_out, decap_in, delivered, overlay_encap, overlay_decap;
 static struct count to_endpoint[ENDPOINTS + 1], from_endpoint[ENDPOINTS + 1];
 static uint64_t drops, vni_index[VNI_SLOTS], *drawn, *drawn_vnics;
@@ -104,8 +107,22 @@ static void settle(void) {
   submitted = 0;
 }
 
-static inline void chain(uint32_t index, uint32_t len, uint32_t endpoint) {
-  struct chain *chain = &chains[endpoint];
+/* Made of the addresses, the protocol and the ports of UDP in IPv4. */
+static inline uint32_t flow_hash(const uint8_t *packet, uint32_t len) {
+  const uint64_t multiplier = 0x9e3779b97f4a7c15;
+  uint32_t total = packet[2] << 8 | packet[3], ports;
+  int is_fragment = (packet[6] & 0xbf) | packet[7];
+  if (packet[0] != 0x45 || is_fragment || packet[9] != 17 || total < IPV4 + 4 || total > len) exit(1);
+  uint64_t addresses;
+  memcpy(&addresses, packet + 12, 8);
+  memcpy(&ports, packet + IPV4, 4);
+  uint64_t hash = addresses * multiplier;
+  hash ^= hash >> 32;
+  return ((hash ^ ((uint64_t)packet[9] << 32 | ports)) * multiplier) >> 32;
+}
+
+static inline void chain(uint32_t index, uint32_t len, uint32_t endpoint, uint32_t source) {
+  struct chain *chain = &chains[endpoint * sources + source];
   struct entry *entry = &entries[index];
   entry->next = entry->joined = 0;
   if (chain->turn == turns && entries[chain->tail].len == len && chain->count < SEGMENTS &&
@@ -128,7 +145,7 @@ static void send_chain(uint32_t head, uint32_t *made) {
   vectors[submitted] = (struct iovec){arena + start, *made - start};
   void *name = (void *)endpoint->sockaddr;
   messages[submitted] = (struct msghdr){name, endpoint->len, &vectors[submitted], 1, control, 24, 0};
-  submit(OP_SENDMSG, 3, 0, &messages[submitted], 1, MSG_DONTWAIT, 0);
+  submit(OP_SENDMSG, source_fds[entries[head].source], 0, &messages[submitted], 1, MSG_DONTWAIT, 0);
   records[submitted++] = (struct record){head, frames, frames * entries[head].len, 0};
 }
 
@@ -142,8 +159,8 @@ static void emit_messages(uint32_t listed) {
       continue;
     }
     const struct endpoint *endpoint = &endpoints[entry->to];
-    submit(OP_SEND, 3, (uint64_t)endpoint->sockaddr, entry->frame - VXLAN, entry->len + VXLAN, MSG_DONTWAIT,
-           (uint64_t)endpoint->len << 32);
+    submit(OP_SEND, source_fds[entry->source], (uint64_t)endpoint->sockaddr, entry->frame - VXLAN, entry->len + VXLAN,
+           MSG_DONTWAIT, (uint64_t)endpoint->len << 32);
     records[submitted++] = (struct record){index, 1, entry->len, 0};
   }
 }
@@ -176,7 +193,10 @@ static void encap(uint32_t vnic) {
     entries[listed].frame = frame;
     entries[listed].len = len;
     entries[listed].to = endpoint;
-    chain(listed++, len, endpoint);
+    uint32_t hash = sources > 1 ? flow_hash(frame + ETHER, len - ETHER) : 0;
+    entries[listed].source = (uint64_t)hash * sources >> 32;
+    chain(listed, len, endpoint, entries[listed].source);
+    listed++;
     bytes += len;
   }
   count(&encap_in, filled, bytes);
@@ -266,7 +286,7 @@ static void decap(void) {
       drops++;
       continue;
     }
-    entries[listed++] = (struct entry){frame, len, value >> 16, 0, 0};
+    entries[listed++] = (struct entry){frame, len, value >> 16, 0, 0, 0};
     bytes += len;
   }
   count(&decap_in, filled, bytes + (uint64_t)filled * VXLAN);
@@ -354,8 +374,9 @@ static void fill(uint32_t entries) {
   vni_index[hash64(VNI) % VNI_SLOTS] = (uint64_t)OVERLAY << 32 | (VNI + 1);
 }
 
-/* A frame of the first VNIC, or a datagram from a remote MAC with its TOS as control data, in every slot. */
+/* A frame of the first VNIC, each slot's of a flow of its own, or a datagram from a remote MAC with its TOS as control data, in every slot. */
 static void shape(int is_encap, uint32_t len) {
+  static const uint8_t ip[24] = {0x45, 0, 0, 0, 0, 0, 64, 0, 64, 17, 0, 0, 10, 0, 0, 3, 10, 0, 0, 9, 0xc0, 0, 0, 53};
   static const uint8_t own[8] = {2, 0, 0, 0, 0, 0, 8, 0}, remote[8] = {2, 0, 0, 0, 0, 0xff, 8, 0};
   const uint32_t out[4] = {16, 24, VXLAN + len, 0};
   const struct cmsghdr tos = {17, 0, 1};
@@ -368,12 +389,21 @@ static void shape(int is_encap, uint32_t len) {
       memcpy(slot + OUT + NAME, &tos, sizeof tos);
     }
     memcpy(slot + (is_encap ? VNET : RECEIVED + VXLAN) + 6, is_encap ? own : remote, 8);
+    uint8_t *packet = slot + VNET + ETHER;
+    if (!is_encap) continue;
+    memcpy(packet, ip, sizeof ip);
+    packet[2] = (len - ETHER) >> 8;
+    packet[3] = len - ETHER;
+    packet[IPV4 + 1] = index;
   }
 }
 
 int main(int argc, char **argv) {
-  if (argc != 3) return 2;
+  if (argc != 4) return 2;
   uint32_t len = atoi(argv[2]);
+  sources = atoi(argv[3]);
+  if (sources == 0 || sources > SOURCES_MAX) return 2;
+  for (uint32_t source = 0; source < sources; source++) source_fds[source] = 3 + source;
   fill(atoi(argv[1]));
   slots = calloc(BATCH + 1, STRIDE);
   slots += 64; /* room for a header before the first frame */

@@ -22,6 +22,11 @@ export function flowHash(frame: usize, len: u32): u32 {
   return flow.flowHash(frame, len, vlanDepth(frame, len));
 }
 
+// Of one that may have tags as well.
+export function flowHashUntagged(frame: usize, len: u32): u32 {
+  return vlanDepth(frame, len) == 0 ? flow.flowHashUntagged(frame, len) : flowHash(frame, len);
+}
+
 // A record is an address to the tests.
 
 @inline

@@ -154,11 +154,11 @@ export class Core {
     if (targets.flood !== before) this.floods.release(before);
   }
 
-  #targets({ point, flood }: OverlayConfig, current: number): OverlayTargets {
+  #targets({ point, flood, socket }: OverlayConfig, current: number): OverlayTargets {
     const isNone = point === null || point === 'drop';
     return {
-      point: isNone ? 0 : this.endpoints.intern(point, OVERLAY.socket),
-      flood: this.floods.write(flood?.endpoints ?? [], current, OVERLAY.socket),
+      point: isNone ? 0 : this.endpoints.intern(point, socket),
+      flood: this.floods.write(flood?.endpoints ?? [], current, socket),
     };
   }
 

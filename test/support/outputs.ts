@@ -45,10 +45,14 @@ export interface SentDatagram {
   readonly ttl?: number;
   /** It leaves by a socket for what may be fragmented. */
   readonly fragmentable?: true;
+  /** Which of SOURCES it leaves by. */
+  readonly source?: number;
 }
 
 /** Descriptors of sockets for what may be fragmented, with checksums and without. */
 export const FRAGMENTABLE = { withChecksum: 91, withoutChecksum: 92 };
+/** Those of a socket with several source ports. */
+export const SOURCES = [61, 63, 65, 67].map((fd) => ({ withChecksum: fd, withoutChecksum: fd + 1 }));
 
 /** With its place in the output list. */
 export interface Placed {
@@ -102,6 +106,11 @@ function isFragmentable(fd: number, areSeveral: boolean): { fragmentable?: true 
   return { fragmentable: true };
 }
 
+function sourceOf(fd: number, areSeveral: boolean): { source?: number } {
+  const source = SOURCES.findIndex((port) => fd === (areSeveral ? port.withChecksum : port.withoutChecksum));
+  return source < 0 ? {} : { source };
+}
+
 /** One list a message; each must be one that the kernel takes. */
 export function messagesOf(views: Views, endpoints: Endpoints): Placed[][] {
   return Array.from({ length: read(views, W_TX_COUNT) }, (_, index) => {
@@ -110,13 +119,14 @@ export function messagesOf(views: Views, endpoints: Endpoints): Placed[][] {
     const bytes = gather(views, vectors, Number(views.u64[(header + MSG_IOVLEN) >> 3]!));
     const { segment: size = bytes.length, ...mark } = optionsOf(views, index);
     const entry = entryAt(read(views, W_TX + index * TX_SIZE + TX_OUT));
-    const fragmentable = isFragmentable(read(views, W_TX + index * TX_SIZE + TX_FD), bytes.length > size);
+    const fd = read(views, W_TX + index * TX_SIZE + TX_FD);
+    const by = { ...isFragmentable(fd, bytes.length > size), ...sourceOf(fd, bytes.length > size) };
     const to = formatEndpoint(endpoints.at(read(views, W_OUT + entry * OUT_SIZE + OUT_ENDPOINT)));
     const datagrams = Array.from({ length: Math.ceil(bytes.length / size) }, (_, n) =>
       bytes.subarray(n * size, (n + 1) * size),
     );
     assert.ok(datagrams.length <= SEGMENTS_MAX && bytes.length <= UDP_PAYLOAD_MAX, `${bytes.length} bytes`);
-    return datagrams.map((datagram) => ({ entry, output: { to, datagram, ...mark, ...fragmentable } }));
+    return datagrams.map((datagram) => ({ entry, output: { to, datagram, ...mark, ...by } }));
   });
 }
 
