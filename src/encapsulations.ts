@@ -32,6 +32,11 @@ export type Encap = keyof typeof ENCAPSULATIONS;
 /** As `-e` has them. Properties of an overlay's tunnel begin with the name of its encapsulation. */
 export const ENCAPS = Object.keys(ENCAPSULATIONS) as [Encap, ...Encap[]];
 
+/** With a port that is nobody's yet: it is that of the encapsulation. `spec`: of a property. */
+export function withPort<Spec extends { readonly isTunnelPort?: boolean }>(encap: Encap, spec: Spec): Spec {
+  return spec.isTunnelPort === true ? { ...spec, default: ENCAPSULATIONS[encap].port } : spec;
+}
+
 export function isEncap(name: string): name is Encap {
   return Object.hasOwn(ENCAPSULATIONS, name);
 }

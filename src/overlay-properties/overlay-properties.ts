@@ -1,6 +1,6 @@
 /** The properties that every overlay has: the one table of them, and what their values mean together. */
 import type { Listen } from '../address.js';
-import { ENCAPS, type Encap } from '../encapsulations.js';
+import { ENCAPS, type Encap, withPort } from '../encapsulations.js';
 import { pluginWantsEncap } from '../errors.js';
 import type { OuterHeader } from '../outer-header.js';
 import type { PropertySpec, PropertyValue } from '../search/api.js';
@@ -11,7 +11,7 @@ import { listenOf, withoutZone } from './listen.js';
 import { MTU_MAX, MTU_MIN } from './mtu.js';
 import { OUTER_PROPERTIES, outerOf } from './outer.js';
 import { SOURCE_PROPERTIES, type SourceSettings, sourceSettingsOf } from './source-check.js';
-import { GBP, renamed, specsIn, specsOfAll, TUNNEL_PROPERTIES, withPort } from './tunnel.js';
+import { GBP, renamed, specsIn, specsOfAll, TUNNEL_PROPERTIES } from './tunnel.js';
 
 export type Values = Readonly<Record<string, PropertyValue>>;
 

@@ -3,7 +3,7 @@
  * `vxlan/listen_ip` in the tables of this room is `geneve/listen_ip` where the overlay's encapsulation is geneve.
  */
 import { VXLAN_PORT } from '../address.js';
-import { ENCAPS, ENCAPSULATIONS, type Encap } from '../encapsulations.js';
+import { ENCAPS, type Encap, withPort } from '../encapsulations.js';
 import type { PropertySpec } from '../search/api.js';
 
 const MODULE = 'vxlan/';
@@ -97,9 +97,4 @@ export function specsOfAll(specs: readonly PropertySpec[]): readonly PropertySpe
   const [first, ...others] = ENCAPS.map((encap) => specsIn(encap, specs));
   const own = others.flatMap((each, index) => each.filter(({ name }) => name.startsWith(`${ENCAPS[index + 1]}/`)));
   return [...first!, ...own];
-}
-
-/** A port that is nobody's yet is that of the encapsulation. */
-export function withPort(encap: Encap, spec: PropertySpec): PropertySpec {
-  return spec.isTunnelPort === true ? { ...spec, default: ENCAPSULATIONS[encap].port } : spec;
 }

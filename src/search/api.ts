@@ -187,6 +187,11 @@ export interface PluginContext {
    * have none.
    */
   readonly listen?: Endpoint;
+  /**
+   * UDP port of the overlay's encapsulation: that of a VTEP of which nobody says a port. An addition: hosts before it
+   * have none, and VXLAN's is meant.
+   */
+  readonly tunnelPort?: number;
   /** Carries the overlay's and the plugin's name. */
   readonly log: PluginLog;
   /** Aborted when the instance is to stop. */

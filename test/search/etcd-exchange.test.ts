@@ -6,7 +6,7 @@ import { macFromNumber, macToNumber } from '../../src/address.js';
 import { hostsText, planOf, type Snapshot } from '../../src/search/plugins/etcd/exchange.js';
 import { type EtcdEntry, EtcdTable } from '../../src/search/plugins/etcd/table.js';
 import { macOfKey, ValueReader } from '../../src/search/plugins/etcd/values.js';
-import { Problem } from '../../src/search/plugins/files/fields.js';
+import { Problem, UNSAID } from '../../src/search/plugins/files/fields.js';
 import { ipv4Key } from '../../src/search/plugins/files/keys.js';
 import { parseFiles } from '../../src/search/plugins/files/parse.js';
 import type { FilesTable } from '../../src/search/plugins/files/table.js';
@@ -14,13 +14,13 @@ import type { FilesTable } from '../../src/search/plugins/files/table.js';
 const EMPTY: Snapshot = { table: new EtcdTable(), bad: new Map(), warnings: [] };
 
 function tableOf(text: string): FilesTable {
-  const result = parseFiles(text);
+  const result = parseFiles(text, UNSAID);
   return result.table ?? assert.fail(String(result.problems));
 }
 
 /** What a daemon would know from these values. */
 function snapshotFrom(values: Iterable<[mac: string, value: string]>): Snapshot {
-  const [table, reader] = [new EtcdTable(), new ValueReader()];
+  const [table, reader] = [new EtcdTable(), new ValueReader(UNSAID)];
   const changes = new Map<number, EtcdEntry>();
   let revision = 0;
   for (const [mac, value] of values) {
@@ -49,7 +49,7 @@ const entry = fc.record(
 /** A file without an address that two entries have. */
 const hosts = fc
   .dictionary(mac, entry, { maxKeys: 20 })
-  .filter((all) => parseFiles(JSON.stringify(all)).table !== null);
+  .filter((all) => parseFiles(JSON.stringify(all), UNSAID).table !== null);
 
 describe('import and export', () => {
   test('what a file says comes back from its keys, and is then nothing to write', () => {
@@ -96,11 +96,11 @@ describe('import and export', () => {
   test('of an address that two keys claim, the file has the owner only', () => {
     const snapshot = snapshotFrom([
       ['02:00:00:00:00:01', '{"ip": "10.0.0.1", "arp": ["10.1.0.1", "10.1.0.2"], "ndp": "fe80::1"}'],
-      ['02:00:00:00:00:02', '{"ip": "10.0.0.2", "arp": "10.1.0.1"}'],
+      ['02:00:00:00:00:02', '{"ip": "10.0.0.2", "port": 4789, "arp": "10.1.0.1"}'],
     ]);
     assert.equal(
       hostsText(snapshot),
-      '{\n  "02:00:00:00:00:01": {"ip":"10.0.0.1","port":4789,"arp":"10.1.0.2","ndp":"fe80::1"},\n' +
+      '{\n  "02:00:00:00:00:01": {"ip":"10.0.0.1","arp":"10.1.0.2","ndp":"fe80::1"},\n' +
         '  "02:00:00:00:00:02": {"ip":"10.0.0.2","port":4789,"arp":"10.1.0.1"}\n}\n',
     );
   });
@@ -138,7 +138,7 @@ describe('values', () => {
   ];
   for (const [value, problem] of bad) {
     test(`${JSON.stringify(String(value))} is refused`, () => {
-      const reading = new ValueReader().read('k', Buffer.from(value as string), 1);
+      const reading = new ValueReader(UNSAID).read('k', Buffer.from(value as string), 1);
       assert.equal(reading.entry, null);
       assert.equal(reading.problems.lines[0], problem);
     });

@@ -1,7 +1,7 @@
 // An instance of the plugin `etcd` with a host that writes down what it is told.
 import assert from 'node:assert/strict';
 import { setTimeout } from 'node:timers/promises';
-import { macToNumber } from '../../src/address.js';
+import { macToNumber, VXLAN_PORT } from '../../src/address.js';
 import type { DynamicInstance, PropertyValue, Target } from '../../src/search/api.js';
 import { etcd } from '../../src/search/plugins/etcd/etcd.js';
 import { EtcdTable } from '../../src/search/plugins/etcd/table.js';
@@ -57,7 +57,7 @@ export async function entriesOf({ instance }: Started): Promise<Map<string, Targ
 
 /** What the instance should know, from what etcdctl reads. */
 export async function twinOf(server: EtcdServer, prefix = PREFIX): Promise<EtcdTable> {
-  const [table, reader] = [new EtcdTable(), new ValueReader()];
+  const [table, reader] = [new EtcdTable(), new ValueReader(VXLAN_PORT)];
   const changes = new Map();
   for (const [key, { value, revision }] of await server.all(prefix)) {
     const mac = key.slice(prefix.length);

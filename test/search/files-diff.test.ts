@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { macFromNumber } from '../../src/address.js';
+import { macFromNumber, VXLAN_PORT } from '../../src/address.js';
 import { diffTables } from '../../src/search/plugins/files/diff.js';
 import { ipv4Text, ipv6Text } from '../../src/search/plugins/files/keys.js';
 import { parseFiles } from '../../src/search/plugins/files/parse.js';
 import type { FilesTable } from '../../src/search/plugins/files/table.js';
 
 function table(content: object): FilesTable {
-  const result = parseFiles(JSON.stringify(content));
+  const result = parseFiles(JSON.stringify(content), VXLAN_PORT);
   if (result.table === null) assert.fail(result.problems.toString());
   return result.table;
 }

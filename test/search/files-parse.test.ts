@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { macToNumber } from '../../src/address.js';
+import { macToNumber, VXLAN_PORT } from '../../src/address.js';
 import { SEED_FILE } from '../../src/demo/seed.js';
 import { ipv4Key, ipv6Key } from '../../src/search/plugins/files/keys.js';
 import { parseFiles } from '../../src/search/plugins/files/parse.js';
@@ -11,13 +11,13 @@ const A = 'de:ad:be:ef:00:00';
 const B = 'de:ad:be:ef:00:01';
 
 function good(text: string): { table: FilesTable; warnings: string[] } {
-  const result = parseFiles(text);
+  const result = parseFiles(text, VXLAN_PORT);
   if (result.table === null) assert.fail(result.problems.toString());
   return { table: result.table, warnings: result.warnings.lines };
 }
 
 function problems(text: string, limits?: { entries: number; addresses: number }): string[] {
-  const result = parseFiles(text, limits);
+  const result = parseFiles(text, VXLAN_PORT, limits);
   assert.ok(result.table === null, 'accepted');
   return result.problems.lines;
 }
@@ -146,7 +146,7 @@ test('what JSON.parse refuses is refused, whatever was done to the file', () => 
   fc.assert(
     fc.property(place, fc.integer({ min: 0, max: 3 }), scrap, (at, cut, put) => {
       const text = SEED_FILE.slice(0, at) + put + SEED_FILE.slice(at + cut);
-      const result = parseFiles(text);
+      const result = parseFiles(text, VXLAN_PORT);
       if (result.table !== null) assert.doesNotThrow(() => JSON.parse(text));
     }),
     { numRuns: 3000 },
@@ -262,7 +262,10 @@ describe('wrong fields: the path and what would be right', () => {
   });
 
   test('the first hundred are told, the others counted', () => {
-    const result = parseFiles(`{${Array.from({ length: 250 }, (_, i) => `"bad${i}": {"ip": "10.0.0.1"}`).join()}}`);
+    const result = parseFiles(
+      `{${Array.from({ length: 250 }, (_, i) => `"bad${i}": {"ip": "10.0.0.1"}`).join()}}`,
+      VXLAN_PORT,
+    );
     assert.ok(result.table === null);
     assert.equal(result.problems.lines.length, 100);
     assert.match(result.problems.toString(), /^line 1, column 2: bad0: not a MAC address: "bad0"; .*; and 150 more$/);
@@ -290,6 +293,6 @@ describe('limits', () => {
   });
 
   test('exactly at both', () => {
-    assert.notEqual(parseFiles(three, { entries: 2, addresses: 3 }).table, null);
+    assert.notEqual(parseFiles(three, VXLAN_PORT, { entries: 2, addresses: 3 }).table, null);
   });
 });

@@ -4,6 +4,7 @@ import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { VXLAN_PORT } from '../../src/address.js';
 import { SEED_FILE } from '../../src/demo/seed.js';
 import type { DynamicInstance } from '../../src/search/api.js';
 import { files } from '../../src/search/plugins/files/files.js';
@@ -38,8 +39,8 @@ describe('the source of a table', () => {
   afterEach(() => rm(dir, { recursive: true }));
 
   test('reads once for all who come, at once or later, and again for those who ask for it', async () => {
-    const source = tableSource(path);
-    assert.equal(tableSource(path), source);
+    const source = tableSource(path, VXLAN_PORT);
+    assert.equal(tableSource(path, VXLAN_PORT), source);
     const [one, two] = await Promise.all([source.join(first), source.join(second)]);
     assert.ok(one.table !== null);
     assert.equal(one.table, two.table);
@@ -49,11 +50,11 @@ describe('the source of a table', () => {
     assert.equal(third.results.length, 1);
     assert.notEqual(third.results[0]!.table, one.table);
     for (const reader of [first, second, third]) source.leave(reader);
-    assert.notEqual(tableSource(path), source);
+    assert.notEqual(tableSource(path, VXLAN_PORT), source);
   });
 
   test('tells a change to all who stay', async () => {
-    const source = tableSource(path);
+    const source = tableSource(path, VXLAN_PORT);
     const [gone, stays] = [new Reader(), new Reader()];
     await source.join(gone);
     await source.join(stays);
@@ -65,7 +66,7 @@ describe('the source of a table', () => {
   });
 
   test('is not what a newcomer takes when the file has changed since, or is broken', async () => {
-    const source = tableSource(path);
+    const source = tableSource(path, VXLAN_PORT);
     await source.join(first);
     await writeFile(path, '{}');
     await utimes(path, 1, 1);

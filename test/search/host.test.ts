@@ -119,8 +119,9 @@ describe('a search plugin', () => {
     await started(plugin, { 'small/size': 3 });
     assert.deepEqual(seen, { 'small/size': 3 });
     assert(Object.isFrozen(seen) && Object.isFrozen(context));
-    const names = ['vni', 'log', 'signal', 'put', 'withdraw', 'moved', 'vteps', 'floodChanged', 'degrade', 'restore'];
-    assert.deepEqual(Object.keys(context as object), names);
+    const facts = ['vni', 'listen', 'tunnelPort', 'log', 'signal'];
+    const methods = ['put', 'withdraw', 'moved', 'vteps', 'floodChanged', 'degrade', 'restore'];
+    assert.deepEqual(Object.keys(context as object), [...facts, ...methods]);
   });
 
   it('cannot make a line of the log or the table out of a long text with line feeds', async () => {

@@ -17,7 +17,7 @@ const channel: Channel = openProcess(
   },
   ended: (reason) => console.log(reason),
 });
-channel.send(ask(0, 'create', [23, {}]));
+channel.send(ask(0, 'create', [{ vni: 23 }, {}]));
 
 function ask(id: number, question: 'create' | 'lookup', args: readonly unknown[]): Message {
   return { kind: 'ask', id, question, args };

@@ -4,6 +4,7 @@
  */
 import { formatListenIp, ipFamily } from '../../address.js';
 import type { DeclaredOverlay, VnicModel } from '../../config/model.js';
+import { ENCAPSULATIONS } from '../../encapsulations.js';
 import { addressNotLocal, ConfigurationRefused, messageOf, noUnderlayDevice } from '../../errors.js';
 import { isWildcard } from '../../overlay-properties/listen.js';
 import { only } from '../../overlay-properties/overlay-properties.js';
@@ -62,6 +63,7 @@ async function startOf(
     open: placement.open(location, settings.confinement, {}),
     values: only(values, manifest.properties),
     vni,
+    tunnelPort: ENCAPSULATIONS[settings.socket.encap].port,
     family: ipFamily(settings.socket.listen.ip),
     log: SILENT,
     health: { degrade: (part, reason) => degraded.set(part, reason), restore: (part) => degraded.delete(part) },

@@ -4,6 +4,7 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import { formatEndpoint, ipFamily, isMulticast } from '../../address.js';
+import { ENCAPSULATIONS } from '../../encapsulations.js';
 import { multicastNeedsInterface, pointsToItself } from '../../errors.js';
 import { isOwnEndpoint, isWildcard } from '../../overlay-properties/listen.js';
 import { type OverlayConfiguration, only } from '../../overlay-properties/overlay-properties.js';
@@ -98,6 +99,7 @@ export class PluginInstance {
       values: this.#values,
       vni,
       listen: { ip: settings.socket.listen.ip, port: settings.socket.listen.port },
+      tunnelPort: ENCAPSULATIONS[settings.socket.encap].port,
       family: ipFamily(settings.socket.listen.ip),
       log,
       health: this.relay,

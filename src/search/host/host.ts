@@ -76,8 +76,8 @@ export class PluginHost implements Askable {
 
   /** Makes the instance and starts it. After a rejection it must still be stopped. */
   async start(): Promise<void> {
-    const { vni, values, listen } = this.#options;
-    const args: Questions['create'] = listen === undefined ? [vni, values] : [vni, values, listen];
+    const { vni, values, listen, tunnelPort } = this.#options;
+    const args: Questions['create'] = [{ vni, listen, tunnelPort }, values];
     this.#abilities = await this.#ask('create', args, START_DEADLINE_MS, (value) => new Set(value as string[]));
     await this.#ask('start', [], START_DEADLINE_MS, nothing);
     this.#vtepLists.flush(this.#options.deadlines.now()); // it serves by the last one that it told before

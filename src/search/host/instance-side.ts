@@ -4,7 +4,6 @@
  */
 import type {
   Ending,
-  Endpoint,
   Entry,
   Plugin,
   PluginContext,
@@ -15,7 +14,15 @@ import type {
   Validity,
 } from '../api.js';
 
-import { ABILITIES, type EntriesPage, type LogLevel, type Manifest, type Message, type Said } from './messages.js';
+import {
+  ABILITIES,
+  type AboutOverlay,
+  type EntriesPage,
+  type LogLevel,
+  type Manifest,
+  type Message,
+  type Said,
+} from './messages.js';
 import { plainAnswer, plainTarget, plainText, plainVteps } from './plain.js';
 import { shown, wordsOf } from './words.js';
 
@@ -53,11 +60,7 @@ export class InstanceSide {
       case 'describe':
         return this.#describe();
       case 'create':
-        return this.#create(
-          args[0] as number,
-          args[1] as Record<string, PropertyValue>,
-          args[2] as Endpoint | undefined,
-        );
+        return this.#create(args[0] as AboutOverlay, args[1] as Record<string, PropertyValue>);
       case 'leaveEntries':
         return this.#leaveEntries();
       case 'stop':
@@ -88,11 +91,11 @@ export class InstanceSide {
     return { name, mode, properties, encapsulations };
   }
 
-  #create(vni: number, values: Readonly<Record<string, PropertyValue>>, listen: Endpoint | undefined): Reply<string[]> {
+  #create(overlay: AboutOverlay, values: Readonly<Record<string, PropertyValue>>): Reply<string[]> {
     const plugin = this.#load();
     return plugin instanceof Promise
-      ? plugin.then((it) => this.#make(it, values, this.#context(vni, listen)))
-      : this.#make(plugin, values, this.#context(vni, listen));
+      ? plugin.then((it) => this.#make(it, values, this.#context(overlay)))
+      : this.#make(plugin, values, this.#context(overlay));
   }
 
   #make(plugin: Plugin, values: Readonly<Record<string, PropertyValue>>, context: PluginContext): string[] {
@@ -138,13 +141,14 @@ export class InstanceSide {
     await walk?.return?.();
   }
 
-  #context(vni: number, listen: Endpoint | undefined): PluginContext {
+  #context({ vni, listen, tunnelPort }: AboutOverlay): PluginContext {
     const say = (said: Said) => {
       if (!this.#abort.signal.aborted) this.#say(said);
     };
     return Object.freeze({
       vni,
-      ...(listen === undefined ? {} : { listen: Object.freeze(listen) }),
+      listen: Object.freeze(listen),
+      tunnelPort,
       log: this.#log(),
       signal: this.#abort.signal,
       put: (mac: string, target: Target, options?: Validity) =>

@@ -2,7 +2,7 @@
  * What crosses between the host and a plugin instance, wherever that runs. The host asks, the instance's side answers
  * each question once, in any order, and says things unasked in between; what it says arrives in the order it was said.
  */
-import type { Ending, PropertySpec, PropertyValue } from '../api.js';
+import type { Ending, PluginContext, PropertySpec, PropertyValue } from '../api.js';
 
 /** Where the code of a plugin is. */
 export type PluginLocation =
@@ -34,13 +34,16 @@ export const ABILITIES = [
 ] as const;
 export type Ability = (typeof ABILITIES)[number];
 
+/** What the context of an instance says of its overlay. */
+export type AboutOverlay = Pick<PluginContext, 'vni' | 'listen' | 'tunnelPort'>;
+
 /**
  * `describe` answers a Manifest, `create` the abilities of the instance; `entries` takes the most it shall answer, and
  * `leaveEntries` ends its walk before the last.
  */
 export interface Questions {
   describe: [];
-  create: [vni: number, values: Readonly<Record<string, PropertyValue>>, listen?: object];
+  create: [overlay: AboutOverlay, values: Readonly<Record<string, PropertyValue>>];
   start: [];
   stop: [ending?: Ending, next?: Readonly<Record<string, PropertyValue>>];
   reload: [];

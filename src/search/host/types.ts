@@ -65,6 +65,8 @@ export interface HostOptions {
   readonly vni: number;
   /** Where the overlay listens; without it the plugin is not told. */
   readonly listen?: Endpoint;
+  /** UDP port of the overlay's encapsulation; without it the plugin is not told. */
+  readonly tunnelPort?: number;
   /** Address family of the overlay's socket. */
   readonly family: 4 | 6;
   readonly log: PluginLog;

@@ -1,7 +1,8 @@
 /** Which addresses can be a VTEP: a tunnel has one far end, so groups and placeholders are none. */
 import { isIPv4 } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import type { Endpoint, PropertyValue } from '../api.js';
+import { VXLAN_PORT } from '../../address.js';
+import type { Endpoint, PluginContext, PropertyValue } from '../api.js';
 
 const REASONS: Readonly<Record<string, string>> = {
   unspecified: 'the unspecified address',
@@ -12,6 +13,11 @@ const REASONS: Readonly<Record<string, string>> = {
 /** Why a canonical IP address cannot be one host's, e.g. `a multicast address`; null when it can. */
 export function notUnicast(ip: string): string | null {
   return REASONS[ipaddr.parse(ip).range()] ?? null;
+}
+
+/** The UDP port of a VTEP of which nobody says one. */
+export function tunnelPortOf({ tunnelPort }: PluginContext): number {
+  return tunnelPort ?? VXLAN_PORT;
 }
 
 /**

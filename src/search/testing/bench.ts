@@ -1,12 +1,12 @@
 /** What one case works with: a backend of its own, and instances that are all stopped at its end. */
 import { fileURLToPath } from 'node:url';
-import type { PropertyValue } from '../api.js';
+import { type Encap, withPort } from '../../encapsulations.js';
 import { type FoundPlugin, findPlugin } from '../find.js';
 import { Deadlines } from '../host/deadlines.js';
 import { parseProperties } from '../props.js';
 import { Complaint, expectDone } from './complaint.js';
 import { Lone } from './lone.js';
-import { listenOf } from './query.js';
+import { overlayOf } from './query.js';
 import { Running } from './running.js';
 import type { Backend, Subject } from './subject.js';
 
@@ -45,26 +45,27 @@ export class Bench {
   }
 
   /** The backend's properties, and these instead, as the daemon would hand them over. */
-  values(instead: Readonly<Record<string, string>> = {}): Readonly<Record<string, PropertyValue>> {
-    return parseProperties(this.found.manifest.properties, { ...this.backend.properties, ...instead });
+  values(instead: Readonly<Record<string, string>> = {}, encap: Encap = 'vxlan') {
+    const specs = this.found.manifest.properties.map((spec) => withPort(encap, spec));
+    return parseProperties(specs, { ...this.backend.properties, ...instead });
   }
 
   /** An instance that has not been started. */
-  make(instead: Readonly<Record<string, string>> = {}): Running {
-    const running = new Running(this.found, this.values(instead), this.subject);
+  make(instead: Readonly<Record<string, string>> = {}, encap: Encap = 'vxlan'): Running {
+    const running = new Running(this.found, this.values(instead, encap), this.subject, encap);
     this.#instances.push(running);
     return running;
   }
 
-  async start(): Promise<Running> {
-    const running = this.make();
+  async start(encap: Encap = 'vxlan'): Promise<Running> {
+    const running = this.make({}, encap);
     await expectDone('start', running.host.start());
     return running;
   }
 
   /** An instance without a host. */
   lone(): Lone {
-    const lone = new Lone(this.found.location, this.values(), listenOf(this.subject.family));
+    const lone = new Lone(this.found.location, this.values(), overlayOf('vxlan', this.subject.family));
     this.#instances.push(lone);
     return lone;
   }

@@ -4,6 +4,7 @@ import type { FoundPlugin } from '../find.js';
 import { Bench, find } from './bench.js';
 import type { CaseBody, Facts } from './case.js';
 import { changeCases } from './cases-changes.js';
+import { encapsulationCases } from './cases-encapsulations.js';
 import { endingCases } from './cases-endings.js';
 import { localCases } from './cases-locals.js';
 import { propertyCases } from './cases-properties.js';
@@ -50,9 +51,8 @@ async function bodiesFor(subject: Subject, found: FoundPlugin): Promise<CaseBody
     const { host, table } = await bench.start();
     const listsVteps = table.vtepList !== null;
     const facts: Facts = { subject, found, backend: bench.backend, can: (ability) => host.can(ability), listsVteps };
-    return [propertyCases, questionCases, vtepCases, localCases, changeCases, troubleCases, endingCases].flatMap(
-      (cases) => cases(facts),
-    );
+    const asked = [propertyCases, questionCases, encapsulationCases, vtepCases, localCases];
+    return [...asked, changeCases, troubleCases, endingCases].flatMap((cases) => cases(facts));
   } finally {
     await bench.close();
   }

@@ -3,11 +3,10 @@
  * the host, which would settle every question by itself. Asked directly, in any order.
  */
 import { Worker } from 'node:worker_threads';
-import type { Endpoint, PropertyValue } from '../api.js';
-import type { PluginLocation, QuestionName, Said } from '../host/messages.js';
+import type { PropertyValue } from '../api.js';
+import type { AboutOverlay, PluginLocation, QuestionName, Said } from '../host/messages.js';
 import { wordsOf } from '../host/words.js';
 import { Complaint } from './complaint.js';
-import { VNI } from './query.js';
 
 /** To the thread: put this question to the instance, or nothing more will come. */
 export type LoneMessage =
@@ -34,15 +33,15 @@ export class Lone {
   readonly #worker: Worker;
   readonly #asked = new Map<number, Asked>();
   readonly #values: Readonly<Record<string, PropertyValue>>;
-  readonly #listen: Endpoint;
+  readonly #overlay: AboutOverlay;
   readonly #ended: Promise<string | null>;
   /** What keeps the thread after `finish`; of a thread that ends, nothing. */
   #left: readonly string[] | null = null;
   #nextId = 0;
 
-  constructor(location: PluginLocation, values: Readonly<Record<string, PropertyValue>>, listen: Endpoint) {
+  constructor(location: PluginLocation, values: Readonly<Record<string, PropertyValue>>, overlay: AboutOverlay) {
     this.#values = values;
-    this.#listen = listen;
+    this.#overlay = overlay;
     const workerData: LoneStart = { location, leftAfterMs: LEFT_AFTER_MS };
     this.#worker = new Worker(new URL('./lone-entry.js', import.meta.url), { workerData, stdout: true, stderr: true });
     this.#worker.on('message', (said: LoneSaid) => this.#heard(said));
@@ -58,7 +57,7 @@ export class Lone {
   }
 
   create(): Promise<unknown> {
-    return this.ask('create', [VNI, this.#values, this.#listen]);
+    return this.ask('create', [this.#overlay, this.#values]);
   }
 
   /** As the instance answers or fails. */

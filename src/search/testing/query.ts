@@ -1,13 +1,16 @@
 /** Questions of the suite. */
-import { macFromNumber, macToNumber, VXLAN_PORT } from '../../address.js';
-import type { Endpoint, Query } from '../api.js';
+import { macFromNumber, macToNumber } from '../../address.js';
+import { ENCAPSULATIONS, type Encap } from '../../encapsulations.js';
+import type { Query } from '../api.js';
+import type { AboutOverlay } from '../host/messages.js';
 
 /** VXLAN network identifier of the suite's overlay. */
 export const VNI = 23;
 
-/** Where its overlay listens. */
-export function listenOf(family: 4 | 6 = 4): Endpoint {
-  return { ip: family === 4 ? '192.0.2.1' : '2001:db8::1', port: VXLAN_PORT };
+/** What an instance is told of it. */
+export function overlayOf(encap: Encap, family: 4 | 6 = 4): AboutOverlay {
+  const { port } = ENCAPSULATIONS[encap];
+  return { vni: VNI, listen: { ip: family === 4 ? '192.0.2.1' : '2001:db8::1', port }, tunnelPort: port };
 }
 
 export function plainQuery(mac: string): Query {

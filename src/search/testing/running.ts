@@ -1,5 +1,6 @@
 /** An instance that runs as the daemon would run it: the real host, a real process or thread, a real clock. */
 import { ipFamily } from '../../address.js';
+import type { Encap } from '../../encapsulations.js';
 import type { Answer, PluginLog, PropertyValue, Target } from '../api.js';
 import type { FoundPlugin } from '../find.js';
 import { Deadlines } from '../host/deadlines.js';
@@ -7,7 +8,7 @@ import { PluginHost } from '../host/host.js';
 import { type Confinement, Placement } from '../host/placement.js';
 import { PluginCounts, PluginFault, type PluginHealth } from '../host/types.js';
 import { Complaint, expectDone, expectSame } from './complaint.js';
-import { listenOf, plainQuery, VNI } from './query.js';
+import { overlayOf, plainQuery } from './query.js';
 import type { Subject } from './subject.js';
 import { Table } from './table.js';
 
@@ -32,7 +33,7 @@ export class Running {
   /** Milliseconds, as deadlines count them. */
   #now = 0;
 
-  constructor(found: FoundPlugin, values: Readonly<Record<string, PropertyValue>>, subject: Subject) {
+  constructor(found: FoundPlugin, values: Readonly<Record<string, PropertyValue>>, subject: Subject, encap: Encap) {
     this.#subject = subject;
     const confinement: Confinement = { isolation: subject.isolation ?? 'process', memoryMiB: MEMORY_MIB };
     const health: PluginHealth = {
@@ -43,8 +44,7 @@ export class Running {
       name: found.manifest.name,
       open: placement.open(found.location, confinement, this),
       values,
-      vni: VNI,
-      listen: listenOf(subject.family),
+      ...overlayOf(encap, subject.family),
       family: subject.family ?? 4,
       log: silent,
       health,

@@ -14,6 +14,8 @@ export interface Subject {
   readonly target?: Target;
   /** Dynamic plugins: MACs and their targets. A plugin that floods unknown unicast need not know any. */
   readonly known?: Readonly<Record<string, Target>>;
+  /** Dynamic plugins: MACs whose port the backend does not say, and the addresses of their VTEPs. */
+  readonly portless?: Readonly<Record<string, string>>;
   /** Dynamic plugins: a MAC that has no target, and neither have the 255 after it. */
   readonly unknown?: string;
   /** Plugins with `arp` or `ndp`: IP address to the MAC of its owner; null: nobody has it. */

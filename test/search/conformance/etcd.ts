@@ -2,13 +2,14 @@
 import type { Backend, Subject } from 'vxlane/search/testing';
 import { EtcdServer } from '../../support/etcd.js';
 
-const [A, B, C] = ['de:ad:be:ef:00:00', 'de:ad:be:ef:00:01', 'de:ad:be:ef:00:02'] as const;
+const [A, B, C, D] = [0, 1, 2, 3].map((n) => `de:ad:be:ef:00:0${n}`) as [string, string, string, string];
 
 const HERE = '192.0.2.1';
 
 export const etcdSubject = {
   plugin: 'etcd',
   known: { [A]: { ip: '10.88.88.69', port: 4789 }, [B]: { ip: '10.88.88.70', port: 4790 } },
+  portless: { [D]: '10.88.88.73' },
   unknown: 'de:ad:be:ee:00:00',
   owners: { '10.55.55.2': A, '10.55.55.3': B, '10.55.55.4': null, 'fe80::3': A, 'fe80::5': null },
   servers: { [B]: A, [A]: null },
@@ -23,6 +24,7 @@ async function etcdBackend(): Promise<Backend> {
   const key = (mac: string) => `/vxlane/${mac}`;
   await server.put(key(A), { ip: '10.88.88.69', port: 4789, arp: '10.55.55.2', ndp: 'fe80::3' });
   await server.put(key(B), { ip: '10.88.88.70', port: 4790, arp: '10.55.55.3', ndp: 'fe80::4', 'dhcp-proxy': A });
+  await server.put(key(D), { ip: '10.88.88.73' });
   let isKilled = false;
   return {
     properties: { 'etcd/endpoints': server.endpoint, 'etcd/register': 'true', 'etcd/vtep': HERE },

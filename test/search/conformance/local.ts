@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Backend, Subject } from 'vxlane/search/testing';
 
-const [A, B, C] = ['de:ad:be:ef:00:00', 'de:ad:be:ef:00:01', 'de:ad:be:ef:00:02'] as const;
+const [A, B, C, D] = [0, 1, 2, 3].map((n) => `de:ad:be:ef:00:0${n}`) as [string, string, string, string];
 
 export const directSubject = {
   plugin: 'direct',
@@ -23,6 +23,7 @@ export const floodSubject = {
 const BEFORE = {
   [A]: { ip: '10.88.88.69', port: 4789, arp: '10.55.55.2', ndp: 'fe80::3' },
   [B]: { ip: '10.88.88.70', port: 4789, arp: '10.55.55.3', ndp: 'fe80::4', 'dhcp-proxy': A },
+  [D]: { ip: '10.88.88.73' },
 };
 /** A moved, B is gone, C is new. */
 const AFTER = { [A]: { ip: '10.88.88.71', port: 4790 }, [C]: { ip: '10.88.88.72', port: 4789 } };
@@ -30,6 +31,7 @@ const AFTER = { [A]: { ip: '10.88.88.71', port: 4790 }, [C]: { ip: '10.88.88.72'
 export const filesSubject = {
   plugin: 'files',
   known: { [A]: { ip: '10.88.88.69', port: 4789 }, [B]: { ip: '10.88.88.70', port: 4789 } },
+  portless: { [D]: '10.88.88.73' },
   unknown: 'de:ad:be:ee:00:00',
   owners: { '10.55.55.2': A, '10.55.55.3': B, '10.55.55.4': null, 'fe80::3': A, 'fe80::5': null },
   servers: { [B]: A, [A]: null },

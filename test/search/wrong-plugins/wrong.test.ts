@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ConformanceError, type Subject } from 'vxlane/search/testing';
-import { backend } from './backend.js';
+import { A, backend } from './backend.js';
 import { suiteOf } from './suite.js';
 
 describe('a plugin that is right passes', { concurrency: 4 }, async () => {
@@ -43,6 +43,19 @@ const MISTAKES: readonly Mistake[] = [
     what: 'does not start',
     methods: `{ start() { throw new Error('no day for it') } }`,
     ...{ found: 'starts and stops', says: /no day for it/ },
+  },
+  {
+    what: 'names an encapsulation that there is not',
+    manifest: `{ encapsulations: ['vxlan', 'vlan'] }`,
+    ...{ found: 'names encapsulations', says: /no encapsulation vlan: known are vxlan,geneve.*"Properties"/s },
+  },
+  {
+    what: 'takes every VTEP for one of VXLAN',
+    facts: { portless: { [A]: '10.88.88.69' } },
+    ...{
+      found: 'overlays of every',
+      says: /of geneve: { ip: '10.88.88.69', port: 4789 }, expected .*6081.*"Answers"/s,
+    },
   },
   {
     what: 'has a default out of range',

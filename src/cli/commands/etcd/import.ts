@@ -1,5 +1,6 @@
 import { etcdFailed, hostsFileBad, messageOf } from '../../../errors.js';
 import type { Plan } from '../../../search/plugins/etcd/exchange.js';
+import { UNSAID } from '../../../search/plugins/files/fields.js';
 import { readFiles } from '../../../search/plugins/files/read.js';
 import { defineCommand, JSON_FLAG } from '../../command.js';
 import { printJson } from '../../output.js';
@@ -18,7 +19,7 @@ export const etcdImport = defineCommand({
   example: 'vxlane etcd import --endpoints http://10.0.0.1:2379 --prefix /vxlane/23/ hosts.json',
   async run(args, context) {
     const settings = etcdSettings(args, context.env);
-    const file = await readFiles(args.file);
+    const file = await readFiles(args.file, UNSAID);
     if (file.table === null) throw hostsFileBad(args.file, String(file.problems));
     for (const line of file.warnings.lines) context.complain(`${args.file}: ${line}`);
     const { carryOut, openAny, planOf, snapshotOf } = await import('../../../search/plugins/etcd/exchange.js');

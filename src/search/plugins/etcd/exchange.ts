@@ -2,6 +2,7 @@
 import { macFromNumber } from '../../../address.js';
 import { messageOf } from '../../../errors.js';
 import type { Answer } from '../../api.js';
+import { UNSAID } from '../files/fields.js';
 import type { Ipv4Key, Ipv6Key, MacKey } from '../files/keys.js';
 import type { FilesTable } from '../files/table.js';
 import { Connection } from './client.js';
@@ -53,7 +54,7 @@ export async function openAny(settings: EtcdSettings): Promise<Connection> {
 
 export async function snapshotOf(connection: Connection, prefix: string): Promise<Snapshot> {
   const [table, warnings] = [new EtcdTable(), [] as string[]];
-  const reader = new Reader(prefix, { warn: (line) => void warnings.push(line) });
+  const reader = new Reader(prefix, UNSAID, { warn: (line) => void warnings.push(line) });
   await connection.loadAll(async (pages) => {
     const loading = reader.all();
     for await (const pairs of pages) loading.add(pairs);

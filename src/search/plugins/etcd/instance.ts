@@ -17,6 +17,7 @@ import { ipv4Key, ipv6Key, type MacKey } from '../files/keys.js';
 import { ownerOf } from '../files/table.js';
 import { changeSizes, Told } from '../files/told.js';
 import { VtepList } from '../files/vtep-list.js';
+import { tunnelPortOf } from '../underlay.js';
 import type { Change } from './client.js';
 import type { Audience, Follower } from './follow.js';
 import { Reader } from './reader.js';
@@ -47,7 +48,7 @@ export class EtcdInstance implements DynamicInstance {
     this.values = values;
     this.told = new Told(context);
     this.#vteps = new VtepList(context);
-    this.#reader = new Reader(String(values['etcd/prefix'] ?? ''), context.log);
+    this.#reader = new Reader(String(values['etcd/prefix'] ?? ''), tunnelPortOf(context), context.log);
   }
 
   /** Rejects when the properties do not go together, or when no endpoint can be followed. */

@@ -19,10 +19,12 @@ type Bad = Map<string, string>;
 export class Reader {
   readonly #prefix: string;
   readonly #log: Pick<PluginLog, 'warn'>;
-  readonly #values = new ValueReader();
+  readonly #values: ValueReader;
   #bad: Bad = new Map();
 
-  constructor(prefix: string, log: Pick<PluginLog, 'warn'>) {
+  /** `port`: of values that say none. */
+  constructor(prefix: string, port: number, log: Pick<PluginLog, 'warn'>) {
+    this.#values = new ValueReader(port);
     this.#prefix = prefix;
     this.#log = log;
   }

@@ -1,8 +1,8 @@
 /** What etcd says, and what is on this host written there: `etcd/register`. */
-import { formatEndpoint, macToNumber, VXLAN_PORT } from '../../../address.js';
+import { formatEndpoint, macToNumber } from '../../../address.js';
 import type { Ending, Endpoint, Flood, Local, Owner, Target } from '../../api.js';
 import { ipv4Key, ipv4Text, ipv6Key, ipv6Text } from '../files/keys.js';
-import { vtepOf } from '../underlay.js';
+import { tunnelPortOf, vtepOf } from '../underlay.js';
 import { EtcdInstance, type Values } from './instance.js';
 import { type Found, Register } from './register.js';
 import { ValueReader, valueText } from './values.js';
@@ -18,12 +18,12 @@ const HERE_MAX = 16_384;
 export class RegisteringInstance extends EtcdInstance {
   #register: Register | null = null;
   #own: Endpoint | null = null;
-  readonly #values = new ValueReader();
+  readonly #values = new ValueReader(tunnelPortOf(this.context));
 
   override async start(): Promise<void> {
     const { listen } = this.context;
     const ip = vtepOf('etcd/vtep', this.values['etcd/vtep'], listen);
-    this.#own = { ip, port: listen?.port ?? VXLAN_PORT };
+    this.#own = { ip, port: listen?.port ?? tunnelPortOf(this.context) };
     this.#register = new Register({
       lease: Number(this.values['etcd/lease']),
       valueOf: (local) => this.#valueOf(local),

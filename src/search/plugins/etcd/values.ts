@@ -2,7 +2,7 @@
 import { macFromNumber } from '../../../address.js';
 import type { Answer, Endpoint } from '../../api.js';
 import { Answers, EntryReader, type Fields } from '../files/entry.js';
-import { type Family, IPV4, IPV6, Problem, readMac } from '../files/fields.js';
+import { type Family, IPV4, IPV6, Problem, readMac, UNSAID } from '../files/fields.js';
 import { type EntrySink, walkEntry } from '../files/json.js';
 import { type Ipv4Key, type Ipv6Key, ipv4Text, ipv6Text, type MacKey } from '../files/keys.js';
 import { Report, show } from '../files/report.js';
@@ -30,15 +30,23 @@ export interface Reading {
 }
 
 export class ValueReader {
+  readonly #port: number;
   /** Used again for as long as it has nothing to complain of: there are many values, and few bad ones. */
-  #builder = new EntryBuilder(new Answers());
+  #builder: EntryBuilder;
+
+  /** `port`: of values that say none. */
+  constructor(port: number) {
+    this.#port = port;
+    this.#builder = new EntryBuilder(new Answers(), port);
+  }
 
   /** `key` is a canonical MAC. */
   read(key: string, value: Uint8Array, revision: number): Reading {
     const reading = this.#read(key, value, revision);
     const { answers } = this.#builder;
-    if (answers.list.length >= ANSWERS_MAX) this.#builder = new EntryBuilder(new Answers());
-    else if (reading.entry === null || reading.warnings.count > 0) this.#builder = new EntryBuilder(answers);
+    if (answers.list.length >= ANSWERS_MAX) this.#builder = new EntryBuilder(new Answers(), this.#port);
+    else if (reading.entry === null || reading.warnings.count > 0)
+      this.#builder = new EntryBuilder(answers, this.#port);
     return reading;
   }
 
@@ -97,7 +105,8 @@ export function valueText(entry: EtcdEntry, owns: (ip: Ipv4Key | Ipv6Key) => boo
   const arp = entry.arp.filter(owns).map(ipv4Text).sort();
   const ndp = entry.ndp.filter(owns).map(ipv6Text).sort();
   const server = entry.server === null ? undefined : macFromNumber(entry.server);
-  return JSON.stringify({ ip, port, arp: oneOrList(arp), ndp: oneOrList(ndp), 'dhcp-proxy': server });
+  const said = { ip, port: port === UNSAID ? undefined : port };
+  return JSON.stringify({ ...said, arp: oneOrList(arp), ndp: oneOrList(ndp), 'dhcp-proxy': server });
 }
 
 function oneOrList(texts: readonly string[]): string | readonly string[] | undefined {

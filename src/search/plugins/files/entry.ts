@@ -39,11 +39,13 @@ export class EntryReader {
   readonly problems = new Report();
   readonly warnings = new Report();
   readonly answers: Answers;
+  readonly #port: number;
   readonly #places: Places | null;
 
-  /** `places`: problems begin with where in the text they are. */
-  constructor(answers: Answers, places: Places | null = null) {
+  /** `port`: of entries that say none. `places`: problems begin with where in the text they are. */
+  constructor(answers: Answers, port: number, places: Places | null = null) {
     this.answers = answers;
+    this.#port = port;
     this.#places = places;
   }
 
@@ -54,7 +56,7 @@ export class EntryReader {
   /** Index of its answer. */
   target(key: string, fields: Fields): number | null {
     const text = fields.get('ip');
-    const port = this.checked(key, '.port', readPort(fields.get('port')));
+    const port = this.checked(key, '.port', readPort(fields.get('port'), this.#port));
     const known = port === null ? undefined : this.answers.indexOf(text as string, port);
     if (known !== undefined) return known;
     const ip = this.checked(key, '.ip', readUnderlayIp(text));

@@ -1,5 +1,5 @@
 /** The fields of one entry of a `files` table: a value of the file to a key, or a problem in words. */
-import { parseIp, VXLAN_PORT } from '../../../address.js';
+import { parseIp } from '../../../address.js';
 import { notUnicast } from '../underlay.js';
 import { type FieldValue, typeName } from './json.js';
 import { type Ipv4Key, type Ipv6Key, ipv4Key, ipv4Text, ipv6Key, ipv6Text, type MacKey, macKey } from './keys.js';
@@ -60,9 +60,12 @@ export function readMac(value: FieldValue): MacKey | Problem {
   return first % 2 === 1 ? new Problem('a group MAC address; expected that of one interface') : mac;
 }
 
-/** The UDP port of a VTEP; absent means VXLAN's own. */
-export function readPort(value: FieldValue | undefined): number | Problem {
-  if (value === undefined) return VXLAN_PORT;
+/** In the place of a port: none is said, and none is meant before it is known what the overlay is. */
+export const UNSAID = 0;
+
+/** The UDP port of a VTEP; `unsaid` where there is none. */
+export function readPort(value: FieldValue | undefined, unsaid: number): number | Problem {
+  if (value === undefined) return unsaid;
   if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 65535) return value;
   const shown = typeof value === 'number' ? String(value) : typeName(value);
   return new Problem(`expected a whole number from 1 to 65535, not ${shown}`);

@@ -6,6 +6,7 @@
 
 import { macFromNumber, macToNumber } from '../../../address.js';
 import type { Answer, DynamicInstance, DynamicPlugin, Owner, PluginContext, Query } from '../../api.js';
+import { tunnelPortOf } from '../underlay.js';
 import type { FilesChanges } from './diff.js';
 import { ipv4Key, ipv6Key } from './keys.js';
 import type { ParseResult } from './parse.js';
@@ -53,7 +54,7 @@ export class FilesInstance implements DynamicInstance, TableReader {
   async start(): Promise<void> {
     if (this.#stopped) return;
     this.#context.signal.addEventListener('abort', () => this.stop(), { once: true });
-    this.#source = tableSource(this.#path);
+    this.#source = tableSource(this.#path, tunnelPortOf(this.#context));
     const result = await this.#source.join(this);
     if (this.#stopped) return;
     if (result.table === null) throw new Error(`${CONFIG} ${this.#path}: ${result.problems}`);

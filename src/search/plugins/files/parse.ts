@@ -21,22 +21,25 @@ export interface ParseLimits {
 /** Far below the 2^24 entries that a JavaScript Map can hold. */
 export const LIMITS: ParseLimits = { entries: 4_000_000, addresses: 8_000_000 };
 
-/** Validates the whole text. Syntax errors hide the other problems: behind them fields are guesses. */
-export function parseFiles(text: string, limits: ParseLimits = LIMITS): ParseResult {
+/**
+ * Validates the whole text. Syntax errors hide the other problems: behind them fields are guesses. `port`: of entries
+ * that say none.
+ */
+export function parseFiles(text: string, port: number, limits: ParseLimits = LIMITS): ParseResult {
   const syntax = new Report();
   if (text.trim() === '') {
     syntax.add('the file is empty; expected a JSON object of MAC addresses, at least {}');
     return { table: null, problems: syntax };
   }
-  const { table, problems, warnings } = build(text, limits, syntax, null);
+  const { table, problems, warnings } = build(text, port, limits, syntax, null);
   if (syntax.count > 0) return { table: null, problems: syntax };
   if (problems.count === 0) return { table, warnings };
   // Only a file that is refused pays for knowing where its entries stand.
-  return { table: null, problems: build(text, limits, syntax, new Places()).problems };
+  return { table: null, problems: build(text, port, limits, syntax, new Places()).problems };
 }
 
-function build(text: string, limits: ParseLimits, syntax: Report, places: Places | null): Builder {
-  const builder = new Builder(limits, places);
+function build(text: string, port: number, limits: ParseLimits, syntax: Report, places: Places | null): Builder {
+  const builder = new Builder(port, limits, places);
   walkEntries(text, builder, syntax, places);
   builder.finish();
   return builder;
@@ -49,8 +52,8 @@ class Builder extends EntryReader implements EntrySink {
   #entries = 0;
   #tooManyAddresses = false;
 
-  constructor(limits: ParseLimits, places: Places | null) {
-    super(new Answers(), places);
+  constructor(port: number, limits: ParseLimits, places: Places | null) {
+    super(new Answers(), port, places);
     this.#limits = limits;
     this.table.answers = this.answers.list;
   }

@@ -32,17 +32,20 @@ export interface PackedResult {
   readonly report: PackedReport;
 }
 
+/** What the thread is to read, as readFiles has it. */
+export type Reading = readonly [path: string, port: number];
+
 /** As readFiles; rejects when the thread fails, and when `signal` is aborted. */
-export async function readTable(path: string, signal: AbortSignal): Promise<ParseResult> {
+export async function readTable(path: string, port: number, signal: AbortSignal): Promise<ParseResult> {
   const size = await stat(path).then(
     (info) => info.size,
     () => 0, // readFiles says why
   );
-  return size < APART_BYTES ? readFiles(path) : readInThread(path, signal);
+  return size < APART_BYTES ? readFiles(path, port) : readInThread([path, port], signal);
 }
 
-async function readInThread(path: string, signal: AbortSignal): Promise<ParseResult> {
-  const worker = new Worker(new URL('./read-thread.js', import.meta.url), { workerData: path, resourceLimits });
+async function readInThread(workerData: Reading, signal: AbortSignal): Promise<ParseResult> {
+  const worker = new Worker(new URL('./read-thread.js', import.meta.url), { workerData, resourceLimits });
   const end = () => void worker.terminate();
   signal.addEventListener('abort', end, { once: true });
   try {

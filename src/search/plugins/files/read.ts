@@ -34,8 +34,11 @@ export async function fingerprint(path: string): Promise<Fingerprint> {
   }
 }
 
-/** Reads and validates; whatever is wrong is a problem in the result, never an exception. */
-export async function readFiles(path: string, bytesMax = FILE_BYTES_MAX): Promise<ParseResult> {
+/**
+ * Reads and validates; whatever is wrong is a problem in the result, never an exception. `port`: of entries that say
+ * none.
+ */
+export async function readFiles(path: string, port: number, bytesMax = FILE_BYTES_MAX): Promise<ParseResult> {
   let text: string;
   try {
     text = await readText(path, bytesMax);
@@ -45,7 +48,7 @@ export async function readFiles(path: string, bytesMax = FILE_BYTES_MAX): Promis
     return { table: null, problems };
   }
   await setImmediate(); // parsing takes the thread for a while
-  return parseFiles(text);
+  return parseFiles(text, port);
 }
 
 class Unreadable extends Error {}

@@ -1,6 +1,6 @@
 /**
- * A table file as the instances of one thread read it: watched once and read once for all of them that name it, which
- * then have one table.
+ * A table file as the instances of one thread read it: watched once and read once for all of them that name it and
+ * mean one port where it says none. They then have one table.
  */
 import { diffTables, type FilesChanges } from './diff.js';
 import type { ParseResult } from './parse.js';
@@ -16,6 +16,7 @@ export interface TableReader {
 
 export class TableSource {
   readonly #path: string;
+  readonly #port: number;
   readonly #onEmpty: () => void;
   readonly #watcher: FileWatcher;
   readonly #readers = new Set<TableReader>();
@@ -29,9 +30,10 @@ export class TableSource {
   #queued: Promise<void> | null = null;
   #isReadWanted = false;
 
-  /** `onEmpty`: the last reader has left. */
-  constructor(path: string, onEmpty: () => void) {
+  /** `port`: of entries that say none. `onEmpty`: the last reader has left. */
+  constructor(path: string, port: number, onEmpty: () => void) {
     this.#path = path;
+    this.#port = port;
     this.#onEmpty = onEmpty;
     this.#watcher = new FileWatcher(path, () => this.reload(), REAL_ENVIRONMENT);
   }
@@ -76,7 +78,7 @@ export class TableSource {
     if (this.#ended.signal.aborted) return;
     const state = await REAL_ENVIRONMENT.fingerprint(this.#path);
     if (!isReadWanted && this.#isRight && this.#watcher.isKnown(state)) return;
-    const result = await readTable(this.#path, this.#ended.signal).catch(failed);
+    const result = await readTable(this.#path, this.#port, this.#ended.signal).catch(failed);
     this.#watcher.known(state);
     if (this.#ended.signal.aborted) return;
     const before = this.#table;
@@ -100,11 +102,12 @@ function failed(thrown: unknown): ParseResult {
 
 const sources = new Map<string, TableSource>();
 
-/** The source of this thread for a path. */
-export function tableSource(path: string): TableSource {
-  const known = sources.get(path);
+/** The source of this thread for a path, whose entries have this port where they say none. */
+export function tableSource(path: string, port: number): TableSource {
+  const key = `${port} ${path}`;
+  const known = sources.get(key);
   if (known !== undefined) return known;
-  const source = new TableSource(path, () => sources.delete(path));
-  sources.set(path, source);
+  const source = new TableSource(path, port, () => sources.delete(key));
+  sources.set(key, source);
   return source;
 }
