@@ -1,11 +1,16 @@
 /** A captured packet as a line for people, or as an object for programs. */
+import { isEncap } from '../encapsulations.js';
 import { LINKTYPE_ETHERNET } from '../pcapng/format.js';
 import type { Packet } from '../pcapng/read.js';
 import type { Context } from './command.js';
 import { frameText, packetText } from './frame-text.js';
 
-const textOf = ({ linkType, bytes }: Packet): string =>
-  linkType === LINKTYPE_ETHERNET ? frameText(bytes) : packetText(bytes);
+/** What the daemon describes as an underlay socket ends with the encapsulation. */
+function textOf({ description, linkType, bytes }: Packet): string {
+  if (linkType === LINKTYPE_ETHERNET) return frameText(bytes);
+  const encap = description.split(', ').at(-1)!;
+  return packetText(bytes, isEncap(encap) ? encap : null);
+}
 
 export function lineOf(packet: Packet, { paint }: Context): string {
   const { name, direction, length, comment } = packet;

@@ -1,6 +1,6 @@
 /** A frame, or a packet of the underlay, in a few words: addresses, protocols, and what is asked for. */
 import { ipFromBytes, macFromNumber } from '../address.js';
-import { ENCAPSULATIONS } from '../encapsulations.js';
+import { ENCAPS, ENCAPSULATIONS, type Encap } from '../encapsulations.js';
 
 const ARP = 0x0806;
 const IPV4 = 0x0800;
@@ -10,7 +10,6 @@ const ICMP = 1;
 const TCP = 6;
 const UDP = 17;
 const ICMPV6 = 58;
-const TUNNEL_PORTS = Object.values(ENCAPSULATIONS).map(({ port }): number => port);
 const GPE_PROTOCOL = 0x04;
 const GPE_ETHERNET = 3;
 const TRANSPARENT_ETHERNET = 0x6558;
@@ -52,23 +51,23 @@ export function frameText(frame: Buffer): string {
   return `${macs}${tags} EtherType 0x${hex16(etherType)}`;
 }
 
-/** Of IPv4 or IPv6; behind the port of an encapsulation, also of the frame inside. */
-export function packetText(packet: Buffer): string {
+/** Of IPv4 or IPv6. `encap`: it is a tunnel's, whatever its ports; without, the port of an encapsulation says so. */
+export function packetText(packet: Buffer, encap: Encap | null = null): string {
   const version = (packet[0] ?? 0) >> 4;
   if (version === 4 && packet.length >= 20) {
     const upper = packet.subarray((packet[0]! & 15) * 4);
     const isLater = (read16(packet, 6) & 0x1fff) !== 0;
     const [from, to] = [ipFromBytes(packet.subarray(12, 16)), ipFromBytes(packet.subarray(16, 20))];
-    return isLater ? `${from} > ${to} fragment` : upperText(packet[9]!, upper, from, to);
+    return isLater ? `${from} > ${to} fragment` : upperText(packet[9]!, upper, from, to, encap);
   }
   if (version !== 6 || packet.length < 40) return 'no whole IP header';
   const [from, to] = [ipFromBytes(packet.subarray(8, 24)), ipFromBytes(packet.subarray(24, 40))];
   const isHopByHop = packet[6] === 0 && packet.length >= 48;
   const upper = packet.subarray(isHopByHop ? 48 + packet[41]! * 8 : 40);
-  return upperText(isHopByHop ? packet[40]! : packet[6]!, upper, from, to);
+  return upperText(isHopByHop ? packet[40]! : packet[6]!, upper, from, to, encap);
 }
 
-function upperText(protocol: number, upper: Buffer, from: string, to: string): string {
+function upperText(protocol: number, upper: Buffer, from: string, to: string, encap: Encap | null): string {
   const between = (text: string) => `${from} > ${to} ${text}`;
   if (protocol === ICMP && upper.length >= 2) {
     return between(`ICMP ${ICMP_TYPES[upper[0]!] ?? `type ${upper[0]}`}${sequence(upper, [0, 8])}`);
@@ -78,14 +77,15 @@ function upperText(protocol: number, upper: Buffer, from: string, to: string): s
   if (upper.length < 8) return between(protocol === TCP ? 'TCP' : 'UDP');
   const ports = `${portOf(from, read16(upper, 0))} > ${portOf(to, read16(upper, 2))}`;
   if (protocol === TCP) return `${ports} TCP${tcpText(upper)}`;
-  if (!TUNNEL_PORTS.includes(read16(upper, 2)) || upper.length < 16) return `${ports} UDP`;
-  return `${ports} VNI ${upper.readUIntBE(12, 3)}: ${innerText(read16(upper, 2), upper.subarray(8))}`;
+  const tunnel = encap ?? ENCAPS.find((each) => ENCAPSULATIONS[each].port === read16(upper, 2));
+  if (tunnel === undefined || upper.length < 16) return `${ports} UDP`;
+  return `${ports} VNI ${upper.readUIntBE(12, 3)}: ${innerText(tunnel, upper.subarray(8))}`;
 }
 
-/** Behind the header of the encapsulation that has the port: eight bytes, and of Geneve its options. */
-function innerText(port: number, tunnel: Buffer): string {
-  const isGeneve = port === ENCAPSULATIONS.geneve.port;
-  const hasProtocol = port === ENCAPSULATIONS['vxlan-gpe'].port && (tunnel[0]! & GPE_PROTOCOL) !== 0;
+/** Behind the header of the encapsulation: eight bytes, and of Geneve its options. */
+function innerText(encap: Encap, tunnel: Buffer): string {
+  const isGeneve = encap === 'geneve';
+  const hasProtocol = encap === 'vxlan-gpe' && (tunnel[0]! & GPE_PROTOCOL) !== 0;
   if (isGeneve && read16(tunnel, 2) !== TRANSPARENT_ETHERNET) return `protocol 0x${hex16(read16(tunnel, 2))}`;
   if (hasProtocol && tunnel[3] !== GPE_ETHERNET) return `protocol ${tunnel[3]}`;
   return frameText(tunnel.subarray(8 + (isGeneve ? (tunnel[0]! & 0x3f) * 4 : 0)));

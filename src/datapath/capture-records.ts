@@ -35,6 +35,7 @@ import {
   OVL_SOCKET,
   REC_TYPE,
   SOCK_ADDRESS,
+  SOCK_ENCAPSULATION,
   SOCK_PORT,
   SOCK_SIZE,
   SOCK_SOURCE_PORTS,
@@ -48,9 +49,10 @@ import {
 } from '../../assembly/layout.js';
 import { type Endpoint, ipFromBytes } from '../address.js';
 import { endpointOfSockaddr } from '../system/sockaddr.js';
-import type { CapturedFrame } from './capture-types.js';
+import type { CapturedFrame, CapturedUnderlay } from './capture-types.js';
+import { encapOf } from './encapsulation.js';
 import type { Views } from './memory.js';
-import type { DropReason, OverlayIndex, SocketIndex, VnicIndex } from './types.js';
+import type { DropReason, OverlayIndex, VnicIndex } from './types.js';
 
 export class CaptureRecords {
   readonly #views: Views;
@@ -120,7 +122,7 @@ export class CaptureRecords {
     return index === 0 || now === incarnation ? index : null;
   }
 
-  #socket(source: number, isSent: boolean): { socket: SocketIndex; listen: Endpoint; sourcePort: number | null } {
+  #socket(source: number, isSent: boolean): Pick<CapturedUnderlay, 'socket' | 'listen' | 'encap' | 'sourcePort'> {
     const { u8, u16, u32 } = this.#views;
     const socket = Math.floor(source / SOURCES_MAX);
     const record = SOCKETS_BASE + socket * SOCK_SIZE;
@@ -128,7 +130,8 @@ export class CaptureRecords {
     const isIpv4 = bytes[10] === 0xff && bytes.subarray(0, 10).every((byte) => byte === 0);
     const ports = (record + SOCK_SOURCE_PORTS) >> 1;
     const listen = { ip: ipFromBytes(isIpv4 ? bytes.subarray(12) : bytes), port: u32[(record + SOCK_PORT) >> 2]! };
-    return { socket, listen, sourcePort: isSent ? u16[ports + (source % SOURCES_MAX)]! : null };
+    const encap = encapOf(u32[(record + SOCK_ENCAPSULATION) >> 2]!);
+    return { socket, listen, encap, sourcePort: isSent ? u16[ports + (source % SOURCES_MAX)]! : null };
   }
 
   #peer(sockaddr: number): Endpoint | null {

@@ -1,5 +1,6 @@
 /** Captures, as other rooms know them. */
 import type { Endpoint } from '../address.js';
+import type { Encap } from '../encapsulations.js';
 import type { DropReason, OverlayIndex, SocketIndex, VnicIndex } from './types.js';
 
 /** What a capture wants; null, or nothing: whatever there is. All that is said has to be so. */
@@ -55,8 +56,9 @@ export interface CapturedFrame {
 export interface CapturedUnderlay {
   /** 0: none is known. */
   readonly socket: SocketIndex;
-  /** Where that listens. */
+  /** Where that listens, and what its datagrams carry frames by. */
   readonly listen: Endpoint;
+  readonly encap: Encap;
   /** The port that it leaves by; null: it came. */
   readonly sourcePort: number | null;
   /** The other VTEP; null: not known. */

@@ -1,6 +1,5 @@
 /** The host's end of the fixed tables: sockets, overlays and VNICs, and the indexes they are known by. */
 import {
-  Encapsulation,
   HDR_CONFIG_GENERATION,
   OVERLAYS_BASE,
   OVERLAYS_MAX,
@@ -50,9 +49,9 @@ import {
   W_VNIC_WRITE_FDS,
   WORKERS_BASE,
 } from '../../assembly/layout.js';
-import type { Encap } from '../encapsulations.js';
 import { tableFull } from '../errors.js';
 import { type RateLimits, UNLIMITED } from '../rate-limits.js';
+import { encapsulationOf } from './encapsulation.js';
 import type { FloodList } from './flood-lists.js';
 import { Indexes } from './indexes.js';
 import { writeLimits } from './limits.js';
@@ -80,11 +79,6 @@ const UNPROTECTED: VnicProtection = { kinds: [], allowed: [] };
 const overlayAt = (index: OverlayIndex): number => (OVERLAYS_BASE + index * OVL_SIZE) >> 2;
 const vnicAt = (index: VnicIndex): number => (VNICS_BASE + index * VNIC_SIZE) >> 2;
 const socketAt = (index: SocketIndex): number => (SOCKETS_BASE + index * SOCK_SIZE) >> 2;
-
-/** The layout's number of it. */
-function encapsulationOf(encap: Encap = 'vxlan'): number {
-  return Encapsulation[encap.replaceAll('-', '_') as keyof typeof Encapsulation];
-}
 
 /** What an overlay's configuration names, as indexes; 0: none. */
 export interface OverlayTargets {

@@ -17,6 +17,14 @@ const READY_POLL_MS = 25;
 /** Exit status of a command that was answered with bad news (docs/cli.md). */
 const BAD_ANSWER = 3;
 
+/** What all hosts of a laboratory have in common. */
+export interface HostDefaults {
+  /** More options of every daemon. */
+  readonly daemonOptions?: readonly string[];
+  /** Runs `vxlane ARGS` against a socket in the place of a process; null: it is to be a process. */
+  readonly runVxlane?: (args: readonly string[], socket: string) => Promise<Outcome> | null;
+}
+
 export class Host {
   /** The short name, `zlan`. */
   readonly name: string;
@@ -29,17 +37,17 @@ export class Host {
   /** How long a daemon may take to answer at first, in milliseconds; it restores what it kept before. */
   readyTimeoutMs = READY_TIMEOUT_MS;
   #processes: Processes;
-  #daemonOptions: readonly string[];
+  readonly #defaults: HostDefaults;
   #daemon: Running | null = null;
 
-  constructor(name: string, netns: string, dir: string, processes: Processes, daemonOptions: readonly string[] = []) {
+  constructor(name: string, netns: string, dir: string, processes: Processes, defaults: HostDefaults = {}) {
     this.name = name;
     this.netns = netns;
     this.dir = dir;
     this.socket = join(dir, 'vxlane.sock');
     this.logFile = join(dir, 'daemon.log');
     this.#processes = processes;
-    this.#daemonOptions = daemonOptions;
+    this.#defaults = defaults;
     mkdirSync(dir, { recursive: true });
   }
 
@@ -73,7 +81,8 @@ export class Host {
   /** `vxlane ...` against this host's daemon, whatever comes of it. */
   tryVxlane(...args: string[]): Promise<Outcome> {
     const env = { VXLANE_SOCKET: this.socket };
-    return this.#processes.try([process.execPath, MAIN, ...args], { env });
+    const instead = this.#defaults.runVxlane?.(args, this.socket) ?? null;
+    return instead ?? this.#processes.try([process.execPath, MAIN, ...args], { env });
   }
 
   /** What `vxlane ... --json` prints, parsed. */
@@ -108,7 +117,7 @@ export class Host {
 
   #spawnDaemon(extra: readonly string[]): Running {
     const state = join(this.dir, 'state');
-    const options = ['--socket', this.socket, '--state-dir', state, ...this.#daemonOptions, ...extra];
+    const options = ['--socket', this.socket, '--state-dir', state, ...(this.#defaults.daemonOptions ?? []), ...extra];
     const argv = [process.execPath, MAIN, 'daemon', ...options];
     const log = openSync(this.logFile, 'a');
     // `ip netns exec` replaces itself by the command, so the pid we hold is the daemon's own

@@ -15,14 +15,12 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Host } from './host.js';
+import { Host, type HostDefaults } from './host.js';
 import { Processes } from './processes.js';
 
-export interface LabOptions {
+export interface LabOptions extends HostDefaults {
   /** The underlay's, in bytes. Default 1500. */
   readonly mtu?: number;
-  /** More options of every daemon. */
-  readonly daemonOptions?: readonly string[];
 }
 
 export interface HostOptions {
@@ -96,7 +94,7 @@ export class Lab {
   /** A host without a cable: a virtual machine, say, that gets a VNIC. */
   async addMachine(name: string): Promise<Host> {
     const netns = await this.#addNetns(name);
-    const host = new Host(name, netns, join(this.dir, name), this.processes, this.#options.daemonOptions);
+    const host = new Host(name, netns, join(this.dir, name), this.processes, this.#options);
     this.hosts.push(host);
     return host;
   }

@@ -10,6 +10,7 @@ import {
 } from './format.js';
 
 const IF_NAME = 2;
+const IF_DESCRIPTION = 3;
 const EPB_FLAGS = 2;
 const ISB_IFDROP = 5;
 const DIRECTION_MASK = 3;
@@ -18,8 +19,9 @@ const BLOCK_MAX = 1 << 20;
 
 export interface Packet {
   readonly kind: 'packet';
-  /** Of its interface. */
+  /** Of its interface, as the next two. */
   readonly name: string;
+  readonly description: string;
   readonly linkType: number;
   readonly timeNs: bigint;
   readonly bytes: Buffer;
@@ -35,6 +37,7 @@ export interface Statistics {
 
 interface Interface {
   readonly name: string;
+  readonly description: string;
   readonly linkType: number;
 }
 
@@ -58,8 +61,9 @@ export class PcapngReader {
 
   #block(type: number, body: Buffer): Packet | Statistics | null {
     if (type === INTERFACE_DESCRIPTION) {
-      const name = optionsOf(body, 8).get(IF_NAME)?.toString() ?? '';
-      this.#interfaces.push({ name, linkType: body.readUInt16LE(0) });
+      const options = optionsOf(body, 8);
+      const [name = '', description = ''] = [IF_NAME, IF_DESCRIPTION].map((each) => options.get(each)?.toString());
+      this.#interfaces.push({ name, description, linkType: body.readUInt16LE(0) });
     }
     if (type === INTERFACE_STATISTICS) {
       return { kind: 'statistics', dropped: Number(optionsOf(body, 12).get(ISB_IFDROP)?.readBigUInt64LE() ?? 0n) };
@@ -74,7 +78,7 @@ export class PcapngReader {
     const directions = Object.keys(DIRECTION_BITS) as Direction[];
     return {
       kind: 'packet',
-      ...(this.#interfaces[body.readUInt32LE(0)] ?? { name: '', linkType: 0 }),
+      ...(this.#interfaces[body.readUInt32LE(0)] ?? { name: '', description: '', linkType: 0 }),
       timeNs: (BigInt(body.readUInt32LE(4)) << 32n) | BigInt(body.readUInt32LE(8)),
       bytes: body.subarray(20, 20 + captured),
       length: body.readUInt32LE(16),

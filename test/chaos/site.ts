@@ -11,6 +11,7 @@ import { Lab } from '../../src/demo/lab.js';
 import type { Running } from '../../src/demo/processes.js';
 import { messageOf } from '../../src/errors.js';
 import { ENGINE } from '../support/engine.js';
+import { runVxlane } from '../support/vxlane.js';
 
 /** Overlays with their VNICs, which have the same name on both hosts. `net`: of the addresses inside. */
 export const OVERLAYS = [
@@ -44,7 +45,7 @@ export class Site {
   }
 
   static async build(): Promise<Site> {
-    const lab = await Lab.create({ daemonOptions: ['--engine', ENGINE] });
+    const lab = await Lab.create({ daemonOptions: ['--engine', ENGINE], runVxlane });
     const vtep = async (side: 0 | 1): Promise<Vtep> => {
       const host = await lab.addHost(`host${side}`, { addresses: [`${UNDERLAY[side]}/24`] });
       return { host, client: createClient(host.socket), guest: await lab.addMachine(`guest${side}`) };

@@ -78,6 +78,10 @@ test('the frame is behind the options of Geneve, and there is none where the hea
   for (const [port, header, what] of cases) {
     const upper = [0x1f, 0x90, port >> 8, port & 0xff, 0, 8, 0, 0, ...Buffer.from(header, 'hex'), ...inner];
     assert.equal(packetText(ipv4(17, upper)), `10.0.0.1:8080 > 10.0.0.2:${port} VNI 23: ${what}`);
+    const elsewhere = [...UDP.slice(0, 2), 0x1b, 0x58, ...upper.slice(4)];
+    const encap = port === 6081 ? 'geneve' : 'vxlan-gpe';
+    assert.equal(packetText(ipv4(17, elsewhere), encap), `10.0.0.1:8080 > 10.0.0.2:7000 VNI 23: ${what}`);
+    assert.equal(packetText(ipv4(17, elsewhere)), '10.0.0.1:8080 > 10.0.0.2:7000 UDP');
   }
 });
 

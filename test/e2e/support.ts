@@ -8,6 +8,7 @@ import type { Host } from '../../src/demo/host.js';
 import { Lab } from '../../src/demo/lab.js';
 import { ENGINE } from '../support/engine.js';
 import { needsRoot } from '../support/root.js';
+import { runVxlane } from '../support/vxlane.js';
 
 export type { Host } from '../../src/demo/host.js';
 export { Lab } from '../../src/demo/lab.js';
@@ -24,7 +25,7 @@ export interface LabTest {
 /** A test with a laboratory of its own. Without what it needs it is skipped by name, and under CI it fails. */
 export function labTest(name: string, body: (context: LabTest) => Promise<void>, mtu = 1500): void {
   test(name, { skip: needsRoot(), timeout: 240_000 }, async (t) => {
-    const lab = await Lab.create({ mtu, daemonOptions: ['--engine', ENGINE] });
+    const lab = await Lab.create({ mtu, daemonOptions: ['--engine', ENGINE], runVxlane });
     t.after(() => lab.close());
     const showingLogs = async (part: () => Promise<void>): Promise<void> => {
       try {

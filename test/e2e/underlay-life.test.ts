@@ -62,7 +62,9 @@ labTest('an underlay TAP of several overlays, beside that of another daemon', as
     await stream(INNER.kernels[0]);
   });
 
-  const beside = new Host('beside', ours.netns, join(lab.dir, 'beside'), lab.processes, ['--engine', ENGINE]);
+  const beside = new Host('beside', ours.netns, join(lab.dir, 'beside'), lab.processes, {
+    daemonOptions: ['--engine', ENGINE],
+  });
   await step('each of two daemons has what is its own', async () => {
     await beside.startDaemon(...TAP);
     await addOverlay(pair, beside, 30, 4790);

@@ -103,6 +103,7 @@ test('the reader has again what was written, in whatever parts it comes', () => 
           all.map(({ interface: number, pieces, timeNs, length, direction, comment }) => ({
             ...{ kind: 'packet', timeNs, length, direction, comment },
             name: ['foo0', 'underlay1'][number],
+            description: ['VNIC', '10.0.0.1:4789'][number],
             linkType: [LINKTYPE_ETHERNET, LINKTYPE_RAW][number],
             bytes: [...Buffer.concat(pieces)],
           })),

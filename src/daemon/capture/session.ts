@@ -107,7 +107,7 @@ export class Session implements CaptureSession {
     const isSent = point === 'to_underlay';
     const direction = point === 'dropped' ? 'unknown' : isSent ? 'out' : 'in';
     const name = `underlay${underlay.socket}`;
-    const description = `underlay socket, ${formatEndpoint(underlay.listen)}`;
+    const description = `underlay socket, ${formatEndpoint(underlay.listen)}, ${underlay.encap}`;
     const before = outerHeaders(underlay, frame.length, isSent);
     return { key: name, name, description, linkType: LINKTYPE_RAW, direction, before };
   }

@@ -1,0 +1,39 @@
+/**
+ * `vxlane` in the process of a test: starting a program for each command is half of what an end-to-end test costs. Only
+ * commands that ask the daemon and come to an end by themselves; test/cli shows what the program is as a process.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { runCli } from '../../src/cli/cli.js';
+import type { Outcome } from '../../src/demo/processes.js';
+import { stackOf } from '../../src/stack.js';
+
+const ASKING = /^((create|delete|modify|show)-.+|lookup|reload|status|trace|wait)$/;
+/** Options by which a command goes on until a signal comes, which would be the test's own. */
+const GOES_ON = /^(-i|--interval)/;
+/** As long as a laboratory gives a process. */
+const TIMEOUT_MS = 30_000;
+
+/** null: the command needs a process of its own. */
+export function runVxlane(args: readonly string[], socket: string): Promise<Outcome> | null {
+  if (!ASKING.test(args[0] ?? '') || args.some((arg) => GOES_ON.test(arg))) return null;
+  return run(args, socket);
+}
+
+async function run(args: readonly string[], socket: string): Promise<Outcome> {
+  const printed = { stdout: '', stderr: '' };
+  const terminal = {
+    print: (text: string) => void (printed.stdout += text),
+    printError: (text: string) => void (printed.stderr += text),
+    isTerminal: false,
+    env: { ...process.env, VXLANE_SOCKET: socket },
+  };
+  const isOver = new AbortController();
+  const code = await Promise.race([
+    runCli(args, terminal).catch((bug: unknown) => {
+      terminal.printError(`vxlane: bug: ${stackOf(bug)}\n`);
+      return 1;
+    }),
+    sleep(TIMEOUT_MS, null, { signal: isOver.signal }),
+  ]).finally(() => isOver.abort());
+  return { ...printed, code, signal: null, timedOut: code === null };
+}
