@@ -20,10 +20,11 @@ export function runVxlane(args: readonly string[], socket: string): Promise<Outc
 }
 
 async function run(args: readonly string[], socket: string): Promise<Outcome> {
-  const printed = { stdout: '', stderr: '' };
+  const stdout: string[] = [];
+  const stderr: string[] = [];
   const terminal = {
-    print: (text: string) => void (printed.stdout += text),
-    printError: (text: string) => void (printed.stderr += text),
+    print: (text: string) => void stdout.push(text),
+    printError: (text: string) => void stderr.push(text),
     isTerminal: false,
     env: { ...process.env, VXLANE_SOCKET: socket },
   };
@@ -35,5 +36,5 @@ async function run(args: readonly string[], socket: string): Promise<Outcome> {
     }),
     sleep(TIMEOUT_MS, null, { signal: isOver.signal }),
   ]).finally(() => isOver.abort());
-  return { ...printed, code, signal: null, timedOut: code === null };
+  return { stdout: stdout.join(''), stderr: stderr.join(''), code, signal: null, timedOut: code === null };
 }

@@ -60,10 +60,7 @@ const MISTAKES: readonly Mistake[] = [
   {
     what: 'has a default out of range',
     manifest: property('default: 7, range: [1, 5]'),
-    ...{
-      found: 'is a search plugin',
-      says: /the default of right\/x is "7": expected a decimal whole number from 1 to 5/,
-    },
+    ...{ found: 'is a search plugin', says: /of right\/x is "7": expected a decimal whole number from 1 to 5/ },
   },
   {
     what: 'has a default of another type',
