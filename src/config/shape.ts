@@ -3,7 +3,7 @@
  * from it (schema.ts), so the two cannot disagree. What values mean together is validate.ts's business.
  */
 import * as z from 'zod';
-import { LinkName } from '../control/protocol.js';
+import { LinkName } from '../control/link-name.js';
 import { ENCAPS } from '../encapsulations.js';
 import { PROTECTIONS } from '../link-protection.js';
 import { nearestNames } from '../nearest-names.js';

@@ -1,6 +1,6 @@
 /** What a running daemon tells the one that takes its place: see decision 28. */
 import * as z from 'zod';
-import { LinkName } from './requests.js';
+import { LinkName } from './link-name.js';
 
 const Descriptors = z.array(z.int().min(0)).describe('Numbers in the process that answers.');
 

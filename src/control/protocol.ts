@@ -33,11 +33,11 @@ import { LookupView, MoveView, OverlayView, OwnerView, PingView, TargetPage, Tra
 export { DEFAULT_SOCKET } from './default-socket.js';
 export type * from './events.js';
 export type * from './handover.js';
+export * from './limits.js';
 export * from './requests.js';
 export type * from './stats.js';
 export type * from './status.js';
 export type * from './views.js';
-export { MOVES_MAX } from './views.js';
 
 export const RefusalView = z
   .strictObject({

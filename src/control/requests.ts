@@ -3,12 +3,9 @@ import * as z from 'zod';
 import { parseIp, parseMac } from '../address.js';
 import { badMac } from '../errors.js';
 import { LOG_LEVELS } from '../log-levels.js';
+import { PING_SIZE_MIN, PING_TIMEOUT_MAX_MS, TARGETS_DEFAULT, TARGETS_MAX } from './limits.js';
+import { LinkName } from './link-name.js';
 import { SNAP_LENGTH_MAX, SNAP_LENGTH_MIN } from './snap-length.js';
-
-/** Overlay and VNIC names are interface names: what the kernel's dev_valid_name takes, and no colon. */
-export const LinkName = z.string().regex(/^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,15}$/, {
-  error: (issue) => `bad link name ${JSON.stringify(issue.input)}: expected 1 to 15 of A-Z a-z 0-9 _ . -`,
-});
 
 /** Any usual spelling; what comes out is canonical. */
 export const Mac = z
@@ -132,10 +129,6 @@ export const CreateTrunk = CreateVnic.omit({ overlay: true, allowAnyMac: true, t
   .meta({ id: 'CreateTrunk' });
 export type CreateTrunk = z.infer<typeof CreateTrunk>;
 
-/** Targets of a page, unless `limit` says otherwise. */
-export const TARGETS_DEFAULT = 1000;
-export const TARGETS_MAX = 10_000;
-
 /** Which page. */
 export const PageRequest = z.strictObject({
   after: Mac.optional().describe('The page begins behind this MAC; absent: the first page.'),
@@ -188,10 +181,6 @@ export const TraceRequest = z
   })
   .meta({ id: 'TraceRequest' });
 export type TraceRequest = z.infer<typeof TraceRequest>;
-
-/** Bytes behind the Ethernet header of a frame, as an MTU counts them. */
-export const PING_SIZE_MIN = 64;
-export const PING_TIMEOUT_MAX_MS = 10_000;
 
 /** One question to each VTEP that is meant. */
 export const PingRequest = z

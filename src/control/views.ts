@@ -92,9 +92,6 @@ export const MoveView = z
   .meta({ id: 'MoveView' });
 export type MoveView = z.infer<typeof MoveView>;
 
-/** Those with the most moves; of more than so many the others are left out. */
-export const MOVES_MAX = 1000;
-
 export const LookupView = z
   .strictObject({
     overlay: z.string(),

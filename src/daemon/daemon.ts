@@ -3,6 +3,7 @@
  * clockwork.ts.
  */
 
+import { TARGETS_DEFAULT } from '../control/limits.js';
 import type {
   Controller,
   CreateOverlay,
@@ -35,7 +36,6 @@ import type {
   TraceView,
   VnicView,
 } from '../control/protocol.js';
-import { TARGETS_DEFAULT } from '../control/protocol.js';
 import type { Datapath } from '../datapath/datapath.js';
 import { daemonEnding } from '../errors.js';
 import { plugins } from '../search/registry.js';

@@ -4,7 +4,7 @@ import { HttpToken } from '../control/http-token.js';
 import { claimSocketPath } from '../control/socket-file.js';
 import { Datapath } from '../datapath/datapath.js';
 import type { Engine } from '../datapath/loop.js';
-import { cpuRefused, optionMissing, uringRefused, VxlaneError } from '../errors.js';
+import { cpuRefused, messageOf, optionMissing, uringRefused, VxlaneError } from '../errors.js';
 import { Deadlines } from '../search/host/deadlines.js';
 import { stackOf } from '../stack.js';
 import { allowedCpus } from '../system/affinity.js';
@@ -57,6 +57,8 @@ export interface RunOptions {
   readonly httpTokenFile?: string | undefined;
   /** Takes the place of the daemon that answers at {@link socket}, if there is one, without losing a frame. */
   readonly replaces: boolean;
+  /** Called when the daemon is ready, to keep what was compiled; when it rejects there is a line in the log. */
+  readonly onReady?: () => Promise<void>;
 }
 
 /**
@@ -67,6 +69,8 @@ const IGNORED_SIGNALS = ['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGIO', 
 
 /** An orderly end that takes longer than this, in milliseconds, is cut short. */
 const END_MAX_MS = 2000;
+
+const NOT_KEPT = 'the next start will take longer: what was compiled is not kept';
 
 /** Ten ticks a second are fine enough for every deadline and time to live there is. */
 const TICK_MS = 100;
@@ -169,6 +173,7 @@ async function run(options: RunOptions, prepared: Prepared): Promise<void> {
     await listener?.open();
     manager.ready();
     log.info('ready', { version: version(), socket: options.socket, engine: datapath.engine, workers });
+    options.onReady?.().catch((thrown) => log.info(NOT_KEPT, { reason: messageOf(thrown) }));
     const end = await Promise.race([signals.ended, daemon.replaced]);
     if (typeof end === 'number') {
       log.info('ending: another daemon carries all frames', { pid: end });

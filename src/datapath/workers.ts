@@ -157,7 +157,7 @@ export class Workers {
   }
 
   #spawn(index: number): void {
-    const worker = new Worker(new URL('./worker.js', import.meta.url), {
+    const worker = new Worker(new URL('../bundle/worker.cjs', import.meta.url), {
       workerData: { ...this.#start, worker: index },
     });
     const thread = this.#threads[index]!;

@@ -9,6 +9,9 @@ import { stackOf } from '../../src/stack.js';
 import { openDirectory } from '../support/open-directory.js';
 
 const SRC = new URL('../../src/', import.meta.url).href;
+interface Made {
+  wrong(): never;
+}
 /** Tells what each thread imports, and loads it as Node does. */
 const TELLING = `export async function load(url, context, next) {
   process._rawDebug(url);
@@ -43,14 +46,19 @@ describe('bundles', () => {
   it('do not hide where a bug is', async () => {
     const source = join(directory, 'source.ts');
     writeFileSync(source, '// one line\nexport const wrong: () => never = () => {\n  throw new Error("so");\n};\n');
-    const outfile = join(directory, 'bundle', 'made.js');
     mkdirSync(join(directory, 'bundle'));
-    await build({ entryPoints: [source], outfile, format: 'esm', sourcemap: 'linked', banner: { js: '//\n//\n//' } });
-    const { wrong } = (await import(pathToFileURL(outfile).href)) as { wrong: () => never };
-    try {
-      wrong();
-    } catch (thrown) {
-      assert.match(stackOf(thrown), new RegExp(`^Error: so\n.*\\(?${source}:3:9\\)?\n`));
+    for (const [format, name] of [
+      ['esm', 'made.js'],
+      ['cjs', 'made.cjs'],
+    ] as const) {
+      const outfile = join(directory, 'bundle', name);
+      await build({ entryPoints: [source], outfile, format, sourcemap: 'linked', banner: { js: '//\n//\n//' } });
+      const made = (await import(pathToFileURL(outfile).href)) as Made & { default?: Made };
+      const { wrong } = made.default ?? made;
+      assert.throws(wrong, (thrown) => {
+        assert.match(stackOf(thrown), new RegExp(`^Error: so\n.*\\(?${source}:3:9\\)?\n`));
+        return true;
+      });
     }
     const elsewhere = new Error('of no bundle');
     assert.equal(stackOf(elsewhere), elsewhere.stack);

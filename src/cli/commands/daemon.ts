@@ -138,7 +138,9 @@ export const daemon = defineCommand({
       becomeUser(args.user, capabilities, args.check ? null : { stateDir: args['state-dir'], socket });
     }
     if (args.deep && !args.check) throw optionMissing('check', '--check --deep --config FILE');
-    const { checkConfiguration, runDaemon } = await import('../../daemon/main.js');
+    const { Program } = await import('../../daemon/program.js');
+    const program = new Program(args['state-dir']);
+    const { checkConfiguration, runDaemon } = program.run();
     if (args.check) {
       if (args.config === undefined) throw optionMissing('configuration file', '--config FILE');
       const { overlays, vnics } = await checkConfiguration(args.config, args.deep);
@@ -161,6 +163,7 @@ export const daemon = defineCommand({
       http: args.http === undefined ? undefined : parseHttpAddress(args.http),
       httpTokenFile: args['http-token-file'],
       replaces: args.replace,
+      onReady: () => program.keep(),
     });
     return 0;
   },

@@ -1,6 +1,6 @@
 /** Asking a VTEP whether it is there, for whatever overlays send to it. */
 import type { Endpoint } from '../../address.js';
-import { PING_SIZE_MIN } from '../../control/protocol.js';
+import { PING_SIZE_MIN } from '../../control/limits.js';
 import type { SocketIndex } from '../../datapath/types.js';
 import type { SilenceOptions } from '../oam/silence.js';
 import { underlayEcho } from '../oam/underlay-echo.js';

@@ -1,6 +1,7 @@
 /** `vxlane ping`: one question to each VTEP that is meant, and what is asked for beside it. */
 import { type Endpoint, formatEndpoint, ipFamily } from '../../address.js';
-import { PING_SIZE_MIN, type PingRequest, type PingView, type VtepPing } from '../../control/protocol.js';
+import { PING_SIZE_MIN } from '../../control/limits.js';
+import type { PingRequest, PingView, VtepPing } from '../../control/protocol.js';
 import { badPing } from '../../errors.js';
 import { largestSize } from '../oam/largest-size.js';
 import type { Probe } from '../oam/loopback.js';

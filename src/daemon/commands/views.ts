@@ -1,5 +1,6 @@
 /** What the daemon shows of its objects: the views of control/protocol.ts. */
 import { formatEndpoint, formatListenIp } from '../../address.js';
+import { MOVES_MAX } from '../../control/limits.js';
 import type {
   LookupView,
   MoveView,
@@ -10,7 +11,6 @@ import type {
   TargetView,
   VnicView,
 } from '../../control/protocol.js';
-import { MOVES_MAX } from '../../control/protocol.js';
 import type { FdbEntry, FdbTarget } from '../../datapath/types.js';
 import { ENCAPS } from '../../encapsulations.js';
 import { defaultMtu, largestMtu, MTU_MAX, MTU_MIN, taggedMtu, type Underlay } from '../../overlay-properties/mtu.js';

@@ -181,7 +181,8 @@ export async function readPlain(path: string): Promise<ReadFile | null> {
   }
 }
 
-async function replaceFile(path: string, text: string): Promise<void> {
+/** Written aside, flushed and renamed into place. Nothing is left aside when it fails. */
+export async function replaceFile(path: string, text: string | Uint8Array): Promise<void> {
   const temporary = path + TEMPORARY;
   try {
     await rm(temporary, { force: true });
@@ -193,7 +194,7 @@ async function replaceFile(path: string, text: string): Promise<void> {
   }
 }
 
-async function writeFlushed(path: string, text: string): Promise<void> {
+async function writeFlushed(path: string, text: string | Uint8Array): Promise<void> {
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   const file = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   try {

@@ -1,7 +1,7 @@
 /** What is in a state file: its version, its fields and its checksum. docs/state.md tells operators. */
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { LinkName } from '../../control/protocol.js';
+import { LinkName } from '../../control/link-name.js';
 import { ENCAPS } from '../../encapsulations.js';
 import { messageOf } from '../../errors.js';
 import { VNI_MAX } from '../../overlay-properties/overlay-properties.js';

@@ -1,5 +1,6 @@
 /** From where a plugin is to its code. Runs where the plugin does: a module may do anything when it is imported. */
 import type { Plugin } from '../api.js';
+import { loadModule } from './load-module.js';
 import type { PluginLocation } from './messages.js';
 
 /** The registry without its weight: to load all of them takes longer than the rest of a start. */
@@ -15,8 +16,5 @@ const BUILT_IN: Readonly<Record<string, () => Promise<Plugin>>> = {
 /** Throws what the module throws, or that it holds no plugin. */
 export async function loadPlugin(location: PluginLocation): Promise<Plugin> {
   if (location.kind === 'built-in') return BUILT_IN[location.name]!();
-  const module = (await import(location.url)) as { default?: unknown };
-  const plugin = module.default as Partial<Plugin> | null | undefined;
-  if (typeof plugin?.create !== 'function') throw new Error('its default export is no search plugin: no create()');
-  return plugin as Plugin;
+  return loadModule(location.url);
 }

@@ -1,11 +1,11 @@
 /**
- * Entry of the process of a plugin instance, see process.ts: `node process-entry.js URL MEMORY_MIB`, with the way to
+ * Entry of the process of a plugin instance, see process.ts: `node process-entry.cjs URL MEMORY_MIB`, with the way to
  * the host as descriptor 3. It ends when that does.
  */
 import { Socket } from 'node:net';
 import { BEAT, BEAT_EVERY_MS, CHANNEL_FD, FrameReader, frameOf, framesOf, type Threw } from './frames.js';
 import { InstanceSide } from './instance-side.js';
-import { loadPlugin } from './load.js';
+import { loadModule } from './load-module.js';
 import { memoryUse } from './memory.js';
 import type { Message } from './messages.js';
 import { Outbox } from './outbox.js';
@@ -24,7 +24,7 @@ const outbox = new Outbox(
   () => performance.now(),
 );
 const side = new InstanceSide(
-  () => loadPlugin({ kind: 'module', url }),
+  () => loadModule(url),
   (said) => outbox.put(said),
 );
 const frames = new FrameReader();

@@ -35,7 +35,7 @@ const PAGE = 4096;
 const TAKEN = frameOf({ kind: 'taken' } satisfies Message);
 const OUT_OF_MEMORY = /out of memory|allocation failed|bad_alloc/i;
 
-const ENTRY = fileURLToPath(new URL('./process-entry.js', import.meta.url));
+const ENTRY = fileURLToPath(new URL('../../bundle/process-entry.cjs', import.meta.url));
 
 /** Files that the process must be able to read beside the plugin's module. */
 export const FILES_OF_ENTRY: readonly string[] = [process.execPath, ENTRY];

@@ -1,0 +1,94 @@
+/**
+ * The daemon's own program, and what V8 has compiled of it: without that most of a start is compilation, and frames
+ * wait meanwhile (decision 39).
+ */
+import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { constants as loaders, Script } from 'node:vm';
+import { crc32 } from 'node:zlib';
+import * as errors from '../errors.js';
+import { distrust } from '../ownership.js';
+import type * as Main from './main.js';
+import { replaceFile } from './state/files.js';
+
+/** A file of the state directory. */
+const KEPT = 'compiled';
+/** Bytes. Ten times what there is; more is no file of ours. */
+const KEPT_BYTES_MAX = 1 << 25;
+const CHECKSUM_BYTES = 4;
+
+/** `packaging/bundle.mjs` makes it: a function of what Node gives to a CommonJS module, and its own address. */
+const SCRIPT = new URL('../bundle/daemon.cjs', import.meta.url).href;
+/** The command line knows its errors by their classes, so there is one module of them. */
+const SHARED: Readonly<Record<string, unknown>> = { 'vxlane:errors': errors };
+
+type Body = (exports: object, require: (name: string) => unknown, module: { exports: object }, url: string) => void;
+
+export class Program {
+  readonly #path: string;
+  readonly #source: Buffer;
+  readonly #script: Script;
+  /** There is no more to compile of it than the last time. */
+  readonly isKept: boolean;
+
+  /** Reads the program, and what `stateDir` has of it, which nobody else may write to. */
+  constructor(stateDir: string) {
+    this.#path = join(stateDir, KEPT);
+    this.#source = readFileSync(fileURLToPath(SCRIPT));
+    const cachedData = this.#read(stateDir);
+    this.#script = new Script(this.#source.toString('latin1'), {
+      filename: SCRIPT,
+      importModuleDynamically: loaders.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+      ...(cachedData && { cachedData }),
+    });
+    this.isKept = cachedData !== null && this.#script.cachedDataRejected === false;
+  }
+
+  /** Once. */
+  run(): typeof Main {
+    const module = { exports: {} };
+    const requireOthers = createRequire(SCRIPT);
+    const body = this.#script.runInThisContext() as Body;
+    body(module.exports, (name) => SHARED[name] ?? requireOthers(name), module, SCRIPT);
+    return module.exports as typeof Main;
+  }
+
+  /** For the next start, unless it is there: what V8 has compiled until now. Rejects when it cannot be written. */
+  async keep(): Promise<void> {
+    if (this.isKept) return;
+    const code = this.#script.createCachedData();
+    await replaceFile(this.#path, Buffer.concat([this.#checksum(code), code]));
+  }
+
+  /** null: there is none for this program and this Node, or it is not as it was written. */
+  #read(stateDir: string): Buffer | null {
+    try {
+      if (distrust(statSync(stateDir)) !== null) return null;
+      const bytes = readTrusted(this.#path);
+      const code = bytes.subarray(CHECKSUM_BYTES);
+      return this.#checksum(code).equals(bytes.subarray(0, CHECKSUM_BYTES)) ? code : null;
+    } catch {
+      return null; // it is kept anew when the daemon is ready, which says why not
+    }
+  }
+
+  /** V8 looks at its version and at the length of the source, and believes everything else. */
+  #checksum(code: Uint8Array): Buffer {
+    const sum = Buffer.alloc(CHECKSUM_BYTES);
+    sum.writeUInt32LE(crc32(code, crc32(this.#source, crc32(`${process.version} ${process.arch}`))));
+    return sum;
+  }
+}
+
+function readTrusted(path: string): Buffer {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile() || stat.size > KEPT_BYTES_MAX || distrust(stat) !== null) throw new Error('not to be believed');
+    return readFileSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
