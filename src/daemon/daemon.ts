@@ -118,6 +118,8 @@ export class Daemon implements Controller {
   readonly #successor: Successor;
   readonly #engineReason: string;
   readonly #onReload: () => () => void;
+  /** Another daemon carries frames until this one does. */
+  readonly #isSuccessor: boolean;
   #isEnding = false;
 
   /** Nothing is restored yet; see {@link restore}. */
@@ -134,6 +136,7 @@ export class Daemon implements Controller {
     this.#successor = new Successor(this.#handover, this.#registry);
     this.#startedAtMs = now();
     this.#configFile = configFile;
+    this.#isSuccessor = options.inheritance !== undefined;
     this.#engineReason = options.engineReason ?? '';
     this.#onReload = options.onReload ?? (() => () => {});
     this.#clockwork = new Clockwork(this.#registry, configFile);
@@ -157,6 +160,9 @@ export class Daemon implements Controller {
       await repair(this.#registry, () => true);
     });
     this.#registry.inheritance.close();
+    // Frames flow by now: they did not wait for programs to be loaded.
+    this.#registry.border.start();
+    if (!this.#isSuccessor) this.#registry.earlyDrop?.start();
     await this.#pluginsStarted();
     recallLearned(this.#registry);
   }

@@ -126,7 +126,7 @@ async function run(options: RunOptions, prepared: Prepared): Promise<void> {
   const isPaused = predecessor !== null;
   const datapath = await Datapath.start({ fdbSize, workers, busyPollUs, cpus, engine, isPaused, log });
   const network = new Network();
-  const earlyDrop = EarlyDrop.open(datapath, !isPaused, log);
+  const earlyDrop = EarlyDrop.open(datapath, log);
   const border = openBorder(options.underlay, datapath, network, log, earlyDrop);
   const manager = new ServiceManager(process.env, log, () => datapath.nowMs());
   let listener: HttpListener | null = null;

@@ -39,8 +39,6 @@ export interface Listener {
 export interface EarlyDropSizes {
   /** Numbers of listeners are below this, ... */
   readonly listeners: number;
-  /** The one that is probably the first: its program is loaded at once, which shows whether this process may. */
-  readonly first: Listener;
   /** ... indexes of overlays below this, from 1 on. */
   readonly overlays: number;
   /** Most known VTEPs of all overlays together. */
@@ -71,11 +69,9 @@ export class EarlyDropKernel {
   readonly #vteps: BpfMap;
   readonly #slots: BpfMap;
   #opened: number[] = [];
-  /** Loaded, and not attached yet. */
-  #first: { readonly listener: Listener; readonly program: number } | null = null;
 
   /** Throws a {@link SystemError}, as where this process may not use eBPF. */
-  constructor({ listeners, first, overlays, vteps }: EarlyDropSizes) {
+  constructor({ listeners, overlays, vteps }: EarlyDropSizes) {
     const places = new Slots(listeners, overlays);
     try {
       const vniSizes = { keySize: VNI_KEY_SIZE, valueSize: VNI_VALUE_SIZE };
@@ -86,7 +82,6 @@ export class EarlyDropKernel {
       });
       const maps = { vnis: this.#vnis.fd, vteps: this.#vteps.fd, slots: this.#slots.fd };
       this.tables = { ...maps, places, spread: randomInt(2 ** 30) * 2 + 1 };
-      this.#first = { listener: first, program: this.#load(first) };
     } catch (thrown) {
       this.close();
       throw thrown;
@@ -136,20 +131,12 @@ export class EarlyDropKernel {
   /** From now on at a listener, which counts from 0, in place of a filter that it has. */
   attach(fd: number, listener: Listener): void {
     this.#slots.put(key(this.tables.places.listener(listener.number)), Buffer.alloc(SLOT_SIZE));
-    const program = this.#takeFirst(listener) ?? this.#load(listener);
+    const program = this.#load(listener);
     try {
       attachProgram(fd, program);
     } finally {
       libcClose(program); // the socket holds it
     }
-  }
-
-  #takeFirst({ family, socket, number }: Listener): number | null {
-    if (this.#first === null) return null;
-    const { listener, program } = this.#first;
-    if (listener.family !== family || listener.socket !== socket || listener.number !== number) return null;
-    this.#first = null;
-    return program;
   }
 
   #load({ family, socket, number }: Listener): number {
@@ -176,8 +163,6 @@ export class EarlyDropKernel {
   /** Listeners keep their programs, and those the tables. Closing twice is harmless. */
   close(): void {
     for (const fd of this.#opened.splice(0)) libcClose(fd);
-    if (this.#first !== null) libcClose(this.#first.program);
-    this.#first = null;
   }
 }
 

@@ -7,20 +7,20 @@
  * serves sockets better; what IPsec has a say in; multicast groups; endpoints that are new or whose route has just
  * changed.
  */
-import { type Endpoint, formatEndpoint, ipFamily, type Listen } from '../../address.js';
+import { type Endpoint, formatEndpoint, type Listen } from '../../address.js';
 import type { EndpointIndex, Route, SocketIndex, UnderlayTapConfig } from '../../datapath/types.js';
 import { ENCAPSULATIONS, type Encap } from '../../encapsulations.js';
 import { messageOf, underlayTapRefused } from '../../errors.js';
-import { isWildcard } from '../../overlay-properties/listen.js';
 import { socketWord } from '../../system/early-drop.js';
 import { interfaceFeatures, withControlSocket } from '../../system/interface.js';
-import { localAddresses, underlayInterface } from '../../system/link.js';
-import { type Link, type NetworkChange, routeTo } from '../../system/routes.js';
+import { underlayInterface } from '../../system/link.js';
+import type { Link, NetworkChange } from '../../system/routes.js';
 import { tryUnderlayTap, type UnderlayTap } from '../../system/underlay-tap.js';
 import type { DaemonLog } from '../log.js';
 import type { EarlyDrop } from './early-drop.js';
 import { EndpointPaths, type Path, type PathsDatapath } from './endpoint-paths.js';
 import { Ipsec } from './ipsec.js';
+import { addressesOf } from './listen-address.js';
 import type { Network } from './network.js';
 
 /** `auto`: with an underlay TAP where it is to be had. */
@@ -54,29 +54,27 @@ export function openBorder(
   log: DaemonLog,
   earlyDrop: EarlyDrop | null = null,
 ): Border {
-  if (wanted === 'socket') return new Border(null, 'sockets were asked for', datapath, network, log);
-  const tried = tryUnderlayTap(datapath.workers, earlyDrop?.tables ?? null);
-  if (tried.ok) {
-    const { tap } = tried;
-    log.info('super-frames leave and arrive by an underlay TAP, which netfilter rules here do not see', {
-      interface: tap.name,
-    });
-    return new Border(tap, '', datapath, network, log);
+  const border = new Border(wanted, datapath, network, log, earlyDrop);
+  try {
+    if (wanted === 'tap') border.start();
+    return border;
+  } catch (thrown) {
+    border.close();
+    throw thrown;
   }
-  if (wanted === 'tap') throw underlayTapRefused(tried.reason);
-  log.info('no underlay TAP is to be had: super-frames leave in pieces, by sockets', { reason: tried.reason });
-  return new Border(null, tried.reason, datapath, network, log);
 }
 
 export class Border {
   /** Why there is no TAP; empty where there is one. */
   reason: string;
   readonly paths: EndpointPaths;
-  #tap: UnderlayTap | null;
+  #tap: UnderlayTap | null = null;
+  #ipsec: Ipsec | null = null;
+  readonly #wanted: BorderKind;
   readonly #datapath: BorderDatapath;
   readonly #log: DaemonLog;
   readonly #network: Network;
-  readonly #ipsec: Ipsec | null;
+  readonly #earlyDrop: EarlyDrop | null;
   readonly #unlisten: () => void;
   readonly #listeners = new Map<SocketIndex, Endpoint & { readonly encap: Encap }>();
   /** What the TAP takes for the listeners. */
@@ -90,22 +88,43 @@ export class Border {
   /** What the datapath was told last, as text. */
   readonly #told = new Map<EndpointIndex, string>();
 
-  constructor(tap: UnderlayTap | null, reason: string, datapath: BorderDatapath, network: Network, log: DaemonLog) {
-    this.#tap = tap;
-    this.reason = reason;
+  /** See {@link openBorder}. */
+  constructor(...[wanted, datapath, network, log, earlyDrop = null]: Parameters<typeof openBorder>) {
+    this.#wanted = wanted;
+    this.reason = wanted === 'socket' ? 'sockets were asked for' : 'it is not open yet';
     this.#datapath = datapath;
     this.#log = log;
     this.#network = network;
-    this.#ipsec = tap && new Ipsec();
+    this.#earlyDrop = earlyDrop;
     this.paths = new EndpointPaths(datapath, network, log, (...path) => this.#tell(...path));
     this.#unlisten = network.listen((change) => {
       this.paths.askAll();
       this.#guarded(() => this.#follow(change));
     });
-    if (tap === null) return;
-    datapath.setUnderlayTap(tap);
-    datapath.onUnderlayTapGone = () => this.#lost('its interface was deleted');
+  }
+
+  /** Opens the TAP, unless it is open or sockets were asked for: until then frames pass by sockets. */
+  start(): void {
+    if (this.#wanted === 'socket' || this.#tap !== null) return;
+    const tried = tryUnderlayTap(this.#datapath.workers, this.#earlyDrop?.tables ?? null);
+    if (!tried.ok) {
+      const { reason } = tried;
+      if (this.#wanted === 'tap') throw underlayTapRefused(reason);
+      this.reason = reason;
+      this.#log.info('no underlay TAP is to be had: super-frames leave in pieces, by sockets', { reason });
+      return;
+    }
+    this.#tap = tried.tap;
+    this.reason = '';
+    this.#log.info('super-frames leave and arrive by an underlay TAP, which netfilter rules here do not see', {
+      interface: tried.tap.name,
+    });
+    this.#ipsec = new Ipsec();
+    this.#datapath.setUnderlayTap(tried.tap);
+    this.#datapath.onUnderlayTapGone = () => this.#lost('its interface was deleted');
     this.#sayIpsec();
+    this.paths.askAll();
+    this.#guarded(() => this.#takeAll());
   }
 
   get kind(): 'tap' | 'socket' {
@@ -277,13 +296,4 @@ export class Border {
   #detach(ifindex: number): void {
     if (this.#attached.delete(ifindex)) this.#tap!.detach(ifindex);
   }
-}
-
-/**
- * The addresses of this host that a listen address stands for: a wildcard for all of its family. One that has moved
- * away, into a container behind us say, is not ours to take datagrams from.
- */
-function addressesOf(listenIp: string): string[] {
-  if (isWildcard(listenIp)) return [...localAddresses()].filter((each) => ipFamily(each) === ipFamily(listenIp));
-  return routeTo(listenIp)?.isLocal === true ? [listenIp] : [];
 }

@@ -30,8 +30,6 @@ export interface EarlyDropDatapath {
 
 /** As many as the datapath has room for. */
 const VTEPS_BESIDE = 64;
-/** Of the datapath's indexes. */
-const FIRST_SOCKET = 1;
 /** What had no room is tried again this often. */
 const RETRY_MS = 1000;
 
@@ -61,32 +59,30 @@ export class EarlyDrop implements IntakeObserver {
   #bookedInAll = 0;
   /** One more than the highest index of an overlay that there ever was. */
   #overlaysEnd = 1;
-  #isOn: boolean;
+  #isOn = false;
   #retryAtMs = 0;
   #isShort = false;
 
   /**
-   * Observes the datapath from now on; null: this process may not, and why is in the log. `isOn`: sockets and the
-   * underlay TAP drop as soon as they are listened at, else from {@link start} on.
+   * Observes the datapath from now on; null: this process may not, and why is in the log. Sockets and the underlay TAP
+   * drop from {@link start} on.
    */
-  static open(datapath: EarlyDropDatapath, isOn: boolean, log: DaemonLog): EarlyDrop | null {
+  static open(datapath: EarlyDropDatapath, log: DaemonLog): EarlyDrop | null {
     const { workers, fdbSize, overlaysMax, socketsMax } = datapath;
     try {
       const vteps = Math.ceil(fdbSize / 2) + VTEPS_BESIDE;
-      const first = { family: 4, socket: FIRST_SOCKET, number: FIRST_SOCKET * workers } as const;
-      const kernel = new EarlyDropKernel({ listeners: socketsMax * workers, first, overlays: overlaysMax, vteps });
-      return new EarlyDrop(datapath, kernel, isOn, log);
+      const kernel = new EarlyDropKernel({ listeners: socketsMax * workers, overlays: overlaysMax, vteps });
+      return new EarlyDrop(datapath, kernel, log);
     } catch (thrown) {
       log.info('no early drop: what strangers send waits in the queues of known VTEPs', { reason: messageOf(thrown) });
       return null;
     }
   }
 
-  private constructor(datapath: EarlyDropDatapath, kernel: EarlyDropKernel, isOn: boolean, log: DaemonLog) {
+  private constructor(datapath: EarlyDropDatapath, kernel: EarlyDropKernel, log: DaemonLog) {
     this.#datapath = datapath;
     this.#kernel = kernel;
-    this.#isOn = isOn;
-    if (!isOn) kernel.pause();
+    kernel.pause();
     this.#log = log;
     datapath.intake = this;
   }

@@ -1,7 +1,9 @@
-/** The address an overlay listens on may leave this host, and come back. */
-import { formatListenIp, isLinkLocal6, type Listen } from '../../address.js';
+/** The address an overlay listens on: which of this host's it stands for, and that it may leave, and come back. */
+import { formatListenIp, ipFamily, isLinkLocal6, type Listen } from '../../address.js';
 import { listenAddressGone } from '../../errors.js';
+import { isWildcard } from '../../overlay-properties/listen.js';
 import { localAddresses } from '../../system/link.js';
+import { routeTo } from '../../system/routes.js';
 import type { Health } from '../health/health.js';
 
 export class ListenAddress {
@@ -28,4 +30,13 @@ export class ListenAddress {
     else this.#health.degrade('underlay', listenAddressGone(formatListenIp(listen)).message);
     this.#wasLocal ||= isLocal;
   }
+}
+
+/**
+ * The addresses of this host that a listen address stands for: a wildcard for all of its family. One that has moved
+ * away, into a container behind us say, is not ours to take datagrams from.
+ */
+export function addressesOf(listenIp: string): string[] {
+  if (isWildcard(listenIp)) return [...localAddresses()].filter((each) => ipFamily(each) === ipFamily(listenIp));
+  return routeTo(listenIp)?.isLocal === true ? [listenIp] : [];
 }

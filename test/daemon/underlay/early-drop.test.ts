@@ -59,8 +59,9 @@ describe('early drop', { skip: needsRoot() }, () => {
   beforeEach(() => {
     told.clear();
     warnings.length = 0;
-    early = EarlyDrop.open(datapath, true, log)!;
+    early = EarlyDrop.open(datapath, log)!;
     assert.ok(early);
+    early.start();
   });
   afterEach(() => {
     early.close();
@@ -195,7 +196,7 @@ describe('early drop', { skip: needsRoot() }, () => {
 
   it('it begins when it is told to', () => {
     early.close();
-    early = EarlyDrop.open(datapath, false, log)!;
+    early = EarlyDrop.open(datapath, log)!;
     early.putOverlay(OVERLAY, OVERLAY_CONFIG);
     listen('127.0.0.1');
     assert.equal(send('127.0.0.3', '127.0.0.1', vxlan()), 0);
@@ -204,6 +205,6 @@ describe('early drop', { skip: needsRoot() }, () => {
   });
 
   it('leaves no descriptor', () => {
-    leavesNoDescriptor(() => EarlyDrop.open({ ...datapath }, true, log)!.close());
+    leavesNoDescriptor(() => EarlyDrop.open({ ...datapath }, log)!.close());
   });
 });
