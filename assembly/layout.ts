@@ -205,6 +205,7 @@ export const HDR_FDB_VTEPS = HDR_FDB_COUNT + 4; // u32 known VTEPs of overlays, 
 export const HDR_FDB_EVICTABLE = HDR_FDB_VTEPS + 4; // u32 entries that are not static (host)
 export const HDR_FDB_OWNERS = HDR_FDB_EVICTABLE + 4; // u32 overlays that have such entries (host)
 export const HDR_SENDERS_VERSION = HDR_FDB_OWNERS + 4; // u32, raised when a list of senders has changed (host)
+export const HDR_TRUNKS = HDR_SENDERS_VERSION + 4; // u32 TAPs that several VNICs share; 0: no VNIC has a tag (host)
 export const VICTIMS_MAX = 512; // entries that may go next, see table/evict.ts
 export const HDR_VICTIMS = HDR_FDB_VERSION + CACHE_LINE; // u64 worth and slot per victim, least last (host)
 export const PATHS_MAX = 128; // buckets that a search for room looks at
@@ -594,8 +595,9 @@ export const MSG_CONTROLLEN = MSG_CONTROL + 8; // u64
 export const MSG_FLAGS = MSG_CONTROLLEN + 8; // i32, and padding
 export const MSG_LEN = MSG_FLAGS + 8; // u32 bytes received or sent
 export const CMSG_SPACE = 24; // struct cmsghdr of 16 bytes, a number of up to 4 and padding
-// What a message has of those: sent, UDP_SEGMENT, TOS, TTL; received, UDP_GRO, TOS, IP_RECVFRAGSIZE; and padding.
-export const CONTROL_SIZE = 3 * CMSG_SPACE + 8;
+// What a message has of those: sent, UDP_SEGMENT, TOS, TTL; received, UDP_GRO, TOS, IP_RECVFRAGSIZE; and padding, by
+// which the uring engine has a virtio_net_hdr and the headers behind it in one cache line.
+export const CONTROL_SIZE = 3 * CMSG_SPACE + 16;
 export const W_POLLFDS = W_OUT + OUT_MAX * OUT_SIZE; // pollfd[POLLFDS_MAX]
 export const W_POLL_INDEX = W_POLLFDS + POLLFDS_MAX * POLLFD_SIZE; // u32 per pollfd: socket or VNIC index
 
@@ -801,7 +803,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 50;
+export const LAYOUT_VERSION = 51;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

@@ -17,11 +17,10 @@ import {
   RECEIVED_FROM,
   RECEIVED_LEN,
   RECEIVED_SIZE,
-  VNIC_TAG,
   VXLAN_HLEN,
 } from '../layout';
 import { EMPTY, fdbFind, fdbIndex, fdbKey, fdbKind, fdbTouch } from '../table/fdb';
-import { overlayAt, vnicAt } from '../table/records';
+import { overlayAt, vnicHasTag } from '../table/records';
 import { ETH_HLEN, ETH_P_IP, ethDst, ethIs, ethSourceAndType, ethSrc, isMulticast } from '../wire/ethernet';
 import { sockaddrIsSameHost, sockaddrStart } from '../wire/sockaddr';
 import { tunnelHeader } from '../wire/tunnel';
@@ -47,6 +46,14 @@ let start: u64 = NEVER; // how the address starts that sent it (lastSenderStart)
 let key: u64 = EMPTY; // what the FDB was asked for
 let value: u32 = 0; // and its answer (withoutTag)
 
+// Of the run in hand. In variables of the module, because V8 computes anew for every datagram what is only a local one.
+let nowhere: u64 = 0; // a key without a MAC
+let span: u32 = 0; // how much longer than the shortest frames may be, and one more
+let common: u64 = 0; // outDelivered
+let sender: usize = 0; // the address of the last one, 0: there was none
+let counted: usize = 0; // entries before this one are counted as their senders', ...
+let bytesCounted: u32 = 0; // ... and these bytes
+
 let touched: u32 = 0; // no compiler may leave out what is added here
 
 // Takes the datagrams of a socket from record `at` on (received.ts), none of which was cut off, came in fragments or
@@ -67,76 +74,64 @@ export function decapOrdinary(at: usize, end: usize, socket: u32, hasRoom: bool)
 // Whether its VNIC shares a TAP, where frames need a tag: then it is the one that carries any MAC.
 @inline
 function hasTag(overlay: u32): bool {
-  return load<u32>(vnicAt(load<u32>(overlayAt(overlay), OVL_ANY_MAC_VNIC)), VNIC_TAG) != 0;
+  return vnicHasTag(load<u32>(overlayAt(overlay), OVL_ANY_MAC_VNIC));
 }
 
 // What the FDB said of a MAC; 0: it is a VNIC's that shares its TAP. While one joins or leaves, the FDB knows its MAC
 // though the overlay does not name it (hasTag).
 @inline
 function withoutTag(value: u32): u32 {
-  const isTagged = fdbKind(value) == FdbKind.local && load<u32>(vnicAt(fdbIndex(value)), VNIC_TAG) != 0;
-  return isTagged ? 0 : value;
+  return fdbKind(value) == FdbKind.local && vnicHasTag(fdbIndex(value)) ? 0 : value;
 }
 
 // Of the overlay in hand.
 function run(first: usize, end: usize, hasRoom: bool): usize {
-  const overlay = decapOverlay();
-  const record = overlayAt(overlay);
-  const header = decapHeader();
-  const longest = load<u32>(record, OVL_FRAME_MAX);
-  const span = max(longest + 1, ETH_HLEN) - ETH_HLEN;
-  const common = outDelivered(overlay, hasRoom);
-  const nowhere = fdbKey(overlay, 0); // a key without a MAC
-  if (found != decapFound() || start != lastSenderStart()) forget();
-  let itsMac = mac;
-  let itsStart = start;
-  let itsKey = key;
-  let itsValue = value;
-  let sender: usize = 0; // the address of the last one in this run
-  let bytes: u32 = 0;
+  begin(decapOverlay(), hasRoom);
   const before = outNext();
-  let counted = before; // entries before this one are counted as their senders', ...
-  let bytesCounted: u32 = 0; // ... and these bytes
   const stop = min(end, first + ((outRoom() - before) / OUT_SIZE) * RECEIVED_SIZE);
+  counted = before;
+  bytesCounted = 0;
+  let bytes: u32 = 0;
   let out = before;
   let at = first;
   for (; at < stop; at += RECEIVED_SIZE) {
     const datagram = <usize>load<u32>(at, RECEIVED_AT);
     const frame = datagram + VXLAN_HLEN;
     const size = load<u32>(at, RECEIVED_LEN) - VXLAN_HLEN;
+    if (tunnelHeader(datagram) != decapHeader() || size - ETH_HLEN >= span) break;
     const to = nowhere | ethDst(frame);
-    if ((tunnelHeader(datagram) != header) | (size - ETH_HLEN >= span) | isMulticast(to)) break;
+    if (isMulticast(to)) break;
     const from = <usize>load<u32>(at, RECEIVED_FROM);
-    const nextMac = ethSourceAndType(frame);
-    const nextStart = sockaddrStart(from);
-    if ((nextMac != itsMac) | (nextStart != itsStart)) {
-      const isSame = nextStart == itsStart || (sender != 0 && sockaddrIsSameHost(from, sender));
-      if (!isSame) {
-        receiveOrdinary(<u32>(out - counted) / OUT_SIZE, bytes - bytesCounted);
-        counted = out;
-        bytesCounted = bytes;
-      }
-      if ((nextMac != itsMac || !isSame) && !takeSender(frame, record, overlay, from)) break;
-      itsMac = nextMac;
-      itsStart = lastSenderStart();
-      sender = from;
+    if (ethSourceAndType(frame) != mac || sockaddrStart(from) != start) {
+      if (!takeSender(frame, from, out, bytes)) break;
     }
-    if (to != itsKey) {
-      itsKey = to;
-      itsValue = withoutTag(fdbFind(to));
+    if (to != key) {
+      value = withoutTag(fdbFind(to));
+      key = to;
     }
-    if (fdbKind(itsValue) != FdbKind.local) break;
-    outComplete(out, frame, size, common, fdbIndex(itsValue));
+    if (fdbKind(value) != FdbKind.local) break;
+    outComplete(out, frame, size, common, fdbIndex(value));
     bytes += size;
     out += OUT_SIZE;
   }
-  mac = itsMac;
-  start = itsStart;
-  key = itsKey;
-  value = itsValue;
-  receiveOrdinary(<u32>(out - counted) / OUT_SIZE, bytes - bytesCounted);
-  if (out != before) list(out, <u32>(out - before) / OUT_SIZE, bytes, overlay);
+  countSender(out, bytes);
+  if (out != before) list(out, <u32>(out - before) / OUT_SIZE, bytes, decapOverlay());
   return at;
+}
+
+function begin(overlay: u32, hasRoom: bool): void {
+  nowhere = fdbKey(overlay, 0);
+  span = max(load<u32>(overlayAt(overlay), OVL_FRAME_MAX) + 1, ETH_HLEN) - ETH_HLEN;
+  common = outDelivered(overlay, hasRoom);
+  sender = 0;
+  if (found != decapFound() || start != lastSenderStart()) forget();
+}
+
+// The entries before `out`, of `bytes` in all, that are not counted yet are the last sender's.
+function countSender(out: usize, bytes: u32): void {
+  receiveOrdinary(<u32>(out - counted) / OUT_SIZE, bytes - bytesCounted);
+  counted = out;
+  bytesCounted = bytes;
 }
 
 function forget(): void {
@@ -153,9 +148,24 @@ function list(out: usize, frames: u32, bytes: u32, overlay: u32): void {
   countDecap(overlay, pairOf(frames, bytes));
 }
 
-// Steps 3, 5 and 6 of a frame with another sender than the one before. False: it is not an ordinary one.
-function takeSender(frame: usize, record: usize, overlay: u32, from: usize): bool {
+// A frame from another MAC or address than the one before. The entries before `out` have `bytes` in all. False: it is not
+// an ordinary one.
+function takeSender(frame: usize, from: usize, out: usize, bytes: u32): bool {
+  const nextMac = ethSourceAndType(frame);
+  const isSame = sockaddrStart(from) == start || (sender != 0 && sockaddrIsSameHost(from, sender));
+  if (!isSame) countSender(out, bytes);
+  if ((nextMac != mac || !isSame) && !isOrdinarySender(frame, from)) return false;
+  mac = nextMac;
+  start = lastSenderStart();
+  sender = from;
+  return true;
+}
+
+// Steps 3, 5 and 6.
+function isOrdinarySender(frame: usize, from: usize): bool {
   const source = ethSrc(frame);
+  const overlay = decapOverlay();
+  const record = overlayAt(overlay);
   if (source == 0 || isMulticast(source) || vlanHas(frame)) return false;
   if (!isAdmitted(from) || isFromVnic(record, overlay, source)) return false;
   const flags = load<u32>(record, OVL_FLAGS);

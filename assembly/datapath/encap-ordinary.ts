@@ -12,10 +12,7 @@ import {
   OUT_SIZE,
   OVL_FLAGS,
   OVL_FLAG_LIVE,
-  OVL_HEADER,
-  OVL_MARK,
   OVL_MARK_COPIED,
-  OVL_SOCKET,
   READ_AT,
   READ_LEN,
   VNET_SIZE,
@@ -23,10 +20,9 @@ import {
   VNIC_FLAG_GUARDED,
   VNIC_FLAG_LIVE,
   VNIC_MAC,
-  VNIC_TAG,
 } from '../layout';
 import { fdbIndex, fdbKind } from '../table/fdb';
-import { vnicAt } from '../table/records';
+import { vnicHasTag } from '../table/records';
 import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, ethFrom, ethIs, ethSourceAndType, ethSrc, MULTICAST } from '../wire/ethernet';
 import { IPV4_HLEN, ipv4Tos } from '../wire/ipv4';
 import { ipv6Check, ipv6TrafficClass } from '../wire/ipv6';
@@ -35,8 +31,8 @@ import { vlanHas } from '../wire/vlan';
 import { isCapturing } from './capture';
 import { countEncapIn } from './counters';
 import { heldFrames } from './hold';
-import { outBy, outCommon, outComplete, outDelivered, outOrdinary, outSource, outSources } from './output';
-import { outDelivers, outNext, outRoom, outShares, outUpTo } from './output-list';
+import { outBegin, outComplete, outDelivered, outOrdinary } from './output';
+import { outDelivers, outNext, outRoom, outUpTo } from './output-list';
 import { pathFrameMax } from './too-big';
 
 const LIVE: u32 = OVL_FLAG_LIVE & VNIC_FLAG_LIVE; // the same bit
@@ -70,12 +66,7 @@ export function encapOrdinary(
   const own = load<u64>(sender, VNIC_MAC);
   const ipv4From = ethFrom(own, ETH_P_IP);
   const copied = load<u32>(record, OVL_MARK_COPIED);
-  const header = load<u64>(record, OVL_HEADER);
-  const socket = load<u32>(record, OVL_SOCKET);
-  const by = outBy(overlay, socket);
-  const sources = outSources(socket);
-  const common = outCommon(load<u32>(record, OVL_MARK), vnic);
-  const shares = outShares(record, socket);
+  outBegin(record, overlay, vnic);
   const before = outNext();
   const stop = min(end, first + ((outRoom() - before) / OUT_SIZE) * LOOKUP_SIZE);
   let bytes: u32 = 0;
@@ -94,8 +85,7 @@ export function encapOrdinary(
       const endpoint = fdbIndex(value);
       if (isIpv4 ? (ipv4Tos(frame + ETH_HLEN) & copied) != 0 : isOtherCopied(frame, size, copied)) break;
       if (size > pathFrameMax(endpoint)) break;
-      const its = sources > 1 ? by + outSource(frame, size, sources) : by;
-      outOrdinary(out, frame, size, its | endpoint, common, header, shares);
+      outOrdinary(out, frame, size, endpoint);
     } else if (!deliver(out, frame, size, value, overlay, vnic)) break;
     bytes += size;
     out += OUT_SIZE;
@@ -123,8 +113,7 @@ function isOtherCopied(frame: usize, len: u32, copied: u32): bool {
 // is false.
 function deliver(out: usize, frame: usize, len: u32, value: u32, overlay: u32, vnic: u32): bool {
   const receiver = fdbIndex(value);
-  if (fdbKind(value) != FdbKind.local || receiver == vnic) return false;
-  if (load<u32>(vnicAt(receiver), VNIC_TAG) != 0) return false;
+  if (fdbKind(value) != FdbKind.local || receiver == vnic || vnicHasTag(receiver)) return false;
   outComplete(out, frame, len, outDelivered(overlay, true), (<u64>vnic << 32) | receiver);
   outDelivers();
   return true;

@@ -22,6 +22,7 @@ import {
   OUT_VNET,
   OUT_VNIC,
   OVL_HEADER,
+  OVL_MARK,
   OVL_SOCKET,
   SOCK_SOURCES,
   SOURCES_MAX,
@@ -31,14 +32,14 @@ import {
   VXLAN_HLEN,
   W_OUT_SUPER,
 } from '../layout';
-import { overlayAt, socketAt, vnicAt } from '../table/records';
+import { overlayAt, socketAt, vnicAt, vnicHasTag } from '../table/records';
 import { vnetCopy, vnetIsPlain } from '../wire/virtio';
 import { countCopy, countLost, drop } from './counters';
 import { flowHash, flowHashUntagged } from './flow';
 import { completeFrame, Frame, isSuperFrame } from './frame';
 import { chainBy } from './gso-chains';
 import { outerMark } from './mark';
-import { outAddSegments, outChain, outDelivers, outTake, outUntouched } from './output-list';
+import { outAddSegments, outChain, outDelivers, outShares, outTake, outUntouched } from './output-list';
 import { fitsPath, pathFrameMax, tooBigAnswer } from './too-big';
 import { w } from './worker';
 
@@ -65,50 +66,37 @@ function appendComplete(start: usize, len: u32, frames: u32, bytes: u32, overlay
   return out;
 }
 
-// What a socket's datagrams leave by from its first source port, as the high half of what is from OUT_ENDPOINT on:
-// OUT_OVERLAY and OUT_SOURCE.
-@inline
-export function outBy(overlay: u32, socket: u32): u64 {
-  return (<u64>(overlay | (firstSource(socket) << 16))) << 32;
-}
+// What the entries of a run of ordinary frames have in common, from outBegin on. In variables of the module, because
+// V8 computes anew for every frame what is only an argument.
+let header: u64 = 0;
+let by: u64 = 0; // the word from OUT_ENDPOINT on, of the first source port: without the endpoint
+let common: v128 = i64x2(0, 0); // from OUT_MARK on: with OUT_SENDER and OUT_FRAMES, without OUT_BYTES
+let sources: u32 = 0; // ports
+let shares: bool = false; // outShares
 
-// Source ports that a socket sends from.
-@inline
-export function outSources(socket: u32): u32 {
-  return load<u32>(socketAt(socket), SOCK_SOURCES);
-}
-
-// What is to be added to outBy for a frame without tags where there are several: which of them its flow leaves by.
-@inline
-export function outSource(start: usize, len: u32, sources: u32): u64 {
-  return <u64>sourceOfFlow(flowHashUntagged(start, len), sources) << 48;
-}
-
-// What the entries of a VNIC's frames have in common from OUT_MARK on, but for OUT_BYTES.
-@inline
-export function outCommon(mark: u32, sender: u32): v128 {
-  return i32x4(mark, sender, 1, 0);
+// The next ordinary frames are the VNIC's. `record`: the overlay's.
+export function outBegin(record: usize, overlay: u32, sender: u32): void {
+  const socket = load<u32>(record, OVL_SOCKET);
+  header = load<u64>(record, OVL_HEADER);
+  by = (<u64>(overlay | (firstSource(socket) << 16))) << 32;
+  common = i32x4(load<u32>(record, OVL_MARK), sender, 1, 0);
+  sources = load<u32>(socketAt(socket), SOCK_SOURCES);
+  shares = outShares(record, socket);
 }
 
 // At `out` the same as outEncap of most frames: complete, without tags, within its path, with nothing that the outer
-// header would copy. `by`: outBy, outSource and the endpoint; `shares`: outShares.
+// header would copy.
 @inline
-export function outOrdinary(
-  out: usize,
-  start: usize,
-  len: u32,
-  by: u64,
-  common: v128,
-  header: u64,
-  shares: bool,
-): void {
+export function outOrdinary(out: usize, start: usize, len: u32, endpoint: u32): void {
+  let its = by | endpoint;
+  if (sources > 1) its += <u64>sourceOfFlow(flowHashUntagged(start, len), sources) << 48;
   store<u32>(out, <u32>start, OUT_FRAME);
   store<u32>(out, len, OUT_LEN);
-  store<u64>(out, by, OUT_ENDPOINT); // and OUT_OVERLAY, OUT_SOURCE
+  store<u64>(out, its, OUT_ENDPOINT); // and OUT_OVERLAY, OUT_SOURCE
   v128.store(out, common, OUT_MARK); // and OUT_SENDER, OUT_FRAMES
   store<u32>(out, len, OUT_BYTES);
   outUntouched(out);
-  if (shares) chainBy(out, by, len);
+  if (shares) chainBy(out, its, len);
   store<u64>(start - VXLAN_HLEN, header);
 }
 
@@ -181,15 +169,15 @@ function refuseTooBig(frame: Frame, overlay: u32, endpoint: u32, sender: u32): b
 // The socket and which of its source ports.
 @inline
 function sourceOf(frame: Frame, socket: u32): u32 {
-  const sources = outSources(socket);
+  const ports = load<u32>(socketAt(socket), SOCK_SOURCES);
   const first = firstSource(socket);
-  return sources > 1 ? first + sourceOfFlow(flowHash(frame.start, frame.len, frame.depth), sources) : first;
+  return ports > 1 ? first + sourceOfFlow(flowHash(frame.start, frame.len, frame.depth), ports) : first;
 }
 
 // One flow always leaves by the same.
 @inline
-function sourceOfFlow(hash: u32, sources: u32): u32 {
-  return <u32>((<u64>hash * sources) >> 32);
+function sourceOfFlow(hash: u32, ports: u32): u32 {
+  return <u32>((<u64>hash * ports) >> 32);
 }
 
 @inline
@@ -213,7 +201,7 @@ export function outDeliver(frame: Frame, overlay: u32, vnic: u32, sender: u32): 
 // The same of one that nobody else gets: where its virtio_net_hdr stands right before it, there is room for another,
 // but not for a tag.
 export function outDeliverAlone(frame: Frame, overlay: u32, vnic: u32, sender: u32): void {
-  const hasRoom = frame.vnet + VNET_SIZE == frame.start && load<u32>(vnicAt(vnic), VNIC_TAG) == 0;
+  const hasRoom = frame.vnet + VNET_SIZE == frame.start && !vnicHasTag(vnic);
   outDeliver(frame, hasRoom ? overlay | ROOM_BEFORE : overlay, vnic, sender);
 }
 

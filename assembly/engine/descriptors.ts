@@ -92,8 +92,13 @@ export function saidOf(control: usize, len: u64): u64 {
 // always a TOS is all that it says.
 @inline
 export function saysPlain(control: usize, len: u64): bool {
-  const isTos = len == CMSG_SPACE && saysTos(load<u64>(control, CMSG_LEVEL));
-  return ((isTos ? <u64>load<u8>(control, CMSG_DATA) : saidOf(control, len)) & ~DSCP) == 0;
+  if (len != CMSG_SPACE || !saysTos(load<u64>(control, CMSG_LEVEL))) return isPlain(saidOf(control, len));
+  return isPlain(load<u8>(control, CMSG_DATA));
+}
+
+@inline
+function isPlain(said: u64): bool {
+  return (said & ~DSCP) == 0;
 }
 
 @inline

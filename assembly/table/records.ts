@@ -8,6 +8,7 @@ import {
   FLOOD_BASE,
   FLOOD_LISTS_MAX,
   FLOOD_LIST_SIZE,
+  HDR_TRUNKS,
   LIMITS_BASE,
   OVERLAYS_BASE,
   OVERLAYS_MAX,
@@ -22,6 +23,7 @@ import {
   VNICS_MAX,
   VNIC_LIMITS_SIZE,
   VNIC_SIZE,
+  VNIC_TAG,
 } from '../layout';
 
 @inline
@@ -34,6 +36,13 @@ export function overlayAt(index: u32): usize {
 export function vnicAt(index: u32): usize {
   assert(index < <u32>VNICS_MAX);
   return <usize>VNICS_BASE + <usize>index * VNIC_SIZE;
+}
+
+// Whether a VNIC shares its TAP, where its frames need a tag, or tell it from others by having none. Most hosts have no
+// such TAP, and then its record is not looked at.
+@inline
+export function vnicHasTag(index: u32): bool {
+  return load<u32>(HDR_TRUNKS) != 0 && load<u32>(vnicAt(index), VNIC_TAG) != 0;
 }
 
 // The VNICs of a trunk by VLAN id.

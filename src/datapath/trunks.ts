@@ -1,5 +1,6 @@
 /** TAPs that several VNICs share, each with the frames of a VLAN id; see assembly/datapath/trunk.ts. */
 import {
+  HDR_TRUNKS,
   TRUNK_SIZE,
   TRUNKS_BASE,
   TRUNKS_MAX,
@@ -35,12 +36,14 @@ export class Trunks {
   add(index: VnicIndex): void {
     const place = this.#places.take();
     if (place === 0) throw tableFull('trunks', TRUNKS_MAX - 1);
+    Atomics.add(this.#views.u32, HDR_TRUNKS >> 2, 1);
     Atomics.store(this.#views.u32, wordOf(index, VNIC_TRUNK), place);
     Atomics.store(this.#views.u32, wordOf(index, VNIC_TAG), 0);
   }
 
-  /** No worker reads it any more. */
+  /** No worker reads it any more, nor the record of a VNIC of it. */
   release(index: VnicIndex): void {
+    Atomics.sub(this.#views.u32, HDR_TRUNKS >> 2, 1);
     this.#places.give(this.#views.u32[wordOf(index, VNIC_TRUNK)]!);
   }
 

@@ -151,25 +151,28 @@ function takeReceived(user: u64): bool {
   let end = start;
   let used = udpSlotsNext();
   let bytes: u32 = 0;
-  let flags = IORING_CQE_F_MORE;
-  for (; (cqe < stop) & ((flags & IORING_CQE_F_MORE) != 0); cqe += CQE_SIZE) {
-    const its = cqeFlags(cqe);
-    if ((cqeUser(cqe) != user) | !(its & IORING_CQE_F_BUFFER)) break;
-    const slot = bufferOf(its);
+  for (; cqe < stop; cqe += CQE_SIZE) {
+    const flags = cqeFlags(cqe);
+    if (cqeUser(cqe) != user || !isOneOfMany(flags)) break;
+    const slot = bufferOf(flags);
     const at = udpSlot(slot);
     if (!isPlain(at)) break;
     const len = <u32>max(cqeResult(cqe), 0);
     end = receivedPut(end, at + RECEIVED_HLEN, payloadOf(at, len), at + RECVMSG_HLEN);
     used = slotPut(used, slot);
     bytes += len;
-    flags = its;
   }
-  return end == start ? takeOther(user) : takePlain(user, end, bytes, flags);
+  return end == start ? takeOther(user) : takePlain(<u32>user, end, bytes);
 }
 
-// `bytes` of messages, whose records end at `end`; the last one's completion has `flags`.
-function takePlain(user: u64, end: usize, bytes: u32, flags: u32): bool {
-  const socket = <u32>user;
+// Whether a completion has a buffer, and is not the last one of its request.
+@inline
+function isOneOfMany(flags: u32): bool {
+  return (flags & (IORING_CQE_F_BUFFER | IORING_CQE_F_MORE)) == (IORING_CQE_F_BUFFER | IORING_CQE_F_MORE);
+}
+
+// `bytes` of messages that a socket received, whose records end at `end`.
+function takePlain(socket: u32, end: usize, bytes: u32): bool {
   const start = receivedAt(0);
   const count = <u32>(end - start) / RECEIVED_SIZE;
   store<u32>(w(), count, W_IN_HAND);
@@ -185,12 +188,11 @@ function takePlain(user: u64, end: usize, bytes: u32, flags: u32): bool {
     expectDatagrams(0); // what stays is counted when it is taken
     return false;
   }
-  if (!(flags & IORING_CQE_F_MORE)) ended(Request.receive, socket, 0);
   cqAdvance(count);
   return true;
 }
 
-// A single completion: of a message that is not as others are, or of none.
+// A single completion: of a message that is not as others are, the last one of its request, or of none.
 function takeOther(user: u64): bool {
   const socket = <u32>user;
   const cqe = completionAt(cqFirst());
@@ -224,7 +226,7 @@ function decapOne(at: usize, len: u32, owner: u32): bool {
 // Whether it is one datagram, of which nothing has to be known but where it is.
 @inline
 function isPlain(at: usize): bool {
-  return saysPlain(controlOf(at), load<u32>(at, CONTROL_LEN)) && !isCut(at);
+  return !isCut(at) && saysPlain(controlOf(at), load<u32>(at, CONTROL_LEN));
 }
 
 @inline
