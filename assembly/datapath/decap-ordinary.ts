@@ -148,8 +148,8 @@ function list(out: usize, frames: u32, bytes: u32, overlay: u32): void {
   countDecap(overlay, pairOf(frames, bytes));
 }
 
-// A frame from another MAC or address than the one before. The entries before `out` have `bytes` in all. False: it is not
-// an ordinary one.
+// A frame from another MAC or address than the one before; the entries before `out` have `bytes` in all. False: it is
+// not an ordinary one.
 function takeSender(frame: usize, from: usize, out: usize, bytes: u32): bool {
   const nextMac = ethSourceAndType(frame);
   const isSame = sockaddrStart(from) == start || (sender != 0 && sockaddrIsSameHost(from, sender));
