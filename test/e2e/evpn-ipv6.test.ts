@@ -1,7 +1,8 @@
 /** Two hosts on an IPv6 underlay, each with a GoBGP: what FRR 8.4 cannot be, a VTEP with an IPv6 address. */
 import { test } from 'node:test';
+import { pasted } from '../support/evpn-manual.js';
 import { needsPrograms } from '../support/server-process.js';
-import { HostGoBgp, pasted, tcpRates } from './evpn-lab.js';
+import { HostGoBgp, tcpRates } from './evpn-lab.js';
 import { eventually, type Host, type Lab, labTest, mac, pingAll, untilUsable } from './support.js';
 
 async function build(lab: Lab, own: number, other: number): Promise<Host> {
@@ -22,8 +23,7 @@ const missing = needsPrograms('iperf3', 'gobgpd', 'gobgp');
 if (missing !== false) test('evpn on an IPv6 underlay', { skip: missing }, () => {});
 else {
   labTest('evpn on an IPv6 underlay', async ({ lab, note }) => {
-    const one = await build(lab, 1, 2);
-    const two = await build(lab, 2, 1);
+    const [one, two] = await Promise.all([build(lab, 1, 2), build(lab, 2, 1)]);
     for (const [host, other] of [
       [one, 2],
       [two, 1],

@@ -1,29 +1,23 @@
 /** A leaf with FRR and a host with GoBGP, by the configurations of docs/evpn.md as they stand there. */
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Running } from '../../src/demo/processes.js';
 import { eventually, type Host, type Lab } from './support.js';
 
-const MANUAL = readFileSync(new URL('../../../docs/evpn.md', import.meta.url), 'utf8');
 const FRR = '/usr/lib/frr';
 export const NEEDED = ['iperf3', 'gobgpd', 'gobgp', 'vtysh', `${FRR}/bgpd`, `${FRR}/zebra`] as const;
-
-/** The first block of the manual in this language. */
-export function pasted(language: string): string {
-  const [, text] = new RegExp(`\`\`\`${language}\n([^]*?)\`\`\``).exec(MANUAL) ?? [];
-  assert.ok(text !== undefined, `docs/evpn.md has no block of ${language}`);
-  return text;
-}
 
 /** FRR's zebra and bgpd, with a configuration and a runtime directory of their own. */
 export class Frr {
   readonly #host: Host;
   readonly #dir: string;
+  readonly #bgpd: Running;
 
-  private constructor(host: Host, dir: string) {
+  private constructor(host: Host, dir: string, bgpd: Running) {
     this.#host = host;
     this.#dir = dir;
+    this.#bgpd = bgpd;
   }
 
   static async start(lab: Lab, host: Host, configuration: string): Promise<Frr> {
@@ -41,14 +35,18 @@ export class Frr {
       dir,
     ];
     const common = ['-z', join(dir, 'zserv.api'), '-A', '127.0.0.1', '-u', 'frr', '-g', 'frr', '--log', 'stdout'];
-    for (const name of ['zebra', 'bgpd']) {
-      host.spawn([join(FRR, name), ...own(name), ...common], { timeoutMs: 230_000 });
-      await eventually(
-        `${name} answers`,
-        async () => (await host.try(['test', '-S', join(dir, `${name}.vty`)])).code === 0,
-      );
-    }
-    return new Frr(host, dir);
+    const startOne = async (name: string) => {
+      const running = host.spawn([join(FRR, name), ...own(name), ...common], { timeoutMs: 230_000 });
+      const answers = async () => (await host.try(['test', '-S', join(dir, `${name}.vty`)])).code === 0;
+      await eventually(`${name} answers`, answers);
+      return running;
+    };
+    await startOne('zebra');
+    return new Frr(host, dir, await startOne('bgpd'));
+  }
+
+  async killBgp(): Promise<void> {
+    await this.#bgpd.stop('SIGKILL');
   }
 
   async show(command: string): Promise<string> {
@@ -88,6 +86,12 @@ export class HostGoBgp {
 
   async kill(): Promise<void> {
     await this.#process?.stop('SIGKILL');
+  }
+
+  /** Another VTEP tells of a MAC, or takes it back. */
+  async tell(mac: string, vtep: string, what: 'add' | 'del' = 'add'): Promise<void> {
+    const words = ['etag', '0', 'label', '23', 'rd', `${vtep}:23`, 'rt', '65000:23', 'encap', 'vxlan', 'nexthop', vtep];
+    await this.#host.exec('gobgp', 'global', 'rib', '-a', 'evpn', what, 'macadv', mac, '0.0.0.0', ...words);
   }
 
   /** Lines of its table that mention `text`. */

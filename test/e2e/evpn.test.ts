@@ -1,14 +1,18 @@
 /** A host in somebody else's fabric: FRR and the kernel's vxlan device on a leaf, GoBGP and vxlane on ours. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createClient } from '../../src/control/client.js';
+import { pasted } from '../support/evpn-manual.js';
 import { needsPrograms } from '../support/server-process.js';
-import { Frr, HostGoBgp, NEEDED, pasted, plug, tcpRates } from './evpn-lab.js';
+import { Frr, HostGoBgp, NEEDED, plug, tcpRates } from './evpn-lab.js';
 import { SteadyFlows } from './steady-flows.js';
 import { eventually, type Host, type Lab, type LabTest, labTest, mac, pingAll, untilUsable } from './support.js';
 import { hostAnswersAlone } from './vtep-ping.js';
 
-const [OURS, THEIRS, MOVING, BEHIND] = [mac(1), mac(2), mac(3), mac(4)] as const;
+const [OURS, THEIRS, MOVING, BEHIND, TWICE] = [mac(1), mac(2), mac(3), mac(4), mac(5)] as const;
 const MOVES = 20;
+/** For which GoBGP keeps the routes of a leaf that died. */
+const STALE_SECONDS = 2;
 
 interface Fabric {
   readonly ours: Host;
@@ -23,17 +27,24 @@ async function build(lab: Lab): Promise<Fabric> {
   const ours = await lab.addHost('ours', { addresses: ['10.0.0.1/24'] });
   const leaf = await lab.addHost('leaf', { addresses: ['10.0.0.2/24'] });
   const far = await lab.addMachine('far');
-  for (const line of pasted('sh').trim().split('\n')) await leaf.exec(...line.split(' '));
-  await plug(leaf, far, 'br23', THEIRS, ['10.9.0.2/24', 'fd09::2/64']);
-  const frr = await Frr.start(lab, leaf, pasted('frr'));
-  const gobgp = new HostGoBgp(lab, ours, pasted('toml'));
-  await gobgp.start();
-  await ours.startDaemon();
-  const [overlay, vnic] = pasted('vxlane').trim().split('\n') as [string, string];
-  await ours.vxlane(...overlay.replace('overlay0', '-p evpn/ageing=5 overlay0').split(' ').slice(1));
-  await ours.vxlane(...vnic.split(' ').slice(1));
-  await ours.exec('ip', 'link', 'set', 'foo0', 'up');
-  await untilUsable(ours, 'foo0');
+  const [plain, graceful] = [pasted('toml'), pasted('toml', 1)];
+  const gobgp = new HostGoBgp(lab, ours, plain.slice(0, plain.indexOf('  [[neighbors.afi-safis]]')) + graceful);
+  const startOurs = async () => {
+    await Promise.all([gobgp.start(), ours.startDaemon()]);
+    const [overlay, vnic] = pasted('vxlane').trim().split('\n') as [string, string];
+    await ours.vxlane(...overlay.replace('overlay0', '-p evpn/ageing=5 overlay0').split(' ').slice(1));
+    await ours.vxlane(...vnic.split(' ').slice(1));
+    await ours.exec('ip', 'link', 'set', 'foo0', 'up');
+    await untilUsable(ours, 'foo0');
+  };
+  const startLeaf = async () => {
+    for (const line of pasted('sh').trim().split('\n')) await leaf.exec(...line.split(' '));
+    await plug(leaf, far, 'br23', THEIRS, ['10.9.0.2/24', 'fd09::2/64']);
+    const more = pasted('frr', 1).replace('restart-time 120', `restart-time ${STALE_SECONDS}`);
+    const [head, ...lines] = pasted('frr').split('\n');
+    return Frr.start(lab, leaf, [head, more, ...lines].join('\n'));
+  };
+  const [frr] = await Promise.all([startLeaf(), startOurs()]);
   return { ours, leaf, far, frr, gobgp };
 }
 
@@ -42,24 +53,16 @@ async function statusOf(host: Host): Promise<{ status: string; details: string }
   return overlay!;
 }
 
-async function destinationOf(host: Host, of: string): Promise<string | undefined> {
-  const rows = await host.vxlaneJson<{ mac: string; destination: string }[]>('show-overlay', '-t', 'overlay0');
-  return rows.find((row) => row.mac === of)?.destination;
-}
-
-const isAt = (host: Host, of: string, destination: string | undefined) => async () =>
-  (await destinationOf(host, of)) === destination;
-
 /** Asks, as a frame would. */
 const isFoundAt = (host: Host, of: string, destination: string) => async () =>
-  (await host.tryVxlane('lookup', 'overlay0', of)).stdout.includes(destination);
+  (await createClient(host.socket).lookup('overlay0', of)).destination === destination;
 
 async function withFrr({ lab, step, note }: LabTest): Promise<void> {
   const fabric = await build(lab);
   const { ours, leaf, far, frr, gobgp } = fabric;
 
   await step('both tell each other where their MACs are, and every pair pings over IPv4 and IPv6', async () => {
-    await eventually('ONLINE', async () => (await statusOf(ours)).status === 'ONLINE', 60_000);
+    await untilStatus(ours, 'ONLINE');
     await eventually('the MAC of the container is known', isFoundAt(ours, THEIRS, '10.0.0.2:4789'), 60_000);
     await eventually('the MAC of the VNIC is known', async () => (await frr.mac(OURS))[1] === 'remote', 60_000);
     assert.match(
@@ -94,19 +97,23 @@ async function withFrr({ lab, step, note }: LabTest): Promise<void> {
   await step('without GoBGP traffic goes on; with it again, what was known is confirmed', async () => {
     const flows = await SteadyFlows.start(ours, far, [{ name: 'ours to far', address: '10.9.0.2' }]);
     await gobgp.kill();
-    const { details } = await eventually('DEGRADED', async () => {
-      const now = await statusOf(ours);
-      return now.status === 'DEGRADED' && now;
-    });
+    const { details } = await untilStatus(ours, 'DEGRADED');
     assert.match(details, /evpn\/gobgp 127\.0\.0\.1:50051: .*what was known stays in use/);
     await gobgp.start();
-    await eventually('ONLINE', async () => (await statusOf(ours)).status === 'ONLINE', 60_000);
+    await untilStatus(ours, 'ONLINE');
     await eventually('it was told what is here', async () => (await frr.mac(OURS))[1] === 'remote', 60_000);
     note(`${await flows.end()} datagrams meanwhile`);
     await pingAll(far, '10.9.0.1');
   });
 
-  await step('a container moves to our host and back', () => moves(lab, fabric, note));
+  await step('where two VTEPs tell of a MAC, one gets its frames, and lookup says the other', async () => {
+    for (const vtep of ['10.0.0.9', '10.0.0.8']) await gobgp.tell(TWICE, vtep);
+    await eventually('both are known', async () => {
+      const { destination, alternatives } = await createClient(ours.socket).lookup('overlay0', TWICE);
+      return destination === '10.0.0.8:4789' && alternatives.join() === '10.0.0.9:4789';
+    });
+    for (const vtep of ['10.0.0.9', '10.0.0.8']) await gobgp.tell(TWICE, vtep, 'del');
+  });
 
   await step('what is behind a bridge of ours is told while it is heard', async () => {
     const behind = await lab.addMachine('behind');
@@ -119,69 +126,85 @@ async function withFrr({ lab, step, note }: LabTest): Promise<void> {
     await eventually('it is told', async () => (await frr.mac(BEHIND))[1] === 'remote');
     await pingAll(far, '10.9.0.4');
     await ours.exec('ip', 'link', 'del', 'p-behind');
-    await eventually('it is silent, and withdrawn', async () => (await frr.mac(BEHIND)).length === 0, 60_000);
   });
 
-  await step('a route that is withdrawn is forgotten', async () => {
+  await step('a container moves to our host and back', () => moves(lab, fabric, note));
+
+  await step('what is silent behind a bridge, or gone from the leaf, is forgotten', async () => {
+    await eventually('it is silent, and withdrawn', async () => (await frr.mac(BEHIND)).length === 0, 60_000);
     await leaf.exec('ip', 'link', 'del', 'p-far');
-    await eventually('forgotten', isAt(ours, THEIRS, undefined));
-    const { stdout, stderr } = await ours.tryVxlane('lookup', 'overlay0', THEIRS);
-    assert.match(stdout + stderr, /no such MAC|no_such_mac|unknown/i);
+    await eventually('the route of the leaf is withdrawn', isFoundAt(ours, THEIRS, 'no_such_mac'));
+  });
+
+  // GoBGP 3.10 does not outlive a neighbour that dies while it has MACs of this host.
+  for (const vnic of ['foo0', 'up0']) await ours.vxlane('delete-vnic', vnic);
+  const isToldNoMac = async () => (await gobgp.routes('rd:10.0.0.1:23')).every((line) => !line.includes('macadv'));
+  await eventually('no MAC is told any more', isToldNoMac);
+
+  await step('routes of a leaf that dies are used for as long as GoBGP keeps them', async () => {
+    await frr.killBgp();
+    const { details } = await untilStatus(ours, 'DEGRADED');
+    assert.match(details, /no BGP session that is up \(neighbours: 10\.0\.0\.2\); routes are used as it keeps them/);
+    assert.ok(await isFoundAt(ours, MOVING, '10.0.0.2:4789')());
+    await eventually('forgotten', isFoundAt(ours, MOVING, 'no_such_mac'), 60_000);
   });
 
   await step('all that was told is withdrawn with the overlay', async () => {
-    for (const vnic of ['foo0', 'up0']) await ours.vxlane('delete-vnic', vnic);
     await ours.vxlane('delete-overlay', 'overlay0');
     assert.deepEqual(await gobgp.routes('rd:10.0.0.1:23'), []);
     assert.doesNotMatch(ours.daemonLog(), /was not taken/);
   });
 }
 
-/** Each time it is in the new place before it has left the old one, as a virtual machine is. */
+const untilStatus = (host: Host, wanted: string) =>
+  eventually(
+    wanted,
+    async () => {
+      const now = await statusOf(host);
+      return now.status === wanted && now;
+    },
+    60_000,
+  );
+
+/**
+ * Each time it is in the new place before it has left the old one, as a virtual machine is, and silent in the old one:
+ * a namespace for each of the two, of which one has the address.
+ */
 async function moves(lab: Lab, { ours, leaf, far, frr }: Fabric, note: (line: string) => void): Promise<void> {
-  const moving = await lab.addMachine('moving');
-  // Silent where it has no address: what it sends from there would be news of it.
-  await moving.exec('sysctl', '-q', '-w', 'net.ipv6.conf.all.disable_ipv6=1', 'net.ipv6.conf.default.disable_ipv6=1');
-  await plug(leaf, moving, 'br23', MOVING, ['10.9.0.3/24']);
-  await pingAll(moving, '10.9.0.2');
+  const [there, here] = [await lab.addMachine('there'), await lab.addMachine('here')];
+  for (const place of [there, here]) {
+    await place.exec('sysctl', '-q', '-w', 'net.ipv6.conf.all.disable_ipv6=1', 'net.ipv6.conf.default.disable_ipv6=1');
+  }
+  const client = createClient(ours.socket);
+  const isLocal = (place: string) => async () => (await frr.mac(MOVING))[1] === place;
+  await plug(leaf, there, 'br23', MOVING, ['10.9.0.3/24']);
+  await pingAll(there, '10.9.0.2');
   await eventually('it is at the leaf', isFoundAt(ours, MOVING, '10.0.0.2:4789'));
   // Every 10 ms one, the whole time: how long nothing came back when it moved.
   const steady = far.spawn(['ping', '-n', '-D', '-i', '0.01', '10.9.0.3'], { timeoutMs: 200_000 });
   const startedAt: number[] = [];
+  const announced: Promise<unknown>[] = [];
   let before = -1;
   for (let move = 1; move <= MOVES; move++) {
     startedAt.push(Date.now());
     const isHere = move % 2 === 1;
     if (isHere) {
-      await moving.exec('ip', 'addr', 'flush', 'dev', 'eth0');
-      await ours.vxlane(
-        'create-vnic',
-        '-m',
-        MOVING,
-        '-l',
-        'overlay0',
-        '-n',
-        moving.netns,
-        '--address',
-        '10.9.0.3/24',
-        'mv0',
-      );
-      await moving.exec('ip', 'link', 'del', 'eth0');
-      await moving.exec('ip', 'link', 'set', 'mv0', 'up');
+      await there.exec('ip', 'addr', 'flush', 'dev', 'eth0');
+      const addresses = ['10.9.0.3/24'];
+      await client.createVnic({ name: 'mv0', mac: MOVING, overlay: 'overlay0', netns: here.netns, addresses });
+      await here.exec('ip', 'link', 'set', 'mv0', 'up');
+      await eventually(`move ${move}: the leaf knows`, isLocal('remote'));
+      await there.exec('ip', 'link', 'del', 'eth0');
     } else {
-      // Before anything speaks from there, and in its stead: what is still sent from here would be news of it.
-      await moving.exec('ip', 'addr', 'flush', 'dev', 'mv0');
-      await plug(leaf, moving, 'br23', MOVING, ['10.9.0.3/24']);
-      const announced = moving.exec('arping', '-c', '1', '-U', '-I', 'eth0', '-s', '10.9.0.3', '10.9.0.3');
-      await eventually('the leaf has it', async () => (await frr.mac(MOVING))[1] === 'local');
-      await ours.vxlane('delete-vnic', 'mv0');
-      await announced; // it ends a second after it has spoken
+      await here.exec('ip', 'addr', 'flush', 'dev', 'mv0');
+      await plug(leaf, there, 'br23', MOVING, ['10.9.0.3/24']);
+      announced.push(there.try(['arping', '-c', '1', '-U', '-I', 'eth0', '-s', '10.9.0.3', '10.9.0.3']));
+      await eventually(`move ${move}: the leaf knows`, isLocal('local'));
+      await client.deleteVnic('mv0');
+      await eventually(`move ${move}: we know`, isFoundAt(ours, MOVING, '10.0.0.2:4789'));
     }
-    const place = isHere ? 'remote' : 'local';
-    await eventually(`move ${move}: the leaf knows`, async () => (await frr.mac(MOVING))[1] === place);
     const reached = async () => (await far.try(['ping', '-n', '-c', '1', '-W', '1', '10.9.0.3'])).code === 0;
     await eventually(`move ${move}: it answers`, reached, 20_000);
-    if (!isHere) await eventually(`move ${move}: we know`, isFoundAt(ours, MOVING, '10.0.0.2:4789'));
     const sequence = Math.max(...(await frr.sequences(MOVING)));
     assert.ok(sequence > before, `move ${move}: sequence number ${sequence} after ${before}`);
     before = sequence;
@@ -190,7 +213,7 @@ async function moves(lab: Lab, { ours, leaf, far, frr }: Fabric, note: (line: st
   const gaps = outages(stdout, startedAt);
   const median = gaps[gaps.length >> 1];
   note(`${MOVES} moves, of each the longest time without an answer: ${gaps[0]} to ${gaps.at(-1)} ms, median ${median}`);
-  await moving.exec('ip', 'link', 'del', 'eth0');
+  await Promise.all(announced);
 }
 
 /** In milliseconds and ascending: of each move, from what `ping -D` printed, the longest time between two answers. */

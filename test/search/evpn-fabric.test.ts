@@ -122,7 +122,7 @@ describe('evpn in a fabric', { skip: missing, concurrency: 2 }, () => {
     const { at } = await started(gobgp, values);
     assert.equal(await at(MAC), LOW);
     assert.match((await gobgp.routes(MAC)).join(), new RegExp(`65000:${0x1000_0000 + 23}`));
-    const large = await GoBgp.ofAs(4_200_000_000);
+    const large = await GoBgp.of({ asn: 4_200_000_000 });
     after(() => large.remove());
     await assert.rejects(started(large, values), /auto-rfc8365 has no room for AS 4200000000: expected AS:NUMBER/);
     await started(large, { 'evpn/route_targets': 'auto' });

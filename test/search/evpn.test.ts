@@ -1,13 +1,17 @@
 /** The `evpn` plugin on a real GoBGP: whose a MAC is, what is told of this host, and what outlives what. */
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import { GoBgp, ROUTER_ID } from '../support/gobgp.js';
+import { pasted } from '../support/evpn-manual.js';
+import { AS, GoBgp, ROUTER_ID } from '../support/gobgp.js';
+import { freePort } from '../support/ports.js';
 import { needsPrograms } from '../support/server-process.js';
 import { until } from '../support/until.js';
 import { HERE, HIGH, LOW, MAC, OtherHost, started } from './evpn-rig.js';
 
 /** Of 10,000 GoBGP itself takes half a minute to be told. */
 const MANY = 2000;
+/** Until a BGP session is up: both sides take their time. */
+const SESSION_MS = 60_000;
 
 const missing = needsPrograms('gobgpd', 'gobgp');
 describe('evpn', { skip: missing, concurrency: 2 }, () => {
@@ -146,6 +150,44 @@ describe('evpn', { skip: missing, concurrency: 2 }, () => {
     );
   });
 
+  it('uses the routes of a neighbour that restarts gracefully for as long as GoBGP keeps them', async () => {
+    const port = freePort();
+    const leafWith = (seconds: number, more = '') => ({
+      routerId: '192.0.2.8',
+      bgpPort: port,
+      neighbours: neighbour('127.0.0.2', 'passive-mode = true', seconds, more),
+    });
+    const leaf = await GoBgp.of(leafWith(600), '--graceful-restart');
+    const gobgp = await GoBgp.of({
+      neighbours: neighbour('127.0.0.1', `local-address = "127.0.0.2"\n    remote-port = ${port}`, 600),
+    });
+    for (const each of [leaf, gobgp]) after(() => each.remove());
+    await leaf.mac({ mac: MAC, vtep: LOW });
+    const { at, said } = await started(gobgp);
+    await until(async () => (await at(MAC)) === LOW, SESSION_MS);
+    const before = said.length;
+    await leaf.kill();
+    await until(() => /^degraded: GoBGP has no BGP session that is up/.test(said.at(-1) ?? ''));
+    assert.equal(await at(MAC), LOW);
+
+    // Its session may begin when it knows everything again, as that of a router does.
+    await leaf.start(leafWith(2, 'admin-down = true'));
+    await leaf.mac({ mac: MAC, vtep: LOW });
+    await leaf.ctl('neighbor', '127.0.0.2', 'enable');
+    await until(() => said.at(-1) === 'restored', SESSION_MS);
+    assert.equal(await at(MAC), LOW);
+    assert.deepEqual(
+      said.slice(before).map((each) => each.replace(/:.*/, '')),
+      ['degraded', 'restored'],
+      'it was never gone',
+    );
+
+    await leaf.kill();
+    await until(() => said.at(-1) === `withdraw ${MAC}`, SESSION_MS);
+    assert.match(said.at(-2) ?? '', /^degraded: GoBGP has no BGP session/);
+    assert.equal(await at(MAC), null);
+  });
+
   it(`loads ${MANY} MACs`, async (t) => {
     const gobgp = await GoBgp.start();
     after(() => gobgp.remove());
@@ -160,6 +202,22 @@ describe('evpn', { skip: missing, concurrency: 2 }, () => {
     assert.equal(await at(macs.at(-1)!), LOW);
   });
 });
+
+/** A neighbour at an address, with what the manual says of graceful restart. */
+function neighbour(address: string, transport: string, restartSeconds: number, more = ''): string {
+  const graceful = pasted('toml', 1).replaceAll(/restart-time = \d+/g, `restart-time = ${restartSeconds}`);
+  return `[[neighbors]]
+  [neighbors.config]
+    neighbor-address = "${address}"
+    peer-as = ${AS}
+    ${more}
+  [neighbors.transport.config]
+    ${transport}
+  [neighbors.timers.config]
+    connect-retry = 1
+    idle-hold-time-after-reset = 1
+${graceful}`;
+}
 
 function hex(value: number): string {
   return value.toString(16).padStart(2, '0');

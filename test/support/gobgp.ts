@@ -20,15 +20,25 @@ export interface MacRouteWords {
   readonly label?: number;
 }
 
+/** What its file says. */
+export interface GoBgpConfiguration {
+  readonly asn?: number;
+  readonly routerId?: string;
+  /** Where it takes BGP sessions; -1: nowhere. */
+  readonly bgpPort?: number;
+  /** More of the file. */
+  readonly neighbours?: string;
+}
+
 export class GoBgp extends ServerProcess {
   readonly endpoint: string;
   readonly #port = freePort();
   readonly #options: readonly string[];
-  readonly #asn: number;
+  #configuration: GoBgpConfiguration;
 
-  private constructor(options: readonly string[], asn = AS) {
+  private constructor(options: readonly string[], configuration: GoBgpConfiguration = {}) {
     super('gobgp');
-    this.#asn = asn;
+    this.#configuration = configuration;
     this.endpoint = `127.0.0.1:${this.#port}`;
     this.#options = options;
   }
@@ -40,17 +50,20 @@ export class GoBgp extends ServerProcess {
     return server;
   }
 
-  /** In another AS than the tests' usual one. */
-  static async ofAs(asn: number): Promise<GoBgp> {
-    const server = new GoBgp([], asn);
+  /** Otherwise configured than the tests' usual one; `options`: more of the daemon's. */
+  static async of(configuration: GoBgpConfiguration, ...options: readonly string[]): Promise<GoBgp> {
+    const server = new GoBgp(options, configuration);
     await server.start();
     return server;
   }
 
   /** Starts it on the same port, knowing nothing. */
-  async start(): Promise<void> {
+  async start(configuration = this.#configuration): Promise<void> {
+    this.#configuration = configuration;
+    const { asn = AS, routerId = ROUTER_ID, bgpPort = -1, neighbours = '' } = configuration;
     const file = join(this.directory, 'gobgpd.toml');
-    writeFileSync(file, `[global.config]\n  as = ${this.#asn}\n  router-id = "${ROUTER_ID}"\n  port = -1\n`);
+    const words = `[global.config]\n  as = ${asn}\n  router-id = "${routerId}"\n  port = ${bgpPort}\n`;
+    writeFileSync(file, `${words}  local-address-list = ["127.0.0.1"]\n${neighbours}`);
     const args = ['-f', file, '--api-hosts', this.endpoint, '--pprof-disable', '-p', ...this.#options];
     const child = spawn('gobgpd', args, { stdio: ['ignore', 'pipe', 'pipe'] });
     const log: string[] = [];

@@ -4,10 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const LIMIT_MS = 10_000;
 
 /** Waits for the kernel, a worker or another process: a real event. A failure shows what was waited for. */
-export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + LIMIT_MS;
+export async function until(holds: () => boolean | Promise<boolean>, limitMs = LIMIT_MS): Promise<void> {
+  const deadline = performance.now() + limitMs;
   while (!(await holds())) {
-    if (performance.now() > deadline) assert.fail(`not within ${LIMIT_MS} ms: ${holds}`);
+    if (performance.now() > deadline) assert.fail(`not within ${limitMs} ms: ${holds}`);
     await sleep(5);
   }
 }
