@@ -147,9 +147,10 @@ function decapFrame(frame: Frame, overlay: u32, from: usize, sender: u32): bool 
   const policy = load<u32>(record, OVL_VLAN);
   const refused = refusedTags(depth, policy);
   if (refused != Drop.none) return dropped(frame, refused, overlay);
+  let snoops = false;
   if (flags & (LEARNS | OVL_FLAG_SNOOP) && mayLearn(record, frame.start - VXLAN_HLEN)) {
     if (flags & LEARNS) learn(overlay, source, from);
-    if (flags & OVL_FLAG_SNOOP) snoop(frame, overlay);
+    snoops = (flags & OVL_FLAG_SNOOP) != 0;
   }
   const unfit = arrival() == 0 ? Drop.none : refusedArrival(frame, depth, overlay, flags);
   if (unfit != Drop.none) return dropped(frame, unfit, overlay);
@@ -157,6 +158,7 @@ function decapFrame(frame: Frame, overlay: u32, from: usize, sender: u32): bool 
     const stripped = stripTags(frame);
     if (!vnetIsClear(frame.vnet)) vnetShift(frame.vnet, stripped);
   }
+  if (snoops) snoop(frame, overlay); // in the VLAN where VNICs here ask for it
   return isMulticast(ethDst(frame.start)) ? multicast(frame, overlay, sender) : unicast(frame, overlay, from, sender);
 }
 

@@ -78,6 +78,22 @@ for (const build of BUILDS) {
       });
     }
 
+    it('is of the VLAN that VNICs here see it in: with vlan=strip of none', () => {
+      const tagged = Uint8Array.of(...REPLY.subarray(0, 12), 0x81, 0, 0, 7, ...REPLY.subarray(12));
+      for (const [vlan, expected] of [
+        ['pass', 7],
+        ['strip', 0],
+      ] as const) {
+        const { core, send, heard } = setUp(build, { snoop: true, vlan });
+        assert.equal(send(tagged), 1);
+        const [told, ...more] = heard();
+        assert.ok(told !== undefined && more.length === 0);
+        assert.equal(told.vlan, expected);
+        assert.equal(addressClaimOf(told.frame).ip, '10.55.55.2');
+        core.checkBooks();
+      }
+    });
+
     it('no more than the host takes, and none is lost for that', () => {
       const { core, send, heard } = setUp(build);
       let sent = 0;
