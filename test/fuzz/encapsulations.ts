@@ -5,10 +5,22 @@ import { datagram } from '../support/frames.js';
 import type { Random } from '../support/random.js';
 import { concat } from '../support/super-frames.js';
 
-export const OTHERS = ['geneve', 'vxlan-gpe'] as const;
-type Other = (typeof OTHERS)[number];
+/** Those that have a socket of their own. */
+export const OTHERS = ['vxlan-gpe', 'geneve'] as const;
+/** Of headers: those of encapsulations, and VXLAN's with a group policy id. */
+export const KINDS = ['vxlan', 'vxlan-gbp', ...OTHERS] as const;
+export type Kind = (typeof KINDS)[number];
 
-export function socketOf(core: Core, encap: Other, ip: string): number {
+/** Of the overlay that has one. */
+export const POLICY_GROUP = 7;
+export const POLICY_VNI = 3;
+
+/** Where its datagrams arrive. */
+export function portOf(kind: Kind): number {
+  return ENCAPSULATIONS[kind === 'vxlan-gbp' ? 'vxlan' : kind].port;
+}
+
+export function socketOf(core: Core, encap: (typeof OTHERS)[number], ip: string): number {
   const sources = [[{ withChecksum: 3, withoutChecksum: 3 }]];
   const names = { listen: { ip, port: ENCAPSULATIONS[encap].port }, ports: [50_002] };
   const rest = { checksum: 'fragmentable', acceptZeroChecksum6: false } as const;
@@ -31,22 +43,30 @@ function wrapInVxlan(random: Random, vni: number, frame: Uint8Array): Uint8Array
   return datagram(random.oneIn(4) ? random.below(8) : vni, frame, rest).subarray(0, 9224);
 }
 
-/** Without `encap` in VXLAN. Mostly right, often with options, at times cut off or with a bit of its header changed. */
-export function wrapIn(random: Random, encap: Other | undefined, vni: number, frame: Uint8Array): Uint8Array {
-  if (encap === undefined) return wrapInVxlan(random, vni, frame);
-  const isGeneve = encap === 'geneve';
-  const options = isGeneve && random.oneIn(3) ? optionsOf(random) : [];
-  const first = isGeneve ? [options.length / 4, 0, 0x65, 0x58] : [0x0c, 0, 0, 3];
-  const header = Uint8Array.from([...first, 0, 0, vni, 0, ...options]);
+/** In a datagram of the kind: mostly right, often with options, at times cut off or with a bit of its header changed. */
+export function wrapIn(random: Random, kind: Kind, vni: number, frame: Uint8Array): Uint8Array {
+  if (kind === 'vxlan') return wrapInVxlan(random, vni, frame);
+  const header = Uint8Array.from(headerOf(random, kind, vni));
   if (random.oneIn(4)) header[random.below(header.length)]! ^= 1 << random.below(8);
   const whole = concat(header, frame);
   return whole.subarray(0, random.oneIn(50) ? random.below(header.length + 20) : 9224);
 }
 
-/** Geneve options whose lengths are right; a quarter of them is critical. */
+function headerOf(random: Random, kind: Exclude<Kind, 'vxlan'>, vni: number): number[] {
+  if (kind === 'vxlan-gpe') return [0x0c, 0, 0, 3, 0, 0, vni, 0];
+  if (kind === 'vxlan-gbp') {
+    const id = random.oneIn(4) ? random.below(256) : POLICY_GROUP;
+    return [0x88, random.pick([0, 0, 0x08, 0x40]), 0, id, 0, 0, random.oneIn(4) ? vni : POLICY_VNI, 0];
+  }
+  const options = random.oneIn(3) ? optionsOf(random) : [];
+  return [options.length / 4, 0, 0x65, 0x58, 0, 0, vni, 0, ...options];
+}
+
+/** Geneve options: a quarter of them is critical, and an eighth is not as long as it says. */
 function optionsOf(random: Random): number[] {
   return Array.from({ length: 1 + random.below(4) }, () => {
     const words = random.below(6);
-    return [1, 2, random.oneIn(4) ? 0x80 : 0, words, ...Array<number>(words * 4).fill(0xa5)];
+    const said = random.oneIn(8) ? random.below(32) : words;
+    return [1, 2, random.oneIn(4) ? 0x80 : 0, said, ...Array<number>(words * 4).fill(0xa5)];
   }).flat();
 }

@@ -29,7 +29,7 @@ for (const build of BUILDS) {
     const outcomes = new Set<string>();
     const missed = () => MUST_MEET.filter((name) => !outcomes.has(name));
     const round = (seed: number): void => {
-      for (const outcome of runRound(build, seed)) outcomes.add(outcome);
+      for (const outcome of runRound(build, seed).outcomes) outcomes.add(outcome);
     };
     for (const seed of CORPUS) round(seed);
     const rounds = ROUNDS[build];

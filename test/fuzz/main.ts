@@ -5,13 +5,17 @@
 import { parseArgs } from 'node:util';
 import { BUILDS, type Build } from '../support/core.js';
 import { CORPUS } from './corpus.js';
+import { KINDS, type Kind } from './encapsulations.js';
 import { ROUND_FRAMES, runRound } from './round.js';
 
-const USAGE = `npm run fuzz -- [--minutes M] [--rounds N] [--seed S] [--build ${BUILDS.join('|')}]
+const USAGE = `npm run fuzz -- [--minutes M] [--rounds N] [--frames N] [--seed S] [--build ${BUILDS.join('|')}]
+                [--encapsulation ${KINDS.join('|')}]
   --minutes  how long (default 10); the round that has begun then is finished
   --rounds   at most so many rounds of ${ROUND_FRAMES} frames
+  --frames   until so many datagrams have arrived
   --seed     of the first round, the next ones count up (default: by the clock)
   --build    of the datapath (default release; debug is slower, and has asserts)
+  --encapsulation  only datagrams of this kind, and nothing from VNICs
 `;
 const SAY_EVERY_MS = 10_000;
 
@@ -19,33 +23,42 @@ const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '10' },
     rounds: { type: 'string', default: '1000000000' },
+    frames: { type: 'string', default: '1e15' },
+    encapsulation: { type: 'string' },
     seed: { type: 'string', default: String(Date.now() & 0x7fff_ffff) },
     build: { type: 'string', default: 'release' },
     help: { type: 'boolean', default: false },
   },
 });
-const [minutes, rounds, seed] = [values.minutes, values.rounds, values.seed].map(Number) as [number, number, number];
+const [minutes, rounds, frames, seed] = [values.minutes, values.rounds, values.frames, values.seed].map(Number) as [
+  ...[number, number, number, number],
+];
 const build = BUILDS.find((each) => each === values.build);
+const only = values.encapsulation === undefined ? null : KINDS.find((each) => each === values.encapsulation);
+const isRight = [minutes, rounds, frames].every((each) => each > 0) && Number.isInteger(seed);
 if (values.help) process.stdout.write(USAGE);
-else if (build === undefined || !(minutes > 0) || !(rounds > 0) || !Number.isInteger(seed)) {
+else if (build === undefined || only === undefined || !isRight) {
   process.stderr.write(USAGE);
   process.exitCode = 2;
-} else fuzz(build);
+} else fuzz(build, only);
 
-function fuzz(which: Build): void {
+function fuzz(which: Build, kind: Kind | null): void {
   const start = performance.now();
   const outcomes = new Set<string>();
   let saidAt = start;
   let done = 0;
-  const isOver = () => done >= rounds || performance.now() - start >= minutes * 60_000;
+  let datagrams = 0;
+  const isOver = () => done >= rounds || datagrams >= frames || performance.now() - start >= minutes * 60_000;
   const say = () => {
     const seconds = (performance.now() - start) / 1000;
-    const frames = Math.round((done * ROUND_FRAMES) / seconds);
-    console.log(`${Math.round(seconds)} s: ${done} rounds, ${frames} frames/s, ${outcomes.size} outcomes met`);
+    const met = `${datagrams} datagrams have arrived, ${outcomes.size} outcomes met`;
+    console.log(`${Math.round(seconds)} s: ${done} rounds from seed ${seed}, ${met}`);
   };
   for (const next of seeds()) {
     if (isOver()) break;
-    for (const outcome of runRound(which, next)) outcomes.add(outcome);
+    const met = runRound(which, next, kind);
+    for (const outcome of met.outcomes) outcomes.add(outcome);
+    datagrams += met.datagrams;
     done++;
     if (performance.now() - saidAt < SAY_EVERY_MS) continue;
     saidAt = performance.now();

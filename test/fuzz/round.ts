@@ -8,16 +8,24 @@ import { constants } from 'node:os';
 import { Inject } from '../../assembly/layout.js';
 import { macFromNumber } from '../../src/address.js';
 import type { FdbTarget, UpcallRecord } from '../../src/datapath/types.js';
-import { ENCAPSULATIONS } from '../../src/encapsulations.js';
 import { PROTECTIONS } from '../../src/link-protection.js';
 import { type Build, Core, OVERLAY } from '../support/core.js';
-import { datagram } from '../support/frames.js';
 import { Random } from '../support/random.js';
 import { concat } from '../support/super-frames.js';
 import { outer, tunnelVnet } from '../support/underlay-frames.js';
 import { Canaries } from './canaries.js';
 import { anyVnet, damagedFrame } from './damage.js';
-import { OTHERS, overlaysOn, socketOf, wrapIn } from './encapsulations.js';
+import {
+  KINDS,
+  type Kind,
+  OTHERS,
+  overlaysOn,
+  POLICY_GROUP,
+  POLICY_VNI,
+  portOf,
+  socketOf,
+  wrapIn,
+} from './encapsulations.js';
 import { flow, segments, superFrame } from './flows.js';
 import { proxied } from './proxies.js';
 import { Watcher } from './watcher.js';
@@ -46,14 +54,23 @@ const endpointsOf = (count: number) =>
 const flooding = (count: number) => ({ vni: 5, learn: true, flood: { endpoints: endpointsOf(count), unknown: false } });
 const FLAT = { vni: 6, lookup: false, proxyArp: false, proxyNdp: false, proxyDhcp: false, segment: true } as const;
 
-/** Runs one; answers the drop reasons and outcomes that it has met. Throws with the command that does it again. */
-export function runRound(build: Build, seed: number): string[] {
+/** What came of a round. */
+export interface Met {
+  /** Drop reasons, and other outcomes. */
+  readonly outcomes: readonly string[];
+  /** Datagrams that arrived, on sockets and the underlay TAP. */
+  readonly datagrams: number;
+}
+
+/** `only`: from the underlay comes this kind, and nothing from VNICs. Throws with the command that does it again. */
+export function runRound(build: Build, seed: number, only: Kind | null = null): Met {
   try {
-    const round = new Round(build, seed);
+    const round = new Round(build, seed, only);
     round.run();
-    return round.outcomes();
+    return { outcomes: round.outcomes(), datagrams: round.datagrams };
   } catch (cause) {
-    throw new Error(`npm run fuzz -- --seed ${seed} --rounds 1 --build ${build} fails`, { cause });
+    const kind = only === null ? '' : ` --encapsulation ${only}`;
+    throw new Error(`npm run fuzz -- --seed ${seed} --rounds 1 --build ${build}${kind} fails`, { cause });
   }
 }
 
@@ -64,11 +81,14 @@ class Round {
   readonly #overlays: number[];
   readonly #vnics: number[];
   readonly #watcher: Watcher;
-  /** Of the encapsulations beside VXLAN, in their order. */
-  readonly #sockets: number[];
+  /** Of the kinds that have one of their own. */
+  readonly #sockets: ReadonlyMap<Kind, number>;
+  readonly #only: Kind | null;
+  datagrams = 0;
 
   /** What follows is the same for the same seed, but for the FDB's hash keys. */
-  constructor(build: Build, seed: number) {
+  constructor(build: Build, seed: number, only: Kind | null) {
+    this.#only = only;
     this.#random = new Random(seed);
     this.#core = new Core(build, 64, 3, (wasm) => wasm, 2);
     this.#canaries = new Canaries(this.#core.views.u8);
@@ -87,7 +107,7 @@ class Round {
         coalesceTcp: true,
         acceptPartial: true,
       }),
-      this.#core.overlay({ vni: 3, vlan: 'discard', policyGroup: 7, learn: true }),
+      this.#core.overlay({ vni: POLICY_VNI, vlan: 'discard', policyGroup: POLICY_GROUP, learn: true }),
       this.#core.overlay({ vni: 4, point: { ip: '10.0.0.1', port: 4789 }, lookup: false, segment: true }),
       this.#core.overlay(flooding(3)),
       this.#core.overlay({
@@ -97,8 +117,8 @@ class Round {
         flood: { endpoints: endpointsOf(20), unknown: true },
       }),
     ];
-    this.#sockets = OTHERS.map((encap) => socketOf(this.#core, encap, OURS));
-    this.#overlays.push(...this.#sockets.flatMap((socket) => overlaysOn(this.#core, socket)));
+    this.#sockets = new Map(OTHERS.map((encap) => [encap, socketOf(this.#core, encap, OURS)]));
+    for (const socket of this.#sockets.values()) this.#overlays.push(...overlaysOn(this.#core, socket));
     this.#vnics = this.#overlays.flatMap((overlay) =>
       [0, 1, 2].map((n) => this.#core.vnic(overlay, MACS[n]!, n === 2)),
     );
@@ -123,7 +143,7 @@ class Round {
 
   #arrive(): void {
     const vnic = this.#random.pick(this.#vnics);
-    switch (this.#random.below(5)) {
+    switch (this.#only === null ? this.#random.below(5) : 2 + this.#random.below(3)) {
       case 0: {
         const frames = this.#damaged();
         this.#core.encap(
@@ -166,9 +186,10 @@ class Round {
   /** One by one, or as a message says that joins datagrams of a size. */
   #decap(frames: readonly Uint8Array[]): void {
     const vni = this.#random.below(8);
-    const kind = this.#random.below(OTHERS.length + 1);
-    const socket = this.#sockets[kind - 1] ?? OVERLAY.socket;
-    const datagrams = frames.map((frame) => wrapIn(this.#random, OTHERS[kind - 1], vni, frame));
+    const kind = this.#kind();
+    const socket = this.#sockets.get(kind) ?? OVERLAY.socket;
+    const datagrams = frames.map((frame) => wrapIn(this.#random, kind, vni, frame));
+    this.datagrams += datagrams.length;
     const truncated = this.#random.oneIn(100);
     const from = this.#random.pick(SENDERS);
     const joined = 22 + this.#random.below(1500);
@@ -185,17 +206,20 @@ class Round {
       const of = this.#flow();
       const { frame } = superFrame(this.#random, of);
       const from = this.#random.oneIn(4) ? '10.0.0.200' : SENDERS[0];
-      const kind = this.#random.below(OTHERS.length + 1);
-      const vni = this.#random.below(8);
-      const inside = kind === 0 ? datagram(vni, frame) : wrapIn(this.#random, OTHERS[kind - 1], vni, frame);
-      const port = ENCAPSULATIONS[OTHERS[kind - 1] ?? 'vxlan'].port;
-      const whole = outer(from, OURS, OUTER_MACS, [1, port], inside.subarray(0, 65_000));
+      const kind = this.#kind();
+      const inside = wrapIn(this.#random, kind, this.#random.below(8), frame);
+      const whole = outer(from, OURS, OUTER_MACS, [1, portOf(kind)], inside.subarray(0, 65_000));
+      this.datagrams++;
       const vnet = this.#random.oneIn(3) ? NO_TUNNEL_VNET : tunnelVnet(of, this.#random.pick([1, 500, 1400]));
       const read = concat(vnet, whole);
       if (this.#random.oneIn(2))
         read[this.#random.below(Math.min(read.length, 24 + 42 + 8 + 80))] = this.#random.below(256);
       return read;
     });
+  }
+
+  #kind(): Kind {
+    return this.#only ?? this.#random.pick(KINDS);
   }
 
   /** What the daemon does meanwhile. */
