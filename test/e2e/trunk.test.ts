@@ -10,6 +10,8 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { VnicView } from '../../src/control/protocol.js';
+import { probeUnderlayTap } from '../../src/system/underlay-tap.js';
+import { byTap } from './by-tap.js';
 import { Capture } from './capture.js';
 import {
   drops,
@@ -38,6 +40,8 @@ const vniOf = (vlan: number): number => 10_000 + vlan;
 const hostMac = (vlan: number): string => mac(vlan / 100);
 const farMac = (vlan: number): string => mac(16 + vlan / 100);
 
+const probe = probeUnderlayTap();
+
 interface Site {
   readonly gate: Host;
   readonly far: Host;
@@ -50,7 +54,8 @@ async function build({ lab }: LabTest): Promise<Site> {
   const inside = await lab.addHost('inside', { addresses: [`${INSIDE}/24`] });
   const hosts = new Map<number, Host>();
   await far.exec('ip', 'link', 'set', 'lo', 'up');
-  for (const host of [gate, inside]) await host.startDaemon();
+  await gate.startDaemon('--underlay', probe.ok ? 'tap' : 'socket');
+  await inside.startDaemon();
   for (const vlan of VLANS) {
     const vni = vniOf(vlan);
     const machine = await lab.addMachine(`h${vlan}`);
@@ -133,6 +138,10 @@ labTest('a trunk: the VLANs of a bridge are overlays', async (context) => {
       note(`${extra.join(' ') || 'to the overlay'}: ${rate(await iperf(h100, server, THERE, ...extra))}`);
     }
     await checkBooks(gate);
+    if (!probe.ok) return note(`not by the underlay TAP: ${probe.reason}`);
+    const { sent, received } = await byTap(gate);
+    note(`${sent} sent by the underlay TAP, ${received} received`);
+    assert.ok(sent > 100 && received > 100);
   });
 
   await step('what is asked of a proxy is answered behind the tag', async () => {

@@ -4,18 +4,11 @@
  */
 import assert from 'node:assert/strict';
 import { probeUnderlayTap } from '../../src/system/underlay-tap.js';
+import { byTap } from './by-tap.js';
 import { addVlan, buildKernelPair, INNER } from './kernel-pair.js';
-import { eventually, type Host, labTest, readStats } from './support.js';
+import { eventually, labTest, readStats } from './support.js';
 import { sendDatagrams, streamBothWays } from './traffic.js';
 import '../support/each-engine.js';
-
-/** Frames by the underlay TAP so far, sent and received as the daemon sees it. */
-async function byTap(host: Host): Promise<{ sent: number; received: number }> {
-  const [link] = await host.json<{ stats64: { rx: { packets: number }; tx: { packets: number } } }[]>(
-    ...['ip', '-j', '-s', 'link', 'show', 'vxlane-u0'],
-  );
-  return { sent: link!.stats64.rx.packets, received: link!.stats64.tx.packets };
-}
 
 const probe = probeUnderlayTap();
 for (const family of [4, 6] as const) {
