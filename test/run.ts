@@ -18,6 +18,8 @@ import { probeUring } from '../src/system/uring.js';
 
 const BUILT = dirname(fileURLToPath(import.meta.url));
 const ROOT = join(BUILT, '..', '..');
+/** Files that run side by side: they wait more than they compute. */
+const AT_ONCE = availableParallelism() + 3;
 /** Of a file, and of each test in it. */
 const TIMEOUT_MS = 300_000;
 
@@ -55,12 +57,13 @@ interface Round {
   readonly failures: string;
 }
 
-/** Runs node's test runner once over the files. */
-async function runRound(files: readonly string[], engine: Engine): Promise<Round> {
+/** Runs node's test runner once over the files. `isRepeated`: the other engine has run them already. */
+async function runRound(files: readonly string[], engine: Engine, isRepeated = false): Promise<Round> {
   const folder = mkdtempSync(join(tmpdir(), 'vxlane-failures-'));
   const path = join(folder, engine);
   try {
-    const status = await runTests(files, engine, path);
+    const env = { VXLANE_TEST_ENGINE: engine, VXLANE_TEST_REPEATED: isRepeated ? 'yes' : 'no' };
+    const status = await runTests(files, path, env);
     return { status, failures: existsSync(path) ? readFileSync(path, 'utf8') : '' };
   } finally {
     rmSync(folder, { recursive: true });
@@ -68,13 +71,13 @@ async function runRound(files: readonly string[], engine: Engine): Promise<Round
 }
 
 /** Answers the exit status. Signals we get end the test runner too, and it ends the files. */
-function runTests(files: readonly string[], engine: Engine, failures: string): Promise<number> {
-  const env = { ...process.env, VXLANE_TEST_ENGINE: engine };
+function runTests(files: readonly string[], failures: string, ours: Record<string, string>): Promise<number> {
+  const env = { ...process.env, ...ours };
   const reporters = [
     ['spec', 'stdout'],
     [join(BUILT, 'support', 'failures.js'), failures],
   ].flatMap(([name, to]) => [`--test-reporter=${name}`, `--test-reporter-destination=${to}`]);
-  const options = ['--test', ...reporters, '--test-concurrency=3', `--test-timeout=${TIMEOUT_MS}`];
+  const options = ['--test', ...reporters, `--test-concurrency=${AT_ONCE}`, `--test-timeout=${TIMEOUT_MS}`];
   const child = spawn(process.execPath, [...options, ...files], { cwd: ROOT, stdio: 'inherit', env });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt(child, signal));
   return new Promise((resolve, reject) => {
@@ -110,7 +113,7 @@ async function main(): Promise<number> {
   const again = probe.ok && !isInterrupted ? ofEachEngine(files) : [];
   if (again.length > 0) {
     process.stdout.write(`\n${again.length} test files of what depends on the engine, again with mmsg\n`);
-    rounds.push(await runRound(again, 'mmsg'));
+    rounds.push(await runRound(again, 'mmsg', true));
   }
   const status = rounds.find((round) => round.status !== 0)?.status ?? 0;
   const seconds = Math.round((performance.now() - start) / 1000);

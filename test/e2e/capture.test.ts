@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { Captured, sightOf, vxlaneArgv } from './captured.js';
 import { buildSourceLab, INNER, UNDERLAY } from './source-lab.js';
-import { eventually, type Host, iperf, labTest, mac, pingAll } from './support.js';
+import { eventually, type Host, iperf, labTest, labTestOnce, mac, pingAll } from './support.js';
 import '../support/each-engine.js';
 
 const [OWN, PEER] = UNDERLAY[4];
@@ -77,7 +77,7 @@ for (const [family, border] of [
   });
 }
 
-labTest('filters, the terminal, a pipe into tshark, and super-frames', async ({ lab, step }) => {
+labTestOnce('filters, the terminal, a pipe into tshark, and super-frames', async ({ lab, step }) => {
   const source = await buildSourceLab(lab, 4, 'direct', [`direct/dest_ip=${PEER}`]);
   const { ours, peer } = source;
   const ping = (count = 3) => peer.exec('ping', '-n', '-c', String(count), '-i', '0.05', '-W', '5', INNER[0]);
@@ -177,7 +177,7 @@ labTest('filters, the terminal, a pipe into tshark, and super-frames', async ({ 
   });
 });
 
-labTest('a client that is killed, stopped, or one too many', async ({ lab, step }) => {
+labTestOnce('a client that is killed, stopped, or one too many', async ({ lab, step }) => {
   const source = await buildSourceLab(lab, 4, 'direct', [`direct/dest_ip=${PEER}`]);
   const { ours, peer } = source;
 

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { eventually, type Host, type Lab, type LabTest, labTest, mac, pingAll } from './support.js';
 import { streamBothWays } from './traffic.js';
-import '../support/each-engine.js';
 
 interface Pair {
   readonly one: Host;

@@ -12,7 +12,7 @@ import { datagram } from '../support/frames.js';
 import type { Flood } from './datagram-flood.js';
 import { buildRouted, type Family, NETS, PATH } from './routed-lab.js';
 import { createOverlay } from './source-lab.js';
-import { drops, eventually, type LabTest, labTest, mac, pingAll, readStats } from './support.js';
+import { drops, eventually, type LabTest, labTest, labTestOnce, mac, pingAll, readStats } from './support.js';
 import { ping, pingJson, QUICK, SILENT } from './vtep-ping.js';
 import '../support/each-engine.js';
 
@@ -58,7 +58,7 @@ const FLOOD = fileURLToPath(new URL('./datagram-flood.js', import.meta.url));
 const PATIENCE_MS = 90_000;
 const [OWN, PEER, KERNEL] = ['10.88.88.1', '10.88.88.2', '10.88.88.3'];
 
-labTest('ping: who is meant, who does not answer, and limits', async ({ lab, step }) => {
+labTestOnce('ping: who is meant, who does not answer, and limits', async ({ lab, step }) => {
   const ours = await lab.addHost('ours', { addresses: [`${OWN}/24`] });
   const peer = await lab.addHost('peer', { addresses: [`${PEER}/24`] });
   const kernel = await lab.addHost('kernel', { addresses: [`${KERNEL}/24`] });

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { DaemonView } from '../../src/control/protocol.js';
 import '../support/each-engine.js';
 import { buildKernelPair, INNER } from './kernel-pair.js';
-import { eventually, type Host, iperf, labTest, mac, pingAll } from './support.js';
+import { eventually, type Host, iperf, labTest, labTestOnce, mac, pingAll } from './support.js';
 
 /** One a millisecond. */
 const PINGS = 6000;
@@ -71,7 +71,7 @@ labTest('no frame is lost', async ({ lab, step, note }) => {
   });
 });
 
-labTest('what is learned, and who may not take over', async ({ lab, step }) => {
+labTestOnce('what is learned, and who may not take over', async ({ lab, step }) => {
   const ours = await lab.addHost('ours', { addresses: ['10.88.88.1/24'] });
   const kernels = await lab.addHost('kernels', { addresses: ['10.88.88.2/24'] });
   const tunnel = ['id', '7', 'local', '10.88.88.2', 'remote', '10.88.88.1', 'dstport', '4789'];

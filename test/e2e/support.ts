@@ -6,12 +6,14 @@ import { createClient } from '../../src/control/client.js';
 import type { StatsView } from '../../src/control/protocol.js';
 import type { Host } from '../../src/demo/host.js';
 import { Lab } from '../../src/demo/lab.js';
-import { ENGINE } from '../support/engine.js';
+import { ENGINE, isRepeated } from '../support/engine.js';
 import { needsRoot } from '../support/root.js';
 import { runVxlane } from '../support/vxlane.js';
 
 export type { Host } from '../../src/demo/host.js';
 export { Lab } from '../../src/demo/lab.js';
+
+const SHOWN = 'shown with the other engine';
 
 /** What the body of a {@link labTest} gets. */
 export interface LabTest {
@@ -40,8 +42,11 @@ export function labTest(name: string, body: (context: LabTest) => Promise<void>,
   });
 }
 
+/** Of a file that runs with each engine: a test of what the engines know nothing of. */
+export const labTestOnce: typeof labTest = isRepeated ? (name) => void test(name, { skip: SHOWN }, () => {}) : labTest;
+
 /** Asks again until `look` answers something; fails with the last complaint when the time is over. */
-export async function eventually<T>(what: string, look: () => Promise<T | null | false>, timeoutMs = 10_000) {
+export async function eventually<T>(what: string, look: () => Promise<T | null | false>, timeoutMs = 30_000) {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const seen = await look();

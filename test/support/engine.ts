@@ -7,4 +7,7 @@ import { probeUring } from '../../src/system/uring.js';
 
 const asked = process.env.VXLANE_TEST_ENGINE as Engine | undefined;
 
+/** The other engine has run this file already: what only files with each engine show is left to show. */
+export const isRepeated = process.env.VXLANE_TEST_REPEATED === 'yes';
+
 export const ENGINE: Engine = asked ?? (probeUring().ok ? 'uring' : 'mmsg');
