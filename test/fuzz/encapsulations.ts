@@ -43,7 +43,7 @@ function wrapInVxlan(random: Random, vni: number, frame: Uint8Array): Uint8Array
   return datagram(random.oneIn(4) ? random.below(8) : vni, frame, rest).subarray(0, 9224);
 }
 
-/** In a datagram of the kind: mostly right, often with options, at times cut off or with a bit of its header changed. */
+/** In a datagram of the kind: mostly right, often with options, at times cut off or with a bit of its header wrong. */
 export function wrapIn(random: Random, kind: Kind, vni: number, frame: Uint8Array): Uint8Array {
   if (kind === 'vxlan') return wrapInVxlan(random, vni, frame);
   const header = Uint8Array.from(headerOf(random, kind, vni));

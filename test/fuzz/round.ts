@@ -15,18 +15,9 @@ import { concat } from '../support/super-frames.js';
 import { outer, tunnelVnet } from '../support/underlay-frames.js';
 import { Canaries } from './canaries.js';
 import { anyVnet, damagedFrame } from './damage.js';
-import {
-  KINDS,
-  type Kind,
-  OTHERS,
-  overlaysOn,
-  POLICY_GROUP,
-  POLICY_VNI,
-  portOf,
-  socketOf,
-  wrapIn,
-} from './encapsulations.js';
+import { KINDS, type Kind, OTHERS, overlaysOn, portOf, socketOf, wrapIn } from './encapsulations.js';
 import { flow, segments, superFrame } from './flows.js';
+import { flooding, overlaysOfVxlan } from './overlays.js';
 import { proxied } from './proxies.js';
 import { Watcher } from './watcher.js';
 
@@ -47,12 +38,6 @@ const MACS = Array.from({ length: 40 }, (_, n) => macFromNumber(FIRST_MAC + n));
 const MAC_BYTES = MACS.map((mac) => Uint8Array.from(Buffer.from(mac.replaceAll(':', ''), 'hex')));
 
 const OUTER_MACS = concat(MAC_BYTES[3]!, MAC_BYTES[4]!);
-
-const endpointsOf = (count: number) =>
-  Array.from({ length: count }, (_, n) => ({ ip: n % 3 === 0 ? `239.0.0.${n + 1}` : `10.0.1.${n + 1}`, port: 4789 }));
-/** Of overlays that flood: with all, and with what only RFC 7348 knows. */
-const flooding = (count: number) => ({ vni: 5, learn: true, flood: { endpoints: endpointsOf(count), unknown: false } });
-const FLAT = { vni: 6, lookup: false, proxyArp: false, proxyNdp: false, proxyDhcp: false, segment: true } as const;
 
 /** What came of a round. */
 export interface Met {
@@ -97,26 +82,7 @@ class Round {
       if (datagrams > 1 && this.#random.oneIn(20_000)) return EIO; // no more UDP_SEGMENT from then on
       return this.#random.oneIn(100) ? this.#random.pick(SEND_ERRORS) : 0;
     };
-    this.#overlays = [
-      this.#core.overlay({ vni: 1, returns: true, segment: true, coalesceTcp: true, coalesceUdp: true }),
-      this.#core.overlay({
-        vni: 2,
-        sourceCheck: 'vtep',
-        vlan: 'strip',
-        strictHeader: true,
-        coalesceTcp: true,
-        acceptPartial: true,
-      }),
-      this.#core.overlay({ vni: POLICY_VNI, vlan: 'discard', policyGroup: POLICY_GROUP, learn: true }),
-      this.#core.overlay({ vni: 4, point: { ip: '10.0.0.1', port: 4789 }, lookup: false, segment: true }),
-      this.#core.overlay(flooding(3)),
-      this.#core.overlay({
-        ...FLAT,
-        sourceCheck: 'fdb',
-        learn: true,
-        flood: { endpoints: endpointsOf(20), unknown: true },
-      }),
-    ];
+    this.#overlays = overlaysOfVxlan(this.#core);
     this.#sockets = new Map(OTHERS.map((encap) => [encap, socketOf(this.#core, encap, OURS)]));
     for (const socket of this.#sockets.values()) this.#overlays.push(...overlaysOn(this.#core, socket));
     this.#vnics = this.#overlays.flatMap((overlay) =>
