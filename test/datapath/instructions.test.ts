@@ -9,6 +9,7 @@ import { PROTECTIONS } from '../../src/link-protection.js';
 import { Core, OVERLAY } from '../support/core.js';
 import { countExecuted } from '../support/executed.js';
 import { datagram, frame } from '../support/frames.js';
+import { member, trunkOf } from './trunk-members.js';
 
 const A = '02:00:00:00:00:0a';
 const FAR = Array.from({ length: 64 }, (_, n) => `02:00:00:00:01:${n.toString(16).padStart(2, '0')}`);
@@ -120,6 +121,24 @@ interface Decap {
   readonly vteps?: number;
   /** VNICs of this host. */
   readonly vnics?: number;
+}
+
+// Off the path of ordinary datagrams: a tag goes in between two pieces of a frame (decision 36).
+const TRUNK: [who: string, bound: number][] = [
+  ['the VNIC of a VLAN of a trunk', 695],
+  ['a VNIC without a tag beside it', 670],
+];
+for (const [index, [who, bound]] of TRUNK.entries()) {
+  test(`decap, small datagrams to ${who}: at most ${bound} instructions each`, (t) => {
+    const { core, overlay } = setUp(1);
+    member(core, trunkOf(core), 100, overlay, '02:00:00:00:00:0b');
+    const to = ['02:00:00:00:00:0b', A][index]!;
+    const datagrams = FAR.map((mac) => datagram(23, frame(to, mac, { etherType: ETH_P_IP, payload: SMALL })));
+    const count = perFrame(core, () => core.decap(datagrams));
+    t.diagnostic(`${count.toFixed(0)} instructions a datagram`);
+    assert.ok(count <= bound, `${count.toFixed(0)} instructions a datagram`);
+    assert.equal(core.counters.totals().delivered, 2 * FAR.length);
+  });
 }
 
 const decap: [name: string, shape: Decap, bound: number][] = [
