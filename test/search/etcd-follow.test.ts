@@ -1,5 +1,6 @@
 // How the plugin `etcd` follows its cluster where a real etcd cannot be brought to fail at the right moment.
 import assert from 'node:assert/strict';
+import http2 from 'node:http2';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { GrpcConnection } from '../../src/search/grpc/connection.js';
 import { type Audience, Follower } from '../../src/search/plugins/etcd/follow.js';
@@ -86,6 +87,21 @@ describe('an etcd that fails at the wrong moment', () => {
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
     assert.deepEqual(thrown, []);
+  });
+
+  test('a connection that is closed in answer to what it read ends in a turn of its own', async (t) => {
+    // Within the turn Node may still be reading by what it would free.
+    const connect = t.mock.method(http2, 'connect');
+    const connection = new GrpcConnection(fake.endpoint, {}, 1000);
+    const session = connect.mock.calls[0]!.result as http2.ClientHttp2Session;
+    const request = t.mock.method(session, 'request');
+    const call = connection.open('/x', {});
+    const stream = request.mock.calls[0]!.result as http2.ClientHttp2Stream;
+    call.end();
+    connection.close();
+    assert.deepEqual([stream.destroyed, session.destroyed], [false, false]);
+    await new Promise(setImmediate);
+    assert.deepEqual([stream.destroyed, session.destroyed], [true, true]);
   });
 
   test('any number of pings leaves no listeners behind', async (t) => {

@@ -85,7 +85,7 @@ export class GrpcConnection {
 
   close(): void {
     this.#stopPings();
-    this.#session.destroy();
+    afterReading(() => this.#session.destroy());
   }
 
   #ping(): void {
@@ -106,6 +106,14 @@ export class GrpcConnection {
     clearInterval(this.#pings);
     this.#ponged();
   }
+}
+
+/**
+ * Does it in a turn of its own. What answers to something that was read may run while nghttp2 is still reading, and Node
+ * then frees streams that it reads of: the process, which may be the daemon, ends with a corrupted heap.
+ */
+function afterReading(end: () => void): void {
+  setImmediate(end);
 }
 
 /** Iterating ends when the peer says OK, and throws when it says anything else or is gone. */
@@ -134,13 +142,13 @@ export class Call {
 
   /** Nobody wants more of it. */
   end(reason?: Error): void {
-    this.#stream.destroy(reason);
+    afterReading(() => this.#stream.destroy(reason));
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void> {
     const messages = new Messages(this.#bytesMax);
     try {
-      for await (const chunk of this.#stream as AsyncIterable<Buffer>) yield* messages.take(chunk);
+      for await (const chunk of this.#stream.iterator({ destroyOnReturn: false })) yield* messages.take(chunk);
     } catch (thrown) {
       throw this.#status ?? rootOf(thrown);
     } finally {
