@@ -109,8 +109,8 @@ export class GrpcConnection {
 }
 
 /**
- * Does it in a turn of its own. What answers to something that was read may run while nghttp2 is still reading, and Node
- * then frees streams that it reads of: the process, which may be the daemon, ends with a corrupted heap.
+ * Does it in a turn of its own. What answers to something that was read may run while nghttp2 is still reading, and
+ * Node then frees streams that it reads of: the process, which may be the daemon, ends with a corrupted heap.
  */
 function afterReading(end: () => void): void {
   setImmediate(end);
