@@ -4,9 +4,10 @@
  *   npm run bench:start -- [ROUNDS]
  *
  * A kernel's vxlan device pings a VNIC every millisecond; the daemon is killed (SIGKILL) and started again at once, as
- * a supervisor does. Prints, for an overlay of `direct` and one of `files`, the medians of the rounds and the longest:
- * from the start of the process to the first answer, the gap between two answers, and until the control socket
- * answers. Beside it what `node -e 0` takes, to which the others are in proportion on slower machines. Needs root.
+ * a supervisor does. Prints, for an overlay of `direct`, one of `files`, and one of `files` with 300 VNICs, of which
+ * the last answers, the medians of the rounds and the longest: from the start of the process to the first answer, the
+ * gap between two answers, and until the control socket answers. Beside it what `node -e 0` takes, to which the others
+ * are in proportion on slower machines. Needs root.
  */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -25,6 +26,7 @@ const INNER = ['10.9.0.1', '10.9.0.2'] as const;
 const MAC = ['de:ad:be:ef:00:01', 'de:ad:be:ef:00:02'] as const;
 const VNI = 42;
 const SETTLE_MS = 1000;
+const MANY_VNICS = 300;
 
 interface Round {
   readonly firstMs: number;
@@ -38,7 +40,8 @@ function nodeMs(): number {
   return performance.now() - start;
 }
 
-async function build(lab: Lab, search: string): Promise<{ ours: Host; peer: Host }> {
+/** `others`: VNICs that come before the one that answers. */
+async function build(lab: Lab, search: string, others: number): Promise<{ ours: Host; peer: Host }> {
   const [ours, peer] = [
     await lab.addHost('ours', { addresses: [`${UNDERLAY[0]}/24`] }),
     await lab.addHost('peer', { addresses: [`${UNDERLAY[1]}/24`] }),
@@ -50,6 +53,12 @@ async function build(lab: Lab, search: string): Promise<{ ours: Host; peer: Host
   await ours.startDaemon();
   const client = createClient(ours.socket);
   await client.createOverlay({ name: 'ov0', vni: VNI, encap: 'vxlan', search, properties });
+  // Each of the kernel's interfaces with IPv6 speaks when it comes, to all the others.
+  await ours.exec('sysctl', '-qw', 'net.ipv6.conf.default.disable_ipv6=1');
+  for (let n = 0; n < others; n++) {
+    const mac = `de:ad:be:ee:${(n >> 8).toString(16).padStart(2, '0')}:${(n & 0xff).toString(16).padStart(2, '0')}`;
+    await client.createVnic({ name: `u${n}`, overlay: 'ov0', mac, allowAnyMac: false });
+  }
   await client.createVnic({ name: 'v0', overlay: 'ov0', mac: MAC[0], allowAnyMac: false });
   const tunnel = ['id', String(VNI), 'local', UNDERLAY[1], 'remote', UNDERLAY[0], 'dstport', '4789'];
   await peer.exec('ip', 'link', 'add', 'vx0', 'address', MAC[1], 'type', 'vxlan', ...tunnel);
@@ -80,10 +89,10 @@ async function killed({ ours, peer }: { ours: Host; peer: Host }): Promise<Round
   return { firstMs: answers.find((at) => at > startedMs)! - startedMs, gapMs: Math.max(...gaps), readyMs };
 }
 
-async function measure(search: string, rounds: number): Promise<Round[]> {
+async function measure(search: string, rounds: number, others = 0): Promise<Round[]> {
   const lab = await Lab.create();
   try {
-    const hosts = await build(lab, search);
+    const hosts = await build(lab, search, others);
     const all: Round[] = [];
     for (let round = 0; round < rounds; round++) all.push(await killed(hosts));
     return all;
@@ -99,7 +108,11 @@ const where = environment();
 const rounds = Number(process.argv[2] ?? 10);
 console.log(describe(where));
 const node = Array.from({ length: rounds }, nodeMs);
-const rows = { direct: await measure('direct', rounds), files: await measure('files', rounds) };
+const rows = {
+  direct: await measure('direct', rounds),
+  files: await measure('files', rounds),
+  [`files, ${MANY_VNICS} VNICs`]: await measure('files', rounds, MANY_VNICS - 1),
+};
 const table = Object.entries(rows).map(([search, all]) => [
   search,
   ...(['firstMs', 'gapMs', 'readyMs'] as const).map((key) => shown(all.map((one) => one[key]))),

@@ -158,13 +158,18 @@ export class Daemon implements Controller {
       await (this.#configFile === null ? release(this.#registry) : this.#configFile.begin(this.#registry));
       checkTaps(this.#registry);
       await repair(this.#registry, () => true);
+      if (!this.#isEnding) this.#startBorder();
     });
     this.#registry.inheritance.close();
-    // Frames flow by now: they did not wait for programs to be loaded.
-    this.#registry.border.start();
-    if (!this.#isSuccessor) this.#registry.earlyDrop?.start();
     await this.#pluginsStarted();
     recallLearned(this.#registry);
+  }
+
+  /** Frames flow by now: they did not wait for programs to be loaded. */
+  #startBorder(): void {
+    const { border, earlyDrop } = this.#registry;
+    border.start();
+    if (!this.#isSuccessor) earlyDrop?.start();
   }
 
   /** Those that take their time go on starting by themselves. */
@@ -263,6 +268,10 @@ export class Daemon implements Controller {
     const { successor } = this.#handover;
     const facts = { engineReason: this.#engineReason, startedAtMs: this.#startedAtMs, successor };
     return daemonView(this.#registry, facts, this.#configFile?.view(this.#registry) ?? null);
+  }
+
+  get hasVnics(): boolean {
+    return this.#registry.vnics.size > 0;
   }
 
   /** One line. */

@@ -58,7 +58,7 @@ export interface RunOptions {
   /** Takes the place of the daemon that answers at {@link socket}, if there is one, without losing a frame. */
   readonly replaces: boolean;
   /** Called when the daemon is ready, to keep what was compiled; when it rejects there is a line in the log. */
-  readonly onReady?: () => Promise<void>;
+  readonly onReady?: (hasVnics: boolean) => Promise<void>;
 }
 
 /**
@@ -173,7 +173,7 @@ async function run(options: RunOptions, prepared: Prepared): Promise<void> {
     await listener?.open();
     manager.ready();
     log.info('ready', { version: version(), socket: options.socket, engine: datapath.engine, workers });
-    options.onReady?.().catch((thrown) => log.info(NOT_KEPT, { reason: messageOf(thrown) }));
+    options.onReady?.(daemon.hasVnics).catch((thrown) => log.info(NOT_KEPT, { reason: messageOf(thrown) }));
     const end = await Promise.race([signals.ended, daemon.replaced]);
     if (typeof end === 'number') {
       log.info('ending: another daemon carries all frames', { pid: end });

@@ -6,6 +6,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } fro
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { constants as loaders, Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
 import * as errors from '../errors.js';
@@ -17,7 +18,9 @@ import { replaceFile } from './state/files.js';
 const KEPT = 'compiled';
 /** Bytes. Ten times what there is; more is no file of ours. */
 const KEPT_BYTES_MAX = 1 << 25;
+/** Words of a file before the code: a checksum of what follows, and 1 when it is {@link Program.isWhole}. */
 const CHECKSUM_BYTES = 4;
+const HEADER_BYTES = 8;
 
 /** `packaging/bundle.mjs` makes it: a function of what Node gives to a CommonJS module, and its own address. */
 const SCRIPT = new URL('../bundle/daemon.cjs', import.meta.url).href;
@@ -30,20 +33,26 @@ export class Program {
   readonly #path: string;
   readonly #source: Buffer;
   readonly #script: Script;
-  /** There is no more to compile of it than the last time. */
+  /** The code of an earlier start was there. */
   readonly isKept: boolean;
+  /** That start had VNICs: there is no more to compile than it had compiled. */
+  readonly isWhole: boolean;
 
   /** Reads the program, and what `stateDir` has of it, which nobody else may write to. */
   constructor(stateDir: string) {
     this.#path = join(stateDir, KEPT);
     this.#source = readFileSync(fileURLToPath(SCRIPT));
-    const cachedData = this.#read(stateDir);
+    const kept = this.#read(stateDir);
+    const cachedData = kept?.subarray(HEADER_BYTES);
     this.#script = new Script(this.#source.toString('latin1'), {
       filename: SCRIPT,
       importModuleDynamically: loaders.USE_MAIN_CONTEXT_DEFAULT_LOADER,
       ...(cachedData && { cachedData }),
     });
-    this.isKept = cachedData !== null && this.#script.cachedDataRejected === false;
+    this.isKept = kept !== null && this.#script.cachedDataRejected === false;
+    this.isWhole = this.isKept && kept!.readUInt32LE(CHECKSUM_BYTES) === 1;
+    // Else what ran once, and a long time ago in terms of collections, is compiled no more when it is to be kept.
+    if (!this.isWhole) setFlagsFromString('--no-flush-bytecode');
   }
 
   /** Once. */
@@ -55,31 +64,40 @@ export class Program {
     return module.exports as typeof Main;
   }
 
-  /** For the next start, unless it is there: what V8 has compiled until now. Rejects when it cannot be written. */
-  async keep(): Promise<void> {
-    if (this.isKept) return;
+  /**
+   * For the next start, unless it is there: what V8 has compiled until now, when the daemon is ready. `hasVnics`: it
+   * has been through all that a start is about. Rejects when it cannot be written.
+   */
+  async keep(hasVnics: boolean): Promise<void> {
+    setFlagsFromString('--flush-bytecode'); // code is taken by a V8 with the same flags alone
+    if (this.isWhole || (this.isKept && !hasVnics)) return;
     const code = this.#script.createCachedData();
-    await replaceFile(this.#path, Buffer.concat([this.#checksum(code), code]));
+    const body = Buffer.concat([word(hasVnics ? 1 : 0), code]);
+    await replaceFile(this.#path, Buffer.concat([this.#checksum(body), body]));
   }
 
-  /** null: there is none for this program and this Node, or it is not as it was written. */
+  /** All of the file; null: there is none for this program and this Node, or it is not as it was written. */
   #read(stateDir: string): Buffer | null {
     try {
       if (distrust(statSync(stateDir)) !== null) return null;
       const bytes = readTrusted(this.#path);
-      const code = bytes.subarray(CHECKSUM_BYTES);
-      return this.#checksum(code).equals(bytes.subarray(0, CHECKSUM_BYTES)) ? code : null;
+      const checksum = this.#checksum(bytes.subarray(CHECKSUM_BYTES));
+      return checksum.equals(bytes.subarray(0, CHECKSUM_BYTES)) ? bytes : null;
     } catch {
       return null; // it is kept anew when the daemon is ready, which says why not
     }
   }
 
   /** V8 looks at its version and at the length of the source, and believes everything else. */
-  #checksum(code: Uint8Array): Buffer {
-    const sum = Buffer.alloc(CHECKSUM_BYTES);
-    sum.writeUInt32LE(crc32(code, crc32(this.#source, crc32(`${process.version} ${process.arch}`))));
-    return sum;
+  #checksum(body: Uint8Array): Buffer {
+    return word(crc32(body, crc32(this.#source, crc32(`${process.version} ${process.arch}`))));
   }
+}
+
+function word(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
 }
 
 function readTrusted(path: string): Buffer {

@@ -26,13 +26,33 @@ describe('the daemon’s program', () => {
     const program = new Program(stateDir);
     assert.equal(program.isKept, false);
     program.run();
-    await program.keep();
+    await program.keep(true);
   });
   afterEach(() => rmSync(stateDir, { recursive: true }));
 
   it('is compiled once, for this user alone', () => {
     assert.equal(statSync(file).mode & 0o777, 0o600);
     assert.equal(new Program(stateDir).isKept, true);
+  });
+
+  it('is compiled once more when the start that compiled it had no VNICs, and another has', async () => {
+    rmSync(file);
+    const first = new Program(stateDir);
+    first.run();
+    await first.keep(false);
+    const inode = () => statSync(file).ino;
+    const [empty, full] = [new Program(stateDir), new Program(stateDir)];
+    assert.deepEqual([empty.isKept, empty.isWhole], [true, false]);
+    const before = inode();
+    await empty.keep(false);
+    assert.equal(inode(), before);
+    full.run();
+    await full.keep(true);
+    const whole = new Program(stateDir);
+    assert.deepEqual([whole.isKept, whole.isWhole], [true, true]);
+    const after = inode();
+    await whole.keep(false);
+    assert.equal(inode(), after);
   });
 
   it('throws errors that the command line knows', async () => {
@@ -56,7 +76,7 @@ describe('the daemon’s program', () => {
     }
     const program = new Program(stateDir);
     program.run();
-    await program.keep();
+    await program.keep(true);
     assert.equal(new Program(stateDir).isKept, true);
   });
 
@@ -72,7 +92,7 @@ describe('the daemon’s program', () => {
     symlinkSync(`${file}.elsewhere`, file);
     const program = new Program(stateDir);
     assert.equal(program.isKept, false);
-    await program.keep();
+    await program.keep(true);
     assert.equal(new Program(stateDir).isKept, true);
   });
 });

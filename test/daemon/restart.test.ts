@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { CreateOverlay, CreateVnic } from '../../src/control/protocol.js';
@@ -75,6 +75,9 @@ describe('after a restart', { skip: needsRoot() }, () => {
     assert.match(netns.exec('ip', '-br', 'addr', 'show', made.name), /10\.55\.55\.3/);
     const targets = running.daemon.targets('overlay0').targets.map((each) => `${each.mac} ${each.destination}`);
     assert.deepEqual(targets, [`${MAC} vnic ${made.name}`, 'de:ad:be:ef:00:09 127.0.0.7:4790']);
+    const fileNumber = () => statSync(directory.file('vnics', made.name)).ino;
+    const number = fileNumber();
+    await restart(() => assert.equal(fileNumber(), number, 'what is as it was is not written again'));
   });
 
   it('a VNIC is found in the namespace its interface was moved to', async () => {

@@ -163,7 +163,7 @@ export const daemon = defineCommand({
       http: args.http === undefined ? undefined : parseHttpAddress(args.http),
       httpTokenFile: args['http-token-file'],
       replaces: args.replace,
-      onReady: () => program.keep(),
+      onReady: (hasVnics) => program.keep(hasVnics),
     });
     return 0;
   },

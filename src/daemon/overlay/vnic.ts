@@ -83,6 +83,8 @@ export class Vnic {
     this.#mac = identity.mac;
     this.#mtuGiven = mtuGiven;
     this.#netns = identity.netns;
+    // What an earlier life has told of was read from the state file.
+    if (addressesPut !== null) this.keeps();
   }
 
   get identity(): VnicIdentity {
