@@ -68,15 +68,18 @@ describe('after a restart', { skip: needsRoot() }, () => {
     await running.daemon.setTarget('overlay0', 'de:ad:be:ef:00:09', { destination: '127.0.0.7:4790' });
     netns.exec('ip', 'addr', 'add', '10.55.55.3/24', 'dev', made.name);
     const { ifindex } = netns.link(made.name);
-    await restart(() => assert.equal(netns.link(made.name).ifindex, ifindex));
+    const fileNumber = () => statSync(directory.file('vnics', made.name)).ino;
+    let number = 0;
+    await restart(() => {
+      assert.equal(netns.link(made.name).ifindex, ifindex);
+      number = fileNumber();
+    });
     assert.deepEqual(running.daemon.overlays(), [before]);
     assert.deepEqual(running.daemon.vnics(), [made]);
     assert.equal(netns.link(made.name).ifindex, ifindex);
     assert.match(netns.exec('ip', '-br', 'addr', 'show', made.name), /10\.55\.55\.3/);
     const targets = running.daemon.targets('overlay0').targets.map((each) => `${each.mac} ${each.destination}`);
     assert.deepEqual(targets, [`${MAC} vnic ${made.name}`, 'de:ad:be:ef:00:09 127.0.0.7:4790']);
-    const fileNumber = () => statSync(directory.file('vnics', made.name)).ino;
-    const number = fileNumber();
     await restart(() => assert.equal(fileNumber(), number, 'what is as it was is not written again'));
   });
 
