@@ -26,7 +26,7 @@ test('it brings what a program needs, and loads no package, so that commands sta
   assert.ok(packagesOf('dist/src/control/server.js').has('zod'), 'as the server does');
 });
 
-test('what is sent and what comes back is typed, route by route', () => {
+test('what is sent and what comes back is typed, route by route, and the example of the manual keeps to it', () => {
   const program = (statement: string) => `import { createClient, type OverlayView, VxlaneError } from 'vxlane/client';
     const client = createClient('/run/vxlane/vxlane.sock');
     const overlay: OverlayView = await client.overlay('overlay0');
@@ -36,7 +36,6 @@ test('what is sent and what comes back is typed, route by route', () => {
     for await (const page of client.targetPages('overlay0')) for (const { mac } of page) mac.toLowerCase();
     await client.deleteVnic('foo0').catch((error) => console.log(error instanceof VxlaneError && error.code, on));
     ${statement};`;
-  assert.equal(project.typeErrors('right.ts', program(`await client.setLogLevel({ level: 'debug' })`)), '');
   const wrong = [
     [`await client.setLogLevel({ level: 'loud' })`, /"loud"/],
     ['await client.overlay()', /Expected 1 arguments/],
@@ -44,13 +43,17 @@ test('what is sent and what comes back is typed, route by route', () => {
     ['overlay.colour', /'colour' does not exist/],
     [`await client.setTarget('o', 'm')`, /Expected 3 arguments/],
   ] as const;
-  const errors = project.typeErrors('wrong.ts', program(wrong.map(([statement]) => statement).join(';\n')));
+  const [, example] = /```js\n(.*?)```/s.exec(readFileSync(join(ROOT, 'docs', 'api.md'), 'utf8'))!;
+  const all = project.typeErrors({
+    'right.ts': program(`await client.setLogLevel({ level: 'debug' })`),
+    'wrong.ts': program(wrong.map(([statement]) => statement).join(';\n')),
+    'example.js': example!,
+    'detail.js': example!.replace('details', 'detail'),
+  });
+  assert.equal(all['right.ts'], '');
+  const errors = all['wrong.ts'];
   assert.equal(errors.match(/wrong\.ts\(/g)?.length, wrong.length, errors);
   for (const [, complaint] of wrong) assert.match(errors, complaint);
-});
-
-test('the example of docs/api.md keeps to the types', () => {
-  const [, example] = /```js\n(.*?)```/s.exec(readFileSync(join(ROOT, 'docs', 'api.md'), 'utf8'))!;
-  assert.equal(project.typeErrors('example.js', example!), '');
-  assert.match(project.typeErrors('example.js', example!.replace('details', 'detail')), /detail/);
+  assert.equal(all['example.js'], '', 'the example of docs/api.md');
+  assert.match(all['detail.js'], /detail/);
 });

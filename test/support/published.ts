@@ -53,15 +53,21 @@ export class OtherProject implements Disposable {
     writeFileSync(join(this.directory, 'package.json'), '{ "type": "module" }');
   }
 
-  /** What tsc has against this file of it. */
-  typeErrors(name: string, text: string): string {
-    writeFileSync(join(this.directory, name), text);
+  /** What tsc has against each of these files of it, by name. */
+  typeErrors<Name extends string>(texts: Readonly<Record<Name, string>>): Record<Name, string> {
+    const names = Object.keys(texts) as Name[];
+    for (const name of names) writeFileSync(join(this.directory, name), texts[name]);
+    const complaints = this.#compile(names).split(/^(?=\S)/m);
+    const of = (name: string) => complaints.filter((each) => each.startsWith(`${name}(`)).join('');
+    return Object.fromEntries(names.map((name) => [name, of(name)])) as Record<Name, string>;
+  }
+
+  #compile(names: readonly string[]): string {
     const compiler = join(ROOT, 'node_modules', '.bin', 'tsc');
     const options = ['--noEmit', '--strict', '--allowJs', '--checkJs', '--module', 'nodenext', '--target', 'es2023'];
     try {
       const run = { cwd: this.directory, encoding: 'utf8', stdio: 'pipe' } as const;
-      execFileSync(compiler, [...options, '--types', 'node', name], run);
-      return '';
+      return execFileSync(compiler, [...options, '--types', 'node', ...names], run);
     } catch (thrown) {
       return (thrown as { stdout: string }).stdout;
     }
