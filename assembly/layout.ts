@@ -108,6 +108,7 @@ export enum Drop {
   other_policy_group,
   bad_geneve_header,
   critical_option,
+  bad_nvgre_header,
 }
 // Bits of the reasons that say nothing of trouble: what hosts send unasked, and nobody misses where nothing is flooded.
 export const DROPS_EXPECTED = (1 << Drop.host_chatter) | (1 << Drop.arp_gratuitous) | (1 << Drop.owner_answers);
@@ -172,11 +173,12 @@ export enum Sleep {
   holding, // frames wait for FDB entries
 }
 
-// How a datagram carries a frame: the header between UDP and it (wire/tunnel.ts).
+// How a datagram carries a frame: the header before it (wire/tunnel.ts).
 export enum Encapsulation {
   vxlan,
   vxlan_gpe,
   geneve,
+  nvgre,
 }
 
 // What to do with an inner 802.1Q tag (RFC 7348 section 6.1 leaves it to configuration).

@@ -7,7 +7,7 @@ import ipaddr from 'ipaddr.js';
 /** `ip:port` of a VTEP on the underlay. `ip` is canonical text (dotted IPv4, or compressed lower-case IPv6). */
 export interface Endpoint {
   readonly ip: string;
-  /** UDP port, 1..65535. */
+  /** UDP port, 1..65535; {@link NO_PORT}: it is reached by an encapsulation that has none. */
   readonly port: number;
 }
 
@@ -15,6 +15,9 @@ export interface Endpoint {
 export interface Listen extends Endpoint {
   readonly device?: string;
 }
+
+/** Of what GRE carries: its address is all of an endpoint. */
+export const NO_PORT = 0;
 
 /** IANA's port for VXLAN, RFC 7348 section 8. */
 export const VXLAN_PORT = 4789;
@@ -96,19 +99,21 @@ export function ipFromBytes(bytes: Uint8Array): string {
   return address instanceof ipaddr.IPv6 ? address.toRFC5952String() : address.toString();
 }
 
-/** `10.0.0.1`, `10.0.0.1:4790`, `[fd00::1]:4789`, `fd00::1` to an endpoint, or null. */
+/** `10.0.0.1`, `10.0.0.1:4790`, `[fd00::1]:4789`, `fd00::1` to an endpoint, or null. {@link NO_PORT}: none is taken. */
 export function parseEndpoint(text: string, defaultPort: number = VXLAN_PORT): Endpoint | null {
   const bracketed = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(text);
   const dotted = /^([^:]+)(?::(\d{1,5}))?$/.exec(text);
   const [, host, portText] = bracketed ?? dotted ?? [null, text, undefined];
   const ip = parseIp(host as string);
   const port = portText === undefined ? defaultPort : Number(portText);
-  if (ip === null || port < 1 || port > 65535) return null;
+  const hasPorts = defaultPort !== NO_PORT;
+  if (ip === null || (hasPorts ? port < 1 || port > 65535 : portText !== undefined)) return null;
   return { ip, port };
 }
 
-/** `10.0.0.1:4789` or `[fd00::1]:4789`. */
+/** `10.0.0.1:4789` or `[fd00::1]:4789`; without a port `10.0.0.1` or `fd00::1`. */
 export function formatEndpoint(endpoint: Endpoint): string {
+  if (endpoint.port === NO_PORT) return endpoint.ip;
   return ipFamily(endpoint.ip) === 6 ? `[${endpoint.ip}]:${endpoint.port}` : `${endpoint.ip}:${endpoint.port}`;
 }
 

@@ -147,8 +147,17 @@ export const portInUse = (endpoint: string, holder: string | null) =>
     `the port is held by ${holder ?? 'something that cannot be seen from here'}`,
   );
 
+/** `port`: 0: that of an encapsulation without. */
 export const addressNotLocal = (ip: string, port: number) =>
-  refused('address_not_local', `listen on port ${port}/udp`, 'EADDRNOTAVAIL', `no interface here has address ${ip}`);
+  refused(
+    'address_not_local',
+    port === 0 ? 'listen for GRE' : `listen on port ${port}/udp`,
+    'EADDRNOTAVAIL',
+    `no interface here has address ${ip}`,
+  );
+
+export const rawSocketRefused = (listen: string) =>
+  refused('raw_socket_refused', `listen for GRE on ${listen}`, 'EPERM', 'raw sockets need the capability CAP_NET_RAW');
 
 export const noUnderlayDevice = (device: string) =>
   refused(
@@ -409,8 +418,8 @@ export const pluginWantsEncap = (plugin: string, encap: string, known: readonly 
     `search plugin ${plugin} does not go with encapsulation ${encap}: expected ${known.join(' or ')}`,
   );
 
-export const badVni = (vni: number, most: number) =>
-  new VxlaneError('bad_vni', `bad virtual network id ${vni}: expected 0 to ${most}`);
+export const badVni = (encap: string, vni: number, least: number, most: number) =>
+  new VxlaneError('bad_vni', `bad virtual network id ${vni}: expected ${least} to ${most} with ${encap}`);
 
 /** `holder` here and below: who has it, as in `overlay foo` or `VNIC foo0 (line 11)`. */
 export const vniTaken = (encap: string, vni: number, holder: string) =>
@@ -509,6 +518,12 @@ export const badDestination = (text: string) =>
   new VxlaneError(
     'bad_destination',
     `bad destination ${JSON.stringify(text)}: expected drop, IP:PORT or [IPV6]:PORT, as in 10.88.88.70:4789`,
+  );
+
+export const destinationHasPort = (text: string, encap: string) =>
+  new VxlaneError(
+    'bad_destination',
+    `bad destination ${JSON.stringify(text)}: ${encap} has no ports, expected IP alone`,
   );
 
 export const badTargetMac = (mac: string) =>

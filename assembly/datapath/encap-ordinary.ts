@@ -34,6 +34,7 @@ import { heldFrames } from './hold';
 import { outBegin, outComplete, outDelivered, outOrdinary } from './output';
 import { outDelivers, outNext, outRoom, outUpTo } from './output-list';
 import { pathFrameMax } from './too-big';
+import { hasFlowInHeader } from './tunnel-header';
 
 const LIVE: u32 = OVL_FLAG_LIVE & VNIC_FLAG_LIVE; // the same bit
 const SHORTEST: u32 = ETH_HLEN + IPV4_HLEN;
@@ -41,11 +42,12 @@ const SPAN: u32 = FRAME_MAX - SHORTEST;
 
 /**
  * Whether frames of a VNIC may be ordinary: it and its overlay are there, nobody looks closer, and of what they say no
- * more is copied into outer headers than TOS or traffic class. The arguments are the two records.
+ * more is copied into outer headers than TOS or traffic class, nor is their flow. The arguments are the two records.
  */
 export function mayBeOrdinary(sender: usize, overlay: usize): bool {
   const flags = load<u32>(sender, VNIC_FLAGS);
   if (!(flags & load<u32>(overlay, OVL_FLAGS) & LIVE) || isCapturing()) return false;
+  if (hasFlowInHeader(overlay)) return false;
   return !(flags & VNIC_FLAG_GUARDED) && !(load<u32>(overlay, OVL_MARK_COPIED) & ~MARK_TOS);
 }
 

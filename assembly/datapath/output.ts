@@ -41,6 +41,7 @@ import { chainBy } from './gso-chains';
 import { outerMark } from './mark';
 import { outAddSegments, outChain, outDelivers, outShares, outTake, outUntouched } from './output-list';
 import { fitsPath, pathFrameMax, tooBigAnswer } from './too-big';
+import { headerOf } from './tunnel-header';
 import { w } from './worker';
 
 const ROOM_BEFORE: u32 = 1 << 16; // OUT_ROOM of 1, in the word from OUT_OVERLAY on
@@ -114,7 +115,7 @@ export function outEncap(frame: Frame, overlay: u32, endpoint: u32, sender: u32)
   const record = overlayAt(overlay);
   const source = sourceOf(frame, load<u32>(record, OVL_SOCKET));
   appendRemote(frame, overlay, endpoint, sender, source, outerMark(frame, record));
-  store<u64>(frame.start - VXLAN_HLEN, load<u64>(record, OVL_HEADER));
+  store<u64>(frame.start - VXLAN_HLEN, headerOf(frame, record));
 }
 
 // The frame goes to every endpoint of a flood list: the first entry is its own fate, each other one a copy. The VXLAN
@@ -133,7 +134,7 @@ export function outFlood(frame: Frame, overlay: u32, list: usize, sender: u32): 
     if (frame.len > pathFrameMax(endpoint) && refuseTooBig(frame, overlay, endpoint, sender)) continue;
     appendRemote(frame, overlay, endpoint, sender, source, mark);
   }
-  store<u64>(frame.start - VXLAN_HLEN, load<u64>(record, OVL_HEADER));
+  store<u64>(frame.start - VXLAN_HLEN, headerOf(frame, record));
 }
 
 // Whether the frame is what its virtio_net_hdr says, which is not plain, and its checksum made, if that may not be left

@@ -1,12 +1,13 @@
 // Where a message of a socket becomes frames, whichever engine asked for it: it is a datagram, or several that UDP_GRO
 // joined.
 
-import { RECEIVED_SIZE } from '../layout';
+import { RECEIVED_AT, RECEIVED_FROM, RECEIVED_LEN, RECEIVED_SIZE } from '../layout';
 import { arriveWith } from '../datapath/arrival';
 import { decapDatagram, decapJoined, decapOther } from '../datapath/decap';
 import { decapAhead, decapOrdinary } from '../datapath/decap-ordinary';
 import { groMessage, joinDatagrams, openWhole } from '../datapath/gro-message';
 import { outHasRoom } from '../datapath/output-list';
+import { ipHeaderBefore, isBehindIp } from '../datapath/tunnel-header';
 
 // Bytes of the message whose datagrams were taken: kept between calls, as the engine comes again with the same message
 // when the list that was full has been sent.
@@ -32,6 +33,7 @@ export function isResumed(): bool {
 // The messages of records `first` to `end` (datapath/received.ts), each one whole datagram that came neither in
 // fragments nor with a congestion mark. Answers the first not taken: there was no room in the output list.
 export function decapReceived(first: usize, end: usize, socket: u32): usize {
+  if (isBehindIp(socket)) skipIpHeaders(first, end);
   decapAhead(first, end);
   arriveWith(0);
   let at = decapOrdinary(first, end, socket, true);
@@ -47,8 +49,23 @@ export function decapReceived(first: usize, end: usize, socket: u32): usize {
 // False: there was no room in the output list; what was taken is not taken again by the next call.
 @inline
 export function decapMessage(at: usize, len: u32, joined: u32, isCut: bool, socket: u32, from: usize): bool {
+  if (isBehindIp(socket)) {
+    const before = ipHeaderBefore(at, len, from);
+    return decapDatagram(at + before, len - before, isCut, socket, from, true);
+  }
   if (joined == 0 || len <= joined) return decapDatagram(at, len, isCut, socket, from, true);
   return decapDatagrams(at, len, joined, isCut, socket, from);
+}
+
+// Makes the records from `first` to `end` those of what is behind the IP headers.
+function skipIpHeaders(first: usize, end: usize): void {
+  for (let at = first; at < end; at += RECEIVED_SIZE) {
+    const datagram = load<u32>(at, RECEIVED_AT);
+    const len = load<u32>(at, RECEIVED_LEN);
+    const before = ipHeaderBefore(datagram, len, load<u32>(at, RECEIVED_FROM));
+    store<u32>(at, datagram + before, RECEIVED_AT);
+    store<u32>(at, len - before, RECEIVED_LEN);
+  }
 }
 
 // A message of more than one.

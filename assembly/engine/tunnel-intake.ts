@@ -184,8 +184,9 @@ function isIpv4(): bool {
   return udp == ETH_HLEN + IPV4_HLEN;
 }
 
-// The socket that listens at the destination, 0: none does.
+// The socket that listens at the destination, 0: none does. Those without a port are no sockets of UDP.
 function socketOf(port: u32): u32 {
+  if (port == 0) return 0;
   const any = isIpv4() ? MAPPED : 0;
   for (let index: u32 = 1; index < <u32>SOCKETS_MAX; index++) {
     const socket = socketAt(index);

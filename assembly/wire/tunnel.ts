@@ -1,10 +1,11 @@
-// The header between UDP and a frame, whatever its kind: the one table of what the kinds differ in.
+// The header before a frame, behind UDP or IP, whatever its kind: the one table of what the kinds differ in.
 //
 //  kind        where it is specified               file
 //  vxlan       RFC 7348                            vxlan.ts
 //              draft-smith-vxlan-group-policy-05   gbp.ts, where the overlay has a group policy id
 //  vxlan_gpe   draft-ietf-nvo3-vxlan-gpe-13        gpe.ts
 //  geneve      RFC 8926                            geneve.ts
+//  nvgre       RFC 7637                            nvgre.ts, behind IP
 //
 // All have 8 bytes, and the VNI in the same three. So an overlay's header is a word that is copied, and a datagram
 // whose word is that of the last one needs no second look, whatever the kind is. Options are taken off before.
@@ -21,6 +22,7 @@ import {
   geneveSkipOptions,
 } from './geneve';
 import { GPE_WORD, gpeIsControl, gpeRefusal, gpeReservedBits } from './gpe';
+import { NVGRE_WORD, nvgreHasKey, nvgreIsOwn, nvgreRefusal, nvgreReservedBits, nvgreWithFlow } from './nvgre';
 import { VXLAN_WORD, vxlanHasVni, vxlanReservedBitsBut } from './vxlan';
 
 const VNI: usize = 4; // u32: 24 bits of VNI, 8 that are not
@@ -52,12 +54,14 @@ export function tunnelStamp(datagram: usize, kind: Encapsulation, vni: u32, poli
 function firstWord(kind: Encapsulation, policy: u32): u32 {
   if (kind == Encapsulation.vxlan_gpe) return GPE_WORD;
   if (kind == Encapsulation.geneve) return GENEVE_WORD;
+  if (kind == Encapsulation.nvgre) return NVGRE_WORD;
   return policy == 0 ? VXLAN_WORD : VXLAN_WORD | gbpWord(policy);
 }
 
 /** Whether the VNI means something. */
 @inline
 export function tunnelHasVni(kind: Encapsulation, datagram: usize): bool {
+  if (kind == Encapsulation.nvgre) return nvgreHasKey(datagram);
   return kind == Encapsulation.geneve || vxlanHasVni(datagram);
 }
 
@@ -65,6 +69,7 @@ export function tunnelHasVni(kind: Encapsulation, datagram: usize): bool {
 export function tunnelRefusal(kind: Encapsulation, datagram: usize): Drop {
   if (kind == Encapsulation.vxlan_gpe) return gpeRefusal(datagram);
   if (kind == Encapsulation.geneve) return geneveRefusal(datagram);
+  if (kind == Encapsulation.nvgre) return nvgreRefusal(datagram);
   return vxlanHasVni(datagram) ? Drop.none : Drop.bad_vxlan_header;
 }
 
@@ -72,6 +77,7 @@ export function tunnelRefusal(kind: Encapsulation, datagram: usize): Drop {
 export function tunnelReservedBits(kind: Encapsulation, datagram: usize, policy: u32): bool {
   if (kind == Encapsulation.vxlan_gpe) return gpeReservedBits(datagram);
   if (kind == Encapsulation.geneve) return geneveReservedBits(datagram);
+  if (kind == Encapsulation.nvgre) return nvgreReservedBits(datagram);
   return vxlanReservedBitsBut(datagram, policy == 0 ? 0 : GBP_BITS);
 }
 
@@ -94,4 +100,25 @@ export function tunnelSkipOptions(kind: Encapsulation, datagram: usize, len: u32
 @inline
 export function tunnelHasOptions(kind: Encapsulation, datagram: usize): bool {
   return kind == Encapsulation.geneve && geneveHasOptions(datagram);
+}
+
+/**
+ * Whether an overlay's header, as one word, has a place for the flow of a frame ({@link tunnelWithFlow}). That of the
+ * others is told by the UDP source port.
+ */
+@inline
+export function tunnelHasFlow(header: u64): bool {
+  return nvgreIsOwn(header);
+}
+
+/** The header of an overlay, with the flow of a frame in it, of which `hash` is made. */
+@inline
+export function tunnelWithFlow(header: u64, hash: u32): u64 {
+  return nvgreWithFlow(header, hash);
+}
+
+/** Whether datagrams come by a raw socket, which over IPv4 gives their IP header along (raw(7)). */
+@inline
+export function tunnelIsBehindIp(kind: Encapsulation): bool {
+  return kind == Encapsulation.nvgre;
 }

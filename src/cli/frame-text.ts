@@ -1,6 +1,6 @@
 /** A frame, or a packet of the underlay, in a few words: addresses, protocols, and what is asked for. */
 import { ipFromBytes, macFromNumber } from '../address.js';
-import { ENCAPS, ENCAPSULATIONS, type Encap } from '../encapsulations.js';
+import { ENCAPS, ENCAPSULATIONS, type Encap, hasPorts } from '../encapsulations.js';
 
 const ARP = 0x0806;
 const IPV4 = 0x0800;
@@ -9,9 +9,12 @@ const TAGS = [0x8100, 0x88a8];
 const ICMP = 1;
 const TCP = 6;
 const UDP = 17;
+const GRE = 47;
 const ICMPV6 = 58;
 const GPE_PROTOCOL = 0x04;
 const GPE_ETHERNET = 3;
+/** Of NVGRE: a key and nothing else, version 0. */
+const GRE_KEYED = 0x2000;
 const TRANSPARENT_ETHERNET = 0x6558;
 const ICMP_TYPES: Readonly<Record<number, string>> = {
   0: 'echo reply',
@@ -73,13 +76,20 @@ function upperText(protocol: number, upper: Buffer, from: string, to: string, en
     return between(`ICMP ${ICMP_TYPES[upper[0]!] ?? `type ${upper[0]}`}${sequence(upper, [0, 8])}`);
   }
   if (protocol === ICMPV6 && upper.length >= 2) return between(`ICMPv6 ${icmpv6Text(upper)}`);
+  if (protocol === GRE && read16(upper, 0) === GRE_KEYED && upper.length >= 8) return between(greText(upper));
   if (protocol !== TCP && protocol !== UDP) return between(`protocol ${protocol}`);
   if (upper.length < 8) return between(protocol === TCP ? 'TCP' : 'UDP');
   const ports = `${portOf(from, read16(upper, 0))} > ${portOf(to, read16(upper, 2))}`;
   if (protocol === TCP) return `${ports} TCP${tcpText(upper)}`;
-  const tunnel = encap ?? ENCAPS.find((each) => ENCAPSULATIONS[each].port === read16(upper, 2));
+  const tunnel = encap ?? ENCAPS.filter(hasPorts).find((each) => ENCAPSULATIONS[each].port === read16(upper, 2));
   if (tunnel === undefined || upper.length < 16) return `${ports} UDP`;
   return `${ports} VNI ${upper.readUIntBE(12, 3)}: ${innerText(tunnel, upper.subarray(8))}`;
+}
+
+function greText(upper: Buffer): string {
+  const protocol = read16(upper, 2);
+  const inner = protocol === TRANSPARENT_ETHERNET ? frameText(upper.subarray(8)) : `protocol 0x${hex16(protocol)}`;
+  return `VNI ${upper.readUIntBE(4, 3)}: ${inner}`;
 }
 
 /** Behind the header of the encapsulation: eight bytes, and of Geneve its options. */

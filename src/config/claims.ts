@@ -2,8 +2,8 @@
  * What only one object may have: a name, a VNI, a MAC on an overlay, the right to any MAC. And what those who share a
  * socket must agree on. Declared objects are compared with each other and with what commands have made.
  */
-import { formatListen } from '../address.js';
-import type { Encap } from '../encapsulations.js';
+import { formatListen, NO_PORT } from '../address.js';
+import { type Encap, hasPorts } from '../encapsulations.js';
 import { encapDiffers } from '../errors.js';
 import { overlayProperties, SOCKET_PROPERTIES } from '../overlay-properties/overlay-properties.js';
 import { nameIn } from '../overlay-properties/tunnel.js';
@@ -190,7 +190,7 @@ function listenOf(overlay: OverlayModel): string {
   const device = overlay.properties[nameIn(overlay.encap, 'vxlan/underlay_dev')];
   return formatListen({
     ip: settingOf(overlay, 'vxlan/listen_ip'),
-    port: Number(settingOf(overlay, 'vxlan/listen_port')),
+    port: hasPorts(overlay.encap) ? Number(settingOf(overlay, 'vxlan/listen_port')) : NO_PORT,
     ...(device === undefined ? {} : { device }),
   });
 }

@@ -15,7 +15,7 @@ import type { Manifest } from '../search/host/messages.js';
 import { checkProperties } from '../search/props.js';
 import type { DeclaredOverlay } from './model.js';
 import type { Path, Position, Problems } from './problems.js';
-import { checkTakesTargets, targetMac, targetOf } from './rules.js';
+import { checkTakesTargets, checkVni, targetMac, targetOf } from './rules.js';
 import type { OverlayContent } from './shape.js';
 import { describe, keyPlaceOf, placeOf, type Value, valueAt } from './yaml.js';
 
@@ -49,6 +49,10 @@ export function readOverlay(source: Source, name: string, content: Partial<Overl
   const isKnown = encap !== undefined && 'properties' in content;
   const configuration = isKnown ? configure(source, path, encap, plugin, properties ?? {}) : null;
   const spellings = new Map<string, string>();
+  if (vni !== undefined && encap !== undefined) {
+    const at = [...path, 'vni'];
+    trying(source.problems, placeOf(source.root, at), at, () => checkVni(encap, vni));
+  }
   const targets = readTargets(source, [...path, 'targets'], targetsText ?? {}, plugin, configuration, spellings);
   if (configuration === null || vni === undefined || encap === undefined || !('targets' in content)) return null;
   if (source.problems.count > before) return null;

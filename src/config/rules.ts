@@ -11,7 +11,7 @@ import {
   parseEndpoint,
   parseMac,
 } from '../address.js';
-import { ENCAPSULATIONS } from '../encapsulations.js';
+import { ENCAPSULATIONS, type Encap, hasPorts } from '../encapsulations.js';
 import {
   addressTaken,
   anyMacTaken,
@@ -19,7 +19,9 @@ import {
   badMac,
   badTargetMac,
   badTrunk,
+  badVni,
   badVnicMac,
+  destinationHasPort,
   macIsTarget,
   macTaken,
   nameTaken,
@@ -76,12 +78,20 @@ function canonicalMac(text: string): string {
  */
 export function targetOf(text: string, socket: Pick<SocketSettings, 'encap' | 'listen'> | null): Target {
   if (text.toLowerCase() === 'drop') return 'drop';
-  const endpoint = parseEndpoint(text, ENCAPSULATIONS[socket?.encap ?? 'vxlan'].port);
+  const encap = socket?.encap ?? 'vxlan';
+  const endpoint = parseEndpoint(text, ENCAPSULATIONS[encap].port);
+  if (endpoint === null && !hasPorts(encap) && parseEndpoint(text) !== null) throw destinationHasPort(text, encap);
   if (endpoint === null || !isHostAddress(endpoint.ip)) throw badDestination(text);
   if (socket !== null && ipFamily(endpoint.ip) !== ipFamily(socket.listen.ip)) {
     throw wrongFamily(formatEndpoint(endpoint), socket.listen.ip);
   }
   return endpoint;
+}
+
+/** Throws when no overlay of this encapsulation may have the VNI. */
+export function checkVni(encap: Encap, vni: number): void {
+  const [least, most] = ENCAPSULATIONS[encap].vnis;
+  if (vni < least || vni > most) throw badVni(encap, vni, least, most);
 }
 
 /** Throws when an overlay with this plugin has no use for static targets. null: there is no such plugin now. */

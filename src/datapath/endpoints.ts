@@ -14,7 +14,8 @@ import {
   EP_SOCKET,
   EP_SOURCE,
 } from '../../assembly/layout.js';
-import { type Endpoint, formatEndpoint, ipBytes, ipFamily } from '../address.js';
+import { type Endpoint, formatEndpoint, ipBytes } from '../address.js';
+import { outerOverhead } from '../encapsulations.js';
 import { sockaddrOf } from '../system/sockaddr.js';
 import { macWord } from './mac.js';
 import type { Views } from './memory.js';
@@ -25,8 +26,6 @@ import type { PathMtu, Route, SocketIndex } from './types.js';
 const REFUSED_COUNTS = 64;
 /** Longer than any frame. */
 const FRAME_MAX_UNKNOWN = 0xffff_ffff;
-/** Bytes before an inner frame, from the outer IP header on. */
-const OVERHEAD = { 4: 20 + 8 + 8, 6: 40 + 8 + 8 } as const;
 /** No datagram is longer. */
 const ROUTE_MTU_MAX = 65535;
 
@@ -95,7 +94,7 @@ export class Endpoints {
     if (!endpoint) return;
     if (path?.isLowered) this.#lowered.set(index, path.mtu);
     else this.#lowered.delete(index);
-    const frameMax = path === null ? FRAME_MAX_UNKNOWN : path.mtu - OVERHEAD[ipFamily(endpoint.ip)];
+    const frameMax = path === null ? FRAME_MAX_UNKNOWN : path.mtu - outerOverhead(endpoint);
     Atomics.store(this.#views.u32, (ENDPOINTS_BASE + index * EP_SIZE + EP_FRAME_MAX) >> 2, frameMax);
   }
 
@@ -103,7 +102,7 @@ export class Endpoints {
   pathMtu(index: number): number | null {
     const endpoint = this.#endpoints[index];
     const frameMax = this.#views.u32[(ENDPOINTS_BASE + index * EP_SIZE + EP_FRAME_MAX) >> 2]!;
-    return endpoint && frameMax !== FRAME_MAX_UNKNOWN ? frameMax + OVERHEAD[ipFamily(endpoint.ip)] : null;
+    return endpoint && frameMax !== FRAME_MAX_UNKNOWN ? frameMax + outerOverhead(endpoint) : null;
   }
 
   /** How it is reached by the underlay TAP that has this MAC; null: it is not. */

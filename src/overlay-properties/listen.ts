@@ -1,7 +1,7 @@
 /** Where an overlay listens: what of it is said by properties, and which addresses are its own. */
 import { networkInterfaces } from 'node:os';
 import ipaddr from 'ipaddr.js';
-import { type Endpoint, isLinkLocal6, type Listen, parseIp } from '../address.js';
+import { type Endpoint, isLinkLocal6, type Listen, NO_PORT, parseIp } from '../address.js';
 import type { Encap } from '../encapsulations.js';
 import { badListenIp, linkLocalListenIp, zoneDiffers, zoneOfGlobalIp } from '../errors.js';
 import type { PropertyValue } from '../search/api.js';
@@ -28,7 +28,7 @@ export function withoutZone(encap: Encap, typed: Readonly<Record<string, string>
 /** Of parsed values, by their names in the tables. A VxlaneError when the listen address can be no host's. */
 export function listenOf(encap: Encap, values: Readonly<Record<string, PropertyValue>>): Listen {
   const ip = String(values[LISTEN_IP]);
-  const port = Number(values['vxlan/listen_port']);
+  const port = Number(values['vxlan/listen_port'] ?? NO_PORT);
   const device = values[DEVICE];
   const range = ipaddr.parse(ip).range();
   if (range === 'multicast' || range === 'broadcast') throw badListenIp(encap, ip, range);

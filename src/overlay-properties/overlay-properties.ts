@@ -1,6 +1,6 @@
 /** The properties that every overlay has: the one table of them, and what their values mean together. */
 import type { Listen } from '../address.js';
-import { ENCAPS, type Encap, withPort } from '../encapsulations.js';
+import { ENCAPS, type Encap, hasPorts, withPort } from '../encapsulations.js';
 import { pluginWantsEncap } from '../errors.js';
 import type { OuterHeader } from '../outer-header.js';
 import type { PropertySpec, PropertyValue } from '../search/api.js';
@@ -16,6 +16,9 @@ import { GBP, renamed, specsIn, specsOfAll, TUNNEL_PROPERTIES } from './tunnel.j
 export type Values = Readonly<Record<string, PropertyValue>>;
 
 export const VNI_MAX = 0xffffff;
+
+/** Datagrams that are not of UDP leave as those with one source port and a checksum. */
+const WITHOUT_UDP: Values = { 'vxlan/source_ports': 1, 'vxlan/udp_checksum': 'always' };
 /** Of the search plugin, MiB. */
 const MEMORY = 'lookup/memory';
 
@@ -194,7 +197,7 @@ export const ALL_OVERLAY_PROPERTIES: readonly PropertySpec[] = specsOfAll(OVERLA
 
 /** Those of the plugin, in an overlay of this encapsulation. */
 export function pluginProperties(encap: Encap, plugin: Pick<Manifest, 'properties'> | null): readonly PropertySpec[] {
-  return (plugin?.properties ?? []).map((spec) => withPort(encap, spec));
+  return (plugin?.properties ?? []).flatMap((spec) => withPort(encap, spec));
 }
 
 /** All properties of an overlay with this plugin; null: there is no such plugin, so only the general ones. */
@@ -250,7 +253,7 @@ export function confinementIn(properties: Readonly<Record<string, string>>): Con
 
 /** Parsed values as settings. A VxlaneError when the listen address can be no host's. */
 function settingsOf(encap: Encap, named: Values): OverlaySettings {
-  const values = renamed(encap, named);
+  const values: Values = { ...(hasPorts(encap) ? {} : WITHOUT_UDP), ...renamed(encap, named) };
   const outer = outerOf(values);
   const listen = listenOf(encap, values);
   return {

@@ -3,12 +3,20 @@
  * `vxlan/listen_ip` in the tables of this room is `geneve/listen_ip` where the overlay's encapsulation is geneve.
  */
 import { VXLAN_PORT } from '../address.js';
-import { ENCAPS, type Encap, withPort } from '../encapsulations.js';
+import { ENCAPS, type Encap, hasPorts, withPort } from '../encapsulations.js';
 import type { PropertySpec } from '../search/api.js';
 
 const MODULE = 'vxlan/';
 /** What VXLAN alone has. */
 export const GBP = `${MODULE}gbp`;
+
+/** What UDP alone has. */
+const OF_UDP: ReadonlySet<string> = new Set([
+  `${MODULE}listen_port`,
+  `${MODULE}source_ports`,
+  `${MODULE}udp_checksum`,
+  `${MODULE}accept_zero_checksum6`,
+]);
 
 /** Bytes. */
 const INTERFACE_NAME_MAX = 15;
@@ -88,8 +96,8 @@ export function renamed<T>(encap: Encap, record: Readonly<Record<string, T>>): R
 
 /** Of the tables' properties, those that an overlay of this encapsulation has, by the names that they have there. */
 export function specsIn(encap: Encap, specs: readonly PropertySpec[]): readonly PropertySpec[] {
-  const own = encap === 'vxlan' ? specs : specs.filter(({ name }) => name !== GBP);
-  return own.map((spec) => withPort(encap, { ...spec, name: nameIn(encap, spec.name) }));
+  const own = specs.filter(({ name }) => (name !== GBP || encap === 'vxlan') && (!OF_UDP.has(name) || hasPorts(encap)));
+  return own.flatMap((spec) => withPort(encap, { ...spec, name: nameIn(encap, spec.name) }));
 }
 
 /** All of them, those of every encapsulation. */

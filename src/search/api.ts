@@ -188,8 +188,8 @@ export interface PluginContext {
    */
   readonly listen?: Endpoint;
   /**
-   * UDP port of the overlay's encapsulation: that of a VTEP of which nobody says a port. An addition: hosts before it
-   * have none, and VXLAN's is meant.
+   * UDP port of the overlay's encapsulation: that of a VTEP of which nobody says a port; 0: it has none, and ports mean
+   * nothing. An addition: hosts before it have none, and VXLAN's is meant.
    */
   readonly tunnelPort?: number;
   /** Carries the overlay's and the plugin's name. */

@@ -4,7 +4,7 @@
  * What we send to a group comes back to this host as to any other, since IP_MULTICAST_LOOP stays on: another daemon in
  * this namespace shall hear us. Our own listeners do not: they refuse what has our own source address.
  */
-import { type Endpoint, formatEndpoint, ipBytes, ipFamily } from '../address.js';
+import { type Endpoint, formatEndpoint, ipBytes, ipFamily, NO_PORT } from '../address.js';
 import { multicastNeedsInterface, noUnderlayDevice, portInUse } from '../errors.js';
 import { check, EADDRINUSE, EADDRNOTAVAIL, ENODEV, systemError } from './errno.js';
 import { udpPortHolder } from './holders.js';
@@ -15,7 +15,7 @@ import {
   bindMulticast,
   IPPROTO_IP,
   IPPROTO_IPV6,
-  newUdpSocket,
+  newTunnelSocket,
   receiveCoalesced,
   receiveHeaders,
   receiveMuch,
@@ -39,7 +39,7 @@ const IPV6_DROP_MEMBERSHIP = 21;
 //                    | multicast     | ifindex |
 
 export interface MembershipOptions {
-  /** Multicast address and UDP port. */
+  /** Multicast address and UDP port; {@link NO_PORT}: it is of GRE. */
   readonly multicast: Endpoint;
   /** This host's address on the underlay: the group is joined on its interface. */
   readonly localIp: string;
@@ -67,7 +67,7 @@ export interface MulticastListener {
 export function openMulticast(options: MembershipOptions): MulticastListener {
   const { multicast, localIp, acceptZeroChecksum6 } = options;
   let joined = interfaceOf(options);
-  const opened = [newUdpSocket(multicast)];
+  const opened = [newTunnelSocket(multicast, multicast.port === NO_PORT)];
   const fd = opened[0]!;
   const close = () => {
     for (const each of opened.splice(0)) libcClose(each);

@@ -17,12 +17,16 @@ const INSTRUCTION_SIZE = 8;
 
 const LOAD_WORD = 0x20; // BPF_LD | BPF_W | BPF_ABS, big-endian
 const LOAD_HALF = 0x28; // BPF_LD | BPF_H | BPF_ABS, big-endian
+const LOAD_WORD_AT_INDEX = 0x40; // BPF_LD | BPF_W | BPF_IND
+const LOAD_HEADER_LENGTH = 0xb1; // BPF_LDX | BPF_B | BPF_MSH: of an IPv4 header, from its first byte
+const LENGTH = 0x80; // BPF_LD | BPF_W | BPF_LEN
 const TO_INDEX: Instruction = [0x07, 0, 0, 0]; // BPF_MISC | BPF_TAX
 const ADD_INDEX: Instruction = [0x0c, 0, 0, 0]; // BPF_ALU | BPF_ADD | BPF_X
 const MULTIPLY = 0x24; // BPF_ALU | BPF_MUL | BPF_K
 const SHIFT_RIGHT = 0x74; // BPF_ALU | BPF_RSH | BPF_K
 const MODULO = 0x94; // BPF_ALU | BPF_MOD | BPF_K
 const JUMP_EQUAL = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
+const JUMP_GREATER_EQUAL = 0x35; // BPF_JMP | BPF_JGE | BPF_K
 const RETURN = 0x06; // BPF_RET | BPF_K: how many bytes of the datagram stay
 const RETURN_RESULT: Instruction = [0x16, 0, 0, 0]; // BPF_RET | BPF_A
 const DROP: Instruction = [RETURN, 0, 0, 0];
@@ -35,6 +39,11 @@ const IPV6_SOURCE = 8;
 /** Of UDP, where nothing is between it and the IP header. */
 const IPV4_PORT = 20;
 const IPV6_PORT = 40;
+/** Of a raw socket's datagram, which over IPv4 begins with the IP header: bytes of that header at most, ... */
+const IPV4_OPTIONS = 60;
+/** ... where the key is behind it, and bytes of a header that has one. */
+const GRE_KEY = 4;
+const GRE_KEYED = 8;
 /** 2^32 over the golden ratio: what is close together is spread. */
 const SPREAD = 0x9e37_79b1;
 
@@ -69,6 +78,31 @@ function amongFirst(count: number, family: 4 | 6): readonly Instruction[] {
     [SHIFT_RIGHT, 0, 0, 16],
     [MODULO, 0, 0, count],
     RETURN_RESULT,
+  ];
+}
+
+/**
+ * Of `count` raw sockets of GRE at one address, what number `index` keeps: by the datagram's source address and its
+ * key, which ends with the flow (RFC 7637 section 3.2). What has no whole header is for the first.
+ */
+export function shareOfGre(index: number, count: number, family: 4 | 6): readonly Instruction[] {
+  const isIpv4 = family === 4;
+  const withoutKey = index === 0 ? KEEP : DROP;
+  return [
+    [LENGTH, 0, 0, 0],
+    [JUMP_GREATER_EQUAL, 1, 0, isIpv4 ? IPV4_OPTIONS + GRE_KEYED : GRE_KEYED],
+    withoutKey,
+    ...(isIpv4 ? ([[LOAD_HEADER_LENGTH, 0, 0, 0]] as const) : []),
+    [isIpv4 ? LOAD_WORD_AT_INDEX : LOAD_WORD, 0, 0, GRE_KEY],
+    TO_INDEX,
+    [LOAD_WORD, 0, 0, IP_HEADER + (isIpv4 ? IPV4_SOURCE : IPV6_SOURCE + 12)],
+    ADD_INDEX,
+    [MULTIPLY, 0, 0, SPREAD],
+    [SHIFT_RIGHT, 0, 0, 16],
+    [MODULO, 0, 0, count],
+    [JUMP_EQUAL, 1, 0, index],
+    DROP,
+    KEEP,
   ];
 }
 

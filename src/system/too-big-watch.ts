@@ -34,7 +34,8 @@ const TYPE_PACKET_TOO_BIG = 2;
 const ICMP_HLEN = 8;
 const IPV4_DESTINATION = 16;
 const IPV6_DESTINATION = 24;
-const PROTOCOL_UDP = 17;
+/** UDP and GRE. */
+const PROTOCOLS = [17, 47];
 
 /** More than the headers that are looked at. */
 const READ_MAX = 256;
@@ -70,7 +71,7 @@ export class TooBigWatch {
     }
   }
 
-  /** Destinations of UDP datagrams that a router did not forward, since the last call; it does not wait. */
+  /** Destinations of datagrams of a tunnel that a router did not forward, since the last call; it does not wait. */
   destinations(): Set<string> {
     const found = new Set<string>();
     for (const message of this.#messages(this.#ipv4)) add(found, destinationIn4(message));
@@ -119,7 +120,7 @@ function allBut(words: number, type: number): Buffer {
 function destinationIn4(packet: Buffer): string | null {
   const message = packet.subarray(((packet[0] ?? 0) & 0x0f) * 4);
   const quoted = message.subarray(ICMP_HLEN);
-  if (message[1] !== CODE_FRAGMENTATION_NEEDED || quoted[9] !== PROTOCOL_UDP) return null;
+  if (message[1] !== CODE_FRAGMENTATION_NEEDED || !PROTOCOLS.includes(quoted[9]!)) return null;
   const destination = quoted.subarray(IPV4_DESTINATION, IPV4_DESTINATION + 4);
   return destination.length < 4 ? null : ipFromBytes(destination);
 }
@@ -127,5 +128,5 @@ function destinationIn4(packet: Buffer): string | null {
 function destinationIn6(message: Buffer): string | null {
   const quoted = message.subarray(ICMP_HLEN);
   const destination = quoted.subarray(IPV6_DESTINATION, IPV6_DESTINATION + 16);
-  return quoted[6] !== PROTOCOL_UDP || destination.length < 16 ? null : ipFromBytes(destination);
+  return !PROTOCOLS.includes(quoted[6]!) || destination.length < 16 ? null : ipFromBytes(destination);
 }

@@ -1,7 +1,7 @@
-/** One UDP socket of the underlay: its options, and binding it. */
-import { type Endpoint, formatEndpoint, ipFamily } from '../address.js';
-import { noUnderlayDevice } from '../errors.js';
-import { check, ENODEV } from './errno.js';
+/** One socket of the underlay, of UDP or of GRE: its options, and binding it. */
+import { type Endpoint, formatEndpoint, ipFamily, NO_PORT } from '../address.js';
+import { noUnderlayDevice, rawSocketRefused } from '../errors.js';
+import { check, ENODEV, EPERM } from './errno.js';
 import {
   AF_INET,
   AF_INET6,
@@ -18,6 +18,7 @@ import {
 import { sockaddrOf } from './sockaddr.js';
 import { attachFilter, NOTHING } from './socket-filter.js';
 
+const SOCK_RAW = 3;
 const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
@@ -34,6 +35,7 @@ const IP_MTU_DISCOVER = 10;
 const IP_RECVTOS = 13;
 const IP_RECVFRAGSIZE = 25; // since Linux 4.15
 const SOL_UDP = 17;
+const IPPROTO_GRE = 47;
 const UDP_NO_CHECK6_TX = 101;
 const UDP_NO_CHECK6_RX = 102;
 const UDP_SEGMENT = 103; // since Linux 4.18
@@ -55,21 +57,23 @@ const HOPS = 64;
 const BUFFER_BYTES = 8 << 20;
 
 /**
- * A UDP socket that is not bound yet: non-blocking, close-on-exec, IPv6 sockets for IPv6 alone, 8 MiB of send buffer.
- * VXLAN datagrams must not be fragmented (RFC 7348 section 4.3), so DF is set: what exceeds the path MTU answers
- * EMSGSIZE. Over IPv6 the kernel makes a flow label of addresses and ports (RFC 6438); only where the sysctl
- * net.ipv6.auto_flowlabels is 0 it makes none.
+ * A socket that is not bound yet: non-blocking, close-on-exec, IPv6 sockets for IPv6 alone, 8 MiB of send buffer. It is
+ * of UDP, or with `isGre` a raw one of GRE, which needs CAP_NET_RAW. Datagrams of a tunnel must not be fragmented (RFC
+ * 7348 section 4.3), so DF is set: what exceeds the path MTU answers EMSGSIZE. Over IPv6 the kernel makes a flow label
+ * of addresses and ports (RFC 6438); only where the sysctl net.ipv6.auto_flowlabels is 0 it makes none.
  */
-export function newUdpSocket(endpoint: Endpoint): number {
+export function newTunnelSocket(endpoint: Endpoint, isGre = false): number {
   const isIpv4 = ipFamily(endpoint.ip) === 4;
-  const type = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
-  const fd = check(`socket for ${formatEndpoint(endpoint)}/udp`, socket(isIpv4 ? AF_INET : AF_INET6, type, 0));
+  const type = (isGre ? SOCK_RAW : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  const answer = socket(isIpv4 ? AF_INET : AF_INET6, type, isGre ? IPPROTO_GRE : 0);
+  if (answer < 0 && isGre && lastErrno() === EPERM) throw rawSocketRefused(endpoint.ip);
+  const fd = check(`socket for ${formatEndpoint(endpoint)}/${isGre ? 'gre' : 'udp'}`, answer);
   try {
     if (isIpv4) {
       setOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_DO);
       setOption(fd, IPPROTO_IP, IP_TTL, HOPS);
     } else {
-      setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+      if (!isGre) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1); // a raw socket is, by itself
       setOption(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_DO);
       setOption(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, HOPS);
       setOption(fd, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 1);
@@ -196,8 +200,9 @@ export function bindTogether(fds: readonly number[], endpoint: Endpoint): number
 /** Binds more sockets to the address and port of those that were bound together. */
 export function bindBeside(bound: readonly number[], fds: readonly number[], endpoint: Endpoint): void {
   const address = sockaddrOf(endpoint);
-  for (const fd of [...bound, ...fds]) setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-  for (const fd of fds) check(`share ${formatEndpoint(endpoint)}/udp`, bind(fd, address, address.length));
+  // Raw sockets have no ports to share: any number may be bound to one address.
+  if (endpoint.port !== NO_PORT) for (const fd of [...bound, ...fds]) setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  for (const fd of fds) check(`share ${formatEndpoint(endpoint)}`, bind(fd, address, address.length));
 }
 
 /**

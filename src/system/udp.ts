@@ -1,20 +1,21 @@
 /**
  * The underlay's sockets: those of one (listen address, port), shared by all overlays that listen there. Workers have
  * listeners of their own, between which the kernel divides the flows, and sending sockets of their own, bound to a pool
- * of source ports (RFC 7348 section 4.1 recommends a source port by flow, for ECMP).
+ * of source ports (RFC 7348 section 4.1 recommends a source port by flow, for ECMP). Where there is no port they are
+ * raw sockets of GRE, whose listeners also send.
  */
 import { type Endpoint, formatEndpoint, formatListen, formatListenIp, ipFamily, type Listen } from '../address.js';
 import { addressNotLocal, portInUse, sourcePortsTaken } from '../errors.js';
 import { EADDRINUSE, EADDRNOTAVAIL, systemError } from './errno.js';
 import { udpPortHolder } from './holders.js';
 import { close as libcClose } from './libc.js';
-import { receiveAmongFirst } from './socket-filter.js';
+import { attachFilter, receiveAmongFirst, shareOfGre } from './socket-filter.js';
 import {
   bindBeside,
   bindToDevice,
   bindTogether,
   knowsSegments,
-  newUdpSocket,
+  newTunnelSocket,
   receiveCoalesced,
   receiveHeaders,
   receiveMuch,
@@ -37,6 +38,8 @@ export type UdpChecksum = 'auto' | 'zero' | 'always';
 
 export interface UnderlayOptions {
   readonly listen: Listen;
+  /** Raw sockets of GRE instead: with one source, and a checksum as far as anybody asks. */
+  readonly isGre?: boolean;
   /** Listeners, and sets of sending sockets. */
   readonly workers: number;
   /** Source ports, 1 to 64; 1: datagrams leave by the listening socket. */
@@ -104,9 +107,16 @@ function openBound(opened: number[], options: UnderlayOptions): OpenedUnderlay {
   for (const fd of listeners) prepareListener(fd, options);
   const answer = bindTogether(listeners, options.listen);
   if (answer < 0) throw cannotListen(options.listen, -answer);
+  if (options.isGre) divide(listeners, ipFamily(options.listen.ip));
   const isListening = options.sources === 1;
   if (!isListening) return { listeners, ...openSources(opened, options) };
   return { listeners, sources: listenersAsSources(listeners, options), ports: [options.listen.port] };
+}
+
+/** Each raw socket of an address gets a copy of everything, so each keeps its share alone. */
+function divide(listeners: readonly number[], family: 4 | 6): void {
+  if (listeners.length === 1) return;
+  for (const [index, fd] of listeners.entries()) attachFilter(fd, shareOfGre(index, listeners.length, family));
 }
 
 /** Each once: where there is one source port, the listeners are the sources. */
@@ -114,8 +124,8 @@ function descriptorsOfAll({ listeners, sources }: OpenedUnderlay): number[] {
   return [...new Set([...listeners, ...sources.flat().flatMap(descriptorsOf)])];
 }
 
-function newSocket(opened: number[], { listen }: UnderlayOptions): number {
-  const fd = newUdpSocket(listen);
+function newSocket(opened: number[], { listen, isGre }: UnderlayOptions): number {
+  const fd = newTunnelSocket(listen, isGre);
   opened.push(fd);
   if (listen.device !== undefined) bindToDevice(fd, listen.device);
   return fd;
@@ -130,7 +140,7 @@ function prepareListener(fd: number, { listen, acceptZeroChecksum6 }: UnderlayOp
 function cannotListen(listen: Listen, errno: number): Error {
   if (errno === EADDRINUSE) return portInUse(formatListen(listen), udpPortHolder(listen.ip, listen.port));
   if (errno === EADDRNOTAVAIL) return addressNotLocal(formatListenIp(listen), listen.port);
-  return systemError(`listen on ${formatListen(listen)}/udp`, errno);
+  return systemError(`listen on ${formatListen(listen)}`, errno);
 }
 
 function listenersAsSources(listeners: readonly number[], { listen, checksum }: UnderlayOptions): Source[][] {
@@ -177,7 +187,7 @@ function openBeside(
 ): Source[][] {
   const { listen, checksum } = options;
   const family = ipFamily(listen.ip);
-  const isListening = options.sources === 1;
+  const isListening = options.sources === 1 && !options.isGre;
   const policy = checksum === 'auto' ? 'always' : checksum;
   const added: number[] = [];
   try {

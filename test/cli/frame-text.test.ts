@@ -85,6 +85,19 @@ test('the frame is behind the options of Geneve, and there is none where the hea
   }
 });
 
+test('the frame is behind the key of NVGRE, and behind no other GRE', () => {
+  const [inner, text] = CASES[0]!;
+  const cases: readonly [header: string, what: string][] = [
+    ['20006558001092aa', `VNI 4242: ${A} > ${B} ${text}`],
+    ['20000800001092aa', 'VNI 4242: protocol 0x0800'],
+    ['30006558001092aa', 'protocol 47'],
+  ];
+  for (const [header, what] of cases) {
+    const upper = [...Buffer.from(header, 'hex'), ...inner];
+    assert.equal(packetText(ipv4(47, upper)), `10.0.0.1 > 10.0.0.2 ${what}`);
+  }
+});
+
 test('what is cut off anywhere, or nonsense, is told as far as it goes', () => {
   const all = [...CASES.map(([bytes]) => bytes), Buffer.from(NS_DAD), Buffer.from(RA)];
   for (const bytes of all) {

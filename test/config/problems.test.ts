@@ -29,7 +29,7 @@ const ONE: [text: string, problem: string][] = [
   ],
   [
     overlay('vni: 1', 'encap: gre', 'search: files', PROPERTIES),
-    '4:12: overlays.a.encap: is the text "gre": expected vxlan or geneve or vxlan-gpe',
+    '4:12: overlays.a.encap: is the text "gre": expected vxlan or geneve or vxlan-gpe or nvgre',
   ],
   [
     overlay('vni: 1', 'search: filez', PROPERTIES),

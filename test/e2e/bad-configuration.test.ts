@@ -35,9 +35,9 @@ const OVERLAY_MISTAKES: readonly Mistake[] = [
   { name: 'a name the kernel would refuse', command: `${CREATE} a/b`, status: 1, message: /bad link name "a\/b"/ },
   {
     name: 'an encapsulation that is none',
-    command: `${CREATE.replace('-e vxlan', '-e nvgre')} ov1`,
+    command: `${CREATE.replace('-e vxlan', '-e stt')} ov1`,
     status: 1,
-    message: /nvgre.*vxlan.*geneve/,
+    message: /stt.*vxlan.*geneve/,
   },
   {
     name: 'an unknown search plugin',

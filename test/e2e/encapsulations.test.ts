@@ -12,6 +12,7 @@ import { drops, eventually, type Host, iperf, labTest, mac, pingAll, readStats }
 const OWN = '10.88.88.1';
 const PEER = '10.88.88.2';
 const LINUX = '10.88.88.3';
+const VSID = 4242;
 const GROUP = 4660;
 const TAG = 7;
 const insideOf = (index: number, host: 1 | 2): string => `10.${60 + index}.0.${host}`;
@@ -22,16 +23,27 @@ interface Kind {
   /** Of the switch's interface. */
   readonly type: string;
   readonly options: readonly string[];
-  readonly port: number;
+  readonly vni: number;
+  /** What is on the wire, as a filter. */
+  readonly wire: string;
   /** How tshark tells that a frame is of it, and of this kind of header. */
   readonly shown: string;
 }
 
 const KINDS: readonly Kind[] = [
-  { encap: 'geneve', type: 'geneve', options: [], port: 6081, shown: `geneve.vni == ${VNI}` },
   {
-    ...{ encap: 'vxlan-gpe', type: 'vxlan', options: ['exts=gpe', 'packet_type=legacy_l2', 'dst_port=4790'] },
-    ...{ port: 4790, shown: `vxlan.vni == ${VNI} && vxlan.next_proto == 3` },
+    ...{ encap: 'geneve', type: 'geneve', options: [`key=${VNI}`], vni: VNI },
+    ...{ wire: 'udp port 6081', shown: `geneve.vni == ${VNI}` },
+  },
+  {
+    ...{ encap: 'vxlan-gpe', type: 'vxlan', vni: VNI },
+    options: [`key=${VNI}`, 'exts=gpe', 'packet_type=legacy_l2', 'dst_port=4790'],
+    ...{ wire: 'udp port 4790', shown: `vxlan.vni == ${VNI} && vxlan.next_proto == 3` },
+  },
+  {
+    // To the switch the flow is the end of a key of 32 bits: it takes any, and its own flow is 0.
+    ...{ encap: 'nvgre', type: 'gre', options: ['in_key=flow', `out_key=${VSID * 256}`], vni: VSID },
+    ...{ wire: 'ip proto 47', shown: `gre.key >= ${VSID * 256} && gre.key < ${(VSID + 1) * 256}` },
   },
 ];
 
@@ -43,7 +55,7 @@ async function addTunnel(ovs: Host, index: number, { type, options }: Kind): Pro
     assert.equal(code, 0, `${argv.join(' ')}: ${stderr}${await ovs.exec('tail', '-n', '5', `${dir}/vs.log`)}`);
   };
   const [bridge, port, tagged] = [`in${index}`, `tun${index}`, `tag${index}`];
-  const ends = [`local_ip=${PEER}`, `remote_ip=${OWN}`, `key=${VNI}`, ...options].map((each) => `options:${each}`);
+  const ends = [`local_ip=${PEER}`, `remote_ip=${OWN}`, ...options].map((each) => `options:${each}`);
   await run(
     ...['ovs-vsctl', `--db=unix:${dir}/db.sock`, '--timeout=20', 'add-br', bridge],
     ...['--', 'set', 'bridge', bridge, 'datapath_type=netdev'],
@@ -61,11 +73,10 @@ async function addTunnel(ovs: Host, index: number, { type, options }: Kind): Pro
 }
 
 /** An overlay with a VNIC that has an address. */
-async function addOverlay(ours: Host, index: number, { encap }: Kind): Promise<void> {
-  const given = [`${encap}/listen_ip=${OWN}`, `direct/dest_ip=${PEER}`, `${encap}/udp_checksum=always`].flatMap(
-    (each) => ['-p', each],
-  );
-  await ours.vxlane('create-overlay', '-v', String(VNI), '-e', encap, '-s', 'direct', ...given, `ov${index}`);
+async function addOverlay(ours: Host, index: number, { encap, vni }: Kind): Promise<void> {
+  const checksum = encap === 'nvgre' ? [] : [`${encap}/udp_checksum=always`];
+  const given = [`${encap}/listen_ip=${OWN}`, `direct/dest_ip=${PEER}`, ...checksum].flatMap((each) => ['-p', each]);
+  await ours.vxlane('create-overlay', '-v', String(vni), '-e', encap, '-s', 'direct', ...given, `ov${index}`);
   await ours.vxlane('create-vnic', '-m', mac(index + 1), '-l', `ov${index}`, `v${index}`);
   await ours.exec('ip', 'addr', 'add', `${insideOf(index, 1)}/24`, 'dev', `v${index}`);
 }
@@ -84,7 +95,7 @@ async function askTagged(ours: Host, index: number): Promise<void> {
 }
 
 labTest(
-  'Open vSwitch and the kernel as peers by geneve, vxlan-gpe, and vxlan with a group policy id',
+  'Open vSwitch and the kernel as peers by geneve, vxlan-gpe, nvgre, and vxlan with a group policy id',
   async ({ lab, step, note }) => {
     const ours = await lab.addHost('ours', { addresses: [`${OWN}/24`] });
     const ovs = await lab.addHost('ovs', { addresses: [] });
@@ -101,7 +112,7 @@ labTest(
     for (const [index, kind] of KINDS.entries()) {
       const inside = insideOf(index, 2);
       await step(`${kind.encap}: ping, and tshark knows the frames of both`, async () => {
-        const capture = await Capture.start(ours, 'eth0', `udp port ${kind.port}`);
+        const capture = await Capture.start(ours, 'eth0', kind.wire);
         await pingAll(ours, inside);
         const fields = ['ip.src', '_ws.malformed'];
         const found = await capture.stop(fields, `(${kind.shown}) && icmp`);
@@ -143,24 +154,24 @@ labTest(
       const device = ['type', 'vxlan', 'id', String(VNI), ...ends];
       await linux.exec('ip', 'link', 'add', 'vx0', 'address', mac(0x22), 'mtu', '1450', ...device);
       await linux.exec('ip', 'link', 'set', 'vx0', 'up');
-      await linux.exec('ip', 'addr', 'add', '10.62.0.2/24', 'dev', 'vx0');
+      await linux.exec('ip', 'addr', 'add', '10.69.0.2/24', 'dev', 'vx0');
       const given = [`vxlan/listen_ip=${OWN}`, `vxlan/gbp=${GROUP}`, `direct/dest_ip=${LINUX}`];
       const argv = ['-v', String(VNI), '-e', 'vxlan', '-s', 'direct', ...given.flatMap((each) => ['-p', each])];
-      await ours.vxlane('create-overlay', ...argv, 'ov2');
-      await ours.vxlane('create-vnic', '-m', mac(3), '-l', 'ov2', 'v2');
-      await ours.exec('ip', 'addr', 'add', '10.62.0.1/24', 'dev', 'v2');
+      await ours.vxlane('create-overlay', ...argv, 'ovg');
+      await ours.vxlane('create-vnic', '-m', mac(0x33), '-l', 'ovg', 'vg');
+      await ours.exec('ip', 'addr', 'add', '10.69.0.1/24', 'dev', 'vg');
       // What the kernel asks by itself has no mark, and so no id.
-      await linux.exec('ip', 'neigh', 'replace', '10.62.0.1', 'lladdr', mac(3), 'dev', 'vx0');
-      await ours.exec('ip', 'neigh', 'replace', '10.62.0.2', 'lladdr', mac(0x22), 'dev', 'v2');
+      await linux.exec('ip', 'neigh', 'replace', '10.69.0.1', 'lladdr', mac(0x33), 'dev', 'vx0');
+      await ours.exec('ip', 'neigh', 'replace', '10.69.0.2', 'lladdr', mac(0x22), 'dev', 'vg');
       const answered = async (mark: number) => {
-        const outcome = await linux.try(['ping', '-n', '-c', '1', '-W', '2', '-m', String(mark), '10.62.0.1']);
+        const outcome = await linux.try(['ping', '-n', '-c', '1', '-W', '2', '-m', String(mark), '10.69.0.1']);
         return outcome.code === 0;
       };
       const capture = await Capture.start(ours, 'eth0', 'udp port 4789');
       assert.equal(await answered(GROUP), true);
       assert.equal(await answered(GROUP + 1), false);
       assert.equal(await answered(0), false);
-      await ours.vxlane('modify-overlay', '-p', `vxlan/gbp=${GROUP + 1}`, 'ov2');
+      await ours.vxlane('modify-overlay', '-p', `vxlan/gbp=${GROUP + 1}`, 'ovg');
       assert.equal(await answered(GROUP + 1), true);
       const found = await capture.stop(['ip.src', 'vxlan.gbp'], 'icmp');
       const said = (from: string) =>

@@ -6,7 +6,7 @@ import type { Random } from '../support/random.js';
 import { concat } from '../support/super-frames.js';
 
 /** Those that have a socket of their own. */
-export const OTHERS = ['vxlan-gpe', 'geneve'] as const;
+export const OTHERS = ['vxlan-gpe', 'geneve', 'nvgre'] as const;
 /** Of headers: those of encapsulations, and VXLAN's with a group policy id. */
 export const KINDS = ['vxlan', 'vxlan-gbp', ...OTHERS] as const;
 export type Kind = (typeof KINDS)[number];
@@ -48,12 +48,24 @@ export function wrapIn(random: Random, kind: Kind, vni: number, frame: Uint8Arra
   if (kind === 'vxlan') return wrapInVxlan(random, vni, frame);
   const header = Uint8Array.from(headerOf(random, kind, vni));
   if (random.oneIn(4)) header[random.below(header.length)]! ^= 1 << random.below(8);
-  const whole = concat(header, frame);
-  return whole.subarray(0, random.oneIn(50) ? random.below(header.length + 20) : 9224);
+  const before = kind === 'nvgre' ? ipHeaderBefore(random, header.length + frame.length) : [];
+  const whole = concat(before, header, frame);
+  return whole.subarray(0, random.oneIn(50) ? random.below(before.length + header.length + 20) : 9224);
+}
+
+/** Of `length` bytes: of IPv4, with options at times, as a raw socket has it; or none, as over IPv6. */
+function ipHeaderBefore(random: Random, length: number): number[] {
+  if (random.oneIn(5)) return [];
+  const words = 5 + (random.oneIn(4) ? random.below(11) : 0);
+  const total = words * 4 + length;
+  const header = [0x40 | words, 0, total >> 8, total & 0xff, ...Array<number>(words * 4 - 4).fill(0)];
+  if (random.oneIn(20)) header[random.below(4)] = random.below(256);
+  return header;
 }
 
 function headerOf(random: Random, kind: Exclude<Kind, 'vxlan'>, vni: number): number[] {
   if (kind === 'vxlan-gpe') return [0x0c, 0, 0, 3, 0, 0, vni, 0];
+  if (kind === 'nvgre') return [0x20, 0, 0x65, 0x58, 0, 0, vni, random.below(256)];
   if (kind === 'vxlan-gbp') {
     const id = random.oneIn(4) ? random.below(256) : POLICY_GROUP;
     return [0x88, random.pick([0, 0, 0x08, 0x40]), 0, id, 0, 0, random.oneIn(4) ? vni : POLICY_VNI, 0];

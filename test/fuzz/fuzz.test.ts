@@ -20,7 +20,7 @@ const MUST_MEET = [
   ['reserved_bits', 'unknown_vni', 'hairpin', 'no_such_mac', 'no_flood_list', 'lookup_timeout'],
   ['bad_offload', 'underlay_busy', 'underlay_unreachable', 'underlay_error', 'exceeds_pmtu'],
   ['spoofed_ip', 'restricted_type', 'bad_headers', 'rate_limited'],
-  ['not_ethernet', 'other_policy_group', 'bad_geneve_header', 'critical_option'],
+  ['not_ethernet', 'other_policy_group', 'bad_geneve_header', 'bad_nvgre_header', 'critical_option'],
   ['bad_arp', 'arp_gratuitous', 'bad_ndp', 'bad_dhcp', 'no_local_port', 'ce_not_ect', 'bad_outer_checksum'],
 ].flat();
 

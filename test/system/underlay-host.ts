@@ -4,7 +4,7 @@ import { ipBytes } from '../../src/address.js';
 import { withNetns } from '../../src/system/netns.js';
 import { closeFd, ppoll, readv, writev } from '../../src/system/syscalls.js';
 import { openTap, type Tap } from '../../src/system/tap.js';
-import { bindTogether, newUdpSocket } from '../../src/system/udp-socket.js';
+import { bindTogether, newTunnelSocket } from '../../src/system/udp-socket.js';
 import { openUnderlayTap, type UnderlayTap } from '../../src/system/underlay-tap.js';
 import { TestNetns } from '../support/netns.js';
 import { concat, type Flow, UDP } from '../support/super-frames.js';
@@ -160,7 +160,7 @@ export class UnderlayHost {
 
   /** A socket, which receives what the stack gets. */
   listen(ip: string, port: number): number {
-    const fd = this.inside(() => newUdpSocket({ ip, port }));
+    const fd = this.inside(() => newTunnelSocket({ ip, port }));
     this.#sockets.push(fd);
     assert.equal(
       this.inside(() => bindTogether([fd], { ip, port })),

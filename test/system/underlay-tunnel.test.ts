@@ -11,7 +11,7 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import { ipBytes } from '../../src/address.js';
 import { withNetns } from '../../src/system/netns.js';
 import { closeFd } from '../../src/system/syscalls.js';
-import { bindTogether, newUdpSocket } from '../../src/system/udp-socket.js';
+import { bindTogether, newTunnelSocket } from '../../src/system/udp-socket.js';
 import { openUnderlayTap, type UnderlayTap } from '../../src/system/underlay-tap.js';
 import { macWord } from '../support/bytes.js';
 import { payloadOf } from '../support/flows.js';
@@ -250,7 +250,7 @@ describe('super-frames inside a tunnel', { skip: needsRoot() }, () => {
       netns.exec('ip', 'link', 'set', 'vx0', 'up');
       netns.exec('ip', 'neigh', 'add', INNER[0], 'lladdr', INNER_MACS[1], 'dev', 'vx0');
       const endpoint = { ip: INNER[1], port: INNER_PORT };
-      socket = theirs.inside(() => newUdpSocket(endpoint));
+      socket = theirs.inside(() => newTunnelSocket(endpoint));
       assert.equal(
         theirs.inside(() => bindTogether([socket], endpoint)),
         0,

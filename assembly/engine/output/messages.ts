@@ -31,7 +31,6 @@ import {
   OUT_SETTLED,
   OUT_SOURCE,
   OUT_VNET,
-  OVL_HEADER,
   SEGMENTS_MAX,
   SOURCES_MAX,
   TX_ARENA_SIZE,
@@ -146,14 +145,14 @@ export function emitSegments(out: usize): bool {
   const size = VXLAN_HLEN + gso.headers + gso.payload;
   const mayShare = maySegment(out) && !hasToBeCut(out, size - VXLAN_HLEN);
   const most = mayShare ? min(<u32>SEGMENTS_MAX, max(1, UDP_PAYLOAD_MAX / size)) : 1;
-  const vxlan = load<u64>(overlayAt(load<u16>(out, OUT_OVERLAY)), OVL_HEADER);
+  const header = load<u64>(<usize>load<u32>(out, OUT_FRAME) - VXLAN_HLEN);
   const end = load<u32>(out, OUT_FRAMES);
   for (let segment = load<u32>(out, OUT_SETTLED); segment < end; ) {
     const count = min(end - segment, most);
     if (!hasRoom(count * size)) return false;
     const start = cursor;
     for (const stop = segment + count; segment < stop; segment++) {
-      store<u64>(cursor, vxlan);
+      store<u64>(cursor, header);
       cursor += VXLAN_HLEN + segmentWrite(gso, cursor + VXLAN_HLEN, segment);
     }
     const len = <u32>(cursor - start);

@@ -4,6 +4,7 @@
 import {
   CAP_DATA,
   CAP_FRAMES,
+  CAP_HEADER,
   CAP_LEN,
   CAP_MARK,
   CAP_SOCKADDR,
@@ -26,6 +27,7 @@ import {
   OUT_SENDER,
   OUT_SOURCE,
   OUT_VNIC,
+  VXLAN_HLEN,
 } from '../../layout';
 import { captureLost, capturePublish, captureReserve, captures, wantedOf } from '../../datapath/capture';
 import { snapLength, wantedBy } from '../../datapath/capture-filter';
@@ -55,6 +57,7 @@ function mirrorSent(out: usize, index: u32): void {
   const at = captureReserve(Capture.to_underlay, bytes, load<u16>(out, OUT_OVERLAY), load<u32>(out, OUT_SENDER));
   if (at == 0) return captureLost(by);
   memory.copy(at + CAP_SOCKADDR, endpointAt(load<u32>(out, OUT_ENDPOINT)) + EP_SOCKADDR, EP_SOCKADDR_MAX);
+  store<u64>(at, load<u64>(<usize>load<u32>(out, OUT_FRAME) - VXLAN_HLEN), CAP_HEADER);
   store<u32>(at, load<u16>(out, OUT_SOURCE), CAP_SOURCE);
   store<u32>(at, load<u32>(out, OUT_MARK), CAP_MARK);
   store<u32>(at, load<u32>(out, OUT_FRAMES), CAP_FRAMES);

@@ -1,9 +1,9 @@
 /** Commands that make and delete overlays. Each is all or nothing. */
-import { refuse } from '../../config/rules.js';
+import { checkVni, refuse } from '../../config/rules.js';
 import type { CreateOverlay } from '../../control/protocol.js';
 import { ENCAPS, isEncap } from '../../encapsulations.js';
-import { badEncap, badVni, daemonEnding, messageOf, overlayHasVnics } from '../../errors.js';
-import { configurationOf, confinementIn, VNI_MAX } from '../../overlay-properties/overlay-properties.js';
+import { badEncap, daemonEnding, messageOf, overlayHasVnics } from '../../errors.js';
+import { configurationOf, confinementIn } from '../../overlay-properties/overlay-properties.js';
 import { withPlugin } from '../../search/find.js';
 import type { Overlay } from '../overlay/overlay.js';
 import type { OverlayIdentity } from '../overlay/types.js';
@@ -29,7 +29,7 @@ export async function createOverlay(registry: Registry, request: CreateOverlay):
 
 /** What can be refused before anything is done. */
 function checkFree(registry: Registry, { name, encap, vni }: OverlayIdentity): void {
-  if (vni < 0 || vni > VNI_MAX) throw badVni(vni, VNI_MAX);
+  checkVni(encap, vni);
   refuse(takenIn(registry).overlay({ name, encap, vni }));
 }
 

@@ -96,11 +96,11 @@ function sourceCheckOf({ configuration, plugin }: Overlay): Pick<PropertyView, '
 /** What depends on the underlay. */
 function mtuOf(overlay: Overlay): Pick<PropertyView, 'value' | 'default' | 'possible'> {
   const { socket, outer } = overlay.configuration.settings;
-  const { ip } = socket.listen;
+  const { listen } = socket;
   return {
     value: String(overlay.mtu),
-    default: String(defaultMtu(overlay.underlay, ip)),
-    possible: `${MTU_MIN}-${outer.df === 'unset' ? MTU_MAX : largestMtu(overlay.underlay, ip)}`,
+    default: String(defaultMtu(overlay.underlay, listen)),
+    possible: `${MTU_MIN}-${outer.df === 'unset' ? MTU_MAX : largestMtu(overlay.underlay, listen)}`,
   };
 }
 
@@ -114,7 +114,7 @@ function underlayText(underlay: Underlay | null): string | null {
 /** Null: no tags pass, or nothing that is known bounds the MTU. */
 function taggedText({ configuration: { settings }, mtu, underlay }: Overlay): string | null {
   const isBounded = settings.vlan === 'pass' && settings.outer.df !== 'unset';
-  const most = isBounded ? taggedMtu(mtu, underlay, settings.socket.listen.ip) : null;
+  const most = isBounded ? taggedMtu(mtu, underlay, settings.socket.listen) : null;
   return most === null ? null : String(most);
 }
 

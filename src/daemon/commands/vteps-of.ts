@@ -62,7 +62,8 @@ async function vtepsAt(registry: Pick<Registry, 'datapath'>, overlay: Overlay, i
 
 async function vtepBehind(overlay: Overlay, mac: string, found: string): Promise<FoundVtep> {
   const { verdict, destination, source } = await lookup(overlay, mac);
-  const endpoint = verdict === 'forward' ? parseEndpoint(destination) : null;
+  const { port } = overlay.configuration.settings.socket.listen;
+  const endpoint = verdict === 'forward' ? parseEndpoint(destination, port) : null;
   if (endpoint !== null) return { endpoint, found: `${found}${mac} is at ${destination} (${source} says so)` };
   const what = { local: 'delivered here', flood: 'flooded', drop: 'dropped', forward: 'sent' }[verdict];
   throw badPing(`frames to ${mac} are ${what} (${destination}): no VTEP is behind it`);

@@ -7,7 +7,7 @@
  * what was sent.
  */
 import { randomBytes } from 'node:crypto';
-import type { Endpoint, Listen } from '../../address.js';
+import { type Endpoint, type Listen, NO_PORT } from '../../address.js';
 import type { DropReason, EndpointIndex, LoopbackUpcall, OverlayIndex } from '../../datapath/types.js';
 import { type Loopback, loopbackMessage, loopbackReply, readLoopback, vtepMac } from '../../oam/loopback.js';
 import { AnswerLimits } from './answer-limits.js';
@@ -140,6 +140,7 @@ export class VtepLoopback {
   /** Where an answer goes: whoever asks cannot have endpoints made by the thousand, nor ports of others knocked on. */
   #portOf(ip: string, named: number): number {
     const { datapath, overlay, listen, now } = this.#options;
+    if (listen.port === NO_PORT) return NO_PORT;
     if (datapath.knows(overlay, { ip, port: named })) return named;
     const nowMs = now();
     for (const [each, { untilMs }] of this.#ports) {

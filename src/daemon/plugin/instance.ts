@@ -4,7 +4,7 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import { formatEndpoint, ipFamily, isMulticast } from '../../address.js';
-import { ENCAPSULATIONS } from '../../encapsulations.js';
+import { ENCAPSULATIONS, hasPorts } from '../../encapsulations.js';
 import { multicastNeedsInterface, pointsToItself } from '../../errors.js';
 import { isOwnEndpoint, isWildcard } from '../../overlay-properties/listen.js';
 import { type OverlayConfiguration, only } from '../../overlay-properties/overlay-properties.js';
@@ -101,6 +101,7 @@ export class PluginInstance {
       listen: { ip: settings.socket.listen.ip, port: settings.socket.listen.port },
       tunnelPort: ENCAPSULATIONS[settings.socket.encap].port,
       family: ipFamily(settings.socket.listen.ip),
+      hasPorts: hasPorts(settings.socket.encap),
       log,
       health: this.relay,
       counts: this.counts,

@@ -27,7 +27,7 @@ const DECIDED_BY: readonly [step: string, reasons: readonly DropReason[]][] = [
     'frame',
     [
       ...(['truncated', 'oversized', 'bad_offload', 'bad_vxlan_header', 'reserved_bits'] as const),
-      ...(['not_ethernet', 'bad_geneve_header', 'critical_option', 'other_policy_group'] as const),
+      ...(['not_ethernet', 'bad_geneve_header', 'bad_nvgre_header', 'critical_option', 'other_policy_group'] as const),
     ],
   ],
   ['sender', ['unknown_vni', 'source_unknown', 'source_elsewhere', 'spoofed_source', 'bad_source', 'source_local']],

@@ -4,12 +4,11 @@
  * address, how long a datagram may be; and it follows what becomes of interfaces, addresses and routes.
  *
  * What it cannot do it leaves to the sockets: endpoints that are not routed by an Ethernet interface, or by one that
- * serves sockets better; what IPsec has a say in; multicast groups; endpoints that are new or whose route has just
- * changed.
+ * serves sockets better; what IPsec has a say in; groups; GRE; endpoints that are new or whose route has just changed.
  */
-import { type Endpoint, formatEndpoint, type Listen } from '../../address.js';
+import { type Endpoint, formatEndpoint, type Listen, NO_PORT } from '../../address.js';
 import type { EndpointIndex, Route, SocketIndex, UnderlayTapConfig } from '../../datapath/types.js';
-import { ENCAPSULATIONS, type Encap } from '../../encapsulations.js';
+import { ENCAPSULATIONS, type Encap, hasPorts } from '../../encapsulations.js';
 import { messageOf, underlayTapRefused } from '../../errors.js';
 import { socketWord } from '../../system/early-drop.js';
 import { interfaceFeatures, withControlSocket } from '../../system/interface.js';
@@ -133,10 +132,10 @@ export class Border {
 
   /**
    * Datagrams to it come by the TAP from now on, and super-frames of it leave so. What is for a socket that is bound to
-   * a device comes by that socket: the TAP's program knows addresses and ports alone.
+   * a device, or has no port, comes by that socket: the TAP's program knows addresses and ports alone.
    */
   listen(socket: SocketIndex, listen: Listen, encap: Encap = 'vxlan'): void {
-    if (listen.device === undefined) this.#listeners.set(socket, { ...listen, encap });
+    if (listen.device === undefined && hasPorts(encap)) this.#listeners.set(socket, { ...listen, encap });
     this.paths.listen(socket, listen);
     this.#takeAll();
   }
@@ -261,10 +260,11 @@ export class Border {
   }
 
   /** Null: it is not for the TAP. */
-  #routeBy({ destination, link, source, mtu }: Path): Route | null {
+  #routeBy({ endpoint, link, source, mtu }: Path): Route | null {
     const { ifindex } = link;
-    if (!link.isEthernet || !this.#attach(ifindex) || this.#isForSockets(link)) return null;
-    if (this.#ipsec?.covers('out', source, destination) === true) return null;
+    if (endpoint.port === NO_PORT || !link.isEthernet || !this.#attach(ifindex) || this.#isForSockets(link))
+      return null;
+    if (this.#ipsec?.covers('out', source, endpoint.ip) === true) return null;
     return { ifindex, source, mtu };
   }
 

@@ -4,7 +4,7 @@
  * dropped gets into its books. Whatever fails here only lets more pass: the datapath decides all that comes.
  */
 import type { DropReason, IntakeObserver, OverlayConfig, OverlayIndex, SocketIndex } from '../../datapath/types.js';
-import { ENCAPSULATIONS, type Encap } from '../../encapsulations.js';
+import { ENCAPSULATIONS, type Encap, hasPorts } from '../../encapsulations.js';
 import { messageOf } from '../../errors.js';
 import {
   EarlyDropKernel,
@@ -147,8 +147,12 @@ export class EarlyDrop implements IntakeObserver {
     if (wasShort !== lost.size > 0) this.#putVni(overlay);
   }
 
-  /** The listeners of a socket, one a worker, or those that take their place. What they drop is counted from here. */
+  /**
+   * The listeners of a socket, one a worker, or those that take their place. What they drop is counted from here. The
+   * programs know UDP alone.
+   */
   listen(socket: SocketIndex, fds: readonly number[], family: 4 | 6, encap: Encap = 'vxlan'): void {
+    if (!hasPorts(encap)) return;
     const listeners = { fds, family, encap, before: [] };
     this.#listeners.set(socket, listeners);
     if (this.#isOn) this.#attach(socket, listeners);

@@ -27,8 +27,7 @@ export interface PathsDatapath {
 
 /** The way to an endpoint. */
 export interface Path {
-  /** The endpoint's address. */
-  readonly destination: string;
+  readonly endpoint: Endpoint;
   readonly route: Route;
   readonly link: Link;
   /** The address it is sent from. */
@@ -173,7 +172,8 @@ export class EndpointPaths {
     this.#onPath(index, path, isNew);
   }
 
-  #pathTo({ ip }: Endpoint, socket: SocketIndex): Path | null {
+  #pathTo(endpoint: Endpoint, socket: SocketIndex): Path | null {
+    const { ip } = endpoint;
     const listen = this.#listeners.get(socket);
     if (listen === undefined || isMulticast(ip)) return null;
     const sender = this.#network.senderOf(listen);
@@ -183,7 +183,7 @@ export class EndpointPaths {
     const link = this.#network.link(route.ifindex);
     if (link === null) return null;
     const mtu = Math.max(LEAST_MTU[ipFamily(ip)], Math.min(route.mtu ?? link.mtu, link.mtu));
-    return { destination: ip, route, link, source, mtu };
+    return { endpoint, route, link, source, mtu };
   }
 
   #say(): void {

@@ -56,12 +56,12 @@ export class OverlayMtu {
 
   /** Of the overlay and all its VNICs, in bytes. `mtu`: what the operator wants, null: what fits. */
   of(mtu: number | null): number {
-    return mtu ?? defaultMtu(this.#underlay, this.#listen.ip);
+    return mtu ?? defaultMtu(this.#underlay, this.#listen);
   }
 
   /** Refuses what does not fit the underlay as it was last seen. */
   check(mtu: number | null): void {
-    checkMtu(this.of(mtu), this.#underlay, this.#listen.ip);
+    checkMtu(this.of(mtu), this.#underlay, this.#listen);
   }
 
   /** How many addresses the overlay sends to. */

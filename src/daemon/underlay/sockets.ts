@@ -4,6 +4,7 @@
  */
 import { formatListen, ipFamily, type Listen } from '../../address.js';
 import type { SocketConfig, SocketIndex, SocketNames } from '../../datapath/types.js';
+import { hasPorts } from '../../encapsulations.js';
 import { encapDiffers, messageOf, socketDiffers } from '../../errors.js';
 import type { SOCKET_PROPERTIES, SocketSettings } from '../../overlay-properties/overlay-properties.js';
 import { nameIn } from '../../overlay-properties/tunnel.js';
@@ -201,12 +202,13 @@ export class Sockets {
     const options = this.#optionsOf(settings);
     const udp = openUnderlay(options, this.#inherited.takeSocket(JSON.stringify(options)));
     // One that was inherited may still have the early drop of the daemon before.
-    if (this.#earlyDrop === null) for (const fd of udp.listeners) detachFilter(fd);
+    if (this.#earlyDrop === null && hasPorts(settings.encap)) for (const fd of udp.listeners) detachFilter(fd);
     return udp;
   }
 
-  #optionsOf({ listen, sourcePorts, checksum, acceptZeroChecksum6 }: SocketSettings): UnderlayOptions {
-    return { listen, workers: this.#datapath.workers, sources: sourcePorts, checksum, acceptZeroChecksum6 };
+  #optionsOf({ encap, listen, sourcePorts, checksum, acceptZeroChecksum6 }: SocketSettings): UnderlayOptions {
+    const options = { listen, workers: this.#datapath.workers, sources: sourcePorts, checksum, acceptZeroChecksum6 };
+    return hasPorts(encap) ? options : { ...options, isGre: true };
   }
 
   /** All sockets but those of multicast groups, each with the options that {@link InheritedSockets} knows it by. */

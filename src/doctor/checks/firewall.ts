@@ -1,4 +1,5 @@
 /** The packet filter of the host. */
+import { NO_PORT } from '../../address.js';
 import type { Check } from '../check.js';
 import { known } from '../finding.js';
 
@@ -13,10 +14,11 @@ export const firewallChecks: readonly Check[] = [
       const border = noDaemon === null ? known(daemon).status.daemon.underlay.border : null;
       return known(firewall).map(({ overlay, port, where, verdict, mend }) => {
         const isCertain = verdict === 'drop' && border === 'socket';
+        const what = port === NO_PORT ? 'GRE (IP protocol 47)' : `UDP port ${port}`;
         const found =
           verdict === 'drop'
-            ? `UDP port ${port} is dropped on its way in: ${where}`
-            : `UDP port ${port} may be dropped on its way in; this rule is for you to read: ${where}`;
+            ? `${what} is dropped on its way in: ${where}`
+            : `${what} may be dropped on its way in; this rule is for you to read: ${where}`;
         const aside = border === 'tap' ? ' (it has no effect on what passes by the underlay TAP)' : '';
         return {
           object: `overlay ${overlay}`,

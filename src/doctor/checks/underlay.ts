@@ -1,4 +1,5 @@
 /** The underlay: addresses, ports, routes, neighbours and sizes. */
+import { parseEndpoint } from '../../address.js';
 import { outerLength } from '../../overlay-properties/mtu.js';
 import type { Check, Found } from '../check.js';
 import type { EndpointFacts, Facts, Tunnel, UnderlayFacts } from '../facts.js';
@@ -18,7 +19,7 @@ interface Place {
 function places({ underlays }: Facts): Place[] {
   return known(underlays).map((underlay): Place => {
     const { tunnel } = underlay;
-    const needed = tunnel.mtu === null ? 0 : outerLength(tunnel.mtu, tunnel.listen.ip);
+    const needed = tunnel.mtu === null ? 0 : outerLength(tunnel.mtu, tunnel.listen);
     return { tunnel, underlay, needed };
   });
 }
@@ -50,8 +51,7 @@ const nameOf = ({ tunnel }: Place) => `overlay ${tunnel.name}`;
 /** As the daemon has been told; null: by nobody. */
 function pathMtuOf({ daemon, noDaemon }: Facts, ip: string): number | null {
   if (noDaemon !== null) return null;
-  const endpoint = ip.includes(':') ? `[${ip}]:` : `${ip}:`;
-  return known(daemon).after.endpoints.find((each) => each.endpoint.startsWith(endpoint))?.pathMtu ?? null;
+  return known(daemon).after.endpoints.find(({ endpoint }) => parseEndpoint(endpoint)?.ip === ip)?.pathMtu ?? null;
 }
 
 export const underlayChecks: readonly Check[] = [

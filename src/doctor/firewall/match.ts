@@ -1,5 +1,5 @@
 /** Whether one match of a rule is met by a datagram. What it does not understand it does not guess at: `maybe`. */
-import { ipBytes, ipFamily, parseIp } from '../../address.js';
+import { ipBytes, ipFamily, NO_PORT, parseIp } from '../../address.js';
 import type { Ruleset, Statement } from './ruleset.js';
 
 /** The first datagram of a VTEP. */
@@ -8,7 +8,7 @@ export interface Packet {
   /** null: anybody. */
   readonly from: string | null;
   readonly to: string;
-  /** UDP, of the destination. */
+  /** UDP, of the destination; {@link NO_PORT}: it is GRE. */
   readonly port: number;
   /** The interface it comes in by; null: any. */
   readonly inbound: string | null;
@@ -22,7 +22,10 @@ export interface Place {
   readonly table: string;
 }
 
-const IPPROTO_UDP = 17;
+const UDP = ['udp', 17];
+const GRE = ['gre', 47];
+
+const protocolOf = ({ port }: Packet): Fact => (port === NO_PORT ? GRE : UDP);
 
 export function matchOf(match: unknown, packet: Packet, place: Place, sets: Ruleset['sets']): Answer {
   const { op, left, right } = match as { op: string; left: Statement; right: unknown };
@@ -48,7 +51,7 @@ function factOf(left: Statement, packet: Packet): Fact {
   if (ct?.key === 'state') return ['new'];
   switch (meta?.key) {
     case 'l4proto':
-      return ['udp', IPPROTO_UDP];
+      return protocolOf(packet);
     case 'nfproto':
       return [packet.family === 'ip' ? 'ipv4' : 'ipv6'];
     case 'protocol':
@@ -61,15 +64,17 @@ function factOf(left: Statement, packet: Packet): Fact {
   }
 }
 
-function fieldOf(protocol: string, field: string, { family, from, to, port }: Packet): Fact {
+function fieldOf(protocol: string, field: string, packet: Packet): Fact {
+  const { family, from, to, port } = packet;
   switch (protocol) {
     case 'udp':
     case 'th':
+      if (port === NO_PORT) return 'never';
       return field === 'dport' ? [port] : 'unknown';
     case 'ip':
     case 'ip6':
       if (protocol !== family) return 'never';
-      if (field === 'protocol' || field === 'nexthdr') return ['udp', IPPROTO_UDP];
+      if (field === 'protocol' || field === 'nexthdr') return protocolOf(packet);
       if (field === 'daddr') return to === '0.0.0.0' || to === '::' ? 'unknown' : [to];
       return field === 'saddr' && from !== null ? [from] : 'unknown';
     case 'ether':

@@ -1,4 +1,5 @@
 /** What a ruleset does with a datagram that comes in for this host. */
+import { NO_PORT } from '../../address.js';
 import { type Answer, matchOf, type Packet } from './match.js';
 import type { Chain, Rule, Ruleset, Statement } from './ruleset.js';
 
@@ -70,7 +71,8 @@ function concerns({ family, devices }: Chain, packet: Packet): boolean {
 
 function policyOf({ family, table, name }: Chain, { port }: Packet): { at: string; mend: string } {
   const at = `table ${family} ${table}, chain ${name}: its policy is drop, and no rule accepts it`;
-  return { at, mend: `nft insert rule ${family} ${table} ${name} udp dport ${port} accept` };
+  const what = port === NO_PORT ? 'meta l4proto gre' : `udp dport ${port}`;
+  return { at, mend: `nft insert rule ${family} ${table} ${name} ${what} accept` };
 }
 
 class Walk {

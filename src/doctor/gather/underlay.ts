@@ -1,5 +1,6 @@
 /** The underlay as the kernel has it, in the daemon's network namespace. */
 import { readFileSync } from 'node:fs';
+import { hasPorts } from '../../encapsulations.js';
 import { outerLength } from '../../overlay-properties/mtu.js';
 import { udpChecksumErrors, udpDropsAt, udpPortHolder } from '../../system/holders.js';
 import { underlayInterface } from '../../system/link.js';
@@ -51,7 +52,7 @@ export function underlayFacts(
     return tunnels.map((tunnel): UnderlayFacts => {
       const { listen, isUp } = tunnel;
       const link = linkOf(tunnel);
-      const holder = isUp ? null : udpPortHolder(listen.ip, listen.port);
+      const holder = isUp || !hasPorts(tunnel.encap) ? null : udpPortHolder(listen.ip, listen.port);
       return {
         tunnel,
         link,
@@ -86,7 +87,7 @@ function echoOf(tunnel: Tunnel, ip: string): Echo | null {
   if (tunnel.mtu === null) return null;
   const route = routeOf(tunnel, ip);
   const isReachable = route !== null && !route.isLocal;
-  return { from: sourceOf(tunnel), to: ip, bytes: outerLength(tunnel.mtu, tunnel.listen.ip), isReachable };
+  return { from: sourceOf(tunnel), to: ip, bytes: outerLength(tunnel.mtu, tunnel.listen), isReachable };
 }
 
 /** `any`: whatever the kernel likes. */

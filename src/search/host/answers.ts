@@ -2,7 +2,7 @@
  * What a plugin hands over, checked: only canonical, sensible, plain data goes on. Each check answers a fresh value or
  * throws an Error that says what is wrong with it.
  */
-import { ipFamily, isMulticast, isMulticastMac, parseIp, parseMac } from '../../address.js';
+import { formatEndpoint, ipFamily, isMulticast, isMulticastMac, NO_PORT, parseIp, parseMac } from '../../address.js';
 import type {
   AddressLearning,
   Answer,
@@ -43,24 +43,37 @@ export function checkIp(value: unknown): string {
   return value;
 }
 
-/** A target that a socket of this address family can reach. */
-export function checkTarget(value: unknown, family: 4 | 6): Target {
+/** What the sockets of an overlay can reach. */
+export interface Underlay {
+  /** Of their addresses. */
+  readonly family: 4 | 6;
+  /** Its encapsulation is one of UDP. Default true. */
+  readonly hasPorts?: boolean;
+}
+
+/** A target that a socket of the overlay can reach. */
+export function checkTarget(value: unknown, underlay: Underlay): Target {
   if (value === 'drop') return value;
   if (typeof value !== 'object' || value === null)
     throw new Error(`${quoted(value)} is neither an endpoint nor "drop"`);
-  return checkEndpoint(value, family, checkIp);
+  return checkEndpoint(value, underlay, checkIp);
 }
 
-function checkEndpoint(value: unknown, family: 4 | 6, check: (ip: unknown) => string): Endpoint {
+function checkEndpoint(value: unknown, underlay: Underlay, check: (ip: unknown) => string): Endpoint {
   const { ip, port } = Object(value) as Partial<Record<string, unknown>>;
-  const [address, udpPort] = [check(ip), checkPort(port)];
-  if (ipFamily(address) !== family) {
-    throw new Error(`${address} cannot be reached: the overlay listens on an IPv${family} address`);
-  }
+  const [address, udpPort] = [check(ip), checkPort(port, underlay)];
+  checkFamily(address, underlay);
   return Object.freeze({ ip: address, port: udpPort });
 }
 
-function checkPort(value: unknown): number {
+function checkFamily(ip: string, { family }: Underlay): void {
+  if (ipFamily(ip) === family) return;
+  throw new Error(`${ip} cannot be reached: the overlay listens on an IPv${family} address`);
+}
+
+/** Where there are no ports, what is said of one means nothing: a table may serve several encapsulations. */
+function checkPort(value: unknown, { hasPorts = true }: Underlay): number {
+  if (!hasPorts) return NO_PORT;
   if (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 65535) return value as number;
   throw new Error(`${quoted(value)} is not a UDP port (1 to 65535)`);
 }
@@ -75,14 +88,14 @@ export function checkTtl(value: unknown): number | undefined {
 }
 
 /** Some of `entries()`, at most so many, and whether they are the last. */
-export function checkPage(value: unknown, family: 4 | 6, most: number): { entries: Entry[]; isLast: boolean } {
+export function checkPage(value: unknown, underlay: Underlay, most: number): { entries: Entry[]; isLast: boolean } {
   const { entries, isLast } = Object(value) as Partial<Record<string, unknown>>;
   if (!Array.isArray(entries) || entries.length > most) throw new Error(`${quoted(entries)} is no page of entries`);
-  return { entries: entries.map((entry: unknown) => checkEntry(entry, family)), isLast: isLast !== false };
+  return { entries: entries.map((entry: unknown) => checkEntry(entry, underlay)), isLast: isLast !== false };
 }
 
-function checkEntry(value: unknown, family: 4 | 6): Entry {
-  const answer = checkAnswer(value, family);
+function checkEntry(value: unknown, underlay: Underlay): Entry {
+  const answer = checkAnswer(value, underlay);
   if (answer === null) throw new Error('null is no entry');
   return Object.freeze({ mac: checkMac((value as Partial<Entry>).mac), ...answer });
 }
@@ -90,14 +103,14 @@ function checkEntry(value: unknown, family: 4 | 6): Entry {
 /** Most addresses of one list of VTEPs. */
 export const VTEPS_MAX = 16_384;
 
-export function checkVteps(value: unknown, family: 4 | 6): readonly string[] {
+export function checkVteps(value: unknown, underlay: Underlay): readonly string[] {
   if (!Array.isArray(value)) throw new Error(`${quoted(value)} is no list of addresses`);
   if (value.length > VTEPS_MAX) throw new Error(`${value.length} VTEPs: at most ${VTEPS_MAX} are taken`);
   return Object.freeze(
     value.map((each: unknown) => {
       const ip = checkIp(each);
-      if (ipFamily(ip) === family) return ip;
-      throw new Error(`${ip} cannot be reached: the overlay listens on an IPv${family} address`);
+      checkFamily(ip, underlay);
+      return ip;
     }),
   );
 }
@@ -105,7 +118,7 @@ export function checkVteps(value: unknown, family: 4 | 6): readonly string[] {
 /** Most endpoints of one flood list. */
 export const FLOOD_ENDPOINTS_MAX = 512;
 
-export function checkFlood(value: unknown, family: 4 | 6): Flood {
+export function checkFlood(value: unknown, underlay: Underlay): Flood {
   if (typeof value !== 'object' || value === null) throw new Error(`${quoted(value)} is no flood list`);
   const { endpoints, unknown, learn, unknownOwners, here, suppress } = value as Partial<Record<string, unknown>>;
   if (!Array.isArray(endpoints)) throw new Error(`endpoints is ${quoted(endpoints)}, not a list`);
@@ -116,11 +129,12 @@ export function checkFlood(value: unknown, family: 4 | 6): Flood {
   if (unknownOwners !== undefined && typeof unknownOwners !== 'boolean') {
     throw new Error(`unknownOwners is ${quoted(unknownOwners)}`);
   }
-  const checked = endpoints.map((endpoint: unknown) => checkEndpoint(endpoint, family, checkFloodIp));
+  const checked = endpoints.map((endpoint: unknown) => checkEndpoint(endpoint, underlay, checkFloodIp));
+  const distinct = new Map(checked.map((endpoint) => [formatEndpoint(endpoint), endpoint]));
   return Object.freeze({
-    endpoints: Object.freeze(checked),
+    endpoints: Object.freeze([...distinct.values()]),
     unknown: unknown ?? false,
-    ...(learn === undefined ? {} : { learn: checkLearning(learn) }),
+    ...(learn === undefined ? {} : { learn: checkLearning(learn, underlay) }),
     ...(unknownOwners === true ? { unknownOwners } : {}),
     ...(here === undefined ? {} : { here: checkKeeping('here', here) }),
     ...(suppress === undefined ? {} : { suppress: checkKeeping('suppress', suppress) }),
@@ -133,11 +147,11 @@ function checkFloodIp(value: unknown): string {
   return isGroup ? value : checkIp(value);
 }
 
-function checkLearning(value: unknown): Learning {
+function checkLearning(value: unknown, underlay: Underlay): Learning {
   const { ageing, max, port, moves } = Object(value) as Partial<Record<string, unknown>>;
   const life = checkTtl(ageing ?? null);
   if (!Number.isInteger(max) || (max as number) < 1) throw new Error(`learn.max is ${quoted(max)}, not a count`);
-  const learning: Learning = { ageing: life as number, max: max as number, port: checkPort(port) };
+  const learning: Learning = { ageing: life as number, max: max as number, port: checkPort(port, underlay) };
   return Object.freeze(moves === undefined ? learning : { ...learning, moves: checkMoves(moves) });
 }
 
@@ -168,11 +182,11 @@ function checkMoves(value: unknown): MovePolicy {
   return Object.freeze({ limit: limit as number, window: within, freeze: frozen, exempt: macs });
 }
 
-export function checkAnswer(value: unknown, family: 4 | 6): Answer | null {
+export function checkAnswer(value: unknown, underlay: Underlay): Answer | null {
   if (value === null) return null;
   if (typeof value !== 'object') throw new Error(`${quoted(value)} is neither an answer nor null`);
   const { target, ttl: life } = value as Partial<Record<string, unknown>>;
-  const checked = checkTarget(target, family);
+  const checked = checkTarget(target, underlay);
   const ttl = checkTtl(life);
   return Object.freeze(ttl === undefined ? { target: checked } : { target: checked, ttl });
 }
@@ -180,11 +194,11 @@ export function checkAnswer(value: unknown, family: 4 | 6): Answer | null {
 /** Most places beside the one that counts. */
 const ALTERNATIVES_MAX = 64;
 
-export function checkOthers(value: unknown, family: 4 | 6): readonly Endpoint[] {
+export function checkOthers(value: unknown, underlay: Underlay): readonly Endpoint[] {
   if (!Array.isArray(value) || value.length > ALTERNATIVES_MAX) {
     throw new Error(`${quoted(value)} is no list of at most ${ALTERNATIVES_MAX} endpoints`);
   }
-  return Object.freeze(value.map((each: unknown) => checkEndpoint(each, family, checkIp)));
+  return Object.freeze(value.map((each: unknown) => checkEndpoint(each, underlay, checkIp)));
 }
 
 export function checkOwner(value: unknown): Owner | null {

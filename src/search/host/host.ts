@@ -125,13 +125,13 @@ export class PluginHost implements Askable {
 
   /** The one destination of a point plugin. */
   target(): Promise<Target> {
-    return this.#ask('target', [], LOOKUP_DEADLINE_MS, (value) => checkTarget(value, this.#options.family));
+    return this.#ask('target', [], LOOKUP_DEADLINE_MS, (value) => checkTarget(value, this.#options));
   }
 
   /** null: it floods nothing. */
   flood(): Promise<Flood | null> {
     if (!this.can('flood')) return Promise.resolve(null);
-    return this.#ask('flood', [], LOOKUP_DEADLINE_MS, (value) => checkFlood(value, this.#options.family));
+    return this.#ask('flood', [], LOOKUP_DEADLINE_MS, (value) => checkFlood(value, this.#options));
   }
 
   /** Everything it knows, as far as it tells, a page at a time. To walk no further ends the plugin's own walk. */
@@ -140,7 +140,7 @@ export class PluginHost implements Askable {
     try {
       while (!isLast) {
         const page = await this.#ask('entries', [ENTRIES_PAGE], LOOKUP_DEADLINE_MS, (value) =>
-          checkPage(value, this.#options.family, ENTRIES_PAGE),
+          checkPage(value, this.#options, ENTRIES_PAGE),
         );
         ({ isLast } = page);
         yield page.entries;
@@ -151,7 +151,7 @@ export class PluginHost implements Askable {
   }
 
   lookup(query: Query): Promise<Answer | null> {
-    return this.#question('lookup', [query], query.mac, (value) => checkAnswer(value, this.#options.family));
+    return this.#question('lookup', [query], query.mac, (value) => checkAnswer(value, this.#options));
   }
 
   arp(ip: string, vlan: number): Promise<Owner | null> {
@@ -167,8 +167,7 @@ export class PluginHost implements Askable {
   }
 
   async alternatives(mac: string): Promise<readonly Endpoint[]> {
-    const { family } = this.#options;
-    return (await this.#question('alternatives', [mac], mac, (value) => checkOthers(value, family))) ?? [];
+    return (await this.#question('alternatives', [mac], mac, (value) => checkOthers(value, this.#options))) ?? [];
   }
 
   /** Never rejects; see {@link MovesTold.tell}. */
@@ -286,9 +285,9 @@ export class PluginHost implements Askable {
 
   /** Nonsense degrades the overlay until something sensible is said. */
   #pushed(said: Pushed): void {
-    const { health, sink, family } = this.#options;
+    const { health, sink } = this.#options;
     try {
-      handOver(said, sink, family);
+      handOver(said, sink, this.#options);
       health.restore('push');
     } catch (thrown) {
       health.degrade('push', `search plugin ${this.name}: ${said.kind}: ${wordsOf(thrown)}`);

@@ -1,5 +1,6 @@
 /** What the host of a plugin is to the rest of the daemon: whom it may be asked, where its words go, how it fails. */
 import type { Answer, Endpoint, Move, Owner, PluginLog, PropertyValue, Query, Target } from '../api.js';
+import type { Underlay } from './answers.js';
 import type { OpenChannel } from './channel.js';
 import type { Deadlines } from './deadlines.js';
 
@@ -57,7 +58,7 @@ export class PluginCounts {
   }
 }
 
-export interface HostOptions {
+export interface HostOptions extends Underlay {
   /** Of the plugin. */
   readonly name: string;
   readonly open: OpenChannel;
@@ -67,8 +68,6 @@ export interface HostOptions {
   readonly listen?: Endpoint;
   /** UDP port of the overlay's encapsulation; without it the plugin is not told. */
   readonly tunnelPort?: number;
-  /** Address family of the overlay's socket. */
-  readonly family: 4 | 6;
   readonly log: PluginLog;
   readonly health: PluginHealth;
   readonly counts: PluginCounts;

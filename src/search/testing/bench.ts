@@ -1,6 +1,6 @@
 /** What one case works with: a backend of its own, and instances that are all stopped at its end. */
 import { fileURLToPath } from 'node:url';
-import { type Encap, withPort } from '../../encapsulations.js';
+import { type Encap, hasPorts, withPort } from '../../encapsulations.js';
 import { type FoundPlugin, findPlugin } from '../find.js';
 import { Deadlines } from '../host/deadlines.js';
 import { parseProperties } from '../props.js';
@@ -46,8 +46,12 @@ export class Bench {
 
   /** The backend's properties, and these instead, as the daemon would hand them over. */
   values(instead: Readonly<Record<string, string>> = {}, encap: Encap = 'vxlan') {
-    const specs = this.found.manifest.properties.map((spec) => withPort(encap, spec));
-    return parseProperties(specs, { ...this.backend.properties, ...instead });
+    const { properties } = this.found.manifest;
+    const specs = properties.flatMap((spec) => withPort(encap, spec));
+    const given = Object.entries({ ...this.backend.properties, ...instead });
+    const isOf = (name: string) =>
+      hasPorts(encap) || !properties.some((spec) => spec.isTunnelPort && spec.name === name);
+    return parseProperties(specs, Object.fromEntries(given.filter(([name]) => isOf(name))));
   }
 
   /** An instance that has not been started. */

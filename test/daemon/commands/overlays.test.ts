@@ -80,9 +80,9 @@ describe('commands on overlays', { skip: needsRoot() }, () => {
 
   const refused: Record<string, { change: () => Partial<CreateOverlay>; code: string; message: RegExp }> = {
     'an unknown encapsulation': {
-      change: () => ({ encap: 'nvgre' }),
+      change: () => ({ encap: 'stt' }),
       code: 'bad_encap',
-      message: /"nvgre": expected vxlan/,
+      message: /"stt": expected vxlan/,
     },
     'an encapsulation that the module of the plugin does not go with': {
       change: () => {

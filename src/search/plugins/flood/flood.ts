@@ -162,7 +162,7 @@ class FloodInstance implements DynamicInstance {
 }
 
 function floodOf(values: Values): Flood {
-  const port = Number(values[PORT]);
+  const port = Number(values[PORT] ?? VXLAN_PORT);
   const [list, group] = [values[ENDPOINTS], values[GROUP]];
   const endpoints = list === undefined ? [] : parseList(ENDPOINTS, String(list), port);
   if (group !== undefined) endpoints.push(parseGroup(GROUP, String(group), port));
