@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { probeUnderlayTap } from '../../src/system/underlay-tap.js';
+import { probeUring } from '../../src/system/uring.js';
 import { needsRoot } from '../support/root.js';
 import { read } from '../support/tree.js';
 import { SystemdHost } from './systemd-host.js';
@@ -16,6 +18,8 @@ const WELL = 'overlays: 1, DEGRADED: 0; VNICs: 1, down: 0';
 /** Less than the unit has, so that a test need not wait as long; more than a busy machine takes for a start. */
 const WATCHDOG_SECONDS = 15;
 const LIMIT_MS = 90_000;
+/** linux/seccomp.h */
+const SECCOMP_MODE_FILTER = 2;
 
 describe('the service under systemd', { skip: needsRoot(), timeout: 280_000 }, () => {
   let host: SystemdHost | string;
@@ -53,6 +57,14 @@ describe('the service under systemd', { skip: needsRoot(), timeout: 280_000 }, (
         assert.ok(capabilities.includes(name), name);
       await until('it says how it is', () => run.property('StatusText') === WELL);
       assert.equal(run.must('stat -c %G:%a /run/vxlane/vxlane.sock').trim(), 'vxlane:660');
+    });
+
+    await t.test('lives under the SystemCallFilter of the unit, and does what it does without', () => {
+      const pid = run.property('MainPID');
+      assert.match(run.must(`cat /proc/${pid}/status`), new RegExp(`^Seccomp:\\t${SECCOMP_MODE_FILTER}$`, 'm'));
+      const { engine, underlay } = JSON.parse(run.must('vxlane status --json')).daemon;
+      assert.equal(engine, probeUring().ok ? 'uring' : 'mmsg');
+      assert.equal(underlay.border, probeUnderlayTap().ok ? 'tap' : 'socket');
     });
 
     await t.test('systemctl reload waits, and fails with the file', () => {

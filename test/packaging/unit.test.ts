@@ -41,6 +41,12 @@ describe('vxlane.service', () => {
     });
   });
 
+  test('it has a SystemCallFilter, with what the daemon needs beyond a common service, and no more', () => {
+    const [, allowed] = /^SystemCallFilter=(.*)$/m.exec(UNIT) ?? [];
+    const beyond = ['bpf', 'io_uring_enter', 'io_uring_register', 'io_uring_setup', 'pidfd_getfd', 'setns'];
+    assert.deepEqual(allowed?.split(' ').toSorted(), ['@system-service', ...beyond]);
+  });
+
   test('its commands are commands of vxlane, with options that there are', async () => {
     const lines = [...UNIT.matchAll(/^Exec\w+=\/usr\/bin\/vxlane (.*)$/gm)].map(([, line]) => line as string);
     assert.equal(lines.length, 2);
