@@ -146,6 +146,7 @@ export async function harness(parts: Partial<DynamicInstance>, options: HarnessO
     vteps: (ips) => void vteps.push(ips),
     floodChanged: () => void floodChanges++,
     heardAddress: (mac, ip) => void heard.push(`${mac} ${ip}`),
+    movedAddress() {},
     contested: (mac) => void contested.push(mac),
   });
   return {

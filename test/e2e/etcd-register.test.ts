@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { needsEtcd } from '../support/etcd.js';
 import { ENDPOINT, PREFIX, STORE, Store } from './etcd-store.js';
-import { eventually, type Host, type Lab, labTest, mac, pingAll, untilUsable } from './support.js';
+import { drops, eventually, type Host, type Lab, labTest, mac, pingAll, untilUsable } from './support.js';
 
 async function build(lab: Lab, own: number): Promise<Host> {
   const host = await lab.addHost(`host${own}`, { addresses: [`10.88.88.${own}/24`] });
@@ -54,6 +54,21 @@ else {
       await addVnic(two, 2);
       await isAt(2, '10.88.88.2');
       await pingAll(one, '10.9.0.2');
+    });
+
+    await step('what a guest asks from is written, with ip-nospoof only if it is its own', async () => {
+      const askFrom = async (address: string, whom: string) => {
+        await two.exec('ip', 'addr', 'add', `${address}/24`, 'dev', 'v2');
+        await two.try(['ping', '-n', '-c', '1', '-W', '1', '-I', address, whom]);
+        await two.exec('ip', 'addr', 'del', `${address}/24`, 'dev', 'v2');
+      };
+      const addresses = async () => (await store.try('get', '--print-value-only', PREFIX + mac(2))).stdout;
+      await askFrom('10.9.0.66', '10.9.0.98');
+      await eventually('it is written', async () => (await addresses()).includes('10.9.0.66'));
+      await two.vxlane('modify-vnic', '--protection', 'ip-nospoof', 'v2');
+      await askFrom('10.9.0.67', '10.9.0.99');
+      await eventually('it is dropped', async () => (await drops(two, 'spoofed_ip')) > 0);
+      assert.doesNotMatch(await addresses(), /10\.9\.0\.67/);
     });
 
     await step('what is behind a bridge is written while it is heard', async () => {

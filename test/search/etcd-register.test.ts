@@ -1,6 +1,7 @@
 /** What is on this host in a real etcd: written under a lease, taken back, and let be where another host has it. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import type { PropertyValue } from '../../src/search/api.js';
 import { EtcdServer, needsEtcd } from '../support/etcd.js';
 import { query } from './context.js';
@@ -81,6 +82,28 @@ describe('etcd/register', { skip: needsEtcd() }, () => {
     await one.instance.stop('for_good');
     assert.deepEqual(await keyOf(MAC), { ip: THERE }, 'it is not ours to remove');
     await server.ctl('del', PREFIX + MAC);
+  });
+
+  test('a MAC that two hosts hear without end is taken a few times, which is said, and then now and then', async () => {
+    const [one, two] = [await started(), await started({ 'etcd/vtep': THERE })];
+    const hear = async (at: Started, other: Started, ip: string) => {
+      await at.instance.localAdded?.({ mac: MAC, ips: [] });
+      await isKey(MAC, { ip, port: 4789 });
+      const target = { ip, port: 4789 };
+      const knows = async () => isDeepStrictEqual((await other.instance.lookup(query(MAC)))?.target, target);
+      await eventually(knows, () => `the other does not know of ${ip}`);
+    };
+    await hear(one, two, HERE); // it was nobody's
+    for (let round = 0; round < 5; round++) {
+      await hear(two, one, THERE);
+      await hear(one, two, HERE);
+    }
+    await toldLike(one, /^degrade MACs were taken from other hosts 5 times in 180 s, perhaps in two places: .*:01$/);
+    two.context.calls.splice(0);
+    await two.instance.localAdded?.({ mac: MAC, ips: [] });
+    assert.deepEqual(two.context.calls, [`put ${MAC} ${HERE}:4789`], 'it is left where it is for a while');
+    assert.equal((await keyOf(MAC)).ip, HERE);
+    for (const each of [two, one]) await each.instance.stop('for_good');
   });
 
   test('keys outlive an instance that is to go on, and go with the lease of a host that does not', async () => {

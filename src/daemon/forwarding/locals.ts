@@ -3,9 +3,9 @@
  * learned behind a VNIC that carries any, and for both the addresses that they asked others from. The plugin hears of
  * every difference, and of everything when another instance of it comes to serve.
  *
- * An address belongs to whoever used it last; it stays with its MAC until that goes, another one uses it, or nobody has
- * for long. What a plugin is told may be told to a whole fabric: a MAC that uses one address after the other is heard
- * now and then.
+ * An address belongs to whoever used it last; it stays with its MAC until that goes or is silent for long, or another
+ * one uses it, here or by the plugin's word elsewhere. What a plugin is told may be told to a whole fabric: a MAC that
+ * uses one address after the other is heard now and then.
  */
 import type { Local } from '../../search/api.js';
 import { TokenBucket } from '../token-bucket.js';
@@ -14,7 +14,7 @@ import { TokenBucket } from '../token-bucket.js';
 const HEARD_MAX = 16;
 /** Addresses that a MAC may take in a second, after {@link HEARD_MAX} at once. */
 const TAKEN_PER_SECOND = 0.1;
-/** Who is silent for so long asks again before it is heard: hosts keep what they know of neighbours for minutes. */
+/** Whose addresses are looked at so often: who has sent nothing since keeps none. */
 const HEARD_FOR_MS = 3_600_000;
 
 interface Kept {
@@ -28,7 +28,12 @@ interface Kept {
 interface Use {
   readonly mac: string;
   readonly atMs: number;
+  /** {@link SignOfLife} then. */
+  readonly sign: number;
 }
+
+/** A number that is another one when a MAC here has sent anything. */
+export type SignOfLife = (mac: string) => number;
 
 /** null: the MAC is here no more. */
 export type TellLocal = (mac: string, local: Local | null) => void;
@@ -40,11 +45,13 @@ export class Locals {
   readonly #contested = new Set<string>();
   /** Who was heard to use an address, the longest ago first. */
   readonly #users = new Map<string, Use>();
+  readonly #signOf: SignOfLife;
   readonly #now: () => number;
 
   /** `now`: milliseconds of the monotonic clock. */
-  constructor(tell: TellLocal, now: () => number) {
+  constructor(tell: TellLocal, signOf: SignOfLife, now: () => number) {
     this.#tell = tell;
+    this.#signOf = signOf;
     this.#now = now;
   }
 
@@ -100,16 +107,23 @@ export class Locals {
 
   #use(ip: string, mac: string): void {
     this.#users.delete(ip);
-    this.#users.set(ip, { mac, atMs: this.#now() });
+    this.#users.set(ip, { mac, atMs: this.#now(), sign: this.#signOf(mac) });
   }
 
-  /** Forgets addresses that nobody has used for long. To be called from time to time. */
+  /** Forgets addresses of those who are silent for long. To be called from time to time. */
   age(): void {
     const untilMs = this.#now() - HEARD_FOR_MS;
-    for (const [ip, { atMs }] of this.#users) {
+    for (const [ip, { mac, atMs, sign }] of this.#users) {
       if (atMs > untilMs) return;
-      this.#leave(ip);
+      if (this.#signOf(mac) === sign) this.#leave(ip);
+      else this.#use(ip, mac);
     }
+  }
+
+  /** The plugin has an address at this MAC now: whoever else was heard to use it here does not any more. */
+  moved(ip: string, mac: string): void {
+    const use = this.#users.get(ip);
+    if (use !== undefined && use.mac !== mac) this.#leave(ip);
   }
 
   /** The plugin has a MAC elsewhere that a VNIC has. */

@@ -119,7 +119,11 @@ export class Attachment {
     const { datapath, durations, tell, now } = options;
     const { listen } = overlay.configuration.settings.socket;
     const nowMs = now();
-    this.locals = new Locals((mac, local) => overlay.plugin.host?.local(mac, local), now);
+    this.locals = new Locals(
+      (mac, local) => overlay.plugin.host?.local(mac, local),
+      (mac) => this.#signOf(mac),
+      now,
+    );
     this.sources = new SourceCheck({
       ...{ name: overlay.name, listen, datapath, overlay: () => this.index, health, log },
       onWhole: () => this.#configure(),
@@ -146,6 +150,7 @@ export class Attachment {
       vteps: (ips) => this.sources.pushed(ips),
       floodChanged: () => void overlay.plugin.floodChanged(),
       heardAddress: (mac, ip) => this.#heardAddress(mac, ip),
+      movedAddress: (ip, mac) => this.locals.moved(ip, mac),
       contested: (mac) => this.locals.contested(mac),
     });
     this.flooding = new Flooding({
@@ -241,6 +246,13 @@ export class Attachment {
   #tellLocals(): void {
     const { host } = this.#overlay.plugin;
     for (const local of this.locals) host?.local(local.mac, local);
+  }
+
+  /** Of a VNIC, how many frames it has sent; of a MAC behind one, when it sent the last. */
+  #signOf(mac: string): number {
+    const { datapath } = this.#options;
+    for (const vnic of this.vnics.values()) if (vnic.mac === mac) return datapath.vnicCounters(vnic.index).tx.frames;
+    return datapath.fdbHeardAtMs(this.index, mac) ?? 0;
   }
 
   #heardAddress(mac: string, ip: string): void {

@@ -169,7 +169,9 @@ export class Upcalls {
   /** An IP address has a new owner: VNICs here that may remember the old one are told. */
   moved(ip: string, mac: string): void {
     this.#reconciler?.moved(ip);
-    if (!this.#isClosed) this.#proxies.announce(ip, mac);
+    if (this.#isClosed) return;
+    this.#options.movedAddress(ip, mac);
+    this.#proxies.announce(ip, mac);
   }
 
   /** The plugin lists its VTEPs. */

@@ -60,6 +60,8 @@ export interface UpcallsOptions {
   readonly floodChanged: () => void;
   /** An address that a MAC here has as its own, by what it asks or announces. */
   readonly heardAddress: (mac: string, ip: string) => void;
+  /** The plugin has an address at this MAC from now on. */
+  readonly movedAddress: (ip: string, mac: string) => void;
   /** The plugin has a MAC elsewhere that a VNIC here has. */
   readonly contested: (mac: string) => void;
   /** Milliseconds of the monotonic clock. */

@@ -11,8 +11,10 @@ function setUp() {
   const clock = { nowMs: 5000 };
   const tell = (mac: string, local: Local | null) =>
     void told.push(`${mac} ${local === null ? 'gone' : local.ips.join(' ')}${local?.resumed ? ' resumed' : ''}`);
-  const locals = new Locals(tell, () => clock.nowMs);
-  return { locals, clock, heard: () => told.splice(0) };
+  const frames = new Map<string, number>();
+  const signOf = (mac: string) => frames.get(mac) ?? 0;
+  const locals = new Locals(tell, signOf, () => clock.nowMs);
+  return { locals, clock, frames, heard: () => told.splice(0) };
 }
 
 describe('MACs that are here', () => {
@@ -101,7 +103,37 @@ describe('MACs that are here', () => {
     assert.deepEqual(heard(), [`${VNIC} 10.2.0.1`], 'others are heard all the same');
   });
 
-  it('an address that nobody has used for an hour is forgotten, one that was given is not', () => {
+  it('an address that the plugin has at another MAC is no more that of who was heard; one that was given is', () => {
+    const { locals, heard } = setUp();
+    locals.hasVnic(VNIC, ['10.0.0.1/24']);
+    locals.heard(VNIC, '10.0.0.2');
+    heard();
+    locals.moved('10.0.0.2', VNIC);
+    locals.moved('10.0.0.1', BEHIND);
+    assert.deepEqual(heard(), []);
+    locals.moved('10.0.0.2', BEHIND);
+    assert.deepEqual(heard(), [`${VNIC} 10.0.0.1 resumed`]);
+    locals.heard(VNIC, '10.0.0.2');
+    assert.deepEqual(heard(), [`${VNIC} 10.0.0.1 10.0.0.2`], 'until it uses it again');
+  });
+
+  it('an address stays while its MAC sends anything at all', () => {
+    const { locals, clock, frames, heard } = setUp();
+    locals.hasVnic(VNIC, []);
+    locals.heard(VNIC, '10.0.0.2');
+    heard();
+    for (let hour = 1; hour <= 3; hour++) {
+      frames.set(VNIC, hour);
+      clock.nowMs += 3_600_000;
+      locals.age();
+    }
+    assert.deepEqual(heard(), []);
+    clock.nowMs += 3_600_000;
+    locals.age();
+    assert.deepEqual(heard(), [`${VNIC}  resumed`]);
+  });
+
+  it('an address of a MAC that is silent for an hour is forgotten, one that was given is not', () => {
     const { locals, clock, heard } = setUp();
     locals.hasVnic(VNIC, ['10.0.0.1/24']);
     locals.learned(BEHIND);

@@ -79,6 +79,11 @@ export class Register {
     return this.#wanted.has(mac);
   }
 
+  /** Of a MAC that is here: another host has its key. */
+  isYielded(mac: string): boolean {
+    return this.#yielded.has(mac);
+  }
+
   /** The MAC here that has an address; undefined: none. */
   ownerOf(ip: string): string | undefined {
     return this.#owners.get(ip);

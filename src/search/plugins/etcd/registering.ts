@@ -5,6 +5,7 @@ import { ipv4Key, ipv4Text, ipv6Key, ipv6Text } from '../files/keys.js';
 import { tunnelPortOf, vtepOf } from '../underlay.js';
 import { EtcdInstance, type Values } from './instance.js';
 import { type Found, Register } from './register.js';
+import { Takes } from './takes.js';
 import { ValueReader, valueText } from './values.js';
 import type { Pair, Writer } from './writer.js';
 
@@ -14,11 +15,17 @@ const SAME_KEYS = ['etcd/register', 'etcd/endpoints', 'etcd/prefix'];
 const WITHDRAWN_WITHIN_MS = 1500;
 /** Most MACs that are learned behind a VNIC. */
 const HERE_MAX = 16_384;
+const TICK_MS = 1000;
 
 export class RegisteringInstance extends EtcdInstance {
   #register: Register | null = null;
   #own: Endpoint | null = null;
   readonly #values = new ValueReader(tunnelPortOf(this.context));
+  readonly #takes = new Takes();
+  /** MACs that are here and wait to be taken from another host, and when they may be. */
+  readonly #waiting = new Map<string, { readonly local: Local; readonly untilMs: number }>();
+  #ticks: NodeJS.Timeout | undefined;
+  #registerTrouble: string | null = null;
 
   override async start(): Promise<void> {
     const { listen } = this.context;
@@ -29,25 +36,59 @@ export class RegisteringInstance extends EtcdInstance {
       valueOf: (local) => this.#valueOf(local),
       found: (pair) => this.#found(pair),
       yielded: (mac) => this.#tellElsewhere(mac, this.table.get(macToNumber(mac))?.answer.target),
-      trouble: (text) => this.tellTrouble(text),
+      trouble: (text) => {
+        this.#registerTrouble = text;
+        this.#tellTroubles();
+      },
     });
     await super.start();
+    this.#ticks = setInterval(() => this.#tick(performance.now()), TICK_MS).unref();
   }
 
   /** Keys are taken back, unless another instance writes them anew; if none does, they go with their lease. */
   override async stop(ending: Ending = 'to_resume', next: Values = this.values): Promise<void> {
+    clearInterval(this.#ticks);
     const goesOn = ending === 'to_resume' && SAME_KEYS.every((name) => next[name] === this.values[name]);
     const late = new Promise<void>((resolve) => setTimeout(resolve, WITHDRAWN_WITHIN_MS).unref());
     await Promise.race([this.#register?.stop(!goesOn).catch(() => {}), late]);
     await super.stop();
   }
 
+  /** One that comes or is heard here is taken from the host that has it, but no more often than it may be. */
   localAdded(local: Local): void {
-    this.#register?.want(local);
+    const { mac } = local;
+    const nowMs = performance.now();
+    const target = this.table.get(macToNumber(mac))?.answer.target;
+    const waitMs = local.resumed !== true && this.#isOfAnother(mac, target) ? this.#takes.take(mac, nowMs) : 0;
+    if (waitMs === 0) {
+      this.#waiting.delete(mac);
+      this.#register?.want(local);
+    } else {
+      this.#waiting.set(mac, { local, untilMs: nowMs + waitMs });
+      this.#tellElsewhere(mac, target);
+    }
+    this.#tellTroubles();
+  }
+
+  /** What this host is about to write counts as written. */
+  #isOfAnother(mac: string, target: Target | undefined): boolean {
+    if (this.#register?.has(mac) === true) return this.#register.isYielded(mac);
+    return this.#placeOf(target) !== null;
   }
 
   localRemoved(mac: string): void {
+    this.#waiting.delete(mac);
     this.#register?.unwant(mac);
+  }
+
+  #tick(nowMs: number): void {
+    for (const { local, untilMs } of [...this.#waiting.values()]) if (nowMs >= untilMs) this.localAdded(local);
+    this.#takes.age(nowMs);
+    this.#tellTroubles();
+  }
+
+  #tellTroubles(): void {
+    this.tellTrouble(this.#registerTrouble ?? this.#takes.summary(performance.now()));
   }
 
   /** Nothing: but the host is to learn what is behind its VNICs. */
