@@ -1,2 +1,10 @@
-/** Seeds that found something once, each with what it was. They run before all others. */
-export const CORPUS: readonly number[] = [];
+import type { Kind } from './encapsulations.js';
+
+/** A round that found something once; kind null: frames of every kind, from all sides. */
+export interface Found {
+  readonly seed: number;
+  readonly kind: Kind | null;
+}
+
+/** Each with a comment of what it was. They run before all others. */
+export const CORPUS: readonly Found[] = [];

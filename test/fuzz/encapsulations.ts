@@ -40,17 +40,20 @@ function wrapInVxlan(random: Random, vni: number, frame: Uint8Array): Uint8Array
   if (random.oneIn(50)) return frame;
   const flags = random.oneIn(10) ? random.below(256) : 8;
   const rest = { flags, reserved: random.oneIn(20) ? 1 : 0 };
-  return datagram(random.oneIn(4) ? random.below(8) : vni, frame, rest).subarray(0, 9224);
+  return datagram(random.oneIn(4) ? random.below(8) : vni, frame, rest);
 }
 
-/** In a datagram of the kind: mostly right, often with options, at times cut off or with a bit of its header wrong. */
-export function wrapIn(random: Random, kind: Kind, vni: number, frame: Uint8Array): Uint8Array {
-  if (kind === 'vxlan') return wrapInVxlan(random, vni, frame);
+/**
+ * In a datagram of the kind, of at most so many bytes: mostly right, often with options, at times cut off or with a bit
+ * of its header wrong.
+ */
+export function wrapIn(random: Random, kind: Kind, vni: number, frame: Uint8Array, most: number): Uint8Array {
+  if (kind === 'vxlan') return wrapInVxlan(random, vni, frame).subarray(0, most);
   const header = Uint8Array.from(headerOf(random, kind, vni));
   if (random.oneIn(4)) header[random.below(header.length)]! ^= 1 << random.below(8);
   const before = kind === 'nvgre' ? ipHeaderBefore(random, header.length + frame.length) : [];
   const whole = concat(before, header, frame);
-  return whole.subarray(0, random.oneIn(50) ? random.below(before.length + header.length + 20) : 9224);
+  return whole.subarray(0, random.oneIn(50) ? random.below(before.length + header.length + 20) : most);
 }
 
 /** Of `length` bytes: of IPv4, with options at times, as a raw socket has it; or none, as over IPv6. */

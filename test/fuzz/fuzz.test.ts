@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BUILDS, type Build } from '../support/core.js';
 import { CORPUS } from './corpus.js';
+import type { Kind } from './encapsulations.js';
 import { ROUND_FRAMES, runRound } from './round.js';
 
 const SEED = Date.now() & 0x7fff_ffff;
@@ -28,10 +29,10 @@ for (const build of BUILDS) {
   test(`${build}: ${ROUNDS[build]} rounds of ${ROUND_FRAMES} frames, from seed ${SEED}`, (t) => {
     const outcomes = new Set<string>();
     const missed = () => MUST_MEET.filter((name) => !outcomes.has(name));
-    const round = (seed: number): void => {
-      for (const outcome of runRound(build, seed).outcomes) outcomes.add(outcome);
+    const round = (seed: number, kind: Kind | null = null): void => {
+      for (const outcome of runRound(build, seed, kind).outcomes) outcomes.add(outcome);
     };
-    for (const seed of CORPUS) round(seed);
+    for (const { seed, kind } of CORPUS) round(seed, kind);
     const rounds = ROUNDS[build];
     for (let n = 0; n < rounds || (n < rounds + MORE_MAX && missed().length > 0); n++) round(SEED + n);
     t.diagnostic(`outcomes met: ${[...outcomes].sort().join(' ')}`);

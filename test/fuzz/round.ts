@@ -30,6 +30,8 @@ const { EAGAIN, EMSGSIZE, ENETUNREACH, EPERM, EIO } = constants.errno;
 const SEND_ERRORS = [EAGAIN, EMSGSIZE, ENETUNREACH, EPERM];
 const SENDERS = ['10.0.0.1', '10.0.0.2', '10.0.0.3', 'fd00::9', 'fd00::a'] as const;
 const OURS = '192.0.2.1';
+/** Bytes of a datagram by a socket, and by the underlay TAP, which reads super-frames whole. */
+const [SOCKET_MOST, TAP_MOST] = [9224, 65_000] as const;
 /** Of a datagram that the kernel has left nothing to do for. */
 const NO_TUNNEL_VNET = new Uint8Array(24);
 const TAP_MAC = '02:00:00:00:00:99';
@@ -154,7 +156,7 @@ class Round {
     const vni = this.#random.below(8);
     const kind = this.#kind();
     const socket = this.#sockets.get(kind) ?? OVERLAY.socket;
-    const datagrams = frames.map((frame) => wrapIn(this.#random, kind, vni, frame));
+    const datagrams = frames.map((frame) => wrapIn(this.#random, kind, vni, frame, SOCKET_MOST));
     this.datagrams += datagrams.length;
     const truncated = this.#random.oneIn(100);
     const from = this.#random.pick(SENDERS);
@@ -173,8 +175,8 @@ class Round {
       const { frame } = superFrame(this.#random, of);
       const from = this.#random.oneIn(4) ? '10.0.0.200' : SENDERS[0];
       const kind = this.#kind();
-      const inside = wrapIn(this.#random, kind, this.#random.below(8), frame);
-      const whole = outer(from, OURS, OUTER_MACS, [1, portOf(kind)], inside.subarray(0, 65_000));
+      const inside = wrapIn(this.#random, kind, this.#random.below(8), frame, TAP_MOST);
+      const whole = outer(from, OURS, OUTER_MACS, [1, portOf(kind)], inside);
       this.datagrams++;
       const vnet = this.#random.oneIn(3) ? NO_TUNNEL_VNET : tunnelVnet(of, this.#random.pick([1, 500, 1400]));
       const read = concat(vnet, whole);
