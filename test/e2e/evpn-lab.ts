@@ -88,6 +88,11 @@ export class HostGoBgp {
     await this.#process?.stop('SIGKILL');
   }
 
+  /** It has this neighbour no more. */
+  async forget(neighbour: string): Promise<void> {
+    await this.#host.exec('gobgp', 'neighbor', 'del', neighbour);
+  }
+
   /** Another VTEP tells of a MAC, or takes it back. */
   async tell(mac: string, vtep: string, what: 'add' | 'del' = 'add'): Promise<void> {
     const words = ['etag', '0', 'label', '23', 'rd', `${vtep}:23`, 'rt', '65000:23', 'encap', 'vxlan', 'nexthop', vtep];
