@@ -9,15 +9,17 @@ import { sendDatagrams, streamBothWays } from './traffic.js';
 import '../support/each-engine.js';
 
 const probe = probeUnderlayTap();
-for (const { family, mtu, underlay, border, nic } of [
-  { family: 4, mtu: 1450, underlay: 1500, border: 'socket', nic: 'on' },
-  { family: 6, mtu: 1280, underlay: 1500, border: 'socket', nic: 'on' },
-  { family: 4, mtu: 8900, underlay: 9000, border: 'socket', nic: 'on' },
-  { family: 4, mtu: 1450, underlay: 1500, border: 'tap', nic: 'no tunnels' },
-  { family: 6, mtu: 1280, underlay: 1500, border: 'tap', nic: 'off' },
-  { family: 4, mtu: 8900, underlay: 9000, border: 'tap', nic: 'on' },
+// IPv6 with one engine: by sockets offload-unfinished has it with each; by the TAP an address of the underlay is only
+// bytes of a frame, which no engine looks at.
+for (const { family, mtu, underlay, border, nic, once } of [
+  { family: 4, mtu: 1450, underlay: 1500, border: 'socket', nic: 'on', once: false },
+  { family: 6, mtu: 1280, underlay: 1500, border: 'socket', nic: 'on', once: true },
+  { family: 4, mtu: 8900, underlay: 9000, border: 'socket', nic: 'on', once: false },
+  { family: 4, mtu: 1450, underlay: 1500, border: 'tap', nic: 'no tunnels', once: false },
+  { family: 6, mtu: 1280, underlay: 1500, border: 'tap', nic: 'off', once: true },
+  { family: 4, mtu: 8900, underlay: 9000, border: 'tap', nic: 'on', once: false },
 ] as const) {
-  const labTestOf = mtu === 1280 ? labTestOnce : labTest;
+  const labTestOf = once ? labTestOnce : labTest;
   labTestOf(
     `inner MTU ${mtu} over an IPv${family} underlay of ${underlay} by ${border}, offloads ${nic}`,
     async ({ lab, step, note }) => {

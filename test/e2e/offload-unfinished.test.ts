@@ -54,8 +54,7 @@ for (const { family, mtu, underlay, daemon } of [
   { family: 6, mtu: 1280, underlay: 1500, daemon: ['--workers', '2'] },
   { family: 4, mtu: 8900, underlay: 9000, daemon: [] },
 ] as const) {
-  const labTestOf = mtu === 1280 ? labTestOnce : labTest;
-  labTestOf(
+  labTest(
     `a kernel peer with its offloads on, inner MTU ${mtu}, IPv${family} underlay`,
     async ({ lab, step, note }) => {
       const options = { family, mtu, likeOnTheWire: false, daemon: [...SOCKET, ...daemon] };
