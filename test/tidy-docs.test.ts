@@ -145,9 +145,14 @@ test('docs/conformance.md names tests that exist, in every row of what is built'
   assert.deepEqual(wrong, []);
 });
 
-/** The text of a test file, as titles are read; '' when it is not there. */
+/**
+ * The text of a test file, as titles are read; '' when it is not there. What runs the suite of search plugins has the
+ * titles of its cases.
+ */
 function titled(path: string): string {
-  return files.includes(path) ? read(path).replaceAll("\\'", "'") : '';
+  const cases = path.startsWith('test/search/conformance/') ? 'src/search/testing/cases-' : null;
+  const texts = files.filter((each) => each === path || (cases !== null && each.startsWith(cases))).map(read);
+  return texts.join('').replaceAll("\\'", "'");
 }
 
 test('docs/troubleshooting.md says of every drop reason what it means, and which are expected', () => {
