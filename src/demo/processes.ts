@@ -28,7 +28,8 @@ export interface SpawnOptions extends RunOptions {
   readonly outputFd?: number;
 }
 
-const RUN_TIMEOUT_MS = 30_000;
+/** How long a process may run that is waited for, unless its options say so. */
+export const RUN_TIMEOUT_MS = 30_000;
 const TERM_GRACE_MS = 5_000;
 
 /** A process that was started and may still run. */

@@ -4,14 +4,12 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runCli } from '../../src/cli/cli.js';
-import type { Outcome } from '../../src/demo/processes.js';
+import { type Outcome, RUN_TIMEOUT_MS } from '../../src/demo/processes.js';
 import { stackOf } from '../../src/stack.js';
 
 const ASKING = /^((create|delete|modify|show)-.+|lookup|reload|status|trace|wait)$/;
-/** Options by which a command goes on until a signal comes, which would be the test's own. */
-const GOES_ON = /^(-i|--interval)/;
-/** As long as a laboratory gives a process. */
-const TIMEOUT_MS = 30_000;
+/** An option by which a command goes on until a signal comes, which would be the test's own. */
+const GOES_ON = /^--watch(=|$)/;
 
 /** null: the command needs a process of its own. */
 export function runVxlane(args: readonly string[], socket: string): Promise<Outcome> | null {
@@ -34,7 +32,7 @@ async function run(args: readonly string[], socket: string): Promise<Outcome> {
       terminal.printError(`vxlane: bug: ${stackOf(bug)}\n`);
       return 1;
     }),
-    sleep(TIMEOUT_MS, null, { signal: isOver.signal }),
+    sleep(RUN_TIMEOUT_MS, null, { signal: isOver.signal }),
   ]).finally(() => isOver.abort());
   return { stdout: stdout.join(''), stderr: stderr.join(''), code, signal: null, timedOut: code === null };
 }
