@@ -550,9 +550,11 @@ export const COPIES_MAX = 128; // of broadcast and multicast frames to VNICs, th
 export const OUT_FRAME_MAX = COPIES_MAX + FLOOD_MAX; // entries that one frame makes at most
 export const OUT_MAX = VNICS_MAX + OUT_FRAME_MAX; // a pass stops taking frames when fewer than OUT_FRAME_MAX are left
 export const SEGMENTS_LISTED_MAX = 2048; // frames that listed super-frames make before the list is full
-export const RUNS_MAX = 8; // flows that are coalesced side by side
+export const RUNS_MAX = 64; // flows that are coalesced side by side, RUN_WAYS of each set
+export const RUN_WAYS = 4;
 export const RUN_SIZE = 64; // one of them while its frames are joined, see engine/output/gro-flows.ts
-export const W_RUNS = W_HELD_ARENAS + W_HELD_ARENAS_SIZE; // RUNS_MAX of them
+export const W_RUN_KEYS = W_HELD_ARENAS + W_HELD_ARENAS_SIZE; // u64 per run
+export const W_RUNS = W_RUN_KEYS + RUNS_MAX * 8; // RUNS_MAX of them
 export const W_GRO_SEGMENT = W_RUNS + RUNS_MAX * RUN_SIZE; // the entry that is looked at, see offload/flow-of.ts
 export const W_GRO_MESSAGE = W_GRO_SEGMENT + CACHE_LINE; // what datagrams of one message become, see offload/gro.ts
 export const GRO_HEADERS_MAX = 192; // bytes of the headers of a datagram, outer and inner
@@ -805,7 +807,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 51;
+export const LAYOUT_VERSION = 53;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

@@ -125,20 +125,19 @@ export function outIsJoined(out: usize): bool {
 // Whether nothing was planned for an entry, and nothing of it has left.
 @inline
 function outIsAlone(out: usize): bool {
-  return !v128.any_true(v128.load(out, OUT_SETTLED)); // and OUT_NEXT, OUT_JOINED, OUT_PAYLOAD
+  return (load<u64>(out, OUT_SETTLED) | load<u64>(out, OUT_JOINED)) == 0; // and OUT_NEXT, OUT_PAYLOAD
 }
 
 // The same of one for an endpoint that is a single frame without a mark.
 @inline
 export function outIsPlain(out: usize): bool {
-  return outIsAlone(out) & (load<u32>(out, OUT_MARK) == 0) & vnetIsPlain(out + OUT_VNET);
+  return outIsAlone(out) && load<u32>(out, OUT_MARK) == 0 && vnetIsPlain(out + OUT_VNET);
 }
 
 // The same of one for a VNIC before which its virtio_net_hdr may be written.
 @inline
 export function outIsWhole(out: usize): bool {
-  const isToVnic = (load<u64>(out, OUT_ENDPOINT) & ~OVERLAY) == ROOM_BEFORE;
-  return isToVnic & outIsAlone(out);
+  return (load<u64>(out, OUT_ENDPOINT) & ~OVERLAY) == ROOM_BEFORE && outIsAlone(out);
 }
 
 // Nothing was planned for it, and it leaves nothing to its receiver.

@@ -92,7 +92,9 @@ export function saidOf(control: usize, len: u64): u64 {
 // always a TOS is all that it says.
 @inline
 export function saysPlain(control: usize, len: u64): bool {
-  if (len != CMSG_SPACE || !saysTos(load<u64>(control, CMSG_LEVEL))) return isPlain(saidOf(control, len));
+  if (len != CMSG_SPACE) return isPlain(saidOf(control, len));
+  const kind = load<u64>(control, CMSG_LEVEL);
+  if (kind != kindOf(SOL_IP, IP_TOS) && kind != kindOf(SOL_IPV6, IPV6_TCLASS)) return isPlain(saidOf(control, len));
   return isPlain(load<u8>(control, CMSG_DATA));
 }
 

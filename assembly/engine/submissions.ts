@@ -65,13 +65,7 @@ export function submissionNext(): usize {
   return next;
 }
 
-/** Bytes from one submission to the next; 0: nothing is submitted. */
-@inline
-export function submissionStep(): usize {
-  return next == 0 ? 0 : SQE_SIZE;
-}
-
-/** How many may be written one behind the other, a step apart, before submissionsUpTo. */
+/** How many may be written one behind the other before submissionsUpTo. */
 @inline
 export function submissionsAhead(): usize {
   return next == 0 ? <usize>EMIT_MAX : sqesAhead(next);
@@ -91,13 +85,14 @@ export function sendHead(fd: i32): u64 {
 
 /**
  * A datagram to an endpoint's record: SEND takes an address as sendto does, and no msghdr has to be made, nor read by
- * the kernel.
+ * the kernel. Answers where the next one goes, if that is ahead.
  */
 @inline
-export function submitSend(sqe: usize, head: u64, endpoint: usize, datagram: usize, len: u32, message: usize): void {
+export function submitSend(sqe: usize, head: u64, endpoint: usize, datagram: usize, len: u32, message: usize): usize {
   sqePut(sqe, head, address(endpoint + EP_SOCKADDR), address(datagram), len, userOf(Request.send, <u32>message));
   sqeAddressLength(sqe, load<u32>(endpoint, EP_SOCKADDR_LEN));
   sqeOpFlags(sqe, MSG_DONTWAIT);
+  return sqe + SQE_SIZE;
 }
 
 /** A message with a msghdr. */
@@ -114,11 +109,12 @@ export function writeHead(fd: i32): u64 {
   return sqeHead(IORING_OP_WRITE, IOSQE_CQE_SKIP_SUCCESS, fd);
 }
 
-/** A write of one piece. */
+/** A write of one piece. Answers as submitSend does. */
 @inline
-export function submitWrite(sqe: usize, head: u64, at: usize, len: u32, delivery: usize): void {
+export function submitWrite(sqe: usize, head: u64, at: usize, len: u32, delivery: usize): usize {
   sqePut(sqe, head, NO_OFFSET, address(at), len, userOf(Request.write, <u32>delivery));
   sqeOpFlags(sqe, 0);
+  return sqe + SQE_SIZE;
 }
 
 /** A write of `count` pieces. */

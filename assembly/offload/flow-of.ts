@@ -74,7 +74,7 @@ const MULTIPLIER: u64 = 0x9e3779b97f4a7c15; // 2^64 over the golden ratio, odd
 /** Looks at a frame for `vnic`; `segment` is complete when the answer is Known. Reads inside `len`. */
 @inline // where most frames are of no flow, the call would cost more
 export function flowOf(segment: Segment, frame: usize, len: u32, vnic: u32): FlowOf {
-  if ((len >= ETH_HLEN) & ethIs(frame, ETH_P_IP)) return flowOfIpv4(segment, frame, ETH_HLEN, len - ETH_HLEN, vnic);
+  if (len >= ETH_HLEN && ethIs(frame, ETH_P_IP)) return flowOfIpv4(segment, frame, ETH_HLEN, len - ETH_HLEN, vnic);
   return flowOfOther(segment, frame, len, vnic);
 }
 

@@ -13,7 +13,6 @@ import {
   buildFrame,
   CWR,
   FIN,
-  type Flow,
   headerLengthOf,
   l3Of,
   l4Of,
@@ -102,14 +101,19 @@ await forEachBuild((build, m) => {
       assert.deepEqual(coalesced(to(1, nth(tcp4, 0), arp, icmp, icmpv6, nth(tcp4, 1))), [[0, 4], [1], [2], [3]]);
     });
 
-    test('a ninth flow takes the place of the one that waited longest', () => {
-      const flow = (port: number): Flow => ({ ...tcp4, ports: [port, 80] });
-      const begin = Array.from({ length: 8 }, (_, port) => nth(flow(port), 0));
-      const entries = to(1, ...begin, nth(flow(0), 1), nth(flow(8), 0), nth(flow(0), 2), nth(flow(1), 1));
-      assert.deepEqual(
-        coalesced(entries).filter((run) => run.length > 1),
-        [[0, 8, 10]],
-      );
+    test('among many flows, one keeps its run while frames of it come, and is closed by those that came since', () => {
+      const of = (port: number, index = 0): Uint8Array => nth({ ...tcp4, ports: [port, 80] }, index);
+      const others = Array.from({ length: 200 }, (_, n) => of(n + 1));
+      const runs = (...frames: Uint8Array[]) => coalesced(to(1, ...frames)).filter((run) => run.length > 1);
+      const between = others.slice(0, 40).flatMap((other, n) => [other, of(0, n + 1)]);
+      assert.deepEqual(runs(of(0), ...between), [Array.from({ length: 41 }, (_, n) => 2 * n)]);
+      assert.deepEqual(runs(of(0), ...others, of(0, 1)), []);
+    });
+
+    test('eight flows are joined side by side', () => {
+      const turns = Array.from({ length: 64 }, (_, n) => nth({ ...tcp4, ports: [n % 8, 80] }, n >> 3));
+      const right = Array.from({ length: 8 }, (_, flow) => Array.from({ length: 8 }, (_, n) => 8 * n + flow));
+      assert.deepEqual(coalesced(to(1, ...turns)), right);
     });
 
     test('what was forgotten is not joined', () => {

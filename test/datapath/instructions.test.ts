@@ -116,6 +116,8 @@ test('link protection costs a VNIC that has it at most 315 instructions a frame 
 
 interface Decap {
   readonly payload?: Buffer;
+  /** Each is of a flow of UDP. */
+  readonly isUdp?: boolean;
   readonly sourceCheck?: 'vtep';
   /** Known VTEPs, which send one after the other. */
   readonly vteps?: number;
@@ -144,11 +146,12 @@ for (const [index, [who, bound]] of TRUNK.entries()) {
 const decap: [name: string, shape: Decap, bound: number][] = [
   ['decap, small datagrams', {}, 320],
   ['decap, large datagrams', { payload: LARGE }, 320],
+  ['decap, small datagrams of 64 flows of UDP', { isUdp: true }, 475],
   ['decap, small datagrams of a known VTEP', { sourceCheck: 'vtep' }, 332],
   ['decap, small datagrams of 4 known VTEPs', { sourceCheck: 'vtep', vteps: 4 }, 455],
   ['decap, small datagrams to 64 VNICs', { vnics: 64 }, 318],
 ];
-for (const [name, { payload = SMALL, sourceCheck = 'off', vteps = 1, vnics = 1 }, bound] of decap) {
+for (const [name, { payload = SMALL, isUdp = false, sourceCheck = 'off', vteps = 1, vnics = 1 }, bound] of decap) {
   test(`${name}: at most ${bound} instructions each`, (t) => {
     const { core, overlay } = setUp(1, { sourceCheck });
     const here = [A, ...Array.from({ length: vnics - 1 }, (_, n) => `02:00:00:00:02:${(n + 1).toString(16)}`)];
@@ -156,7 +159,10 @@ for (const [name, { payload = SMALL, sourceCheck = 'off', vteps = 1, vnics = 1 }
     const from = FAR.map((_, n) => `10.0.0.${n % vteps}`);
     for (const ip of from.slice(0, vteps)) assert.ok(core.fdb.putVtep(overlay, ip, core.nowMs));
     const datagrams = FAR.map((mac, n) =>
-      datagram(23, frame(here[n % vnics]!, vnics > 1 ? FAR[0]! : mac, { etherType: ETH_P_IP, payload })),
+      datagram(
+        23,
+        frame(here[n % vnics]!, vnics > 1 ? FAR[0]! : mac, { etherType: ETH_P_IP, payload: isUdp ? udp(n) : payload }),
+      ),
     );
     const count = perFrame(core, () => core.decap(datagrams, { from }));
     t.diagnostic(`${count.toFixed(0)} instructions a datagram`);

@@ -197,7 +197,7 @@ export function delivered(): void {
   for (let delivery = deliveryAt(0); delivery < end; delivery += DELIVER_SIZE) {
     const result = load<i32>(delivery, DELIVER_RESULT);
     const out = <usize>load<u32>(delivery, DELIVER_OUT);
-    if (!isWhole(delivery) | (result < 0)) {
+    if (!isWhole(delivery) || result < 0) {
       settleWrite(delivery, out, result);
       continue;
     }

@@ -1,5 +1,8 @@
-// Runs: the super-frames that grow while the output list is looked through, one per flow, at most RUNS_MAX side by
-// side. A run is a head, whose headers become those of the super-frame, and the payloads of the frames after it.
+// Runs: the super-frames that grow while the output list is looked through, one per flow. A run is a head, whose
+// headers become those of the super-frame, and the payloads of the frames after it. It stands in one of the RUN_WAYS
+// places that the hash of its flow's key names: where all are taken, the run is closed that has waited longest for a
+// frame. Keys stand by themselves, as those of a set are compared at once; and a bit of each run says whether it is
+// open.
 // borrowed: a run holds addresses of listed frames, so it is closed or forgotten before the list is sent.
 
 import {
@@ -10,8 +13,10 @@ import {
   OUT_PAYLOAD,
   OUT_PAYLOAD_LEN,
   OUT_VNET,
-  RUNS_MAX,
   RUN_SIZE,
+  RUN_WAYS,
+  RUNS_MAX,
+  W_RUN_KEYS,
   W_RUNS,
 } from '../../layout';
 import { segmentation } from '../../datapath/frame';
@@ -22,7 +27,14 @@ import { writeHeaders } from '../../offload/gro-headers';
 import { isPartialSegment, markPartial } from '../../offload/partial';
 import { vnetIsClear } from '../../wire/virtio';
 
-/** A record of RUN_SIZE bytes; a key of 0: it is free. */
+const WAYS: u32 = RUN_WAYS;
+const SETS: u32 = RUNS_MAX / WAYS;
+const SET_SHIFT: u64 = 64 - 4; // of 16 sets
+const SET_SIZE: usize = WAYS * 8; // bytes of its keys
+const ALL: u32 = (1 << WAYS) - 1;
+const MULTIPLIER: u64 = 0x9e3779b97f4a7c15; // 2^64 over the golden ratio: neighbours are far apart
+
+/** A record of RUN_SIZE bytes. */
 @unmanaged
 export class Run extends SuperFrame {
   vnic: u32;
@@ -32,6 +44,8 @@ export class Run extends SuperFrame {
   last: usize;
 }
 
+let open: u64 = 0; // a bit for each run
+
 @inline
 function runAt(index: u32): Run {
   if (offsetof<Run>() > <usize>RUN_SIZE) ERROR('a run is longer than RUN_SIZE');
@@ -39,56 +53,77 @@ function runAt(index: u32): Run {
 }
 
 @inline
-function isOpen(run: Run): bool {
-  return run.key != 0;
+function indexOf(run: Run): u32 {
+  return <u32>(changetype<usize>(run) - (w() + W_RUNS)) / RUN_SIZE;
 }
 
-// No run is open: most lists have none. Not known of what an instance before this one has left.
-let isIdle: bool = false;
+// Of a key: the first of the runs that it may be of.
+@inline
+function setOf(key: u64): u32 {
+  if (SETS != 16) ERROR('SET_SHIFT is that of 16 sets');
+  return <u32>((key * MULTIPLIER) >> SET_SHIFT) * WAYS;
+}
+
+// A bit for each open run of a set.
+@inline
+function openOf(set: u32): u32 {
+  return <u32>(open >> set) & ALL;
+}
+
+// The same of those that have the key, open or not.
+@inline
+function waysOf(set: u32, key: u64): u32 {
+  const keys = w() + W_RUN_KEYS + (<usize>(set / WAYS)) * SET_SIZE;
+  const wanted = i64x2.splat(key);
+  const low = i64x2.bitmask(i64x2.eq(v128.load(keys), wanted));
+  return <u32>(low | (i64x2.bitmask(i64x2.eq(v128.load(keys, 16), wanted)) << 2));
+}
 
 /** Forgets all runs; nothing is written anywhere. */
+@inline
 export function forgetRuns(): void {
-  if (isIdle) return;
-  isIdle = true;
-  for (let index: u32 = 0; index < <u32>RUNS_MAX; index++) runAt(index).key = 0;
+  open = 0;
 }
 
 /** The open run of a flow; the address 0: none. */
 @inline
 export function findRun(key: u64): Run {
-  if (isIdle) return changetype<Run>(0);
-  const end = changetype<usize>(runAt(RUNS_MAX));
-  for (let at = changetype<usize>(runAt(0)); at < end; at += RUN_SIZE) {
-    if (changetype<Run>(at).key == key) return changetype<Run>(at);
-  }
-  return changetype<Run>(0);
+  if (open == 0) return changetype<Run>(0);
+  const set = setOf(key);
+  const ways = waysOf(set, key) & openOf(set);
+  return ways == 0 ? changetype<Run>(0) : runAt(set + <u32>ctz<u32>(ways));
 }
 
-// A free record; when there is none, the run that has waited longest for a frame is closed.
-function makeRoom(): Run {
-  let oldest = runAt(0);
-  for (let index: u32 = 0; index < <u32>RUNS_MAX; index++) {
-    const run = runAt(index);
-    if (!isOpen(run)) return run;
-    if (run.last < oldest.last) oldest = run;
+// Where a run of the set may be opened: if all are open, the one that has waited longest for a frame is closed.
+function makeRoom(set: u32): u32 {
+  const free = openOf(set) ^ ALL;
+  if (free != 0) return set + <u32>ctz<u32>(free);
+  let oldest = set;
+  for (let index = set + 1; index < set + WAYS; index++) {
+    if (runAt(index).last < runAt(oldest).last) oldest = index;
   }
-  closeRun(oldest);
+  closeRun(runAt(oldest));
   return oldest;
 }
 
-/** Opens a run of one entry of the list. False: there can be none. */
-export function openRun(out: usize, segment: Segment, vnic: u32): bool {
-  if (segment.key == 0) return false; // one flow in 2^64 looks like a free record
-  const run = makeRoom();
-  isIdle = false;
-  const from = changetype<usize>(segment);
-  const to = changetype<usize>(run);
-  for (let at: usize = 0; at < offsetof<Segment>(); at += 8) store<u64>(to + at, load<u64>(from + at));
+/** Opens a run of one entry of the list. */
+export function openRun(out: usize, segment: Segment, vnic: u32): void {
+  const index = makeRoom(setOf(segment.key));
+  open |= (<u64>1) << index;
+  store<u64>(w() + W_RUN_KEYS + ((<usize>index) << 3), segment.key);
+  const run = runAt(index);
+  copySegment(changetype<usize>(run), changetype<usize>(segment));
   begin(run);
   run.vnic = vnic;
   run.first = out;
   run.last = out;
-  return true;
+}
+
+@inline
+function copySegment(to: usize, from: usize): void {
+  if (offsetof<Segment>() != 24) ERROR('a segment has another size than what is copied');
+  v128.store(to, v128.load(from));
+  store<u64>(to, load<u64>(from, 16), 16);
 }
 
 /** An entry, which continues the run, becomes its last frame. */
@@ -104,24 +139,20 @@ export function growRun(run: Run, out: usize, segment: Segment): void {
 
 /** Closes the runs of one VNIC. */
 export function closeRunsOf(vnic: u32): void {
-  for (let index: u32 = 0; index < <u32>RUNS_MAX; index++) {
-    const run = runAt(index);
-    if (isOpen(run) && run.vnic == vnic) closeRun(run);
+  for (let left = open; left != 0; left &= left - 1) {
+    const run = runAt(<u32>ctz<u64>(left));
+    if (run.vnic == vnic) closeRun(run);
   }
 }
 
 /** Closes every run. */
 export function closeRuns(): void {
-  if (isIdle) return;
-  for (let index: u32 = 0; index < <u32>RUNS_MAX; index++) {
-    if (isOpen(runAt(index))) closeRun(runAt(index));
-  }
-  isIdle = true;
+  for (let left = open; left != 0; left &= left - 1) closeRun(runAt(<u32>ctz<u64>(left)));
 }
 
 /** Closes a run; what is more than one frame becomes a super-frame, and what is one stays alone. */
 export function closeRun(run: Run): void {
-  run.key = 0;
+  open &= ~((<u64>1) << indexOf(run));
   const out = run.first;
   if (run.frames == 1) {
     if (run.mayBePartial) markSegment(out, run);

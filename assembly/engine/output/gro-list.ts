@@ -70,7 +70,7 @@ export function coalesce(out: usize, kinds: u32): void {
     closeRun(run);
   }
   segment.mayBePartial = !isSuper && mayBePartial(out, kinds);
-  if (fits && mayBegin(segment, kinds) && openRun(out, segment, vnic)) return;
+  if (fits && mayBegin(segment, kinds)) return openRun(out, segment, vnic);
   if (segment.mayBePartial) markSegment(out, segment);
 }
 

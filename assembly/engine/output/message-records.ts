@@ -32,7 +32,6 @@ import {
   sendHead,
   submissionNext,
   submissionsAhead,
-  submissionStep,
   submissionsUpTo,
   submitSend,
 } from '../submissions';
@@ -71,8 +70,7 @@ export function messageAt(index: u32): usize {
 export function emitLone(out: usize): bool {
   if (isFull()) return false;
   const fd = sourceFd(load<u16>(out, OUT_SOURCE), 1, 0);
-  lone(nextMessage, submissionNext(), sendHead(fd), fd, out);
-  submissionsUpTo(submissionNext() + submissionStep());
+  submissionsUpTo(lone(nextMessage, submissionNext(), sendHead(fd), fd, out));
   nextMessage += TX_SIZE;
   return true;
 }
@@ -82,7 +80,6 @@ export function emitLone(out: usize): bool {
 export function emitLones(from: usize, end: usize): usize {
   const most = min((messageAt(EMIT_MAX) - nextMessage) / TX_SIZE, submissionsAhead());
   const stop = min(end, from + most * OUT_SIZE);
-  const step = submissionStep();
   let record = nextMessage;
   let sqe = submissionNext();
   let source: u32 = u32.MAX_VALUE;
@@ -100,8 +97,7 @@ export function emitLones(from: usize, end: usize): usize {
       fd = sourceFd(its, 1, 0);
       head = sendHead(fd);
     }
-    lone(record, sqe, head, fd, out);
-    sqe += step;
+    sqe = lone(record, sqe, head, fd, out);
     record += TX_SIZE;
   }
   nextMessage = record;
@@ -109,15 +105,15 @@ export function emitLones(from: usize, end: usize): usize {
   return out;
 }
 
-// The record of one, and its submission at `sqe`, if there are any.
+// The record of one, and its submission at `sqe`, if there are any. Answers where the next one goes.
 @inline
-function lone(record: usize, sqe: usize, head: u64, fd: i32, out: usize): void {
+function lone(record: usize, sqe: usize, head: u64, fd: i32, out: usize): usize {
   const bytes = load<u32>(out, OUT_LEN);
   list(record, out, fd, 1, bytes, 0);
-  if (sqe == 0) return;
+  if (sqe == 0) return 0;
   const endpoint = endpointAt(load<u32>(out, OUT_ENDPOINT));
   const datagram = <usize>load<u32>(out, OUT_FRAME) - VXLAN_HLEN;
-  submitSend(sqe, head, endpoint, datagram, bytes + VXLAN_HLEN, record);
+  return submitSend(sqe, head, endpoint, datagram, bytes + VXLAN_HLEN, record);
 }
 
 // The next message. Answers its record.

@@ -82,15 +82,19 @@ function plan(count: u32): void {
   store<u32>(w() + W_OUT_EMITTED, 0);
 }
 
+let owner: u32 = 0; // whose VNICs take super-frames of these kinds
+let kinds: u32 = 0;
+
 function planDeliveries(first: usize, end: usize): void {
   coalesceBegin();
-  let owner: u32 = 0; // whose VNICs take super-frames of these kinds
-  let kinds: u32 = 0;
+  owner = 0;
   for (let out = first; out < end; out += OUT_SIZE) {
     if (!isDelivery(out)) continue;
     const its = <u32>load<u16>(out, OUT_OVERLAY);
-    if (its != owner) kinds = kindsOf(its);
-    owner = its;
+    if (its != owner) {
+      owner = its;
+      kinds = kindsOf(its);
+    }
     coalesce(out, kinds);
   }
   coalesceEnd();

@@ -50,7 +50,7 @@ import { vnetCopy, vnetCsumOffset, vnetGrow } from '../../wire/virtio';
 import { tagHead, VLAN_HLEN } from '../../wire/vlan';
 import { iovec } from '../descriptors';
 import {
-  submissionNext, submissionsAhead, submissionStep, submissionsUpTo, submitPieces, submitWrite, writeHead,
+  submissionNext, submissionsAhead, submissionsUpTo, submitPieces, submitWrite, writeHead,
 } from '../submissions';
 import { reserve } from './messages';
 
@@ -118,20 +118,19 @@ export function emitWholes(from: usize, end: usize): usize {
   const full = w() + W_DELIVER_IOV + DELIVER_IOV_MAX * IOVEC_SIZE;
   const most = min((deliveryAt(EMIT_MAX) - nextDelivery) / DELIVER_SIZE, (full - vector) / IOVEC_SIZE);
   const stop = min(end, from + min(most, submissionsAhead()) * OUT_SIZE);
-  const step = submissionStep();
   const fds = writeFds();
   let at = vector;
   let delivery = nextDelivery;
   let sqe = submissionNext();
   let out = from;
-  for (; out < stop && outIsWhole(out); out += OUT_SIZE) {
+  for (; out < stop; out += OUT_SIZE) {
+    if (!outIsWhole(out)) break;
     const whole = wholeFrame(out);
     const len = wholeLength(out);
     const fd = fdOf(fds, out);
     vnetCopy(whole, out + OUT_VNET);
     list(delivery, out, fd, at, 1);
-    if (sqe != 0) submitWrite(sqe, writeHead(fd), whole, len, delivery);
-    sqe += step;
+    if (sqe != 0) sqe = submitWrite(sqe, writeHead(fd), whole, len, delivery);
     at += IOVEC_SIZE;
     delivery += DELIVER_SIZE;
   }

@@ -106,7 +106,7 @@ function takeRun(user: u64): bool {
   let read = readAt(0);
   while (cqe < end) {
     const flags = cqeFlags(cqe);
-    if ((cqeUser(cqe) != user) | !(flags & IORING_CQE_F_BUFFER)) break;
+    if (cqeUser(cqe) != user || !(flags & IORING_CQE_F_BUFFER)) break;
     const slot = bufferOf(flags);
     used = slotPut(used, slot);
     read = readPut(read, tapSlot(slot), <u32>max(cqeResult(cqe), 0));
