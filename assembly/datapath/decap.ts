@@ -6,10 +6,10 @@
 //  3. sender     one that the overlay knows, if it wants that (source-check.ts); else the frame is dropped, or waits
 //  4. size       what is longer than the MTU allows may be a super-frame (offload/partial.ts)
 //  5. frame      a unicast source that is no VNIC's here, at most two tags, the overlay's VLAN policy
-//  6. learn      where its source MAC was heard from, if the overlay learns, and what it says of its address
-//                (announce.ts), if the host answers for it; unless the sender forbids both, and whatever becomes of
-//                the frame
-//  7. its way     a congestion mark of the outer header goes inside (RFC 6040); fragments as configured
+//  6. learn      where its source MAC was heard from, if the overlay learns, unless the sender forbids it, and whatever
+//                becomes of the frame
+//  7. its way     a congestion mark of the outer header goes inside (RFC 6040); fragments as configured; then what it
+//                says of its address (announce.ts), if the host answers for it
 //  8. multicast  to every local VNIC of the overlay
 //  9. unicast    to the VNIC that has the MAC; a VNIC that carries any MAC may have to be asked for, or gets what is
 //                unknown where that is flooded; OAM for this VTEP itself goes to the host

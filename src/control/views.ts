@@ -104,7 +104,11 @@ export const LookupView = z
     cached: z.boolean().describe('Found in the FDB (true), or asked of the plugin just now.'),
     alternatives: z
       .array(z.string())
-      .describe('Other VTEPs where the search plugin has the MAC (`IP:PORT` or `[IP6]:PORT`): they get nothing.'),
+      .nullable()
+      .describe(
+        'Other VTEPs where the search plugin has the MAC (`IP:PORT` or `[IP6]:PORT`): they get nothing. ' +
+          'null: it failed to say so.',
+      ),
   })
   .meta({ id: 'LookupView' });
 export type LookupView = z.infer<typeof LookupView>;

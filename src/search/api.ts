@@ -248,10 +248,10 @@ export interface DynamicInstance extends InstanceBase {
   /** MAC of the DHCPv4 server for a client's MAC, for the DHCP proxy. */
   dhcp?(mac: string): Reply<string | null>;
   /**
-   * Other VTEPs where a MAC is said to be, and that get none of its frames, for an operator who asks: at most 64. An
-   * addition: hosts before it never ask.
+   * All VTEPs where a MAC is said to be, for an operator who asks, who is shown 64 at most. Frames go where `lookup`
+   * says. An addition: hosts before it never ask.
    */
-  alternatives?(mac: string): Reply<readonly Endpoint[]>;
+  candidates?(mac: string): Reply<readonly Endpoint[]>;
   /**
    * Everything the plugin knows, for a host that would rather have it before it needs it. Asked for after `start`; a
    * MAC that was handed over must be pushed (`put`, `withdraw`) when its target changes.

@@ -237,6 +237,8 @@ describe('VNICs, lookups, refusals', { concurrency: 3 }, () => {
     directory.set('de:ad:be:ef:00:01', '10.0.0.1:4789').set('de:ad:be:ef:00:02', 'vnic foo0');
     directory.set('de:ad:be:ef:00:05', '10.0.0.1:4789');
     alternatives.set('de:ad:be:ef:00:05', ['10.0.0.2:4789', '10.0.0.3:4789']);
+    directory.set('de:ad:be:ef:00:06', '10.0.0.1:4789');
+    alternatives.set('de:ad:be:ef:00:06', null);
     await vxlane('modify-overlay', '-s', 'de:ad:be:ef:00:03=drop', 'lookup0');
     const cases: [mac: string, sentence: string][] = [
       ['01', 'go to 10.0.0.1:4789: search plugin files says so, asked just now'],
@@ -247,6 +249,11 @@ describe('VNICs, lookups, refusals', { concurrency: 3 }, () => {
         '05',
         'go to 10.0.0.1:4789: search plugin files says so, asked just now; ' +
           'it is said to be at 10.0.0.2:4789, 10.0.0.3:4789 too',
+      ],
+      [
+        '06',
+        'go to 10.0.0.1:4789: search plugin files says so, asked just now; ' +
+          'whether it is said to be elsewhere too, the search plugin failed to say',
       ],
     ];
     for (const [byte, sentence] of cases) {

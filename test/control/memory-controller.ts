@@ -51,7 +51,7 @@ export class MemoryController extends MemoryQuestions implements Controller, Pro
   readonly degraded = new Map<string, string>();
   /** What the search plugin would answer. */
   readonly directory = new Map<string, string>();
-  readonly alternatives = new Map<string, string[]>();
+  readonly alternatives = new Map<string, string[] | null>();
   statsView: StatsView = {
     ...{ totals: {}, drops: [], overlays: [], vnics: [], endpoints: [] },
     otherSenders: { frames: 0, bytes: 0 },
@@ -221,7 +221,7 @@ export class MemoryController extends MemoryQuestions implements Controller, Pro
       destination: destination === 'drop' ? 'drop_entry' : destination,
       source: known?.source ?? (isLocal ? 'vnic' : 'files'),
       cached: known !== undefined || isLocal,
-      alternatives: this.alternatives.get(mac) ?? [],
+      alternatives: this.alternatives.has(mac) ? this.alternatives.get(mac)! : [],
     };
   }
 

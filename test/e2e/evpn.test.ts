@@ -107,8 +107,16 @@ async function withFrr({ lab, step, note }: LabTest): Promise<void> {
     for (const vtep of ['10.0.0.9', '10.0.0.8']) await gobgp.tell(TWICE, vtep);
     await eventually('both are known', async () => {
       const { destination, alternatives } = await createClient(ours.socket).lookup('overlay0', TWICE);
-      return destination === '10.0.0.8:4789' && alternatives.join() === '10.0.0.9:4789';
+      return destination === '10.0.0.8:4789' && alternatives?.join() === '10.0.0.9:4789';
     });
+    const client = createClient(ours.socket);
+    await client.setTarget('overlay0', TWICE, { destination: '10.0.0.9:4789' });
+    assert.deepEqual(
+      (await client.lookup('overlay0', TWICE)).alternatives,
+      ['10.0.0.8:4789'],
+      'by the operator’s word',
+    );
+    await client.deleteTarget('overlay0', TWICE);
     for (const vtep of ['10.0.0.9', '10.0.0.8']) await gobgp.tell(TWICE, vtep, 'del');
   });
 

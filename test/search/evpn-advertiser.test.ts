@@ -45,4 +45,22 @@ describe('what is told of this host', () => {
     await advertiser.sweep();
     assert.equal(sent.length, 2);
   });
+
+  it('is told again where an instance before has the last word, which says no more once it is to leave', async () => {
+    const successor = new Advertiser();
+    const { send, sent } = recorded();
+    successor.connected([], [], send);
+    await successor.want({ mac: MAC, ips: [] }, 0);
+    sent.length = 0;
+    successor.overwritten(told(0));
+    successor.overwritten({ mac: 'de:ad:be:ef:00:02', ip: null, sequence: 0 });
+    assert.deepEqual(sent, [], 'not at once');
+    await successor.retell();
+    assert.deepEqual(sent, [`+${MAC} 0`], 'nothing of a MAC that has not been told of yet');
+    await successor.retell();
+    assert.equal(sent.length, 1, 'once');
+    successor.overwritten(told(0));
+    await successor.leave('macs');
+    assert.deepEqual(sent.slice(1).sort(), ['-de:ad:be:ef:00:02 0', '-vtep']);
+  });
 });

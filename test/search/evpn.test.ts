@@ -26,7 +26,10 @@ describe('evpn', { skip: missing, concurrency: 2 }, () => {
     await low.tell([MAC], 1);
     await until(async () => (await at(MAC)) === LOW);
     assert.equal(await instance.arp?.('10.9.0.1', 0), null, 'addresses are those of the best place');
-    assert.deepEqual(await instance.alternatives?.(MAC), [{ ip: HIGH, port: 4789 }]);
+    assert.deepEqual(
+      await instance.candidates?.(MAC),
+      [LOW, HIGH].map((ip) => ({ ip, port: 4789 })),
+    );
     await high.tell([MAC], 2);
     await until(async () => (await at(MAC)) === HIGH);
     await low.tell([MAC], 2);
@@ -39,7 +42,7 @@ describe('evpn', { skip: missing, concurrency: 2 }, () => {
     for (const ip of [null, '10.9.0.1']) await high.takeBack(MAC, ip);
     await until(async () => (await at(MAC)) === null);
     assert.deepEqual(said.slice(-1), [`withdraw ${MAC}`]);
-    assert.deepEqual(await instance.alternatives?.(MAC), []);
+    assert.deepEqual(await instance.candidates?.(MAC), []);
   });
 
   it('takes what is for this overlay: target, VNI; and says where it floods to', async () => {

@@ -34,7 +34,7 @@ function ownerSentence({ overlay, ip, mac, source, reason }: OwnerView): string 
 }
 
 function sentenceOf(view: LookupView): string {
-  const { overlay, mac, verdict, destination, source, cached, alternatives } = view;
+  const { overlay, mac, verdict, destination, source, cached } = view;
   const what = {
     forward: `go to ${destination}`,
     flood: `are flooded to ${destination}`,
@@ -44,6 +44,11 @@ function sentenceOf(view: LookupView): string {
   const known = { static: 'the operator', vnic: 'a VNIC of this daemon', learned: 'what came from there' };
   const who = known[source as keyof typeof known] ?? `search plugin ${source}`;
   const whence = cached ? 'from the table' : 'asked just now';
-  const others = alternatives.length === 0 ? '' : `; it is said to be at ${alternatives.join(', ')} too`;
-  return `frames to ${mac} on ${overlay} ${what}: ${who} says so, ${whence}${others}`;
+  return `frames to ${mac} on ${overlay} ${what}: ${who} says so, ${whence}${othersText(view)}`;
+}
+
+/** A daemon of an older version says none. */
+function othersText({ alternatives = [] }: LookupView): string {
+  if (alternatives === null) return '; whether it is said to be elsewhere too, the search plugin failed to say';
+  return alternatives.length === 0 ? '' : `; it is said to be at ${alternatives.join(', ')} too`;
 }

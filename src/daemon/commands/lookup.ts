@@ -13,17 +13,20 @@ const NAMED_MAX = 3;
 /** With the other places that the search plugin has the MAC at, as far as it can say. */
 export async function lookup(overlay: Overlay, mac: string): Promise<LookupView> {
   const decided = await decisionOn(overlay, mac);
-  return { ...decided, alternatives: await alternativesTo(overlay, mac) };
+  const candidates = await candidatesOf(overlay, mac);
+  return { ...decided, alternatives: candidates?.filter((each) => each !== decided.destination) ?? null };
 }
 
-async function alternativesTo(overlay: Overlay, mac: string): Promise<string[]> {
-  if (!overlay.plugin.facts.can('alternatives')) return [];
+/** null: the plugin failed to say it, which the log explains. */
+async function candidatesOf(overlay: Overlay, mac: string): Promise<string[] | null> {
+  if (!overlay.plugin.facts.can('candidates')) return [];
   try {
-    const endpoints = await overlay.attached().upcalls.consult((plugin) => plugin.alternatives(mac));
+    const endpoints = await overlay.attached().upcalls.consult((plugin) => plugin.candidates(mac));
     return endpoints.map(formatEndpoint);
   } catch (thrown) {
     if (!(thrown instanceof PluginFault)) throw thrown;
-    return [];
+    overlay.log.warn('the search plugin failed to say where a MAC is said to be', { mac, reason: thrown.message });
+    return null;
   }
 }
 

@@ -191,14 +191,12 @@ export function checkAnswer(value: unknown, underlay: Underlay): Answer | null {
   return Object.freeze(ttl === undefined ? { target: checked } : { target: checked, ttl });
 }
 
-/** Most places beside the one that counts. */
-const ALTERNATIVES_MAX = 64;
+/** Candidates that an operator is shown. */
+const CANDIDATES_MAX = 64;
 
-export function checkOthers(value: unknown, underlay: Underlay): readonly Endpoint[] {
-  if (!Array.isArray(value) || value.length > ALTERNATIVES_MAX) {
-    throw new Error(`${quoted(value)} is no list of at most ${ALTERNATIVES_MAX} endpoints`);
-  }
-  return Object.freeze(value.map((each: unknown) => checkEndpoint(each, underlay, checkIp)));
+export function checkPlaces(value: unknown, underlay: Underlay): readonly Endpoint[] {
+  if (!Array.isArray(value)) throw new Error(`${quoted(value)} is no list of endpoints`);
+  return Object.freeze(value.slice(0, CANDIDATES_MAX).map((each: unknown) => checkEndpoint(each, underlay, checkIp)));
 }
 
 export function checkOwner(value: unknown): Owner | null {

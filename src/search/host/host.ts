@@ -7,7 +7,7 @@
  */
 import { messageOf } from '../../errors.js';
 import type { Answer, Ending, Endpoint, Entry, Flood, Local, Move, Owner, Query, Target } from '../api.js';
-import { checkAnswer, checkFlood, checkOthers, checkOwner, checkPage, checkServer, checkTarget } from './answers.js';
+import { checkAnswer, checkFlood, checkOwner, checkPage, checkPlaces, checkServer, checkTarget } from './answers.js';
 import type { Channel, Place } from './channel.js';
 import { DeadlinePassed } from './deadlines.js';
 import { handOver, type Pushed } from './hand-over.js';
@@ -166,8 +166,10 @@ export class PluginHost implements Askable {
     return this.#question('dhcp', [mac], mac, checkServer);
   }
 
-  async alternatives(mac: string): Promise<readonly Endpoint[]> {
-    return (await this.#question('alternatives', [mac], mac, (value) => checkOthers(value, this.#options))) ?? [];
+  /** No frame waits for it: an instance that cannot say it serves as before. */
+  async candidates(mac: string): Promise<readonly Endpoint[]> {
+    if (!this.can('candidates')) return [];
+    return this.#ask('candidates', [mac], LOOKUP_DEADLINE_MS, (value) => checkPlaces(value, this.#options), mac);
   }
 
   /** Never rejects; see {@link MovesTold.tell}. */
@@ -181,9 +183,9 @@ export class PluginHost implements Askable {
     if (this.#end === null && this.can(local ? 'localAdded' : 'localRemoved')) this.#localsTold.tell(mac, local);
   }
 
-  /** What the instance cannot do answers null. */
+  /** A question of the packet path. What the instance cannot do answers null. */
   async #question<T>(
-    question: 'lookup' | 'arp' | 'ndp' | 'dhcp' | 'alternatives',
+    question: 'lookup' | 'arp' | 'ndp' | 'dhcp',
     args: readonly unknown[],
     of: string,
     check: (value: unknown) => T,
@@ -202,9 +204,8 @@ export class PluginHost implements Askable {
   }
 
   #failed(fault: PluginFault): void {
-    const { counts } = this.#options;
-    counts.faults++;
-    if (fault.isTimeout) counts.timeouts++;
+    this.#options.counts.faults++;
+    if (fault.isTimeout) this.#options.counts.timeouts++;
     if (++this.#faultsInARow < FAULTS_IN_A_ROW_MAX || this.#hasDegraded) return;
     this.#die(
       `search plugin ${this.name}: its last ${this.#faultsInARow} questions failed; the last one: ${wordsOf(fault)}`,

@@ -25,7 +25,7 @@ export const ABILITIES = [
   'arp',
   'ndp',
   'dhcp',
-  'alternatives',
+  'candidates',
   'entries',
   'flood',
   'moved',
@@ -53,7 +53,7 @@ export interface Questions {
   arp: [ip: string, vlan: number];
   ndp: [ip: string, vlan: number];
   dhcp: [mac: string];
-  alternatives: [mac: string];
+  candidates: [mac: string];
   entries: [most: number];
   leaveEntries: [];
   flood: [];

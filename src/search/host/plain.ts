@@ -48,7 +48,7 @@ const ANSWERS: Readonly<Record<QuestionName, Shape>> = {
   arp: OWNER,
   ndp: OWNER,
   dhcp: text,
-  alternatives: list(TARGET),
+  candidates: list(TARGET),
   entries: fields({ entries: list(fields({ mac: text, target: TARGET, ttl: text })), isLast: text }),
   flood: fields({
     endpoints: list(TARGET),

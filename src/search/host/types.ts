@@ -84,8 +84,8 @@ export interface Askable {
   arp(ip: string, vlan: number): Promise<Owner | null>;
   ndp(ip: string, vlan: number): Promise<Owner | null>;
   dhcp(mac: string): Promise<string | null>;
-  /** Other places of a MAC than the one that counts. */
-  alternatives(mac: string): Promise<readonly Endpoint[]>;
+  /** All places of a MAC; none where the plugin says only one. */
+  candidates(mac: string): Promise<readonly Endpoint[]>;
   /** Not a question: nobody waits for its end, which is never a rejection. */
   moved(move: Move): Promise<unknown>;
 }

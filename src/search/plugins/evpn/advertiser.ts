@@ -93,11 +93,31 @@ export class Advertiser {
     return this.#touch([...this.#sent.keys()].filter((mac) => !this.#wanted.has(mac)));
   }
 
-  /** All is withdrawn that nobody goes on with. Of MACs, that is what is not here any more. */
+  /**
+   * What was sent is there as another instance has sent it: with the key of this one's, and other contents. It is sent
+   * again by {@link retell}, not at once: that instance may be about to leave.
+   */
+  overwritten(advertised: Advertised): void {
+    this.#note(advertised);
+    this.#outdated.add(advertised);
+    const mac = macOf(advertised);
+    if (this.#wanted.has(mac)) this.#dirty.add(mac);
+  }
+
+  /** What others have overwritten. */
+  retell(): Promise<void> {
+    return this.#touch([]);
+  }
+
+  /**
+   * All is withdrawn that nobody goes on with. Of MACs, that is what is not here any more: what is here, another
+   * instance tells from now on.
+   */
   leave(inherited: Inherited): Promise<void> {
-    if (inherited === 'all') return Promise.resolve();
     if (inherited === 'nothing') this.#wanted.clear();
-    else this.#wanted.delete(VTEP);
+    else this.#dirty.clear();
+    if (inherited === 'all') return Promise.resolve();
+    this.#wanted.delete(VTEP);
     return this.sweep();
   }
 
@@ -158,7 +178,7 @@ export class Advertiser {
   }
 
   #note(advertised: Advertised): void {
-    const mac = advertised === VTEP ? VTEP : advertised.mac;
+    const mac = macOf(advertised);
     const sent = this.#sent.get(mac);
     this.#outdated.delete(advertised);
     if (sent === undefined) this.#sent.set(mac, new Map([[ipKeyOf(advertised), advertised]]));
@@ -166,11 +186,15 @@ export class Advertiser {
   }
 
   #unnote(advertised: Advertised): void {
-    const mac = advertised === VTEP ? VTEP : advertised.mac;
+    const mac = macOf(advertised);
     const sent = this.#sent.get(mac);
     sent?.delete(ipKeyOf(advertised));
     if (sent?.size === 0) this.#sent.delete(mac);
   }
+}
+
+function macOf(advertised: Advertised): string {
+  return advertised === VTEP ? VTEP : advertised.mac;
 }
 
 function ipKeyOf(advertised: Advertised): string {

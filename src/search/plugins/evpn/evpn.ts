@@ -28,7 +28,7 @@ import type { Audience, EvpnLine } from './line.js';
 import { Mobility } from './mobility.js';
 import { DEFAULT_RULES, Moves } from './moves.js';
 import { Rib } from './rib.js';
-import type { Advertised, Keyed } from './route.js';
+import { advertisedOf, type Keyed } from './route.js';
 import { type EvpnSettings, PROPERTIES, settingsOf } from './settings.js';
 
 type Values = Parameters<DynamicPlugin['create']>[1];
@@ -44,8 +44,6 @@ const WITHDRAWN_WITHIN_MS = 1500;
 /** Most destinations of a flood list, and most MACs that are learned behind a VNIC. */
 const FLOOD_MAX = 512;
 const HERE_MAX = 16_384;
-/** Other places of a MAC that the host takes. */
-const ALTERNATIVES_MAX = 64;
 
 export const evpn: DynamicPlugin = {
   name: 'evpn',
@@ -130,12 +128,10 @@ class EvpnInstance implements DynamicInstance {
     return entry?.answer ?? null;
   }
 
-  /** There is no ECMP: one place counts. */
-  alternatives(mac: string): Endpoint[] {
+  /** There is no ECMP: one of them counts. */
+  candidates(mac: string): Endpoint[] {
     const { port = 0 } = this.#settings ?? {};
-    const target = this.table.get(macToNumber(mac))?.answer.target;
-    const places = this.rib.placesOf(mac).filter((ip) => target === undefined || target === 'drop' || ip !== target.ip);
-    return places.slice(0, ALTERNATIVES_MAX).map((ip) => ({ ip, port }));
+    return this.rib.placesOf(mac).map((ip) => ({ ip, port }));
   }
 
   *entries(): Iterable<Entry> {
@@ -188,12 +184,18 @@ class EvpnInstance implements DynamicInstance {
     this.#context.log.info(this.#isLoaded ? 'routes loaded again' : 'routes loaded', fields);
     this.#isLoaded = true;
     const own = (isCurrent: boolean) => all.filter((each) => each.isCurrent === isCurrent).flatMap(advertisedOf);
-    this.advertiser.connected(own(true), own(false), send);
+    const outdated = own(false);
+    const text = 'GoBGP has routes of this evpn/rd with other properties: told anew, or withdrawn after evpn/graceful';
+    if (outdated.length > 0) this.#context.log.info(text, { count: outdated.length });
+    this.advertiser.connected(own(true), outdated, send);
   }
 
   #change(changes: readonly Keyed[]): void {
     this.#changedAtMs = performance.now();
-    for (const keyed of changes) this.rib.set(keyed);
+    for (const keyed of changes) {
+      this.rib.set(keyed);
+      if (!keyed.isCurrent) for (const each of advertisedOf(keyed)) this.advertiser.overwritten(each);
+    }
     this.#settle(this.rib.takeTouched());
   }
 
@@ -254,6 +256,7 @@ class EvpnInstance implements DynamicInstance {
       this.#context.log.info('routes are forgotten that have not come back', { count: this.rib.sweep() });
       this.#settle(this.rib.takeTouched());
     }
+    if (this.#sweepAtMs !== null && this.#health.isFollowed) this.advertiser.retell().catch(() => {});
     if (this.#sweepAtMs !== null && nowMs >= this.#sweepAtMs && this.#health.isFollowed) {
       this.#sweepAtMs = null;
       this.advertiser.sweep().catch(() => {});
@@ -287,10 +290,4 @@ class Suppressing extends EvpnInstance {
     const here = this.advertiser.ownerOf(ip);
     return here === undefined ? ownerOf(elsewhere) : { mac: here };
   }
-}
-
-/** Of routes that this host has sent. */
-function advertisedOf({ isOwn, route }: Keyed): Advertised[] {
-  if (!isOwn || route === null) return [];
-  return [route.kind === 'vtep' ? 'vtep' : { mac: route.mac, ip: route.ip, sequence: route.sequence }];
 }

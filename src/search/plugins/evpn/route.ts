@@ -35,3 +35,9 @@ export interface Keyed {
 
 /** What is told of this host: a MAC with one of its addresses or none, or that it wants copies. */
 export type Advertised = { readonly mac: string; readonly ip: string | null; readonly sequence: number } | 'vtep';
+
+/** What this host has told, by a route of its own; of others nothing. */
+export function advertisedOf({ isOwn, route }: Keyed): Advertised[] {
+  if (!isOwn || route === null) return [];
+  return [route.kind === 'vtep' ? 'vtep' : { mac: route.mac, ip: route.ip, sequence: route.sequence }];
+}
