@@ -270,6 +270,11 @@ export class Daemon implements Controller {
     return daemonView(this.#registry, facts, this.#configFile?.view(this.#registry) ?? null);
   }
 
+  /** Of a successor: the daemon before carries nothing any more, and has told all that its programs dropped. */
+  succeed(): void {
+    this.#registry.earlyDrop?.start(true);
+  }
+
   get hasVnics(): boolean {
     return this.#registry.vnics.size > 0;
   }

@@ -135,10 +135,8 @@ async function run(options: RunOptions, prepared: Prepared): Promise<void> {
     return manager.reloading();
   };
   const inheritance = predecessor?.inheritance;
-  const surroundings = { datapath, network, border, earlyDrop, state, claim, log };
   const daemon = new Daemon({
-    ...surroundings,
-    ...{ configFile, engineReason, onReload },
+    ...{ datapath, network, border, earlyDrop, state, claim, log, configFile, engineReason, onReload },
     silentAfterMs: options.silentAfterMs,
     ...(inheritance && { inheritance }),
   });
@@ -159,9 +157,11 @@ async function run(options: RunOptions, prepared: Prepared): Promise<void> {
     }
     // Loaded now, not sooner: after a crash frames flow meanwhile.
     const { startControlServer } = await import('../control/server.js');
-    if (isPaused) datapath.startReading();
-    await predecessor?.end();
-    if (isPaused) earlyDrop?.start();
+    if (predecessor !== null) {
+      datapath.startReading();
+      await predecessor.end();
+      daemon.succeed();
+    }
     const served = { controller: daemon, probes: daemon.probes, events: daemon.eventLog, log };
     const { gid, isOpen } = groups;
     const accessOf = (fd: number) => groups.accessOf(fd);

@@ -44,9 +44,11 @@ interface Listeners {
   readonly fds: readonly number[];
   readonly family: 4 | 6;
   readonly encap: Encap;
-  /** What the kernel had dropped of each before. */
+  /** What the kernel had dropped of each when its drops began to be counted. */
   before: readonly number[];
 }
+
+const NONE = 'no early drop: what strangers send waits in the queues of known VTEPs';
 
 export class EarlyDrop implements IntakeObserver {
   readonly #datapath: EarlyDropDatapath;
@@ -60,12 +62,14 @@ export class EarlyDrop implements IntakeObserver {
   /** One more than the highest index of an overlay that there ever was. */
   #overlaysEnd = 1;
   #isOn = false;
+  /** Where the kernel refuses the first program, it refuses them all. */
+  #programs: 'untried' | 'taken' | 'refused' = 'untried';
   #retryAtMs = 0;
   #isShort = false;
 
   /**
-   * Observes the datapath from now on; null: this process may not, and why is in the log. Sockets and the underlay TAP
-   * drop from {@link start} on.
+   * Observes the datapath from now on; null: this process may have no tables, and why is in the log. Sockets and the
+   * underlay TAP drop from {@link start} on, if the kernel takes the program too.
    */
   static open(datapath: EarlyDropDatapath, log: DaemonLog): EarlyDrop | null {
     const { workers, fdbSize, overlaysMax, socketsMax } = datapath;
@@ -74,7 +78,7 @@ export class EarlyDrop implements IntakeObserver {
       const kernel = new EarlyDropKernel({ listeners: socketsMax * workers, overlays: overlaysMax, vteps });
       return new EarlyDrop(datapath, kernel, log);
     } catch (thrown) {
-      log.info('no early drop: what strangers send waits in the queues of known VTEPs', { reason: messageOf(thrown) });
+      log.info(NONE, { reason: messageOf(thrown) });
       return null;
     }
   }
@@ -153,7 +157,7 @@ export class EarlyDrop implements IntakeObserver {
    */
   listen(socket: SocketIndex, fds: readonly number[], family: 4 | 6, encap: Encap = 'vxlan'): void {
     if (!hasPorts(encap)) return;
-    const listeners = { fds, family, encap, before: [] };
+    const listeners = { fds, family, encap, before: dropsOf(fds) };
     this.#listeners.set(socket, listeners);
     if (this.#isOn) this.#attach(socket, listeners);
   }
@@ -167,25 +171,39 @@ export class EarlyDrop implements IntakeObserver {
     this.#listeners.delete(socket);
   }
 
-  /** The datapath's tables are those of all overlays now: sockets and the underlay TAP drop from now on. */
-  start(): void {
+  /**
+   * The datapath's tables are those of all overlays now: sockets and the underlay TAP drop from now on. `isSuccessor`:
+   * the sockets had the programs of the daemon before, and what those dropped is in its books, so other drops are
+   * counted from here.
+   */
+  start(isSuccessor = false): void {
     this.#isOn = true;
     this.#kernel.resume();
-    for (const [socket, listeners] of this.#listeners) this.#attach(socket, listeners);
+    for (const [socket, listeners] of this.#listeners) {
+      if (isSuccessor) listeners.before = dropsOf(listeners.fds);
+      this.#attach(socket, listeners);
+    }
   }
 
-  #attach(socket: SocketIndex, listeners: Listeners): void {
-    const { fds, family, encap } = listeners;
+  #attach(socket: SocketIndex, { fds, family, encap }: Listeners): void {
     const word = socketWord(socket, ENCAPSULATIONS[encap].hasFlagI);
-    listeners.before = fds.map((fd) => receiveQueue(fd)?.drops ?? 0);
     for (const [worker, fd] of fds.entries()) {
       try {
-        this.#kernel.attach(fd, { family, socket: word, number: this.#numberOf(socket, worker) });
+        if (this.#programs === 'refused') detachFilter(fd);
+        else this.#kernel.attach(fd, { family, socket: word, number: this.#numberOf(socket, worker) });
+        if (this.#programs === 'untried') this.#programs = 'taken';
       } catch (thrown) {
+        // A program of the daemon before would go on dropping by that one's tables.
         detachFilter(fd);
-        this.#log.warn('a socket has no early drop', { socket, worker, reason: messageOf(thrown) });
+        this.#sayRefusal(messageOf(thrown), socket, worker);
       }
     }
+  }
+
+  #sayRefusal(reason: string, socket: SocketIndex, worker: number): void {
+    if (this.#programs === 'taken') this.#log.warn('a socket has no early drop', { socket, worker, reason });
+    else this.#log.info(NONE, { reason });
+    if (this.#programs === 'untried') this.#programs = 'refused';
   }
 
   #numberOf(socket: SocketIndex, worker: number): number {
@@ -236,4 +254,9 @@ export class EarlyDrop implements IntakeObserver {
     this.#datapath.intake = null;
     this.#kernel.close();
   }
+}
+
+/** What the kernel has dropped at each socket since that is open. */
+function dropsOf(fds: readonly number[]): number[] {
+  return fds.map((fd) => receiveQueue(fd)?.drops ?? 0);
 }

@@ -5,7 +5,7 @@ import { ipFamily } from '../../../src/address.js';
 import { EarlyDrop } from '../../../src/daemon/underlay/early-drop.js';
 import type { DropReason, IntakeObserver, OverlayConfig } from '../../../src/datapath/types.js';
 import { BUDGET } from '../../../src/system/bpf/early-drop.js';
-import { AF_INET, AF_INET6, bind, SOCK_DGRAM, sendto, socket } from '../../../src/system/libc.js';
+import { AF_INET, AF_INET6, bind, SOCK_DGRAM, sendto, setsockopt, socket } from '../../../src/system/libc.js';
 import { sockaddrOf } from '../../../src/system/sockaddr.js';
 import { closeFd } from '../../../src/system/syscalls.js';
 import { openUnderlay, type Underlay } from '../../../src/system/udp.js';
@@ -23,6 +23,8 @@ const VNI = 42;
 /** More than may pass of one sender while the sending lasts. */
 const MANY = 4000;
 const FRAME = Buffer.alloc(60, 1);
+const SOL_SOCKET = 1;
+const SO_RCVBUF = 8;
 
 const OVERLAY_CONFIG: OverlayConfig = {
   ...{ vni: VNI, socket: SOCKET, mtu: 1450, vlan: 'pass', strictHeader: false, acceptPartial: true },
@@ -51,7 +53,8 @@ describe('early drop', { skip: needsRoot() }, () => {
     },
   };
   const warnings: string[] = [];
-  const log = { info() {}, warn: (message: string) => warnings.push(message) } as never;
+  const said: string[] = [];
+  const log = { info: (text: string) => said.push(text), warn: (text: string) => warnings.push(text) } as never;
   let early: EarlyDrop;
   let underlay: Underlay | null = null;
   let nowMs = 0;
@@ -59,6 +62,7 @@ describe('early drop', { skip: needsRoot() }, () => {
   beforeEach(() => {
     told.clear();
     warnings.length = 0;
+    said.length = 0;
     early = EarlyDrop.open(datapath, log)!;
     assert.ok(early);
     early.start();
@@ -194,14 +198,38 @@ describe('early drop', { skip: needsRoot() }, () => {
     early.removeOverlay(OVERLAY);
   });
 
-  it('it begins when it is told to', () => {
+  for (const isSuccessor of [false, true]) {
+    it(`it begins when it is told to${isSuccessor ? ', in the place of another daemon’s' : ''}`, () => {
+      early.close();
+      early = EarlyDrop.open(datapath, log)!;
+      early.putOverlay(OVERLAY, OVERLAY_CONFIG);
+      const fd = listen('127.0.0.1');
+      const lost = () => early.otherDrops(SOCKET, 0, receiveQueue(fd)!.drops);
+      assert.equal(send('127.0.0.3', '127.0.0.1', vxlan()), 0);
+      assert.equal(lost(), 0);
+      assert.equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, Buffer.alloc(4), 4), 0);
+      assert.equal(send('127.0.0.3', '127.0.0.1', vxlan()), 0);
+      assert.equal(lost(), MANY, 'the queue had no room');
+      early.start(isSuccessor);
+      const before = isSuccessor ? 0 : MANY;
+      assert.equal(lost(), before);
+      const dropped = send('127.0.0.3', '127.0.0.1', vxlan());
+      assert.ok(dropped > 0);
+      assert.equal(lost(), before + MANY - dropped);
+    });
+  }
+
+  it('where the kernel refuses the program, that is said once, and no socket has one', () => {
     early.close();
     early = EarlyDrop.open(datapath, log)!;
-    early.putOverlay(OVERLAY, OVERLAY_CONFIG);
+    Object.assign(early.tables, { vteps: -1 });
     listen('127.0.0.1');
-    assert.equal(send('127.0.0.3', '127.0.0.1', vxlan()), 0);
+    early.listen(SOCKET - 1, underlay!.listeners, 4);
     early.start();
-    assert.ok(send('127.0.0.3', '127.0.0.1', vxlan()) > 0);
+    early.listen(SOCKET, underlay!.listeners, 4);
+    assert.deepEqual(warnings, []);
+    assert.deepEqual(said, ['no early drop: what strangers send waits in the queues of known VTEPs']);
+    assert.equal(send('127.0.0.3', '127.0.0.1', vxlan()), 0);
   });
 
   it('leaves no descriptor', () => {
