@@ -88,7 +88,7 @@ const scripts = build({
   entryPoints: SCRIPTS.map((entry) => `${entry}.ts`),
   outdir: BUNDLES,
   entryNames: '[name]',
-  banner: { js: `const ${SCRIPT_URL} = require('node:url').pathToFileURL(__filename).href;` },
+  banner: { js: `'use strict';const ${SCRIPT_URL} = require('node:url').pathToFileURL(__filename).href;` },
   plugins: [ownPlaces(SCRIPT_URL)],
 });
 // One script, because V8 gives out what it has compiled of a script, and not of modules.
@@ -102,6 +102,11 @@ const daemon = build({
 });
 const made = await Promise.all([modules, scripts, daemon]);
 const inputs = made.flatMap(({ metafile }) => Object.keys(metafile.inputs));
+
+// Scripts are started from where they are: what tsc made of them nobody loads.
+for (const entry of SCRIPTS) {
+  for (const suffix of ['.js', '.js.map']) rmSync(join('dist', entry + suffix), { force: true });
+}
 
 for (const entry of ENTRIES) {
   const path = join('dist', `${entry}.js`);

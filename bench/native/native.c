@@ -374,7 +374,10 @@ static void fill(uint32_t entries) {
   vni_index[hash64(VNI) % VNI_SLOTS] = (uint64_t)OVERLAY << 32 | (VNI + 1);
 }
 
-/* A frame of the first VNIC, each slot's of a flow of its own, or a datagram from a remote MAC with its TOS as control data, in every slot. */
+/*
+ * In every slot a frame of the first VNIC, each of a flow of its own, or a datagram from a remote MAC with its TOS as
+ * control data.
+ */
 static void shape(int is_encap, uint32_t len) {
   static const uint8_t ip[24] = {0x45, 0, 0, 0, 0, 0, 64, 0, 64, 17, 0, 0, 10, 0, 0, 3, 10, 0, 0, 9, 0xc0, 0, 0, 53};
   static const uint8_t own[8] = {2, 0, 0, 0, 0, 0, 8, 0}, remote[8] = {2, 0, 0, 0, 0, 0xff, 8, 0};

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -19,6 +20,12 @@ const TELLING = `export async function load(url, context, next) {
 }`;
 const module = (text: string) => `data:text/javascript,${encodeURIComponent(text)}`;
 const HOOK = module(`import { register } from 'node:module'; register(${JSON.stringify(module(TELLING))});`);
+/** A directive is one only before all statements of its script or function. */
+const STRICT = /^(?:\(function \([\w, ]*\) \{\s*)?['"]use strict['"];/;
+const NOT_ASCII = /[^\0-\x7f]/;
+/** Not those in strings, of which compilers of schemas make code that stands alone. */
+const REQUIRED = /(?<!["'`.\w])require\("([^"]+)"\)/g;
+const IMPORTED = /(?<!["'`.\w])import\("([^"]+)"\)/g;
 
 describe('bundles', () => {
   const directory = openDirectory('bundle');
@@ -42,6 +49,24 @@ describe('bundles', () => {
     const others = loaded.filter((url) => !url.startsWith(`${SRC}bundle/`) && !entries.includes(url));
     assert.deepEqual(others, []);
   });
+
+  for (const [script, others] of [
+    ['daemon', ['koffi', 'vxlane:errors']],
+    ['worker', ['koffi']],
+    ['process-entry', []],
+  ] as const) {
+    it(`${script}.cjs is strict, of ASCII, and requires nothing but Node and native code`, () => {
+      const text = readFileSync(new URL(`bundle/${script}.cjs`, SRC), 'utf8');
+      assert.match(text, STRICT);
+      const [code] = text.split('/*! Bundled license information:');
+      assert.doesNotMatch(code!, NOT_ASCII);
+      const required = [...code!.matchAll(REQUIRED)].map(([, name]) => name!);
+      assert.ok(required.length > 0);
+      assert.deepEqual([...new Set(required.filter((name) => !isBuiltin(name)))].sort(), others);
+      const loadedLater = [...code!.matchAll(IMPORTED)].map(([, name]) => name!);
+      assert.deepEqual(loadedLater, script === 'daemon' ? ['pino-pretty'] : []);
+    });
+  }
 
   it('do not hide where a bug is', async () => {
     const source = join(directory, 'source.ts');
