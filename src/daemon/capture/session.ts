@@ -21,7 +21,6 @@ interface Interface {
 
 /** Where a frame is seen, and what stands before it there. */
 interface Sight {
-  readonly key: string;
   readonly name: string;
   readonly description: string;
   readonly linkType: number;
@@ -65,7 +64,7 @@ export class Session implements CaptureSession {
   #take(frame: CapturedFrame): void {
     if (this.#left === 0) return;
     const sight = this.#sightOf(frame);
-    const its = this.#interfaces.get(sight.key) ?? this.#describe(sight);
+    const its = this.#interfaces.get(keyOf(sight)) ?? this.#describe(sight);
     its.received++;
     if (!this.#sink.hasRoom()) {
       its.dropped++;
@@ -89,9 +88,10 @@ export class Session implements CaptureSession {
     if (--this.#left === 0) void this.end();
   }
 
-  #describe({ key, linkType, name, description }: Sight): Interface {
+  #describe(sight: Sight): Interface {
+    const { linkType, name, description } = sight;
     const its = { number: this.#interfaces.size, received: 0, dropped: 0, missing: 0 };
-    this.#interfaces.set(key, its);
+    this.#interfaces.set(keyOf(sight), its);
     this.#sink.write(interfaceDescription({ linkType, name, description, snapLength: this.#snapLength }));
     return its;
   }
@@ -101,15 +101,14 @@ export class Session implements CaptureSession {
     if (point === 'from_vnic' || point === 'to_vnic' || (point === 'dropped' && vnic !== 0)) {
       const name = this.#names.vnic(vnic);
       const direction = point === 'dropped' ? 'unknown' : point === 'from_vnic' ? 'in' : 'out';
-      const description = 'VNIC';
-      return { key: `vnic ${name}`, name, description, linkType: LINKTYPE_ETHERNET, direction, before: NOTHING };
+      return { name, description: 'VNIC', linkType: LINKTYPE_ETHERNET, direction, before: NOTHING };
     }
     const isSent = point === 'to_underlay';
     const direction = point === 'dropped' ? 'unknown' : isSent ? 'out' : 'in';
     const name = `underlay${underlay.socket}`;
     const description = `underlay socket, ${formatEndpoint(underlay.listen)}, ${underlay.encap}`;
     const before = outerHeaders(underlay, frame.length, isSent);
-    return { key: name, name, description, linkType: LINKTYPE_RAW, direction, before };
+    return { name, description, linkType: LINKTYPE_RAW, direction, before };
   }
 
   /** Nothing more is mirrored; what was, and the statistics, are written, and the file ends. */
@@ -133,4 +132,9 @@ export class Session implements CaptureSession {
     const dropped = [...this.#interfaces.values()].reduce((sum, its) => sum + its.dropped, lost);
     this.#onEnd(this.#packets, dropped);
   }
+}
+
+/** Another socket may have the number of one that is gone, and readers take addresses and encapsulation from it. */
+function keyOf({ name, description }: Sight): string {
+  return `${name} ${description}`;
 }
