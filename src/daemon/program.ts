@@ -2,7 +2,7 @@
  * The daemon's own program, and what V8 has compiled of it: without that most of a start is compilation, and frames
  * wait meanwhile (decision 39).
  */
-import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +12,7 @@ import { crc32 } from 'node:zlib';
 import * as errors from '../errors.js';
 import { distrust } from '../ownership.js';
 import type * as Main from './main.js';
-import { replaceFile } from './state/files.js';
+import { readBytes, replaceFile } from './state/files.js';
 
 /** A file of the state directory. */
 const KEPT = 'compiled';
@@ -31,7 +31,8 @@ type Body = (exports: object, require: (name: string) => unknown, module: { expo
 
 export class Program {
   readonly #path: string;
-  readonly #source: Buffer;
+  /** Of the source, and of Node's version. */
+  readonly #checksumBefore: number;
   readonly #script: Script;
   /** The code of an earlier start was there. */
   readonly isKept: boolean;
@@ -41,10 +42,12 @@ export class Program {
   /** Reads the program, and what `stateDir` has of it, which nobody else may write to. */
   constructor(stateDir: string) {
     this.#path = join(stateDir, KEPT);
-    this.#source = readFileSync(fileURLToPath(SCRIPT));
+    const source = readFileSync(fileURLToPath(SCRIPT));
+    this.#checksumBefore = crc32(source, crc32(`${process.version} ${process.arch}`));
     const kept = this.#read(stateDir);
     const cachedData = kept?.subarray(HEADER_BYTES);
-    this.#script = new Script(this.#source.toString('latin1'), {
+    // All but comments of licences is ASCII, and what is read as Latin-1 is copied, not decoded.
+    this.#script = new Script(source.toString('latin1'), {
       filename: SCRIPT,
       importModuleDynamically: loaders.USE_MAIN_CONTEXT_DEFAULT_LOADER,
       ...(cachedData && { cachedData }),
@@ -80,7 +83,8 @@ export class Program {
   #read(stateDir: string): Buffer | null {
     try {
       if (distrust(statSync(stateDir)) !== null) return null;
-      const bytes = readTrusted(this.#path);
+      const bytes = readBytes(this.#path, KEPT_BYTES_MAX);
+      if (!Buffer.isBuffer(bytes)) return null;
       const checksum = this.#checksum(bytes.subarray(CHECKSUM_BYTES));
       return checksum.equals(bytes.subarray(0, CHECKSUM_BYTES)) ? bytes : null;
     } catch {
@@ -90,7 +94,7 @@ export class Program {
 
   /** V8 looks at its version and at the length of the source, and believes everything else. */
   #checksum(body: Uint8Array): Buffer {
-    return word(crc32(body, crc32(this.#source, crc32(`${process.version} ${process.arch}`))));
+    return word(crc32(body, this.#checksumBefore));
   }
 }
 
@@ -98,15 +102,4 @@ function word(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(value);
   return bytes;
-}
-
-function readTrusted(path: string): Buffer {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
-  try {
-    const stat = fstatSync(fd);
-    if (!stat.isFile() || stat.size > KEPT_BYTES_MAX || distrust(stat) !== null) throw new Error('not to be believed');
-    return readFileSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }

@@ -1,9 +1,9 @@
 /** kill -9 under traffic: the interface outlives the daemon, and the next daemon takes up where it was. */
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { STATE_VERSION } from '../../src/daemon/state/stored.js';
-import { type Host, type Lab, type LabTest, labTest, mac, pingAll } from './support.js';
+import { eventually, type Host, type Lab, type LabTest, labTest, mac, pingAll } from './support.js';
 import '../support/each-engine.js';
 
 const STATIC = '02:00:00:00:00:99';
@@ -45,6 +45,11 @@ labTest('a daemon that is killed leaves its interfaces, and comes back to them',
   await pingAll(vm1, 'fd06::2');
   await one.vxlane('modify-overlay', '-s', `${STATIC}=10.88.88.9:4790`, 'ov0');
 
+  const compiled = join(one.dir, 'state/compiled');
+  const kept = () => statSync(compiled, { throwIfNoEntry: false })?.ino;
+  await eventually('what was compiled is kept', async () => kept() !== undefined);
+  const ofNoVnics = kept();
+
   await step('kill -9 under traffic', () => killUnderTraffic(setup, note));
 
   await step('overlays and static targets are back', async () => {
@@ -64,6 +69,8 @@ labTest('a daemon that is killed leaves its interfaces, and comes back to them',
   await step('SIGTERM ends it in order: temporary things go, the rest stays', async () => {
     const temp = await lab.addMachine('temp');
     await one.vxlane('create-vnic', '-t', '-m', mac(7), '-l', 'ov0', '-n', temp.netns, 'v7');
+    await eventually('what a start with VNICs compiles is kept', async () => kept() !== ofNoVnics);
+    const whole = kept();
     const before = await interfaceOf(vm1, 'v1');
     const ended = await one.stopDaemon();
     assert.equal(ended?.code, 0, one.daemonLog());
@@ -72,7 +79,12 @@ labTest('a daemon that is killed leaves its interfaces, and comes back to them',
     await one.startDaemon();
     assert.doesNotMatch(await one.vxlane('show-vnic'), /v7/);
     await pingAll(vm2, '10.6.0.1');
+    await one.stopDaemon();
+    assert.equal(kept(), whole, 'there was no more to keep');
   });
+
+  rmSync(compiled);
+  mkdirSync(compiled);
 
   await step('state files that cannot be used stay as they are, and every command says so', () => unusable(setup));
 });
@@ -87,9 +99,8 @@ async function interfaceOf(vm: Host, device: string): Promise<object> {
   return { ifindex, address, mtu, addresses, routes: routes.map(({ dst }) => dst).sort() };
 }
 
-/** A VNIC's file is torn, and its overlay's is of a newer version: a downgrade. */
+/** A VNIC's file is torn, its overlay's is of a newer version (a downgrade), and what is compiled has no place. */
 async function unusable({ one, vm1, vm2 }: Setup): Promise<void> {
-  await one.stopDaemon();
   const [overlay, vnic] = [join(one.dir, 'state/overlays/ov0.json'), join(one.dir, 'state/vnics/v1.json')];
   const before = readFileSync(overlay, 'utf8');
   const newer = JSON.stringify({ ...JSON.parse(before), version: NEWER, colour: 'red' });
@@ -124,6 +135,7 @@ async function unusable({ one, vm1, vm2 }: Setup): Promise<void> {
   assert.equal((await one.vxlaneJson<{ details: string }[]>('show-overlay'))[0]?.details, tooNew);
   assert.match((await one.vxlaneJson<{ state: string }[]>('show-vnic'))[0]?.state ?? '', /^not loaded: /);
   assert.ok(one.daemonLog().includes(overlay), one.daemonLog());
+  await eventually('what is not kept is said', async () => /what was compiled is not kept/.test(one.daemonLog()));
   assert.deepEqual([readFileSync(overlay, 'utf8'), readFileSync(vnic, 'utf8')], [newer, torn]);
 
   await one.vxlane('delete-vnic', 'v1');

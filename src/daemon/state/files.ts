@@ -1,6 +1,6 @@
 /** A directory of small JSON files, one an object. A file is there whole or not at all, also after a power failure. */
 import { randomBytes } from 'node:crypto';
-import { constants, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
 import { access, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectory } from '../../directory.js';
@@ -17,7 +17,11 @@ const AWAY = '.deleting';
 const FILE_BYTES_MAX = 1 << 28;
 
 /** A file's text, or why it cannot be read. */
-export type ReadFile = { readonly text: string } | { readonly reason: string };
+export type ReadFile = { readonly text: string } | Unreadable;
+
+interface Unreadable {
+  readonly reason: string;
+}
 
 export class StateFiles {
   readonly #directory: string;
@@ -50,8 +54,8 @@ export class StateFiles {
   }
 
   /** null: there is no such file. */
-  read(name: string): Promise<ReadFile | null> {
-    return readPlain(this.path(name));
+  read(name: string): ReadFile | null {
+    return readText(this.path(name));
   }
 
   /** Written aside, flushed, renamed into place, and the rename flushed. */
@@ -89,7 +93,7 @@ export class StateFiles {
   async away(): Promise<{ readonly name: string; readonly text: string }[]> {
     const found: { readonly name: string; readonly text: string }[] = [];
     for (const name of await this.#namesOf(SUFFIX + AWAY)) {
-      const read = await readPlain(this.path(name) + AWAY);
+      const read = readText(this.path(name) + AWAY);
       if (await exists(this.path(name))) await discard(this.path(name) + AWAY);
       else if (read !== null) found.push({ name, text: 'text' in read ? read.text : '' });
     }
@@ -147,7 +151,7 @@ export function openDirectory(directory: string): void {
 /** Of a state directory, made up when it has none. Kept in its file `id`. */
 export async function stateId(directory: string): Promise<string> {
   const path = join(directory, 'id');
-  const kept = await readPlain(path);
+  const kept = readText(path);
   if (kept !== null && 'text' in kept && /^[0-9a-f]{12}\n$/.test(kept.text)) return kept.text.trim();
   const id = randomBytes(6).toString('hex');
   try {
@@ -158,26 +162,31 @@ export async function stateId(directory: string): Promise<string> {
   return id;
 }
 
+/** What {@link readBytes} reads, in UTF-8. */
+export function readText(path: string): ReadFile | null {
+  const read = readBytes(path, FILE_BYTES_MAX);
+  return Buffer.isBuffer(read) ? { text: read.toString() } : read;
+}
+
 /**
- * A regular file of bounded size that nobody else may write to: a FIFO would wait for a writer, a device has no end,
- * and a link leads to what somebody else keeps.
+ * A regular file of at most `bytesMax` that nobody else may write to: a FIFO would wait for a writer, a device has no
+ * end, and a link leads to what somebody else keeps. null: there is no such file.
  */
-export async function readPlain(path: string): Promise<ReadFile | null> {
+export function readBytes(path: string, bytesMax: number): Buffer | Unreadable | null {
+  let fd: number | null = null;
   try {
-    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
-    try {
-      const stat = await file.stat();
-      const reason = stat.isFile() ? distrust(stat) : 'it is no regular file';
-      if (reason !== null) return { reason };
-      if (stat.size > FILE_BYTES_MAX) return { reason: `it has more than ${FILE_BYTES_MAX} bytes` };
-      return { text: await file.readFile('utf8') };
-    } finally {
-      await file.close();
-    }
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+    const stat = fstatSync(fd);
+    const reason = stat.isFile() ? distrust(stat) : 'it is no regular file';
+    if (reason !== null) return { reason };
+    if (stat.size > bytesMax) return { reason: `it has more than ${bytesMax} bytes` };
+    return readFileSync(fd);
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException;
     if (code === 'ENOENT') return null;
     return { reason: code === 'ELOOP' ? 'it is a symbolic link' : `it cannot be read: ${messageOf(thrown)}` };
+  } finally {
+    if (fd !== null) closeSync(fd);
   }
 }
 

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { messageOf, stateNotWritten } from '../../errors.js';
 import type { PluginLog } from '../../search/api.js';
-import { openDirectory, readPlain } from './files.js';
+import { openDirectory, readText } from './files.js';
 
 const REMEMBERED_VERSION = 1;
 const LINES_AT_ONCE = 2048;
@@ -65,7 +65,7 @@ export class Remembered {
   /** Nothing, and a word in the log, when the file cannot be believed; it is written anew in time. */
   async load(name: string, owner: Owner): Promise<Iterable<RememberedTarget>> {
     const file = this.#path(name);
-    const read = await readPlain(file);
+    const read = readText(file);
     if (read === null) return [];
     try {
       if ('reason' in read) throw new Error(read.reason);

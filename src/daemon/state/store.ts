@@ -55,7 +55,7 @@ export class Store<T extends Named> {
   async #load(names: readonly string[]): Promise<T[]> {
     const loaded: T[] = [];
     for (const name of names) {
-      const read = await this.#files.read(name);
+      const read = this.#files.read(name);
       if (read === null) {
         this.#unloaded.delete(name);
         continue;
