@@ -26,7 +26,7 @@ import { vnicHasTag } from '../table/records';
 import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, ethFrom, ethIs, ethSourceAndType, ethSrc, MULTICAST } from '../wire/ethernet';
 import { IPV4_HLEN, ipv4Tos } from '../wire/ipv4';
 import { ipv6Check, ipv6TrafficClass } from '../wire/ipv6';
-import { vnetMarks } from '../wire/virtio';
+import { vnetIsPlain, vnetMarks } from '../wire/virtio';
 import { vlanHas } from '../wire/vlan';
 import { isCapturing } from './capture';
 import { countEncapIn } from './counters';
@@ -49,6 +49,13 @@ export function mayBeOrdinary(sender: usize, overlay: usize): bool {
   if (!(flags & load<u32>(overlay, OVL_FLAGS) & LIVE) || isCapturing()) return false;
   if (hasFlowInHeader(overlay)) return false;
   return !(flags & VNIC_FLAG_GUARDED) && !(load<u32>(overlay, OVL_MARK_COPIED) & ~MARK_TOS);
+}
+
+/** Whether a read may be the first of a run of ordinary frames, by what its own headers say at first sight. */
+@inline
+export function mayBegin(read: usize): bool {
+  const at = <usize>load<u32>(read, READ_AT);
+  return vnetIsPlain(at) && !vlanHas(at + VNET_SIZE);
 }
 
 /**

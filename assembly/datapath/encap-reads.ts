@@ -9,7 +9,7 @@ import { ethDst } from '../wire/ethernet';
 import { captureSent, captureVerdict, isCapturing } from './capture';
 import { countEncapIn } from './counters';
 import { encapFrame } from './encap';
-import { encapOrdinary, mayBeOrdinary } from './encap-ordinary';
+import { encapOrdinary, mayBegin, mayBeOrdinary } from './encap-ordinary';
 import { Frame, takeFrame } from './frame';
 import { outHasRoom } from './output-list';
 import { readAt } from './reads';
@@ -28,9 +28,17 @@ export function encapReads(vnic: u32, from: u32, count: u32): u32 {
   let read = first;
   while (read < end && outHasRoom()) {
     const next = isUsual ? encapOrdinary(read, end, record, sender, overlay, vnic) : read;
-    read = next == read ? encapOthers(read, isUsual ? read + LOOKUP_SIZE : end, sender, overlay, vnic) : next;
+    read = next == read ? encapOthers(read, isUsual ? othersEnd(read, end) : end, sender, overlay, vnic) : next;
   }
   return from + <u32>(read - first) / LOOKUP_SIZE;
+}
+
+// Where the run of frames ends that begins with the one at `first`, which is not ordinary: behind the last one that
+// wants an offload or has a tag.
+function othersEnd(first: usize, end: usize): usize {
+  let read = first + LOOKUP_SIZE;
+  while (read < end && !mayBegin(read)) read += LOOKUP_SIZE;
+  return read;
 }
 
 // Frames that are not ordinary. There must be room for one; answers the first not taken.

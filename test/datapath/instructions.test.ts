@@ -57,6 +57,8 @@ const ofFlow = (payload: Buffer, at: number, flow: number): Buffer => {
   return copy;
 };
 const udp = (flow: number): Buffer => ofFlow(UDP, 20, flow);
+/** VLAN 100, and the EtherType of IPv4. */
+const TAG = Buffer.from('00640800', 'hex');
 const udp6 = (flow: number): Buffer => ofFlow(UDP6, 40, flow);
 
 interface Encap {
@@ -73,6 +75,7 @@ const encap: [name: string, shape: Encap, bound: number][] = [
   ['of another protocol to 64 endpoints', { endpoints: 64, etherType: 0x88b5, payload: () => SMALL }, 390],
   ['to one endpoint from one source port', { sources: 1 }, 270],
   ['to 64 endpoints from one source port', { sources: 1, endpoints: 64 }, 320],
+  ['with a tag to one endpoint', { etherType: 0x8100, payload: (n) => Buffer.concat([TAG, udp(n)]) }, 615],
   ['of 1414 bytes to one endpoint from one source port', { sources: 1, payload: () => LARGE }, 255],
 ];
 for (const [name, shape, bound] of encap) {
