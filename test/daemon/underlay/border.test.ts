@@ -225,11 +225,14 @@ for (const family of [4, 6] as const) {
       assert.equal(route()?.mtu, 1300);
     });
 
-    it('leaves to the sockets what no Ethernet interface leads to, and multicast groups', () => {
+    it('leaves to the sockets what no Ethernet interface leads to, and multicast groups', async () => {
       addAddress(0);
       inside(() => border.listen(SOCKET, { ip: net.own[0], port: PORT }));
       meet(net.own[0]);
-      assert.equal(route(), null, 'an address of this host');
+      await until(() => {
+        tick(); // the route to an IPv6 address of this host comes a little later than the address
+        return route() === null;
+      });
       meet(family === 4 ? '239.1.1.1' : 'ff05::1');
       assert.equal(route(), null);
       netns.exec('ip', 'tuntap', 'add', 'tun0', 'mode', 'tun');
