@@ -21,6 +21,9 @@ test('a version before a release comes before it', () => {
   assert.equal(status, 0, before);
 });
 
+/** Of all that the daemon keeps. */
+const SUMS = 'cd /var/lib/vxlane && find . -type f | sort | xargs sha256sum';
+
 describe('the Debian package', { skip: needsRoot() }, () => {
   let directory: string;
   let host: DebianHost | string;
@@ -80,12 +83,12 @@ describe('the Debian package', { skip: needsRoot() }, () => {
     debian.must('vxlane create-vnic -m de:ad:be:ef:00:00 -l o foo0');
     stopDaemon();
     debian.must('echo "# mine" >> /etc/vxlane/vxlane.yaml');
-    const state = debian.must('cd /var/lib/vxlane && find . -type f | sort | xargs cat');
+    const state = debian.must(SUMS);
 
     debian.must(`${INSTALL} ${debian.take(await buildDeb({ directory, version: HIGHER, compression: 'none' }))}`);
     assert.equal(debian.must('vxlane --version'), `${HIGHER}\n`);
     assert.match(debian.must('tail -1 /etc/vxlane/vxlane.yaml'), /^# mine$/m);
-    assert.equal(debian.must('cd /var/lib/vxlane && find . -type f | sort | xargs cat'), state);
+    assert.equal(debian.must(SUMS), state);
     startDaemon();
     assert.match(debian.must('vxlane show-vnic --parsable -o link,over,state'), /^foo0:o:up$/m);
     debian.must('vxlane delete-vnic foo0');
