@@ -260,8 +260,10 @@ function listenForSignals(daemon: Daemon, log: DaemonLog): Signals {
   process.on('SIGTERM', end).on('SIGINT', end).on('SIGHUP', reload);
   return {
     ended,
+    // What a plugin has left may keep the process, which ends all the same.
     close: () => {
-      clearTimeout(cut);
+      cut ??= setTimeout(() => cutShort(log), END_MAX_MS);
+      cut.unref();
       process.off('SIGTERM', end).off('SIGINT', end).off('SIGHUP', reload);
     },
   };
@@ -272,7 +274,7 @@ function cutShort(log: DaemonLog): void {
   log.warn('the orderly end took too long and is cut short: interfaces of temporary VNICs may stay', {
     seconds: END_MAX_MS / 1000,
   });
-  process.exit(0);
+  process.exit();
 }
 
 /** A bug may have left anything behind: better to start afresh. Interfaces of VNICs stay, and so do their addresses. */

@@ -221,6 +221,8 @@ export class PluginSlot {
   async #prepare({ found, configuration, spare, macs, made }: Wanted): Promise<PluginInstance> {
     const epoch = this.#epoch;
     for (;;) {
+      // What the plugin is may have been asked until now: nobody would end an instance that begins after the end.
+      if (this.#isOver) throw overlayChangedMeanwhile(this.#options.overlay);
       const instance = this.#make(found, configuration, spare);
       made?.(instance);
       try {

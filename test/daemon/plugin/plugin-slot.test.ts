@@ -279,3 +279,13 @@ it('an instance that ends hears how, and with which values another one goes on',
   await rig.slot.end('to_resume');
   assert.deepEqual(rig.ends, ['ends 6 to_resume 3', 'ends 5 to_resume 4', 'ends 6 to_resume ']);
 });
+
+it('no instance begins behind the end, which came while it was asked what the plugin is', async () => {
+  const rig = await SlotRig.unfound();
+  rig.tell(OLD, { start: 'waits' });
+  void rig.slot.start();
+  await rig.slot.end('to_resume');
+  await until(() => rig.asked === 2); // it is known now what the plugin is
+  await new Promise(setImmediate);
+  assert.equal(rig.slots.size, 0);
+});

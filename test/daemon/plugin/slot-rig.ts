@@ -59,6 +59,8 @@ export class SlotRig {
   configuration: OverlayConfiguration;
   /** Throws it when something wants to hold. */
   refusal: Error | null = null;
+  /** How often it was asked what is wanted of its plugin. */
+  asked = 0;
   readonly #journal: string;
   readonly #name: string;
   #nowMs = 0;
@@ -66,7 +68,14 @@ export class SlotRig {
   readonly placement: Placement;
   readonly next: FoundPlugin;
 
-  private constructor(name: string, old: FoundPlugin, next: FoundPlugin, port: string, placement: Placement) {
+  private constructor(
+    name: string,
+    old: FoundPlugin,
+    next: FoundPlugin,
+    port: string,
+    placement: Placement,
+    found: FoundPlugin | null = old,
+  ) {
     this.#name = name;
     this.placement = placement;
     this.#journal = `${name}.journal`;
@@ -74,12 +83,15 @@ export class SlotRig {
     this.next = next;
     this.configuration = this.given(port);
     const now = () => this.#nowMs;
-    this.slot = new PluginSlot(old, {
+    this.slot = new PluginSlot(found, {
       ...{ overlay: 'overlay0', vni: 23, log: silentLog, health: this.health, slots: this.slots, pushesMax: 16, now },
       deadlines: new Deadlines(now),
       placement,
       site: {
-        wanted: () => ({ search: this.#old.reference, configuration: this.configuration }),
+        wanted: () => {
+          this.asked++;
+          return { search: this.#old.reference, configuration: this.configuration };
+        },
         knownMacs: () => [MAC],
         prepare: (to) => this.#prepare(to),
         started() {},
@@ -97,6 +109,12 @@ export class SlotRig {
       return findPlugin(path, 'thread', new Deadlines(() => 0));
     };
     return new SlotRig(name, await find(OLD), await find(NEW), '1', new Placement({ now: () => 0 }));
+  }
+
+  /** As after a restart: what its plugin is has to be asked first. */
+  static async unfound(): Promise<SlotRig> {
+    const made = await SlotRig.make();
+    return new SlotRig(made.#name, made.#old, made.next, '1', made.placement, null);
   }
 
   /** As many with the same plugins, the first of them with port 1, in threads that take `most` instances. */
