@@ -58,6 +58,16 @@ const MISTAKES: readonly Mistake[] = [
     },
   },
   {
+    what: 'names all candidates but the one that counts',
+    methods: `{ candidates: () => [{ ip: '10.88.88.99', port: 4789 }] }`,
+    ...{ found: 'target of a MAC is among', says: /candidates of .* have not its target, {"ip":.*"Answers"/s },
+  },
+  {
+    what: 'has candidates for a MAC that nobody has',
+    methods: `{ candidates: async ({}) => [{ ip: '10.88.88.69', port: 4789 }, { ip: '10.88.88.70', port: 4789 }] }`,
+    ...{ found: 'target of a MAC is among', says: /candidates/ },
+  },
+  {
     what: 'has a default out of range',
     manifest: property('default: 7, range: [1, 5]'),
     ...{ found: 'is a search plugin', says: /of right\/x is "7": expected a decimal whole number from 1 to 5/ },
