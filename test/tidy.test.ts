@@ -24,6 +24,7 @@ const LONG_FILES: Readonly<Record<string, string>> = {
   'src/datapath/tables.ts': 'the one writer of the fixed tables, a few lines for each of their fields',
   'src/daemon/forwarding/learner.ts': 'one judge: whatever is heard of a MAC ends in one of its rules',
   'src/daemon/plugin/plugin-slot.ts': 'one machine: whatever starts, swaps or ends a plugin changes the same state',
+  'test/search/wrong-plugins/wrong.test.ts': 'one table: a row for each mistake',
   'test/tidy-imports.test.ts': 'one table: a row for each room, what it may import',
   'test/daemon/process.test.ts': 'one process: each test asks another thing of the same start, and of the same end',
 };
