@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { needsEtcd } from '../support/etcd.js';
 import { ENDPOINT, PREFIX, STORE, Store } from './etcd-store.js';
+import { plug } from './plugged.js';
 import { drops, eventually, type Host, type Lab, labTest, mac, pingAll, untilUsable } from './support.js';
 
 async function build(lab: Lab, own: number): Promise<Host> {
@@ -77,10 +78,7 @@ else {
       await two.exec('ip', 'link', 'add', 'inner', 'type', 'bridge');
       await two.exec('ip', 'link', 'set', 'inner', 'up');
       await two.exec('ip', 'link', 'set', 'up0', 'master', 'inner', 'up');
-      await two.exec('ip', 'link', 'add', 'port', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', behind.netns);
-      await two.exec('ip', 'link', 'set', 'port', 'master', 'inner', 'up');
-      await behind.exec('ip', 'link', 'set', 'eth0', 'address', mac(3), 'mtu', '1400', 'up');
-      await behind.exec('ip', 'addr', 'add', '10.9.0.3/24', 'dev', 'eth0');
+      await plug(two, behind, 'inner', mac(3), ['10.9.0.3/24']);
       await pingAll(behind, '10.9.0.1');
       await isAt(3, '10.88.88.2');
       await pingAll(one, '10.9.0.3');

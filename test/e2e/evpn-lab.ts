@@ -120,16 +120,3 @@ export async function tcpRates(host: Host, other: Host, address: string): Promis
   }
   return `TCP: ${rates.join(', ')}`;
 }
-
-/** A container on a bridge of a host: a namespace with `eth0`. */
-export async function plug(host: Host, container: Host, bridge: string, mac: string, addresses: readonly string[]) {
-  const port = `p-${container.name}`;
-  const peer = ['peer', 'name', 'eth0', 'address', mac, 'netns', container.netns];
-  await host.exec('ip', 'link', 'add', port, 'type', 'veth', ...peer);
-  await host.exec('ip', 'link', 'set', port, 'master', bridge, 'up');
-  await container.exec('ip', 'link', 'set', 'eth0', 'mtu', '1400', 'up');
-  for (const address of addresses) {
-    const nodad = address.includes(':') ? ['nodad'] : [];
-    await container.exec('ip', 'addr', 'add', address, 'dev', 'eth0', ...nodad);
-  }
-}

@@ -5,6 +5,7 @@ import type { MoveView } from '../../src/control/protocol.js';
 import { Capture } from './capture.js';
 import { finds } from './doctor-lab.js';
 import { addKernelDevice, buildFloodLab, call, echoesIn, INNER, learnedAt, targetOf } from './flood-lab.js';
+import { plug } from './plugged.js';
 import { eventually, type Host, labTest, mac, pingAll, pingNone } from './support.js';
 import { hostAnswersAlone, vtepsAnswer } from './vtep-ping.js';
 
@@ -165,11 +166,9 @@ labTest('flood: a bridge with machines behind it, on an any-mac VNIC', async ({ 
   await ours.exec('sysctl', '-q', '-w', 'net.ipv4.conf.all.arp_ignore=1');
   await machine.exec('sysctl', '-q', '-w', 'net.ipv6.conf.default.disable_ipv6=1');
   await ours.exec('ip', 'link', 'add', 'br1', 'mtu', '1400', 'type', 'bridge');
-  await ours.exec('ip', 'link', 'add', 'm0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', machine.netns);
-  for (const port of ['up0', 'm0']) await ours.exec('ip', 'link', 'set', port, 'master', 'br1', 'up');
+  await ours.exec('ip', 'link', 'set', 'up0', 'master', 'br1', 'up');
   await ours.exec('ip', 'link', 'set', 'br1', 'up');
-  await machine.exec('ip', 'link', 'set', 'eth0', 'address', mac(8), 'mtu', '1400', 'up');
-  await machine.exec('ip', 'addr', 'add', '10.9.0.8/24', 'dev', 'eth0');
+  await plug(ours, machine, 'br1', mac(8), ['10.9.0.8/24']);
 
   await step('they reach kernel VTEPs, and are reached, by unicast to MACs that no VNIC has', async () => {
     await pingAll(machine, INNER[1]);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Capture } from './capture.js';
+import { plug, untilCarries } from './plugged.js';
 import { drops, type Host, type Lab, labTest, mac, pingAll, pingNone } from './support.js';
 import '../support/each-engine.js';
 
@@ -105,6 +106,7 @@ labTest('machines behind a VNIC that allows any MAC', async ({ lab, step }) => {
     await bridge.exec('ip', 'link', 'add', 'br0', 'type', 'bridge');
     await bridge.exec('ip', 'link', 'set', 'v2', 'master', 'br0', 'up');
     await bridge.exec('ip', 'link', 'set', 'br0', 'up');
+    await untilCarries(bridge, 'v2');
     const guests = [await guest(lab, bridge, 21), await guest(lab, bridge, 22)] as const;
     await pingAll(vm1, '10.5.0.21');
     await pingAll(vm1, '10.5.0.22');
@@ -116,11 +118,7 @@ labTest('machines behind a VNIC that allows any MAC', async ({ lab, step }) => {
 
 /** A machine with MAC ...:N and address 10.5.0.N, cabled to br0 of another. */
 async function guest(lab: Lab, bridge: Host, n: number): Promise<Host> {
-  const vm = await lab.addMachine(`guest${n}`);
-  const port = ['type', 'veth', 'peer', 'name', `guest${n}`, 'netns', bridge.netns];
-  await lab.ip('link', 'add', 'eth0', 'address', mac(n), 'netns', vm.netns, ...port);
-  await bridge.exec('ip', 'link', 'set', `guest${n}`, 'master', 'br0', 'up');
-  await vm.exec('ip', 'link', 'set', 'eth0', 'up');
-  await vm.exec('ip', 'addr', 'add', `10.5.0.${n}/24`, 'dev', 'eth0');
-  return vm;
+  const machine = await lab.addMachine(`guest${n}`);
+  await plug(bridge, machine, 'br0', mac(n), [`10.5.0.${n}/24`]);
+  return machine;
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { targetOf } from './flood-lab.js';
+import { plug } from './plugged.js';
 import { labTest, mac, pingAll } from './support.js';
 
 const VNIC_IP = '10.9.0.1';
@@ -23,11 +24,9 @@ labTest('a machine that moves here is reached at once, wherever the table has it
   await ours.exec('ip', 'link', 'set', 'v0', 'up');
   await ours.exec('ip', 'addr', 'add', `${VNIC_IP}/24`, 'dev', 'v0');
   await ours.exec('ip', 'link', 'add', 'br1', 'mtu', '1400', 'type', 'bridge');
-  await ours.exec('ip', 'link', 'add', 'm0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', machine.netns);
-  for (const port of ['up0', 'm0']) await ours.exec('ip', 'link', 'set', port, 'master', 'br1', 'up');
+  await ours.exec('ip', 'link', 'set', 'up0', 'master', 'br1', 'up');
   await ours.exec('ip', 'link', 'set', 'br1', 'up');
-  await machine.exec('ip', 'link', 'set', 'eth0', 'address', mac(7), 'mtu', '1400', 'up');
-  await machine.exec('ip', 'addr', 'add', `${MACHINE_IP}/24`, 'dev', 'eth0');
+  await plug(ours, machine, 'br1', mac(7), [`${MACHINE_IP}/24`]);
   await ours.exec('ip', 'neigh', 'replace', MACHINE_IP, 'lladdr', mac(7), 'dev', 'v0', 'nud', 'permanent');
   await machine.exec('ip', 'neigh', 'replace', VNIC_IP, 'lladdr', mac(1), 'dev', 'eth0', 'nud', 'permanent');
 
