@@ -32,7 +32,7 @@ describe('what cannot be loaded', { skip: needsRoot() }, () => {
     fixture.running = await startDaemon(fixture.directory.path, 1024, config);
   }
 
-  const path = (kind: Kind, name: string) => fixture.directory.file(kind, name);
+  const path = (kind: Kind, name: string) => fixture.directory.file(kind, name).replace('.damaged.json', '.damaged');
   const textOf = (kind: Kind, name: string) => readFileSync(path(kind, name), 'utf8');
   const alter = (kind: Kind, name: string, change: (text: string) => string) =>
     writeFileSync(path(kind, name), change(textOf(kind, name)));
@@ -156,6 +156,48 @@ describe('what cannot be loaded', { skip: needsRoot() }, () => {
     await fixture.daemon.deleteVnic(vnic);
     assert.equal(fixture.netns.link(vnic), undefined);
     assert.deepEqual(fixture.directory.files(), ['overlays/overlay0.json']);
+    await fixture.daemon.createVnic(fixture.vnic({ name: vnic }));
+  });
+
+  it('of which nothing is left but the name gives way to a command, and its file is kept', async () => {
+    const { ifindex } = fixture.netns.link(vnic);
+    const tornTexts = (['overlays', 'vnics'] as const).map((kind) =>
+      torn(textOf(kind, kind === 'vnics' ? vnic : 'overlay0')),
+    );
+    await restart(() => {
+      alter('overlays', 'overlay0', torn);
+      alter('vnics', vnic, torn);
+    });
+    const { daemon } = fixture;
+    await assert.rejects(daemon.createOverlay(fixture.overlay({ properties: { 'files/config': '/nowhere' } })));
+    await assert.rejects(daemon.createVnic(fixture.vnic({ name: vnic, overlay: 'nosuch' })));
+    const before = [textOf('overlays', 'overlay0'), textOf('vnics', vnic)];
+    assert.deepEqual(before, tornTexts, 'what is refused leaves it');
+    await daemon.createOverlay(fixture.overlay());
+    const { netns: _, ...elsewhere } = fixture.vnic({ name: vnic });
+    await assert.rejects(daemon.createVnic(elsewhere), {
+      message: new RegExp(`^an interface ${vnic} exists already in network namespace `),
+    });
+    await daemon.createVnic(fixture.vnic({ name: vnic, mac: '02:55:00:00:00:07' }));
+    const link = fixture.netns.link(vnic);
+    assert.deepEqual([link.ifindex, link.address], [ifindex, '02:55:00:00:00:07'], 'its interface was never away');
+    assert.deepEqual([textOf('overlays', 'overlay0.json.damaged'), textOf('vnics', `${vnic}.json.damaged`)], tornTexts);
+    await restart(() => {});
+    assert.deepEqual(
+      [fixture.daemon.overlays(), fixture.daemon.vnics()].map((all) => all.map((each) => each.name)),
+      [['overlay0'], [vnic]],
+    );
+    assert.deepEqual(fixture.daemon.status().problems, []);
+  });
+
+  it('is as it was where a command that would replace it fails', async () => {
+    await restart(() => alter('vnics', vnic, torn));
+    const before = fixture.daemon.vnics();
+    const text = textOf('vnics', vnic);
+    const held = openTap({ ...PLAIN_TAP, name: vnic, netns: fixture.netns.name, mac: MAC, mtu: 1400, persist: true });
+    await assert.rejects(fixture.daemon.createVnic(fixture.vnic({ name: vnic })));
+    held.close();
+    assert.deepEqual([fixture.daemon.vnics(), textOf('vnics', vnic)], [before, text]);
     await fixture.daemon.createVnic(fixture.vnic({ name: vnic }));
   });
 

@@ -11,7 +11,7 @@ import type { PluginInstance } from '../plugin/instance.js';
 import { reattachVnics } from './bring-up.js';
 import { enter, newOverlay, overlayOf, type Registry, saveOverlay, vnicsOn } from './registry.js';
 import { takenIn } from './taken.js';
-import { allOrNothing } from './undo.js';
+import { allOrNothing, setTornAside } from './undo.js';
 
 export async function createOverlay(registry: Registry, request: CreateOverlay): Promise<Overlay> {
   const { name, encap, vni, search, temporary, properties } = request;
@@ -30,7 +30,7 @@ export async function createOverlay(registry: Registry, request: CreateOverlay):
 /** What can be refused before anything is done. */
 function checkFree(registry: Registry, { name, encap, vni }: OverlayIdentity): void {
   checkVni(encap, vni);
-  refuse(takenIn(registry).overlay({ name, encap, vni }));
+  refuse(takenIn(registry, { overTorn: true }).overlay({ name, encap, vni }));
 }
 
 function establish(registry: Registry, overlay: Overlay, instance: PluginInstance): Promise<Overlay> {
@@ -40,6 +40,7 @@ function establish(registry: Registry, overlay: Overlay, instance: PluginInstanc
     undo.push(`take down overlay ${overlay.name}`, () => overlay.takeDown());
     await overlay.open();
     await overlay.serve(instance);
+    await setTornAside(registry.state.overlays, overlay.name, undo);
     undo.push(`forget overlay ${overlay.name}`, () => registry.state.overlays.remove(overlay.name));
     await saveOverlay(registry, overlay);
     enter(registry, overlay);

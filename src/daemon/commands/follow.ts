@@ -33,7 +33,7 @@ function followMac(registry: Registry, vnic: Vnic): void {
   }
   try {
     if (vnic.keepsItsMac) throw macIsProtected(from);
-    refuse(takenIn(registry, vnic).vnic({ ...vnic.identity, mac: vnicMac(mac) }));
+    refuse(takenIn(registry, { but: vnic }).vnic({ ...vnic.identity, mac: vnicMac(mac) }));
     vnic.takeMac(mac, !fileOwned.has(vnic.name), registry);
     vnic.macRefusal = '';
     log.warn('a VNIC has the MAC that its interface was given', { vnic: vnic.name, from, to: mac });

@@ -8,19 +8,26 @@ import { TakenTable } from '../../config/taken-table.js';
 import { UNPROTECTED } from '../../link-protection.js';
 import { UNLIMITED } from '../../rate-limits.js';
 import type { Vnic } from '../overlay/vnic.js';
-import type { State } from '../state/store.js';
+import type { State, Unloaded } from '../state/store.js';
 import type { Registry } from './registry.js';
+
+interface Asking {
+  /** A VNIC that asks for itself. */
+  readonly but?: Vnic | null;
+  /** A command makes an object: one of whose file nothing is left but the name is no obstacle (decision 20). */
+  readonly overTorn?: boolean;
+}
 
 class TakenInRegistry extends Taken {
   readonly #registry: Registry;
   readonly #but: Vnic | null;
   readonly #unloaded: TakenTable;
 
-  constructor(registry: Registry, but: Vnic | null) {
+  constructor(registry: Registry, { but = null, overTorn = false }: Asking) {
     super();
     this.#registry = registry;
     this.#but = but;
-    this.#unloaded = takenByUnloaded(registry.state);
+    this.#unloaded = takenByUnloaded(registry.state, overTorn);
   }
 
   ofName(name: string): string | undefined {
@@ -70,20 +77,22 @@ class TakenInRegistry extends Taken {
   }
 }
 
-/** As it is at the time of each question. `but`: a VNIC that asks for itself. */
-export function takenIn(registry: Registry, but: Vnic | null = null): Taken {
-  return new TakenInRegistry(registry, but);
+/** As it is at the time of each question. */
+export function takenIn(registry: Registry, asking: Asking = {}): Taken {
+  return new TakenInRegistry(registry, asking);
 }
 
 /** What the files of what is not loaded say. */
-function takenByUnloaded({ overlays, vnics }: State): TakenTable {
+function takenByUnloaded({ overlays, vnics }: State, overTorn: boolean): TakenTable {
   const taken = new TakenTable();
-  for (const { name, file, encap = 'vxlan', vni } of overlays.unloaded.values()) {
+  const holds = ({ isTorn }: Unloaded) => !(overTorn && isTorn);
+  for (const { name, file, encap = 'vxlan', vni } of [...overlays.unloaded.values()].filter(holds)) {
     const holder = `overlay ${name}, which is not loaded (${file}: mend it, or vxlane delete-overlay ${name})`;
     if (vni === undefined) taken.addName(name, holder);
     else taken.addOverlay({ name, encap, vni }, holder);
   }
-  for (const { name, file, overlay, mac: text = '', netns = null, ...rest } of vnics.unloaded.values()) {
+  for (const unloaded of [...vnics.unloaded.values()].filter(holds)) {
+    const { name, file, overlay, mac: text = '', netns = null, ...rest } = unloaded;
     const { allowAnyMac = false, addresses = [], trunk } = rest;
     const holder = `VNIC ${name}, which is not loaded (${file}: mend it, or vxlane delete-vnic ${name})`;
     const mac = parseMac(text);

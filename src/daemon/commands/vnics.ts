@@ -12,35 +12,41 @@ import { Vnic, type VnicChange } from '../overlay/vnic.js';
 import type { Facts } from '../state/stored.js';
 import { overlayOf, type Registry, saveVnic, vnicOf, vnicsOfTrunk } from './registry.js';
 import { takenIn } from './taken.js';
-import { allOrNothing, type UndoStack } from './undo.js';
+import { allOrNothing, setTornAside, type UndoStack } from './undo.js';
 
 export async function createVnic(registry: Registry, request: CreateVnic): Promise<Vnic> {
-  const vnic = checkedVnic(registry, request);
-  await allOrNothing(registry.log, (undo) => make(registry, vnic, request.adopt, undo));
-  return vnic;
+  const wanted = checkedVnic(registry, request);
+  await allOrNothing(registry.log, (undo) => make(registry, wanted, undo));
+  return wanted.vnic;
 }
 
 /** All its VNICs, or none: each is looked at before the first touches an interface. */
 export async function createTrunk(registry: Registry, { members, ...common }: CreateTrunk): Promise<Vnic[]> {
   const places = members.map(({ vlan, overlay }) => [String(vlan), overlay] as const);
   const among = new TakenTable();
-  const vnics = trunkMembers(common.name, places).map((member) => {
-    const vnic = checkedVnic(registry, { ...common, ...member, allowAnyMac: true });
-    refuse(among.newVnic(vnic.identity));
-    among.addVnic(vnic.identity);
-    return vnic;
+  const wanted = trunkMembers(common.name, places).map((member) => {
+    const each = checkedVnic(registry, { ...common, ...member, allowAnyMac: true });
+    refuse(among.newVnic(each.vnic.identity));
+    among.addVnic(each.vnic.identity);
+    return each;
   });
   await allOrNothing(registry.log, async (undo) => {
-    for (const vnic of vnics) await make(registry, vnic, common.adopt, undo);
+    for (const each of wanted) await make(registry, each, undo);
   });
-  return vnics;
+  return wanted.map(({ vnic }) => vnic);
 }
 
-/** `adopts`: its interface is there. */
-async function make(registry: Registry, vnic: Vnic, adopts: boolean | undefined, undo: UndoStack): Promise<void> {
+interface Wanted {
+  readonly vnic: Vnic;
+  /** Its interface is there. */
+  readonly adopts: boolean;
+}
+
+async function make(registry: Registry, { vnic, adopts }: Wanted, undo: UndoStack): Promise<void> {
   const { log, state, vnics } = registry;
   const { name, identity } = vnic;
   const overlay = overlayOf(registry, identity.overlay);
+  await setTornAside(state.vnics, name, undo);
   // Kept first: whatever happens between the two, a restart finds the interface's owner.
   undo.push(`forget VNIC ${name}`, () => state.vnics.remove(name));
   await saveVnic(registry, vnic);
@@ -51,7 +57,7 @@ async function make(registry: Registry, vnic: Vnic, adopts: boolean | undefined,
   log.info('VNIC created', { vnic: name, overlay: overlay.name, mac: identity.mac });
 }
 
-function checkedVnic(registry: Registry, request: CreateVnic): Vnic {
+function checkedVnic(registry: Registry, request: CreateVnic): Wanted {
   const overlay = overlayOf(registry, request.overlay);
   const { name, netns = null, trunk } = request;
   const mac = wantedMac(request.mac, request);
@@ -69,14 +75,16 @@ function checkedVnic(registry: Registry, request: CreateVnic): Vnic {
     temporary: request.temporary || overlay.identity.temporary,
   };
   if (trunk !== undefined && identity.addresses.length > 0) throw badTrunk(name, TRUNK_WITHOUT_ADDRESSES);
-  refuse(takenIn(registry).newVnic(identity));
+  refuse(takenIn(registry, { overTorn: true }).newVnic(identity));
   checkProtection(identity);
   overlay.attached();
   const vnic = new Vnic(identity, { mtuGiven: overlay.mtu });
-  if (vnic.isShared(registry)) return vnic;
-  if (request.adopt === true) vnic.checkAdopted();
-  else vnic.checkNew();
-  return vnic;
+  const { adopt = false } = request;
+  if (vnic.isShared(registry)) return { vnic, adopts: adopt };
+  const isLeftOver = registry.state.vnics.unloaded.has(name) && vnic.isLeftOver(registry);
+  if (adopt) vnic.checkAdopted();
+  else if (!isLeftOver) vnic.checkNew();
+  return { vnic, adopts: adopt || isLeftOver };
 }
 
 /** What is asked for, in canonical text. */

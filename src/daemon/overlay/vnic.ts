@@ -212,6 +212,16 @@ export class Vnic {
     if (!this.#isThere) throw nothingToAdopt(this.device, this.#identity.netns);
   }
 
+  /** Whether an earlier VNIC of its name has left its interface here. Throws when that is elsewhere. */
+  isLeftOver({ state }: Pick<VnicSurroundings, 'state'>): boolean {
+    const { mac, netns } = this.#identity;
+    const mark = markOf(this.device, state.id);
+    const found = new TapSearch().find({ name: this.device, mac, netns, mark, isOther: () => true });
+    if (found?.link.mark !== mark) return false;
+    if (found.netns === netns && found.link.name === this.device) return true;
+    throw interfaceTaken(found.link.name, found.netns);
+  }
+
   get #isThere(): boolean {
     return withNetns(this.#identity.netns, () => withControlSocket((control) => interfaceExists(control, this.device)));
   }

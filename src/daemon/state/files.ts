@@ -12,6 +12,8 @@ const SUFFIX = '.json';
 const TEMPORARY = '.tmp';
 /** Put away: its object is about to go. */
 const AWAY = '.deleting';
+/** Another object has its name now. */
+const DAMAGED = '.damaged';
 
 /** Three million static targets. What has more is no file of ours. */
 const FILE_BYTES_MAX = 1 << 28;
@@ -83,6 +85,17 @@ export class StateFiles {
   /** It is no error when none was put away. */
   putBack(name: string): Promise<void> {
     return this.#rename(this.path(name) + AWAY, this.path(name));
+  }
+
+  /** For good, unless {@link putDamagedBack} follows; one that was set aside before is lost. Answers its path then. */
+  async setAside(name: string): Promise<string> {
+    const path = this.path(name) + DAMAGED;
+    await this.#rename(this.path(name), path);
+    return path;
+  }
+
+  putDamagedBack(name: string): Promise<void> {
+    return this.#rename(this.path(name) + DAMAGED, this.path(name));
   }
 
   removeAway(name: string): Promise<void> {

@@ -9,7 +9,7 @@ import { stateFileKept } from '../../errors.js';
 import type { PluginLog } from '../../search/api.js';
 import { StateFiles, stateId } from './files.js';
 import { Remembered } from './remembered.js';
-import { type Facts, factsIn, parseStored, StoredOverlay, StoredVnic, textOf } from './stored.js';
+import { type Facts, factsIn, isTorn, parseStored, StoredOverlay, StoredVnic, textOf } from './stored.js';
 
 interface Named {
   readonly name: string;
@@ -21,6 +21,8 @@ export interface Unloaded extends Named, Facts {
   readonly file: string;
   /** One line. */
   readonly reason: string;
+  /** Its file is no JSON, so nothing but the name is left of it. */
+  readonly isTorn: boolean;
 }
 
 /** The kept objects of one kind. */
@@ -62,7 +64,7 @@ export class Store<T extends Named> {
       }
       const parsed = 'text' in read ? parseStored(this.#schema, name, read.text) : read;
       if ('reason' in parsed) {
-        this.#reject(name, parsed.reason, 'text' in read ? factsIn(read.text) : {});
+        this.#reject(name, parsed.reason, 'text' in read ? read.text : '{}');
       } else {
         this.#unloaded.delete(name);
         loaded.push(parsed.value);
@@ -73,13 +75,14 @@ export class Store<T extends Named> {
 
   /** It was loaded, and cannot be beside what there is. */
   reject(value: T, reason: string): void {
-    this.#reject(value.name, reason, factsIn(JSON.stringify(value)));
+    this.#reject(value.name, reason, JSON.stringify(value));
   }
 
-  #reject(name: string, reason: string, facts: Facts): void {
+  /** `text`: what its file says, as far as that can be read. */
+  #reject(name: string, reason: string, text: string): void {
     const file = this.#files.path(name);
     this.#log.error('a state file cannot be used and stays as it is', { file, reason });
-    this.#unloaded.set(name, { ...facts, name, file, reason });
+    this.#unloaded.set(name, { ...factsIn(text), name, file, reason, isTorn: isTorn(text) });
   }
 
   /** Never over a file that could not be used. */
@@ -87,6 +90,22 @@ export class Store<T extends Named> {
     const unloaded = this.#unloaded.get(value.name);
     if (unloaded !== undefined) throw stateFileKept(value.name, unloaded.file);
     await this.#files.write(value.name, textOf(value));
+  }
+
+  /**
+   * For a new object of the name of one whose file is torn: the file is kept under another name, and holds up nothing
+   * any more. Answers how that is taken back; null: there is no such file.
+   */
+  async setTornAside(name: string): Promise<(() => Promise<void>) | null> {
+    const torn = this.#unloaded.get(name);
+    if (torn?.isTorn !== true) return null;
+    const kept = await this.#files.setAside(name);
+    this.#unloaded.delete(name);
+    this.#log.warn('a torn state file makes room for a new object, and is kept', { file: torn.file, movedTo: kept });
+    return async () => {
+      await this.#files.putDamagedBack(name);
+      this.#unloaded.set(name, torn);
+    };
   }
 
   async remove(name: string): Promise<void> {

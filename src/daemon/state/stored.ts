@@ -123,6 +123,16 @@ export function factsIn(text: string): Facts {
   }
 }
 
+/** Whether it is no JSON: nothing of an object is left in it. */
+export function isTorn(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 function objectIn(text: string): Record<string, unknown> {
   let content: unknown;
   try {
