@@ -3,7 +3,9 @@
 // short nor too long, without a tag, from a sender that is admitted, of a MAC that is no VNIC's, to that of a VNIC,
 // that has a TAP to itself, while no frame is held and no capture looks.
 //
-// Runs are of one sender, too: a MAC and an address that were those of the datagram before are not looked at again.
+// Runs are of one sender, too: a MAC and an address that were those of the datagram before are not looked at again. The
+// loop that takes them (`plain`) calls nothing, because V8 spills what is live across a call, however rare that is: it
+// ends where something has to be found out, and begins again behind that.
 
 import {
   Drop,
@@ -13,16 +15,27 @@ import {
   OVL_FLAGS,
   OVL_FLAG_SNOOP,
   OVL_FRAME_MAX,
+  OVL_VNIC_FILTER,
   RECEIVED_AT,
   RECEIVED_FROM,
   RECEIVED_LEN,
   RECEIVED_SIZE,
   VXLAN_HLEN,
 } from '../layout';
-import { EMPTY, fdbFind, fdbIndex, fdbKey, fdbKind, fdbTouch } from '../table/fdb';
+import { EMPTY, fdbFind, fdbFindFirst, fdbIndex, fdbKey, fdbKind, fdbTouch } from '../table/fdb';
 import { overlayAt, vnicHasTag } from '../table/records';
-import { ETH_HLEN, ETH_P_IP, ethDst, ethIs, ethSourceAndType, ethSrc, isMulticast } from '../wire/ethernet';
-import { sockaddrIsSameHost, sockaddrStart } from '../wire/sockaddr';
+import {
+  ETH_HLEN,
+  ETH_P_IP,
+  ethDst,
+  ethIs,
+  ethSourceAndType,
+  ethSrc,
+  ethTypeIs,
+  isMulticast,
+} from '../wire/ethernet';
+import { IPPROTO_TCP, IPPROTO_UDP, IPV4_HLEN, ipv4Protocol } from '../wire/ipv4';
+import { sockaddrIsIpv4, sockaddrIsSameHost, sockaddrStart } from '../wire/sockaddr';
 import { tunnelHeader } from '../wire/tunnel';
 import { vlanHas } from '../wire/vlan';
 import { isCapturing } from './capture';
@@ -31,13 +44,24 @@ import { decapFound, decapHeader, decapIsControl, decapOverlay, takeOverlay } fr
 import { heldFrames } from './hold';
 import { learn, LEARNS } from './learn';
 import { outComplete, outDelivered } from './output';
-import { outDelivers, outHasRoom, outNext, outRoom, outUpTo } from './output-list';
+import { outHasFlow, outHasRoom, outNext, outRoom, outUpTo } from './output-list';
 import { lastSenderStart, receiveOrdinary } from './senders';
-import { isAdmitted, isFromVnic } from './source-check';
+import { isAdmitted, isFromVnic, mayBeVnics } from './source-check';
 import { mayLearn } from './tunnel-header';
 
 const NEVER: u64 = u64.MAX_VALUE; // no address starts like that
-const SHORTEST: u32 = VXLAN_HLEN + ETH_HLEN;
+const SHORTEST_FRAME: u32 = ETH_HLEN + IPV4_HLEN;
+const SHORTEST: u32 = VXLAN_HLEN + SHORTEST_FRAME;
+const LOOKS: u32 = LEARNS | OVL_FLAG_SNOOP;
+const ALL: u32 = u32.MAX_VALUE;
+const OF_FLOWS: u32 = (1 << IPPROTO_TCP) | (1 << IPPROTO_UDP);
+
+// What has to be found out of a datagram before it may be an ordinary one; nothing: it is none, or there is no more.
+enum Unknown {
+  nothing,
+  sender,
+  receiver,
+}
 
 // Of the last ordinary one, if the overlay in hand is still the one that was found then:
 let found: u32 = 0;
@@ -50,9 +74,15 @@ let value: u32 = 0; // and its answer (withoutTag)
 let nowhere: u64 = 0; // a key without a MAC
 let span: u32 = 0; // how much longer than the shortest frames may be, and one more
 let common: u64 = 0; // outDelivered
-let sender: usize = 0; // the address of the last one, 0: there was none
+let sender: usize = 0; // the address of the last one if it is of IPv6, else 0
+let out: usize = 0; // where the next entry goes
+let bytes: u32 = 0; // of the frames in the entries before it
+let protocols: u32 = 0; // theirs, the bit of that number each, modulo 32; of what is not IPv4, OF_FLOWS
 let counted: usize = 0; // entries before this one are counted as their senders', ...
 let bytesCounted: u32 = 0; // ... and these bytes
+
+let filter: u32 = 0; // OVL_VNIC_FILTER; ALL: any MAC may tell something
+let unknown: Unknown = Unknown.nothing; // why `plain` ended
 
 let touched: u32 = 0; // no compiler may leave out what is added here
 
@@ -87,51 +117,27 @@ function withoutTag(value: u32): u32 {
 // Of the overlay in hand.
 function run(first: usize, end: usize, hasRoom: bool): usize {
   begin(decapOverlay(), hasRoom);
-  const before = outNext();
+  const before = out;
   const stop = min(end, first + ((outRoom() - before) / OUT_SIZE) * RECEIVED_SIZE);
-  counted = before;
-  bytesCounted = 0;
-  let bytes: u32 = 0;
-  let out = before;
-  let at = first;
-  for (; at < stop; at += RECEIVED_SIZE) {
-    const datagram = <usize>load<u32>(at, RECEIVED_AT);
-    const frame = datagram + VXLAN_HLEN;
-    const size = load<u32>(at, RECEIVED_LEN) - VXLAN_HLEN;
-    if (tunnelHeader(datagram) != decapHeader() || size - ETH_HLEN >= span) break;
-    const to = nowhere | ethDst(frame);
-    if (isMulticast(to)) break;
-    const from = <usize>load<u32>(at, RECEIVED_FROM);
-    if (ethSourceAndType(frame) != mac || sockaddrStart(from) != start) {
-      if (!takeSender(frame, from, out, bytes)) break;
-    }
-    if (to != key) {
-      value = withoutTag(fdbFind(to));
-      key = to;
-    }
-    if (fdbKind(value) != FdbKind.local) break;
-    outComplete(out, frame, size, common, fdbIndex(value));
-    bytes += size;
-    out += OUT_SIZE;
-  }
-  countSender(out, bytes);
-  if (out != before) list(out, <u32>(out - before) / OUT_SIZE, bytes, decapOverlay());
+  let at = plain(first, stop);
+  while (findOut(at)) at = plain(at, stop);
+  countSender();
+  if (out != before) list(<u32>(out - before) / OUT_SIZE, decapOverlay());
   return at;
 }
 
 function begin(overlay: u32, hasRoom: bool): void {
   nowhere = fdbKey(overlay, 0);
-  span = max(load<u32>(overlayAt(overlay), OVL_FRAME_MAX) + 1, ETH_HLEN) - ETH_HLEN;
+  span = max(load<u32>(overlayAt(overlay), OVL_FRAME_MAX) + 1, SHORTEST_FRAME) - SHORTEST_FRAME;
   common = outDelivered(overlay, hasRoom);
+  filter = load<u32>(overlayAt(overlay), OVL_FLAGS) & LOOKS ? ALL : load<u32>(overlayAt(overlay), OVL_VNIC_FILTER);
   sender = 0;
   if (found != decapFound() || start != lastSenderStart()) forget();
-}
-
-// The entries before `out`, of `bytes` in all, that are not counted yet are the last sender's.
-function countSender(out: usize, bytes: u32): void {
-  receiveOrdinary(<u32>(out - counted) / OUT_SIZE, bytes - bytesCounted);
+  out = outNext();
+  bytes = 0;
+  protocols = otherThanIpv4();
   counted = out;
-  bytesCounted = bytes;
+  bytesCounted = 0;
 }
 
 function forget(): void {
@@ -140,25 +146,111 @@ function forget(): void {
   key = EMPTY;
 }
 
-// The entries before `out`, of which `frames` are new, are listed and counted.
-function list(out: usize, frames: u32, bytes: u32, overlay: u32): void {
+// Lists datagrams from `first` on. Answers the first that is not ordinary, or of which something is unknown.
+function plain(first: usize, stop: usize): usize {
+  let next = out;
+  let sum = bytes;
+  let seen = protocols;
+  let last = key;
+  let its = value;
+  let what = Unknown.nothing;
+  let at = first;
+  for (; at != stop; at += RECEIVED_SIZE) {
+    const datagram = <usize>load<u32>(at, RECEIVED_AT);
+    const frame = datagram + VXLAN_HLEN;
+    const size = load<u32>(at, RECEIVED_LEN) - VXLAN_HLEN;
+    if (isOther(datagram, size) != 0) break;
+    what = Unknown.sender;
+    const from = <usize>load<u32>(at, RECEIVED_FROM);
+    if (sockaddrStart(from) != start && !isOfSender(from)) break;
+    if (ethSourceAndType(frame) != mac) {
+      if (!isOrdinarySource(frame)) break;
+      mac = ethSourceAndType(frame);
+      seen |= otherThanIpv4();
+    }
+    what = Unknown.receiver;
+    const to = nowhere | ethDst(frame);
+    if (to != last) {
+      its = withoutTag(fdbFindFirst(to));
+      last = to;
+    }
+    if (fdbKind(its) != FdbKind.local) break;
+    outComplete(next, frame, size, common, fdbIndex(its));
+    seen |= 1 << ipv4Protocol(frame + ETH_HLEN);
+    sum += size;
+    next += OUT_SIZE;
+    what = Unknown.nothing;
+  }
+  out = next;
+  bytes = sum;
+  protocols = seen;
+  key = last;
+  value = its;
+  unknown = what;
+  return at;
+}
+
+// 0: a datagram with a frame of `size` bytes is of the overlay of the run, and neither too short nor too long.
+@inline
+function isOther(datagram: usize, size: u32): u64 {
+  return (tunnelHeader(datagram) ^ decapHeader()) | u64(size - SHORTEST_FRAME >= span);
+}
+
+// Whether a MAC that is not the last one needs no more than a look at it: nobody learns, and it is none of a VNIC.
+@inline
+function isOrdinarySource(frame: usize): bool {
+  const source = ethSrc(frame);
+  return source != 0 && !isMulticast(source) && !vlanHas(frame) && !mayBeVnics(filter, source);
+}
+
+// Whether the last ordinary one came from the same IPv6 address.
+@inline
+function isOfSender(from: usize): bool {
+  return sender != 0 && sockaddrIsSameHost(from, sender);
+}
+
+// Of a datagram that `plain` has stopped at, what was unknown: whether it may be an ordinary one.
+function findOut(at: usize): bool {
+  if (unknown == Unknown.nothing) return false;
+  const frame = <usize>load<u32>(at, RECEIVED_AT) + VXLAN_HLEN;
+  if (unknown == Unknown.sender) return takeSender(frame, load<u32>(at, RECEIVED_FROM));
+  key = nowhere | ethDst(frame);
+  value = isMulticast(key) ? 0 : withoutTag(fdbFind(key));
+  return fdbKind(value) == FdbKind.local;
+}
+
+// The entries that are not counted yet are the last sender's.
+function countSender(): void {
+  receiveOrdinary(<u32>(out - counted) / OUT_SIZE, bytes - bytesCounted);
+  counted = out;
+  bytesCounted = bytes;
+}
+
+// The entries of the run, which are so many, are listed and counted.
+function list(frames: u32, overlay: u32): void {
   outUpTo(out);
-  outDelivers();
+  if (protocols & OF_FLOWS) outHasFlow();
   countDecapIn(frames, frames, bytes + frames * VXLAN_HLEN);
   countDecap(overlay, pairOf(frames, bytes));
 }
 
-// A frame from another MAC or address than the one before; the entries before `out` have `bytes` in all. False: it is
-// not an ordinary one.
-function takeSender(frame: usize, from: usize, out: usize, bytes: u32): bool {
+// False: the sender is not an ordinary one.
+function takeSender(frame: usize, from: usize): bool {
   const nextMac = ethSourceAndType(frame);
-  const isSame = sockaddrStart(from) == start || (sender != 0 && sockaddrIsSameHost(from, sender));
-  if (!isSame) countSender(out, bytes);
+  const isSame = sockaddrStart(from) == start || isOfSender(from);
+  if (!isSame) countSender();
   if ((nextMac != mac || !isSame) && !isOrdinarySender(frame, from)) return false;
   mac = nextMac;
   start = lastSenderStart();
-  sender = from;
+  sender = sockaddrIsIpv4(from) ? 0 : from;
+  protocols |= otherThanIpv4();
   return true;
+}
+
+// What `protocols` is of frames from `mac`, if they are not of IPv4.
+@inline
+function otherThanIpv4(): u32 {
+  return ethTypeIs(mac, ETH_P_IP) ? 0 : OF_FLOWS;
 }
 
 // Steps 3, 5 and 6.

@@ -35,7 +35,7 @@ const ROOM_BEFORE: u64 = 1 << 48;
 const ROOM: u32 = OUT_MAX - OUT_FRAME_MAX;
 
 let room: u32 = ROOM; // entries that the list may have before one more frame is taken
-let hasDeliveries: bool = false;
+let hasFlows: bool = false; // what is of a flow, perhaps, is among those for VNICs
 let segments: u32 = 0; // frames that super-frames for the underlay among them will be cut into
 
 // Whether one more frame may be taken: even a broadcast to every VNIC and a whole flood list fits. What is listed is
@@ -57,7 +57,7 @@ export function outAddSegments(count: u32): void {
 
 // Its first entry is about to be written.
 function listBegin(): void {
-  hasDeliveries = false;
+  hasFlows = false;
   chainsBegin();
 }
 
@@ -104,16 +104,16 @@ export function outUpTo(end: usize): void {
   store<u32>(w(), <u32>(end - outAt(0)) / OUT_SIZE, W_OUT_COUNT);
 }
 
-// A frame for a VNIC is among the entries.
+// A frame for a VNIC is among the entries that is of a flow, perhaps (offload/flow-of.ts), or no frame as on a wire.
 @inline
-export function outDelivers(): void {
-  hasDeliveries = true;
+export function outHasFlow(): void {
+  hasFlows = true;
 }
 
-// Whether there is one.
+// Whether there is one: those for VNICs may leave together.
 @inline
-export function outHasDeliveries(): bool {
-  return hasDeliveries;
+export function outHasFlows(): bool {
+  return hasFlows;
 }
 
 // Whether an entry leaves with an earlier one.

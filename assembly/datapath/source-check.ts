@@ -178,8 +178,14 @@ function refuse(frame: Frame, key: u64, overlay: u32, from: usize): void {
 // Step 1: whether it may be, by the bits that the MACs of its VNICs have in the overlay's filter; then whether it is.
 @inline
 export function isFromVnic(record: usize, overlay: u32, source: u64): bool {
-  const filter = load<u32>(record, OVL_VNIC_FILTER) >> <u32>(source >> VNIC_FILTER_SHIFT); // modulo 32
-  return (filter & 1) != 0 && !isOfOther(fdbKey(overlay, source)) && isVnics(overlay, source);
+  if (!mayBeVnics(load<u32>(record, OVL_VNIC_FILTER), source)) return false;
+  return !isOfOther(fdbKey(overlay, source)) && isVnics(overlay, source);
+}
+
+// Whether an overlay with this OVL_VNIC_FILTER may have a VNIC of that MAC.
+@inline
+export function mayBeVnics(filter: u32, source: u64): bool {
+  return ((filter >> <u32>(source >> VNIC_FILTER_SHIFT)) & 1) != 0; // modulo 32
 }
 
 @inline

@@ -26,6 +26,7 @@ const IPV6_HOPLIMIT: u32 = 52;
 const IPV6_TCLASS: u32 = 67;
 const IPV6_RECVFRAGSIZE: u32 = 77;
 const DSCP: u64 = 0xfc; // of a TOS or traffic class
+const NO_KIND: u64 = u64.MAX_VALUE;
 
 // What the kernel calls an offset of this memory.
 @inline
@@ -85,22 +86,24 @@ function option(at: usize, level: u32, type: u32, bytes: usize, value: u32): usi
 // none was a fragment.)
 @inline
 export function saidOf(control: usize, len: u64): u64 {
-  return len == 0 ? 0 : walk(control, control + <usize>len);
+  if (len == CMSG_SPACE && saysTos(load<u64>(control, CMSG_LEVEL))) return load<u8>(control, CMSG_DATA);
+  return walk(control, control + <usize>len);
 }
 
-// Whether it says that a message is one datagram which came neither in fragments nor with a congestion mark. Nearly
-// always a TOS is all that it says.
+// Whether it is a TOS or traffic class that the control data of a message begins with, as it nearly always does: then
+// which of them, else what no control data begins with.
 @inline
-export function saysPlain(control: usize, len: u64): bool {
-  if (len != CMSG_SPACE) return isPlain(saidOf(control, len));
+export function tosKind(control: usize): u64 {
   const kind = load<u64>(control, CMSG_LEVEL);
-  if (kind != kindOf(SOL_IP, IP_TOS) && kind != kindOf(SOL_IPV6, IPV6_TCLASS)) return isPlain(saidOf(control, len));
-  return isPlain(load<u8>(control, CMSG_DATA));
+  return saysTos(kind) ? kind : NO_KIND;
 }
 
+// 0: all that the control data says is a TOS or traffic class of that `kind` (tosKind) without a congestion mark. So
+// its message is one datagram, which did not come in fragments.
 @inline
-function isPlain(said: u64): bool {
-  return (said & ~DSCP) == 0;
+export function saysMore(control: usize, len: u64, kind: u64): u64 {
+  const more = (len ^ CMSG_SPACE) | (load<u64>(control, CMSG_LEVEL) ^ kind);
+  return more | (<u64>load<u8>(control, CMSG_DATA) & ~DSCP);
 }
 
 @inline

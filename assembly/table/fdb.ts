@@ -193,21 +193,28 @@ function find(lookup: usize): void {
 // The value for a key, 0 when there is none; marks the entry as used. Most keys are in their first bucket.
 @inline // each call would cost about as much as the search
 export function fdbFind(key: u64): u32 {
-  const bucket = firstOf(key);
-  const version = atomic.load<u32>(HDR_FDB_VERSION);
-  const ways = waysOf(bucket, key);
-  if (ways == 0) return findAgain(key);
-  const found = bucket + <usize>ctz<i32>(ways);
-  const value = atomic.load<u32>(found, FDB_VALUES);
-  if (atomic.load<u32>(HDR_FDB_VERSION) != version) return findAgain(key);
-  use(found);
-  return value;
+  const value = fdbFindFirst(key);
+  return value != 0 ? value : findAgain(key);
 }
 
 // The same wherever it stands.
 function findAgain(key: u64): u32 {
   const value = seek(key);
   if (value != 0) use(place);
+  return value;
+}
+
+// The value for a key that is in its first bucket; 0: there it is not, or the host is about to change the table.
+@inline
+export function fdbFindFirst(key: u64): u32 {
+  const bucket = firstOf(key);
+  const version = atomic.load<u32>(HDR_FDB_VERSION);
+  const ways = waysOf(bucket, key);
+  if (ways == 0) return 0;
+  const found = bucket + <usize>ctz<i32>(ways);
+  const value = atomic.load<u32>(found, FDB_VALUES);
+  if (atomic.load<u32>(HDR_FDB_VERSION) != version) return 0;
+  use(found);
   return value;
 }
 

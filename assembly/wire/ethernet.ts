@@ -75,6 +75,12 @@ export function ethSourceAndType(frame: usize): u64 {
   return load<u64>(frame, SOURCE);
 }
 
+/** Whether what ethSourceAndType answered has that EtherType, a constant. */
+@inline
+export function ethTypeIs(word: u64, etherType: u32): bool {
+  return <u32>(word >> 48) == <u32>bswap<u16>(<u16>etherType);
+}
+
 /** What ethSourceAndType answers of frames from a MAC with `etherType`, a constant. */
 @inline
 export function ethFrom(mac: u64, etherType: u32): u64 {

@@ -63,7 +63,7 @@ export interface ReceiveOptions {
   readonly joined?: number;
   /** The outer source address, of all of them or of each. */
   readonly from?: string | readonly string[];
-  /** The TOS or traffic class of the outer header. */
+  /** The TOS or traffic class of the outer header; default: 0. */
   readonly tos?: number;
   /** They came in fragments, the longest of so many bytes. */
   readonly fragment?: number;
@@ -248,7 +248,8 @@ export class Core {
     }
     const said: number[][] = [];
     if (options.joined !== undefined) said.push([SOL_UDP, UDP_GRO, 4, options.joined]);
-    if (options.tos !== undefined) said.push(options.isIpv6 ? [41, 67, 4, options.tos] : [0, 1, 1, options.tos]);
+    const tos = options.tos ?? 0; // which the kernel always tells
+    said.push(options.isIpv6 ? [41, 67, 4, tos] : [0, 1, 1, tos]);
     if (options.fragment !== undefined) said.push([...(options.isIpv6 ? [41, 77] : [0, 25]), 4, options.fragment]);
     for (const [at, [level, type, bytes, value]] of said.entries()) {
       const control = W_RX_CONTROL + index * CONTROL_SIZE + at * CMSG_SPACE;

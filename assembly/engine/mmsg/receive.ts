@@ -36,7 +36,8 @@ import {
   joinedSize,
   message,
   saidOf,
-  saysPlain,
+  saysMore,
+  tosKind,
 } from '../descriptors';
 import { datagramsOf, decapMessage, decapReceived, isResumed } from '../intake';
 
@@ -99,16 +100,17 @@ export function decapBatch(socket: u32, from: u32, count: u32): u32 {
 // The records of those from `from` on, up to `count`, that are one datagram of which nothing has to be known but where
 // it is.
 function recordPlain(from: u32, count: u32): usize {
+  const kind = tosKind(controlOf(from));
   let end = receivedAt(0);
-  for (let index = from; index < count && isPlain(index); index++) {
+  for (let index = from; index < count && isPlain(index, kind); index++) {
     end = receivedPut(end, slotOf(index), load<u32>(headerOf(index), MSG_LEN), nameOf(index));
   }
   return end;
 }
 
 @inline
-function isPlain(index: u32): bool {
-  return saysPlain(controlOf(index), load<u64>(headerOf(index), MSG_CONTROLLEN)) && !isCut(index);
+function isPlain(index: u32, kind: u64): bool {
+  return saysMore(controlOf(index), load<u64>(headerOf(index), MSG_CONTROLLEN), kind) == 0 && !isCut(index);
 }
 
 // Answers how many of the records before `end` were taken.

@@ -195,10 +195,9 @@ export function delivered(): void {
   let sum = pairOf(0, 0);
   deliveredMore = sum;
   for (let delivery = deliveryAt(0); delivery < end; delivery += DELIVER_SIZE) {
-    const result = load<i32>(delivery, DELIVER_RESULT);
     const out = <usize>load<u32>(delivery, DELIVER_OUT);
-    if (!isWhole(delivery) || result < 0) {
-      settleWrite(delivery, out, result);
+    if (!isWhole(delivery)) {
+      settleWrite(delivery, out, load<i32>(delivery, DELIVER_RESULT));
       continue;
     }
     const more = pairAt(out + OUT_FRAMES); // and OUT_BYTES

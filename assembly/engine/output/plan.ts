@@ -24,7 +24,7 @@ import { chainsBegin, chainsStart } from '../../datapath/gso-chains';
 import { coalesce, coalesceBegin, coalesceEnd } from './gro-list';
 import { isCapturing } from '../../datapath/capture';
 import { kindsOf } from '../../offload/gro';
-import { outAt, outChain, outForget, outHasDeliveries, outIsJoined } from '../../datapath/output-list';
+import { outAt, outChain, outForget, outHasFlows, outIsJoined } from '../../datapath/output-list';
 import { w } from '../../datapath/worker';
 import { VNET_GSO_NONE, vnetGsoType } from '../../wire/virtio';
 import { deliveriesBegin, deliveriesEnd, emitDelivery, emitWholes } from './tap-writes';
@@ -72,12 +72,12 @@ export function prepare(): u32 {
   return emitted;
 }
 
-// Nothing is left to plan where a list has neither frames for VNICs nor what leaves by the underlay TAP: what leaves
-// together is known since it was listed.
+// Nothing is left to plan where a list has neither frames for VNICs that may leave together nor what leaves by the
+// underlay TAP: what else leaves together is known since it was listed.
 function plan(count: u32): void {
   const byTap = tunnelIsWanted();
   if (byTap) planTunnels(outAt(0), outAt(count));
-  if (outHasDeliveries()) planDeliveries(outAt(0), outAt(count));
+  if (outHasFlows()) planDeliveries(outAt(0), outAt(count));
   store<u32>(w() + W_OUT_PLANNED, 1);
   store<u32>(w() + W_OUT_EMITTED, 0);
 }

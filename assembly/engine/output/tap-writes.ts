@@ -54,6 +54,7 @@ import {
 } from '../submissions';
 import { reserve } from './messages';
 
+const WHOLE: u64 = 0x8000_0000_ffff_ffff; // DELIVER_VECTORS, and the sign of DELIVER_RESULT
 const CUT: u32 = 1; // in OUT_PAYLOAD, where no frame is
 
 // From deliveriesBegin on, of one round:
@@ -200,10 +201,10 @@ export function completeDeliveries(): void {
   }
 }
 
-// Whether a write is of one piece.
+// Whether a write is of one piece, and was not refused.
 @inline
 export function isWhole(delivery: usize): bool {
-  return load<u32>(delivery, DELIVER_VECTORS) == 1;
+  return (load<u64>(delivery, DELIVER_VECTORS) & WHOLE) == 1; // and DELIVER_RESULT
 }
 
 // Where an entry's VNIC is written to.

@@ -44,7 +44,7 @@ import { receivedAt, receivedPut } from '../../datapath/received';
 import { socketOwner } from '../../table/records';
 import { EAGAIN, ENOBUFS } from '../output/errno';
 import { disarmedSocket, disarmedVnic, disarmedWake } from './multishot';
-import { arrivalOf, joinedSize, saidOf, saysPlain } from '../descriptors';
+import { arrivalOf, joinedSize, saidOf, saysMore, tosKind } from '../descriptors';
 import { datagramsOf, decapMessage, decapReceived, isResumed } from '../intake';
 import { Request, requestOf } from '../submissions';
 import { takeReads } from '../tunnel-intake';
@@ -67,6 +67,7 @@ const EINTR: i32 = 4;
 const ECANCELED: i32 = 125;
 
 let answer: u32 = 0;
+let kind: u64 = 0; // tosKind of the messages in hand; not local, because V8 would make it anew for each
 
 // Stops when the output list is full, and what is not taken then stays; and at an interface that vanished, as the host
 // is told of one a turn. Answers URING_*.
@@ -142,10 +143,12 @@ function workIn(): u32 {
 }
 
 // Messages of one socket that completed one behind the other, up to one of which more has to be known than where it is.
-// What is not taken, for want of room in the output list, stays: then the answer is false.
+// What is not taken, for want of room in the output list, stays: then the answer is false. The loop calls nothing and
+// has one branch for all that may be wrong, because each takes as long as what is asked.
 function takeReceived(user: u64): bool {
   const most = min(cqAhead(), <u32>RX_MAX);
   let cqe = completionAt(cqFirst());
+  kind = tosKind(controlOf(udpSlot(bufferOf(cqeFlags(cqe)))));
   const stop = cqe + <usize>most * CQE_SIZE;
   const start = receivedAt(0);
   let end = start;
@@ -153,22 +156,29 @@ function takeReceived(user: u64): bool {
   let bytes: u32 = 0;
   for (; cqe < stop; cqe += CQE_SIZE) {
     const flags = cqeFlags(cqe);
-    if (cqeUser(cqe) != user || !isOneOfMany(flags)) break;
     const slot = bufferOf(flags);
     const at = udpSlot(slot);
-    if (!isPlain(at)) break;
-    const len = <u32>max(cqeResult(cqe), 0);
-    end = receivedPut(end, at + RECEIVED_HLEN, payloadOf(at, len), at + RECVMSG_HLEN);
+    const len = <u32>cqeResult(cqe);
+    const size = len - <u32>RECEIVED_HLEN;
+    const wrong = (cqeUser(cqe) ^ user) | isNotOneOfMany(flags) | isNotWhole(at, size);
+    if ((wrong | saysMore(controlOf(at), load<u32>(at, CONTROL_LEN), kind)) != 0) break;
+    end = receivedPut(end, at + RECEIVED_HLEN, size, at + RECVMSG_HLEN);
     used = slotPut(used, slot);
     bytes += len;
   }
   return end == start ? takeOther(user) : takePlain(<u32>user, end, bytes);
 }
 
-// Whether a completion has a buffer, and is not the last one of its request.
+// 0: a completion has a buffer, and is not the last one of its request.
 @inline
-function isOneOfMany(flags: u32): bool {
-  return (flags & (IORING_CQE_F_BUFFER | IORING_CQE_F_MORE)) == (IORING_CQE_F_BUFFER | IORING_CQE_F_MORE);
+function isNotOneOfMany(flags: u32): u64 {
+  return ~flags & (IORING_CQE_F_BUFFER | IORING_CQE_F_MORE);
+}
+
+// 0: the payload of a message is those `size` bytes, and was not cut off.
+@inline
+function isNotWhole(at: usize, size: u32): u64 {
+  return (load<u64>(at, PAYLOAD_LEN) & ~((<u64>~MSG_TRUNC) << 32)) ^ size; // and MESSAGE_FLAGS
 }
 
 // `bytes` of messages that a socket received, whose records end at `end`.
@@ -221,12 +231,6 @@ function decapOne(at: usize, len: u32, owner: u32): bool {
   arriveWith(arrivalOf(said));
   if (!isResumed()) expectDatagrams(datagramsOf(size, joined));
   return decapMessage(at + RECEIVED_HLEN, size, joined, isCut(at), owner, at + RECVMSG_HLEN);
-}
-
-// Whether it is one datagram, of which nothing has to be known but where it is.
-@inline
-function isPlain(at: usize): bool {
-  return !isCut(at) && saysPlain(controlOf(at), load<u32>(at, CONTROL_LEN));
 }
 
 @inline
