@@ -5,6 +5,7 @@
  */
 import { requireLab, requireTools } from '../src/demo/requirements.js';
 import { messageOf, VxlaneError } from '../src/errors.js';
+import { nativeMissing } from './e2e/native.js';
 import { type Options, parseOptions, USAGE } from './e2e/options.js';
 import { ovsMissing } from './e2e/ovs.js';
 import { page } from './e2e/page.js';
@@ -73,9 +74,14 @@ async function compare(options: Options): Promise<void> {
 
 /** The run goes on without a contender that this machine does not have, and says so. */
 function isHere(entrant: Entrant, say: (text: string) => void): boolean {
-  const missing = entrant === 'ovs' ? ovsMissing() : null;
+  const missing = missingOf(entrant);
   if (missing !== null) say(missing);
   return missing === null;
+}
+
+function missingOf(entrant: Entrant): string | null {
+  if (entrant === 'ovs') return ovsMissing();
+  return entrant === 'native' ? nativeMissing() : null;
 }
 
 async function play(testbed: Testbed, contenders: readonly Contender[], options: Options): Promise<Turn[]> {

@@ -17,8 +17,21 @@ export interface TcpResult {
   readonly daemonCpuPerGB: number;
 }
 
+export interface FloodResult {
+  /** Frames that arrived at the right host. */
+  readonly framesPerSecond: number;
+  /** Of those that were sent, the share that did not. */
+  readonly lost: number;
+  /** Processor seconds per frame that arrived: of the whole machine, and of the tunnel's processes. */
+  readonly machineCpuPerFrame: number;
+  readonly daemonCpuPerFrame: number;
+}
+
 interface Received {
-  readonly end: { readonly sum_received: { readonly bits_per_second: number; readonly bytes: number } };
+  readonly end: {
+    readonly sum_sent: { readonly bytes: number };
+    readonly sum_received: { readonly bits_per_second: number; readonly bytes: number };
+  };
 }
 
 /** TCP for `seconds` over so many streams. */
@@ -48,23 +61,31 @@ export async function tcpBytes(
 }
 
 /**
- * Frames a second that arrive at the right host from one sender as fast as it can: those that the program got, and
- * those that its socket had no room for, which have come through the tunnel all the same. An interface's counter would
- * not do: a super-frame counts there once.
+ * One sender as fast as it can. What arrives at the right host is what the program got, and what its socket had no room
+ * for, which has come through the tunnel all the same. An interface's counter would not do: a super-frame counts there
+ * once.
  */
-export async function udpFlood(testbed: Testbed, tunnel: Tunnel, payload: number, seconds: number): Promise<number> {
+export async function udpFlood(
+  testbed: Testbed,
+  tunnel: Tunnel,
+  payload: number,
+  seconds: number,
+): Promise<FloodResult> {
   let dropped = 0;
   const sample = (serverPid: number) => {
     dropped = Math.max(dropped, socketDrops(serverPid));
   };
-  const { end } = await iperf(
-    testbed,
-    tunnel,
-    { seconds },
-    ['-t', String(seconds), '-u', '-b', '0', '-l', String(payload)],
-    sample,
-  );
-  return (end.sum_received.bytes / payload + dropped) / seconds;
+  const flags = ['-t', String(seconds), '-u', '-b', '0', '-l', String(payload)];
+  const before = cpuTime(tunnel.daemons);
+  const { end } = await iperf(testbed, tunnel, { seconds }, flags, sample);
+  const spent = since(before, cpuTime(tunnel.daemons));
+  const frames = end.sum_received.bytes / payload + dropped;
+  return {
+    framesPerSecond: frames / seconds,
+    lost: Math.max(0, 1 - frames / (end.sum_sent.bytes / payload)),
+    machineCpuPerFrame: spent.machine / frames,
+    daemonCpuPerFrame: spent.processes / frames,
+  };
 }
 
 /** Datagrams that the sockets of iperf3's server had no room for: the last column of /proc/net/udp. */

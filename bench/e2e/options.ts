@@ -28,7 +28,7 @@ export const USAGE = `npm run bench:e2e -- [--rounds N] [--seconds S] [--only RO
                 --entries N    FDB entries, and a files table of as many, instead of the plugin direct
                 --vnics N      VNICs, of which one has traffic
                 --kernel HOST  left or right: there the kernel's vxlan device is the other end
-  --tunnels   who takes part and in which order: kernel, ovs, vxlane and names of variants
+  --tunnels   who takes part and in which order: kernel, ovs, native, vxlane and names of variants
               (default kernel,vxlane,ovs; with --variant: the variants alone)
   --json      print the result instead of tables, and write no file
   --out       where the files go (default bench/results)
@@ -69,6 +69,7 @@ function entrantsOf(variants: readonly Exclude<Entrant, string>[], tunnels: stri
     ['kernel', 'kernel'],
     ['vxlane', PLAIN],
     ['ovs', 'ovs'],
+    ['native', 'native'],
     ...variants.map((variant): [string, Entrant] => [variant.name, variant]),
   ]);
   if (tunnels !== undefined) return pick('tunnels', tunnels, known);

@@ -3,7 +3,11 @@ import { textTable } from '../../src/table.js';
 import { bar } from '../bar.js';
 import type { Line, Ratio } from './summary.js';
 
-const TITLES: Readonly<Record<string, string>> = { kernel: 'kernel vxlan', ovs: 'OVS userspace' };
+const TITLES: Readonly<Record<string, string>> = {
+  kernel: 'kernel vxlan',
+  ovs: 'OVS userspace',
+  native: 'native program',
+};
 
 const BAR_LENGTH = 40;
 
@@ -13,7 +17,7 @@ export function printSummary(lines: readonly Line[]): string {
   const medians = lines.map(({ name, unit, medians: of }) => [name, unit, ...names.map((one) => number(of[one]!))]);
   const tables = [textTable(['median', '', ...names.map(titleOf)], medians, 2)];
   if (pairs.length > 0) {
-    const head = ['ratio (lowest … highest)', ...pairs.map(({ of, to }) => `${of} / ${titleOf(to)}`)];
+    const head = ['ratio (lowest … highest)', ...pairs.map(({ of, to }) => `${titleOf(of)} / ${titleOf(to)}`)];
     const ratios = lines.map(({ name, isRate, ratios: of }) => [name, ...of.map((ratio) => cell(ratio, isRate))]);
     tables.push(textTable(head, ratios, 1));
   }

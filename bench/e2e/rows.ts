@@ -104,9 +104,19 @@ function softwareTcpRow(key: string, name: string, lacks: readonly string[]): Ro
 }
 
 function floodRow(key: string, payload: number): Row {
+  const name = `UDP flood, ${payload} bytes`;
   return {
     key,
-    metrics: [{ name: `UDP flood, ${payload} bytes, frames received`, unit: 'k frames/s', isRate: true }],
-    measure: async (testbed, contender, seconds) => [(await udpFlood(testbed, contender, payload, seconds)) / 1e3],
+    metrics: [
+      { name: `${name}, frames received`, unit: 'k frames/s', isRate: true },
+      { name: `${name}, lost`, unit: '%', isRate: false },
+      { name: `CPU of the machine, ${name}`, unit: 'µs/frame', isRate: false },
+      { name: `CPU of both daemons, ${name}`, unit: 'µs/frame', isRate: false, ofDaemons: true },
+    ],
+    async measure(testbed, contender, seconds) {
+      const result = await udpFlood(testbed, contender, payload, seconds);
+      const costs = [result.machineCpuPerFrame, result.daemonCpuPerFrame].map((cost) => cost * 1e6);
+      return [result.framesPerSecond / 1e3, result.lost * 100, ...costs];
+    },
   };
 }

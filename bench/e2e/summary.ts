@@ -33,12 +33,13 @@ export interface Line extends Metric {
 
 type Named = Pick<Contender, 'name' | 'kind'>;
 
-/** Every vxlane to the kernel and to Open vSwitch, and to the first vxlane. */
+/** Every vxlane to all that are none, and to the first vxlane; and the native program to the kernel. */
 export function pairsOf(contenders: readonly Named[]): Pair[] {
   const ours = contenders.filter(({ kind }) => kind === 'vxlane').map(({ name }) => name);
   const others = contenders.filter(({ kind }) => kind !== 'vxlane').map(({ name }) => name);
   const toOthers = ours.flatMap((of) => others.map((to) => ({ of, to })));
-  return [...toOthers, ...ours.slice(1).map((of) => ({ of, to: ours[0]! }))];
+  const bounds = others.includes('kernel') && others.includes('native') ? [{ of: 'native', to: 'kernel' }] : [];
+  return [...toOthers, ...ours.slice(1).map((of) => ({ of, to: ours[0]! })), ...bounds];
 }
 
 export function summarise(turns: readonly Turn[], rows: readonly Row[], contenders: readonly Named[]): Line[] {

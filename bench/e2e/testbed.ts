@@ -6,6 +6,7 @@
  *   vx0   10.50.0.1  kernel's vxlan device        vx0   10.50.0.2
  *   tap1  10.51.1.1  vxlane, the first variant    tap1  10.51.1.2
  *   tap2  10.51.2.1  vxlane, the second, …        tap2  10.51.2.2
+ *   nat0  10.53.0.1  a native program             nat0  10.53.0.2
  *   eth0  10.9.0.1 ───────────── veth ─────────── eth0  10.9.0.2
  *
  *   over  10.52.0.1  OVS, internal port (TAP)     over  10.52.0.2
@@ -17,13 +18,14 @@
  */
 import { Lab } from '../../src/demo/lab.js';
 import { addKernel } from './kernel.js';
+import { addNative } from './native.js';
 import { addOvs } from './ovs.js';
 import { type Contender, proveTunnel, sides, type Testbed, UNDERLAY, UNDERLAY_MTU } from './tunnel.js';
 import type { Variant } from './variants.js';
 import { addVxlane } from './vxlane.js';
 
 /** What is to be compared, in the order of their turns. */
-export type Entrant = 'kernel' | 'ovs' | Variant;
+export type Entrant = 'kernel' | 'native' | 'ovs' | Variant;
 
 /** Both hosts and their cable. */
 export async function buildTestbed(): Promise<Testbed> {
@@ -50,6 +52,7 @@ export async function addContenders(
   let number = 0;
   for (const entrant of entrants) {
     if (entrant === 'kernel') contenders.push(await addKernel(testbed));
+    else if (entrant === 'native') contenders.push(await addNative(testbed));
     else if (entrant === 'ovs') {
       await layCable(testbed, 'eth1');
       contenders.push(await addOvs(testbed));

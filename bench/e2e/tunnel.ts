@@ -12,7 +12,7 @@ export interface Tunnel {
 
 export interface Contender extends Tunnel {
   readonly name: string;
-  readonly kind: 'kernel' | 'vxlane' | 'ovs';
+  readonly kind: 'kernel' | 'vxlane' | 'ovs' | 'native';
   /** The same with `--busy-poll`, where there is such a thing and a row asks for it. */
   readonly busy: Tunnel | null;
 }

@@ -32,13 +32,13 @@ export const PLAIN: Variant = {
 const OWN = ['prop', 'overlays', 'entries', 'vnics', 'kernel'];
 
 /** Names that stand for something else. */
-const TAKEN = ['kernel', 'ovs'];
+const TAKEN = ['kernel', 'native', 'ovs'];
 
 /** `many=--overlays 100 -p offload=off --engine mmsg`: what is not ours goes to `vxlane daemon`. */
 export function parseVariant(text: string): Variant {
   const [, name, line] = /^([\w.-]+)=(.*)$/s.exec(text) ?? [];
   if (name === undefined || line === undefined) throw usageWrong(`--variant "${text}"`, 'NAME=DAEMON ARGUMENTS');
-  if (TAKEN.includes(name)) throw usageWrong(`--variant ${name}`, `a name other than ${TAKEN.join(' and ')}`);
+  if (TAKEN.includes(name)) throw usageWrong(`--variant ${name}`, `a name other than ${TAKEN.join(', ')}`);
   const { tokens, values } = parseArgs({
     args: line.split(/\s+/).filter((word) => word !== ''),
     options: {

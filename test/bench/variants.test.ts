@@ -20,6 +20,7 @@ for (const wrong of [
   'mmsg',
   'a b=',
   'kernel=',
+  'native=',
   'x=--overlays 0',
   'x=--entries many',
   'x=-p offload',
