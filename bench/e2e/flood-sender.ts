@@ -1,28 +1,45 @@
 /**
- * Sends one datagram again and again at a rate, as far as the machine goes, and prints how many a second it sent:
+ * Sends some datagrams again and again at a rate, as far as the machine goes, and prints how many a second it sent:
  *
- *   node flood-sender.js IP PORT HEX RATE SECONDS
+ *   node flood-sender.js IP PORT TRAIN RATE SECONDS HEX...
+ *
+ * The HEX are datagrams of one length. TRAIN is how many cross the kernel together, as a network card joins those of
+ * one flow (UDP_SEGMENT): one system call makes 64 such trains at most, and a machine reaches rates by trains that it
+ * does not reach datagram by datagram.
  */
 import { ipFamily, parseIp } from '../../src/address.js';
 import { check } from '../../src/system/errno.js';
-import { AF_INET, AF_INET6, SOCK_CLOEXEC, SOCK_DGRAM, socket } from '../../src/system/libc.js';
+import { AF_INET, AF_INET6, SOCK_CLOEXEC, SOCK_DGRAM, setsockopt, socket } from '../../src/system/libc.js';
 import { sockaddrOf } from '../../src/system/sockaddr.js';
 import { ppoll, sendmmsg } from '../../src/system/syscalls.js';
-import { BATCH, messages, timespec } from './udp-messages.js';
+import { BATCH, eachMessage, timespec } from './udp-messages.js';
 
-const [text, port, hex, ...numbers] = process.argv.slice(2) as [string, string, string, ...string[]];
-const [rate, seconds] = numbers.map(Number) as [number, number];
+const SOL_UDP = 17;
+const UDP_SEGMENT = 103;
+const TICK_US = 100;
+
+const [text, port, ...more] = process.argv.slice(2) as [string, string, ...string[]];
+const [train, rate, seconds] = more.splice(0, 3).map(Number) as [number, number, number];
+const datagrams = more.map((hex) => Buffer.from(hex, 'hex'));
 const ip = parseIp(text)!;
-const datagram = Buffer.from(hex, 'hex');
 const fd = check('socket', socket(ipFamily(ip) === 4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-const batch = messages(datagram.length, sockaddrOf({ ip, port: Number(port) }));
-batch.memory.set(datagram, batch.memory.length - datagram.length);
-const tick = timespec(100);
+const size = datagrams[0]!.length;
+if (train > 1) {
+  const segment = Buffer.alloc(4);
+  segment.writeInt32LE(size);
+  check('UDP_SEGMENT', setsockopt(fd, SOL_UDP, UDP_SEGMENT, segment, segment.length));
+}
+const batch = eachMessage(size * train, sockaddrOf({ ip, port: Number(port) }));
+for (const [message, payload] of batch.payloads.entries()) {
+  for (let n = 0; n < train; n++) payload.set(datagrams[(message * train + n) % datagrams.length]!, n * size);
+}
+const tick = timespec(TICK_US);
 
 const startMs = performance.now();
 let sent = 0;
 for (let elapsed = 0; elapsed < seconds; elapsed = (performance.now() - startMs) / 1000) {
-  if (sent < elapsed * rate) sent += Math.max(0, sendmmsg(fd, batch.address, BATCH, 0));
+  const due = Math.min(BATCH, Math.ceil((elapsed * rate - sent) / train));
+  if (due > 0) sent += Math.max(0, sendmmsg(fd, batch.address, due, 0)) * train;
   else ppoll(0, 0, tick.address);
 }
 process.stdout.write(`${Math.round(sent / seconds)}\n`);

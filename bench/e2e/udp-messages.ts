@@ -44,18 +44,18 @@ export function timespec(microseconds: number): { address: number; memory: Buffe
   return { address: pointerTo(memory), memory };
 }
 
-/** The same for a connected or bound socket, each message with a payload of its own. */
-export function eachMessage(size: number): { address: number; payloads: readonly Buffer[] } {
-  const iovecs = BATCH * MMSGHDR_SIZE;
-  const first = iovecs + BATCH * IOVEC_SIZE;
-  const memory = Buffer.alloc(first + BATCH * size);
-  const address = pointerTo(memory);
+/** The same, each message with a payload of its own; `to`: null for a bound packet socket. */
+export function eachMessage(
+  size: number,
+  to: Uint8Array | null = null,
+): { address: number; payloads: readonly Buffer[] } {
+  const { address, memory } = messages(BATCH * size, to);
+  const first = memory.length - BATCH * size;
   const payloads = Array.from({ length: BATCH }, (_, i) => {
     const payload = first + i * size;
-    memory.writeBigUInt64LE(BigInt(address + iovecs + i * IOVEC_SIZE), i * MMSGHDR_SIZE + 16);
-    memory.writeBigUInt64LE(1n, i * MMSGHDR_SIZE + 24);
-    memory.writeBigUInt64LE(BigInt(address + payload), iovecs + i * IOVEC_SIZE);
-    memory.writeBigUInt64LE(BigInt(size), iovecs + i * IOVEC_SIZE + 8);
+    const iovec = BATCH * MMSGHDR_SIZE + i * IOVEC_SIZE;
+    memory.writeBigUInt64LE(BigInt(address + payload), iovec);
+    memory.writeBigUInt64LE(BigInt(size), iovec + 8);
     return memory.subarray(payload, payload + size);
   });
   return { address, payloads };

@@ -6,6 +6,8 @@ import { randomInt } from 'node:crypto';
 import { BpfMap, loadSocketProgram } from './bpf/bpf.js';
 import { onListener } from './bpf/early-drop.js';
 import {
+  ANY_OVERLAY,
+  ANYBODY_KEY,
   CHECKS_SENDER,
   type EarlyDropTables,
   IS_STRICT,
@@ -14,6 +16,7 @@ import {
   SLOT_DATAGRAMS,
   SLOT_SIZE,
   Slots,
+  SPECIAL_KEYS,
   VNI_KEY_SIZE,
   VNI_VALUE_SIZE,
   VTEP_KEY_SIZE,
@@ -69,15 +72,20 @@ export class EarlyDropKernel {
   readonly #vteps: BpfMap;
   readonly #slots: BpfMap;
   #opened: number[] = [];
+  /** Keys of VNIs that take datagrams from anybody. */
+  readonly #open = new Set<string>();
+  /** How many overlays know a VTEP. */
+  readonly #known = new Map<string, number>();
 
   /** Throws a {@link SystemError}, as where this process may not use eBPF. */
   constructor({ listeners, overlays, vteps }: EarlyDropSizes) {
     const places = new Slots(listeners, overlays);
     try {
       const vniSizes = { keySize: VNI_KEY_SIZE, valueSize: VNI_VALUE_SIZE };
-      this.#vnis = this.#open('vxlane_vnis', { ...vniSizes, entries: overlays, type: 'whole-hash' });
-      this.#vteps = this.#open('vxlane_vteps', { keySize: VTEP_KEY_SIZE, valueSize: VTEP_VALUE_SIZE, entries: vteps });
-      this.#slots = this.#open('vxlane_slots', {
+      this.#vnis = this.#table('vxlane_vnis', { ...vniSizes, entries: overlays + SPECIAL_KEYS, type: 'whole-hash' });
+      const vtepSizes = { keySize: VTEP_KEY_SIZE, valueSize: VTEP_VALUE_SIZE };
+      this.#vteps = this.#table('vxlane_vteps', { ...vtepSizes, entries: vteps * 2 });
+      this.#slots = this.#table('vxlane_slots', {
         ...{ keySize: 4, valueSize: SLOT_SIZE, entries: places.count, type: 'array' },
       });
       const maps = { vnis: this.#vnis.fd, vteps: this.#vteps.fd, slots: this.#slots.fd };
@@ -88,7 +96,7 @@ export class EarlyDropKernel {
     }
   }
 
-  #open(...options: ConstructorParameters<typeof BpfMap>): BpfMap {
+  #table(...options: ConstructorParameters<typeof BpfMap>): BpfMap {
     const map = new BpfMap(...options);
     this.#opened.push(map.fd);
     return map;
@@ -99,7 +107,18 @@ export class EarlyDropKernel {
     const value = Buffer.alloc(VNI_VALUE_SIZE);
     value.writeUInt32LE(this.#firstOf(overlay), 0);
     value.writeUInt32LE((checksSender ? CHECKS_SENDER : 0) | (isStrict ? IS_STRICT : 0), 4);
+    if (!checksSender) this.#opens(vni, socket);
     this.#vnis.put(vniKey(vni, socket), value);
+    if (checksSender) this.#closes(vni, socket);
+  }
+
+  #opens(vni: number, socket: number): void {
+    if (this.#open.size === 0) this.#vnis.put(key(ANYBODY_KEY), Buffer.alloc(VNI_VALUE_SIZE));
+    this.#open.add(`${vni} ${socket}`);
+  }
+
+  #closes(vni: number, socket: number): void {
+    if (this.#open.delete(`${vni} ${socket}`) && this.#open.size === 0) this.#vnis.delete(key(ANYBODY_KEY));
   }
 
   /** Everything passes, until {@link resume}. */
@@ -113,15 +132,32 @@ export class EarlyDropKernel {
 
   deleteVni(vni: number, socket: number): void {
     this.#vnis.delete(vniKey(vni, socket));
+    this.#closes(vni, socket);
   }
 
-  /** Throws where there is no room. */
+  /** One that the overlay does not know yet. Throws where there is no room; then nothing has changed. */
   putVtep(overlay: number, ip: string): void {
-    this.#vteps.put(vtepKey(this.#firstOf(overlay), ip), Buffer.alloc(VTEP_VALUE_SIZE));
+    const overlays = this.#known.get(ip) ?? 0;
+    const value = Buffer.alloc(VTEP_VALUE_SIZE);
+    if (overlays === 0) this.#vteps.put(vtepKey(ANY_OVERLAY, ip), value);
+    try {
+      this.#vteps.put(vtepKey(this.#firstOf(overlay), ip), value);
+    } catch (thrown) {
+      if (overlays === 0) this.#vteps.delete(vtepKey(ANY_OVERLAY, ip));
+      throw thrown;
+    }
+    this.#known.set(ip, overlays + 1);
   }
 
+  /** One that was put. */
   deleteVtep(overlay: number, ip: string): void {
     this.#vteps.delete(vtepKey(this.#firstOf(overlay), ip));
+    const overlays = this.#known.get(ip)! - 1;
+    if (overlays > 0) this.#known.set(ip, overlays);
+    else {
+      this.#known.delete(ip);
+      this.#vteps.delete(vtepKey(ANY_OVERLAY, ip));
+    }
   }
 
   #firstOf(overlay: number): number {

@@ -94,9 +94,10 @@ export class KnownVteps {
   list(which: 'pushed' | 'own' | 'allowed' | 'recalled', ips: readonly string[]): () => void {
     const before = this.#lists[which];
     const after = new Set(ips.filter((ip) => !isMulticast(ip)));
-    if (which !== 'allowed' && !isDeepStrictEqual(before, after)) this.#changes++;
+    const { told } = this;
     for (const ip of after) if (!before.has(ip)) this.uses(ip);
     this.#lists[which] = after;
+    if (!isDeepStrictEqual(told, this.told)) this.#changes++;
     return () => {
       for (const ip of before) if (!after.has(ip)) this.leaves(ip);
     };

@@ -124,6 +124,7 @@ export class EarlyDrop implements IntakeObserver {
 
   putVtep(overlay: OverlayIndex, ip: string): void {
     const { vteps } = this.#overlays.get(overlay)!;
+    if (vteps.has(ip)) return;
     vteps.add(ip);
     this.#tryVtep(overlay, ip);
   }

@@ -50,10 +50,16 @@ export const IS_STRICT = 2;
 //  A key of the known VTEPs:  0                     4                                         20
 //                            | the overlay's slot  | IPv6 address, or the IPv4 one as ::ffff:… |
 export const VTEP_KEY_SIZE = 20;
+/** In the place of a slot: an overlay knows it, whichever. */
+export const ANY_OVERLAY = 0;
 export const VTEP_VALUE_SIZE = 4;
 
 /** A key that is no socket's: while it is there everything passes. */
 export const PAUSE_KEY = 0xff00_0000;
+/** Another: while it is there an overlay takes datagrams from anybody. */
+export const ANYBODY_KEY = 0xff00_0001;
+/** Keys of the VNIs that are no VNI's. */
+export const SPECIAL_KEYS = 2;
 
 /** What programs know a socket by: its index, and this where its datagrams have no I flag. */
 export const WITHOUT_FLAG_I = 0x100;

@@ -8,7 +8,9 @@
  *  3. sender     a VTEP that the overlay knows, where it wants that
  *
  * What breaks a rule is not dropped as such: so many of a period still pass ({@link BUDGET}), for the datapath to
- * decide. It names senders, asks search plugins about them, and captures. Beyond that they are dropped and counted.
+ * decide. It names senders, asks search plugins about them, and captures. Beyond that they are dropped and counted:
+ * those that the kernel has joined, if they are alike, or if their sender is nobody whom any overlay takes a datagram
+ * from.
  *
  *  registers   r6 the context   r7 the socket, later the period, then datagrams
  *              r8 the slot of the rule that was broken   r9 bytes of the datagram behind the UDP header
@@ -16,6 +18,8 @@
 
 import {
   ALL_SLOT,
+  ANY_OVERLAY,
+  ANYBODY_KEY,
   CHECKS_SENDER,
   type EarlyDropTables,
   IS_STRICT,
@@ -63,7 +67,7 @@ import {
   storeRegister,
   xor,
 } from './instructions.js';
-import { keepUnlessAlike, SKB_GSO_SEGS } from './joined.js';
+import { compareJoined, SKB_GSO_SEGS } from './joined.js';
 
 // helpers
 const MAP_LOOKUP_ELEM = 1;
@@ -231,12 +235,26 @@ const count = (slots: number, listener: number | null): Line[] => [
   ...book(slots, R1),
 ];
 
+/** Of several, of which one at least breaks a rule. Whom no overlay knows breaks one with each, unless one takes anybody. */
+const keepOfKnown = ({ vnis, vteps }: EarlyDropTables): Line[] => [
+  store('u32', FP, VNI_KEY, ANYBODY_KEY),
+  ...lookUp(vnis, VNI_KEY),
+  jumpUnlessEqual(R0, 0, 'keep'),
+  store('u32', FP, VTEP_KEY, ANY_OVERLAY),
+  ...lookUp(vteps, VTEP_KEY),
+  jumpUnlessEqual(R0, 0, 'keep'),
+];
+
 const decide = (tables: EarlyDropTables, listener: number | null): Line[] => [
   ...judge(tables),
   label('refuse'),
   ...spare(tables),
   label('drop'),
-  ...keepUnlessAlike({ length: R9, header: VXLAN, headerAt: VXLAN_AT, next: NEXT_VXLAN }),
+  ...compareJoined({ length: R9, header: VXLAN, headerAt: VXLAN_AT, next: NEXT_VXLAN, unlike: 'unlike' }),
+  jump('count'),
+  label('unlike'),
+  ...keepOfKnown(tables),
+  label('count'),
   ...count(tables.slots, listener),
   label('dropped'),
 ];

@@ -37,18 +37,23 @@ const SKB_GSO_SIZE = 176; // since Linux 5.7
 /** Of one message: UDP_MAX_SEGMENTS of a sender on this host; what a network card brings is at most 64. */
 const JOINED_MAX = 128;
 
-/** Where on the stack: the first header, u32 where that is from the start of the context, and room for another. */
-interface Stack {
+interface Joined {
+  /** Bytes behind the UDP header. */
+  readonly length: Register;
+  /** Where on the stack: the first header, u32 where that is from the start of the context, and room for another. */
   readonly header: number;
   readonly headerAt: number;
   readonly next: number;
+  /** Where to go where they differ. */
+  readonly unlike: string;
 }
 
 /**
- * Jumps to 'keep' unless all VXLAN headers are the same. `length`: bytes behind the UDP header. r6 is the context; r7
- * is used. A super-frame behind one VXLAN header is longer than its segments are together, most often.
+ * Goes on where all VXLAN headers are the same; jumps to `unlike`, or to 'keep' where there are more than can be looked
+ * at. r6 is the context; r7 is used. A super-frame behind one VXLAN header is longer than its segments are together,
+ * most often.
  */
-export const keepUnlessAlike = ({ length, header, headerAt, next }: Stack & { length: Register }): Line[] => [
+export const compareJoined = ({ length, header, headerAt, next, unlike }: Joined): Line[] => [
   load('u32', R7, R6, SKB_GSO_SEGS),
   load('u32', R1, R6, SKB_GSO_SIZE),
   multiplyBy(R1, R7),
@@ -67,7 +72,7 @@ export const keepUnlessAlike = ({ length, header, headerAt, next }: Stack & { le
     call(SKB_LOAD_BYTES),
     load('u64', R1, FP, next),
     load('u64', R2, FP, header),
-    jumpUnlessSame(R1, R2, 'keep'),
+    jumpUnlessSame(R1, R2, unlike),
   ]),
   jumpUnlessLess(R7, 2, 'keep'),
   label('alike'),

@@ -52,4 +52,17 @@ describe('known VTEPs', () => {
     known.list('pushed', [])();
     assert.equal(core.fdb.vteps, 0);
   });
+
+  it('a plugin that says again what it said before a restart has changed nothing that is kept', () => {
+    const { known } = setUp().overlay(23);
+    known.list('recalled', ips(1, 3))();
+    const { changes } = known;
+    known.list('pushed', ips(1, 3))();
+    known.list('recalled', [])();
+    assert.equal(known.changes, changes);
+    known.list('allowed', ips(2, 1))();
+    assert.equal(known.changes, changes, 'the operator has said it');
+    known.list('pushed', ips(1, 2))();
+    assert.notEqual(known.changes, changes);
+  });
 });
