@@ -27,7 +27,8 @@ const SHARED = ['hold_full', 'upcall_limited', 'upcall_ring_full', 'inject_ring_
 
 /** Takes almost as long as it may. */
 const PLUGIN = `export default { name: 'slow', mode: 'dynamic', properties: [],
-  create: () => ({ start() {}, stop() {}, lookup: () => new Promise((resolve) => setTimeout(resolve, 2500, null)) }) };`;
+  create: () => ({ start() {}, stop() {},
+    lookup: () => new Promise((resolve) => setTimeout(resolve, 2500, null)) }) };`;
 
 /** The overlays, by their VNIs. */
 const VNI = { holding: 60, scanned: 61, asking: 62, heard: 63, innocent: 64, learning: 65 } as const;

@@ -235,7 +235,7 @@ const count = (slots: number, listener: number | null): Line[] => [
   ...book(slots, R1),
 ];
 
-/** Of several, of which one at least breaks a rule. Whom no overlay knows breaks one with each, unless one takes anybody. */
+/** Of several, one of which breaks a rule: a sender that no overlay knows does with each, unless one takes anybody. */
 const keepOfKnown = ({ vnis, vteps }: EarlyDropTables): Line[] => [
   store('u32', FP, VNI_KEY, ANYBODY_KEY),
   ...lookUp(vnis, VNI_KEY),
