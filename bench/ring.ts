@@ -76,14 +76,24 @@ export class Ring {
     }
   }
 
+  /** The standing read of a VNIC has ended with an errno. */
+  endRead(vnic: number, errno: number): void {
+    this.#completion(READ, vnic, -errno, 0);
+  }
+
   #complete(request: number, index: number, len: number, buffer: number): void {
+    const number = this.#u16[(WORKERS_BASE + buffer + BUFFER_NUMBER) >> 1]!;
+    this.#completion(request, index, len, (number << 16) | HAS_BUFFER_AND_MORE);
+  }
+
+  #completion(request: number, index: number, result: number, flags: number): void {
     const u32 = this.#u32;
     const tail = u32[RINGS + CQ_TAIL]!;
     const cqe = word(W_RINGS + KERNEL_PAGE + (tail & (CQ_ENTRIES - 1)) * CQE_SIZE);
     u32[cqe] = index;
     u32[cqe + 1] = request;
-    u32[cqe + 2] = len;
-    u32[cqe + 3] = (this.#u16[(WORKERS_BASE + buffer + BUFFER_NUMBER) >> 1]! << 16) | HAS_BUFFER_AND_MORE;
+    u32[cqe + 2] = result;
+    u32[cqe + 3] = flags;
     u32[RINGS + CQ_TAIL] = tail + 1;
   }
 

@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Ring } from '../../bench/ring.js';
 import type { OverlayConfig } from '../../src/datapath/types.js';
 import { PROTECTIONS } from '../../src/link-protection.js';
 import { Core, OVERLAY } from '../support/core.js';
@@ -14,6 +15,7 @@ import { member, trunkOf } from './trunk-members.js';
 const A = '02:00:00:00:00:0a';
 const FAR = Array.from({ length: 64 }, (_, n) => `02:00:00:00:01:${n.toString(16).padStart(2, '0')}`);
 const ETH_P_IP = 0x0800;
+const ENOBUFS = 105;
 /** IP headers, as far as the datapath looks at them for a frame that is neither TCP nor UDP, and payload. */
 const SMALL = Buffer.concat([Buffer.from([0x45]), Buffer.alloc(45)]);
 const LARGE = Buffer.concat([Buffer.from([0x45]), Buffer.alloc(1399)]);
@@ -41,11 +43,15 @@ function setUp(endpoints: number, config: Partial<OverlayConfig> = {}, sources =
 
 /** Instructions a frame, where `step` takes 64 of them. */
 function perFrame(core: Core, step: () => void): number {
-  const { executed } = core.module as unknown as { executed: WebAssembly.Global };
   step(); // what comes once, comes here
+  return instructionsOf(core, step) / FAR.length;
+}
+
+function instructionsOf(core: Core, step: () => void): number {
+  const { executed } = core.module as unknown as { executed: WebAssembly.Global };
   const before = executed.value as bigint;
   step();
-  return Number((executed.value as bigint) - before) / FAR.length;
+  return Number((executed.value as bigint) - before);
 }
 
 /** A datagram of UDP in IPv4 or IPv6, of the flow with that number, from an address that its VNIC may use. */
@@ -173,6 +179,18 @@ for (const [name, { payload = SMALL, isUdp = false, sourceCheck = 'off', vteps =
     assert.equal(core.counters.totals().dropped, 0);
   });
 }
+
+// A flood that takes all buffers ends a read in every turn.
+const REARM = 950;
+test(`a turn that arms a read anew: at most ${REARM} instructions, as no other VNIC is looked at`, (t) => {
+  const { core, vnic } = setUp(1);
+  const ring = new Ring(core.views, core.module);
+  ring.endRead(vnic, ENOBUFS);
+  ring.turn();
+  const count = instructionsOf(core, () => ring.turn());
+  t.diagnostic(`${count} instructions`);
+  assert.ok(count <= REARM, `${count} instructions`);
+});
 
 test('the count is exact: of a loop that ends by a branch', () => {
   // (func (export "run") (param i32) (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))

@@ -49,13 +49,22 @@ const POLLIN: u32 = 1;
 const IORING_POLL_ADD_MULTI: u32 = 1;
 const IORING_RECV_MULTISHOT: u16 = 2;
 const RESERVE: u32 = 2 * EMIT_MAX + 1; // submissions that are kept for the output list
+const VNICS_A_BIT: u32 = VNICS_MAX / 64;
+const ALL: u64 = ~0;
+const NO_SOCKET: u64 = 1; // index 0 means none
 
 // Instead of a descriptor. What lies below NONE is one whose request is being cancelled, see `cancelled`.
 const NONE: i32 = -1;
 const GONE: i32 = 0x4000_0000; // the interface vanished, or the socket refuses, and the host has been told
 
+// What has to be compared with the tables: all, when their generation is another one, else what has ended. A flood
+// that takes all buffers ends a read in every turn, and to look at 1024 VNICs then costs as much as to send its frames:
+// their records fill the first-level cache.
+let staleSockets: u64 = 0; // a bit each
+let staleVnics: u64 = 0; // a bit for VNICS_A_BIT of them
+let generation: u32 = 0; // that these are of
+
 let cancelling: u32 = 0; // cancelled requests whose last completion has not come
-let isStale: bool = false; // a request has ended that may be wanted again
 let isWakeArmed: bool = false;
 
 @inline
@@ -71,8 +80,8 @@ function armedSocket(index: u32): usize {
 // No request stands.
 export function armStart(): void {
   cancelling = 0;
-  isStale = true;
   isWakeArmed = false;
+  allAreStale();
   memory.fill(armedVnic(0), 0xff, VNICS_MAX * 4); // NONE
   memory.fill(armedSocket(0), 0xff, SOCKETS_MAX * 4);
   memory.fill(w() + W_RECVMSG, 0, 56);
@@ -80,26 +89,56 @@ export function armStart(): void {
   store<u64>(w() + W_RECVMSG, CONTROL_SIZE, MSG_CONTROLLEN);
 }
 
+function allAreStale(): void {
+  staleSockets = ALL ^ NO_SOCKET;
+  staleVnics = ALL;
+}
+
 // Brings the requests in line with the tables. False: there was no room for all, call again when these are submitted.
 export function armAll(): bool {
-  const generation = atomic.load<u32>(HDR_CONFIG_GENERATION);
-  if (load<u32>(w(), W_CONFIG_SEEN) == generation && !isStale) return true;
+  const now = atomic.load<u32>(HDR_CONFIG_GENERATION);
+  if (now != generation) allAreStale();
+  generation = now;
+  if (load<u32>(w(), W_CONFIG_SEEN) == now && (staleSockets | staleVnics) == 0 && isWakeArmed) return true;
   if (!isWakeArmed) armWake();
-  isStale = false;
-  let isDone = true;
-  for (let index: u32 = 1; index < <u32>SOCKETS_MAX; index++) {
+  followSockets();
+  followVnics();
+  if (cancelling == 0 && (staleSockets | staleVnics) == 0) atomic.store<u32>(w() + W_CONFIG_SEEN, now);
+  return sqRoom() > RESERVE;
+}
+
+function followSockets(): void {
+  for (let left = staleSockets; left != 0; left &= left - 1) {
+    const index = <u32>ctz(left);
     const fd = load<i32>(w() + W_SOCKET_FDS + ((<usize>index) << 2));
     const wanted = load<u32>(socketAt(index), SOCK_LIVE) && fd >= 0 ? fd : NONE;
-    isDone = follow(armedSocket(index), wanted, Request.receive, index) && isDone;
+    if (follow(armedSocket(index), wanted, Request.receive, index)) staleSockets &= ~socketBit(index);
   }
-  for (let index: u32 = UNDERLAY_TAP; index < <u32>VNICS_MAX; index++) {
-    const fd = load<i32>(w() + W_VNIC_FDS + ((<usize>index) << 2));
-    const wanted = load<u32>(vnicAt(index), VNIC_FLAGS) && fd >= 0 ? fd : NONE;
-    isDone = follow(armedVnic(index), wanted, Request.read, index) && isDone;
+}
+
+function followVnics(): void {
+  for (let left = staleVnics; left != 0; left &= left - 1) {
+    const first = <u32>ctz(left) * VNICS_A_BIT;
+    let isDone = true;
+    for (let index = first; index < first + VNICS_A_BIT; index++) isDone = followVnic(index) && isDone;
+    if (isDone) staleVnics &= ~vnicBit(first);
   }
-  isStale = !isDone;
-  if (cancelling == 0 && isDone) atomic.store<u32>(w() + W_CONFIG_SEEN, generation);
-  return sqRoom() > RESERVE;
+}
+
+function followVnic(index: u32): bool {
+  const fd = load<i32>(w() + W_VNIC_FDS + ((<usize>index) << 2));
+  const wanted = load<u32>(vnicAt(index), VNIC_FLAGS) && fd >= 0 ? fd : NONE;
+  return follow(armedVnic(index), wanted, Request.read, index);
+}
+
+@inline
+function socketBit(index: u32): u64 {
+  return (<u64>1) << index;
+}
+
+@inline
+function vnicBit(index: u32): u64 {
+  return (<u64>1) << (index / VNICS_A_BIT);
 }
 
 @inline
@@ -130,10 +169,12 @@ function follow(armed: usize, wanted: i32, request: Request, index: u32): bool {
 // The last completion of a request has come.
 export function disarmedVnic(index: u32, isGone: bool): void {
   disarmed(armedVnic(index), isGone);
+  staleVnics |= vnicBit(index);
 }
 
 export function disarmedSocket(index: u32, isRefused: bool): void {
   disarmed(armedSocket(index), isRefused);
+  staleSockets |= socketBit(index);
 }
 
 // Receives that failed are armed again.
@@ -141,19 +182,17 @@ export function armRefused(): void {
   for (let index: u32 = 1; index < <u32>SOCKETS_MAX; index++) {
     if (load<i32>(armedSocket(index)) == GONE) store<i32>(armedSocket(index), NONE);
   }
-  isStale = true;
+  staleSockets = ALL ^ NO_SOCKET;
 }
 
 export function disarmedWake(): void {
   isWakeArmed = false;
-  isStale = true;
 }
 
 function disarmed(armed: usize, isGone: bool): void {
   const wasCancelled = load<i32>(armed) < NONE;
   if (wasCancelled) cancelling--;
   store<i32>(armed, isGone && !wasCancelled ? GONE : NONE);
-  isStale = true;
 }
 
 function armRead(index: u32, fd: i32): void {
