@@ -1,4 +1,5 @@
 /** From a request to one call of the controller: what stands in path, query and body is parsed on the way. */
+import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import * as z from 'zod';
 import { type Controller, PARAMETERS, SCHEMAS } from './protocol.js';
@@ -30,11 +31,20 @@ export function addRoutes(app: FastifyInstance, controller: Controller, names: r
         const args = Object.keys(parameters.shape).map((each) => given[each]);
         if (schemas.body !== undefined) args.push(parse(schemas.body, body));
         else if (schemas.query !== undefined) args.push(asked);
-        const answer = await (controller[name] as Call).apply(controller, args);
+        const answer = await (controller[name] as Call).call(controller, ...args, goneOf(reply.raw));
         return reply.code(status).send(schemas.reply === null ? undefined : answer);
       },
     });
   }
+}
+
+/** Aborted when the client goes before it has its answer. */
+function goneOf(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once('close', () => {
+    if (!response.writableFinished) gone.abort();
+  });
+  return gone.signal;
 }
 
 /** Those of a path, in its order. */

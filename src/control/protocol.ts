@@ -128,9 +128,12 @@ export type Calls = {
   [Name in keyof Routes]: (...args: [...InPath<Routes[Name]['path']>, ...Typed<Schemas[Name]>]) => Promise<Reply<Name>>;
 };
 
-/** What the daemon does for a client. Every call throws a VxlaneError to refuse. MACs and addresses are canonical. */
+/**
+ * What the daemon does for a client. Every call throws a VxlaneError to refuse. MACs and addresses are canonical.
+ * `gone` is aborted when nobody waits for the answer any more.
+ */
 export type Controller = {
   [Name in keyof Routes]: (
-    ...args: [...InPath<Routes[Name]['path']>, ...Parsed<Schemas[Name]>]
+    ...args: [...InPath<Routes[Name]['path']>, ...Parsed<Schemas[Name]>, gone?: AbortSignal]
   ) => Reply<Name> | Promise<Reply<Name>>;
 };

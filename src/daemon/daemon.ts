@@ -354,8 +354,8 @@ export class Daemon implements Controller {
   }
 
   /** Likewise. */
-  async ping(name: string, request: PingRequest): Promise<PingView> {
-    return ping(this.#registry, name, request);
+  async ping(name: string, request: PingRequest, gone?: AbortSignal): Promise<PingView> {
+    return ping(this.#registry, name, request, gone);
   }
 
   /** Likewise. */

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
+import { createClient } from '../../src/control/client.js';
 import { CONNECTIONS_MAX } from '../../src/control/connections.js';
 import type { OverlayView } from '../../src/control/protocol.js';
 import { needsRoot } from '../support/root.js';
@@ -168,6 +169,27 @@ describe('connections to the control socket', () => {
     const fault = new Promise<NodeJS.ErrnoException>((resolve) => socket.once('error', resolve));
     socket.write('and more');
     assert.equal((await fault).code, 'EPIPE');
+  });
+
+  it('who works for a client that goes is told', async () => {
+    const { controller, socket } = harness;
+    const tellings: AbortSignal[] = [];
+    const { ping } = controller;
+    controller.ping = (...args) => {
+      tellings.push(args[2]!);
+      return args[0] === 'slow' ? new Promise(() => {}) : ping.apply(controller, args);
+    };
+    const leaving = new AbortController();
+    const request = { size: 64, timeoutMs: 1000, discover: false, echo: false };
+    const asked = createClient(socket, leaving.signal).ping('slow', request);
+    await until(() => tellings.length === 1);
+    assert.equal(tellings[0]!.aborted, false);
+    leaving.abort();
+    await assert.rejects(asked);
+    await until(() => tellings[0]!.aborted);
+    await assert.rejects(harness.client.ping('none', request), { code: 'no_such_overlay' });
+    assert.equal(tellings[1]!.aborted, false, 'it has its answer');
+    controller.ping = ping;
   });
 
   it('what is no HTTP is told so', async () => {

@@ -3,6 +3,7 @@ import type {
   CreateTrunk,
   CreateVnic,
   OwnerView,
+  PingRequest,
   PingView,
   TraceRequest,
   TraceView,
@@ -34,7 +35,7 @@ export abstract class MemoryQuestions {
     return { overlay, ip, mac: null, source: 'files', reason: 'nobody' };
   }
 
-  ping(overlay: string): PingView {
+  ping(overlay: string, _request: PingRequest, _gone?: AbortSignal): PingView | Promise<PingView> {
     this.#check(overlay);
     return { overlay, vni: 1, mtu: 1450, left: 0, vteps: [] };
   }

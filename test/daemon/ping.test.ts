@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { PingRequest } from '../../src/control/requests.js';
 import { freePort } from '../support/ports.js';
 import { needsRoot } from '../support/root.js';
+import { until } from '../support/until.js';
 import { daemonFixture } from './fixture.js';
 
 describe('a ping of an endpoint without a port', { skip: needsRoot() }, () => {
@@ -17,5 +18,26 @@ describe('a ping of an endpoint without a port', { skip: needsRoot() }, () => {
       code: 'bad_ping',
       message: `bad ping: [::1]:${port} is this VTEP itself`,
     });
+  });
+});
+
+describe('a ping whose client is gone', { skip: needsRoot() }, () => {
+  const fixture = daemonFixture();
+  const REQUEST = PingRequest.parse({ size: 64, timeoutMs: 300, discover: true });
+  const questions = () => fixture().daemon.stats({ overlay: [] }).totals.injected!;
+
+  it('asks nothing more: neither for sizes nor other VTEPs', async () => {
+    const { daemon, direct } = fixture();
+    await daemon.createOverlay(direct());
+    const before = questions();
+    const gone = new AbortController();
+    const asked = daemon.ping('overlay0', REQUEST, gone.signal);
+    await until(() => questions() === before + 1);
+    gone.abort();
+    await asked;
+    assert.equal(questions(), before + 1);
+    assert.equal((await daemon.ping('overlay0', REQUEST, gone.signal)).left, 1);
+    await daemon.ping('overlay0', REQUEST);
+    assert.equal(questions(), before + 1 + 3, 'whoever waits has sizes asked for');
   });
 });

@@ -21,7 +21,13 @@ const LATE_MS = 150_000;
 /** A size that does not come back is asked for again before that is believed. */
 const TRIES = 2;
 
-export async function ping(registry: Registry, name: string, request: PingRequest): Promise<PingView> {
+/** `gone`: when it is aborted, nothing more is asked. */
+export async function ping(
+  registry: Registry,
+  name: string,
+  request: PingRequest,
+  gone?: AbortSignal,
+): Promise<PingView> {
   const overlay = overlayOf(registry, name);
   overlay.attached();
   const { size } = request;
@@ -30,7 +36,7 @@ export async function ping(registry: Registry, name: string, request: PingReques
   const vteps = all.slice(0, VTEPS_MAX);
   const answers: VtepPing[] = [];
   const lateAtMs = registry.now() + LATE_MS;
-  const isLate = () => registry.now() >= lateAtMs;
+  const isLate = () => gone?.aborted === true || registry.now() >= lateAtMs;
   for (let first = 0; first < vteps.length && !isLate(); first += AT_ONCE) {
     const some = vteps.slice(first, first + AT_ONCE);
     answers.push(...(await Promise.all(some.map((vtep) => new Asking(overlay, vtep, request, isLate).run()))));
