@@ -94,10 +94,10 @@ labTest('--check --deep finds what a file points to and is not there', async ({ 
   await step('a search plugin that cannot start is named with its reason', async () => {
     writeFileSync(config, CONFIG.replace('NETNS', machine.netns));
     writeFileSync(table, '{}');
-    writeFileSync(module, plugin(`throw new Error('no key')`));
+    writeFileSync(module, plugin("throw new Error(['no key for', context.listen.ip, context.listen.port].join(' '))"));
     const { code, lines } = await check('--deep');
     assert.equal(code, 1);
     assert.equal(lines.length, 2, lines.join('\n'));
-    assert.match(lines[0]!, /:4: ov1: .*no key/);
+    assert.match(lines[0]!, /:4: ov1: .*no key for 0\.0\.0\.0 4790/);
   });
 });

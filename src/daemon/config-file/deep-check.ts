@@ -57,14 +57,16 @@ async function startOf(
   deadlines: Deadlines,
 ): Promise<string[]> {
   const { values, settings } = configuration;
+  const { ip, port } = settings.socket.listen;
   const degraded = new Map<string, string>();
   const host = new PluginHost({
     name: manifest.name,
     open: placement.open(location, settings.confinement, {}),
     values: only(values, manifest.properties),
     vni,
+    listen: { ip, port },
     tunnelPort: ENCAPSULATIONS[settings.socket.encap].port,
-    family: ipFamily(settings.socket.listen.ip),
+    family: ipFamily(ip),
     log: SILENT,
     health: { degrade: (part, reason) => degraded.set(part, reason), restore: (part) => degraded.delete(part) },
     counts: new PluginCounts(),

@@ -51,6 +51,8 @@ export interface Hearing {
 /** What is known of an endpoint since it has its place in the table. */
 interface Seen {
   readonly endpoint: Endpoint;
+  /** The endpoint in words, made once: there may be thousands, and they are asked for often. */
+  readonly text: string;
   readonly socket: SocketIndex;
   sent: number;
   received: number;
@@ -142,7 +144,8 @@ export class SilenceWatch {
     if (known?.endpoint === endpoint) return known;
     const never = { heardAtMs: null, sentAtMs: Number.NEGATIVE_INFINITY, unheardSinceMs: null, silentSinceMs: null };
     const unasked = { askedAtMs: Number.NEGATIVE_INFINITY, isAsked: false, answersVtep: false };
-    const seen: Seen = { endpoint, socket, sent: 0, received: 0, looks: 0, round: 0, ...never, ...unasked };
+    const text = formatEndpoint(endpoint);
+    const seen: Seen = { endpoint, text, socket, sent: 0, received: 0, looks: 0, round: 0, ...never, ...unasked };
     this.#seen.set(index, seen);
     return seen;
   }
@@ -209,16 +212,21 @@ export class SilenceWatch {
   hearings(): Map<string, Hearing> {
     const hearings = new Map<string, Hearing>();
     const nowMs = this.#options.now();
-    for (const { endpoint, heardAtMs, silentSinceMs } of this.#seen.values()) {
-      const text = formatEndpoint(endpoint);
+    for (const { text, heardAtMs, silentSinceMs } of this.#seen.values()) {
+      const one = {
+        heardSeconds: heardAtMs === null ? null : seconds(nowMs - heardAtMs),
+        isSilent: silentSinceMs !== null,
+      };
       const other = hearings.get(text);
-      const all = [other?.heardSeconds ?? null, heardAtMs === null ? null : seconds(nowMs - heardAtMs)];
-      const heard = all.filter((each) => each !== null);
-      const isSilent = silentSinceMs !== null || other?.isSilent === true;
-      hearings.set(text, { heardSeconds: heard.length === 0 ? null : Math.min(...heard), isSilent });
+      hearings.set(text, other === undefined ? one : both(one, other));
     }
     return hearings;
   }
+}
+
+function both(one: Hearing, other: Hearing): Hearing {
+  const least = Math.min(one.heardSeconds ?? Number.POSITIVE_INFINITY, other.heardSeconds ?? Number.POSITIVE_INFINITY);
+  return { heardSeconds: Number.isFinite(least) ? least : null, isSilent: one.isSilent || other.isSilent };
 }
 
 /** Nobody sends there any more: it is idle. */

@@ -90,6 +90,7 @@ export class Attachment {
   readonly neighbours = new Neighbours();
   readonly loopback: VtepLoopback;
   readonly vnics = new Map<VnicIndex, AttachedVnic>();
+  readonly #vnicsByMac = new Map<string, VnicIndex>();
   readonly #overlay: OverlayFacts;
   readonly #options: AttachmentOptions;
   readonly #socket: AcquiredSocket;
@@ -251,8 +252,8 @@ export class Attachment {
   /** Of a VNIC, how many frames it has sent; of a MAC behind one, when it sent the last. */
   #signOf(mac: string): number {
     const { datapath } = this.#options;
-    for (const vnic of this.vnics.values()) if (vnic.mac === mac) return datapath.vnicCounters(vnic.index).tx.frames;
-    return datapath.fdbHeardAtMs(this.index, mac) ?? 0;
+    const vnic = this.#vnicsByMac.get(mac);
+    return vnic === undefined ? (datapath.fdbHeardAtMs(this.index, mac) ?? 0) : datapath.vnicCounters(vnic).tx.frames;
   }
 
   #heardAddress(mac: string, ip: string): void {
@@ -346,6 +347,7 @@ export class Attachment {
     this.upcalls.tookLocally(vnic.mac);
     this.targets.forget(vnic.mac);
     this.vnics.set(vnic.index, vnic);
+    this.#vnicsByMac.set(vnic.mac, vnic.index);
     this.#configure();
     if (vnic.allowAnyMac) this.targets.redirectOwn();
     this.locals.hasVnic(vnic.mac, vnic.addresses(), vnic.wasHere);
@@ -358,6 +360,7 @@ export class Attachment {
   /** A VNIC that the datapath still has. */
   removeVnic(vnic: AttachedVnic): void {
     this.vnics.delete(vnic.index);
+    this.#vnicsByMac.delete(vnic.mac);
     this.#unfit.delete(vnic);
     this.locals.vnicLeft(vnic.mac);
     if (!vnic.allowAnyMac) return;
