@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type Harness, startHarness } from '../control/harness.js';
-import { type Run, vxlaneAt } from './vxlane.js';
+import { programAt, type Run, vxlaneAt } from './vxlane.js';
 
 const RIGHT = `\
 overlays:
@@ -15,7 +15,7 @@ overlays:
 describe('vxlane daemon --config', () => {
   const directory = mkdtempSync(join(tmpdir(), 'vxlane-config-'));
   const path = join(directory, 'vxlane.yaml');
-  const vxlane = vxlaneAt('/nonexistent/vxlane.sock');
+  const vxlane = programAt('/nonexistent/vxlane.sock');
   after(() => rmSync(directory, { recursive: true }));
 
   test('--check says that a file is right, and runs no daemon', async () => {

@@ -3,13 +3,15 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { COMMANDS } from '../../src/cli/commands/index.js';
-import { vxlaneAt } from './vxlane.js';
+import { programAt, vxlaneAt } from './vxlane.js';
 
-const vxlane = vxlaneAt('/nonexistent/vxlane.sock');
+const NOBODY = '/nonexistent/vxlane.sock';
+const vxlane = vxlaneAt(NOBODY);
+const program = programAt(NOBODY);
 
 describe('help', { concurrency: 3 }, () => {
   test('vxlane alone prints the commands, each with its sentence', async () => {
-    const { status, stdout, stderr } = await vxlane();
+    const { status, stdout, stderr } = await program();
     assert.deepEqual([status, stderr], [0, '']);
     for (const [name, load] of Object.entries(COMMANDS)) {
       const command = await load();
@@ -80,6 +82,6 @@ Examples:
 
   test('--version prints the version of package.json', async () => {
     const manifest = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
-    assert.equal((await vxlane('--version')).stdout, `${manifest.version}\n`);
+    assert.equal((await program('--version')).stdout, `${manifest.version}\n`);
   });
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startHarness } from '../control/harness.js';
-import { vxlaneAt } from './vxlane.js';
+import { programAt } from './vxlane.js';
 
 /** Above the kernel's highest. */
 const NOBODY = 2 ** 22 + 1;
@@ -24,7 +24,7 @@ async function replaceOf(successor: number, after: (asked: { pid: number; succes
     looks = LOOKS;
     return { pid: successor };
   };
-  return await vxlaneAt(harness.socket)('replace');
+  return await programAt(harness.socket)('replace');
 }
 
 test('a daemon that this process cannot see is waited for', async () => {

@@ -1,10 +1,12 @@
 /** Every way to type a command wrongly: its one line on stderr, nothing on stdout, exit status 2 (1 for "not yet"). */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { outcomeOf, start, vxlaneAt } from './vxlane.js';
+import { outcomeOf, programAt, start, vxlaneAt } from './vxlane.js';
 
 // Nobody answers there: a usage error is found before the daemon is asked.
-const vxlane = vxlaneAt('/nonexistent/vxlane.sock');
+const SOCKET = '/nonexistent/vxlane.sock';
+const vxlane = vxlaneAt(SOCKET);
+const program = programAt(SOCKET);
 
 const CREATE = ['create-overlay', '-v', '23', '-e', 'vxlan', '-s', 'files'];
 
@@ -150,7 +152,8 @@ describe('usage errors', { concurrency: 3 }, () => {
     test(`vxlane ${typed.join(' ')}`, async () => {
       const command = typed.find((word) => /^[a-z]+(-[a-z]+)?$/.test(word));
       const help = message.startsWith('unknown command') || command === undefined ? '' : `${command} `;
-      const { status, stdout, stderr } = await vxlane(...typed);
+      const run = typed[0] === 'daemon' ? program : vxlane; // should it start, it is its own process
+      const { status, stdout, stderr } = await run(...typed);
       const said = typed.includes('--json') ? `vxlane: ${JSON.parse(stderr).error.message}\n` : stderr;
       assert.deepEqual([status, stdout, said], [2, '', `vxlane: ${message} (see "vxlane ${help}--help")\n`]);
     });
@@ -164,7 +167,7 @@ test('VXLANE_LOG_LEVEL that is no level', async () => {
 });
 
 test('a group that this host does not have', async () => {
-  const { status, stdout, stderr } = await vxlane('daemon', '--group', 'no-such-group');
+  const { status, stdout, stderr } = await program('daemon', '--group', 'no-such-group');
   const expected = 'vxlane: no such group: no-such-group; --group wants one of "getent group", or a number\n';
   assert.deepEqual([status, stdout, stderr], [1, '', expected]);
 });
@@ -172,7 +175,7 @@ test('a group that this host does not have', async () => {
 describe('without a daemon', { concurrency: 3 }, () => {
   for (const [typed, message] of NO_DAEMON) {
     test(`vxlane ${typed.join(' ')}`, async () => {
-      assert.deepEqual(await vxlane(...typed), { status: 4, stdout: '', stderr: `vxlane: ${message}\n` });
+      assert.deepEqual(await program(...typed), { status: 4, stdout: '', stderr: `vxlane: ${message}\n` });
     });
   }
 });

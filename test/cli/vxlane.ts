@@ -1,6 +1,7 @@
-/** Runs the built program as a child, as a shell would. */
+/** Commands as a test types them: in its own process, or to the built program as a child, as a shell would. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { runHere } from '../support/vxlane.js';
 
 export const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 
@@ -31,7 +32,15 @@ export function outcomeOf(child: ChildProcessWithoutNullStreams): Promise<Outcom
   });
 }
 
-/** Commands for the daemon behind `socket`. */
+/** Commands for the daemon behind `socket`, which come to an end by themselves, in this process. */
 export function vxlaneAt(socket: string): Run {
+  return async (...args) => {
+    const { code, stdout, stderr } = await runHere(args, { PATH: process.env.PATH, VXLANE_SOCKET: socket });
+    return { status: code, stdout, stderr };
+  };
+}
+
+/** The same by the program, for what only a process shows: that its end has that status, and what is no command's. */
+export function programAt(socket: string): Run {
   return (...args) => outcomeOf(start(args, { VXLANE_SOCKET: socket }));
 }

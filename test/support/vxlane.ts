@@ -1,6 +1,6 @@
 /**
- * `vxlane` in the process of a test: starting a program for each command is half of what an end-to-end test costs. Only
- * commands that ask the daemon and come to an end by themselves; test/cli shows what the program is as a process.
+ * `vxlane` in the process of a test: starting a program for each command is half of what a test of commands costs. Only
+ * commands that come to an end by themselves; test/cli shows what the program is as a process.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runCli } from '../../src/cli/cli.js';
@@ -14,17 +14,18 @@ const GOES_ON = /^--watch(=|$)/;
 /** null: the command needs a process of its own. */
 export function runVxlane(args: readonly string[], socket: string): Promise<Outcome> | null {
   if (!ASKING.test(args[0] ?? '') || args.some((arg) => GOES_ON.test(arg))) return null;
-  return run(args, socket);
+  return runHere(args, { ...process.env, VXLANE_SOCKET: socket });
 }
 
-async function run(args: readonly string[], socket: string): Promise<Outcome> {
+/** What the command prints and answers, as if it were a program with that environment whose stdout is a file. */
+export async function runHere(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Outcome> {
   const stdout: string[] = [];
   const stderr: string[] = [];
   const terminal = {
     print: (text: string) => void stdout.push(text),
     printError: (text: string) => void stderr.push(text),
     isTerminal: false,
-    env: { ...process.env, VXLANE_SOCKET: socket },
+    env,
   };
   const isOver = new AbortController();
   const code = await Promise.race([
