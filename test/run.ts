@@ -4,24 +4,25 @@
  *   node dist/test/run.js             all
  *   node dist/test/run.js wire fdb    the files whose path contains one of the words
  *
- * Files that show what depends on the engine (they import support/each-engine.js) run again with the engine mmsg.
+ * Files that show what depends on the engine (they import support/each-engine.js) run with the engine mmsg as well.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { arch, availableParallelism, constants, release, tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Engine } from '../src/datapath/loop.js';
 import { requireTools, type Tool } from '../src/demo/requirements.js';
 import { messageOf } from '../src/errors.js';
 import { probeUring } from '../src/system/uring.js';
+import { spread } from './support/processes.js';
 
 const BUILT = dirname(fileURLToPath(import.meta.url));
 const ROOT = join(BUILT, '..', '..');
-/** Files that run side by side: they wait more than they compute. */
+/** Processes that run side by side: they wait more than they compute. */
 const AT_ONCE = availableParallelism() + 3;
-/** Of a file, and of each test in it. */
-const TIMEOUT_MS = 300_000;
+/** Of a process, and of each test in it. */
+const TIMEOUT_MS = 600_000;
 
 /** test/packages.txt: package, program, purpose. */
 function tools(): Tool[] {
@@ -34,61 +35,27 @@ function tools(): Tool[] {
     });
 }
 
-/**
- * Built test files under dist/test whose path contains one of the words (all without words), as node needs them named.
- */
+/** Built test files whose path in dist/test contains one of the words; all without words. */
 function testFiles(words: readonly string[]): string[] {
   const all = readdirSync(BUILT, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.test.js'));
   const wanted = all.filter((path) => words.length === 0 || words.some((word) => path.includes(word)));
-  return wanted.sort().map((path) => relative(ROOT, join(BUILT, path)));
-}
-
-/** Those that import support/each-engine.js. */
-function ofEachEngine(files: readonly string[]): string[] {
-  return files.filter((file) => readFileSync(join(ROOT, file), 'utf8').includes("support/each-engine.js'"));
-}
-
-let isInterrupted = false;
-
-interface Round {
-  /** Exit status of node's test runner. */
-  readonly status: number;
-  /** What support/failures.js wrote. */
-  readonly failures: string;
-}
-
-/** Runs node's test runner once over the files. `isRepeated`: the other engine has run them already. */
-async function runRound(files: readonly string[], engine: Engine, isRepeated = false): Promise<Round> {
-  const folder = mkdtempSync(join(tmpdir(), 'vxlane-failures-'));
-  const path = join(folder, engine);
-  try {
-    const env = { VXLANE_TEST_ENGINE: engine, VXLANE_TEST_REPEATED: isRepeated ? 'yes' : 'no' };
-    const status = await runTests(files, path, env);
-    return { status, failures: existsSync(path) ? readFileSync(path, 'utf8') : '' };
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  return wanted.sort();
 }
 
 /** Answers the exit status. Signals we get end the test runner too, and it ends the files. */
-function runTests(files: readonly string[], failures: string, ours: Record<string, string>): Promise<number> {
-  const env = { ...process.env, ...ours };
+function runTests(programs: readonly string[], failures: string, engine: Engine): Promise<number> {
+  const env = { ...process.env, VXLANE_TEST_ENGINE: engine };
   const reporters = [
     ['spec', 'stdout'],
     [join(BUILT, 'support', 'failures.js'), failures],
   ].flatMap(([name, to]) => [`--test-reporter=${name}`, `--test-reporter-destination=${to}`]);
   const options = ['--test', ...reporters, `--test-concurrency=${AT_ONCE}`, `--test-timeout=${TIMEOUT_MS}`];
-  const child = spawn(process.execPath, [...options, ...files], { cwd: ROOT, stdio: 'inherit', env });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt(child, signal));
+  const child = spawn(process.execPath, [...options, ...programs], { cwd: ROOT, stdio: 'inherit', env });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal ?? 'SIGTERM']));
   });
-}
-
-function interrupt(child: ChildProcess, signal: NodeJS.Signals): void {
-  isInterrupted = true;
-  child.kill(signal);
 }
 
 async function main(): Promise<number> {
@@ -109,17 +76,21 @@ async function main(): Promise<number> {
   const start = performance.now();
   const probe = probeUring();
   if (!probe.ok) process.stdout.write(`without io_uring: ${probe.reason}\n`);
-  const rounds = [await runRound(files, probe.ok ? 'uring' : 'mmsg')];
-  const again = probe.ok && !isInterrupted ? ofEachEngine(files) : [];
-  if (again.length > 0) {
-    process.stdout.write(`\n${again.length} test files of what depends on the engine, again with mmsg\n`);
-    rounds.push(await runRound(again, 'mmsg', true));
+  const folder = mkdtempSync(join(tmpdir(), 'vxlane-test-'));
+  try {
+    const { programs, repeated } = spread(files, BUILT, folder, probe.ok);
+    process.stdout.write(
+      `${programs.length} processes; what depends on the engine again with mmsg: ${repeated} files\n`,
+    );
+    const failures = join(folder, 'failures');
+    const status = await runTests(programs, failures, probe.ok ? 'uring' : 'mmsg');
+    const seconds = Math.round((performance.now() - start) / 1000);
+    process.stdout.write(status === 0 ? `\nAll tests passed (${seconds} s).\n` : `\nTests FAILED (${seconds} s).\n`);
+    if (existsSync(failures)) process.stdout.write(readFileSync(failures, 'utf8'));
+    return status;
+  } finally {
+    rmSync(folder, { recursive: true });
   }
-  const status = rounds.find((round) => round.status !== 0)?.status ?? 0;
-  const seconds = Math.round((performance.now() - start) / 1000);
-  process.stdout.write(status === 0 ? `\nAll tests passed (${seconds} s).\n` : `\nTests FAILED (${seconds} s).\n`);
-  for (const { failures } of rounds) process.stdout.write(failures);
-  return status;
 }
 
 process.exitCode = await main();

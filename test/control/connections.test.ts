@@ -11,6 +11,7 @@ import type { OverlayView } from '../../src/control/protocol.js';
 import { needsRoot } from '../support/root.js';
 import { until } from '../support/until.js';
 import { type Harness, startHarness } from './harness.js';
+import '../support/own-process.js';
 
 /** A client that has connected, and what the daemon said to it. */
 interface Client {

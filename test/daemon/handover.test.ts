@@ -19,6 +19,7 @@ import { ENGINE } from '../support/engine.js';
 import { needsRoot } from '../support/root.js';
 import { until } from '../support/until.js';
 import { RecordingLog, StateDirectory } from './running.js';
+import '../support/own-process.js';
 
 const GONE = 'warn the daemon that was taking over is gone: this one goes on';
 const directory = new StateDirectory();

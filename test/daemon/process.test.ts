@@ -14,6 +14,7 @@ import { freePort } from '../support/ports.js';
 import { needsRoot } from '../support/root.js';
 import { until } from '../support/until.js';
 import { StateDirectory } from './running.js';
+import '../support/ahead.js';
 
 const PROGRAM = fileURLToPath(new URL('./run-daemon.js', import.meta.url));
 const MAC = 'de:ad:be:ef:00:01';

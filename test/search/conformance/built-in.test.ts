@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import { conformance } from 'vxlane/search/testing';
 import { plugins } from '../../../src/search/registry.js';
 import { BUILT_INS } from './subjects.js';
+import '../../support/ahead.js';
 
 test('every built-in search plugin is in the list', () => {
   assert.deepEqual(BUILT_INS.map(({ subject }) => subject.plugin).sort(), [...plugins.keys()].sort());
