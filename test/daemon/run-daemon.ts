@@ -1,4 +1,5 @@
 /** A program for process.test.ts: runs the daemon with the options that are its argument, as JSON. */
-import { runDaemon } from '../../src/daemon/main.js';
+import { Program } from '../../src/daemon/program.js';
 
-await runDaemon(JSON.parse(process.argv[2] ?? ''));
+const options = JSON.parse(process.argv[2] ?? '');
+await new Program(options.stateDir).run().runDaemon(options);

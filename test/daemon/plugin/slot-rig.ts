@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { Health } from '../../../src/daemon/health/health.js';
 import { PluginSlot } from '../../../src/daemon/plugin/plugin-slot.js';
 import { plainQuery } from '../../../src/daemon/plugin/query.js';
@@ -10,6 +11,7 @@ import type { NextPlugin } from '../../../src/daemon/plugin/site.js';
 import { configurationOf, type OverlayConfiguration } from '../../../src/overlay-properties/overlay-properties.js';
 import { type FoundPlugin, findPlugin } from '../../../src/search/find.js';
 import { Deadlines } from '../../../src/search/host/deadlines.js';
+import type { Manifest } from '../../../src/search/host/messages.js';
 import { Placement } from '../../../src/search/host/placement.js';
 import { MAC, silentLog } from '../harness.js';
 
@@ -51,6 +53,8 @@ const moduleText = (place: number, control: string, journal: string) => `
     } };`;
 
 let count = 0;
+/** Asked of the first module: all of them are the same plugin, and asking takes a thread. */
+let manifest: Promise<Manifest> | null = null;
 
 export class SlotRig {
   readonly health = new Health();
@@ -102,11 +106,13 @@ export class SlotRig {
   static async make(): Promise<SlotRig> {
     const name = join(directory, String(count++));
     writeFileSync(`${name}.journal`, '');
-    const find = (place: number) => {
+    const find = async (place: number): Promise<FoundPlugin> => {
       const path = `${name}-${place}.mjs`;
       writeFileSync(`${path}.control`, JSON.stringify({ start: 'succeeds' }));
       writeFileSync(path, moduleText(place, `${path}.control`, `${name}.journal`));
-      return findPlugin(path, 'thread', new Deadlines(() => 0));
+      manifest ??= findPlugin(path, 'thread', new Deadlines(() => 0)).then((found) => found.manifest);
+      const location = { kind: 'module', url: pathToFileURL(path).href } as const;
+      return { reference: path, location, manifest: await manifest };
     };
     return new SlotRig(name, await find(OLD), await find(NEW), '1', new Placement({ now: () => 0 }));
   }
