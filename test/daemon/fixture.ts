@@ -3,10 +3,12 @@ import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import type { CreateOverlay, CreateVnic } from '../../src/control/protocol.js';
 import type { Daemon } from '../../src/daemon/daemon.js';
 import { TestNetns, uniqueName } from '../support/netns.js';
 import { freePort } from '../support/ports.js';
+import { until } from '../support/until.js';
 import { type Running, StateDirectory, startDaemon, tunnelDescriptors } from './running.js';
 
 export const MAC = 'de:ad:be:ef:00:01';
@@ -104,6 +106,8 @@ export function daemonFixture(): () => Fixture {
     const { daemon, running } = get();
     for (const { name } of daemon.vnics()) await daemon.deleteVnic(name);
     for (const { name } of daemon.overlays()) await daemon.deleteOverlay(name);
+    // The end of a plugin's process is heard when its socket is not closed yet.
+    await until(() => isDeepStrictEqual(get().leftBehind(), get().nothing)).catch(() => {});
     assert.deepEqual(get().leftBehind(), get().nothing, 'everything that was made is gone');
     assert.deepEqual(
       running.log.lines.filter((line) => line.startsWith('error')),

@@ -77,7 +77,7 @@ async function undisturbed(load: () => Promise<number>): Promise<number> {
   throw new Error('a garbage collection hid the allocations five times in a row');
 }
 
-test('the packet path allocates nothing per frame', { skip: needsRoot(), timeout: 60_000 }, async (t) => {
+test('the packet path allocates nothing per frame', { skip: needsRoot(), timeout: 240_000 }, async (t) => {
   const netns = new TestNetns();
   const udp = openUnderlay({ listen: { ip: '127.0.0.1', port: PORT }, ...PLAIN_UDP });
   const taps = MACS.map((mac, n) =>

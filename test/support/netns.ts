@@ -2,7 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
 
-const COMMAND_TIMEOUT_MS = 10_000;
+const COMMAND_TIMEOUT_MS = 60_000;
 
 let counter = 0;
 const alive = new Set<TestNetns>();
