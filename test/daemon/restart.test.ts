@@ -252,8 +252,6 @@ describe('after a restart', { skip: needsRoot() }, () => {
       /^overlay overlay0 is not loaded: .*overlay0\.json: it is no JSON/,
     );
     assert(running.log.lines.some((line) => /^error a state file cannot be used and stays as it is/.test(line)));
-    await assert.rejects(running.daemon.createOverlay(request), { code: 'name_taken', message: /overlay0\.json/ });
-    await running.daemon.deleteOverlay('overlay0');
     await running.daemon.createOverlay(request);
     assert.equal(running.daemon.vnics()[0]?.state, 'up');
     assert.equal(netns.link(name).address, MAC);
