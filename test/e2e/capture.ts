@@ -1,8 +1,9 @@
 /** Captures: tcpdump writes them, tshark reads them back. */
-import { statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Host } from '../../src/demo/host.js';
 import type { Running } from '../../src/demo/processes.js';
+import { eventually } from './support.js';
 
 let captures = 0;
 /** Bytes of a file without packets. */
@@ -39,7 +40,12 @@ export class Capture {
 
   /** Ends the capture; answers the fields of every packet that the display filter lets through. */
   async stop(fields: readonly string[], display = '', ...options: string[]): Promise<Packet[]> {
-    if (!this.#tcpdump.ended) await this.#tcpdump.stop('SIGINT');
+    if (!this.#tcpdump.ended) {
+      await eventually('tcpdump has read all that has come, and sleeps', async () =>
+        /\) S /.test(readFileSync(`/proc/${this.#tcpdump.pid}/stat`, 'utf8')),
+      );
+      await this.#tcpdump.stop('SIGINT');
+    }
     return this.dissect(fields, display, ...options);
   }
 
