@@ -721,6 +721,13 @@ export const stateDirTaken = (path: string) =>
 export const stateFileKept = (name: string, file: string) =>
   new VxlaneError('state_file_kept', `${name} cannot be kept: ${file} cannot be used, and is not written over`);
 
+/** A command would make an object in the place of one that is not loaded, whose file says something now. */
+export const stateFileChanged = (name: string, file: string) =>
+  new VxlaneError(
+    'state_file_kept',
+    `${file} is not as it was when ${name} could not be loaded: vxlane reload looks at it again`,
+  );
+
 export const stateNotWritten = (path: string, cause: unknown) =>
   new VxlaneError('state_not_written', `cannot keep ${path}: ${messageOf(cause)}`, { cause });
 

@@ -1,6 +1,6 @@
 /** What is kept and cannot be used: shown with the reason, in nobody's way, and untouched until somebody deletes it. */
 import assert from 'node:assert/strict';
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { openTap } from '../../src/system/tap.js';
@@ -32,7 +32,8 @@ describe('what cannot be loaded', { skip: needsRoot() }, () => {
     fixture.running = await startDaemon(fixture.directory.path, 1024, config);
   }
 
-  const path = (kind: Kind, name: string) => fixture.directory.file(kind, name).replace('.damaged.json', '.damaged');
+  const path = (kind: Kind, name: string) => fixture.directory.file(kind, name);
+  const damaged = (kind: Kind, name: string) => `${path(kind, name)}.damaged`;
   const textOf = (kind: Kind, name: string) => readFileSync(path(kind, name), 'utf8');
   const alter = (kind: Kind, name: string, change: (text: string) => string) =>
     writeFileSync(path(kind, name), change(textOf(kind, name)));
@@ -174,14 +175,15 @@ describe('what cannot be loaded', { skip: needsRoot() }, () => {
     const before = [textOf('overlays', 'overlay0'), textOf('vnics', vnic)];
     assert.deepEqual(before, tornTexts, 'what is refused leaves it');
     await daemon.createOverlay(fixture.overlay());
-    const { netns: _, ...elsewhere } = fixture.vnic({ name: vnic });
-    await assert.rejects(daemon.createVnic(elsewhere), {
-      message: new RegExp(`^an interface ${vnic} exists already in network namespace `),
-    });
-    await daemon.createVnic(fixture.vnic({ name: vnic, mac: '02:55:00:00:00:07' }));
+    writeFileSync(damaged('vnics', vnic), 'of an earlier life');
+    const { netns: _, ...unplaced } = fixture.vnic({ name: vnic, mac: '02:55:00:00:00:07' });
+    await daemon.createVnic(unplaced);
     const link = fixture.netns.link(vnic);
     assert.deepEqual([link.ifindex, link.address], [ifindex, '02:55:00:00:00:07'], 'its interface was never away');
-    assert.deepEqual([textOf('overlays', 'overlay0.json.damaged'), textOf('vnics', `${vnic}.json.damaged`)], tornTexts);
+    const kept = [damaged('overlays', 'overlay0'), `${damaged('vnics', vnic)}-2`].map((file) =>
+      readFileSync(file, 'utf8'),
+    );
+    assert.deepEqual(kept, tornTexts);
     await restart(() => {});
     assert.deepEqual(
       [fixture.daemon.overlays(), fixture.daemon.vnics()].map((all) => all.map((each) => each.name)),
@@ -190,15 +192,54 @@ describe('what cannot be loaded', { skip: needsRoot() }, () => {
     assert.deepEqual(fixture.daemon.status().problems, []);
   });
 
+  it('gives way to an object of its kind and name alone, while it is cut off', async () => {
+    const text = textOf('vnics', vnic);
+    await restart(() => {
+      alter('overlays', 'overlay0', torn);
+      alter('vnics', vnic, torn);
+    });
+    const { daemon } = fixture;
+    const taken = (name: string) => ({ message: new RegExp(`^the name ${name} is that of .*, which is not loaded`) });
+    await assert.rejects(daemon.createOverlay(fixture.overlay({ name: vnic, vni: 24 })), taken(vnic));
+    await daemon.createOverlay(fixture.overlay({ name: 'other', vni: 24 }));
+    await assert.rejects(daemon.createVnic(fixture.vnic({ name: 'overlay0', overlay: 'other' })), taken('overlay0'));
+    const here = { name: vnic, overlay: 'other' };
+    writeFileSync(path('vnics', vnic), text);
+    await assert.rejects(daemon.createVnic(fixture.vnic(here)), { message: /: vxlane reload looks at it again$/ });
+    for (const wrong of [
+      text.replace('"mac"', 'mac"'),
+      text.replace(/\n}\s*$/, ',\n}\n'),
+      text.replace(/}\s*$/, ']\n'),
+    ]) {
+      writeFileSync(path('vnics', vnic), wrong);
+      await daemon.reload();
+      await assert.rejects(daemon.createVnic(fixture.vnic(here)), taken(vnic));
+    }
+    for (const empty of ['', '\0'.repeat(200), text.slice(0, -60) + '\0'.repeat(60)]) {
+      await restart(() => writeFileSync(path('vnics', vnic), empty));
+      await fixture.daemon.createVnic(fixture.vnic({ ...here, temporary: empty === '' }));
+      assert.equal(readFileSync(damaged('vnics', vnic), 'utf8'), empty);
+      await fixture.daemon.deleteVnic(vnic);
+      assert.deepEqual(
+        fixture.directory.files().filter((file) => file.startsWith('vnics/')),
+        [`vnics/${vnic}.json.damaged`],
+      );
+      rmSync(damaged('vnics', vnic));
+    }
+  });
+
   it('is as it was where a command that would replace it fails', async () => {
     await restart(() => alter('vnics', vnic, torn));
     const before = fixture.daemon.vnics();
     const text = textOf('vnics', vnic);
+    const { ifindex } = fixture.netns.link(vnic);
     const held = openTap({ ...PLAIN_TAP, name: vnic, netns: fixture.netns.name, mac: MAC, mtu: 1400, persist: true });
     await assert.rejects(fixture.daemon.createVnic(fixture.vnic({ name: vnic })));
     held.close();
     assert.deepEqual([fixture.daemon.vnics(), textOf('vnics', vnic)], [before, text]);
+    assert.deepEqual(fixture.directory.files(), ['overlays/overlay0.json', `vnics/${vnic}.json`]);
     await fixture.daemon.createVnic(fixture.vnic({ name: vnic }));
+    assert.equal(fixture.netns.link(vnic).ifindex, ifindex);
   });
 
   it('is not taken for a renamed one of another VNIC with its MAC', async () => {

@@ -8,10 +8,11 @@ import { withPlugin } from '../../search/find.js';
 import type { Overlay } from '../overlay/overlay.js';
 import type { OverlayIdentity } from '../overlay/types.js';
 import type { PluginInstance } from '../plugin/instance.js';
+import type { Unloaded } from '../state/store.js';
 import { reattachVnics } from './bring-up.js';
 import { enter, newOverlay, overlayOf, type Registry, saveOverlay, vnicsOn } from './registry.js';
-import { takenIn } from './taken.js';
-import { allOrNothing, setTornAside } from './undo.js';
+import { replacedBy, takenIn } from './taken.js';
+import { allOrNothing } from './undo.js';
 
 export async function createOverlay(registry: Registry, request: CreateOverlay): Promise<Overlay> {
   const { name, encap, vni, search, temporary, properties } = request;
@@ -27,20 +28,25 @@ export async function createOverlay(registry: Registry, request: CreateOverlay):
   });
 }
 
-/** What can be refused before anything is done. */
-function checkFree(registry: Registry, { name, encap, vni }: OverlayIdentity): void {
+/** What can be refused before anything is done. Answers what gives way to the overlay. */
+function checkFree(registry: Registry, { name, encap, vni }: OverlayIdentity): Unloaded | undefined {
   checkVni(encap, vni);
-  refuse(takenIn(registry, { overTorn: true }).overlay({ name, encap, vni }));
+  const replaced = replacedBy(registry.state.overlays, name);
+  refuse(takenIn(registry, { replaced }).overlay({ name, encap, vni }));
+  return replaced;
 }
 
 function establish(registry: Registry, overlay: Overlay, instance: PluginInstance): Promise<Overlay> {
   return allOrNothing(registry.log, async (undo) => {
     if (registry.isEnding()) throw daemonEnding();
-    checkFree(registry, overlay.identity); // again: another command may have come first
+    const replaced = checkFree(registry, overlay.identity); // again: another command may have come first
     undo.push(`take down overlay ${overlay.name}`, () => overlay.takeDown());
     await overlay.open();
     await overlay.serve(instance);
-    await setTornAside(registry.state.overlays, overlay.name, undo);
+    if (replaced !== undefined) {
+      const putBack = await registry.state.overlays.giveWay(replaced, !overlay.identity.temporary);
+      undo.push(`put back what overlay ${overlay.name} was`, putBack);
+    }
     undo.push(`forget overlay ${overlay.name}`, () => registry.state.overlays.remove(overlay.name));
     await saveOverlay(registry, overlay);
     enter(registry, overlay);

@@ -8,14 +8,14 @@ import { TakenTable } from '../../config/taken-table.js';
 import { UNPROTECTED } from '../../link-protection.js';
 import { UNLIMITED } from '../../rate-limits.js';
 import type { Vnic } from '../overlay/vnic.js';
-import type { State, Unloaded } from '../state/store.js';
+import type { State, Store, Unloaded } from '../state/store.js';
 import type { Registry } from './registry.js';
 
 interface Asking {
   /** A VNIC that asks for itself. */
   readonly but?: Vnic | null;
-  /** A command makes an object: one of whose file nothing is left but the name is no obstacle (decision 20). */
-  readonly overTorn?: boolean;
+  /** One that is not loaded, and gives way to what asks (decision 20). */
+  readonly replaced?: Unloaded | undefined;
 }
 
 class TakenInRegistry extends Taken {
@@ -23,11 +23,11 @@ class TakenInRegistry extends Taken {
   readonly #but: Vnic | null;
   readonly #unloaded: TakenTable;
 
-  constructor(registry: Registry, { but = null, overTorn = false }: Asking) {
+  constructor(registry: Registry, { but = null, replaced }: Asking) {
     super();
     this.#registry = registry;
     this.#but = but;
-    this.#unloaded = takenByUnloaded(registry.state, overTorn);
+    this.#unloaded = takenByUnloaded(registry.state, replaced);
   }
 
   ofName(name: string): string | undefined {
@@ -82,10 +82,16 @@ export function takenIn(registry: Registry, asking: Asking = {}): Taken {
   return new TakenInRegistry(registry, asking);
 }
 
+/** What gives way to a new object of its kind and name, should it not be loaded. */
+export function replacedBy(store: Pick<Store<never>, 'unloaded'>, name: string): Unloaded | undefined {
+  const unloaded = store.unloaded.get(name);
+  return unloaded?.isTorn === true ? unloaded : undefined;
+}
+
 /** What the files of what is not loaded say. */
-function takenByUnloaded({ overlays, vnics }: State, overTorn: boolean): TakenTable {
+function takenByUnloaded({ overlays, vnics }: State, replaced: Unloaded | undefined): TakenTable {
   const taken = new TakenTable();
-  const holds = ({ isTorn }: Unloaded) => !(overTorn && isTorn);
+  const holds = (unloaded: Unloaded) => unloaded !== replaced;
   for (const { name, file, encap = 'vxlan', vni } of [...overlays.unloaded.values()].filter(holds)) {
     const holder = `overlay ${name}, which is not loaded (${file}: mend it, or vxlane delete-overlay ${name})`;
     if (vni === undefined) taken.addName(name, holder);

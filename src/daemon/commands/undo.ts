@@ -1,7 +1,6 @@
 /** All or nothing: what has been done so far can be taken back, in reverse order. */
 import { messageOf } from '../../errors.js';
 import type { PluginLog } from '../../search/api.js';
-import type { Store } from '../state/store.js';
 
 type Step = () => void | Promise<void>;
 
@@ -24,12 +23,6 @@ export class UndoStack {
       }
     }
   }
-}
-
-/** Before an object is made: where nothing but its name is left of another one, that gives way. */
-export async function setTornAside(store: Store<{ name: string }>, name: string, undo: UndoStack): Promise<void> {
-  const putBack = await store.setTornAside(name);
-  if (putBack !== null) undo.push(`put back the state file of ${name}`, putBack);
 }
 
 /** Runs `action`; when it throws, everything it pushed is taken back before the error goes on. */

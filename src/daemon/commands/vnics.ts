@@ -7,12 +7,14 @@ import type { CreateTrunk, CreateVnic, ModifyVnic } from '../../control/protocol
 import { badTrunk, interfaceStays, messageOf, nothingToModifyOfVnic, trunkPartlyGone } from '../../errors.js';
 import { allowedIps, checkProtection, type LinkProtection, protections, UNPROTECTED } from '../../link-protection.js';
 import { checkLimits, UNLIMITED } from '../../rate-limits.js';
+import type { FoundTap } from '../../system/tap-search.js';
 import { TRUNK_WITHOUT_ADDRESSES, trunkMembers } from '../../trunk.js';
 import { Vnic, type VnicChange } from '../overlay/vnic.js';
+import type { Unloaded } from '../state/store.js';
 import type { Facts } from '../state/stored.js';
 import { overlayOf, type Registry, saveVnic, vnicOf, vnicsOfTrunk } from './registry.js';
-import { takenIn } from './taken.js';
-import { allOrNothing, setTornAside, type UndoStack } from './undo.js';
+import { replacedBy, takenIn } from './taken.js';
+import { allOrNothing, type UndoStack } from './undo.js';
 
 export async function createVnic(registry: Registry, request: CreateVnic): Promise<Vnic> {
   const wanted = checkedVnic(registry, request);
@@ -38,19 +40,24 @@ export async function createTrunk(registry: Registry, { members, ...common }: Cr
 
 interface Wanted {
   readonly vnic: Vnic;
-  /** Its interface is there. */
-  readonly adopts: boolean;
+  /** Whether its interface is there, or which it is. */
+  readonly there: boolean | FoundTap;
+  /** Of its name, and gives way to it. */
+  readonly replaced: Unloaded | undefined;
 }
 
-async function make(registry: Registry, { vnic, adopts }: Wanted, undo: UndoStack): Promise<void> {
+async function make(registry: Registry, { vnic, there, replaced }: Wanted, undo: UndoStack): Promise<void> {
   const { log, state, vnics } = registry;
   const { name, identity } = vnic;
   const overlay = overlayOf(registry, identity.overlay);
-  await setTornAside(state.vnics, name, undo);
+  if (replaced !== undefined) {
+    const putBack = await state.vnics.giveWay(replaced, !identity.temporary);
+    undo.push(`put back what VNIC ${name} was`, putBack);
+  }
   // Kept first: whatever happens between the two, a restart finds the interface's owner.
   undo.push(`forget VNIC ${name}`, () => state.vnics.remove(name));
   await saveVnic(registry, vnic);
-  vnic.create(overlay, registry, adopts);
+  vnic.create(overlay, registry, there);
   vnics.set(name, vnic);
   undo.push(`take back VNIC ${name}`, () => vnic.takeBack(overlay, registry));
   undo.push(`forget VNIC ${name}`, () => void vnics.delete(name));
@@ -75,16 +82,18 @@ function checkedVnic(registry: Registry, request: CreateVnic): Wanted {
     temporary: request.temporary || overlay.identity.temporary,
   };
   if (trunk !== undefined && identity.addresses.length > 0) throw badTrunk(name, TRUNK_WITHOUT_ADDRESSES);
-  refuse(takenIn(registry, { overTorn: true }).newVnic(identity));
+  const replaced = replacedBy(registry.state.vnics, name);
+  refuse(takenIn(registry, { replaced }).newVnic(identity));
   checkProtection(identity);
   overlay.attached();
   const vnic = new Vnic(identity, { mtuGiven: overlay.mtu });
   const { adopt = false } = request;
-  if (vnic.isShared(registry)) return { vnic, adopts: adopt };
-  const isLeftOver = registry.state.vnics.unloaded.has(name) && vnic.isLeftOver(registry);
+  if (vnic.isShared(registry)) return { vnic, there: adopt, replaced };
+  const leftOver = replaced && vnic.leftOver(registry);
+  if (leftOver !== undefined) return { vnic, there: leftOver, replaced };
   if (adopt) vnic.checkAdopted();
-  else if (!isLeftOver) vnic.checkNew();
-  return { vnic, adopts: adopt || isLeftOver };
+  else vnic.checkNew();
+  return { vnic, there: adopt, replaced };
 }
 
 /** What is asked for, in canonical text. */

@@ -212,14 +212,12 @@ export class Vnic {
     if (!this.#isThere) throw nothingToAdopt(this.device, this.#identity.netns);
   }
 
-  /** Whether an earlier VNIC of its name has left its interface here. Throws when that is elsewhere. */
-  isLeftOver({ state }: Pick<VnicSurroundings, 'state'>): boolean {
+  /** A new VNIC: the interface that an earlier one of its name has left, wherever that was moved. */
+  leftOver({ state }: Pick<VnicSurroundings, 'state'>): FoundTap | undefined {
     const { mac, netns } = this.#identity;
     const mark = markOf(this.device, state.id);
     const found = new TapSearch().find({ name: this.device, mac, netns, mark, isOther: () => true });
-    if (found?.link.mark !== mark) return false;
-    if (found.netns === netns && found.link.name === this.device) return true;
-    throw interfaceTaken(found.link.name, found.netns);
+    return found?.link.mark === mark ? found : undefined;
   }
 
   get #isThere(): boolean {
@@ -227,10 +225,13 @@ export class Vnic {
   }
 
   /**
-   * A new VNIC: makes its interface, or `adopts` the one that is there, and hands it to the datapath. All or nothing.
+   * A new VNIC: makes its interface, or takes over the one that is there, and hands it to the datapath. All or nothing.
+   * `there`: whether there is one of its name, or which.
    */
-  create(overlay: VnicOverlay, surroundings: VnicSurroundings, adopts = false): void {
-    this.#attach(overlay, surroundings, this.#identity.netns, { name: this.device, adopts, isCommanded: true });
+  create(overlay: VnicOverlay, surroundings: VnicSurroundings, there: boolean | FoundTap = false): void {
+    const place = typeof there === 'object' ? there : { netns: this.#identity.netns, link: { name: this.device } };
+    const { netns, link } = place;
+    this.#attach(overlay, surroundings, netns, { name: link.name, adopts: there !== false, isCommanded: true });
   }
 
   /** A VNIC of an earlier life: finds its interface, or makes it anew (the machine was restarted). */

@@ -1,7 +1,7 @@
 /** A directory of small JSON files, one an object. A file is there whole or not at all, also after a power failure. */
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
-import { access, open, readdir, rename, rm } from 'node:fs/promises';
+import { access, link, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectory } from '../../directory.js';
 import { messageOf, stateDirUnusable, stateNotWritten } from '../../errors.js';
@@ -12,7 +12,7 @@ const SUFFIX = '.json';
 const TEMPORARY = '.tmp';
 /** Put away: its object is about to go. */
 const AWAY = '.deleting';
-/** Another object has its name now. */
+/** It was damaged, and another object has its name now. */
 const DAMAGED = '.damaged';
 
 /** Three million static targets. What has more is no file of ours. */
@@ -87,15 +87,25 @@ export class StateFiles {
     return this.#rename(this.path(name) + AWAY, this.path(name));
   }
 
-  /** For good, unless {@link putDamagedBack} follows; one that was set aside before is lost. Answers its path then. */
-  async setAside(name: string): Promise<string> {
-    const path = this.path(name) + DAMAGED;
-    await this.#rename(this.path(name), path);
-    return path;
+  /** Gives a damaged file a second name, beside those of earlier ones, so that it may be written over. Answers it. */
+  async keepDamaged(name: string): Promise<string> {
+    for (let count = 1; ; count++) {
+      const kept = `${this.path(name)}${DAMAGED}${count === 1 ? '' : `-${count}`}`;
+      try {
+        await link(this.path(name), kept);
+        await this.#flushDirectory();
+        return kept;
+      } catch (cause) {
+        if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw stateNotWritten(kept, cause);
+      }
+    }
   }
 
-  putDamagedBack(name: string): Promise<void> {
-    return this.#rename(this.path(name) + DAMAGED, this.path(name));
+  /** It was not written over, or what was is taken back. `kept`: its second name, which goes. */
+  async putDamagedBack(name: string, kept: string): Promise<void> {
+    await this.#rename(kept, this.path(name));
+    // Where both are still names of one file the kernel renames nothing.
+    await this.#remove(kept);
   }
 
   removeAway(name: string): Promise<void> {

@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path';
 import type * as z from 'zod';
-import { stateFileKept } from '../../errors.js';
+import { stateFileChanged, stateFileKept } from '../../errors.js';
 import type { PluginLog } from '../../search/api.js';
 import { StateFiles, stateId } from './files.js';
 import { Remembered } from './remembered.js';
@@ -21,7 +21,7 @@ export interface Unloaded extends Named, Facts {
   readonly file: string;
   /** One line. */
   readonly reason: string;
-  /** Its file is no JSON, so nothing but the name is left of it. */
+  /** Its file is cut off, so no more than the name can be relied on. */
   readonly isTorn: boolean;
 }
 
@@ -93,17 +93,19 @@ export class Store<T extends Named> {
   }
 
   /**
-   * For a new object of the name of one whose file is torn: the file is kept under another name, and holds up nothing
-   * any more. Answers how that is taken back; null: there is no such file.
+   * For a new object of the name of one whose file is torn: {@link save} may write over the file, which is kept under
+   * another name; where nothing is going to be saved, under that name alone. Answers how that is taken back.
    */
-  async setTornAside(name: string): Promise<(() => Promise<void>) | null> {
-    const torn = this.#unloaded.get(name);
-    if (torn?.isTorn !== true) return null;
-    const kept = await this.#files.setAside(name);
+  async giveWay(torn: Unloaded, isToBeSaved: boolean): Promise<() => Promise<void>> {
+    const { name, file } = torn;
+    const read = this.#files.read(name);
+    if (read !== null && !('text' in read && isTorn(read.text))) throw stateFileChanged(name, file);
+    const kept = read === null ? null : await this.#files.keepDamaged(name);
+    if (!isToBeSaved) await this.#files.remove(name);
     this.#unloaded.delete(name);
-    this.#log.warn('a torn state file makes room for a new object, and is kept', { file: torn.file, movedTo: kept });
+    if (kept !== null) this.#log.warn('a torn state file makes room for a new object', { file, movedTo: kept });
     return async () => {
-      await this.#files.putDamagedBack(name);
+      if (kept !== null) await this.#files.putDamagedBack(name, kept);
       this.#unloaded.set(name, torn);
     };
   }

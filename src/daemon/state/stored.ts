@@ -123,14 +123,12 @@ export function factsIn(text: string): Facts {
   }
 }
 
-/** Whether it is no JSON: nothing of an object is left in it. */
+/**
+ * Whether it is cut off, or empty: so little is left in it that the object cannot be known. What has its end is not,
+ * however damaged: a human may read there what the object had.
+ */
 export function isTorn(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return false;
-  } catch {
-    return true;
-  }
+  return !/(\}|\n\S)\s*$/.test(text);
 }
 
 function objectIn(text: string): Record<string, unknown> {
