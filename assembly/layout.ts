@@ -727,6 +727,9 @@ export const RECENT_BITS = 4;
 export const RECENT_SLOTS = 1 << RECENT_BITS;
 export const RECENT_SIZE = 32;
 export const W_RECENT_SENDERS = W_STRANGER_TOKENS + CACHE_LINE; // RECENT_SLOTS of them
+export const FDB_NOTES_BITS = 9;
+export const FDB_NOTES = 1 << FDB_NOTES_BITS;
+export const W_FDB_NOTES = W_RECENT_SENDERS + RECENT_SLOTS * RECENT_SIZE; // u32[FDB_NOTES]: where MACs of VNICs stand
 // broadcast and multicast frames that wait to be copied to VNICs: see datapath/replicate.ts
 export const REPLICA_SMALL_MAX = 1024; // slots for frames that wait, numbered from 1
 export const REPLICA_SMALL_SIZE = 2048;
@@ -745,7 +748,7 @@ export const REPLICA_FRAMES = REPLICA_LEN + 4; // u32 frames it is on the wire
 export const REPLICA_BYTES = REPLICA_FRAMES + 4; // u32 bytes of those
 export const REPLICA_VNET = REPLICA_BYTES + 4; // its struct virtio_net_hdr
 export const REPLICA_FRAME = CACHE_LINE; // the frame
-export const W_REPLICAS = W_RECENT_SENDERS + RECENT_SLOTS * RECENT_SIZE; // u32 how many wait
+export const W_REPLICAS = W_FDB_NOTES + FDB_NOTES * 4; // u32 how many wait
 export const W_REPLICA_TURN = W_REPLICAS + 4; // u32 the queue whose turn has just been; the next is its REPLICAS_NEXT
 export const W_COPIES_LEFT = W_REPLICA_TURN + 4; // u32 copies that the turn may still make
 export const W_REPLICA_POOLS = W_COPIES_LEFT + 4; // that of small slots, then that of large ones
@@ -807,7 +810,7 @@ export const FDB_STAMP_SIZE = 4;
 // ... and then one more: when a frame from there last came, 0: not since it was written (any worker: as above; host
 // clears it when it writes the way, and moves it with the entry).
 
-export const LAYOUT_VERSION = 53;
+export const LAYOUT_VERSION = 54;
 // Any change of the sizes above changes this number (host and module compare it at load).
 export const LAYOUT_STAMP =
   LAYOUT_VERSION +

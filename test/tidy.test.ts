@@ -152,7 +152,7 @@ test('every drop reason of the layout has a sentence, and is used by the datapat
 
 // The stamp that host and module compare is a sum of table bases and this version, so a change inside a record needs a
 // new version. Whoever changes the layout raises LAYOUT_VERSION and puts the new digest here.
-const LAYOUT_DIGEST = '7a98ed8fd2571349';
+const LAYOUT_DIGEST = '2da00834272cac62';
 
 test('a changed layout has a new version', () => {
   const code = read('assembly/layout.ts')

@@ -21,8 +21,9 @@ import {
   RECEIVED_LEN,
   RECEIVED_SIZE,
   VXLAN_HLEN,
+  W_FDB_NOTES,
 } from '../layout';
-import { EMPTY, fdbFind, fdbFindFirst, fdbIndex, fdbKey, fdbKind, fdbTouch } from '../table/fdb';
+import { EMPTY, fdbFind, fdbFindNoted, fdbIndex, fdbKey, fdbKind, fdbTouch } from '../table/fdb';
 import { overlayAt, vnicHasTag } from '../table/records';
 import {
   ETH_HLEN,
@@ -48,6 +49,7 @@ import { outHasFlow, outHasRoom, outNext, outRoom, outUpTo } from './output-list
 import { lastSenderStart, receiveOrdinary } from './senders';
 import { isAdmitted, isFromVnic, mayBeVnics } from './source-check';
 import { mayLearn } from './tunnel-header';
+import { w } from './worker';
 
 const NEVER: u64 = u64.MAX_VALUE; // no address starts like that
 const SHORTEST_FRAME: u32 = ETH_HLEN + IPV4_HLEN;
@@ -171,7 +173,7 @@ function plain(first: usize, stop: usize): usize {
     what = Unknown.receiver;
     const to = nowhere | ethDst(frame);
     if (to != last) {
-      its = withoutTag(fdbFindFirst(to));
+      its = withoutTag(fdbFindNoted(w() + W_FDB_NOTES, to));
       last = to;
     }
     if (fdbKind(its) != FdbKind.local) break;

@@ -16,6 +16,7 @@
 
 import {
   FDB_BUCKET_SIZE,
+  FDB_NOTES_BITS,
   FDB_STAMP_SIZE,
   FDB_USED,
   FDB_VALUES,
@@ -31,6 +32,7 @@ import {
 import { hash64, hash64High } from './hash';
 
 export const EMPTY: u64 = 0; // overlay 0 does not exist, so no key is 0
+const MULTIPLIER: u64 = 0x9e3779b97f4a7c15; // 2^64 over the golden ratio: neighbours are far apart
 const NONE: i32 = FDB_WAYS * 4; // behind a bucket's address: it has not the key
 
 let base: usize = 0;
@@ -193,7 +195,9 @@ function find(lookup: usize): void {
 // The value for a key, 0 when there is none; marks the entry as used. Most keys are in their first bucket.
 @inline // each call would cost about as much as the search
 export function fdbFind(key: u64): u32 {
-  const value = fdbFindFirst(key);
+  const version = atomic.load<u32>(HDR_FDB_VERSION);
+  const found = placeInFirst(key);
+  const value = found == 0 ? 0 : valueOf(found, version);
   return value != 0 ? value : findAgain(key);
 }
 
@@ -204,18 +208,45 @@ function findAgain(key: u64): u32 {
   return value;
 }
 
-// The value for a key that is in its first bucket; 0: there it is not, or the host is about to change the table.
+// 0: its first bucket has not that key.
 @inline
-export function fdbFindFirst(key: u64): u32 {
+function placeInFirst(key: u64): usize {
   const bucket = firstOf(key);
-  const version = atomic.load<u32>(HDR_FDB_VERSION);
   const ways = waysOf(bucket, key);
-  if (ways == 0) return 0;
-  const found = bucket + <usize>ctz<i32>(ways);
+  return ways == 0 ? 0 : bucket + <usize>ctz<i32>(ways);
+}
+
+// The value of what was found there when the table had that version, and it is used; 0: the table has changed.
+@inline
+function valueOf(found: usize, version: u32): u32 {
   const value = atomic.load<u32>(found, FDB_VALUES);
   if (atomic.load<u32>(HDR_FDB_VERSION) != version) return 0;
   use(found);
   return value;
+}
+
+/**
+ * The value for one of few keys that are asked for again and again; 0: only fdbFind knows. `notes`: FDB_NOTES words of
+ * the caller's own, zeros at first, in which it stands where such keys were found: one that is still there needs
+ * neither the hash of its buckets, which one has to wait for, nor a search.
+ */
+@inline
+export function fdbFindNoted(notes: usize, key: u64): u32 {
+  const version = atomic.load<u32>(HDR_FDB_VERSION);
+  const note = notes + (<usize>((key * MULTIPLIER) >> (64 - FDB_NOTES_BITS)) << 2);
+  let found = <usize>load<u32>(note);
+  if (keyAt(found) != key) {
+    found = placeInFirst(key);
+    if (found == 0) return 0;
+    store<u32>(note, <u32>found);
+  }
+  return valueOf(found, version);
+}
+
+// The key that stands at a place; EMPTY at 0. Atomic, as the address of its value does not depend on it (see above).
+@inline
+function keyAt(place: usize): u64 {
+  return atomic.load<u64>(place + place % (FDB_WAYS * 4));
 }
 
 // A frame asks for the entry that stands there: at most one store per tenth of a second.

@@ -160,3 +160,40 @@ for (const build of BUILDS) {
     core.checkBooks();
   });
 }
+
+const MACS = Array.from({ length: 40 }, (_, n) => `02:00:00:00:01:${n.toString(16).padStart(2, '0')}`);
+const changes = fc.array(
+  fc.record({ mac: fc.constantFrom(...MACS), where: fc.constantFrom('first', 'second', 'elsewhere', 'nowhere') }),
+  { maxLength: 60 },
+);
+
+// Where a MAC was found is noted, and looked at first. So entries come, go and change in a table that they nearly fill,
+// where each takes the place of another.
+for (const build of BUILDS) {
+  test(`${build}: a frame goes to the VNIC that the FDB names now, wherever its entry stood before`, () => {
+    fc.assert(
+      fc.property(fc.array(changes, { minLength: 2, maxLength: 8 }), (all) => {
+        const core = new Core(build, 64);
+        const overlay = core.overlay({ vni: 23 });
+        const vnics = { first: core.vnic(overlay, HERE[0]), second: core.vnic(overlay, HERE[1]) };
+        const known = new Map<string, number>();
+        for (const some of all) {
+          for (const { mac, where } of some) {
+            core.fdb.remove(overlay, mac);
+            known.delete(mac);
+            if (where === 'elsewhere') core.remote(overlay, mac, { ip: ENDPOINTS[0], port: 4789 });
+            if (where !== 'first' && where !== 'second') continue;
+            core.put(overlay, mac, { kind: 'local', vnic: vnics[where] }, true);
+            known.set(mac, vnics[where]);
+          }
+          const datagrams = MACS.map((mac) => datagram(23, frame(mac, FAR[0], { payload: Buffer.alloc(46) })));
+          assert.deepEqual(
+            core.decap(datagrams, { from: ENDPOINTS[0] }).map((output) => 'vnic' in output && output.vnic),
+            MACS.flatMap((mac) => known.get(mac) ?? []),
+          );
+        }
+      }),
+      { numRuns: RUNS },
+    );
+  });
+}
