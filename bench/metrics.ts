@@ -26,7 +26,7 @@ const overlays = Number(process.argv[2] ?? 1000);
 const scrapes = Number(process.argv[3] ?? 20);
 
 const directory = mkdtempSync(join(tmpdir(), 'vxlane-bench-metrics-'));
-const log = await createLog('error');
+const log = createLog('error');
 const state = await State.open(directory, log);
 const datapath = await Datapath.start({ fdbSize: 65_536, workers: 2, busyPollUs: 0, engine: 'mmsg', log });
 const daemon = new Daemon({ datapath, state, log });

@@ -7,10 +7,10 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { build } from 'esbuild';
 
-/** Where the command line and threads begin that load some things later. Bundles are called as these files are. */
-const ENTRIES = ['src/main', 'src/search/host/entry', 'src/search/plugins/files/read-thread'];
-/** Where the workers begin, and processes of plugins: one file each, which Node reads without looking for others. */
-const SCRIPTS = ['src/datapath/worker', 'src/search/host/process-entry'];
+/** Where the command line and a thread begin that load some things later. Bundles are called as these files are. */
+const ENTRIES = ['src/main', 'src/search/plugins/files/read-thread'];
+/** Where other threads and processes of plugins begin: one file each, which Node reads without looking for others. */
+const SCRIPTS = ['src/datapath/worker', 'src/search/host/entry', 'src/search/host/process-entry'];
 /** Of all bundles: whatever is in them finds its way from here. */
 const BUNDLES = 'dist/src/bundle';
 /** koffi is native code, and pino-pretty is for terminals. */

@@ -1,5 +1,5 @@
 /** One HTTP request over a Unix socket, and what can go wrong with it in words. */
-import { type IncomingMessage, request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   badRequest,
@@ -97,6 +97,8 @@ function bodyOf({ body }: ControlRequest): Buffer | null {
 }
 
 function attempt(options: ControlRequest, body: Buffer | null, isStream: boolean, leftMs: number): Promise<Reply> {
+  // Loaded for the first request: the daemon makes none as it starts, and would start later by it.
+  const { request } = process.getBuiltinModule('node:http');
   return new Promise((resolve, reject) => {
     const sent = request({
       socketPath: options.socket,

@@ -3,6 +3,8 @@
  * clockwork.ts.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BegunThread } from '../begun-thread.js';
 import { TARGETS_DEFAULT } from '../control/limits.js';
 import type {
   Controller,
@@ -98,12 +100,18 @@ export interface DaemonOptions {
   readonly silentAfterMs?: number;
   /** What is taken over from the daemon before; nothing by default. */
   readonly inheritance?: Inheritance;
+  /** Of search plugins; none by default. */
+  readonly begun?: BegunThread | null;
 }
 
 const UNCLAIMED: StateClaim = { release() {}, again: () => false };
 
 /** A start and a reload wait this long for plugins that start slowly. */
 const START_PATIENCE_MS = 10_000;
+/** So long what frames can do without waits for search plugins that start at once. */
+const FRAMES_FIRST_MS = 500;
+/** In which the first frames get their answers. */
+const FIRST_ANSWERS_MS = 10;
 
 export class Daemon implements Controller {
   readonly probes: DaemonProbes;
@@ -131,7 +139,7 @@ export class Daemon implements Controller {
     const inheritance = options.inheritance ?? new Inheritance(null);
     const isEnding = () => this.#isEnding || this.#handover.isBegun;
     const given = { datapath, network, border, earlyDrop, state, log, now, isEnding, inheritance };
-    this.#registry = emptyRegistry(given, options.silentAfterMs ?? 0);
+    this.#registry = emptyRegistry(given, options.silentAfterMs ?? 0, options.begun ?? null);
     this.#handover = new Handover(this.#registry, options.claim ?? UNCLAIMED);
     this.#successor = new Successor(this.#handover, this.#registry);
     this.#startedAtMs = now();
@@ -158,6 +166,9 @@ export class Daemon implements Controller {
       await (this.#configFile === null ? release(this.#registry) : this.#configFile.begin(this.#registry));
       checkTaps(this.#registry);
       await repair(this.#registry, () => true);
+    });
+    await this.#framesFlow();
+    await this.#registry.serial.run(async () => {
       if (!this.#isEnding) this.#startBorder();
     });
     this.#registry.inheritance.close();
@@ -165,7 +176,15 @@ export class Daemon implements Controller {
     recallLearned(this.#registry);
   }
 
-  /** Frames flow by now: they did not wait for programs to be loaded. */
+  /** Resolves when they do, or might be a while. */
+  async #framesFlow(): Promise<void> {
+    const { deadlines, vnics } = this.#registry;
+    if (vnics.size === 0) return;
+    await deadlines.within(FRAMES_FIRST_MS, 'search plugins', pluginsStarted(this.#registry)).catch(() => {});
+    await sleep(FIRST_ANSWERS_MS);
+  }
+
+  /** The kernel takes as long to make the TAP and to verify programs as the daemon takes for all that came before. */
   #startBorder(): void {
     const { border, earlyDrop } = this.#registry;
     border.start();

@@ -1,5 +1,7 @@
 /** The daemon's log: JSON lines, or readable text on a terminal. docs/log.md lists what the fields are called. */
+import { createRequire } from 'node:module';
 import { type Logger, pino } from 'pino';
+import type Pretty from 'pino-pretty';
 import { choiceBad } from '../errors.js';
 import { LOG_LEVELS, type LogLevel, parseLogLevel } from '../log-levels.js';
 import type { PluginLog } from '../search/api.js';
@@ -17,14 +19,15 @@ export interface DaemonLog extends PluginLog {
 const UNWRITTEN_BYTES_MAX = 1 << 20;
 
 /** `level`: least level that is written, `info` when absent or empty. Throws a usage error when it is none. */
-export async function createLog(level?: string): Promise<DaemonLog> {
+export function createLog(level?: string): DaemonLog {
   const parsed = parseLogLevel(level || 'info');
   if (parsed === null) throw choiceBad('VXLANE_LOG_LEVEL', String(level), LOG_LEVELS);
   const least = { level: parsed };
   // What is written is decided by Log, for a log and its children alike: pino's children would keep the level they had.
   const options = { level: LOG_LEVELS[0], base: { name: 'vxlane', pid: process.pid } };
   if (process.stdout.isTTY) {
-    const { default: pretty } = await import('pino-pretty');
+    // By require: a script whose compiled code was kept has no import().
+    const pretty = createRequire(import.meta.url)('pino-pretty') as typeof Pretty;
     return new Log(pino(options, pretty({ ignore: 'pid,name', singleLine: true, sync: true })), least, {});
   }
   const destination = pino.destination({ dest: 1, sync: true, maxLength: UNWRITTEN_BYTES_MAX });

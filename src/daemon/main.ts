@@ -1,12 +1,13 @@
 /** The daemon process: start order, signals, end. */
 import type { Endpoint } from '../address.js';
+import type { BegunThread } from '../begun-thread.js';
 import { HttpToken } from '../control/http-token.js';
 import { claimSocketPath } from '../control/socket-file.js';
 import { Datapath } from '../datapath/datapath.js';
 import type { Engine } from '../datapath/loop.js';
-import { cpuRefused, messageOf, optionMissing, uringRefused, VxlaneError } from '../errors.js';
+import { cpuRefused, messageOf, optionMissing, uringRefused } from '../errors.js';
+import { beginPluginThread } from '../search/host/begin.js';
 import { Deadlines } from '../search/host/deadlines.js';
-import { stackOf } from '../stack.js';
 import { allowedCpus } from '../system/affinity.js';
 import { keepDescriptors } from '../system/descriptors.js';
 import { exitProcess } from '../system/libc.js';
@@ -19,6 +20,7 @@ import { Predecessor } from './handover/predecessor.js';
 import { HttpListener, type HttpWanted } from './http-listener.js';
 import { createLog, type DaemonLog } from './log.js';
 import { ServiceManager } from './service-manager.js';
+import { dieOfBugs, ignoreOtherSignals, listenForSignals } from './signals.js';
 import { SocketGroups } from './socket-groups.js';
 import { claimStateDir, type StateClaim } from './state/lock.js';
 import { State } from './state/store.js';
@@ -57,18 +59,11 @@ export interface RunOptions {
   readonly httpTokenFile?: string | undefined;
   /** Takes the place of the daemon that answers at {@link socket}, if there is one, without losing a frame. */
   readonly replaces: boolean;
+  /** Threads for the workers that have begun already; none by default. */
+  readonly begun?: readonly BegunThread[];
   /** Called when the daemon is ready, to keep what was compiled; when it rejects there is a line in the log. */
   readonly onReady?: (hasVnics: boolean) => Promise<void>;
 }
-
-/**
- * Without a listener SIGUSR1 opens Node's debugger, in a process that runs as root, and the others end the daemon.
- * Whoever wants a debugger types --inspect.
- */
-const IGNORED_SIGNALS = ['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGIO', 'SIGPWR'] as const;
-
-/** An orderly end that takes longer than this, in milliseconds, is cut short. */
-const END_MAX_MS = 2000;
 
 const NOT_KEPT = 'the next start will take longer: what was compiled is not kept';
 
@@ -80,11 +75,11 @@ const TICK_MS = 100;
  * that was kept is restored. Rejects when it cannot start; then nothing is left open.
  */
 export async function runDaemon(options: RunOptions): Promise<void> {
-  for (const signal of IGNORED_SIGNALS) process.on(signal, () => {});
+  ignoreOtherSignals();
   // Node would wait for every thread, also for one that never comes back from a system call.
   process.on('exit', exitProcess);
   keepDescriptors();
-  const log = await createLog(process.env.VXLANE_LOG_LEVEL);
+  const log = createLog(process.env.VXLANE_LOG_LEVEL);
   dieOfBugs(log);
   const configFile = options.config === undefined ? null : await configFileOf(options.config);
   if (configFile !== null) await check(configFile);
@@ -120,11 +115,11 @@ interface Prepared {
 
 async function run(options: RunOptions, prepared: Prepared): Promise<void> {
   const { groups, http, configFile, predecessor, claim, log } = prepared;
+  const { socket, workers } = options;
+  const plugins = beginPluginThread();
   const state = await State.open(options.stateDir, log);
-  const { fdbSize, workers, busyPollUs, cpus } = options;
   const { engine, engineReason } = chooseEngine(options.engine, log);
-  const isPaused = predecessor !== null;
-  const datapath = await Datapath.start({ fdbSize, workers, busyPollUs, cpus, engine, isPaused, log });
+  const datapath = await startDatapath(options, engine, predecessor !== null, log);
   const network = new Network();
   const earlyDrop = EarlyDrop.open(datapath, log);
   const border = openBorder(options.underlay, datapath, network, log, earlyDrop);
@@ -138,6 +133,7 @@ async function run(options: RunOptions, prepared: Prepared): Promise<void> {
   const daemon = new Daemon({
     ...{ datapath, network, border, earlyDrop, state, claim, log, configFile, engineReason, onReload },
     silentAfterMs: options.silentAfterMs,
+    begun: plugins,
     ...(inheritance && { inheritance }),
   });
   const parts = new GuardedParts(log);
@@ -155,6 +151,7 @@ async function run(options: RunOptions, prepared: Prepared): Promise<void> {
       log.info('ending', { signal: early });
       return;
     }
+    plugins.end();
     // Loaded now, not sooner: after a crash frames flow meanwhile.
     const { startControlServer } = await import('../control/server.js');
     if (predecessor !== null) {
@@ -164,15 +161,12 @@ async function run(options: RunOptions, prepared: Prepared): Promise<void> {
     }
     const served = { controller: daemon, probes: daemon.probes, events: daemon.eventLog, log };
     const { gid, isOpen } = groups;
-    const accessOf = (fd: number) => groups.accessOf(fd);
-    const server = await startControlServer({
-      ...{ socket: options.socket, gid, isOpen, accessOf, captures: daemon.captures },
-      ...served,
-    });
+    const access = { gid, isOpen, accessOf: (fd: number) => groups.accessOf(fd) };
+    const server = await startControlServer({ socket, ...access, captures: daemon.captures, ...served });
     if (http !== null) listener = new HttpListener(http, served, log, () => datapath.nowMs());
     await listener?.open();
     manager.ready();
-    log.info('ready', { version: version(), socket: options.socket, engine: datapath.engine, workers });
+    log.info('ready', { version: version(), socket, engine: datapath.engine, workers });
     options.onReady?.(daemon.hasVnics).catch((thrown) => log.info(NOT_KEPT, { reason: messageOf(thrown) }));
     const end = await Promise.race([signals.ended, daemon.replaced]);
     if (typeof end === 'number') {
@@ -188,6 +182,14 @@ async function run(options: RunOptions, prepared: Prepared): Promise<void> {
     signals.close();
     await manager.end();
   }
+}
+
+function startDatapath(options: RunOptions, engine: Engine, isPaused: boolean, log: DaemonLog): Promise<Datapath> {
+  const { fdbSize, workers, busyPollUs, cpus, begun } = options;
+  return Datapath.start({
+    ...{ fdbSize, workers, busyPollUs, cpus, engine, isPaused, log },
+    ...(begun && { begun }),
+  });
 }
 
 /**
@@ -233,54 +235,4 @@ function chooseEngine(wanted: RunOptions['engine'], log: DaemonLog): { engine: E
   if (wanted === 'uring') throw uringRefused(probe.reason);
   log.info('io_uring is not to be had: the engine is mmsg', { reason: probe.reason });
   return { engine: 'mmsg', engineReason: probe.reason };
-}
-
-interface Signals {
-  /** Resolves with the name of the signal that ends the daemon. */
-  readonly ended: Promise<string>;
-  close(): void;
-}
-
-function listenForSignals(daemon: Daemon, log: DaemonLog): Signals {
-  const reload = () => {
-    daemon.reload().catch((thrown: unknown) => {
-      if (!(thrown instanceof VxlaneError)) log.error('reload failed', { stack: stackOf(thrown) });
-    });
-  };
-  let resolve = (_signal: string) => {};
-  const ended = new Promise<string>((resolveEnded) => {
-    resolve = resolveEnded;
-  });
-  let cut: NodeJS.Timeout | undefined;
-  const end = (signal: string) => {
-    cut ??= setTimeout(() => cutShort(log), END_MAX_MS);
-    resolve(signal);
-  };
-  // Listened to until the very end: a second SIGTERM does not cut the orderly end short.
-  process.on('SIGTERM', end).on('SIGINT', end).on('SIGHUP', reload);
-  return {
-    ended,
-    // What a plugin has left may keep the process, which ends all the same.
-    close: () => {
-      cut ??= setTimeout(() => cutShort(log), END_MAX_MS);
-      cut.unref();
-      process.off('SIGTERM', end).off('SIGINT', end).off('SIGHUP', reload);
-    },
-  };
-}
-
-/** As after a crash: what is kept stays, and the next daemon takes it up. */
-function cutShort(log: DaemonLog): void {
-  log.warn('the orderly end took too long and is cut short: interfaces of temporary VNICs may stay', {
-    seconds: END_MAX_MS / 1000,
-  });
-  process.exit();
-}
-
-/** A bug may have left anything behind: better to start afresh. Interfaces of VNICs stay, and so do their addresses. */
-function dieOfBugs(log: DaemonLog): void {
-  process.on('uncaughtException', (thrown) => {
-    log.fatal('bug: the daemon ends', { stack: stackOf(thrown) });
-    process.exit(1);
-  });
 }

@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
-import { constants as loaders, Script } from 'node:vm';
+import { Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
 import * as errors from '../errors.js';
 import { distrust } from '../ownership.js';
@@ -49,7 +49,6 @@ export class Program {
     // All but comments of licences is ASCII, and what is read as Latin-1 is copied, not decoded.
     this.#script = new Script(source.toString('latin1'), {
       filename: SCRIPT,
-      importModuleDynamically: loaders.USE_MAIN_CONTEXT_DEFAULT_LOADER,
       ...(cachedData && { cachedData }),
     });
     this.isKept = kept !== null && this.#script.cachedDataRejected === false;

@@ -14,6 +14,7 @@ import {
   WORKERS_BASE,
 } from '../../assembly/layout.js';
 import { type Endpoint, formatEndpoint } from '../address.js';
+import type { BegunThread } from '../begun-thread.js';
 import { fdbFull, tableFull } from '../errors.js';
 import type { RateLimits } from '../rate-limits.js';
 import { errnoName } from '../system/errno.js';
@@ -67,6 +68,8 @@ export interface DatapathOptions {
   readonly engine: Engine;
   /** Nothing is read before {@link Datapath.startReading}: what comes waits in the kernel, or for another reader. */
   readonly isPaused?: boolean;
+  /** Threads for the workers that have begun already. */
+  readonly begun?: readonly BegunThread[];
   readonly log: {
     info(message: string, fields?: object): void;
     warn(message: string, fields?: object): void;
@@ -160,6 +163,7 @@ export class Datapath {
         },
         onNotice: (worker, notice) => this.#onNotice(worker, notice),
       },
+      options.begun,
     );
     this.#destinations = new Destinations({
       views: this.#views,

@@ -1,5 +1,5 @@
 /** Entry of a datapath thread: an instance of the module over the shared memory, and the loop. */
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { pinThread } from '../system/affinity.js';
 import { threadNumber } from '../system/thread-times.js';
 import type { Engine } from './loop.js';
@@ -9,7 +9,7 @@ import { viewsOf } from './memory.js';
 import { instantiate } from './module.js';
 import type { Refusal } from './refusals.js';
 
-/** What the host hands to a worker. */
+/** What the host sends to a worker, once. */
 export interface WorkerStart {
   readonly memory: WebAssembly.Memory;
   readonly module: WebAssembly.Module;
@@ -31,16 +31,20 @@ function notify(notice: WorkerNotice): void {
   parentPort?.postMessage(notice);
 }
 
-const { memory, module, worker, busyPollUs, engine, cpus = [] } = workerData as WorkerStart;
-if (cpus.length > 0) pinThread(cpus[worker % cpus.length]!);
-const datapath = instantiate(module, memory);
-datapath.startWorker(worker);
-notify({ kind: 'started', thread: threadNumber() });
-const run = engine === 'uring' ? runUring : runMmsg;
-run(datapath, viewsOf(memory), {
-  worker,
-  busyPollUs,
-  onVnicGone: (vnic) => notify({ kind: 'vnic-gone', vnic }),
-  onGsoRefused: (socket, errno) => notify({ kind: 'gso-refused', socket, errno }),
-  onRefusal: (refusal) => notify({ kind: 'io-refused', refusal }),
-});
+/** Returns when the datapath stops. */
+function work({ memory, module, worker, busyPollUs, engine, cpus = [] }: WorkerStart): void {
+  if (cpus.length > 0) pinThread(cpus[worker % cpus.length]!);
+  const datapath = instantiate(module, memory);
+  datapath.startWorker(worker);
+  notify({ kind: 'started', thread: threadNumber() });
+  const run = engine === 'uring' ? runUring : runMmsg;
+  run(datapath, viewsOf(memory), {
+    worker,
+    busyPollUs,
+    onVnicGone: (vnic) => notify({ kind: 'vnic-gone', vnic }),
+    onGsoRefused: (socket, errno) => notify({ kind: 'gso-refused', socket, errno }),
+    onRefusal: (refusal) => notify({ kind: 'io-refused', refusal }),
+  });
+}
+
+parentPort?.once('message', work);

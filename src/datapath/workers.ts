@@ -1,6 +1,6 @@
 /** The datapath threads: started, woken, watched, waited for, replaced when they trap or loop, stopped. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import {
   HDR_CONFIG_GENERATION,
   HDR_STOP,
@@ -11,10 +11,12 @@ import {
   W_URING_FD,
   WORKERS_BASE,
 } from '../../assembly/layout.js';
+import type { BegunThread } from '../begun-thread.js';
 import { messageOf } from '../errors.js';
 import { Silence } from '../silence.js';
 import { closeFd } from '../system/syscalls.js';
 import { type ThreadTimes, threadTimes } from '../system/thread-times.js';
+import { beginWorker } from './begin.js';
 import type { Views } from './memory.js';
 import { Waker } from './wakes.js';
 import type { WorkerNotice, WorkerStart } from './worker.js';
@@ -98,9 +100,18 @@ export class Workers {
   readonly #threads: Thread[] = [];
   readonly #waker: Waker;
   readonly #past: Past[] = [];
+  readonly #begun: BegunThread[];
   #stopping = false;
 
-  constructor(count: number, views: Views, start: Omit<WorkerStart, 'worker'>, events: WorkerEvents) {
+  /** `begun`: threads to be used first. */
+  constructor(
+    count: number,
+    views: Views,
+    start: Omit<WorkerStart, 'worker'>,
+    events: WorkerEvents,
+    begun: readonly BegunThread[] = [],
+  ) {
+    this.#begun = [...begun];
     this.#views = views;
     this.#start = start;
     this.#events = events;
@@ -157,9 +168,8 @@ export class Workers {
   }
 
   #spawn(index: number): void {
-    const worker = new Worker(new URL('../bundle/worker.cjs', import.meta.url), {
-      workerData: { ...this.#start, worker: index },
-    });
+    const worker = this.#begun.pop()?.take() ?? beginWorker().take()!;
+    worker.postMessage({ ...this.#start, worker: index } satisfies WorkerStart);
     const thread = this.#threads[index]!;
     const { restartDelayMs } = thread;
     const startedAtMs = performance.now();

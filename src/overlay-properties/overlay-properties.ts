@@ -4,6 +4,7 @@ import { ENCAPS, type Encap, hasPorts, withPort } from '../encapsulations.js';
 import { pluginWantsEncap } from '../errors.js';
 import type { OuterHeader } from '../outer-header.js';
 import type { PropertySpec, PropertyValue } from '../search/api.js';
+import { MEMORY_MIB_DEFAULT } from '../search/host/begin.js';
 import type { Manifest } from '../search/host/messages.js';
 import type { Confinement, Isolation } from '../search/host/placement.js';
 import { checkProperties, parseProperties } from '../search/props.js';
@@ -122,7 +123,7 @@ export const OVERLAY_PROPERTIES: readonly PropertySpec[] = [
     name: MEMORY,
     type: 'uint',
     required: false,
-    default: 1024,
+    default: MEMORY_MIB_DEFAULT,
     range: [32, 65_536],
     mutable: true,
     help: 'MiB of memory that the thread or process of the search plugin may use; holds from its next start',

@@ -1,16 +1,16 @@
 /** Whether this process may make TAPs, said before anybody needs one. */
-import { statSync } from 'node:fs';
+import { close, statSync } from 'node:fs';
 import { messageOf } from '../errors.js';
 import { effectiveCapabilities } from './capabilities.js';
 import { errnoName } from './errno.js';
-import { close } from './libc.js';
 import { openTun, TUN_DEVICE } from './tun.js';
 
 /** What stands against making or attaching a TAP, a phrase each. None is no promise: only making one is the proof. */
 export function tapObstacles(): string[] {
   const obstacles: string[] = [];
   const fd = openTun();
-  if (fd >= 0) close(fd);
+  // The kernel may take tens of milliseconds for it, and a start need not wait for that.
+  if (fd >= 0) close(fd, () => {});
   else obstacles.push(`${TUN_DEVICE} cannot be opened (${errnoName(-fd)}): ${describeDevice()}`);
   if (!effectiveCapabilities().includes('CAP_NET_ADMIN')) obstacles.push('this process lacks CAP_NET_ADMIN');
   return obstacles;

@@ -138,6 +138,10 @@ export const daemon = defineCommand({
       becomeUser(args.user, capabilities, args.check ? null : { stateDir: args['state-dir'], socket });
     }
     if (args.deep && !args.check) throw optionMissing('check', '--check --deep --config FILE');
+    const workers = args.workers ?? Math.max(1, Math.min(WORKERS_MAX, availableParallelism() >> 1));
+    const { beginWorker } = await import('../../datapath/begin.js');
+    // Beside them the program is loaded.
+    const begun = Array.from({ length: args.check ? 0 : workers }, beginWorker);
     const { Program } = await import('../../daemon/program.js');
     const program = new Program(args['state-dir']);
     const { checkConfiguration, runDaemon } = program.run();
@@ -153,7 +157,8 @@ export const daemon = defineCommand({
       readGroup: args['read-group'],
       stateDir: args['state-dir'],
       fdbSize: args['fdb-size'],
-      workers: args.workers ?? Math.max(1, Math.min(WORKERS_MAX, availableParallelism() >> 1)),
+      workers,
+      begun,
       engine: args.engine as RunOptions['engine'],
       underlay: args.underlay as RunOptions['underlay'],
       busyPollUs: args['busy-poll'],

@@ -1,5 +1,6 @@
 /** Everything the daemon has, in one place: what commands read and change, one command at a time. */
 import { formatEndpoint } from '../../address.js';
+import type { BegunThread } from '../../begun-thread.js';
 import type { Datapath } from '../../datapath/datapath.js';
 import type { OverlayIndex } from '../../datapath/types.js';
 import { messageOf, noSuchOverlay, noSuchVnic, notLoaded, type VxlaneError } from '../../errors.js';
@@ -117,6 +118,7 @@ export function emptyRegistry(
     'datapath' | 'network' | 'border' | 'earlyDrop' | 'state' | 'log' | 'now' | 'isEnding' | 'inheritance'
   >,
   silentAfterMs: number,
+  begun: BegunThread | null,
 ): Registry {
   const overlays = new Map<string, Overlay>();
   const events = new EventLog();
@@ -125,7 +127,7 @@ export function emptyRegistry(
     silence: new SilenceWatch({ ...given, ...askersOf(overlays), tell: events.tell, afterMs: silentAfterMs }),
     memory: new Memory({ ...given, overlays }),
     deadlines: new Deadlines(given.now),
-    placement: new Placement(given),
+    placement: new Placement({ ...given, begun }),
     meter: new TrafficMeter(given.now()),
     events,
     durations: { miss: new Durations(), proxy: new Durations() },

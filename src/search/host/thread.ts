@@ -4,14 +4,16 @@
  * more memory than it may, or when the last instance leaves.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
+import type { BegunThread } from '../../begun-thread.js';
 import { Silence } from '../../silence.js';
+import { beginPluginThread } from './begin.js';
 import type { Channel, ChannelListener } from './channel.js';
 import { InstanceChannel } from './instance-channel.js';
 import type { PluginLocation } from './messages.js';
 import { wordsOf } from './words.js';
 
-/** What the host hands to the thread when it starts. */
+/** What the host sends to the thread first. */
 export interface ThreadStart {
   readonly location: PluginLocation;
   /** PULSE_WORDS 32-bit words, by the names below. */
@@ -20,7 +22,7 @@ export interface ThreadStart {
   readonly memoryMiB: number;
 }
 
-/** What it hands to it for each instance: the instance is behind `port`. */
+/** What it sends to it for each instance: the instance is behind `port`. */
 export interface InstanceStart {
   /** From 1. */
   readonly instance: number;
@@ -38,11 +40,6 @@ export const PULSE_EVERY_MS = 500;
 const UNHEARD_MS = PULSE_EVERY_MS + 200;
 /** By so much more the process may grow meanwhile: garbage, and what others do. */
 const UNHEARD_MIB = 256;
-/**
- * V8 ends the process, not the thread, when one allocation does not fit below its limit: a Map's table that doubles, a
- * long text that is split. So that limit is this much above ours, which is looked after here.
- */
-const HEAP_ROOM_MIB = 1024;
 /** A thread without a sign of life for this long loops. */
 export const SILENCE_MAX_MS = 5000;
 /** Until the first one: Node starts the thread. */
@@ -75,18 +72,19 @@ export class PluginThread {
 
   /**
    * `memoryMiB` bounds heap and buffers of all its instances together. `onOver` is called once, before any of them
-   * hears of it; with null when the last one has left.
+   * hears of it; with null when the last one has left. `begun`: a thread that may use so much, to be used if it can.
    */
-  constructor(location: PluginLocation, memoryMiB: number, onOver: (sharers: Sharers | null) => void) {
+  constructor(
+    location: PluginLocation,
+    memoryMiB: number,
+    onOver: (sharers: Sharers | null) => void,
+    begun: BegunThread | null = null,
+  ) {
     this.#memoryMiB = memoryMiB;
     this.#onOver = onOver;
-    const workerData: ThreadStart = { location, memoryMiB, pulse: this.#pulse.buffer as SharedArrayBuffer };
-    this.#worker = new Worker(new URL('./entry.js', import.meta.url), {
-      workerData,
-      resourceLimits: { maxOldGenerationSizeMb: memoryMiB + HEAP_ROOM_MIB },
-      stdout: true,
-      stderr: true,
-    });
+    this.#worker = begun?.take() ?? beginPluginThread(memoryMiB).take()!;
+    const pulse = this.#pulse.buffer as SharedArrayBuffer;
+    this.#worker.postMessage({ location, memoryMiB, pulse } satisfies ThreadStart);
     // The thread logs what it prints (prints.ts). What finds its way around that is not to reach the daemon's output.
     for (const stream of [this.#worker.stdout, this.#worker.stderr]) stream.resume();
     this.#worker.on('message', () => this.endFor("posted to its thread's port, which is the host's"));

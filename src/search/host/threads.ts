@@ -6,6 +6,8 @@
  * again: so the one that is the cause is alone after six times at most, and the others are long at work. Where the
  * thread tells whose doing it was, that one is set apart at once.
  */
+import type { BegunThread } from '../../begun-thread.js';
+import { MEMORY_MIB_DEFAULT } from './begin.js';
 import type { OpenChannel } from './channel.js';
 import type { PluginLocation } from './messages.js';
 import { PluginThread, type Sharers } from './thread.js';
@@ -34,17 +36,21 @@ export interface ThreadsOptions {
   readonly now: () => number;
   /** Most instances of a thread. */
   readonly mostAt?: (location: PluginLocation) => number;
+  /** The first thread with the memory of {@link MEMORY_MIB_DEFAULT}; none by default. */
+  readonly begun?: BegunThread | null;
 }
 
 export class PluginThreads {
   readonly #now: () => number;
   readonly #mostAt: (location: PluginLocation) => number;
+  readonly #begun: BegunThread | null;
   readonly #threads = new Map<PluginThread, Membership>();
   readonly #quarantines = new WeakMap<object, Quarantine>();
 
-  constructor({ now, mostAt = mostOf }: ThreadsOptions) {
+  constructor({ now, mostAt = mostOf, begun = null }: ThreadsOptions) {
     this.#now = now;
     this.#mostAt = mostAt;
+    this.#begun = begun;
   }
 
   /** Threads that run. */
@@ -65,10 +71,12 @@ export class PluginThreads {
       const isMeant = membership.pool === pool && this.#lasting(membership.quarantine) === quarantine;
       if (isMeant && thread.size < most && thread.memoryShare < FULL_SHARE) return thread;
     }
-    const thread = new PluginThread(location, memoryMiB, (sharers) => {
+    const onOver = (sharers: Sharers | null) => {
       this.#threads.delete(thread);
       if (sharers !== null) this.#part(pool, sharers);
-    });
+    };
+    const begun = memoryMiB === MEMORY_MIB_DEFAULT ? this.#begun : null;
+    const thread = new PluginThread(location, memoryMiB, onOver, begun);
     this.#threads.set(thread, { pool, quarantine });
     return thread;
   }
