@@ -16,7 +16,7 @@ export class Capture {
   readonly file: string;
   #host: Host;
   #tcpdump: Running;
-  /** What tshark was asked last, of how much, and what it said. */
+  /** What tshark was asked last, of which state of the file, and what it said. */
   #last = { question: '', text: '' };
 
   private constructor(host: Host, file: string, tcpdump: Running) {
@@ -60,11 +60,11 @@ export class Capture {
       .map((line) => packet(fields, line));
   }
 
-  /** Starts tshark only where it may say something else than the last time: a test that waits asks again and again. */
+  /** Starts tshark only where the file is another than the last time: a test that waits asks again and again. */
   async #ask(argv: readonly string[]): Promise<string> {
-    const { size } = statSync(this.file);
+    const { size, mtimeMs } = statSync(this.file);
     if (size === FILE_HEADER) return '';
-    const question = JSON.stringify([size, argv]);
+    const question = JSON.stringify([size, mtimeMs, argv]);
     if (question !== this.#last.question) this.#last = { question, text: await this.#host.exec(...argv) };
     return this.#last.text;
   }
