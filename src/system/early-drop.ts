@@ -72,8 +72,8 @@ export class EarlyDropKernel {
   readonly #vteps: BpfMap;
   readonly #slots: BpfMap;
   #opened: number[] = [];
-  /** Keys of VNIs that take datagrams from anybody. */
-  readonly #open = new Set<string>();
+  /** VNIs that take datagrams from anybody, by socket. */
+  readonly #open = new Map<number, Set<number>>();
   /** How many overlays know a VTEP. */
   readonly #known = new Map<string, number>();
 
@@ -113,12 +113,14 @@ export class EarlyDropKernel {
   }
 
   #opens(vni: number, socket: number): void {
-    if (this.#open.size === 0) this.#vnis.put(key(ANYBODY_KEY), Buffer.alloc(VNI_VALUE_SIZE));
-    this.#open.add(`${vni} ${socket}`);
+    const open = this.#open.get(socket) ?? new Set();
+    if (open.size === 0) this.#vnis.put(key(ANYBODY_KEY + socket), Buffer.alloc(VNI_VALUE_SIZE));
+    this.#open.set(socket, open.add(vni));
   }
 
   #closes(vni: number, socket: number): void {
-    if (this.#open.delete(`${vni} ${socket}`) && this.#open.size === 0) this.#vnis.delete(key(ANYBODY_KEY));
+    const open = this.#open.get(socket);
+    if (open?.delete(vni) && open.size === 0) this.#vnis.delete(key(ANYBODY_KEY + socket));
   }
 
   /** Everything passes, until {@link resume}. */

@@ -14,6 +14,7 @@ const ENDPOINT = { ip: '127.0.0.1', port: freePort() };
 const joined = (...vnis: number[]) =>
   Buffer.concat(vnis.map((vni) => Buffer.concat([Buffer.from([8, 0, 0, 0, 0, 0, vni, 0]), Buffer.alloc(60)])));
 const LISTENER = { family: 4, socket: 1, number: 1 } as const;
+const LISTENING = { 4: '127.0.0.1', 6: '::1' } as const;
 /** More than may pass while the sending lasts. */
 const MANY = 4000;
 
@@ -46,41 +47,49 @@ describe('the program of early drop', { skip: needsRoot() }, () => {
     });
   });
 
-  it('drops what the kernel has joined only if all of it is of no VNI', () => {
-    const kernel = new EarlyDropKernel({ listeners: 2, overlays: 4, vteps: 4 });
-    const listen = { ip: '127.0.0.1', port: freePort() };
-    const { listeners, setGro, close } = openUnderlay({ listen, ...PLAIN_UDP });
-    const fd = listeners[0]!;
-    assert.ok(setGro(true));
-    kernel.putVni(7, { overlay: 1, socket: 1, checksSender: false, isStrict: false });
-    kernel.attach(fd, LISTENER);
-    const droppedOf = (...vnis: number[]) => {
-      const before = kernel.total().datagrams;
-      const payload = joined(...vnis);
-      for (let sent = 0; sent < MANY; sent++) assert.equal(sendOne(fd, listen.ip, listen.port, payload, 68), 1);
-      return kernel.total().datagrams - before;
-    };
-    const dropped = droppedOf(8, 8, 8);
-    assert.ok(dropped > 0 && dropped % 3 === 0, `${dropped}`);
-    assert.equal(droppedOf(8, 7), 0);
-    assert.equal(droppedOf(8, 8, 8, 8, 7), 0);
-    kernel.putVni(7, { overlay: 1, socket: 1, checksSender: true, isStrict: false });
-    const strangers = droppedOf(8, 7);
-    assert.ok(strangers > 0 && strangers % 2 === 0, `${strangers}`);
-    kernel.putVtep(1, listen.ip);
-    kernel.putVtep(2, listen.ip);
-    assert.equal(droppedOf(8, 7), 0, 'an overlay knows the sender');
-    kernel.deleteVtep(1, listen.ip);
-    assert.equal(droppedOf(8, 7), 0, 'another does');
-    kernel.deleteVtep(2, listen.ip);
-    assert.ok(droppedOf(8, 7) > 0, 'none does any more');
-    kernel.putVni(9, { overlay: 3, socket: 1, checksSender: false, isStrict: false });
-    assert.equal(droppedOf(8, 7), 0, 'there is one that takes anybody');
-    kernel.deleteVni(9, 1);
-    assert.ok(droppedOf(8, 7) > 0, 'it is gone');
-    const longest = droppedOf(...Array(64).fill(8));
-    assert.ok(longest > 0 && longest % 64 === 0, `${longest}`);
-    kernel.close();
-    close();
-  });
+  for (const family of [4, 6] as const) {
+    it(`IPv${family}: drops what the kernel has joined if all of it is alike, or nobody here knows its sender`, () => {
+      const kernel = new EarlyDropKernel({ listeners: 2, overlays: 5, vteps: 4 });
+      const listen = { ip: LISTENING[family], port: freePort() };
+      const { listeners, setGro, close } = openUnderlay({ listen, ...PLAIN_UDP });
+      const fd = listeners[0]!;
+      assert.ok(setGro(true));
+      const open = { checksSender: false, isStrict: false };
+      kernel.putVni(7, { overlay: 1, socket: 1, ...open });
+      kernel.attach(fd, { ...LISTENER, family });
+      const droppedOf = (...vnis: number[]) => {
+        const before = kernel.total().datagrams;
+        const payload = joined(...vnis);
+        for (let sent = 0; sent < MANY; sent++) assert.equal(sendOne(fd, listen.ip, listen.port, payload, 68), 1);
+        return kernel.total().datagrams - before;
+      };
+      const dropped = droppedOf(8, 8, 8);
+      assert.ok(dropped > 0 && dropped % 3 === 0, `${dropped}`);
+      assert.equal(droppedOf(8, 7), 0);
+      assert.equal(droppedOf(8, 8, 8, 8, 7), 0);
+      kernel.putVni(7, { overlay: 1, socket: 1, checksSender: true, isStrict: false });
+      const strangers = droppedOf(8, 7);
+      assert.ok(strangers > 0 && strangers % 2 === 0, `${strangers}`);
+      kernel.putVtep(1, listen.ip);
+      kernel.putVtep(2, listen.ip);
+      assert.equal(droppedOf(8, 7), 0, 'an overlay knows the sender');
+      kernel.deleteVtep(1, listen.ip);
+      assert.equal(droppedOf(8, 7), 0, 'another does');
+      kernel.deleteVtep(2, listen.ip);
+      assert.ok(droppedOf(8, 7) > 0, 'none does any more');
+      kernel.putVni(9, { overlay: 3, socket: 1, ...open });
+      kernel.putVni(10, { overlay: 4, socket: 1, ...open });
+      assert.equal(droppedOf(8, 7), 0, 'there are two that take anybody');
+      kernel.deleteVni(10, 1);
+      assert.equal(droppedOf(8, 7), 0, 'there is one');
+      kernel.deleteVni(9, 1);
+      assert.ok(droppedOf(8, 7) > 0, 'they are gone');
+      kernel.putVni(9, { overlay: 3, socket: 2, ...open });
+      assert.ok(droppedOf(8, 7) > 0, 'one on another socket is not asked');
+      const longest = droppedOf(...Array(64).fill(8));
+      assert.ok(longest > 0 && longest % 64 === 0, `${longest}`);
+      kernel.close();
+      close();
+    });
+  }
 });

@@ -54,12 +54,12 @@ export const VTEP_KEY_SIZE = 20;
 export const ANY_OVERLAY = 0;
 export const VTEP_VALUE_SIZE = 4;
 
-/** A key that is no socket's: while it is there everything passes. */
+/** Keys of the VNIs that are no VNI's have a socket there is none of. While this one is there everything passes. */
 export const PAUSE_KEY = 0xff00_0000;
-/** Another: while it is there an overlay takes datagrams from anybody. */
-export const ANYBODY_KEY = 0xff00_0001;
-/** Keys of the VNIs that are no VNI's. */
-export const SPECIAL_KEYS = 2;
+/** With a socket's index in the lowest byte: while it is there an overlay on that socket takes anybody's datagrams. */
+export const ANYBODY_KEY = 0xff00_0100;
+/** So many there may be: the pause, and one a socket. */
+export const SPECIAL_KEYS = 1 + 256;
 
 /** What programs know a socket by: its index, and this where its datagrams have no I flag. */
 export const WITHOUT_FLAG_I = 0x100;

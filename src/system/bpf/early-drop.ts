@@ -9,8 +9,8 @@
  *
  * What breaks a rule is not dropped as such: so many of a period still pass ({@link BUDGET}), for the datapath to
  * decide. It names senders, asks search plugins about them, and captures. Beyond that they are dropped and counted:
- * those that the kernel has joined, if they are alike, or if their sender is nobody whom any overlay takes a datagram
- * from.
+ * those that the kernel has joined, if they are alike, or if their sender is nobody whom an overlay on this socket can
+ * take a datagram from.
  *
  *  registers   r6 the context   r7 the socket, later the period, then datagrams
  *              r8 the slot of the rule that was broken   r9 bytes of the datagram behind the UDP header
@@ -103,6 +103,7 @@ const ADDRESS = VTEP_KEY + 4; // a multiple of 8
 const IPV4_ADDRESS = ADDRESS + 12;
 const NEXT_VXLAN = -96;
 const VXLAN_AT = -100; // u32 where the VXLAN header is, in bytes from the context's start
+const SOCKET_KEY = -104; // of those who take anybody, on this socket
 const MAPPED = 0xffff_0000; // of ::ffff:0:0/96: 00 00 ff ff
 
 const lookUp = (map: number, key: number): Line[] => [
@@ -199,6 +200,8 @@ const spare = ({ vnis, slots, spread }: EarlyDropTables): Line[] => [
   store('u32', FP, VNI_KEY, PAUSE_KEY),
   ...lookUp(vnis, VNI_KEY),
   jumpUnlessEqual(R0, 0, 'keep'),
+  store('u32', FP, SOCKET_KEY, ANYBODY_KEY),
+  storeRegister('u8', FP, SOCKET_KEY, R7),
   call(KTIME_GET_NS),
   copy(R7, R0),
   shiftRight(R7, PERIOD_SHIFT),
@@ -235,10 +238,9 @@ const count = (slots: number, listener: number | null): Line[] => [
   ...book(slots, R1),
 ];
 
-/** Of several, one of which breaks a rule: a sender that no overlay knows does with each, unless one takes anybody. */
+/** Of several, one of which breaks a rule: a sender nobody knows does with each, unless one here takes anybody. */
 const keepOfKnown = ({ vnis, vteps }: EarlyDropTables): Line[] => [
-  store('u32', FP, VNI_KEY, ANYBODY_KEY),
-  ...lookUp(vnis, VNI_KEY),
+  ...lookUp(vnis, SOCKET_KEY),
   jumpUnlessEqual(R0, 0, 'keep'),
   store('u32', FP, VTEP_KEY, ANY_OVERLAY),
   ...lookUp(vteps, VTEP_KEY),
