@@ -15,7 +15,9 @@ import { parseArgs } from 'node:util';
 import { createClient } from '../src/control/client.js';
 import type { Host } from '../src/demo/host.js';
 import { Lab } from '../src/demo/lab.js';
+import type { Running } from '../src/demo/processes.js';
 import { requireLab } from '../src/demo/requirements.js';
+import { commandFailed } from '../src/errors.js';
 import { textTable } from '../src/table.js';
 import { steadyRate } from './e2e/udp-rate.js';
 import { describe, environment } from './environment.js';
@@ -28,6 +30,8 @@ const VNI_NOBODYS = 7;
 const PEER_RATE = 20_000;
 const PAYLOAD = 200;
 const SECONDS = 2;
+/** The flood goes on so much longer, in which the peer's programs start. */
+const START_SECONDS = 2;
 const BORDERS = ['kernel', 'socket', 'tap'] as const;
 
 type Border = (typeof BORDERS)[number];
@@ -118,12 +122,20 @@ async function address(host: Host, device: string, own: string, other: string, m
 
 /** The share of the peer's datagrams that was lost, and how many the stranger sent in a second. */
 async function lossUnder({ peer, stranger }: Testbed, to: Receiver, flood: readonly string[], given: string[]) {
-  const argv = [process.execPath, SENDER, to.ip, '4789', ...given, String(SECONDS + 1), ...flood];
+  const argv = [process.execPath, SENDER, to.ip, '4789', ...given, String(SECONDS + START_SECONDS), ...flood];
   const flooding = flood.length === 0 ? null : stranger.spawn(argv, { timeoutMs: 60_000 });
+  await flooding?.printed(/begins/);
   const tunnel = { right: to.inner, daemons: [] };
   const { sent, received } = await steadyRate({ left: peer, right: to.host }, tunnel, PAYLOAD, PEER_RATE, SECONDS);
-  const reached = flooding === null ? 0 : Number((await flooding.done).stdout);
-  return { loss: Math.max(0, 1 - received / sent), reached };
+  return { loss: Math.max(0, 1 - received / sent), reached: flooding === null ? 0 : await reachedBy(flooding) };
+}
+
+/** How many a second it sent. Throws if it failed, or was no flood any more when the peer had sent all. */
+async function reachedBy(flooding: Running): Promise<number> {
+  const isOver = flooding.ended;
+  const { code, stdout, stderr } = await flooding.done;
+  if (code !== 0 || isOver) throw commandFailed(flooding.argv, isOver ? 'ended too early' : 'failed', stdout + stderr);
+  return Number(/\d+/.exec(stdout)![0]);
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;

@@ -1,14 +1,16 @@
 /**
- * Sends some datagrams again and again at a rate, as far as the machine goes, and prints how many a second it sent:
+ * Sends some datagrams again and again at a rate, as far as the machine goes. Prints a line when it begins, and in the
+ * end how many a second it sent:
  *
  *   node flood-sender.js IP PORT TRAIN RATE SECONDS HEX...
  *
  * The HEX are datagrams of one length. TRAIN is how many cross the kernel together, as a network card joins those of
  * one flow (UDP_SEGMENT): one system call makes 64 such trains at most, and a machine reaches rates by trains that it
- * does not reach datagram by datagram.
+ * does not reach datagram by datagram. What the kernel refuses ends it: a train of more than 128, or of 64 KiB.
  */
+import { constants } from 'node:os';
 import { ipFamily, parseIp } from '../../src/address.js';
-import { check } from '../../src/system/errno.js';
+import { check, systemError } from '../../src/system/errno.js';
 import { AF_INET, AF_INET6, SOCK_CLOEXEC, SOCK_DGRAM, setsockopt, socket } from '../../src/system/libc.js';
 import { sockaddrOf } from '../../src/system/sockaddr.js';
 import { ppoll, sendmmsg } from '../../src/system/syscalls.js';
@@ -35,11 +37,19 @@ for (const [message, payload] of batch.payloads.entries()) {
 }
 const tick = timespec(TICK_US);
 
+/** How many datagrams of so many trains: none where a queue was full. */
+function send(trains: number): number {
+  const done = sendmmsg(fd, batch.address, trains, 0);
+  if (done < 0 && done !== -constants.errno.ENOBUFS) throw systemError(`send trains of ${train}`, -done);
+  return Math.max(0, done) * train;
+}
+
+process.stdout.write('begins\n');
 const startMs = performance.now();
 let sent = 0;
 for (let elapsed = 0; elapsed < seconds; elapsed = (performance.now() - startMs) / 1000) {
   const due = Math.min(BATCH, Math.ceil((elapsed * rate - sent) / train));
-  if (due > 0) sent += Math.max(0, sendmmsg(fd, batch.address, due, 0)) * train;
+  if (due > 0) sent += send(due);
   else ppoll(0, 0, tick.address);
 }
 process.stdout.write(`${Math.round(sent / seconds)}\n`);
