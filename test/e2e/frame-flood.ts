@@ -1,6 +1,6 @@
 /**
- * A program that tests run inside namespaces: sends one frame again and again at a rate, with other bytes each time,
- * until it is ended. Its one argument is a {@link FrameFlood}, as JSON; it prints a line when it begins.
+ * A program that tests run inside namespaces: sends one frame again and again at a rate, with other bytes each time.
+ * Its one argument is a {@link FrameFlood}, as JSON; it prints a line when it begins.
  */
 import { constants } from 'node:os';
 import { BATCH, eachMessage, timespec } from '../../bench/e2e/udp-messages.js';
@@ -21,6 +21,8 @@ export interface FrameFlood {
   readonly counter: { readonly at: number; readonly values: number } | null;
   /** A second. */
   readonly rate: number;
+  /** It ends after so many, all of which the kernel has taken; null: when it is ended. */
+  readonly count: number | null;
 }
 
 const AF_PACKET = 17;
@@ -43,21 +45,27 @@ function socketTo({ to }: FrameFlood): { fd: number; address: Uint8Array | null 
 
 const flood = JSON.parse(process.argv[2] as string) as FrameFlood;
 const { frame, size, counter, rate } = flood;
+const count = flood.count ?? Number.POSITIVE_INFINITY;
 const { fd, address } = socketTo(flood);
 const batch = eachMessage(size, address);
 for (const payload of batch.payloads) payload.set(Buffer.from(frame, 'hex'));
 const tick = timespec(TICK_US);
 process.stdout.write('begins\n');
+
+/** How many are done with. What a full queue has no room for is gone, as on a wire. */
+function send(due: number): number {
+  const done = sendmmsg(fd, batch.address, due, 0);
+  if (done >= 0) return done;
+  if (done !== -constants.errno.ENOBUFS || flood.count !== null) throw systemError('send', -done);
+  return 1;
+}
+
 const startMs = performance.now();
-for (let sent = 0; ; ) {
-  const due = Math.min(BATCH, Math.floor(((performance.now() - startMs) / 1000) * rate) - sent);
+for (let sent = 0; sent < count; ) {
+  const due = Math.min(BATCH, count - sent, Math.floor(((performance.now() - startMs) / 1000) * rate) - sent);
   for (const [n, payload] of batch.payloads.slice(0, Math.max(0, due)).entries()) {
     if (counter !== null) payload.writeUInt32BE((sent + n) % counter.values, counter.at);
   }
-  if (due > 0) {
-    const done = sendmmsg(fd, batch.address, due, 0);
-    if (done < 0 && done !== -constants.errno.ENOBUFS) throw systemError('send', -done);
-    sent += due; // what a full queue has no room for is gone, as on a wire
-  }
+  if (due > 0) sent += send(due);
   if (due < BATCH) ppoll(0, 0, tick.address);
 }
