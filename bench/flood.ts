@@ -134,7 +134,8 @@ async function lossUnder({ peer, stranger }: Testbed, to: Receiver, flood: reado
 async function reachedBy(flooding: Running): Promise<number> {
   const isOver = flooding.ended;
   const { code, stdout, stderr } = await flooding.done;
-  if (code !== 0 || isOver) throw commandFailed(flooding.argv, isOver ? 'ended too early' : 'failed', stdout + stderr);
+  if (code !== 0) throw commandFailed(flooding.argv, 'failed', stderr);
+  if (isOver) throw commandFailed(flooding.argv, 'ended too early', stdout);
   return Number(/\d+/.exec(stdout)![0]);
 }
 

@@ -1,7 +1,7 @@
 /**
  * Tenants that take all that a worker has for one overlay: bytes that wait, questions to plugins and to the proxies,
- * learning, places in the table. Meanwhile the first frames of other overlays, and all that follow, arrive, and new MACs
- * are learned there.
+ * learning, places in the table. Meanwhile the first frames of other overlays, and all that follow, arrive, and new
+ * MACs are learned there.
  */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
