@@ -4,6 +4,7 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { openTap } from '../../src/system/tap.js';
+import { TestNetns } from '../support/netns.js';
 import { needsRoot } from '../support/root.js';
 import { PLAIN_TAP } from '../support/tap.js';
 import { until } from '../support/until.js';
@@ -177,6 +178,11 @@ describe('what cannot be loaded', { skip: needsRoot() }, () => {
     await daemon.createOverlay(fixture.overlay());
     writeFileSync(damaged('vnics', vnic), 'of an earlier life');
     const { netns: _, ...unplaced } = fixture.vnic({ name: vnic, mac: '02:55:00:00:00:07' });
+    const other = new TestNetns();
+    await assert.rejects(daemon.createVnic(fixture.vnic({ name: vnic, netns: other.name })), {
+      message: new RegExp(`^an interface ${vnic} exists already in network namespace `),
+    });
+    other.delete();
     await daemon.createVnic(unplaced);
     const link = fixture.netns.link(vnic);
     assert.deepEqual([link.ifindex, link.address], [ifindex, '02:55:00:00:00:07'], 'its interface was never away');
@@ -189,7 +195,8 @@ describe('what cannot be loaded', { skip: needsRoot() }, () => {
       [fixture.daemon.overlays(), fixture.daemon.vnics()].map((all) => all.map((each) => each.name)),
       [['overlay0'], [vnic]],
     );
-    assert.deepEqual(fixture.daemon.status().problems, []);
+    const bad = fixture.daemon.status().problems.filter(({ severity }) => severity === 'bad');
+    assert.deepEqual(bad, []);
   });
 
   it('gives way to an object of its kind and name alone, while it is cut off', async () => {

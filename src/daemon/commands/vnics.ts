@@ -7,7 +7,6 @@ import type { CreateTrunk, CreateVnic, ModifyVnic } from '../../control/protocol
 import { badTrunk, interfaceStays, messageOf, nothingToModifyOfVnic, trunkPartlyGone } from '../../errors.js';
 import { allowedIps, checkProtection, type LinkProtection, protections, UNPROTECTED } from '../../link-protection.js';
 import { checkLimits, UNLIMITED } from '../../rate-limits.js';
-import type { FoundTap } from '../../system/tap-search.js';
 import { TRUNK_WITHOUT_ADDRESSES, trunkMembers } from '../../trunk.js';
 import { Vnic, type VnicChange } from '../overlay/vnic.js';
 import type { Unloaded } from '../state/store.js';
@@ -40,13 +39,13 @@ export async function createTrunk(registry: Registry, { members, ...common }: Cr
 
 interface Wanted {
   readonly vnic: Vnic;
-  /** Whether its interface is there, or which it is. */
-  readonly there: boolean | FoundTap;
-  /** Of its name, and gives way to it. */
+  /** The interface that it takes over; null: one is made. */
+  readonly existing: Vnic['place'] | null;
+  /** One of its name that is not loaded, and gives way to it. */
   readonly replaced: Unloaded | undefined;
 }
 
-async function make(registry: Registry, { vnic, there, replaced }: Wanted, undo: UndoStack): Promise<void> {
+async function make(registry: Registry, { vnic, existing, replaced }: Wanted, undo: UndoStack): Promise<void> {
   const { log, state, vnics } = registry;
   const { name, identity } = vnic;
   const overlay = overlayOf(registry, identity.overlay);
@@ -57,7 +56,7 @@ async function make(registry: Registry, { vnic, there, replaced }: Wanted, undo:
   // Kept first: whatever happens between the two, a restart finds the interface's owner.
   undo.push(`forget VNIC ${name}`, () => state.vnics.remove(name));
   await saveVnic(registry, vnic);
-  vnic.create(overlay, registry, there);
+  vnic.create(overlay, registry, existing);
   vnics.set(name, vnic);
   undo.push(`take back VNIC ${name}`, () => vnic.takeBack(overlay, registry));
   undo.push(`forget VNIC ${name}`, () => void vnics.delete(name));
@@ -87,13 +86,13 @@ function checkedVnic(registry: Registry, request: CreateVnic): Wanted {
   checkProtection(identity);
   overlay.attached();
   const vnic = new Vnic(identity, { mtuGiven: overlay.mtu });
-  const { adopt = false } = request;
-  if (vnic.isShared(registry)) return { vnic, there: adopt, replaced };
+  const existing = request.adopt === true ? vnic.place : null;
+  if (vnic.isShared(registry)) return { vnic, existing, replaced };
   const leftOver = replaced && vnic.leftOver(registry);
-  if (leftOver !== undefined) return { vnic, there: leftOver, replaced };
-  if (adopt) vnic.checkAdopted();
-  else vnic.checkNew();
-  return { vnic, there: adopt, replaced };
+  if (leftOver !== undefined) return { vnic, existing: leftOver, replaced };
+  if (existing === null) vnic.checkNew();
+  else vnic.checkAdopted();
+  return { vnic, existing, replaced };
 }
 
 /** What is asked for, in canonical text. */

@@ -27,6 +27,13 @@ const IPV6_MTU_MIN = 1280;
 /** What there may be to say of the interface of a VNIC. */
 type Sharing = { readonly trunk?: VnicIdentity['trunk'] };
 
+/** Of an interface. */
+interface Place {
+  /** null: that of the daemon. */
+  readonly netns: string | null;
+  readonly name: string;
+}
+
 /** What a VNIC needs of the daemon. */
 export interface VnicSurroundings {
   /** `id`: differs from that of other daemons. `unloaded`: VNICs that are not loaded, by name. */
@@ -98,6 +105,11 @@ export class Vnic {
   /** What its interface is called when it is made: as it, or as the trunk that it is of. */
   get device(): string {
     return this.#identity.trunk?.name ?? this.name;
+  }
+
+  /** Where its interface is made. */
+  get place(): Place {
+    return { netns: this.#identity.netns, name: this.device };
   }
 
   /** The one that frames come from and go to: that of its interface, unless it cannot be. */
@@ -212,26 +224,27 @@ export class Vnic {
     if (!this.#isThere) throw nothingToAdopt(this.device, this.#identity.netns);
   }
 
-  /** A new VNIC: the interface that an earlier one of its name has left, wherever that was moved. */
-  leftOver({ state }: Pick<VnicSurroundings, 'state'>): FoundTap | undefined {
+  /**
+   * A new VNIC: the interface that an earlier one of its name has left, wherever that was moved. Throws when a
+   * namespace is asked for, and that is another.
+   */
+  leftOver({ state }: Pick<VnicSurroundings, 'state'>): Place | undefined {
     const { mac, netns } = this.#identity;
     const mark = markOf(this.device, state.id);
     const found = new TapSearch().find({ name: this.device, mac, netns, mark, isOther: () => true });
-    return found?.link.mark === mark ? found : undefined;
+    if (found?.link.mark !== mark) return undefined;
+    if (netns !== null && found.netns !== netns) throw interfaceTaken(found.link.name, found.netns);
+    return { netns: found.netns, name: found.link.name };
   }
 
   get #isThere(): boolean {
     return withNetns(this.#identity.netns, () => withControlSocket((control) => interfaceExists(control, this.device)));
   }
 
-  /**
-   * A new VNIC: makes its interface, or takes over the one that is there, and hands it to the datapath. All or nothing.
-   * `there`: whether there is one of its name, or which.
-   */
-  create(overlay: VnicOverlay, surroundings: VnicSurroundings, there: boolean | FoundTap = false): void {
-    const place = typeof there === 'object' ? there : { netns: this.#identity.netns, link: { name: this.device } };
-    const { netns, link } = place;
-    this.#attach(overlay, surroundings, netns, { name: link.name, adopts: there !== false, isCommanded: true });
+  /** A new VNIC: makes its interface, or takes over an `existing` one, and hands it to the datapath. All or nothing. */
+  create(overlay: VnicOverlay, surroundings: VnicSurroundings, existing: Place | null = null): void {
+    const { netns, name } = existing ?? this.place;
+    this.#attach(overlay, surroundings, netns, { name, adopts: existing !== null, isCommanded: true });
   }
 
   /** A VNIC of an earlier life: finds its interface, or makes it anew (the machine was restarted). */

@@ -1,7 +1,7 @@
 /** A directory of small JSON files, one an object. A file is there whole or not at all, also after a power failure. */
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
-import { access, link, open, readdir, rename, rm } from 'node:fs/promises';
+import { access, copyFile, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectory } from '../../directory.js';
 import { messageOf, stateDirUnusable, stateNotWritten } from '../../errors.js';
@@ -87,25 +87,24 @@ export class StateFiles {
     return this.#rename(this.path(name) + AWAY, this.path(name));
   }
 
-  /** Gives a damaged file a second name, beside those of earlier ones, so that it may be written over. Answers it. */
+  /** Copies a damaged file beside earlier ones of its name, so that it may be written over. Answers the copy's path. */
   async keepDamaged(name: string): Promise<string> {
     for (let count = 1; ; count++) {
       const kept = `${this.path(name)}${DAMAGED}${count === 1 ? '' : `-${count}`}`;
       try {
-        await link(this.path(name), kept);
-        await this.#flushDirectory();
+        await copyFile(this.path(name), kept, constants.COPYFILE_EXCL);
         return kept;
       } catch (cause) {
-        if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw stateNotWritten(kept, cause);
+        if ((cause as NodeJS.ErrnoException).code === 'EEXIST') continue;
+        await discard(kept);
+        throw stateNotWritten(kept, cause);
       }
     }
   }
 
-  /** It was not written over, or what was is taken back. `kept`: its second name, which goes. */
-  async putDamagedBack(name: string, kept: string): Promise<void> {
-    await this.#rename(kept, this.path(name));
-    // Where both are still names of one file the kernel renames nothing.
-    await this.#remove(kept);
+  /** What it was written over with, if it was, is not to be. `kept`: the copy, which goes. */
+  putDamagedBack(name: string, kept: string): Promise<void> {
+    return this.#rename(kept, this.path(name));
   }
 
   removeAway(name: string): Promise<void> {

@@ -101,13 +101,19 @@ export class Store<T extends Named> {
     const read = this.#files.read(name);
     if (read !== null && !('text' in read && isTorn(read.text))) throw stateFileChanged(name, file);
     const kept = read === null ? null : await this.#files.keepDamaged(name);
-    if (!isToBeSaved) await this.#files.remove(name);
-    this.#unloaded.delete(name);
-    if (kept !== null) this.#log.warn('a torn state file makes room for a new object', { file, movedTo: kept });
-    return async () => {
+    const putBack = async () => {
       if (kept !== null) await this.#files.putDamagedBack(name, kept);
       this.#unloaded.set(name, torn);
     };
+    try {
+      if (!isToBeSaved) await this.#files.remove(name);
+    } catch (thrown) {
+      await putBack();
+      throw thrown;
+    }
+    this.#unloaded.delete(name);
+    if (kept !== null) this.#log.warn('a torn state file makes room for a new object', { file, movedTo: kept });
+    return putBack;
   }
 
   async remove(name: string): Promise<void> {

@@ -123,12 +123,17 @@ export function factsIn(text: string): Facts {
   }
 }
 
+/** Its last line is a brace and nothing else, or what became of that when a bit flipped. */
+const HAS_END = /\n\S\s*$/;
+/** As somebody writes it who edits a file. */
+const IS_ONE_LINE = /^\{[^\n]*\}\s*$/;
+
 /**
- * Whether it is cut off, or empty: so little is left in it that the object cannot be known. What has its end is not,
- * however damaged: a human may read there what the object had.
+ * Whether it is cut off, or empty: the object cannot be known by what is left. What has its end is not, however
+ * damaged: a human may read there what the object had.
  */
 export function isTorn(text: string): boolean {
-  return !/(\}|\n\S)\s*$/.test(text);
+  return !HAS_END.test(text) && !IS_ONE_LINE.test(text);
 }
 
 function objectIn(text: string): Record<string, unknown> {
@@ -136,7 +141,8 @@ function objectIn(text: string): Record<string, unknown> {
   try {
     content = JSON.parse(text);
   } catch (thrown) {
-    throw new Error(`it is no JSON, or cut off: ${messageOf(thrown)}`);
+    const what = isTorn(text) ? 'it is no JSON, or cut off' : 'it is damaged, and no JSON any more';
+    throw new Error(`${what}: ${messageOf(thrown)}`);
   }
   if (typeof content !== 'object' || content === null || Array.isArray(content)) throw new Error('it is no object');
   return content as Record<string, unknown>;

@@ -1,7 +1,7 @@
 /** What a state file says is believed only as it was written. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseStored, StoredOverlay, textOf } from '../../../src/daemon/state/stored.js';
+import { isTorn, parseStored, StoredOverlay, textOf } from '../../../src/daemon/state/stored.js';
 import { OVERLAY } from './stored-overlay.js';
 
 describe('the checksum of a state file', () => {
@@ -21,6 +21,18 @@ describe('the checksum of a state file', () => {
       const parsed = parseStored(StoredOverlay, 'overlay0', text.slice(0, length));
       assert('reason' in parsed, text.slice(0, length));
     }
+  });
+
+  it('is not what tells a torn file from a damaged one: that is its end', () => {
+    const text = textOf({ ...OVERLAY, properties: { 'files/config': '/etc/hosts.json' } });
+    const whole = text.trimEnd();
+    for (let length = 0; length < whole.length; length++) assert(isTorn(text.slice(0, length)), text.slice(0, length));
+    for (let at = 0; at < whole.length; at++) {
+      if (at === whole.length - 2) continue; // the line break, without which the last line is another
+      const damaged = `${text.slice(0, at)}x${text.slice(at + 1)}`;
+      assert(!isTorn(damaged), damaged);
+    }
+    assert(!isTorn(`${JSON.stringify(OVERLAY)},}\n`), 'one line');
   });
 
   it('is not asked of a file without one, as of an edited one', () => {
