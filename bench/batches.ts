@@ -37,6 +37,7 @@ import type { OverlayConfig } from '../src/datapath/types.js';
 import { PROTECTIONS } from '../src/link-protection.js';
 import { DEFAULT_OUTER } from '../src/outer-header.js';
 import { sockaddrOf } from '../src/system/sockaddr.js';
+import { shapeInner, shapeOwn } from './flow-frames.js';
 import { RECEIVE_HLEN, Ring } from './ring.js';
 import { expect, prepareTestbed, SCRATCH, type Testbed } from './testbed.js';
 
@@ -56,7 +57,6 @@ const DRAWN = SCRATCH + (16 << 20);
 const DRAWN_COUNT = 1 << 20;
 const DRAWN_VNICS_COUNT = 1 << 19;
 const SENDERS = DRAWN + DRAWN_COUNT * KEY_SIZE;
-const ETHERNET_HLEN = 14; // bytes
 const CMSG_DATA = 16; // bytes before the data of a control message
 const IP_TOS = 1; // of level 0, SOL_IP
 const ALLOWED = ['10.0.0.1/32', '10.0.0.2/32', 'fd00::/64', '10.0.0.3/32'];
@@ -124,18 +124,21 @@ export interface Shape {
   readonly frameLen?: number;
   /** Source ports of the socket. */
   readonly sources?: number;
+  /** What datagrams carry: UDP, each of its slot's flow, as tenants' are (default); or what is of no flow. */
+  readonly datagrams?: 'udp' | 'no flow';
   /** Whether the VNIC has all link protection there is. */
   readonly isProtected?: boolean;
 }
 
 /**
- * Frames from the TAP, each of its slot's flow of UDP, go to MACs behind remote endpoints; those of datagrams, which
- * have no flow, to the MACs of 64 VNICs of this host.
+ * Frames from the TAP, each of its slot's flow of UDP, go to MACs behind remote endpoints; those of datagrams to the
+ * MACs of 64 VNICs of this host.
  */
 export function prepareBatches(shape: Shape = {}): Batches {
   const entries = shape.entries ?? ENTRIES;
   const endpoints = shape.endpoints ?? ENDPOINTS;
   const frameLen = shape.frameLen ?? FRAME_LEN;
+  const hasFlows = shape.datagrams !== 'no flow';
   const tapStride = (CACHE_LINE + frameLen + CACHE_LINE - 1) & ~(CACHE_LINE - 1);
   const testbed = prepareTestbed(entries);
   const { memory, views, loops } = testbed;
@@ -149,12 +152,12 @@ export function prepareBatches(shape: Shape = {}): Batches {
   loops.draw(KEYS, entries - VNICS, DRAWN, DRAWN_COUNT);
   loops.draw(VNIC_KEYS, VNICS, DRAWN_VNICS, DRAWN_VNICS_COUNT);
   loops.draw(KEYS, entries - VNICS, SENDERS, DRAWN_COUNT);
-  shapeSlots(testbed, tapStride, frameLen);
+  shapeSlots(testbed, tapStride, frameLen, hasFlows);
   let turn = 0;
   let ring: Ring | null = null;
   const kernel = (): Ring => {
     if (ring !== null) return ring;
-    shapeRing(testbed, frameLen);
+    shapeRing(testbed, frameLen, hasFlows);
     ring = new Ring(views, worker);
     return ring;
   };
@@ -240,40 +243,21 @@ function fillTables({ views }: Testbed, host: DatapathExports, { sources = SOURC
 
 const macOfVnic = (index: number): string => `02:00:00:00:00:${index.toString(16).padStart(2, '0')}`;
 
-/** A frame of the first VNIC, of the slot's flow. */
-function shapeFrame(views: Views, frame: number, frameLen: number, slot: number): void {
-  sourceOf(views, frame, 0);
-  views.u8.set(udpHeaders(frameLen, slot), frame + ETHERNET_HLEN);
-}
-
-/** IPv4 and UDP headers, from the last of the addresses that the VNIC may use, and a port of the flow's own. */
-function udpHeaders(frameLen: number, flow: number): number[] {
-  const total = frameLen - ETHERNET_HLEN;
-  const be16 = (value: number) => [value >> 8, value & 0xff];
-  const ipv4 = [0x45, 0, ...be16(total), 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 3, 10, 0, 0, 9];
-  return [...ipv4, ...be16(0xc000 + flow), 0, 53, ...be16(total - 20), 0, 0];
-}
-
-/** A frame is from the MAC with that last byte, and IPv4 by its EtherType. */
-function sourceOf({ u8 }: Views, frame: number, last: number): void {
-  u8.set([0x02, 0, 0, 0, 0, last, 0x08, 0x00], frame + 6);
-}
-
 /** Frames of the first VNIC in the TAP buffer; datagrams from a remote MAC in the receive slots. */
-function shapeSlots({ views }: Testbed, tapStride: number, frameLen: number): void {
-  for (let slot = 0; slot < BATCH; slot++) shapeFrame(views, TAP_FRAMES + slot * tapStride, frameLen, slot);
+function shapeSlots({ views }: Testbed, tapStride: number, frameLen: number, hasFlows: boolean): void {
+  for (let slot = 0; slot < BATCH; slot++) shapeOwn(views, TAP_FRAMES + slot * tapStride, frameLen, slot);
   for (let slot = 0; slot < RECEIVED; slot++) {
     views.u32[(WORKERS_BASE + W_RX_MMSG + slot * MMSGHDR_SIZE + MSG_LEN) >> 2] = VXLAN_HLEN + frameLen;
-    sourceOf(views, INNER + slot * RX_SLOT_SIZE, 0xff);
+    shapeInner(views, INNER + slot * RX_SLOT_SIZE, frameLen, hasFlows ? slot : null);
     views.u8.set(sockaddrOf({ ip: '10.0.0.0', port: 50_000 }), WORKERS_BASE + W_RX_NAMES + slot * RX_NAME_SIZE);
     views.u8.set([0x08, 0, 0, 0, 0, 0, VNI, 0], DATAGRAMS + slot * RX_SLOT_SIZE);
   }
 }
 
 /** The same where the uring engine has them. */
-function shapeRing({ views }: Testbed, frameLen: number): void {
+function shapeRing({ views }: Testbed, frameLen: number, hasFlows: boolean): void {
   for (let slot = 0; slot < BATCH; slot++) {
-    shapeFrame(views, TAP_SLOTS_AT + slot * TAP_READ_MAX + VNET_SIZE, frameLen, slot);
+    shapeOwn(views, TAP_SLOTS_AT + slot * TAP_READ_MAX + VNET_SIZE, frameLen, slot);
   }
   const name = sockaddrOf({ ip: '10.0.0.0', port: 50_000 });
   for (let slot = 0; slot < RECEIVED; slot++) {
@@ -284,6 +268,6 @@ function shapeRing({ views }: Testbed, frameLen: number): void {
     views.u32.set([CMSG_DATA + 1, 0, 0, IP_TOS, 0], control >> 2); // which the kernel always tells
     views.u8.set(name, at + RECVMSG_HLEN);
     views.u8.set([0x08, 0, 0, 0, 0, 0, VNI, 0], at + RECEIVE_HLEN);
-    sourceOf(views, INNER_OF_RING + slot * RX_SLOT_SIZE, 0xff);
+    shapeInner(views, INNER_OF_RING + slot * RX_SLOT_SIZE, frameLen, hasFlows ? slot : null);
   }
 }

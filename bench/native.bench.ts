@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
-import { BATCH, SOURCES } from './batches.js';
+import { BATCH, type Shape, SOURCES } from './batches.js';
 import { ROOT } from './environment.js';
 import { SIZES } from './keys.js';
 import { report } from './measure.js';
@@ -18,6 +18,7 @@ const MS = Number(process.env.VXLANE_BENCH_MS ?? 200);
 const SOURCE = join(ROOT, 'bench', 'native', 'native.c');
 const FLAGS = ['-O3', '-march=native'];
 type Direction = 'encap' | 'decap';
+type Traffic = Pick<Shape, 'sources' | 'datagrams'>;
 
 /** Nanoseconds a frame. */
 interface Sample {
@@ -29,8 +30,9 @@ class Native {
   readonly #child: ChildProcess;
   readonly #lines: Interface;
 
-  constructor(program: string, entries: number, sources: number) {
-    this.#child = spawn(program, [`${entries}`, `${FRAME_LEN}`, `${sources}`], { stdio: ['pipe', 'pipe', 'inherit'] });
+  constructor(program: string, entries: number, { sources = SOURCES, datagrams }: Traffic) {
+    const parameters = [entries, FRAME_LEN, sources, datagrams === 'no flow' ? 0 : 1].map(String);
+    this.#child = spawn(program, parameters, { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#lines = createInterface(this.#child.stdout!);
   }
 
@@ -105,7 +107,8 @@ async function rowsOf(program: string): Promise<RowResult[]> {
   const rows: RowResult[] = [];
   for (const { entries, name } of SIZES) rows.push(...(await ofTable(program, entries, name, ['encap', 'decap'])));
   const { entries, name } = SIZES[1];
-  return [...rows, ...(await ofTable(program, entries, `${name}, 1 source port`, ['encap'], 1))];
+  rows.push(...(await ofTable(program, entries, `${name}, 1 source port`, ['encap'], { sources: 1 })));
+  return [...rows, ...(await ofTable(program, entries, `${name}, of no flow`, ['decap'], { datagrams: 'no flow' }))];
 }
 
 async function ofTable(
@@ -113,10 +116,10 @@ async function ofTable(
   entries: number,
   name: string,
   directions: readonly Direction[],
-  sources = SOURCES,
+  traffic: Traffic = {},
 ): Promise<RowResult[]> {
-  const native = new Native(program, entries, sources);
-  const datapath = new Datapath(entries, FRAME_LEN, sources);
+  const native = new Native(program, entries, traffic);
+  const datapath = new Datapath(entries, FRAME_LEN, traffic);
   const rows: RowResult[] = [];
   for (const direction of directions) rows.push(...(await compare(native, datapath, direction, name)));
   native.stop();
@@ -137,8 +140,10 @@ report({
           how,
           'the uring engine does with such frames: completions, checks, lookup, header, what may leave or be',
           'delivered together, submissions, counters when they are settled, slots; and nothing for other frames.',
-          'Frames of 64 bytes to MACs at random, in batches of 64: of 64 flows of UDP to 256 endpoints by 16 source',
-          'ports (encap), from one sender to 64 VNICs (decap). The ratio is to native.',
+          'Frames of 64 bytes to MACs at random, in batches of 64 and of 64 flows of UDP: to 256 endpoints by 16',
+          'source ports (encap), from one sender to 64 VNICs (decap), where both look for a frame of its flow that',
+          'each could join, and find none, and native has no join; "of no flow": neither TCP nor UDP, so that nobody',
+          'looks. The ratio is to native.',
         ],
   rows: program === null ? [] : await rowsOf(program),
 });

@@ -1,5 +1,5 @@
 /** A datapath with the uring engine and frames of one shape: what a worker's turn does, but for the system calls. */
-import { BATCH, type Batches, prepareBatches, RECEIVED, SOURCES } from './batches.js';
+import { BATCH, type Batches, prepareBatches, RECEIVED, type Shape } from './batches.js';
 import { SIZES } from './keys.js';
 import { expect } from './testbed.js';
 
@@ -12,10 +12,9 @@ export class Datapath {
   #sent = 0;
   #delivered = 0;
 
-  /** `sources`: source ports, else as many as a daemon has. */
-  constructor(entries: number, frameLen: number, sources = SOURCES) {
+  constructor(entries: number, frameLen: number, shape: Pick<Shape, 'sources' | 'datagrams'> = {}) {
     this.name = `${SIZES.find((size) => size.entries === entries)!.name}, ${frameLen} bytes`;
-    this.#batches = prepareBatches({ entries, frameLen, sources });
+    this.#batches = prepareBatches({ ...shape, entries, frameLen });
   }
 
   /** The kernel's part of `encap`. */

@@ -7,12 +7,15 @@
  *          the flow's hash, chain what may leave in one send; VXLAN header; SEND, or SENDMSG of a chain with
  *          UDP_SEGMENT; a record of each message
  *   decap  completions of receives with their control data; overlay, sender and MAC, each once a run of equal ones;
- *          look up; whether the packet is of a flow that could be joined; virtio_net_hdr; WRITE; a record of each
+ *          look up; of UDP, whether one of its flow came before that it could join, or its checksum is a partial one
+ *          (flows.h); virtio_net_hdr; WRITE; a record of each
  *   both   a next turn settles what was submitted, by the records, in the counters; slots go back to the ring
  *
  * Not in it: what is done about anything else than such frames (it is dropped and fails the run).
  *
- *   native ENTRIES FRAME_LEN SOURCES
+ *   native ENTRIES FRAME_LEN SOURCES FLOWS
+ *
+ * FLOWS: 1, datagrams carry UDP, of 64 flows; 0, what is of no flow.
  *
  * A line on standard input, "encap MS" or "decap MS", is answered by a line with nanoseconds a frame: of the work, and
  * of only what the kernel does, which is writing frames' addresses and completions.
@@ -25,6 +28,7 @@
 #include <sys/uio.h>
 #include <time.h>
 
+#include "flows.h"
 #include "rings.h"
 #include "table.h"
 
@@ -247,7 +251,8 @@ static void emit_writes(uint32_t listed) {
   for (uint32_t index = 0; index < listed; index++) {
     const struct entry *entry = &entries[index];
     uint8_t protocol = entry->frame[ETHER + 9];
-    if (type_of(entry->frame) == 0x800 && (protocol == 6 || protocol == 17)) exit(1); /* it could be joined */
+    if (type_of(entry->frame) == 0x800 && (protocol == 6 || protocol == 17))
+      look_for_flow(entry->frame + ETHER, entry->len - ETHER, entry->to, turns);
     memset(entry->frame - VNET, 0, VNET);
     submit(OP_WRITE, vnics[entry->to].fd, UINT64_MAX, entry->frame - VNET, entry->len + VNET, 0, 0);
     records[submitted++] = (struct record){index, 1, entry->len, 0};
@@ -259,6 +264,7 @@ static void decap(void) {
   uint64_t last = 0, sender = 0, start = 0, key = 0;
   uint32_t value = 0, listed = 0, filled = 0, bytes = 0;
   settle();
+  turns++;
   for (; cq_head != cq_tail && filled < BATCH; filled++, cq_head++) {
     const struct cqe *cqe = &cqes[cq_head & (QUEUE - 1)];
     if (cqe->user != ((uint64_t)RECEIVE << 56 | SOCKET) || !(cqe->flags & HAS_BUFFER) || !(cqe->flags & MORE)) exit(1);
@@ -375,10 +381,10 @@ static void fill(uint32_t entries) {
 }
 
 /*
- * In every slot a frame of the first VNIC, each of a flow of its own, or a datagram from a remote MAC with its TOS as
- * control data.
+ * In every slot a frame of the first VNIC, or a datagram from a remote MAC with its TOS as control data; each of a flow
+ * of UDP of its own, with its checksum, or of none (`flows`). Payloads are zeros.
  */
-static void shape(int is_encap, uint32_t len) {
+static void shape(int is_encap, int has_flows, uint32_t len) {
   static const uint8_t ip[24] = {0x45, 0, 0, 0, 0, 0, 64, 0, 64, 17, 0, 0, 10, 0, 0, 3, 10, 0, 0, 9, 0xc0, 0, 0, 53};
   static const uint8_t own[8] = {2, 0, 0, 0, 0, 0, 8, 0}, remote[8] = {2, 0, 0, 0, 0, 0xff, 8, 0};
   const uint32_t out[4] = {16, 24, VXLAN + len, 0};
@@ -392,17 +398,23 @@ static void shape(int is_encap, uint32_t len) {
       memcpy(slot + OUT + NAME, &tos, sizeof tos);
     }
     memcpy(slot + (is_encap ? VNET : RECEIVED + VXLAN) + 6, is_encap ? own : remote, 8);
-    uint8_t *packet = slot + VNET + ETHER;
-    if (!is_encap) continue;
+    uint8_t *packet = slot + (is_encap ? VNET : RECEIVED + VXLAN) + ETHER, *udp = packet + IPV4;
+    if (!has_flows) continue;
     memcpy(packet, ip, sizeof ip);
     packet[2] = (len - ETHER) >> 8;
     packet[3] = len - ETHER;
-    packet[IPV4 + 1] = index;
+    udp[1] = index;
+    udp[4] = (len - ETHER - IPV4) >> 8;
+    udp[5] = len - ETHER - IPV4;
+    uint32_t sum = pseudo_sum(packet, be16_at(udp + 4)) + be16_at(udp) + be16_at(udp + 2) + be16_at(udp + 4);
+    sum = ~((sum & 0xffff) + (sum >> 16));
+    udp[6] = sum >> 8;
+    udp[7] = sum;
   }
 }
 
 int main(int argc, char **argv) {
-  if (argc != 4) return 2;
+  if (argc != 5) return 2;
   uint32_t len = atoi(argv[2]);
   sources = atoi(argv[3]);
   if (sources == 0 || sources > SOURCES_MAX) return 2;
@@ -414,7 +426,7 @@ int main(int argc, char **argv) {
   double ms;
   while (scanf("%7s %lf", direction, &ms) == 2) {
     int is_encap = strcmp(direction, "encap") == 0;
-    shape(is_encap, len);
+    shape(is_encap, is_encap || atoi(argv[4]), len);
     double work = timed(is_encap, 1, len, ms * 0.75);
     printf("%f %f\n", work, timed(is_encap, 0, len, ms * 0.25));
     fflush(stdout);
