@@ -4,8 +4,8 @@
 // that has a TAP to itself, while no frame is held and no capture looks.
 //
 // Runs are of one sender, too: a MAC and an address that were those of the datagram before are not looked at again. The
-// loop that takes them (`plain`) calls nothing, because V8 spills what is live across a call, however rare that is: it
-// ends where something has to be found out, and begins again behind that.
+// loop that takes them (`listKnown`) calls nothing, because V8 spills what is live across a call, however rare that is:
+// it ends where something has to be found out, and begins again behind that.
 
 import {
   Drop,
@@ -23,7 +23,8 @@ import {
   VXLAN_HLEN,
   W_FDB_NOTES,
 } from '../layout';
-import { EMPTY, fdbFind, fdbFindNoted, fdbIndex, fdbKey, fdbKind, fdbTouch } from '../table/fdb';
+import { FLOW_PROTOCOLS } from '../offload/flow-of';
+import { EMPTY, fdbFindAgain, fdbFindNoted, fdbIndex, fdbKey, fdbKind, fdbTouch } from '../table/fdb';
 import { overlayAt, vnicHasTag } from '../table/records';
 import {
   ETH_HLEN,
@@ -35,7 +36,7 @@ import {
   ethTypeIs,
   isMulticast,
 } from '../wire/ethernet';
-import { IPPROTO_TCP, IPPROTO_UDP, IPV4_HLEN, ipv4Protocol } from '../wire/ipv4';
+import { IPV4_HLEN, ipv4Protocol } from '../wire/ipv4';
 import { sockaddrIsIpv4, sockaddrIsSameHost, sockaddrStart } from '../wire/sockaddr';
 import { tunnelHeader } from '../wire/tunnel';
 import { vlanHas } from '../wire/vlan';
@@ -45,18 +46,17 @@ import { decapFound, decapHeader, decapIsControl, decapOverlay, takeOverlay } fr
 import { heldFrames } from './hold';
 import { learn, LEARNS } from './learn';
 import { outComplete, outDelivered } from './output';
-import { outHasFlow, outHasRoom, outNext, outRoom, outUpTo } from './output-list';
+import { outHasRoom, outNext, outNoteFlow, outRoom, outUpTo } from './output-list';
 import { lastSenderStart, receiveOrdinary } from './senders';
 import { isAdmitted, isFromVnic, mayBeVnics } from './source-check';
 import { mayLearn } from './tunnel-header';
 import { w } from './worker';
 
 const NEVER: u64 = u64.MAX_VALUE; // no address starts like that
-const SHORTEST_FRAME: u32 = ETH_HLEN + IPV4_HLEN;
+const SHORTEST_FRAME: u32 = ETH_HLEN + IPV4_HLEN; // or the protocol that is read of each would be that of another
 const SHORTEST: u32 = VXLAN_HLEN + SHORTEST_FRAME;
 const LOOKS: u32 = LEARNS | OVL_FLAG_SNOOP;
 const ALL: u32 = u32.MAX_VALUE;
-const OF_FLOWS: u32 = (1 << IPPROTO_TCP) | (1 << IPPROTO_UDP);
 
 // What has to be found out of a datagram before it may be an ordinary one; nothing: it is none, or there is no more.
 enum Unknown {
@@ -79,12 +79,12 @@ let common: u64 = 0; // outDelivered
 let sender: usize = 0; // the address of the last one if it is of IPv6, else 0
 let out: usize = 0; // where the next entry goes
 let bytes: u32 = 0; // of the frames in the entries before it
-let protocols: u32 = 0; // theirs, the bit of that number each, modulo 32; of what is not IPv4, OF_FLOWS
+let protocols: u32 = 0; // which IP protocols they are of, as in FLOW_PROTOCOLS; all of these if one is not of IPv4
 let counted: usize = 0; // entries before this one are counted as their senders', ...
 let bytesCounted: u32 = 0; // ... and these bytes
 
-let filter: u32 = 0; // OVL_VNIC_FILTER; ALL: any MAC may tell something
-let unknown: Unknown = Unknown.nothing; // why `plain` ended
+let filter: u32 = 0; // OVL_VNIC_FILTER; ALL: each other MAC has to be looked at, as one learns from it
+let unknown: Unknown = Unknown.nothing; // why `listKnown` ended
 
 let touched: u32 = 0; // no compiler may leave out what is added here
 
@@ -121,8 +121,8 @@ function run(first: usize, end: usize, hasRoom: bool): usize {
   begin(decapOverlay(), hasRoom);
   const before = out;
   const stop = min(end, first + ((outRoom() - before) / OUT_SIZE) * RECEIVED_SIZE);
-  let at = plain(first, stop);
-  while (findOut(at)) at = plain(at, stop);
+  let at = listKnown(first, stop);
+  while (findOut(at)) at = listKnown(at, stop);
   countSender();
   if (out != before) list(<u32>(out - before) / OUT_SIZE, decapOverlay());
   return at;
@@ -148,47 +148,49 @@ function forget(): void {
   key = EMPTY;
 }
 
-// Lists datagrams from `first` on. Answers the first that is not ordinary, or of which something is unknown.
-function plain(first: usize, stop: usize): usize {
+// Lists datagrams from `first` on while all is known of them. Answers the first that is not ordinary, or of which
+// something has to be found out.
+function listKnown(first: usize, stop: usize): usize {
   let next = out;
   let sum = bytes;
-  let seen = protocols;
-  let last = key;
-  let its = value;
-  let what = Unknown.nothing;
+  let carried = protocols;
+  let asked = key;
+  let answer = value;
+  let missing = Unknown.nothing;
   let at = first;
   for (; at != stop; at += RECEIVED_SIZE) {
     const datagram = <usize>load<u32>(at, RECEIVED_AT);
     const frame = datagram + VXLAN_HLEN;
     const size = load<u32>(at, RECEIVED_LEN) - VXLAN_HLEN;
     if (isOther(datagram, size) != 0) break;
-    what = Unknown.sender;
+    missing = Unknown.sender;
     const from = <usize>load<u32>(at, RECEIVED_FROM);
     if (sockaddrStart(from) != start && !isOfSender(from)) break;
     if (ethSourceAndType(frame) != mac) {
-      if (!isOrdinarySource(frame)) break;
+      const source = ethSrc(frame);
+      if (!isOrdinarySource(frame, source) || mayBeVnics(filter, source)) break;
       mac = ethSourceAndType(frame);
-      seen |= otherThanIpv4();
+      carried |= otherThanIpv4();
     }
-    what = Unknown.receiver;
+    missing = Unknown.receiver;
     const to = nowhere | ethDst(frame);
-    if (to != last) {
-      its = withoutTag(fdbFindNoted(w() + W_FDB_NOTES, to));
-      last = to;
+    if (to != asked) {
+      answer = withoutTag(fdbFindNoted(w() + W_FDB_NOTES, to));
+      asked = to;
     }
-    if (fdbKind(its) != FdbKind.local) break;
-    outComplete(next, frame, size, common, fdbIndex(its));
-    seen |= 1 << ipv4Protocol(frame + ETH_HLEN);
+    if (fdbKind(answer) != FdbKind.local) break;
+    outComplete(next, frame, size, common, fdbIndex(answer));
+    carried |= 1 << ipv4Protocol(frame + ETH_HLEN);
     sum += size;
     next += OUT_SIZE;
-    what = Unknown.nothing;
+    missing = Unknown.nothing;
   }
   out = next;
   bytes = sum;
-  protocols = seen;
-  key = last;
-  value = its;
-  unknown = what;
+  protocols = carried;
+  key = asked;
+  value = answer;
+  unknown = missing;
   return at;
 }
 
@@ -198,11 +200,10 @@ function isOther(datagram: usize, size: u32): u64 {
   return (tunnelHeader(datagram) ^ decapHeader()) | u64(size - SHORTEST_FRAME >= span);
 }
 
-// Whether a MAC that is not the last one needs no more than a look at it: nobody learns, and it is none of a VNIC.
+// Whether a frame has no tag, and is from a MAC that may be somebody's own.
 @inline
-function isOrdinarySource(frame: usize): bool {
-  const source = ethSrc(frame);
-  return source != 0 && !isMulticast(source) && !vlanHas(frame) && !mayBeVnics(filter, source);
+function isOrdinarySource(frame: usize, source: u64): bool {
+  return source != 0 && !isMulticast(source) && !vlanHas(frame);
 }
 
 // Whether the last ordinary one came from the same IPv6 address.
@@ -211,13 +212,13 @@ function isOfSender(from: usize): bool {
   return sender != 0 && sockaddrIsSameHost(from, sender);
 }
 
-// Of a datagram that `plain` has stopped at, what was unknown: whether it may be an ordinary one.
+// Of a datagram that `listKnown` has stopped at, what was unknown: whether it may be an ordinary one.
 function findOut(at: usize): bool {
   if (unknown == Unknown.nothing) return false;
   const frame = <usize>load<u32>(at, RECEIVED_AT) + VXLAN_HLEN;
   if (unknown == Unknown.sender) return takeSender(frame, load<u32>(at, RECEIVED_FROM));
   key = nowhere | ethDst(frame);
-  value = isMulticast(key) ? 0 : withoutTag(fdbFind(key));
+  value = isMulticast(key) ? 0 : withoutTag(fdbFindAgain(key));
   return fdbKind(value) == FdbKind.local;
 }
 
@@ -231,7 +232,7 @@ function countSender(): void {
 // The entries of the run, which are so many, are listed and counted.
 function list(frames: u32, overlay: u32): void {
   outUpTo(out);
-  if (protocols & OF_FLOWS) outHasFlow();
+  if (protocols & FLOW_PROTOCOLS) outNoteFlow();
   countDecapIn(frames, frames, bytes + frames * VXLAN_HLEN);
   countDecap(overlay, pairOf(frames, bytes));
 }
@@ -252,7 +253,7 @@ function takeSender(frame: usize, from: usize): bool {
 // What `protocols` is of frames from `mac`, if they are not of IPv4.
 @inline
 function otherThanIpv4(): u32 {
-  return ethTypeIs(mac, ETH_P_IP) ? 0 : OF_FLOWS;
+  return ethTypeIs(mac, ETH_P_IP) ? 0 : FLOW_PROTOCOLS;
 }
 
 // Steps 3, 5 and 6.
@@ -260,8 +261,7 @@ function isOrdinarySender(frame: usize, from: usize): bool {
   const source = ethSrc(frame);
   const overlay = decapOverlay();
   const record = overlayAt(overlay);
-  if (source == 0 || isMulticast(source) || vlanHas(frame)) return false;
-  if (!isAdmitted(from) || isFromVnic(record, overlay, source)) return false;
+  if (!isOrdinarySource(frame, source) || !isAdmitted(from) || isFromVnic(record, overlay, source)) return false;
   const flags = load<u32>(record, OVL_FLAGS);
   if (flags & OVL_FLAG_SNOOP && !ethIs(frame, ETH_P_IP)) return false; // it may say something of an address
   if (flags & LEARNS && mayLearn(record, frame - VXLAN_HLEN)) learn(overlay, source, from);

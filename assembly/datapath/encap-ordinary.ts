@@ -32,7 +32,7 @@ import { isCapturing } from './capture';
 import { countEncapIn } from './counters';
 import { heldFrames } from './hold';
 import { outBegin, outComplete, outDelivered, outOrdinary } from './output';
-import { outHasFlow, outNext, outRoom, outUpTo } from './output-list';
+import { outNext, outNoteFlow, outRoom, outUpTo } from './output-list';
 import { pathFrameMax } from './too-big';
 import { hasFlowInHeader } from './tunnel-header';
 
@@ -124,6 +124,6 @@ function deliver(out: usize, frame: usize, len: u32, value: u32, overlay: u32, v
   const receiver = fdbIndex(value);
   if (fdbKind(value) != FdbKind.local || receiver == vnic || vnicHasTag(receiver)) return false;
   outComplete(out, frame, len, outDelivered(overlay, true), (<u64>vnic << 32) | receiver);
-  outHasFlow();
+  outNoteFlow();
   return true;
 }

@@ -35,7 +35,7 @@ const ROOM_BEFORE: u64 = 1 << 48;
 const ROOM: u32 = OUT_MAX - OUT_FRAME_MAX;
 
 let room: u32 = ROOM; // entries that the list may have before one more frame is taken
-let hasFlows: bool = false; // what is of a flow, perhaps, is among those for VNICs
+let mayJoin: bool = false; // what is of a flow, perhaps, is among those for VNICs
 let segments: u32 = 0; // frames that super-frames for the underlay among them will be cut into
 
 // Whether one more frame may be taken: even a broadcast to every VNIC and a whole flood list fits. What is listed is
@@ -57,7 +57,7 @@ export function outAddSegments(count: u32): void {
 
 // Its first entry is about to be written.
 function listBegin(): void {
-  hasFlows = false;
+  mayJoin = false;
   chainsBegin();
 }
 
@@ -106,14 +106,14 @@ export function outUpTo(end: usize): void {
 
 // A frame for a VNIC is among the entries that is of a flow, perhaps (offload/flow-of.ts), or no frame as on a wire.
 @inline
-export function outHasFlow(): void {
-  hasFlows = true;
+export function outNoteFlow(): void {
+  mayJoin = true;
 }
 
-// Whether there is one: those for VNICs may leave together.
+// Whether there is one, so that some of those for VNICs may leave together.
 @inline
-export function outHasFlows(): bool {
-  return hasFlows;
+export function outMayJoin(): bool {
+  return mayJoin;
 }
 
 // Whether an entry leaves with an earlier one.

@@ -39,7 +39,7 @@ import { flowHash, flowHashUntagged } from './flow';
 import { completeFrame, Frame, isSuperFrame } from './frame';
 import { chainBy } from './gso-chains';
 import { outerMark } from './mark';
-import { outAddSegments, outChain, outHasFlow, outShares, outTake, outUntouched } from './output-list';
+import { outAddSegments, outChain, outNoteFlow, outShares, outTake, outUntouched } from './output-list';
 import { fitsPath, pathFrameMax, tooBigAnswer } from './too-big';
 import { headerOf } from './tunnel-header';
 import { w } from './worker';
@@ -196,7 +196,7 @@ export function outDeliver(frame: Frame, overlay: u32, vnic: u32, sender: u32): 
   const out = append(frame, overlay, sender);
   store<u32>(out, 0, OUT_ENDPOINT);
   store<u32>(out, vnic, OUT_VNIC);
-  outHasFlow();
+  outNoteFlow();
 }
 
 // The same of one that nobody else gets: where its virtio_net_hdr stands right before it, there is room for another,

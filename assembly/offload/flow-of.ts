@@ -38,6 +38,18 @@ export enum FlowOf {
   Known,
 }
 
+/**
+ * The IP protocols whose packets belong to flows, a bit each by its number modulo 32. Whoever has seen many packets and
+ * knows of each its protocol's bit, knows that none is of a flow where none of these is among them.
+ */
+export const FLOW_PROTOCOLS: u32 = (1 << IPPROTO_TCP) | (1 << IPPROTO_UDP);
+
+// The same of one of them.
+@inline
+function hasFlows(protocol: u32): bool {
+  return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
+}
+
 /** Bits of `kinds`: which flows of a VNIC may be joined. */
 export const KIND_TCP: u32 = 1;
 export const KIND_UDP: u32 = 2;
@@ -93,7 +105,7 @@ function flowOfIpv4(segment: Segment, frame: usize, l3: u32, len: u32, vnic: u32
   const packet = frame + l3;
   if (len < IPV4_HLEN) return FlowOf.Unknown;
   const protocol = ipv4Protocol(packet);
-  if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) return FlowOf.None;
+  if (!hasFlows(protocol)) return FlowOf.None;
   if (!ipv4IsPlain(packet, len)) return FlowOf.Unknown;
   const rest = ipv4TotalLength(packet) - IPV4_HLEN;
   segment.l3 = <u8>l3;
@@ -107,7 +119,7 @@ function flowOfIpv6(segment: Segment, frame: usize, l3: u32, len: u32, vnic: u32
   if (!ipv6Check(packet, len)) return FlowOf.Unknown;
   const protocol = ipv6NextHeader(packet);
   if (protocol == IPPROTO_ICMPV6) return FlowOf.None;
-  if ((protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) || !ipv6IsWhole(packet, len)) return FlowOf.Unknown;
+  if (!hasFlows(protocol) || !ipv6IsWhole(packet, len)) return FlowOf.Unknown;
   segment.l3 = <u8>l3;
   segment.isIpv4 = false;
   let addresses = ipv6SrcHigh(packet) * MULTIPLIER + ipv6SrcLow(packet);

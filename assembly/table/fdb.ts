@@ -189,7 +189,7 @@ function findEach(lookups: usize, end: usize): void {
 }
 
 function find(lookup: usize): void {
-  store<u32>(lookup, findAgain(load<u64>(lookup, LOOKUP_KEY)), LOOKUP_VALUE);
+  store<u32>(lookup, fdbFindAgain(load<u64>(lookup, LOOKUP_KEY)), LOOKUP_VALUE);
 }
 
 // The value for a key, 0 when there is none; marks the entry as used. Most keys are in their first bucket.
@@ -198,11 +198,11 @@ export function fdbFind(key: u64): u32 {
   const version = atomic.load<u32>(HDR_FDB_VERSION);
   const found = placeInFirst(key);
   const value = found == 0 ? 0 : valueOf(found, version);
-  return value != 0 ? value : findAgain(key);
+  return value != 0 ? value : fdbFindAgain(key);
 }
 
-// The same wherever it stands.
-function findAgain(key: u64): u32 {
+// The same of a key that is in its second bucket, or for which the table has changed meanwhile.
+export function fdbFindAgain(key: u64): u32 {
   const value = seek(key);
   if (value != 0) use(place);
   return value;
@@ -226,9 +226,9 @@ function valueOf(found: usize, version: u32): u32 {
 }
 
 /**
- * The value for one of few keys that are asked for again and again; 0: only fdbFind knows. `notes`: FDB_NOTES words of
- * the caller's own, zeros at first, in which it stands where such keys were found: one that is still there needs
- * neither the hash of its buckets, which one has to wait for, nor a search.
+ * The value for one of few keys that are asked for again and again; 0: only fdbFindAgain knows. `notes`: FDB_NOTES
+ * words of the caller's own, zeros at first, in which it stands where such keys were found: one that is still there
+ * needs neither the hash of its buckets, which one has to wait for, nor a search.
  */
 @inline
 export function fdbFindNoted(notes: usize, key: u64): u32 {

@@ -53,7 +53,7 @@ import { doubt, sawTooLong, stopSegmenting } from './doubt';
 import { dropOfErrno, EINVAL, EIO, EMSGSIZE, refusesSegmentation } from './errno';
 import { messageAt } from './message-records';
 import { planApart } from './plan';
-import { cutLength, deliveryAt, isCut, isWhole } from './tap-writes';
+import { cutLength, deliveryAt, isCut, isWholeUnrefused } from './tap-writes';
 
 // How many messages from `from` on leave by the same socket: they go in one sendmmsg.
 export function messageRun(from: u32): u32 {
@@ -196,7 +196,7 @@ export function delivered(): void {
   deliveredMore = sum;
   for (let delivery = deliveryAt(0); delivery < end; delivery += DELIVER_SIZE) {
     const out = <usize>load<u32>(delivery, DELIVER_OUT);
-    if (!isWhole(delivery)) {
+    if (!isWholeUnrefused(delivery)) {
       settleWrite(delivery, out, load<i32>(delivery, DELIVER_RESULT));
       continue;
     }

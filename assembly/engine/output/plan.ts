@@ -24,7 +24,7 @@ import { chainsBegin, chainsStart } from '../../datapath/gso-chains';
 import { coalesce, coalesceBegin, coalesceEnd } from './gro-list';
 import { isCapturing } from '../../datapath/capture';
 import { kindsOf } from '../../offload/gro';
-import { outAt, outChain, outForget, outHasFlows, outIsJoined } from '../../datapath/output-list';
+import { outAt, outChain, outForget, outIsJoined, outMayJoin } from '../../datapath/output-list';
 import { w } from '../../datapath/worker';
 import { VNET_GSO_NONE, vnetGsoType } from '../../wire/virtio';
 import { deliveriesBegin, deliveriesEnd, emitDelivery, emitWholes } from './tap-writes';
@@ -77,7 +77,7 @@ export function prepare(): u32 {
 function plan(count: u32): void {
   const byTap = tunnelIsWanted();
   if (byTap) planTunnels(outAt(0), outAt(count));
-  if (outHasFlows()) planDeliveries(outAt(0), outAt(count));
+  if (outMayJoin()) planDeliveries(outAt(0), outAt(count));
   store<u32>(w() + W_OUT_PLANNED, 1);
   store<u32>(w() + W_OUT_EMITTED, 0);
 }

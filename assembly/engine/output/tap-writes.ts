@@ -141,13 +141,12 @@ export function emitWholes(from: usize, end: usize): usize {
   return out;
 }
 
-// Where the virtio_net_hdr and the frame behind it stand, of an entry with OUT_ROOM.
+// Where the virtio_net_hdr and the frame behind it stand, of an entry with OUT_ROOM; and the bytes of both.
 @inline
 function wholeFrame(out: usize): usize {
   return <usize>load<u32>(out, OUT_FRAME) - VNET_SIZE;
 }
 
-/** Bytes of both. */
 @inline
 function wholeLength(out: usize): u32 {
   return load<u32>(out, OUT_LEN) + VNET_SIZE;
@@ -197,14 +196,15 @@ export function completeDeliveries(): void {
   for (let index: u32 = 0; index < count; index++) {
     const delivery = deliveryAt(index);
     const out = <usize>load<u32>(delivery, DELIVER_OUT);
-    if (isWhole(delivery)) iovec(load<u32>(delivery, DELIVER_FIRST), wholeFrame(out), wholeLength(out));
+    if (isWholeUnrefused(delivery)) iovec(load<u32>(delivery, DELIVER_FIRST), wholeFrame(out), wholeLength(out));
   }
 }
 
-// Whether a write is of one piece, and was not refused.
+// Whether a write is of one piece, and was not refused, as none is that was not tried yet.
 @inline
-export function isWhole(delivery: usize): bool {
-  return (load<u64>(delivery, DELIVER_VECTORS) & WHOLE) == 1; // and DELIVER_RESULT
+export function isWholeUnrefused(delivery: usize): bool {
+  if (DELIVER_RESULT != DELIVER_VECTORS + 4) ERROR('DELIVER_RESULT is read with DELIVER_VECTORS');
+  return (load<u64>(delivery, DELIVER_VECTORS) & WHOLE) == 1;
 }
 
 // Where an entry's VNIC is written to.
