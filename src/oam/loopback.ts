@@ -55,6 +55,11 @@ export function vtepMac(ip: string): string {
   return VTEP_PREFIX + Array.from(last, (byte) => byte.toString(16).padStart(2, '0')).join(':');
 }
 
+/** Whether it is the MAC of a VTEP at one of these addresses. */
+export function isVtepMac(mac: string, ips: Iterable<string>): boolean {
+  return mac.startsWith(VTEP_PREFIX) && [...ips].some((ip) => vtepMac(ip) === mac);
+}
+
 /**
  * A message from the VTEP `from` to the one at `to`, `size` bytes, 64 at least, behind its Ethernet header. Its data
  * begin with `fill`.

@@ -5,6 +5,7 @@
 import { type Endpoint, formatEndpoint, isMulticast, type Listen } from '../../address.js';
 import type { OverlayConfig } from '../../datapath/types.js';
 import { messageOf } from '../../errors.js';
+import { isVtepMac } from '../../oam/loopback.js';
 import { isWildcard } from '../../overlay-properties/listen.js';
 import type { Flood, PluginLog } from '../../search/api.js';
 import { localAddresses } from '../../system/link.js';
@@ -36,6 +37,7 @@ export class Flooding {
   /** Every address of this host, looked at now and then; of use where the overlay listens on all of them. */
   #local: ReadonlySet<string>;
   readonly #joined = new Map<string, Endpoint>();
+  #isForgerNamed = false;
 
   constructor(options: FloodingOptions) {
     const { listen, targets, heardAtMs, onCameHere, onHere, onStir, tell, health, log, nowMs } = options;
@@ -74,6 +76,21 @@ export class Flooding {
     this.#join();
     const endpoints = this.#flood?.endpoints ?? [];
     return endpoints.some((endpoint) => this.#isOwn(endpoint) !== this.#isOwn(endpoint, before));
+  }
+
+  /**
+   * See {@link Learner.heard}. Of a VTEP's own MAC, which OAM comes from, there is nothing to learn; and a guest that
+   * sends from the one of this host would have its OAM.
+   */
+  heard(mac: string, ip: string | null, nowMs: number): void {
+    if (!isVtepMac(mac, ip === null ? this.#local : [ip])) this.learner.heard(mac, ip, nowMs);
+    else if (ip === null) this.#nameForger(mac);
+  }
+
+  #nameForger(mac: string): void {
+    if (this.#isForgerNamed) return;
+    this.#isForgerNamed = true;
+    this.#options.log.warn('a guest sends from the MAC of this VTEP, which is not learned to be there', { mac });
   }
 
   tick(nowMs: number): void {

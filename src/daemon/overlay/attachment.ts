@@ -14,7 +14,6 @@ import type {
   VnicIndex,
 } from '../../datapath/types.js';
 import { messageOf } from '../../errors.js';
-import { vtepMac } from '../../oam/loopback.js';
 import { isOwnEndpoint, isWildcard } from '../../overlay-properties/listen.js';
 import type { OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
 import type { Target } from '../../search/api.js';
@@ -267,9 +266,8 @@ export class Attachment {
     else this.flooding.learner.forgetAt((ip) => !known.has(ip));
   }
 
-  /** Of a VTEP's own MAC, which OAM comes from, there is nothing to learn. */
   heard({ mac, ip }: LearnUpcall, nowMs: number): void {
-    if (ip === null || mac !== vtepMac(ip)) this.flooding.learner.heard(mac, ip, nowMs);
+    this.flooding.heard(mac, ip, nowMs);
   }
 
   /** Somebody was refused whose MAC may have come there from elsewhere. */

@@ -6,11 +6,12 @@ import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { formatEndpoint } from '../../../src/address.js';
 import { WATCH_EVERY_MS } from '../../../src/daemon/clockwork.js';
+import { vtepMac } from '../../../src/oam/loopback.js';
 import { run } from '../../support/netns.js';
 import { freePort } from '../../support/ports.js';
 import { needsRoot } from '../../support/root.js';
 import { until } from '../../support/until.js';
-import { daemonFixture } from '../fixture.js';
+import { daemonFixture, MAC } from '../fixture.js';
 
 /** Of this process alone. */
 const GROUP = `239.77.${(process.pid >> 8) & 255}.${process.pid & 255}`;
@@ -48,6 +49,21 @@ describe('an overlay that floods', { skip: needsRoot() }, () => {
       );
     }
     assert.deepEqual(daemon.targets('overlay0').targets, []);
+  });
+
+  it('does not learn the MAC of this VTEP behind a VNIC that carries any, nor a VTEP’s own there', async (t) => {
+    const { daemon, running } = fixture();
+    const added = t.mock.method(running.datapath, 'addOverlay');
+    await create('overlay0', 23, { 'vxlan/listen_port': String(freePort()), 'flood/endpoints': '127.0.0.9' });
+    await daemon.createVnic(fixture().vnic({ allowAnyMac: true }));
+    const overlay = added.mock.calls[0]!.result!;
+    const hear = (mac: string, ip: string | null) => running.datapath.onUpcall({ kind: 'learn', overlay, mac, ip });
+    hear(vtepMac('127.0.0.1'), null);
+    hear(vtepMac('127.0.0.9'), '127.0.0.9');
+    hear(UNKNOWN, null);
+    hear(vtepMac('10.9.9.9'), null);
+    const learned = daemon.targets('overlay0').targets.map(({ mac }) => mac);
+    assert.deepEqual(learned.filter((mac) => mac !== MAC).sort(), [UNKNOWN, vtepMac('10.9.9.9')]);
   });
 
   it('with nobody but itself in the list drops, as no_flood_list', async () => {
