@@ -67,7 +67,7 @@ import {
   storeRegister,
   xor,
 } from './instructions.js';
-import { compareJoined, SKB_GSO_SEGS } from './joined.js';
+import { compareJoined, countJoined } from './joined.js';
 
 // helpers
 const MAP_LOOKUP_ELEM = 1;
@@ -228,10 +228,7 @@ const book = (slots: number, slot: Register): Line[] => [
 
 /** At 'drop'. What the kernel has joined counts as the datagrams it was. */
 const count = (slots: number, listener: number | null): Line[] => [
-  load('u32', R7, R6, SKB_GSO_SEGS),
-  jumpUnlessEqual(R7, 0, 'joined'),
-  set(R7, 1),
-  label('joined'),
+  ...countJoined(R9, 'counted to book'),
   ...book(slots, R8),
   ...(listener === null ? [] : [set(R1, listener), ...book(slots, R1)]),
   set(R1, ALL_SLOT),

@@ -72,6 +72,8 @@ export const multiply = (dst: Register, imm: number): Instruction => instruction
 export const multiplyBy = (dst: Register, src: Register): Instruction => instruction(0x2f, dst, src, 0, 0);
 /** Zeroes come in from above. */
 export const shiftRight = (dst: Register, bits: number): Instruction => instruction(0x77, dst, 0, 0, bits);
+/** `dst` = `dst` / `src`, unsigned. */
+export const divideBy = (dst: Register, src: Register): Instruction => instruction(0x3f, dst, src, 0, 0);
 /** `dst` = what stands at `base` + `offset`, its upper bits zero. */
 export const load = (width: Width, dst: Register, base: Register, offset: number): Instruction =>
   instruction(LDX | WIDTHS[width], dst, base, offset, 0);

@@ -7,9 +7,12 @@ import {
   addRegister,
   call,
   copy,
+  divideBy,
   FP,
+  jumpIfEqual,
   jumpIfLess,
   jumpIfMore,
+  jumpUnlessEqual,
   jumpUnlessLess,
   jumpUnlessSame,
   type Line,
@@ -31,8 +34,8 @@ const SKB_LOAD_BYTES = 26;
 const VXLAN_HLEN = 8;
 
 // struct __sk_buff
-export const SKB_GSO_SEGS = 164; // since Linux 5.1; 0: nothing was joined
-const SKB_GSO_SIZE = 176; // since Linux 5.7
+const SKB_GSO_SEGS = 164; // since Linux 5.1; 0: nothing was joined, or nobody has counted
+const SKB_GSO_SIZE = 176; // since Linux 5.7; 0: nothing was joined
 
 /** Of one message: UDP_MAX_SEGMENTS of a sender on this host; what a network card brings is at most 64. */
 const JOINED_MAX = 128;
@@ -49,12 +52,29 @@ interface Joined {
 }
 
 /**
+ * r7 = how many datagrams have been joined, 1: none. A virtual network card does not count them, but says their size.
+ * `length`: as in {@link Joined}; `counted`: a label for this place alone. r6 is the context; r1 is used.
+ */
+export const countJoined = (length: Register, counted: string): Line[] => [
+  load('u32', R7, R6, SKB_GSO_SEGS),
+  jumpUnlessEqual(R7, 0, counted),
+  set(R7, 1),
+  load('u32', R1, R6, SKB_GSO_SIZE),
+  jumpIfEqual(R1, 0, counted),
+  copy(R7, length),
+  addRegister(R7, R1),
+  add(R7, -1),
+  divideBy(R7, R1),
+  label(counted),
+];
+
+/**
  * Goes on where all VXLAN headers are the same; jumps to `unlike`, or to 'keep' where there are more than can be looked
  * at. r6 is the context; r7 is used. A super-frame behind one VXLAN header is longer than its segments are together,
  * most often.
  */
 export const compareJoined = ({ length, header, headerAt, next, unlike }: Joined): Line[] => [
-  load('u32', R7, R6, SKB_GSO_SEGS),
+  ...countJoined(length, 'counted to compare'),
   load('u32', R1, R6, SKB_GSO_SIZE),
   multiplyBy(R1, R7),
   jumpIfMore(length, R1, 'alike'),
