@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import { BegunThread } from '../src/begun-thread.js';
-import { beginPluginThread, MEMORY_MIB_DEFAULT } from '../src/search/host/begin.js';
+import { MEMORY_MIB_DEFAULT } from '../src/overlay-properties/overlay-properties.js';
+import { BegunPluginThread } from '../src/search/host/begin.js';
 import { PluginThreads } from '../src/search/host/threads.js';
+import { openDirectory } from './support/open-directory.js';
 
 const script = (text: string) => new URL(`data:text/javascript,${encodeURIComponent(text)}`);
 const ECHO = script(`import { parentPort } from 'node:worker_threads';
@@ -36,6 +41,8 @@ test('a begun thread that was ended, or has ended by itself, is nobody’s', asy
   assert.equal(ended.thread.take(), null);
   const broken = await begin(script('throw new Error("so")'));
   await new Promise((resolve) => broken.worker.once('exit', resolve));
+  assert.equal(broken.thread.failure, 'so');
+  assert.equal(ended.thread.failure, null);
   assert.equal(broken.thread.take(), null);
 });
 
@@ -47,14 +54,45 @@ test('a begun thread that nobody takes keeps no process', () => {
   assert.deepEqual({ status, signal }, { status: 0, signal: null });
 });
 
-test('the first plugin with as much memory as by default has the thread that has begun', async () => {
-  const begun = beginPluginThread();
+test('a begun thread is of the first plugin that may use as much memory as it has', async () => {
+  let made = 0;
+  const count = () => made++;
+  process.on('worker', count);
+  const begun = new BegunPluginThread(MEMORY_MIB_DEFAULT);
   const threads = new PluginThreads({ now: () => 0, begun });
   const listener = { said() {}, ended: (reason: string) => assert.fail(reason) };
   const location = { kind: 'built-in', name: 'direct' } as const;
   const other = threads.open(location, MEMORY_MIB_DEFAULT / 2, {})(listener);
+  await setImmediate();
+  assert.equal(made, 2);
   const first = threads.open(location, MEMORY_MIB_DEFAULT, {})(listener);
+  await setImmediate();
+  assert.equal(made, 2);
   assert.equal(begun.take(), null);
   assert.equal(threads.size, 2);
+  process.off('worker', count);
   await Promise.all([other.close(), first.close()]);
+});
+
+test('a daemon that cannot start ends the threads that have begun for it', () => {
+  const stateDir = openDirectory('begun');
+  writeFileSync(join(stateDir, 'overlays'), 'no directory');
+  const url = (path: string) => JSON.stringify(new URL(`../src/${path}`, import.meta.url).href);
+  const options = { socket: join(stateDir, 's'), stateDir, fdbSize: 1024, workers: 1, engine: 'mmsg', cpus: [] };
+  const text = `import { beginWorker } from ${url('datapath/begin.js')};
+    import { runDaemon } from ${url('daemon/main.js')};
+    const ends = [];
+    process.on('worker', (worker) => ends.push(new Promise((resolve) => worker.on('exit', resolve))));
+    const begun = [beginWorker()];
+    const reason = await runDaemon({ ...${JSON.stringify(options)}, begun }).catch((thrown) => thrown.message);
+    await Promise.all(ends);
+    console.log(JSON.stringify({ reason, threads: ends.length }));`;
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', text], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  rmSync(stateDir, { recursive: true });
+  const { reason, threads } = JSON.parse(stdout || '{}');
+  assert.match(reason, /overlays/);
+  assert.equal(threads, 2);
 });

@@ -4,7 +4,6 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { BegunThread } from '../begun-thread.js';
 import { TARGETS_DEFAULT } from '../control/limits.js';
 import type {
   Controller,
@@ -40,6 +39,7 @@ import type {
 } from '../control/protocol.js';
 import type { Datapath } from '../datapath/datapath.js';
 import { daemonEnding } from '../errors.js';
+import type { BegunPluginThread } from '../search/host/begin.js';
 import { plugins } from '../search/registry.js';
 import { version } from '../version.js';
 import { CaptureService } from './capture/service.js';
@@ -100,8 +100,8 @@ export interface DaemonOptions {
   readonly silentAfterMs?: number;
   /** What is taken over from the daemon before; nothing by default. */
   readonly inheritance?: Inheritance;
-  /** Of search plugins; none by default. */
-  readonly begun?: BegunThread | null;
+  /** For the first search plugins; none by default. */
+  readonly begun?: BegunPluginThread | null;
 }
 
 const UNCLAIMED: StateClaim = { release() {}, again: () => false };
@@ -176,10 +176,10 @@ export class Daemon implements Controller {
     recallLearned(this.#registry);
   }
 
-  /** Resolves when they do, or might be a while. */
+  /** Resolves when they do, or might be a while. Those of a successor flow only when all of its start is over. */
   async #framesFlow(): Promise<void> {
     const { deadlines, vnics } = this.#registry;
-    if (vnics.size === 0) return;
+    if (this.#isSuccessor || vnics.size === 0) return;
     await deadlines.within(FRAMES_FIRST_MS, 'search plugins', pluginsStarted(this.#registry)).catch(() => {});
     await sleep(FIRST_ANSWERS_MS);
   }

@@ -6,7 +6,8 @@ import { claimSocketPath } from '../control/socket-file.js';
 import { Datapath } from '../datapath/datapath.js';
 import type { Engine } from '../datapath/loop.js';
 import { cpuRefused, messageOf, optionMissing, uringRefused } from '../errors.js';
-import { beginPluginThread } from '../search/host/begin.js';
+import { MEMORY_MIB_DEFAULT } from '../overlay-properties/overlay-properties.js';
+import { BegunPluginThread } from '../search/host/begin.js';
 import { Deadlines } from '../search/host/deadlines.js';
 import { allowedCpus } from '../system/affinity.js';
 import { keepDescriptors } from '../system/descriptors.js';
@@ -75,6 +76,15 @@ const TICK_MS = 100;
  * that was kept is restored. Rejects when it cannot start; then nothing is left open.
  */
 export async function runDaemon(options: RunOptions): Promise<void> {
+  const { begun = [] } = options;
+  try {
+    await prepareAndRun(options);
+  } finally {
+    for (const thread of begun) thread.end();
+  }
+}
+
+async function prepareAndRun(options: RunOptions): Promise<void> {
   ignoreOtherSignals();
   // Node would wait for every thread, also for one that never comes back from a system call.
   process.on('exit', exitProcess);
@@ -90,9 +100,11 @@ export async function runDaemon(options: RunOptions): Promise<void> {
   // before anything is touched: another daemon may be at work on the same interfaces
   if (predecessor === null) await claimSocketPath(options.socket);
   const claim = claimStateDir(options.stateDir);
+  const plugins = new BegunPluginThread(MEMORY_MIB_DEFAULT);
   try {
-    await run(options, { groups, http, configFile, predecessor, claim, log });
+    await run(options, { groups, http, configFile, predecessor, claim, plugins, log });
   } finally {
+    plugins.end();
     claim.release();
   }
   log.info('ended');
@@ -110,13 +122,14 @@ interface Prepared {
   readonly configFile: ConfigFile | null;
   readonly predecessor: Predecessor | null;
   readonly claim: StateClaim;
+  /** For the first search plugins. */
+  readonly plugins: BegunPluginThread;
   readonly log: DaemonLog;
 }
 
 async function run(options: RunOptions, prepared: Prepared): Promise<void> {
-  const { groups, http, configFile, predecessor, claim, log } = prepared;
-  const { socket, workers } = options;
-  const plugins = beginPluginThread();
+  const { groups, http, configFile, predecessor, claim, plugins, log } = prepared;
+  const { socket, workers, begun = [] } = options;
   const state = await State.open(options.stateDir, log);
   const { engine, engineReason } = chooseEngine(options.engine, log);
   const datapath = await startDatapath(options, engine, predecessor !== null, log);
@@ -152,6 +165,7 @@ async function run(options: RunOptions, prepared: Prepared): Promise<void> {
       return;
     }
     plugins.end();
+    sayInVain([...begun, plugins], log);
     // Loaded now, not sooner: after a crash frames flow meanwhile.
     const { startControlServer } = await import('../control/server.js');
     if (predecessor !== null) {
@@ -182,6 +196,11 @@ async function run(options: RunOptions, prepared: Prepared): Promise<void> {
     signals.close();
     await manager.end();
   }
+}
+
+function sayInVain(begun: readonly BegunThread[], log: DaemonLog): void {
+  const failures = begun.map(({ failure }) => failure).filter((failure) => failure !== null);
+  for (const reason of failures) log.warn('the start took longer: a thread that had begun early ended', { reason });
 }
 
 function startDatapath(options: RunOptions, engine: Engine, isPaused: boolean, log: DaemonLog): Promise<Datapath> {

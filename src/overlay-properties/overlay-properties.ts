@@ -4,7 +4,6 @@ import { ENCAPS, type Encap, hasPorts, withPort } from '../encapsulations.js';
 import { pluginWantsEncap } from '../errors.js';
 import type { OuterHeader } from '../outer-header.js';
 import type { PropertySpec, PropertyValue } from '../search/api.js';
-import { MEMORY_MIB_DEFAULT } from '../search/host/begin.js';
 import type { Manifest } from '../search/host/messages.js';
 import type { Confinement, Isolation } from '../search/host/placement.js';
 import { checkProperties, parseProperties } from '../search/props.js';
@@ -22,6 +21,7 @@ export const VNI_MAX = 0xffffff;
 const WITHOUT_UDP: Values = { 'vxlan/source_ports': 1, 'vxlan/udp_checksum': 'always' };
 /** Of the search plugin, MiB. */
 const MEMORY = 'lookup/memory';
+export const MEMORY_MIB_DEFAULT = 1024;
 
 /** Overlays that listen on one address and port, and device, share their sockets, and must agree on these. */
 export const SOCKET_PROPERTIES = [

@@ -6,6 +6,7 @@ import { after, afterEach, before } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import type { CreateOverlay, CreateVnic } from '../../src/control/protocol.js';
 import type { Daemon } from '../../src/daemon/daemon.js';
+import { TUN_DEVICE } from '../../src/system/tun.js';
 import { TestNetns, uniqueName } from '../support/netns.js';
 import { freePort } from '../support/ports.js';
 import { until } from '../support/until.js';
@@ -35,6 +36,8 @@ export class Fixture {
 
   async start(): Promise<void> {
     this.running = await startDaemon(this.directory.path);
+    // It is closed a moment after the start, which has only seen that it can be opened.
+    await until(() => !tunnelDescriptors().includes(TUN_DEVICE));
     this.nothing = this.leftBehind();
   }
 

@@ -1,7 +1,7 @@
 /** The daemon as a process: when it is ready, what signals do, what stays when it goes. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
@@ -21,6 +21,11 @@ const MAC = 'de:ad:be:ef:00:01';
 /** VNICs, so many that restoring them takes a while. */
 const MANY = 150;
 const OTHER_MAC = 'de:ad:be:ef:00:02';
+
+/** Of a process that has none of its own, and has used those that Node has for files. */
+const THREADS_OF_NODE = Number(
+  execFileSync(process.execPath, ['-e', `fs.stat('/', () => console.log(fs.readdirSync('/proc/self/task').length))`]),
+);
 
 interface DaemonProcess {
   readonly child: ChildProcess;
@@ -56,11 +61,15 @@ describe('the daemon process', { skip: needsRoot() }, () => {
     directory.delete();
   });
 
-  /** `wrapper`: a program and its arguments that ends by executing the rest of its command line. */
+  /**
+   * `wrapper`: a program and its arguments that ends by executing the rest of its command line. `begins`: the address
+   * of a script that ends by itself, and is in the thread that has begun for the worker.
+   */
   function spawnDaemon(
     stateDir = directory.path,
     stdout: 'pipe' | number = 'pipe',
     wrapper: readonly string[] = [],
+    begins?: string,
   ): DaemonProcess {
     const options = {
       socket,
@@ -71,6 +80,7 @@ describe('the daemon process', { skip: needsRoot() }, () => {
       busyPollUs: 0,
       silentAfterMs: 0,
       cpus: [],
+      begins,
     };
     const [command, ...args] = [...wrapper, process.execPath, PROGRAM, JSON.stringify(options)];
     const child = spawn(command as string, args, { stdio: ['ignore', stdout, 'pipe'] });
@@ -143,6 +153,9 @@ describe('the daemon process', { skip: needsRoot() }, () => {
   it('SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGIO and SIGPWR neither end it nor open a debugger', async () => {
     const daemon = spawnDaemon();
     await ready(daemon);
+    // Those that had begun before there was work have it: none ended, and none is left over.
+    assert.deepEqual(begunInVain(daemon), []);
+    await until(() => threadsOf(daemon.child.pid!) === THREADS_OF_NODE + 1);
     for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGIO', 'SIGPWR'] as const) {
       const reloads = () => daemon.log.filter(({ msg }) => msg === 'reloaded').length;
       const before = reloads();
@@ -336,9 +349,13 @@ describe('the daemon process', { skip: needsRoot() }, () => {
     for (const line of daemon.lines) assert.equal(line, JSON.stringify(JSON.parse(line)));
   });
 
-  it('says what it is', async () => {
-    const daemon = spawnDaemon();
+  it('says what it is, and that a thread ended which had begun early', async () => {
+    const daemon = spawnDaemon(directory.path, 'pipe', [], 'data:text/javascript,throw "broken"');
     await ready(daemon);
+    assert.deepEqual(
+      begunInVain(daemon).map(({ level, reason }) => [level, reason]),
+      [['warn', 'broken']],
+    );
     const view = await client.daemon();
     const { pid, workers, fdbSize, fdbEntries, workerRestarts } = view;
     const expected = { pid: daemon.child.pid, workers: 1, fdbSize: 1024, fdbEntries: 0, workerRestarts: 0 };
@@ -346,3 +363,11 @@ describe('the daemon process', { skip: needsRoot() }, () => {
     assert.equal(daemon.log.find(({ msg }) => msg === 'ready')?.version, view.version);
   });
 });
+
+const begunInVain = ({ log }: DaemonProcess) => log.filter(({ msg }) => msg.startsWith('the start took longer'));
+
+/** The kernel adds its own, for what an io_uring is asked for. */
+function threadsOf(pid: number): number {
+  const names = readdirSync(`/proc/${pid}/task`).map((task) => readFileSync(`/proc/${pid}/task/${task}/comm`, 'utf8'));
+  return names.filter((name) => !name.startsWith('iou-')).length;
+}

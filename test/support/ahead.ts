@@ -5,4 +5,8 @@
  */
 import { constants, setPriority } from 'node:os';
 
-if (process.getuid?.() === 0) setPriority(constants.priority.PRIORITY_HIGH);
+try {
+  setPriority(constants.priority.PRIORITY_HIGH);
+} catch {
+  // Who lacks CAP_SYS_NICE, as root in a container may, is as fast as the machine lets him.
+}

@@ -3,6 +3,7 @@
  * below need less time than the start, and the loading of what they test. So they share some. A file that runs with the
  * other engine as well has a process that says so.
  */
+import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -36,14 +37,16 @@ export function spread(files: readonly string[], built: string, folder: string, 
   /** Its name is all that is told of a process that crashes. */
   const program = (name: string, text: string): string => {
     const path = join(folder, `${name.replaceAll('/', '-')}.mjs`);
-    writeFileSync(path, text);
+    writeFileSync(path, text, { flag: 'wx' }); // a/b-c and a-b/c would be one
     return path;
   };
   const url = (file: string): string => JSON.stringify(pathToFileURL(join(built, file)).href);
   const again = isEachEngine
     ? ofEachEngine.map((file) => program(`${nameOf(file)}-mmsg`, `${AGAIN}await import(${url(file)});\n`))
     : [];
-  const shared = groupsOf(files.filter((file) => !alone.has(file))).map((group) => {
+  const groups = groupsOf(files.filter((file) => !alone.has(file)));
+  assert.equal(alone.size + groups.flat().length, files.length, 'each file runs');
+  const shared = groups.map((group) => {
     const name = `${nameOf(group[0]!)}-to-${basename(nameOf(group.at(-1)!))}`;
     return program(name, group.map((file) => `import ${url(file)};\n`).join(''));
   });

@@ -1,12 +1,13 @@
 /** Everything the daemon has, in one place: what commands read and change, one command at a time. */
+
 import { formatEndpoint } from '../../address.js';
-import type { BegunThread } from '../../begun-thread.js';
 import type { Datapath } from '../../datapath/datapath.js';
 import type { OverlayIndex } from '../../datapath/types.js';
 import { messageOf, noSuchOverlay, noSuchVnic, notLoaded, type VxlaneError } from '../../errors.js';
 import type { OverlayConfiguration } from '../../overlay-properties/overlay-properties.js';
 import { isUnlimited } from '../../rate-limits.js';
 import type { FoundPlugin } from '../../search/find.js';
+import type { BegunPluginThread } from '../../search/host/begin.js';
 import { Deadlines } from '../../search/host/deadlines.js';
 import { Placement } from '../../search/host/placement.js';
 import { EventLog } from '../events/event-log.js';
@@ -118,7 +119,7 @@ export function emptyRegistry(
     'datapath' | 'network' | 'border' | 'earlyDrop' | 'state' | 'log' | 'now' | 'isEnding' | 'inheritance'
   >,
   silentAfterMs: number,
-  begun: BegunThread | null,
+  begun: BegunPluginThread | null,
 ): Registry {
   const overlays = new Map<string, Overlay>();
   const events = new EventLog();

@@ -5,9 +5,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
-import type { BegunThread } from '../../begun-thread.js';
 import { Silence } from '../../silence.js';
-import { beginPluginThread } from './begin.js';
+import { BegunPluginThread } from './begin.js';
 import type { Channel, ChannelListener } from './channel.js';
 import { InstanceChannel } from './instance-channel.js';
 import type { PluginLocation } from './messages.js';
@@ -78,11 +77,11 @@ export class PluginThread {
     location: PluginLocation,
     memoryMiB: number,
     onOver: (sharers: Sharers | null) => void,
-    begun: BegunThread | null = null,
+    begun: BegunPluginThread | null = null,
   ) {
     this.#memoryMiB = memoryMiB;
     this.#onOver = onOver;
-    this.#worker = begun?.take() ?? beginPluginThread(memoryMiB).take()!;
+    this.#worker = begun?.take() ?? new BegunPluginThread(memoryMiB).take()!;
     const pulse = this.#pulse.buffer as SharedArrayBuffer;
     this.#worker.postMessage({ location, memoryMiB, pulse } satisfies ThreadStart);
     // The thread logs what it prints (prints.ts). What finds its way around that is not to reach the daemon's output.

@@ -6,8 +6,7 @@
  * again: so the one that is the cause is alone after six times at most, and the others are long at work. Where the
  * thread tells whose doing it was, that one is set apart at once.
  */
-import type { BegunThread } from '../../begun-thread.js';
-import { MEMORY_MIB_DEFAULT } from './begin.js';
+import type { BegunPluginThread } from './begin.js';
 import type { OpenChannel } from './channel.js';
 import type { PluginLocation } from './messages.js';
 import { PluginThread, type Sharers } from './thread.js';
@@ -36,14 +35,14 @@ export interface ThreadsOptions {
   readonly now: () => number;
   /** Most instances of a thread. */
   readonly mostAt?: (location: PluginLocation) => number;
-  /** The first thread with the memory of {@link MEMORY_MIB_DEFAULT}; none by default. */
-  readonly begun?: BegunThread | null;
+  /** Becomes the first thread of plugins that may use as much memory as it has; none by default. */
+  readonly begun?: BegunPluginThread | null;
 }
 
 export class PluginThreads {
   readonly #now: () => number;
   readonly #mostAt: (location: PluginLocation) => number;
-  readonly #begun: BegunThread | null;
+  readonly #begun: BegunPluginThread | null;
   readonly #threads = new Map<PluginThread, Membership>();
   readonly #quarantines = new WeakMap<object, Quarantine>();
 
@@ -75,7 +74,7 @@ export class PluginThreads {
       this.#threads.delete(thread);
       if (sharers !== null) this.#part(pool, sharers);
     };
-    const begun = memoryMiB === MEMORY_MIB_DEFAULT ? this.#begun : null;
+    const begun = memoryMiB === this.#begun?.memoryMiB ? this.#begun : null;
     const thread = new PluginThread(location, memoryMiB, onOver, begun);
     this.#threads.set(thread, { pool, quarantine });
     return thread;
