@@ -81,6 +81,11 @@ export class Ring {
     this.#completion(READ, vnic, -errno, 0);
   }
 
+  /** The same of the standing receive of a socket. */
+  endReceive(socket: number, errno: number): void {
+    this.#completion(RECEIVE, socket, -errno, 0);
+  }
+
   #complete(request: number, index: number, len: number, buffer: number): void {
     const number = this.#u16[(WORKERS_BASE + buffer + BUFFER_NUMBER) >> 1]!;
     this.#completion(request, index, len, (number << 16) | HAS_BUFFER_AND_MORE);
