@@ -13,9 +13,13 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { Program } from '../../src/daemon/program.js';
 import { VxlaneError } from '../../src/errors.js';
+import { PseudoTerminal } from '../e2e/pseudo-terminal.js';
 import { Random } from '../support/random.js';
+import { needsRoot } from '../support/root.js';
+import { until } from '../support/until.js';
 
 describe('the daemon’s program', () => {
   let stateDir = '';
@@ -53,6 +57,22 @@ describe('the daemon’s program', () => {
     const after = inode();
     await whole.keep(false);
     assert.equal(inode(), after);
+  });
+
+  // What was kept has no import(), and what writes a log that people read is loaded for a terminal alone.
+  it('runs at a terminal when it was kept', { skip: needsRoot() }, async () => {
+    const main = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+    const files = ['--socket', join(stateDir, 'vxlane.sock'), '--state-dir', stateDir];
+    const terminal = new PseudoTerminal([process.execPath, main, 'daemon', '--workers', '1', ...files], {});
+    try {
+      await until(() => terminal.status !== null || /ready/.test(terminal.raw));
+      assert.equal(terminal.status, null, terminal.raw);
+      terminal.signal('SIGTERM');
+      await until(() => terminal.status !== null);
+      assert.equal(terminal.status, 0, terminal.raw);
+    } finally {
+      terminal.close();
+    }
   });
 
   it('throws errors that the command line knows', async () => {

@@ -1,6 +1,6 @@
 // The standing reads of the uring engine follow VNICs and sockets, however reads end and those come and go: each VNIC
-// and each socket has one read under way, one that is gone has none, and the host is told that a change has been adopted
-// only when that is so. A socket that refused is read again when the host says so.
+// and each socket has one read under way, one that is gone has none, and the host is told that a change has been
+// adopted only when that is so. A socket that refused is read again when the host says so.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
