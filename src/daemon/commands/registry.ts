@@ -1,5 +1,4 @@
 /** Everything the daemon has, in one place: what commands read and change, one command at a time. */
-
 import { formatEndpoint } from '../../address.js';
 import type { Datapath } from '../../datapath/datapath.js';
 import type { OverlayIndex } from '../../datapath/types.js';
